@@ -1,0 +1,79 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { EpSamError, messageOf } from "./errors.js";
+
+/**
+ * Writes a whole file so that readers see either the old bytes or all the new ones: a temporary file in the
+ * same directory, synced, then renamed.
+ * @throws EpSamError `storage` naming the file when the disk is full or not writable; the old file stays.
+ */
+export async function writeFileAtomically(path: string, data: Uint8Array | string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const handle = await open(temporary, "wx");
+    try {
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw storageError(path, cause);
+  }
+}
+
+/** Makes the rename durable; directories cannot be opened for syncing on Windows. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Turns a failed write into an error that says what to do. */
+export function storageError(path: string, cause: unknown): EpSamError {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const action =
+    code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG"
+      ? "Free disk space (or raise the quota) and run the same command with --resume; earlier results are intact."
+      : "Check that the directory exists and is writable; earlier results are intact.";
+  return new EpSamError(
+    "storage",
+    { what: "cannot be written", where: path, why: messageOf(cause), action },
+    { cause },
+  );
+}
+
+/** True when something exists at `path`. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR")) {
+      return false;
+    }
+    throw cause;
+  }
+}
+
+/** SHA-256 of a file's bytes, in hexadecimal, read as a stream. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest("hex");
+}
+
+/** SHA-256 of bytes or text, in hexadecimal. */
+export function hashBytes(data: Uint8Array | string): string {
+  return createHash("sha256").update(data).digest("hex");
+}
