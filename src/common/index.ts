@@ -1,3 +1,4 @@
+export { deterministicUniform } from "./deterministic-fill.js";
 export { EpSamError, type ErrorFields, type ErrorTag, isEpSamError, messageOf } from "./errors.js";
 export { exists, hashBytes, hashFile, storageError, writeFileAtomically } from "./files.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
