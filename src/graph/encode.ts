@@ -1,0 +1,112 @@
+import { EpSamError } from "../common/index.js";
+import { ancestors } from "./gradients.js";
+import { LoweringContext, type LoweringTarget, onnxDataType } from "./lowering.js";
+import { encodeModel, type OnnxValueInfo } from "./onnx/schema.js";
+import { type FloatTensor, formatShape, type HostTensor, sameShape, type Value } from "./value.js";
+
+const ONNX_OPERATOR_SET = 18;
+const ONNX_IR_VERSION = 9;
+
+/** A graph as ONNX bytes, with the signature of its inputs and outputs. */
+export interface EncodedGraph {
+  readonly bytes: Uint8Array;
+  /** Inputs and unbound parameters that must be fed, by name. */
+  readonly inputs: ReadonlyMap<string, Value>;
+  readonly outputs: ReadonlyMap<string, Value>;
+}
+
+export interface EncodeOptions {
+  readonly target?: LoweringTarget;
+  /** Parameters stored in the graph as constants, so that the runtime can prepack them; the rest are fed. */
+  readonly bind?: ReadonlyMap<string, FloatTensor> | undefined;
+}
+
+/**
+ * Encodes everything that the outputs depend on as one ONNX model (operator set 18).
+ * @throws EpSamError `shape` when a bound parameter has another shape, `internal` on duplicate input names.
+ */
+export function encodeGraph(
+  outputs: Readonly<Record<string, Value>>,
+  options: EncodeOptions = {},
+): EncodedGraph {
+  const context = new LoweringContext(options.target ?? "cpu");
+  const names = new Map<Value, string>();
+  const inputs = new Map<string, Value>();
+  for (const value of ancestors(Object.values(outputs))) {
+    names.set(value, lowerValue(context, value, names, inputs, options.bind));
+  }
+  const outputEntries = Object.entries(outputs);
+  for (const [name, value] of outputEntries) {
+    context.nodes.push({
+      name: `output ${name}`,
+      opType: "Identity",
+      domain: "",
+      input: [names.get(value) ?? ""],
+      output: [name],
+      attribute: [],
+    });
+  }
+  const bytes = encodeModel({
+    irVersion: ONNX_IR_VERSION,
+    producerName: "ep-sam",
+    opsetImport: [
+      { domain: "", version: ONNX_OPERATOR_SET },
+      { domain: "com.microsoft", version: 1 },
+    ],
+    graph: {
+      name: "graph",
+      node: context.nodes,
+      initializer: context.initializers,
+      input: [...inputs].map(([name, value]) => valueInfo(name, value)),
+      output: outputEntries.map(([name, value]) => valueInfo(name, value)),
+    },
+  });
+  return { bytes, inputs, outputs: new Map(outputEntries) };
+}
+
+function lowerValue(
+  context: LoweringContext,
+  value: Value,
+  names: ReadonlyMap<Value, string>,
+  inputs: Map<string, Value>,
+  bind: ReadonlyMap<string, FloatTensor> | undefined,
+): string {
+  const { source } = value;
+  if (source.kind === "constant") return context.constant(source.tensor);
+  if (source.kind === "operation") {
+    return source.operation.lower(
+      context,
+      source.inputs.map((operand) => names.get(operand) ?? ""),
+      { attributes: source.attributes, inputs: source.inputs, output: value },
+    );
+  }
+  const bound = source.kind === "parameter" ? bind?.get(source.name) : undefined;
+  if (bound !== undefined) return context.constant(checkedShape(source.name, bound, value));
+  if (inputs.has(source.name)) {
+    throw new EpSamError("internal", { what: "is the name of two graph inputs", where: source.name });
+  }
+  inputs.set(source.name, value);
+  return source.name;
+}
+
+function checkedShape(name: string, tensor: HostTensor, value: Value): HostTensor {
+  if (!sameShape(tensor.shape, value.shape)) {
+    throw new EpSamError("shape", {
+      what: `has shape ${formatShape(tensor.shape)}, the model expects ${formatShape(value.shape)}`,
+      where: name,
+    });
+  }
+  return tensor;
+}
+
+function valueInfo(name: string, value: Value): OnnxValueInfo {
+  return {
+    name,
+    type: {
+      tensorType: {
+        elemType: onnxDataType(value.dataType),
+        shape: { dim: value.shape.map((size) => ({ dimValue: size })) },
+      },
+    },
+  };
+}

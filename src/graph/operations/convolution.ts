@@ -1,0 +1,191 @@
+import { apply, defineOperation, requireFloat, shapeError } from "../operation.js";
+import { shape4, type Value } from "../value.js";
+import { matmul } from "./matmul.js";
+import { channelSum } from "./reductions.js";
+import { concat, pad, reshape, reverse, slice, sum, transpose } from "./shapes.js";
+
+/** Stride and zero padding, equal on both axes. */
+export interface ConvolutionAttributes {
+  readonly stride: number;
+  readonly padding: number;
+}
+
+const conv2dOperation = defineOperation<ConvolutionAttributes>({
+  name: "conv2d",
+  infer(inputs, { stride, padding }) {
+    const [x, weight] = convolutionOperands("conv2d", inputs);
+    const [batch, channels, height, width] = shape4(x, "conv2d");
+    const [outputs, weightChannels, kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+    if (channels !== weightChannels) {
+      throw shapeError("conv2d", inputs, `the weight expects ${weightChannels} channels, not ${channels}`);
+    }
+    const size = (length: number, kernel: number) => Math.floor((length + 2 * padding - kernel) / stride) + 1;
+    const shape = [batch, outputs, size(height, kernelHeight), size(width, kernelWidth)];
+    if (shape.some((length) => length < 1))
+      throw shapeError("conv2d", inputs, "the kernel is larger than the image");
+    return { shape, dataType: "float32" };
+  },
+  lower(context, inputs, { attributes: { stride, padding }, inputs: values }) {
+    const [, weight] = convolutionOperands("conv2d", values);
+    const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+    return context.node("Conv", inputs, {
+      kernel_shape: [kernelHeight, kernelWidth],
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+    });
+  },
+  gradient({ inputs, gradient, attributes, needed }) {
+    const [x, weight, bias] = convolutionOperands("conv2d", inputs);
+    return [
+      needed[0] ? inputGradient(x, weight, gradient, attributes) : undefined,
+      needed[1] ? weightGradient(x, weight, gradient, attributes) : undefined,
+      needed[2] && bias !== undefined ? channelSum(gradient) : undefined,
+    ];
+  },
+});
+
+function convolutionOperands(
+  operation: string,
+  inputs: readonly Value[],
+): readonly [Value, Value, Value | undefined] {
+  const [x, weight, bias] = inputs;
+  if (x === undefined || weight === undefined || inputs.length > 3) {
+    throw shapeError(operation, inputs, "needs an image, a weight and perhaps a bias");
+  }
+  requireFloat(operation, inputs);
+  const outputs = weight.shape[operation === "conv2d" ? 0 : 1];
+  if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== outputs)) {
+    throw shapeError(operation, inputs, `the bias needs ${outputs} entries`);
+  }
+  return [x, weight, bias];
+}
+
+/** The gradient of a convolution with respect to its input. */
+function inputGradient(x: Value, weight: Value, gradient: Value, attributes: ConvolutionAttributes): Value {
+  const { stride, padding } = attributes;
+  const [, , height, width] = shape4(x, "conv2d");
+  const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+  if (stride === 1 && kernelHeight === kernelWidth && padding <= kernelHeight - 1) {
+    // Faster than ConvTranspose: convolve with the flipped weights, inputs and outputs swapped.
+    const flipped = kernelHeight === 1 ? weight : reverse(weight, [2, 3]);
+    return conv2d(gradient, transpose(flipped, [1, 0, 2, 3]), { padding: kernelHeight - 1 - padding });
+  }
+  return convTranspose2d(gradient, weight, { stride, padding, outputSize: [height, width] });
+}
+
+/**
+ * The gradient of a convolution with respect to its weight: one matrix product for each kernel position,
+ * over views of the input shifted by that position.
+ */
+function weightGradient(x: Value, weight: Value, gradient: Value, attributes: ConvolutionAttributes): Value {
+  const { stride, padding } = attributes;
+  const [batch, channels] = shape4(x, "conv2d");
+  const [outputs, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+  const [, , outHeight, outWidth] = shape4(gradient, "conv2d");
+  const padded = pad(x, [
+    { axis: 2, before: padding, after: padding },
+    { axis: 3, before: padding, after: padding },
+  ]);
+  const shifted = (row: number, column: number): Value =>
+    reshape(
+      slice(padded, [
+        { axis: 2, start: row, end: row + (outHeight - 1) * stride + 1, step: stride },
+        { axis: 3, start: column, end: column + (outWidth - 1) * stride + 1, step: stride },
+      ]),
+      [batch, channels, outHeight * outWidth],
+    );
+  const flat = reshape(gradient, [batch, outputs, outHeight * outWidth]);
+  const product = (views: Value): Value => sum(matmul(flat, views, { transposeB: true }), [0]);
+  const rowsOfKernel = Array.from({ length: kernelHeight }, (_, row) => {
+    const columns = Array.from({ length: kernelWidth }, (_, column) => shifted(row, column));
+    // With few channels the products are too narrow to be fast, so a kernel row shares one.
+    if (channels < 32) return product(concat(columns, 1));
+    return concat(columns.map(product), 1);
+  });
+  const positions = kernelHeight * kernelWidth;
+  const joined = reshape(concat(rowsOfKernel, 1), [outputs, positions, channels]);
+  return reshape(transpose(joined, [0, 2, 1]), weight.shape);
+}
+
+/**
+ * Convolution of [N, C, H, W] with [O, C, kh, kw], with an optional bias [O].
+ * @throws EpSamError `shape` when channels or sizes do not fit.
+ */
+export function conv2d(
+  x: Value,
+  weight: Value,
+  options: { stride?: number; padding?: number; bias?: Value | undefined } = {},
+): Value {
+  const inputs = options.bias === undefined ? [x, weight] : [x, weight, options.bias];
+  return apply(conv2dOperation, inputs, { stride: options.stride ?? 1, padding: options.padding ?? 0 });
+}
+
+/** Attributes of the transposed convolution; the output size settles what a strided division leaves open. */
+export interface ConvolutionTransposeAttributes extends ConvolutionAttributes {
+  readonly outputSize: readonly [number, number];
+}
+
+const convTranspose2dOperation = defineOperation<ConvolutionTransposeAttributes>({
+  name: "convTranspose2d",
+  infer(inputs, { stride, padding, outputSize }) {
+    const [x, weight] = convolutionOperands("convTranspose2d", inputs);
+    const [batch, channels, ...size] = shape4(x, "convTranspose2d");
+    const [weightChannels, outputs, ...kernel] = shape4(weight, "convTranspose2d");
+    if (channels !== weightChannels) {
+      throw shapeError("convTranspose2d", inputs, `the weight expects ${weightChannels} channels`);
+    }
+    outputSize.forEach((length, axis) => {
+      const smallest = ((size[axis] ?? 0) - 1) * stride - 2 * padding + (kernel[axis] ?? 0);
+      if (length < smallest || length >= smallest + stride) {
+        throw shapeError("convTranspose2d", inputs, `output size ${outputSize.join("×")} is out of reach`);
+      }
+    });
+    return { shape: [batch, outputs, ...outputSize], dataType: "float32" };
+  },
+  lower(context, inputs, { attributes: { stride, padding, outputSize }, inputs: values }) {
+    const [x, weight] = convolutionOperands("convTranspose2d", values);
+    const [, , ...size] = shape4(x, "convTranspose2d");
+    const [, , ...kernel] = shape4(weight, "convTranspose2d");
+    const extra = outputSize.map(
+      (length, axis) => length - (((size[axis] ?? 0) - 1) * stride - 2 * padding + (kernel[axis] ?? 0)),
+    );
+    return context.node("ConvTranspose", inputs, {
+      kernel_shape: kernel,
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+      output_padding: extra,
+    });
+  },
+  gradient({ inputs, gradient, attributes: { stride, padding }, needed }) {
+    const [x, weight, bias] = convolutionOperands("convTranspose2d", inputs);
+    return [
+      needed[0] ? conv2d(gradient, weight, { stride, padding }) : undefined,
+      needed[1] ? weightGradient(gradient, weight, x, { stride, padding }) : undefined,
+      needed[2] && bias !== undefined ? channelSum(gradient) : undefined,
+    ];
+  },
+});
+
+/** Transposed convolution of [N, C, H, W] with [C, O, kh, kw], with an optional bias [O]. */
+export function convTranspose2d(
+  x: Value,
+  weight: Value,
+  options: {
+    stride?: number;
+    padding?: number;
+    outputSize?: readonly [number, number];
+    bias?: Value | undefined;
+  } = {},
+): Value {
+  const { stride = 1, padding = 0 } = options;
+  const [, , height, width] = shape4(x, "convTranspose2d");
+  const [, , kernelHeight, kernelWidth] = shape4(weight, "convTranspose2d");
+  const outputSize = options.outputSize ?? [
+    (height - 1) * stride - 2 * padding + kernelHeight,
+    (width - 1) * stride - 2 * padding + kernelWidth,
+  ];
+  const inputs = options.bias === undefined ? [x, weight] : [x, weight, options.bias];
+  return apply(convTranspose2dOperation, inputs, { stride, padding, outputSize });
+}
+
+export const convolutionOperations = { conv2d: conv2dOperation, convTranspose2d: convTranspose2dOperation };

@@ -1,0 +1,220 @@
+import {
+  apply,
+  bothInputs,
+  defineOperation,
+  type Operation,
+  onlyInput,
+  requireFloat,
+  shapeError,
+  threeInputs,
+} from "../operation.js";
+import { type DataType, floats, type Shape, type Value } from "../value.js";
+import { reduceToShape } from "./shapes.js";
+
+/** Attributes of operations that have none. */
+export type NoAttributes = Readonly<Record<string, never>>;
+const none: NoAttributes = {};
+
+/** The common shape of operands by the NumPy broadcasting rule. */
+export function broadcastShapes(operation: string, inputs: readonly Value[]): Shape {
+  const rank = Math.max(...inputs.map((value) => value.shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    const sizes = inputs.map((value) => value.shape[axis - rank + value.shape.length] ?? 1);
+    const size = sizes.find((candidate) => candidate !== 1) ?? 1;
+    if (sizes.some((candidate) => candidate !== 1 && candidate !== size)) {
+      throw shapeError(operation, inputs, "the shapes cannot be broadcast together");
+    }
+    return size;
+  });
+}
+
+type BinaryRule = (a: Value, b: Value, gradient: Value, output: Value) => readonly [() => Value, () => Value];
+
+function binary(name: string, opType: string, rule: BinaryRule): Operation<NoAttributes> {
+  return defineOperation<NoAttributes>({
+    name,
+    infer(inputs) {
+      bothInputs(name, inputs);
+      requireFloat(name, inputs);
+      return { shape: broadcastShapes(name, inputs), dataType: "float32" };
+    },
+    lower: (context, inputs) => context.node(opType, inputs),
+    gradient({ inputs, gradient, output, needed }) {
+      const [a, b] = bothInputs(name, inputs);
+      const [first, second] = rule(a, b, gradient, output);
+      return [
+        needed[0] ? reduceToShape(first(), a.shape) : undefined,
+        needed[1] ? reduceToShape(second(), b.shape) : undefined,
+      ];
+    },
+  });
+}
+
+type UnaryRule = (x: Value, gradient: Value, output: Value) => Value;
+
+function unary(name: string, opType: string, rule: UnaryRule | null): Operation<NoAttributes> {
+  return defineOperation<NoAttributes>({
+    name,
+    infer(inputs) {
+      requireFloat(name, inputs);
+      return { shape: onlyInput(name, inputs).shape, dataType: "float32" };
+    },
+    lower: (context, inputs) => context.node(opType, inputs),
+    gradient:
+      rule === null
+        ? null
+        : ({ inputs, gradient, output }) => [rule(onlyInput(name, inputs), gradient, output)],
+  });
+}
+
+const addOperation = binary("add", "Add", (_a, _b, gradient) => [() => gradient, () => gradient]);
+const subtractOperation = binary("subtract", "Sub", (_a, _b, gradient) => [
+  () => gradient,
+  () => negate(gradient),
+]);
+const multiplyOperation = binary("multiply", "Mul", (a, b, gradient) => [
+  () => multiply(gradient, b),
+  () => multiply(gradient, a),
+]);
+const divideOperation = binary("divide", "Div", (_a, b, gradient, output) => [
+  () => divide(gradient, b),
+  () => negate(divide(multiply(gradient, output), b)),
+]);
+const negateOperation = unary("negate", "Neg", (_x, gradient) => negate(gradient));
+const expOperation = unary("exp", "Exp", (_x, gradient, output) => multiply(gradient, output));
+const logOperation = unary("log", "Log", (x, gradient) => divide(gradient, x));
+const sqrtOperation = unary("sqrt", "Sqrt", (_x, gradient, output) =>
+  divide(multiply(gradient, floats(0.5)), output),
+);
+const sinOperation = unary("sin", "Sin", (x, gradient) => multiply(gradient, cos(x)));
+const cosOperation = unary("cos", "Cos", (x, gradient) => negate(multiply(gradient, sin(x))));
+const absoluteOperation = unary("absolute", "Abs", (x, gradient) => multiply(gradient, sign(x)));
+const signOperation = unary("sign", "Sign", null);
+// The output is zero or positive, so its sign is the 0/1 mask of the active elements.
+const reluOperation = unary("relu", "Relu", (_x, gradient, output) => multiply(gradient, sign(output)));
+const sigmoidOperation = unary("sigmoid", "Sigmoid", (_x, gradient, output) =>
+  multiply(gradient, multiply(output, subtract(floats(1), output))),
+);
+const softplusOperation = unary("softplus", "Softplus", (x, gradient) => multiply(gradient, sigmoid(x)));
+const erfOperation = unary("erf", "Erf", (x, gradient) =>
+  multiply(gradient, multiply(floats(2 / Math.sqrt(Math.PI)), exp(negate(multiply(x, x))))),
+);
+
+/** a + b, broadcast. */
+export const add = (a: Value, b: Value): Value => apply(addOperation, [a, b], none);
+/** a − b, broadcast. */
+export const subtract = (a: Value, b: Value): Value => apply(subtractOperation, [a, b], none);
+/** a · b, elementwise, broadcast. */
+export const multiply = (a: Value, b: Value): Value => apply(multiplyOperation, [a, b], none);
+/** a / b, broadcast. */
+export const divide = (a: Value, b: Value): Value => apply(divideOperation, [a, b], none);
+/** −x. */
+export const negate = (x: Value): Value => apply(negateOperation, [x], none);
+/** eˣ. */
+export const exp = (x: Value): Value => apply(expOperation, [x], none);
+/** Natural logarithm. */
+export const log = (x: Value): Value => apply(logOperation, [x], none);
+/** Square root. */
+export const sqrt = (x: Value): Value => apply(sqrtOperation, [x], none);
+/** Sine of x in radians. */
+export const sin = (x: Value): Value => apply(sinOperation, [x], none);
+/** Cosine of x in radians. */
+export const cos = (x: Value): Value => apply(cosOperation, [x], none);
+/** |x|; the derivative at 0 is taken as 0. */
+export const absolute = (x: Value): Value => apply(absoluteOperation, [x], none);
+/** −1, 0 or 1. */
+export const sign = (x: Value): Value => apply(signOperation, [x], none);
+/** max(x, 0). */
+export const relu = (x: Value): Value => apply(reluOperation, [x], none);
+/** 1 / (1 + e⁻ˣ). */
+export const sigmoid = (x: Value): Value => apply(sigmoidOperation, [x], none);
+/** log(1 + eˣ), without overflow. */
+export const softplus = (x: Value): Value => apply(softplusOperation, [x], none);
+/** The Gauss error function. */
+export const erf = (x: Value): Value => apply(erfOperation, [x], none);
+
+/** x² . */
+export const square = (x: Value): Value => multiply(x, x);
+
+/** x times a number. */
+export const scale = (x: Value, factor: number): Value => multiply(x, floats(factor));
+
+/** The Gaussian error linear unit in its exact form, x · (1 + erf(x / √2)) / 2 (Hendrycks and Gimpel, 2016). */
+export function gelu(x: Value): Value {
+  return multiply(x, scale(add(erf(scale(x, Math.SQRT1_2)), floats(1)), 0.5));
+}
+
+const greaterOperation = defineOperation<NoAttributes>({
+  name: "greater",
+  infer(inputs) {
+    bothInputs("greater", inputs);
+    requireFloat("greater", inputs);
+    return { shape: broadcastShapes("greater", inputs), dataType: "bool" };
+  },
+  lower: (context, inputs) => context.node("Greater", inputs),
+  gradient: null,
+});
+
+/** a > b elementwise, as truth values. */
+export const greater = (a: Value, b: Value): Value => apply(greaterOperation, [a, b], none);
+
+const whereOperation = defineOperation<NoAttributes>({
+  name: "where",
+  infer(inputs) {
+    const [condition, a, b] = threeInputs("where", inputs);
+    if (condition.dataType !== "bool" || a.dataType !== b.dataType) {
+      throw shapeError("where", inputs, "needs a truth value and two operands of one type");
+    }
+    return { shape: broadcastShapes("where", inputs), dataType: a.dataType };
+  },
+  lower: (context, inputs) => context.node("Where", inputs),
+  gradient({ inputs, gradient, needed }) {
+    const [condition, a, b] = threeInputs("where", inputs);
+    const zero = floats(0);
+    return [
+      undefined,
+      needed[1] ? reduceToShape(where(condition, gradient, zero), a.shape) : undefined,
+      needed[2] ? reduceToShape(where(condition, zero, gradient), b.shape) : undefined,
+    ];
+  },
+});
+
+/** `a` where the condition holds, else `b`; broadcast. */
+export const where = (condition: Value, a: Value, b: Value): Value =>
+  apply(whereOperation, [condition, a, b], none);
+
+const castOperation = defineOperation<{ dataType: DataType }>({
+  name: "cast",
+  infer: (inputs, { dataType }) => ({ shape: onlyInput("cast", inputs).shape, dataType }),
+  lower: (context, inputs, { attributes }) =>
+    context.node("Cast", inputs, { to: { float32: 1, int64: 7, bool: 9 }[attributes.dataType] }),
+  // Values that were counts or truth values carry no derivative; a float32 to float32 cast never reaches here.
+  gradient: null,
+});
+
+/** Changes the element type; truth values become 0 and 1. Not differentiable. */
+export function cast(x: Value, dataType: DataType): Value {
+  return x.dataType === dataType ? x : apply(castOperation, [x], { dataType });
+}
+
+export const elementwiseOperations = {
+  add: addOperation,
+  subtract: subtractOperation,
+  multiply: multiplyOperation,
+  divide: divideOperation,
+  negate: negateOperation,
+  exp: expOperation,
+  log: logOperation,
+  sqrt: sqrtOperation,
+  sin: sinOperation,
+  cos: cosOperation,
+  absolute: absoluteOperation,
+  sign: signOperation,
+  relu: reluOperation,
+  sigmoid: sigmoidOperation,
+  softplus: softplusOperation,
+  erf: erfOperation,
+  greater: greaterOperation,
+  where: whereOperation,
+  cast: castOperation,
+};

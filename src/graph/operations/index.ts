@@ -1,0 +1,70 @@
+import { convolutionOperations } from "./convolution.js";
+import { elementwiseOperations } from "./elementwise.js";
+import { matmulOperations } from "./matmul.js";
+import { poolingOperations } from "./pooling.js";
+import { reductionOperations } from "./reductions.js";
+import { shapeOperations } from "./shapes.js";
+
+/** Every operation there is, by name: shape rule, ONNX lowering, vector–Jacobian product. */
+export const registry = {
+  ...elementwiseOperations,
+  ...shapeOperations,
+  ...reductionOperations,
+  ...matmulOperations,
+  ...convolutionOperations,
+  ...poolingOperations,
+} as const;
+
+/** The name of a registered operation. */
+export type OperationName = keyof typeof registry;
+
+export { type ConvolutionAttributes, conv2d, convTranspose2d } from "./convolution.js";
+export {
+  absolute,
+  add,
+  cast,
+  cos,
+  divide,
+  erf,
+  exp,
+  gelu,
+  greater,
+  log,
+  multiply,
+  negate,
+  relu,
+  scale,
+  sigmoid,
+  sign,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  subtract,
+  where,
+} from "./elementwise.js";
+export { matmul, rows } from "./matmul.js";
+export { gather, maxPool2d, maxPool2dIndices, type PoolingAttributes, scatterAdd } from "./pooling.js";
+export {
+  channelAffine,
+  channelDot,
+  channelMoments,
+  channelSum,
+  maximum,
+  mean,
+  softmax,
+  stackRows,
+} from "./reductions.js";
+export {
+  broadcastTo,
+  concat,
+  dilate,
+  type Padding,
+  pad,
+  reshape,
+  reverse,
+  type SliceRange,
+  slice,
+  sum,
+  transpose,
+} from "./shapes.js";

@@ -1,0 +1,53 @@
+import { availableParallelism } from "node:os";
+import type { InferenceSession } from "onnxruntime-node";
+import { EpSamError } from "../../common/index.js";
+import type { LoweringTarget } from "../lowering.js";
+
+/** Execution providers of ONNX Runtime that a graph can be run by. */
+export const deviceNames = ["cpu", "webgpu", "cuda", "dml", "coreml"] as const;
+export type DeviceName = (typeof deviceNames)[number];
+
+/** Where and with how many threads graphs run. */
+export interface Device {
+  readonly name: DeviceName;
+  /** Threads of one operation on the CPU. */
+  readonly threads: number;
+}
+
+/** The device with the given name; every core unless told otherwise. */
+export function device(name: DeviceName = "cpu", threads: number = availableParallelism()): Device {
+  return { name, threads };
+}
+
+/** Parses a user's `--device`; `auto` is the CPU, the one device that is proven everywhere. */
+export function parseDevice(text: string, threads?: number): Device {
+  if (text === "auto") return device("cpu", threads);
+  const name = deviceNames.find((candidate) => candidate === text);
+  if (name === undefined) {
+    throw new EpSamError("usage", {
+      what: `"${text}" is not a device`,
+      where: "--device",
+      action: `Choose auto or one of ${deviceNames.join(", ")}.`,
+    });
+  }
+  return device(name, threads);
+}
+
+/** Which node sequences suit the device. */
+export function loweringTarget({ name }: Device): LoweringTarget {
+  return name === "cpu" ? "cpu" : "gpu";
+}
+
+/** ONNX Runtime session options for the device. */
+export function sessionOptions(target: Device): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [target.name],
+    graphOptimizationLevel: "all",
+    intraOpNumThreads: target.threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    // The memory-pattern plan is allocated beside the arena at the second run and doubles peak memory.
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+  };
+}
