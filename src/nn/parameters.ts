@@ -1,0 +1,48 @@
+import { EpSamError } from "../common/index.js";
+import { formatShape, parameter, type Shape, sameShape, type Value } from "../graph/index.js";
+
+/**
+ * The parameters a model uses, by state-dict name. Layers ask for theirs by name and shape; asking again gives
+ * the same value, so that modules can share a parameter and a graph built twice stays one.
+ */
+export class ParameterSet {
+  readonly #values = new Map<string, Value>();
+
+  /**
+   * The parameter `name`, made at the first request.
+   * @throws EpSamError `shape` when it is asked for again with another shape.
+   */
+  get(name: string, shape: Shape): Value {
+    const known = this.#values.get(name);
+    if (known === undefined) {
+      const value = parameter(name, shape);
+      this.#values.set(name, value);
+      return value;
+    }
+    if (!sameShape(known.shape, shape)) {
+      throw new EpSamError("shape", {
+        what: `has shape ${formatShape(known.shape)}, but a layer asks for ${formatShape(shape)}`,
+        where: `parameter ${name}`,
+      });
+    }
+    return known;
+  }
+
+  /** Every parameter asked for so far, in the order of the first request. */
+  all(): ReadonlyMap<string, Value> {
+    return this.#values;
+  }
+
+  /** Asks for parameters whose names all begin with `prefix` and a dot. */
+  within(prefix: string): ParameterLookup {
+    return lookupWithin((name, shape) => this.get(name, shape), prefix);
+  }
+}
+
+/** Gives the parameter of a name in its shape. */
+export type ParameterLookup = (name: string, shape: Shape) => Value;
+
+/** A lookup for the part of a model whose names begin with `prefix` and a dot. */
+export function lookupWithin(lookup: ParameterLookup, prefix: string): ParameterLookup {
+  return (name, shape) => lookup(`${prefix}.${name}`, shape);
+}
