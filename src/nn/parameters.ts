@@ -7,25 +7,27 @@ import { formatShape, parameter, type Shape, sameShape, type Value } from "../gr
  */
 export class ParameterSet {
   readonly #values = new Map<string, Value>();
+  readonly #buffers = new Map<string, Value>();
 
   /**
    * The parameter `name`, made at the first request.
    * @throws EpSamError `shape` when it is asked for again with another shape.
    */
   get(name: string, shape: Shape): Value {
-    const known = this.#values.get(name);
-    if (known === undefined) {
-      const value = parameter(name, shape);
-      this.#values.set(name, value);
-      return value;
-    }
-    if (!sameShape(known.shape, shape)) {
-      throw new EpSamError("shape", {
-        what: `has shape ${formatShape(known.shape)}, but a layer asks for ${formatShape(shape)}`,
-        where: `parameter ${name}`,
-      });
-    }
-    return known;
+    return findOrMake(this.#values, name, shape);
+  }
+
+  /**
+   * The buffer `name`: part of the state dict, such as a running mean, but not trained.
+   * @throws EpSamError `shape` when it is asked for again with another shape.
+   */
+  buffer(name: string, shape: Shape): Value {
+    return findOrMake(this.#buffers, name, shape);
+  }
+
+  /** Every buffer asked for so far, in the order of the first request. */
+  allBuffers(): ReadonlyMap<string, Value> {
+    return this.#buffers;
   }
 
   /** Every parameter asked for so far, in the order of the first request. */
@@ -37,6 +39,22 @@ export class ParameterSet {
   within(prefix: string): ParameterLookup {
     return lookupWithin((name, shape) => this.get(name, shape), prefix);
   }
+}
+
+function findOrMake(values: Map<string, Value>, name: string, shape: Shape): Value {
+  const known = values.get(name);
+  if (known === undefined) {
+    const value = parameter(name, shape);
+    values.set(name, value);
+    return value;
+  }
+  if (!sameShape(known.shape, shape)) {
+    throw new EpSamError("shape", {
+      what: `has shape ${formatShape(known.shape)}, but a layer asks for ${formatShape(shape)}`,
+      where: `parameter ${name}`,
+    });
+  }
+  return known;
 }
 
 /** Gives the parameter of a name in its shape. */
