@@ -3,3 +3,4 @@ export { EpSamError, type ErrorFields, type ErrorTag, isEpSamError, messageOf } 
 export { exists, hashBytes, hashFile, storageError, writeFileAtomically } from "./files.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
+export { packageVersion } from "./version.js";
