@@ -1,0 +1,20 @@
+export { CONTENT_SECURITY_POLICY, renderReport } from "./render-report.js";
+export type {
+  CurveChart,
+  CurvePoint,
+  CurveSeries,
+  DatasetSummary,
+  Estimate,
+  Gallery,
+  GalleryEntry,
+  GalleryPanel,
+  ReportData,
+  RunIdentity,
+  ScoreDistribution,
+  SelectionRow,
+  SplitCounts,
+  StageMetric,
+  StageRow,
+  StageTable,
+  WeightIdentity,
+} from "./report-data.js";
