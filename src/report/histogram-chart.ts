@@ -91,7 +91,7 @@ function countsTable(
     const to = (low + (bin + 1) * step).toFixed(2);
     return html`<tr><th scope="row">${from}–${to}</th>${groups.map((group) => html`<td>${group.counts[bin]}</td>`)}</tr>`;
   });
-  return html`<table class="numbers"><caption class="hidden">${distribution.title}: patches per interval</caption>
+  return html`<table class="numbers" aria-label="${distribution.title}: patches per interval">
 <thead><tr><th scope="col">${distribution.xLabel}</th>${groups.map((group) => html`<th scope="col">${group.name}</th>`)}</tr></thead>
 <tbody>${rows}</tbody></table>`;
 }

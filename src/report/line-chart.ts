@@ -79,7 +79,7 @@ function valuesTable(chart: CurveChart): Html {
     });
     return html`<tr><th scope="row">${epoch}</th>${cells}</tr>`;
   });
-  return html`<table class="numbers"><caption class="hidden">${chart.title}: ${chart.yLabel} per epoch</caption>
+  return html`<table class="numbers" aria-label="${chart.title}: ${chart.yLabel} per epoch">
 <thead><tr><th scope="col">Epoch</th>${chart.series.map((series) => html`<th scope="col">${series.name}</th>`)}</tr></thead>
 <tbody>${rows}</tbody></table>`;
 }

@@ -57,8 +57,8 @@ function splitTable(splits: readonly SplitCounts[]): Html {
     ) => html`<tr><th scope="row">${split.split}</th><td>${formatCount(split.positive)}</td><td>${formatCount(split.negative)}</td>
 <td>${formatCount(split.positive + split.negative)}</td><td>${formatCount(split.sources)}</td><td>${maskCoverage(split)}</td></tr>`,
   );
-  return html`<div class="card scroll"><table class="numbers"><caption class="hidden">Patches per split and label</caption>
-<thead><tr><th scope="col">Split</th><th scope="col">Positive</th><th scope="col">Negative</th><th scope="col">Total</th><th scope="col">Sources</th><th scope="col">Positives with a pixel mask</th></tr></thead>
+  return html`<div class="card scroll"><table class="numbers" aria-label="Patches per split and label">
+<thead><tr><th scope="col">Split</th><th scope="col">Positive</th><th scope="col">Negative</th><th scope="col">Total</th><th scope="col">Sources</th><th scope="col">With mask</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
 }
 
@@ -72,11 +72,11 @@ export function selectionTable(selection: readonly SelectionRow[]): Html {
   if (selection.length === 0) return html`<p class="missing">No pseudo-labels have been selected yet.</p>`;
   const rows = selection.map((row) => {
     const share = row.total === 0 ? 0 : Math.min(1, row.kept / row.total);
-    const percent = row.total === 0 ? "no candidates" : `${(100 * share).toFixed(1)} %`;
+    const percent = row.total === 0 ? "—" : `${(100 * share).toFixed(1)} %`;
     return html`<tr><th scope="row">${row.stage}</th><td>${formatCount(row.kept)}</td><td>${formatCount(row.total)}</td>
 <td>${percent}</td><td class="bar-cell"><svg viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="${percent} of ${countOf(row.total, "mask")} kept"><rect class="track" width="100" height="10"/><rect class="fill" width="${Number((100 * share).toFixed(1))}" height="10"/></svg></td></tr>`;
   });
-  return html`<div class="card scroll"><table class="numbers"><caption>Masks kept as pseudo-labels</caption>
-<thead><tr><th scope="col">After</th><th scope="col">Kept</th><th scope="col">Candidates</th><th scope="col">Share</th><th scope="col"><span class="hidden">Share as a bar</span></th></tr></thead>
+  return html`<div class="card scroll"><table class="numbers"><caption>SAM masks kept as pseudo-labels</caption>
+<thead><tr><th scope="col">After</th><th scope="col">Kept</th><th scope="col">Of</th><th scope="col">Share</th><th scope="col"><span class="hidden">Share as a bar</span></th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
 }

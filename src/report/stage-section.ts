@@ -23,8 +23,7 @@ ${partial}
 <div class="charts">${charted.map((column) => stageChart(table.rows, column))}</div>
 <p class="quiet">Below each value: its confidence interval, and the change to the last stage that was measured (arrows ▲ better, ▼ worse). ★ marks the best of a column.</p>
 <div class="card scroll" tabindex="0" role="region" aria-label="Stage table">
-<table class="stages">
-<caption class="hidden">Figures of every stage on the split ${table.split}</caption>
+<table class="stages" aria-label="Figures of every stage on the split ${table.split}">
 <thead><tr><th scope="col">Stage</th>${STAGE_COLUMNS.map(columnHeader)}</tr></thead>
 <tbody>${table.rows.map((row, index) => stageRow(row, table.rows.slice(0, index), table.rows))}</tbody>
 </table>

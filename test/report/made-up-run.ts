@@ -49,10 +49,7 @@ async function galleryEntry(index: number): Promise<GalleryEntry> {
         ? { caption: "Pseudo-label", missing: "negative patch: none" }
         : {
             caption: "Pseudo-label, round 3",
-            pngDataUri: await picture(
-              index,
-              `${tissue}${nest} fill="none" stroke="#00a07a" stroke-width="4"/>`,
-            ),
+            pngDataUri: await picture(`${tissue}${nest} fill="none" stroke="#00a07a" stroke-width="4"/>`),
             alt: "Outline of the pseudo-label",
           },
       {
