@@ -1,0 +1,127 @@
+import { readFile } from "node:fs/promises";
+import sharp from "sharp";
+import { EpSamError, type ErrorTag, messageOf } from "../common/index.js";
+import { decodeBmp, isBmp } from "./bmp.js";
+import type { RgbImage } from "./types.js";
+
+/** Pixel samples as the file holds them, one, three channels, 8 or 16 bits; alpha is dropped. */
+export interface RawSamples {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly bits: 8 | 16;
+  readonly data: Uint8Array | Uint16Array;
+}
+
+const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif"]);
+
+/**
+ * Reads an image file as 8-bit RGB: grey is repeated, 16-bit is divided by 256, alpha, colour profile and
+ * orientation tag are ignored (as Pillow does), so that pixels stay where an accompanying mask has them.
+ * @throws EpSamError `input-image` when the file is missing, unreadable, truncated or no image.
+ */
+export async function readRgbImage(path: string): Promise<RgbImage> {
+  return decodeRgb(await readInputFile(path, "input-image"), path);
+}
+
+/**
+ * Decodes PNG, JPEG, TIFF, WebP, GIF, AVIF or BMP bytes as 8-bit RGB; see {@link readRgbImage}.
+ * @param name what error messages call the image, usually its path.
+ * @throws EpSamError `input-image` when the bytes are truncated or no image.
+ */
+export async function decodeRgb(bytes: Uint8Array, name: string): Promise<RgbImage> {
+  const { width, height, channels, bits, data } = await decodeSamples(bytes, name, "input-image");
+  if (channels === 3 && bits === 8 && data instanceof Uint8Array) return { width, height, data };
+  const rgb = new Uint8Array(width * height * 3);
+  const shift = bits - 8;
+  for (let index = 0; index < rgb.length; index++) {
+    const source = channels === 3 ? index : Math.floor(index / 3);
+    rgb[index] = (data[source] ?? 0) >> shift;
+  }
+  return { width, height, data: rgb };
+}
+
+/**
+ * Reads a whole file.
+ * @throws EpSamError with the given tag when it is missing, a directory, empty or not readable.
+ */
+export async function readInputFile(path: string, tag: ErrorTag): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw missingFile(path, tag, cause);
+  });
+  if (bytes.length > 0) return bytes;
+  throw new EpSamError(tag, {
+    what: "is an empty file",
+    where: path,
+    why: "0 bytes",
+    action: "Copy or export it again, or remove it from the input.",
+  });
+}
+
+function missingFile(path: string, tag: ErrorTag, cause: unknown): EpSamError {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const absent = code === "ENOENT" || code === "ENOTDIR";
+  return new EpSamError(
+    tag,
+    {
+      what: absent ? "does not exist" : "cannot be read",
+      where: path,
+      why: messageOf(cause),
+      action: absent ? "Check the path and its spelling." : "Check that it is a file you may read.",
+    },
+    { cause },
+  );
+}
+
+/**
+ * Decodes the samples without changing their depth.
+ * @throws EpSamError with the given tag when the bytes are truncated, no image or of an unsupported kind.
+ */
+export async function decodeSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Promise<RawSamples> {
+  try {
+    return isBmp(bytes) ? bmpSamples(bytes) : await sharpSamples(bytes);
+  } catch (cause) {
+    throw new EpSamError(
+      tag,
+      {
+        what: "cannot be decoded as an image",
+        where: name,
+        why: firstLine(messageOf(cause)),
+        action: "Open it in an image viewer to check it; copy or export it again as 8-bit PNG, or remove it.",
+      },
+      { cause },
+    );
+  }
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? text).trim();
+}
+
+function bmpSamples(bytes: Uint8Array): RawSamples {
+  return { ...decodeBmp(bytes), channels: 3, bits: 8 };
+}
+
+async function sharpSamples(bytes: Uint8Array): Promise<RawSamples> {
+  const image = sharp(bytes, { failOn: "warning", ignoreIcc: true });
+  const { format, depth, space } = await image.metadata();
+  if (!FORMATS.has(format)) throw new Error(`${format} files are not supported`);
+  if (depth !== "uchar" && depth !== "ushort") throw new Error(`samples of type ${depth} are not supported`);
+  const bits = depth === "ushort" ? 16 : 8;
+  const isGrey = space === "b-w" || space === "grey16";
+  const colourSpace = isGrey ? (bits === 16 ? "grey16" : "b-w") : bits === 16 ? "rgb16" : "srgb";
+  const { data, info } = await image
+    .removeAlpha()
+    .toColourspace(colourSpace)
+    .raw({ depth })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`);
+  return { width, height, channels, bits, data: samplesOf(data, bits) };
+}
+
+function samplesOf(data: Buffer, bits: 8 | 16): Uint8Array | Uint16Array {
+  if (bits === 8) return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  // A copy, because a pooled buffer may begin at an odd address.
+  return new Uint16Array(Uint8Array.from(data).buffer);
+}

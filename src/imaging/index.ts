@@ -1,0 +1,38 @@
+export { bilinearMatrix } from "./bilinear-matrix.js";
+export {
+  adjustBrightness,
+  adjustContrast,
+  adjustHue,
+  adjustSaturation,
+  greyscale,
+  greyToRgb,
+  toGrey,
+} from "./colour.js";
+export { decodeRgb, readRgbImage } from "./decode.js";
+export { encodeMaskPng, encodePng, writeMaskPng, writePng } from "./encode.js";
+export {
+  applyDihedral,
+  DIHEDRAL_VARIANTS,
+  dihedralPoint,
+  inverseDihedral,
+  invertDihedral,
+} from "./geometry.js";
+export { decodeMask, type ReadMaskOptions, readMask } from "./mask.js";
+export {
+  type Component,
+  type ConnectedComponents,
+  closeMask,
+  connectedComponents,
+  dilateMask,
+  erodeMask,
+  medianFilter,
+  openMask,
+  removeSmallComponents,
+} from "./morphology.js";
+export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
+export { percentile, percentileOfSorted } from "./percentile.js";
+export { type ResampleFilter, resizeGrey, resizeRgb } from "./resample.js";
+export { resizeFloatMap, resizeMask } from "./resize.js";
+export { type RotationOptions, rotate } from "./rotation.js";
+export { hsvSaturation, maskAbove, otsuThreshold } from "./threshold.js";
+export type { FloatMap, GreyImage, Mask, RgbImage } from "./types.js";

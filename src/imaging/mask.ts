@@ -1,0 +1,102 @@
+import { EpSamError } from "../common/index.js";
+import { decodeSamples, type RawSamples, readInputFile } from "./decode.js";
+import type { Mask } from "./types.js";
+
+export interface ReadMaskOptions {
+  /** The size the mask must have, that is, its image's. */
+  readonly expectedSize?: { readonly width: number; readonly height: number } | undefined;
+  /** Foreground is every value at or above this one; says deliberately that the file is not binary. */
+  readonly threshold?: number | undefined;
+  /** The file numbers its objects (as GlaS does): every value above 0 is foreground. */
+  readonly instances?: boolean | undefined;
+}
+
+/**
+ * Reads a mask file of one channel, or of three equal ones. Without options it must be binary: values 0 and 1,
+ * 0 and 255 (65535 at 16 bits), or one of these alone.
+ * @throws EpSamError `input-mask` when unreadable, of another size than expected, coloured or not binary.
+ */
+export async function readMask(path: string, options: ReadMaskOptions = {}): Promise<Mask> {
+  return decodeMask(await readInputFile(path, "input-mask"), path, options);
+}
+
+/** Decodes the bytes of a mask file; see {@link readMask}. */
+export async function decodeMask(
+  bytes: Uint8Array,
+  name: string,
+  options: ReadMaskOptions = {},
+): Promise<Mask> {
+  const samples = await decodeSamples(bytes, name, "input-mask");
+  const { width, height } = samples;
+  if (options.expectedSize !== undefined) requireSize(samples, options.expectedSize, name);
+  const values = singleChannel(samples, name, options.instances === true);
+  const lowest = foregroundFrom(values, samples.bits, name, options);
+  return { width, height, data: Uint8Array.from(values, (value) => (value >= lowest ? 1 : 0)) };
+}
+
+function requireSize(
+  samples: RawSamples,
+  expected: { readonly width: number; readonly height: number },
+  name: string,
+): void {
+  if (samples.width === expected.width && samples.height === expected.height) return;
+  throw new EpSamError("input-mask", {
+    what: "does not have the size of its image",
+    where: name,
+    why: `the mask is ${samples.width}x${samples.height}, the image ${expected.width}x${expected.height}`,
+    action: "Check that the two belong together, and export the mask at the image's size.",
+  });
+}
+
+/** One value per pixel; `instances` may be coloured, then a pixel's largest channel stands for it. */
+function singleChannel(samples: RawSamples, name: string, instances: boolean): Uint8Array | Uint16Array {
+  if (samples.channels === 1) return samples.data;
+  const { data } = samples;
+  const pixels = samples.width * samples.height;
+  const values = samples.bits === 16 ? new Uint16Array(pixels) : new Uint8Array(pixels);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const red = data[pixel * 3] ?? 0;
+    const green = data[pixel * 3 + 1] ?? 0;
+    const blue = data[pixel * 3 + 2] ?? 0;
+    if (!instances && (red !== green || red !== blue)) throw colouredMask(name, [red, green, blue]);
+    values[pixel] = Math.max(red, green, blue);
+  }
+  return values;
+}
+
+function colouredMask(name: string, colour: readonly number[]): EpSamError {
+  return new EpSamError("input-mask", {
+    what: "is a colour image, not a mask",
+    where: name,
+    why: `it holds the colour (${colour.join(", ")})`,
+    action:
+      "Export it with one channel, 0 for background and 255 for foreground, or, when every colour but black is foreground, ask for instance masks.",
+  });
+}
+
+/** The lowest value that means foreground. */
+function foregroundFrom(
+  values: Uint8Array | Uint16Array,
+  bits: 8 | 16,
+  name: string,
+  options: ReadMaskOptions,
+): number {
+  if (options.instances === true) return 1;
+  if (options.threshold !== undefined) return options.threshold;
+  const found = [...new Set(values)].sort((a, b) => a - b);
+  const full = 2 ** bits - 1;
+  const isBinary = [1, 255, full].some((foreground) =>
+    found.every((value) => value === 0 || value === foreground),
+  );
+  if (isBinary) return 1;
+  throw new EpSamError("input-mask", {
+    what: "is not a binary mask",
+    where: name,
+    why: `it holds ${found.length} values: ${listed(found)}`,
+    action: `Export it with the values 0 and ${full}; or say what is foreground: instance masks (every value above 0) or a threshold.`,
+  });
+}
+
+function listed(values: readonly number[]): string {
+  return values.length <= 8 ? values.join(", ") : `${values.slice(0, 7).join(", ")}, …, ${values.at(-1)}`;
+}
