@@ -1,0 +1,20 @@
+export { type BootstrapOptions, bootstrap, type Estimate, type ResamplingUnit } from "./bootstrap.js";
+export {
+  auc,
+  CLASSIFICATION_METRIC_NAMES,
+  type ClassificationMetricName,
+  type ClassificationOptions,
+  type ClassificationSummary,
+  type ScoredPatch,
+  summariseClassification,
+} from "./classification.js";
+export { addConfusions, type Confusion, confusion, emptyConfusion } from "./confusion.js";
+export { dice, diceLoss, iou, iouLoss, type Overlap, overlapOf, SMOOTHING, softOverlap } from "./overlap.js";
+export {
+  type EvaluatedPatch,
+  type EvaluationSummary,
+  METRIC_NAMES,
+  type MetricName,
+  patchOverlap,
+  summarise,
+} from "./summary.js";
