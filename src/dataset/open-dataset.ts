@@ -1,0 +1,246 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { EpSamError, exists, hashBytes, messageOf } from "../common/index.js";
+import { mapConcurrently } from "./concurrency.js";
+import { MANIFEST_FILE, readManifest } from "./manifest.js";
+import { readPngSize } from "./png-header.js";
+import {
+  compareRows,
+  compareText,
+  type Dataset,
+  type ManifestRow,
+  type PatchRecord,
+  patchFileName,
+  SPLITS,
+  type Split,
+} from "./records.js";
+
+/** The file beside the manifest that says how a dataset was made. */
+export const DESCRIPTION_FILE = "dataset.json";
+
+/** Open files at a time while hashing. */
+const READERS = 4;
+
+/** How many offending names a message lists before it says "and n more". */
+const NAMES_IN_MESSAGE = 5;
+
+export interface OpenDatasetOptions {
+  /** Receives what the user should know but does not stop the job. */
+  readonly warn?: ((message: string) => void) | undefined;
+}
+
+/**
+ * Opens a dataset directory: `manifest.csv` with `train|val|test/image/<id>_<label>.png`, or the same folders
+ * without a manifest, where the label is the file-name suffix and slide and patient are unknown.
+ * Reads every image file once, for its size and the dataset's hash.
+ * @throws EpSamError `dataset` when the directory or a patch is missing, a manifest is malformed, an id or a
+ * patient is repeated across splits, or patches differ in size.
+ */
+export async function openDataset(root: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
+  const directory = resolve(root);
+  const warn = options.warn ?? (() => undefined);
+  const rows = await readRows(directory, warn);
+  const patches = await locatePatches(directory, rows, warn);
+  const images = await mapConcurrently(patches, READERS, inspectImage);
+  const dataset: Dataset = {
+    root: directory,
+    patches,
+    patchSize: commonSize(images),
+    hash: hashDataset(patches, images),
+  };
+  await warnWhenChanged(dataset, warn);
+  return dataset;
+}
+
+async function readRows(root: string, warn: (message: string) => void): Promise<ManifestRow[]> {
+  if (!(await exists(root))) {
+    const action = "Check the path, or make a dataset with `epsam prepare`.";
+    throw new EpSamError("dataset", { where: root, what: "does not exist", action });
+  }
+  const manifest = join(root, MANIFEST_FILE);
+  const rows = (await exists(manifest)) ? await readManifest(manifest) : await rowsFromFolders(root, warn);
+  return rows.sort(compareRows);
+}
+
+async function rowsFromFolders(root: string, warn: (message: string) => void): Promise<ManifestRow[]> {
+  const rows: ManifestRow[] = [];
+  for (const split of SPLITS) {
+    for (const name of await listPngFiles(imageFolder(root, split)))
+      rows.push(rowFromName(root, split, name));
+  }
+  if (rows.length === 0) {
+    throw new EpSamError("dataset", {
+      where: root,
+      what: "is not a dataset",
+      why: `it has neither ${MANIFEST_FILE} nor train/image, val/image or test/image with PNG files`,
+      action: "Make one with `epsam prepare`, or give the directory that holds these.",
+    });
+  }
+  checkUniqueFiles(root, rows);
+  warn(`${root} has no ${MANIFEST_FILE}: nobody can check that no patient is in two splits.`);
+  return rows;
+}
+
+function rowFromName(root: string, split: Split, name: string): ManifestRow {
+  const match = /^(.+)_([01])\.png$/.exec(name);
+  const id = match?.[1];
+  if (id === undefined) {
+    throw new EpSamError("dataset", {
+      where: join(imageFolder(root, split), name),
+      what: "does not tell its label",
+      why: `without a ${MANIFEST_FILE} the label is the suffix _0 or _1 of the file name`,
+      action: "Rename it to <id>_0.png or <id>_1.png, or remove it.",
+    });
+  }
+  const unknown = { x: null, y: null, level: null, mpp: null, tumourFraction: null };
+  return { id, slide: id, patient: id, ...unknown, label: match?.[2] === "1" ? 1 : 0, split };
+}
+
+function checkUniqueFiles(root: string, rows: readonly ManifestRow[]): void {
+  const first = new Map<string, ManifestRow>();
+  for (const row of rows) {
+    const other = first.get(row.id);
+    if (other !== undefined) {
+      throw new EpSamError("dataset", {
+        where: join(imageFolder(root, row.split), patchFileName(row)),
+        what: `has the same id as ${join(imageFolder(root, other.split), patchFileName(other))}`,
+        action: "Every patch needs an id of its own; rename or remove one.",
+      });
+    }
+    first.set(row.id, row);
+  }
+}
+
+async function locatePatches(
+  root: string,
+  rows: readonly ManifestRow[],
+  warn: (message: string) => void,
+): Promise<PatchRecord[]> {
+  const patches: PatchRecord[] = [];
+  for (const split of SPLITS) {
+    const images = new Set(await listPngFiles(imageFolder(root, split)));
+    const masks = new Set(await listPngFiles(join(root, split, "mask")));
+    const ofSplit = rows.filter((row) => row.split === split);
+    checkImagesPresent(root, split, ofSplit, images);
+    for (const row of ofSplit) patches.push(toRecord(root, row, masks));
+    const unlisted = images.size - ofSplit.length;
+    if (unlisted > 0) {
+      warn(`${imageFolder(root, split)}: ${unlisted} images are not in ${MANIFEST_FILE} and are left out.`);
+    }
+  }
+  return patches;
+}
+
+function checkImagesPresent(
+  root: string,
+  split: Split,
+  rows: readonly ManifestRow[],
+  present: ReadonlySet<string>,
+): void {
+  const missing = rows.map(patchFileName).filter((name) => !present.has(name));
+  if (missing.length === 0) return;
+  throw new EpSamError("dataset", {
+    where: imageFolder(root, split),
+    what: `lacks ${missing.length} of the ${rows.length} patches in ${MANIFEST_FILE}: ${listNames(missing)}`,
+    action: "Copy the files back, remove their lines, or prepare the dataset again.",
+  });
+}
+
+function toRecord(root: string, row: ManifestRow, masks: ReadonlySet<string>): PatchRecord {
+  const name = patchFileName(row);
+  return {
+    ...row,
+    imagePath: join(imageFolder(root, row.split), name),
+    maskPath: masks.has(name) ? join(root, row.split, "mask", name) : null,
+  };
+}
+
+interface InspectedImage {
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+  readonly hash: string;
+}
+
+async function inspectImage(record: PatchRecord): Promise<InspectedImage> {
+  const path = record.imagePath;
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    const fields = {
+      where: path,
+      what: "cannot be read",
+      why: messageOf(cause),
+      action: "Check permissions.",
+    };
+    throw new EpSamError("dataset", fields, { cause });
+  }
+  return { path, ...readPngSize(path, bytes), hash: hashBytes(bytes) };
+}
+
+function commonSize(images: readonly InspectedImage[]): number {
+  const first = images[0];
+  if (first === undefined) {
+    throw new EpSamError("dataset", { what: "the dataset has no patches", action: "Prepare it again." });
+  }
+  for (const image of images) {
+    if (image.width === first.width && image.height === first.width) continue;
+    throw new EpSamError("dataset", {
+      where: image.path,
+      what: `is ${image.width} x ${image.height} pixels, not ${first.width} x ${first.width}`,
+      why: `all patches of a dataset are squares of one size; ${first.path} is the first`,
+      action: "Cut patches of one size, for example with `epsam prepare --patch-size`.",
+    });
+  }
+  return first.width;
+}
+
+function hashDataset(patches: readonly PatchRecord[], images: readonly InspectedImage[]): string {
+  const lines = patches.map((patch, index) =>
+    JSON.stringify([patch.id, patch.slide, patch.patient, patch.label, patch.split, images[index]?.hash]),
+  );
+  return hashBytes(lines.join("\n"));
+}
+
+const descriptionSchema = z.object({ hash: z.string() });
+
+async function warnWhenChanged(dataset: Dataset, warn: (message: string) => void): Promise<void> {
+  const path = join(dataset.root, DESCRIPTION_FILE);
+  if (!(await exists(path))) return;
+  const recorded = descriptionSchema.safeParse(parseJson(await readFile(path, "utf8")));
+  if (!recorded.success) warn(`${path} is damaged; the dataset itself is read from ${MANIFEST_FILE}.`);
+  else if (recorded.data.hash !== dataset.hash) {
+    warn(
+      `${dataset.root} has changed since it was prepared: images or labels differ from ${DESCRIPTION_FILE}.`,
+    );
+  }
+}
+
+/** The value of JSON text, or undefined when it is malformed. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return undefined;
+    throw failure;
+  }
+}
+
+function imageFolder(root: string, split: Split): string {
+  return join(root, split, "image");
+}
+
+async function listPngFiles(folder: string): Promise<string[]> {
+  if (!(await exists(folder))) return [];
+  const names = await readdir(folder);
+  return names.filter((name) => !name.startsWith(".") && name.endsWith(".png")).sort(compareText);
+}
+
+/** The first few names, and how many more there are. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_IN_MESSAGE).join(", ");
+  const rest = names.length - NAMES_IN_MESSAGE;
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
+}

@@ -1,0 +1,221 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { EpSamError, exists } from "../../common/index.js";
+import { listNames } from "../open-dataset.js";
+import { compareText, SPLITS } from "../records.js";
+import type { InputKind, SkippedInput } from "./options.js";
+
+/** Extensions of the image files that can be read. */
+const IMAGE_EXTENSIONS = new Set([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"]);
+
+/** Extensions of images that people have and that cannot be read as plain images. */
+const OTHER_IMAGE_EXTENSIONS = new Set([".gif", ".jp2", ".svs", ".ndpi", ".mrxs", ".scn", ".dcm", ".vsi"]);
+
+/** What follows an image's stem in the name of its mask (`_anno` as in GlaS). */
+const MASK_SUFFIXES = ["", "_mask", "_anno"];
+
+/** The file in a folder of ready patches that gives their labels. */
+export const LABELS_FILE = "labels.csv";
+
+/** An image file among the inputs. */
+export interface InputImage {
+  /** File name without extension. */
+  readonly stem: string;
+  readonly path: string;
+}
+
+export interface FoundInputs {
+  /** Ordered by stem. */
+  readonly images: readonly InputImage[];
+  readonly skipped: readonly SkippedInput[];
+  /** `labels.csv` of the folder, if there is one. */
+  readonly labelsFile: string | null;
+}
+
+/**
+ * The image files of folders (not of their subfolders) and files.
+ * @throws EpSamError `usage` when an input does not exist, there is no image, or the input is a dataset already;
+ * `dataset` when two images have the same stem, since masks and patches are named after it.
+ */
+export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
+  if (inputs.length === 0) throw noImages("the inputs", "Give a folder of images, or image files.");
+  const images: InputImage[] = [];
+  const skipped: SkippedInput[] = [];
+  const labelsFiles: string[] = [];
+  for (const input of inputs) {
+    for (const path of await listInput(input)) {
+      const extension = extname(path).toLowerCase();
+      if (IMAGE_EXTENSIONS.has(extension)) images.push({ stem: stemOf(path), path });
+      else if (OTHER_IMAGE_EXTENSIONS.has(extension))
+        skipped.push({ file: path, reason: unreadableFormat(extension) });
+      else if (basename(path) === LABELS_FILE) labelsFiles.push(path);
+    }
+  }
+  const found = withoutMasks(images).sort((a, b) => compareText(a.stem, b.stem));
+  if (found.length === 0) throw await explainNoImages(inputs, skipped);
+  checkUniqueStems(found);
+  if (labelsFiles.length > 1) {
+    const action = "Put all patches and one labels.csv into one folder.";
+    throw new EpSamError("usage", { what: `several inputs have a ${LABELS_FILE}`, action });
+  }
+  return { images: found, skipped, labelsFile: labelsFiles[0] ?? null };
+}
+
+function unreadableFormat(extension: string): string {
+  return `${extension} files cannot be read here; convert it to PNG, JPEG or TIFF`;
+}
+
+async function listInput(input: string): Promise<string[]> {
+  if (!(await exists(input))) {
+    throw new EpSamError("usage", { where: input, what: "does not exist", action: "Check the path." });
+  }
+  if (!(await stat(input)).isDirectory()) return [input];
+  const entries = await readdir(input, { withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
+    .map((entry) => join(input, entry.name))
+    .sort(compareText);
+}
+
+/** Masks that lie beside their images, such as `a_mask.png` beside `a.png`, are not images. */
+function withoutMasks(images: readonly InputImage[]): InputImage[] {
+  const stems = new Set(images.map(({ stem }) => stem));
+  const isMask = (stem: string): boolean =>
+    MASK_SUFFIXES.some(
+      (suffix) => suffix !== "" && stem.endsWith(suffix) && stems.has(stem.slice(0, -suffix.length)),
+    );
+  return images.filter(({ stem }) => !isMask(stem));
+}
+
+async function explainNoImages(
+  inputs: readonly string[],
+  skipped: readonly SkippedInput[],
+): Promise<EpSamError> {
+  for (const input of inputs) {
+    for (const split of SPLITS) {
+      if (await exists(join(input, split, "image"))) {
+        return noImages(input, "It is a dataset already: give it to `epsam train --data` as it is.");
+      }
+    }
+  }
+  const first = skipped[0];
+  const why =
+    first === undefined
+      ? undefined
+      : `${skipped.length} files were passed over, ${first.file}: ${first.reason}`;
+  return noImages(
+    inputs.join(", "),
+    "Give a folder that holds PNG, JPEG, TIFF, WebP or BMP images itself.",
+    why,
+  );
+}
+
+function noImages(where: string, action: string, why?: string): EpSamError {
+  return new EpSamError("usage", { where, what: "holds no images", why, action });
+}
+
+/** Compared without case, since the patches may go to a disk that ignores it. */
+function checkUniqueStems(images: readonly InputImage[]): void {
+  const first = new Map<string, string>();
+  for (const { stem, path } of images) {
+    const key = stem.toLowerCase();
+    const other = first.get(key);
+    if (other !== undefined) {
+      throw new EpSamError("dataset", {
+        where: path,
+        what: `has the same name as ${other}`,
+        why: "masks, patients and patches are matched by file name without extension",
+        action: "Rename or remove one of them.",
+      });
+    }
+    first.set(key, path);
+  }
+}
+
+/**
+ * The masks that go with the images: `<stem>`, `<stem>_mask` or `<stem>_anno`, any image extension.
+ * @throws EpSamError `usage` when the folder does not exist; `input-mask` when several files could be one
+ * image's mask.
+ */
+export async function matchMasks(
+  images: readonly InputImage[],
+  maskFolder: string,
+): Promise<ReadonlyMap<string, string>> {
+  const imagePaths = new Set(images.map(({ path }) => path));
+  const paths = (await listInput(maskFolder)).filter(
+    (path) => IMAGE_EXTENSIONS.has(extname(path).toLowerCase()) && !imagePaths.has(path),
+  );
+  const byStem = new Map<string, string[]>();
+  for (const path of paths) byStem.set(stemOf(path), [...(byStem.get(stemOf(path)) ?? []), path]);
+  const masks = new Map<string, string>();
+  for (const { stem, path } of images) {
+    const matches = MASK_SUFFIXES.flatMap((suffix) => byStem.get(stem + suffix) ?? []);
+    const [mask, second] = matches;
+    if (second !== undefined) {
+      throw new EpSamError("input-mask", {
+        where: path,
+        what: `has several masks: ${matches.map((match) => basename(match)).join(", ")}`,
+        action: `Keep one of them in ${maskFolder}.`,
+      });
+    }
+    if (mask !== undefined) masks.set(stem, mask);
+  }
+  return masks;
+}
+
+/** @throws EpSamError `input-mask` naming the images that have no mask. */
+export function requireMasks(
+  images: readonly InputImage[],
+  masks: ReadonlyMap<string, string>,
+  maskFolder: string,
+): void {
+  const missing = images.filter(({ stem }) => !masks.has(stem)).map(({ path }) => basename(path));
+  if (missing.length === 0) return;
+  throw new EpSamError("input-mask", {
+    where: maskFolder,
+    what: `has no mask for ${missing.length} of ${images.length} images: ${listNames(missing)}`,
+    why: `a mask is named like its image, or with ${MASK_SUFFIXES.slice(1).join(" or ")} after it`,
+    action: "Add the masks (all black for an image without tumour), or leave these images out.",
+  });
+}
+
+/**
+ * Images to cut patches from, or ready patches? Patches when there is a `labels.csv`, or when every name ends in
+ * `_0` or `_1` and no patch size was asked for.
+ * @throws EpSamError `usage` when images come without masks.
+ */
+export function detectInputKind(
+  found: FoundInputs,
+  options: {
+    readonly inputKind?: InputKind | undefined;
+    readonly masks?: string | undefined;
+    readonly patchSize?: number | undefined;
+    readonly stride?: number | undefined;
+  },
+): InputKind {
+  const unlabelled = found.images.filter(({ stem }) => !/_[01]$/.test(stem));
+  const cutting = options.patchSize !== undefined || options.stride !== undefined;
+  const looksReady = found.labelsFile !== null || (unlabelled.length === 0 && !cutting);
+  const kind = options.inputKind ?? (looksReady ? "patches" : "images");
+  if (kind === "images" && options.masks === undefined) {
+    const examples = unlabelled.map(({ path }) => basename(path));
+    throw new EpSamError("usage", {
+      what: "images need masks to label their patches",
+      why: examples.length > 0 ? `not ready patches ending in _0 or _1: ${listNames(examples)}` : undefined,
+      action: `Give --masks FOLDER; for ready patches name all files <id>_0 or <id>_1, or add a ${LABELS_FILE}.`,
+    });
+  }
+  if (kind === "patches" && found.labelsFile === null && unlabelled.length > 0) {
+    throw new EpSamError("dataset", {
+      where: dirname(unlabelled[0]?.path ?? ""),
+      what: `holds patches without a label: ${listNames(unlabelled.map(({ path }) => basename(path)))}`,
+      action: `Name all files <id>_0 or <id>_1, or add a ${LABELS_FILE} with the columns patch and label.`,
+    });
+  }
+  return kind;
+}
+
+/** A file's name without its extension. */
+export function stemOf(path: string): string {
+  return basename(path, extname(path));
+}

@@ -1,0 +1,101 @@
+import { EpSamError } from "../../common/index.js";
+import { type CsvRow, type CsvTable, csvError, readCsvTable, requireOneOf } from "../csv.js";
+import { parseSplit, requireText } from "../csv-fields.js";
+import { listNames } from "../open-dataset.js";
+import { SPLITS, type Split } from "../records.js";
+import type { PreparationSettings } from "./options.js";
+import { drawSplits } from "./splits.js";
+
+/** Names of the columns that identify the image, the first being ours. */
+export const IMAGE_COLUMNS = ["image", "name", "file", "patch"] as const;
+/** Names of the columns that identify the patient (the second as in GlaS's `Grade.csv`). */
+const PATIENT_COLUMNS = ["patient", "patient_id"] as const;
+
+/** What is known of an image's origin. */
+export interface Origin {
+  readonly patient: string;
+  /** The split the user decided, or null to have it drawn. */
+  readonly split: Split | null;
+}
+
+/**
+ * Reads a CSV file with the columns image (file name, with or without extension), patient and optionally split.
+ * @returns origins by file stem
+ * @throws EpSamError `dataset` naming file and line for malformed lines, an image listed twice, or a split given
+ * for some lines only.
+ */
+export async function readPatients(path: string): Promise<ReadonlyMap<string, Origin>> {
+  const table = await readCsvTable(path);
+  const imageColumn = requireOneOf(table, IMAGE_COLUMNS);
+  const patientColumn = requireOneOf(table, PATIENT_COLUMNS);
+  return readByImage(table, imageColumn, (row) => ({
+    patient: requireText(table, row, patientColumn),
+    split: table.columns.includes("split") ? parseSplit(table, row) : null,
+  }));
+}
+
+/** One value per image of a table, by file stem; an image listed twice is an error. */
+export function readByImage<T>(
+  table: CsvTable,
+  imageColumn: string,
+  read: (row: CsvRow) => T,
+): Map<string, T> {
+  const values = new Map<string, T>();
+  for (const row of table.rows) {
+    const stem = requireText(table, row, imageColumn).replace(/\.(png|jpe?g|tiff?|webp|bmp)$/i, "");
+    if (values.has(stem)) {
+      throw csvError(table.path, `lists "${stem}" twice`, "Keep one of the lines.", row.line);
+    }
+    values.set(stem, read(row));
+  }
+  return values;
+}
+
+/**
+ * The patient of every image: from the table, or the image itself without one.
+ * @throws EpSamError `dataset` naming the images that the table lacks.
+ */
+export function originsOf(
+  stems: readonly string[],
+  known: ReadonlyMap<string, Origin> | null,
+  tablePath: string,
+): ReadonlyMap<string, Origin> {
+  const missing = known === null ? [] : stems.filter((stem) => !known.has(stem));
+  if (missing.length > 0) {
+    throw new EpSamError("dataset", {
+      where: tablePath,
+      what: `has no line for ${missing.length} of ${stems.length} images: ${listNames(missing)}`,
+      action: "Add a line with image and patient for each.",
+    });
+  }
+  return new Map(stems.map((stem) => [stem, known?.get(stem) ?? { patient: stem, split: null }]));
+}
+
+/**
+ * The split of every patient: as the user decided, else drawn by the seed.
+ * @throws EpSamError `dataset` when a patient's images have different splits.
+ */
+export function decideSplits(
+  origins: ReadonlyMap<string, Origin>,
+  settings: Pick<PreparationSettings, "split" | "seed">,
+): ReadonlyMap<string, Split> {
+  const imagesOf = new Map<string, number>();
+  const decided = new Map<string, Split>();
+  for (const [stem, { patient, split }] of origins) {
+    imagesOf.set(patient, (imagesOf.get(patient) ?? 0) + 1);
+    if (split === null) continue;
+    const other = decided.get(patient) ?? split;
+    if (other !== split) throw patientInTwoSplits(patient, stem, split, other);
+    decided.set(patient, split);
+  }
+  return decided.size > 0 ? decided : drawSplits(imagesOf, settings.split, settings.seed);
+}
+
+function patientInTwoSplits(patient: string, stem: string, split: Split, other: Split): EpSamError {
+  return new EpSamError("dataset", {
+    where: `patient "${patient}"`,
+    what: `is in two splits: image "${stem}" is in ${split}, an earlier one in ${other}`,
+    why: `of ${SPLITS.join(", ")} a patient may be in one only, else test results are too good`,
+    action: "Correct the split column of the CSV file.",
+  });
+}

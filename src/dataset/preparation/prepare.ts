@@ -1,0 +1,183 @@
+import { basename, join, resolve } from "node:path";
+import {
+  EpSamError,
+  hashFile,
+  packageVersion,
+  type Reporter,
+  silentReporter,
+  writeFileAtomically,
+} from "../../common/index.js";
+import { writeMaskPng, writePng } from "../../imaging/index.js";
+import { mapConcurrently } from "../concurrency.js";
+import { formatManifest, MANIFEST_FILE } from "../manifest.js";
+import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
+import {
+  countLabels,
+  type LabelCounts,
+  type ManifestRow,
+  patchFileName,
+  SPLITS,
+  type Split,
+} from "../records.js";
+import { missingLabel } from "../validate.js";
+import { detectInputKind, findInputs } from "./discover.js";
+import { planFromImages } from "./from-images.js";
+import { planFromPatches } from "./from-patches.js";
+import { cutImage, cutMask } from "./lattice.js";
+import {
+  type InputKind,
+  type PreparationResult,
+  type PreparationSettings,
+  type PrepareOptions,
+  resolveSettings,
+} from "./options.js";
+import { type PlannedSource, type PreparationPlan, readSource } from "./source.js";
+import { checkOutput, writeDirectoryAtomically } from "./staging.js";
+
+/** Raised when the layout of dataset directories changes incompatibly. */
+const FORMAT_VERSION = 1;
+
+/**
+ * Makes a dataset directory from images with masks, or from ready patches; the command `epsam prepare`.
+ * The same inputs, settings and seed give the same bytes. Nothing is left behind when it fails.
+ * @returns counts, what was left out, and the hash; inputs that could not be used are in `skipped`
+ * @throws EpSamError `usage` for options and paths, `input-mask` for missing or non-binary masks, `dataset` when
+ * nothing is left or a label is missing altogether, `storage` when the disk is full.
+ */
+export async function prepareDataset(options: PrepareOptions): Promise<PreparationResult> {
+  const reporter = options.reporter ?? silentReporter;
+  const settings = resolveSettings(options);
+  const files = [options.masks, options.patients].filter((path) => path !== undefined);
+  await checkOutput(options.out, options.overwrite ?? false, [...options.inputs, ...files]);
+  const found = await findInputs(options.inputs);
+  const inputKind = detectInputKind(found, options);
+  const concurrency = options.concurrency ?? 2;
+  const { masks, patients } = options;
+  const context = { settings, masks, patients, concurrency, reporter };
+  const plan =
+    inputKind === "images"
+      ? await planFromImages(found, context)
+      : await planFromPatches(found, context, options.patchSize);
+  const counts = countLabels(rowsOf(plan));
+  checkPlan(options.out, plan, counts, reporter);
+  const hash = await writeDirectoryAtomically(options.out, async (directory) => {
+    await writePatches(directory, plan, settings, concurrency, reporter);
+    await writeFileAtomically(join(directory, MANIFEST_FILE), formatManifest(rowsOf(plan)));
+    const dataset = await openDataset(directory);
+    const description = await describe(inputKind, plan, settings, counts, dataset.hash);
+    await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);
+    return dataset.hash;
+  });
+  const { patchSize, discarded, skipped } = plan;
+  return { root: resolve(options.out), inputKind, patchSize, counts, discarded, skipped, hash };
+}
+
+function rowsOf(plan: PreparationPlan): ManifestRow[] {
+  return plan.sources.flatMap(({ patches }) => patches.map(({ row }) => row));
+}
+
+/** @throws EpSamError `dataset` when nothing, or nothing of one label, is left although there is a training split. */
+function checkPlan(
+  out: string,
+  plan: PreparationPlan,
+  counts: Record<Split, LabelCounts>,
+  reporter: Reporter,
+): void {
+  const total = countLabels(rowsOf(plan).map((row) => ({ ...row, split: "train" }))).train;
+  const patches = total.positive + total.negative;
+  const missing = missingLabel(total);
+  if (patches === 0 || (missing !== null && counts.train.positive + counts.train.negative > 0)) {
+    throw new EpSamError("dataset", {
+      where: out,
+      what: patches === 0 ? "no patches are left" : `no ${missing} patches are left`,
+      why: explainFilters(plan, total),
+      action:
+        "Look at the skipped files; try another --patch-size, a wider --positive-range or a higher --negative-limit.",
+    });
+  }
+  for (const split of SPLITS) {
+    const absent = missingLabel(counts[split]);
+    if (absent === null) continue;
+    const need = split === "test" ? "the test figures will lack them" : "training needs them";
+    reporter.warn(`The split "${split}" has no ${absent} patches: ${need}. Try another --seed or --split.`);
+  }
+}
+
+function explainFilters(plan: PreparationPlan, total: LabelCounts): string {
+  const { belowPositiveRange, abovePositiveRange, overLimit } = plan.discarded;
+  const first = plan.skipped[0];
+  const example = first === undefined ? "" : `, for example ${basename(first.file)}: ${first.reason}`;
+  return [
+    `${plan.sources.length} images used, ${plan.skipped.length} skipped${example}`,
+    `${total.positive} positive and ${total.negative} negative patches`,
+    `discarded: ${belowPositiveRange} between the negative limit and the positive range`,
+    `${abovePositiveRange} above the positive range, ${overLimit} over a limit`,
+  ].join("; ");
+}
+
+async function writePatches(
+  directory: string,
+  plan: PreparationPlan,
+  settings: PreparationSettings,
+  concurrency: number,
+  reporter: Reporter,
+): Promise<void> {
+  const needed = plan.sources.filter(({ patches }) => patches.length > 0);
+  const total = rowsOf(plan).length;
+  let done = 0;
+  await mapConcurrently(needed, concurrency, async (source) => {
+    await writePatchesOf(source, directory, plan.patchSize, settings);
+    done += source.patches.length;
+    reporter.progress({ task: "writing patches", done, total, detail: basename(source.file.path) });
+  });
+}
+
+async function writePatchesOf(
+  source: PlannedSource,
+  directory: string,
+  patchSize: number,
+  settings: PreparationSettings,
+): Promise<void> {
+  const { image, mask } = await readSource(source.file, settings.maskValues);
+  for (const { row, position } of source.patches) {
+    const name = patchFileName(row);
+    await writePng(join(directory, row.split, "image", name), cutImage(image, position, patchSize));
+    // A negative needs a mask only where a negative limit above 0 let some foreground in.
+    if (mask === null || (row.label === 0 && (row.tumourFraction ?? 0) === 0)) continue;
+    await writeMaskPng(join(directory, row.split, "mask", name), cutMask(mask, position, patchSize));
+  }
+}
+
+/** What `dataset.json` holds; no times and no absolute paths, so that equal jobs write equal bytes. */
+async function describe(
+  inputKind: InputKind,
+  plan: PreparationPlan,
+  settings: PreparationSettings,
+  counts: Record<Split, LabelCounts>,
+  hash: string,
+) {
+  const sources = [];
+  for (const { file, width, height, patches } of plan.sources) {
+    sources.push({
+      image: basename(file.path),
+      imageHash: await hashFile(file.path),
+      mask: file.maskPath === null ? null : basename(file.maskPath),
+      maskHash: file.maskPath === null ? null : await hashFile(file.maskPath),
+      width,
+      height,
+      patches: patches.length,
+      split: patches[0]?.row.split ?? null,
+    });
+  }
+  return {
+    format: FORMAT_VERSION,
+    version: await packageVersion(),
+    hash,
+    inputKind,
+    settings: { ...settings, patchSize: plan.patchSize },
+    counts,
+    discarded: plan.discarded,
+    skipped: plan.skipped.map(({ file, reason }) => ({ file: basename(file), reason })),
+    sources,
+  };
+}

@@ -1,0 +1,134 @@
+import { basename } from "node:path";
+import { EpSamError, isEpSamError, type Reporter } from "../../common/index.js";
+import {
+  type Mask,
+  type ReadMaskOptions,
+  type RgbImage,
+  readMask,
+  readRgbImage,
+} from "../../imaging/index.js";
+import { mapConcurrently } from "../concurrency.js";
+import type { ManifestRow } from "../records.js";
+import type { InputImage } from "./discover.js";
+import type { PatchPosition } from "./lattice.js";
+import type { DiscardedPatches, MaskValues, SkippedInput } from "./options.js";
+
+/** An input image with the mask that belongs to it. */
+export interface SourceFile extends InputImage {
+  readonly maskPath: string | null;
+}
+
+/** The pixels of a source; the mask has the image's size. */
+export interface SourcePixels {
+  readonly image: RgbImage;
+  readonly mask: Mask | null;
+}
+
+/** A source with the patches to cut from it. */
+export interface PlannedSource {
+  readonly file: SourceFile;
+  readonly width: number;
+  readonly height: number;
+  readonly patches: readonly PlannedPatch[];
+}
+
+export interface PlannedPatch {
+  readonly row: ManifestRow;
+  readonly position: PatchPosition;
+}
+
+/** Everything decided before the first patch is written. */
+export interface PreparationPlan {
+  readonly patchSize: number;
+  readonly sources: readonly PlannedSource[];
+  readonly discarded: DiscardedPatches;
+  readonly skipped: readonly SkippedInput[];
+}
+
+/**
+ * Reads an image and its mask.
+ * @throws EpSamError `input-image` or `input-mask` when either is unreadable, truncated, or their sizes differ.
+ */
+export async function readSource(file: SourceFile, maskValues: MaskValues): Promise<SourcePixels> {
+  const image = await readRgbImage(file.path);
+  if (file.maskPath === null) return { image, mask: null };
+  const expectedSize = { width: image.width, height: image.height };
+  return { image, mask: await readMask(file.maskPath, { ...readMaskOptions(maskValues), expectedSize }) };
+}
+
+function readMaskOptions(maskValues: MaskValues): ReadMaskOptions {
+  if (typeof maskValues === "number") return { threshold: maskValues };
+  return { instances: maskValues === "any" };
+}
+
+/** What a look at a source's pixels gives: something to go on with, or the reason to leave the source out. */
+export type Examination<T> = { readonly accepted: T } | { readonly refused: string };
+
+/**
+ * Reads and examines every source. One that is broken or refused is left out and listed; a mask that is not binary
+ * stops the job, since all of them will be of the same kind.
+ */
+export async function examineSources<T>(
+  files: readonly SourceFile[],
+  job: { readonly maskValues: MaskValues; readonly concurrency: number; readonly reporter: Reporter },
+  examine: (file: SourceFile, pixels: SourcePixels) => Examination<T>,
+): Promise<{ accepted: T[]; skipped: SkippedInput[] }> {
+  let done = 0;
+  const examinations = await mapConcurrently(files, job.concurrency, async (file) => {
+    const pixels = await readOrRefuse(file, job.maskValues);
+    done += 1;
+    job.reporter.progress({ task: "reading images", done, total: files.length, detail: basename(file.path) });
+    const examination = "refused" in pixels ? pixels : examine(file, pixels.accepted);
+    return { file, examination };
+  });
+  const accepted: T[] = [];
+  const skipped: SkippedInput[] = [];
+  for (const { file, examination } of examinations) {
+    if ("refused" in examination) skipped.push({ file: file.path, reason: examination.refused });
+    else accepted.push(examination.accepted);
+  }
+  return { accepted, skipped };
+}
+
+async function readOrRefuse(file: SourceFile, maskValues: MaskValues): Promise<Examination<SourcePixels>> {
+  try {
+    return { accepted: await readSource(file, maskValues) };
+  } catch (failure) {
+    if (!isEpSamError(failure, "input-image") && !isEpSamError(failure, "input-mask")) throw failure;
+    if (maskValues === "binary" && (await isReadableWithAnyValue(file))) throw notBinary(file, failure);
+    return { refused: reasonOf(failure) };
+  }
+}
+
+/** True when the source can be read once every mask value but zero counts as foreground. */
+async function isReadableWithAnyValue(file: SourceFile): Promise<boolean> {
+  try {
+    await readSource(file, "any");
+    return true;
+  } catch (failure) {
+    if (isEpSamError(failure)) return false;
+    throw failure;
+  }
+}
+
+function notBinary(file: SourceFile, cause: EpSamError): EpSamError {
+  return new EpSamError(
+    "input-mask",
+    {
+      where: file.maskPath ?? file.path,
+      what: "is not a binary mask",
+      why: cause.fields.why,
+      action:
+        "Pass --mask-values any if every value but 0 is tumour (instance labels), or a number such as " +
+        "--mask-values 128 if that value and all above are (masks saved as JPEG).",
+    },
+    { cause },
+  );
+}
+
+/** What was wrong and how it showed, without the file name, which the list of skipped inputs has. */
+function reasonOf(failure: EpSamError): string {
+  const { what, why, where } = failure.fields;
+  const reason = why === undefined ? what : `${what} (${why})`;
+  return where === undefined ? reason : `${basename(where)} ${reason}`;
+}

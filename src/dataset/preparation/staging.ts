@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { EpSamError, exists, storageError } from "../../common/index.js";
+import { MANIFEST_FILE } from "../manifest.js";
+import { DESCRIPTION_FILE } from "../open-dataset.js";
+
+/**
+ * Refuses an output directory before any work: one with something in it, unless it is a dataset and `overwrite`
+ * is given, or one that holds an input.
+ * @throws EpSamError `usage` saying which.
+ */
+export async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
+  const inside = inputs.find((input) => !relative(resolve(out), resolve(input)).startsWith(".."));
+  if (inside !== undefined) {
+    throw new EpSamError("usage", {
+      where: out,
+      what: `cannot be the output, since the input ${inside} lies in it`,
+      action: "Choose another --out directory.",
+    });
+  }
+  if (!(await exists(out))) return;
+  if (!(await stat(out)).isDirectory()) {
+    const action = "Choose another --out directory.";
+    throw new EpSamError("usage", { where: out, what: "is a file", action });
+  }
+  const names = await readdir(out);
+  if (names.length === 0) return;
+  if (!names.includes(MANIFEST_FILE) && !names.includes(DESCRIPTION_FILE)) {
+    throw new EpSamError("usage", {
+      where: out,
+      what: "holds files that are not a prepared dataset",
+      action: "Choose another --out directory; this one is left as it is.",
+    });
+  }
+  if (overwrite) return;
+  const action = "Pass --overwrite to replace it, or choose another --out directory.";
+  throw new EpSamError("usage", { where: out, what: "holds a dataset already", action });
+}
+
+/**
+ * Lets `fill` write into a directory beside `out` that becomes `out` when everything succeeded; otherwise it is
+ * removed and `out` stays as it was.
+ * @throws EpSamError `storage` when the directory cannot be made or moved, and whatever `fill` throws.
+ */
+export async function writeDirectoryAtomically<T>(
+  out: string,
+  fill: (directory: string) => Promise<T>,
+): Promise<T> {
+  const target = resolve(out);
+  const unique = randomBytes(6).toString("hex");
+  const staging = join(dirname(target), `.${basename(target)}.${unique}.tmp`);
+  try {
+    await orStorageError(target, () => mkdir(staging, { recursive: true }));
+    const result = await fill(staging);
+    await orStorageError(target, () => exchange(staging, target, `${staging}.old`));
+    return result;
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+async function exchange(staging: string, target: string, aside: string): Promise<void> {
+  const replaced = await exists(target);
+  if (replaced) await rename(target, aside);
+  try {
+    await rename(staging, target);
+  } catch (failure) {
+    if (replaced) await rename(aside, target);
+    throw failure;
+  }
+  await rm(aside, { recursive: true, force: true });
+}
+
+async function orStorageError(path: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    throw storageError(path, cause);
+  }
+}

@@ -1,0 +1,68 @@
+import { EpSamError } from "../common/index.js";
+import { countLabels, type Dataset, type LabelCounts, type Split } from "./records.js";
+
+/** The splits that training cannot do without: it learns on one and chooses the best epoch on the other. */
+const NEEDED_SPLITS = ["train", "val"] as const satisfies readonly Split[];
+
+/**
+ * Checks that a classifier can be trained: tumour and tumour-free patches in the training and validation splits.
+ * A test split without patches or without one label only limits evaluation, so it is a warning.
+ * @throws EpSamError `dataset` when the dataset, `train` or `val` lacks positive or negative patches.
+ */
+export function validateForTraining(
+  dataset: Pick<Dataset, "root" | "patches">,
+  options: { readonly warn?: ((message: string) => void) | undefined } = {},
+): void {
+  const counts = countLabels(dataset.patches);
+  checkLabelsPresent(dataset.root, counts);
+  for (const split of NEEDED_SPLITS) {
+    const missing = missingLabel(counts[split]);
+    if (missing === null) continue;
+    throw new EpSamError("dataset", {
+      where: dataset.root,
+      what: `the split "${split}" has no ${missing} patches`,
+      why: describeCounts(counts),
+      action:
+        "Prepare the dataset with another --seed or --split, or with more images, so that both labels occur.",
+    });
+  }
+  const missingInTest = missingLabel(counts.test);
+  if (missingInTest !== null) {
+    options.warn?.(
+      `${dataset.root}: the test split has no ${missingInTest} patches; its figures will lack them.`,
+    );
+  }
+}
+
+/** @throws EpSamError `dataset` when no split at all has positive, or negative, patches. */
+function checkLabelsPresent(root: string, counts: Record<Split, LabelCounts>): void {
+  const all = Object.values(counts);
+  const missing = missingLabel({
+    positive: all.reduce((sum, count) => sum + count.positive, 0),
+    negative: all.reduce((sum, count) => sum + count.negative, 0),
+  });
+  if (missing === null) return;
+  throw new EpSamError("dataset", {
+    where: root,
+    what: `has no ${missing} patches`,
+    why: "a classifier learns from the difference between patches with and without tumour",
+    action:
+      missing === "positive"
+        ? "Add patches that contain tumour (file suffix _1, or a wider --positive-range)."
+        : "Add patches without tumour (file suffix _0, a smaller --patch-size or a higher --negative-limit).",
+  });
+}
+
+/** Which label a split lacks, positives first; null when it has both. */
+export function missingLabel(counts: LabelCounts): "positive" | "negative" | null {
+  if (counts.positive === 0) return "positive";
+  return counts.negative === 0 ? "negative" : null;
+}
+
+/** For example `train 30+20, val 4+0, test 8+5 (positive+negative)`. */
+export function describeCounts(counts: Record<Split, LabelCounts>): string {
+  const parts = Object.entries(counts).map(
+    ([split, { positive, negative }]) => `${split} ${positive}+${negative}`,
+  );
+  return `${parts.join(", ")} patches (positive + negative)`;
+}
