@@ -9,7 +9,14 @@ export {
   type OnnxTensor,
 } from "./onnx/schema.js";
 export * from "./operations/index.js";
-export { type Device, type DeviceName, device, deviceNames, parseDevice } from "./runtime/device.js";
+export {
+  type Device,
+  type DeviceName,
+  device,
+  deviceNames,
+  parseDevice,
+  sessionOptions,
+} from "./runtime/device.js";
 export { floatsOf, GraphSession, type HostTensors } from "./runtime/session.js";
 export { type StateEntry, StatefulSession } from "./runtime/stateful-session.js";
 export {

@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import type { LoweringContext } from "./lowering.js";
-import { type DataType, formatShape, makeValue, type Shape, type Value } from "./value.js";
+import { type DataType, formatShape, makeValue, type Shape, shape4, type Value } from "./value.js";
 
 /** Shape and element type that an operation gives. */
 export interface Inferred {
@@ -101,4 +101,30 @@ export function requireFloat(operation: string, inputs: readonly Value[]): void 
   if (inputs.some((value) => value.dataType !== "float32")) {
     throw shapeError(operation, inputs, "all operands must be float32");
   }
+}
+
+/** Checks that axes are counted from the front, exist in `value`, and are named once each. */
+export function requireAxes(
+  operation: string,
+  inputs: readonly Value[],
+  value: Value,
+  axes: readonly number[],
+): void {
+  const strange = axes.find((axis) => !Number.isInteger(axis) || axis < 0 || axis >= value.shape.length);
+  if (strange !== undefined) throw shapeError(operation, inputs, `there is no axis ${strange}`);
+  if (new Set(axes).size !== axes.length) {
+    throw shapeError(operation, inputs, `axis ${axes.join(", ")} must be given once`);
+  }
+}
+
+/** Reads the four sizes of an operand such as [N, C, H, W]. */
+export function fourSizes(
+  operation: string,
+  inputs: readonly Value[],
+  value: Value,
+): readonly [number, number, number, number] {
+  if (value.shape.length !== 4) {
+    throw shapeError(operation, inputs, `${formatShape(value.shape)} needs four axes`);
+  }
+  return shape4(value, operation);
 }

@@ -1,7 +1,16 @@
 export { filled, type Initializer, normal, xavierUniform } from "./initializers.js";
+export { type AttentionInputs, type AttentionOptions, attention } from "./layers/attention.js";
 export { batchNormEvaluation, batchNormTraining } from "./layers/batch-norm.js";
+export { layerNorm, layerNorm2d } from "./layers/layer-norm.js";
+export { affine, linear, multilayerPerceptron } from "./layers/linear.js";
+export {
+  binaryCrossEntropyWithLogits,
+  OVERLAP_SMOOTHING,
+  type OverlapLosses,
+  overlapLosses,
+} from "./losses.js";
 export { type AdamOptions, adam, adamW, type Optimizer } from "./optimizers.js";
-export { type ParameterLookup, ParameterSet } from "./parameters.js";
+export { frozenParameters, lookupWithin, type ParameterLookup, ParameterSet } from "./parameters.js";
 export { constantSchedule, cosineSchedule, type Schedule, stepSchedule } from "./schedules.js";
 export {
   type Buffers,

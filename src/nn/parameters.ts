@@ -1,5 +1,13 @@
 import { EpSamError } from "../common/index.js";
-import { formatShape, parameter, type Shape, sameShape, type Value } from "../graph/index.js";
+import {
+  constant,
+  floatTensor,
+  formatShape,
+  parameter,
+  type Shape,
+  sameShape,
+  type Value,
+} from "../graph/index.js";
 
 /**
  * The parameters a model uses, by state-dict name. Layers ask for theirs by name and shape; asking again gives
@@ -63,4 +71,32 @@ export type ParameterLookup = (name: string, shape: Shape) => Value;
 /** A lookup for the part of a model whose names begin with `prefix` and a dot. */
 export function lookupWithin(lookup: ParameterLookup, prefix: string): ParameterLookup {
   return (name, shape) => lookup(`${prefix}.${name}`, shape);
+}
+
+/** A tensor of a state dict. */
+interface StoredParameter {
+  readonly shape: Shape;
+  readonly data: Float32Array;
+}
+
+/**
+ * A lookup that gives the weights of a frozen model as constants of the graph: nothing has to be fed, no gradient
+ * flows to them, and the runtime computes what depends on them alone once, when the graph is compiled.
+ * @throws EpSamError (the lookup) `weights` when a weight is absent, `shape` when it has another shape.
+ */
+export function frozenParameters(weights: ReadonlyMap<string, StoredParameter>): ParameterLookup {
+  const values = new Map<string, Value>();
+  return (name, shape) => {
+    const stored = weights.get(name);
+    if (stored === undefined) throw new EpSamError("weights", { what: "is missing", where: name });
+    if (!sameShape(stored.shape, shape)) {
+      throw new EpSamError("shape", {
+        what: `has shape ${formatShape(stored.shape)}, but a layer asks for ${formatShape(shape)}`,
+        where: `parameter ${name}`,
+      });
+    }
+    const value = values.get(name) ?? constant(floatTensor(shape, stored.data));
+    values.set(name, value);
+    return value;
+  };
 }

@@ -1,4 +1,4 @@
-import { apply, defineOperation, requireFloat, shapeError } from "../operation.js";
+import { apply, defineOperation, fourSizes, requireFloat, shapeError } from "../operation.js";
 import { shape4, type Value } from "../value.js";
 import { matmul } from "./matmul.js";
 import { channelSum } from "./reductions.js";
@@ -14,8 +14,8 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
   name: "conv2d",
   infer(inputs, { stride, padding }) {
     const [x, weight] = convolutionOperands("conv2d", inputs);
-    const [batch, channels, height, width] = shape4(x, "conv2d");
-    const [outputs, weightChannels, kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+    const [batch, channels, height, width] = fourSizes("conv2d", inputs, x);
+    const [outputs, weightChannels, kernelHeight, kernelWidth] = fourSizes("conv2d", inputs, weight);
     if (channels !== weightChannels) {
       throw shapeError("conv2d", inputs, `the weight expects ${weightChannels} channels, not ${channels}`);
     }
@@ -129,8 +129,8 @@ const convTranspose2dOperation = defineOperation<ConvolutionTransposeAttributes>
   name: "convTranspose2d",
   infer(inputs, { stride, padding, outputSize }) {
     const [x, weight] = convolutionOperands("convTranspose2d", inputs);
-    const [batch, channels, ...size] = shape4(x, "convTranspose2d");
-    const [weightChannels, outputs, ...kernel] = shape4(weight, "convTranspose2d");
+    const [batch, channels, ...size] = fourSizes("convTranspose2d", inputs, x);
+    const [weightChannels, outputs, ...kernel] = fourSizes("convTranspose2d", inputs, weight);
     if (channels !== weightChannels) {
       throw shapeError("convTranspose2d", inputs, `the weight expects ${weightChannels} channels`);
     }

@@ -77,30 +77,32 @@ const channelMomentsOperation = defineOperation<Readonly<Record<string, never>>>
     const source = onlyInput("channelMoments", inputs);
     const [batch, channels, height, width] = shape4(source, "channelMoments");
     // Over the pixels first, then over the images: contiguous rows reduce several times faster.
-    const rows = context.reshape(x, [batch, channels, height * width]);
-    const averaged = (opType: string, factor: number) => {
-      const perImage = context.node(opType, [rows, context.integers([2])], { keepdims: 0 });
+    const averaged = (opType: string, of: string, factor: number) => {
+      const perImage = context.node(opType, [of, context.integers([2])], { keepdims: 0 });
       const total = context.node("ReduceSum", [perImage, context.integers([0])], { keepdims: 1 });
       return context.node("Mul", [total, context.scalar(factor)]);
     };
-    const first = averaged("ReduceMean", 1 / batch);
-    const second = averaged("ReduceSumSquare", 1 / (batch * height * width));
+    const rows = context.reshape(x, [batch, channels, height * width]);
+    const first = averaged("ReduceMean", rows, 1 / batch);
+    // The squares of the centred values: E[x²] − E[x]² would cancel digits that the gradients need.
+    const centred = context.node("Sub", [rows, context.reshape(first, [1, channels, 1])]);
+    const second = averaged("ReduceSumSquare", centred, 1 / (batch * height * width));
     return context.node("Concat", [first, second], { axis: 0 });
   },
-  gradient({ inputs, gradient }) {
+  gradient({ inputs, output, gradient }) {
     const x = onlyInput("channelMoments", inputs);
     const [batch, channels, height, width] = shape4(x, "channelMoments");
     const count = batch * height * width;
-    const row = (index: number, factor: number) =>
-      reshape(scale(slice(gradient, [{ axis: 0, start: index, end: index + 1 }]), factor / count), [
-        channels,
-      ]);
-    return [channelAffine(x, row(1, 2), row(0, 1))];
+    const row = (of: Value, index: number) =>
+      reshape(slice(of, [{ axis: 0, start: index, end: index + 1 }]), [channels]);
+    const slope = scale(row(gradient, 1), 2 / count);
+    const shift = subtract(scale(row(gradient, 0), 1 / count), multiply(slope, row(output, 0)));
+    return [channelAffine(x, slope, shift)];
   },
 });
 
 /**
- * Mean and mean square of each channel of [N, C, H, W] over images and pixels, as [2, C]: the statistics of
+ * Mean and (biased) variance of each channel of [N, C, H, W] over images and pixels, as [2, C]: the statistics of
  * batch normalisation, whose closed-form gradient follows from this operation's.
  */
 export const channelMoments = (x: Value): Value => apply(channelMomentsOperation, [x], {});

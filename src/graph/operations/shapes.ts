@@ -1,12 +1,12 @@
-import { apply, defineOperation, onlyInput, shapeError } from "../operation.js";
+import { apply, defineOperation, onlyInput, requireAxes, shapeError } from "../operation.js";
 import { axisSize, elementCount, formatShape, type Shape, sameShape, type Value } from "../value.js";
 
 const reshapeOperation = defineOperation<{ shape: Shape }>({
   name: "reshape",
   infer(inputs, { shape }) {
     const x = onlyInput("reshape", inputs);
-    if (elementCount(x.shape) !== elementCount(shape)) {
-      throw shapeError("reshape", inputs, `${formatShape(shape)} has another number of elements`);
+    if (elementCount(x.shape) !== elementCount(shape) || !shape.every(Number.isInteger)) {
+      throw shapeError("reshape", inputs, `${formatShape(shape)} cannot hold as many elements`);
     }
     return { shape, dataType: x.dataType };
   },
@@ -78,16 +78,25 @@ function rangeLength({ start, end, step = 1 }: SliceRange): number {
   return Math.max(0, Math.ceil((end - start) / step));
 }
 
+/** True when every element of the range, and so its bounds, lies in an axis of the given size. */
+function rangeFits({ start, end, step = 1 }: SliceRange, size: number): boolean {
+  if (step === 0 || !Number.isInteger(step) || start < 0) return false;
+  return step > 0 ? start <= size && end >= 0 && end <= size : start < size && end >= -1 && end < size;
+}
+
 const sliceOperation = defineOperation<{ ranges: readonly SliceRange[] }>({
   name: "slice",
   infer(inputs, { ranges }) {
     const x = onlyInput("slice", inputs);
+    requireAxes(
+      "slice",
+      inputs,
+      x,
+      ranges.map(({ axis }) => axis),
+    );
     const shape = [...x.shape];
     for (const range of ranges) {
-      const size = axisSize(x.shape, range.axis);
-      const low = Math.min(range.start, range.end);
-      const high = Math.max(range.start, range.end);
-      if (low < -1 || high > size || range.start < 0 || range.step === 0) {
+      if (!rangeFits(range, axisSize(x.shape, range.axis))) {
         throw shapeError("slice", inputs, `${range.start}:${range.end} leaves axis ${range.axis}`);
       }
       shape[range.axis] = rangeLength(range);
@@ -155,7 +164,7 @@ export function reverse(x: Value, axes: readonly number[]): Value {
   );
 }
 
-/** How many zeros (or elements to cut, when negative) go before and after an axis. */
+/** How many zeros go before and after an axis. */
 export interface Padding {
   readonly axis: number;
   readonly before: number;
@@ -166,6 +175,12 @@ const padOperation = defineOperation<{ padding: readonly Padding[] }>({
   name: "pad",
   infer(inputs, { padding }) {
     const x = onlyInput("pad", inputs);
+    requireAxes(
+      "pad",
+      inputs,
+      x,
+      padding.map(({ axis }) => axis),
+    );
     const shape = [...x.shape];
     for (const { axis, before, after } of padding) {
       if (before < 0 || after < 0) throw shapeError("pad", inputs, "padding must not be negative");
@@ -202,14 +217,15 @@ const concatOperation = defineOperation<{ axis: number }>({
   name: "concat",
   infer(inputs, { axis }) {
     const [first] = inputs;
-    if (first === undefined) throw shapeError("concat", inputs, "needs at least one operand");
-    const total = inputs.reduce((sum, value) => sum + axisSize(value.shape, axis), 0);
+    if (first === undefined) throw shapeError("concat", inputs, `needs operands to join along axis ${axis}`);
+    requireAxes("concat", inputs, first, [axis]);
     const others = (value: Value) => value.shape.filter((_, index) => index !== axis);
     if (
       inputs.some((value) => value.dataType !== first.dataType || !sameShape(others(value), others(first)))
     ) {
       throw shapeError("concat", inputs, `the axes other than ${axis} must be equal`);
     }
+    const total = inputs.reduce((sum, value) => sum + axisSize(value.shape, axis), 0);
     return {
       shape: first.shape.map((size, index) => (index === axis ? total : size)),
       dataType: first.dataType,
@@ -252,9 +268,8 @@ export function reducedShape(
   keepAxes: boolean,
 ) {
   const x = onlyInput(operation, inputs);
-  if (axes.some((axis) => axis < 0 || axis >= x.shape.length)) {
-    throw shapeError(operation, inputs, `has no axes ${axes.join(", ")}`);
-  }
+  requireAxes(operation, inputs, x, axes);
+  if (x.dataType === "bool") throw shapeError(operation, inputs, "truth values must be cast first");
   const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
   return {
     shape: keepAxes ? kept : kept.filter((_, axis) => !axes.includes(axis)),

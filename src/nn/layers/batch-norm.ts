@@ -5,13 +5,11 @@ import {
   divide,
   floats,
   multiply,
-  relu,
   reshape,
   scale,
   shape4,
   slice,
   sqrt,
-  square,
   subtract,
   type Value,
 } from "../../graph/index.js";
@@ -50,8 +48,7 @@ export function batchNormTraining(x: Value, parameters: BatchNormParameters): Ba
   const row = (index: number) =>
     reshape(slice(moments, [{ axis: 0, start: index, end: index + 1 }]), [channels]);
   const mean = row(0);
-  // Rounding can push the difference of two nearly equal numbers below zero.
-  const variance = relu(subtract(row(1), square(mean)));
+  const variance = row(1);
   const count = batch * height * width;
   const unbiased = count > 1 ? count / (count - 1) : 1;
   return {
