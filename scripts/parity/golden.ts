@@ -1,0 +1,154 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { deterministicUniform, EpSamError, messageOf } from "../../src/common/index.js";
+import {
+  elementCount,
+  type FloatTensor,
+  floatTensor,
+  formatShape,
+  sameShape,
+} from "../../src/graph/index.js";
+
+/** A directory of values computed with the authors' implementation. */
+export interface GoldenDirectory {
+  readonly path: string;
+  /** Begins the names that the inputs are filled from. */
+  readonly tag: string;
+  /** `golden.json`: the sections by name. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+/** How far one section, or one kind of value in it, is from the golden directory. */
+export interface SectionResult {
+  readonly section: string;
+  readonly largestRelativeError: number;
+  readonly tolerance: number;
+  /** Where the largest error was found. */
+  readonly worst?: string;
+}
+
+/** What golden files tell of a tensor: its norm and sum, and the first eight values, row-major. */
+export const summarySchema = z.object({
+  shape: z.array(z.number()),
+  l2: z.number(),
+  sum: z.number(),
+  head: z.array(z.number()),
+});
+export type Summary = z.infer<typeof summarySchema>;
+
+/**
+ * Reads `golden.json`.
+ * @throws EpSamError `usage` when the directory has none or it is not of this format
+ */
+export async function loadGolden(path: string): Promise<GoldenDirectory> {
+  const file = join(path, "golden.json");
+  try {
+    const json = z.record(z.string(), z.unknown()).parse(JSON.parse(await readFile(file, "utf8")));
+    return { path, tag: z.string().parse(json.tag), json };
+  } catch (cause) {
+    throw new EpSamError(
+      "usage",
+      { what: "is not a golden directory", where: file, why: messageOf(cause) },
+      { cause },
+    );
+  }
+}
+
+/**
+ * A section of `golden.json`, checked.
+ * @throws EpSamError `usage` when it is absent or of another form
+ */
+export function sectionOf<Section>(
+  golden: GoldenDirectory,
+  name: string,
+  schema: z.ZodType<Section>,
+): Section {
+  const parsed = schema.safeParse(golden.json[name]);
+  if (parsed.success) return parsed.data;
+  throw new EpSamError("usage", {
+    what: `has no valid section "${name}"`,
+    where: join(golden.path, "golden.json"),
+    why: z.prettifyError(parsed.error),
+  });
+}
+
+/** The deterministic fill of `name`: uniform in [low, high). */
+export function fill(name: string, shape: readonly number[], low: number, high: number): FloatTensor {
+  return floatTensor(shape, deterministicUniform(name, elementCount(shape), low, high));
+}
+
+const uniformExpression = /uniform\("([^"]+)",\s*\[([\d,\s]+)\],\s*([^,\s]+),\s*([^)\s]+)\)/;
+
+/**
+ * The input that a section describes as `uniform("name",[shape],low,high)`, perhaps with words around it.
+ * @throws EpSamError `usage` when the text holds no such expression
+ */
+export function describedInput(text: string): FloatTensor {
+  const [, name, shape, low, high] = uniformExpression.exec(text) ?? [];
+  if (name === undefined || shape === undefined) {
+    throw new EpSamError("usage", { what: `does not describe an input: ${text}`, where: "golden.json" });
+  }
+  return fill(name, shape.split(",").map(Number), Number(low), Number(high));
+}
+
+/** The largest relative error among named comparisons, as a table row. */
+export function sectionResult(
+  section: string,
+  tolerance: number,
+  errors: ReadonlyMap<string, number>,
+): SectionResult {
+  // An error that is not a number is the worst there is.
+  const [worst, error] = [...errors]
+    .map(([name, value]) => [name, Number.isNaN(value) ? Number.POSITIVE_INFINITY : value] as const)
+    .reduce(
+      (a, b) => (b[1] > a[1] ? b : a),
+      ["nothing compared", errors.size === 0 ? Number.POSITIVE_INFINITY : 0],
+    );
+  return { section, largestRelativeError: error, tolerance, worst };
+}
+
+/** |actual − expected| relative to a scale, by default the expected value itself. */
+export function relativeError(actual: number, expected: number, scale = Math.abs(expected)): number {
+  const difference = Math.abs(actual - expected);
+  return difference === 0 ? 0 : difference / scale;
+}
+
+/** The largest difference of two lists relative to the largest expected value. */
+export function listError(actual: ArrayLike<number>, expected: readonly number[]): number {
+  const scale = Math.max(...expected.map(Math.abs));
+  return Math.max(
+    ...expected.map((value, index) => relativeError(actual[index] ?? Number.NaN, value, scale)),
+  );
+}
+
+/**
+ * The largest relative error of a tensor against its summary: of the norm relative to the norm, of the first
+ * values relative to the tensor's largest value.
+ * @param floor smallest scale to compare at, where the exact value is zero and both sides are rounding noise
+ * @throws EpSamError `shape` when the shapes differ
+ */
+export function compareSummary(name: string, tensor: FloatTensor, summary: Summary, floor = 0): number {
+  if (!sameShape(tensor.shape, summary.shape)) {
+    throw new EpSamError("shape", {
+      what: `is ${formatShape(tensor.shape)}, not ${formatShape(summary.shape)}`,
+      where: name,
+    });
+  }
+  const { norm, largest } = magnitudes(tensor.data);
+  const scale = Math.max(largest, floor);
+  const heads = summary.head.map((value, index) =>
+    relativeError(tensor.data[index] ?? Number.NaN, value, scale),
+  );
+  return Math.max(relativeError(norm, summary.l2, Math.max(summary.l2, floor)), ...heads);
+}
+
+function magnitudes(data: Float32Array): { readonly norm: number; readonly largest: number } {
+  let squares = 0;
+  let largest = 0;
+  for (const value of data) {
+    squares += value * value;
+    largest = Math.max(largest, Math.abs(value));
+  }
+  return { norm: Math.sqrt(squares), largest };
+}

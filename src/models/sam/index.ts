@@ -1,0 +1,22 @@
+export { type ImageEncoder, normalisedInput, openMinisamEncoder } from "./image-encoder.js";
+export { decodeMasks, type MaskDecoderInputs, type MaskPrediction, upsampleLogits } from "./mask-decoder.js";
+export {
+  EMBEDDING_SIZE,
+  EMBEDDING_WIDTH,
+  embeddingPositions,
+  encodePrompts,
+  type PromptEmbeddings,
+  type PromptValues,
+} from "./prompt-encoder.js";
+export {
+  type Boxes,
+  type CoordinateSpace,
+  createSamFrame,
+  LOW_RESOLUTION_SIZE,
+  type Points,
+  type PromptFrame,
+  patchPoints,
+  SAM_INPUT_SIZE,
+  type SamFrame,
+  type Size,
+} from "./transforms.js";
