@@ -23,7 +23,7 @@ export interface EncodeOptions {
 
 /**
  * Encodes everything that the outputs depend on as one ONNX model (operator set 18).
- * @throws EpSamError `shape` when a bound parameter has another shape, `internal` on duplicate input names.
+ * @throws EpSamError `shape` when a bound parameter has another shape, `internal` on duplicate names.
  */
 export function encodeGraph(
   outputs: Readonly<Record<string, Value>>,
@@ -37,6 +37,12 @@ export function encodeGraph(
   }
   const outputEntries = Object.entries(outputs);
   for (const [name, value] of outputEntries) {
+    if (inputs.has(name)) {
+      throw new EpSamError("internal", {
+        what: "names both an input and an output of the graph",
+        where: name,
+      });
+    }
     context.nodes.push({
       name: `output ${name}`,
       opType: "Identity",

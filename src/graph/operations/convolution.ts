@@ -178,13 +178,13 @@ export function convTranspose2d(
   } = {},
 ): Value {
   const { stride = 1, padding = 0 } = options;
-  const [, , height, width] = shape4(x, "convTranspose2d");
-  const [, , kernelHeight, kernelWidth] = shape4(weight, "convTranspose2d");
+  const inputs = options.bias === undefined ? [x, weight] : [x, weight, options.bias];
+  const [, , height, width] = fourSizes("convTranspose2d", inputs, x);
+  const [, , kernelHeight, kernelWidth] = fourSizes("convTranspose2d", inputs, weight);
   const outputSize = options.outputSize ?? [
     (height - 1) * stride - 2 * padding + kernelHeight,
     (width - 1) * stride - 2 * padding + kernelWidth,
   ];
-  const inputs = options.bias === undefined ? [x, weight] : [x, weight, options.bias];
   return apply(convTranspose2dOperation, inputs, { stride, padding, outputSize });
 }
 

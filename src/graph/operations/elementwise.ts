@@ -16,10 +16,14 @@ export type NoAttributes = Readonly<Record<string, never>>;
 const none: NoAttributes = {};
 
 /** The common shape of operands by the NumPy broadcasting rule. */
-export function broadcastShapes(operation: string, inputs: readonly Value[]): Shape {
-  const rank = Math.max(...inputs.map((value) => value.shape.length));
+export function broadcastShapes(
+  operation: string,
+  inputs: readonly Value[],
+  shapes: readonly Shape[] = inputs.map(({ shape }) => shape),
+): Shape {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, axis) => {
-    const sizes = inputs.map((value) => value.shape[axis - rank + value.shape.length] ?? 1);
+    const sizes = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1);
     const size = sizes.find((candidate) => candidate !== 1) ?? 1;
     if (sizes.some((candidate) => candidate !== 1 && candidate !== size)) {
       throw shapeError(operation, inputs, "the shapes cannot be broadcast together");

@@ -28,8 +28,7 @@ const matmulOperation = defineOperation<MatmulAttributes>({
     const columns = axisSize(b.shape, transposeB ? -2 : -1);
     if (inner !== innerOther)
       throw shapeError("matmul", inputs, `inner sizes ${inner} and ${innerOther} differ`);
-    const stack = (value: Value): Value => ({ ...value, shape: value.shape.slice(0, -2) });
-    const batch = broadcastShapes("matmul", [stack(a), stack(b)]);
+    const batch = broadcastShapes("matmul", inputs, [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
     return { shape: [...batch, rows, columns], dataType: "float32" };
   },
   lower(context, [a = "", b = ""], { attributes: { transposeA, transposeB }, inputs }) {

@@ -151,7 +151,7 @@ export function dilate(x: Value, axis: number, step: number): Value {
 /** Takes a range of each named axis. */
 export function slice(x: Value, ranges: readonly SliceRange[]): Value {
   const active = ranges.filter(
-    (range) => range.start !== 0 || range.end !== axisSize(x.shape, range.axis) || (range.step ?? 1) !== 1,
+    (range) => range.start !== 0 || range.end !== x.shape[range.axis] || (range.step ?? 1) !== 1,
   );
   return active.length === 0 ? x : apply(sliceOperation, [x], { ranges: active });
 }

@@ -40,7 +40,8 @@ export class StatefulSession {
    * Compiles a step.
    * @param state entries by input name; `current` must be an input or parameter of that name.
    * @param outputs further results that each step returns, such as the loss.
-   * @throws EpSamError `shape` when an entry's initial content or next value has another shape.
+   * @throws EpSamError `shape` when an entry's initial content or next value has another shape,
+   *   `internal` when `current` has another name.
    */
   static async create(
     state: ReadonlyMap<string, StateEntry>,
@@ -50,6 +51,12 @@ export class StatefulSession {
     const all: Record<string, Value> = { ...outputs };
     const current: Record<string, FloatTensor> = {};
     for (const [name, { next, initial, current: read }] of state) {
+      if (!("name" in read.source) || read.source.name !== name) {
+        throw new EpSamError("internal", {
+          what: "is not the input that the entry is read from",
+          where: name,
+        });
+      }
       if (!sameShape(initial.shape, read.shape) || !sameShape(next.shape, read.shape)) {
         throw new EpSamError("shape", {
           what: `starts as ${formatShape(initial.shape)}, is read as ${formatShape(read.shape)}`,

@@ -1,0 +1,230 @@
+import { describe, expect, it } from "vitest";
+import { isEpSamError } from "../../src/common/index.js";
+import {
+  absolute,
+  add,
+  broadcastTo,
+  channelAffine,
+  channelMoments,
+  concat,
+  constant,
+  conv2d,
+  convTranspose2d,
+  cos,
+  type DataType,
+  divide,
+  erf,
+  exp,
+  gather,
+  gradients,
+  greater,
+  input,
+  log,
+  matmul,
+  maximum,
+  maxPool2d,
+  maxPool2dIndices,
+  mean,
+  multiply,
+  negate,
+  type OperationName,
+  pad,
+  registry,
+  relu,
+  reshape,
+  type Shape,
+  scatterAdd,
+  sigmoid,
+  sign,
+  sin,
+  slice,
+  softmax,
+  softplus,
+  sqrt,
+  subtract,
+  sum,
+  transpose,
+  type Value,
+  where,
+} from "../../src/graph/index.js";
+
+/** A wrong use of an operation, and the shapes that its message must show. */
+interface Misuse {
+  build(): unknown;
+  readonly shows: readonly string[];
+}
+
+const x = (shape: Shape, dataType?: DataType): Value => input("x", shape, dataType);
+
+const misuse = (shows: readonly string[], build: () => unknown): Misuse => ({ build, shows });
+
+const onIntegers = (operation: (operand: Value) => Value): readonly Misuse[] => [
+  misuse(["int64[2, 3]"], () => operation(x([2, 3], "int64"))),
+];
+
+const onUnequal = (operation: (a: Value, b: Value) => Value): readonly Misuse[] => [
+  misuse(["[2, 3]", "[2, 4]"], () => operation(x([2, 3]), x([2, 4]))),
+  misuse(["float32[2]", "bool[2]"], () => operation(x([2]), x([2], "bool"))),
+];
+
+const window = { kernel: 3, stride: 2, padding: 0 };
+
+const misuses: Record<OperationName, readonly Misuse[]> = {
+  add: onUnequal(add),
+  subtract: onUnequal(subtract),
+  multiply: onUnequal(multiply),
+  divide: onUnequal(divide),
+  greater: onUnequal(greater),
+  negate: onIntegers(negate),
+  exp: onIntegers(exp),
+  log: onIntegers(log),
+  sqrt: onIntegers(sqrt),
+  sin: onIntegers(sin),
+  cos: onIntegers(cos),
+  absolute: onIntegers(absolute),
+  sign: onIntegers(sign),
+  relu: onIntegers(relu),
+  sigmoid: onIntegers(sigmoid),
+  softplus: onIntegers(softplus),
+  erf: onIntegers(erf),
+  where: [
+    misuse(["[2, 3]", "[2, 4]"], () => where(x([2, 3], "bool"), x([2, 3]), x([2, 4]))),
+    misuse(["float32[2]"], () => where(x([2]), x([2]), x([2]))),
+    misuse(["float32[2]", "int64[2]"], () => where(x([2], "bool"), x([2]), x([2], "int64"))),
+  ],
+  // Every shape and type can be cast, so what is left to do wrong is the number of operands.
+  cast: [
+    misuse(["float32[2]", "float32[3]"], () => registry.cast.infer([x([2]), x([3])], { dataType: "bool" })),
+  ],
+  reshape: [
+    misuse(["[2, 3]", "[4, 2]"], () => reshape(x([2, 3]), [4, 2])),
+    misuse(["[2, 3]", "[4, 1.5]"], () => reshape(x([2, 3]), [4, -1])),
+  ],
+  transpose: [
+    misuse(["[2, 3]", "[0, 2]"], () => transpose(x([2, 3]), [0, 2])),
+    misuse(["[2, 3]", "[0]"], () => transpose(x([2, 3]), [0])),
+  ],
+  broadcastTo: [
+    misuse(["[2, 3]", "[4, 3]"], () => broadcastTo(x([2, 3]), [4, 3])),
+    misuse(["[2, 3]", "[3]"], () => broadcastTo(x([2, 3]), [3])),
+  ],
+  slice: [
+    misuse(["[2, 3]", "1:4", "axis 1"], () => slice(x([2, 3]), [{ axis: 1, start: 1, end: 4 }])),
+    misuse(["[5]", "5:0", "axis 0"], () => slice(x([5]), [{ axis: 0, start: 5, end: 0, step: -1 }])),
+    misuse(["[2, 3]", "axis -1"], () => slice(x([2, 3]), [{ axis: -1, start: 0, end: 2 }])),
+    misuse(["[2, 3]", "axis 2"], () => slice(x([2, 3]), [{ axis: 2, start: 0, end: 1 }])),
+    misuse(["[4]", "axis 0"], () =>
+      slice(x([4]), [
+        { axis: 0, start: 0, end: 2 },
+        { axis: 0, start: 1, end: 3 },
+      ]),
+    ),
+  ],
+  pad: [
+    misuse(["[2, 3]"], () => pad(x([2, 3]), [{ axis: 1, before: -1, after: 0 }])),
+    misuse(["[2, 3]", "axis 2"], () => pad(x([2, 3]), [{ axis: 2, before: 1, after: 0 }])),
+    misuse(["[2, 3]", "axis -1"], () => pad(x([2, 3]), [{ axis: -1, before: 1, after: 0 }])),
+  ],
+  concat: [
+    misuse(["[2, 3]", "[3, 3]"], () => concat([x([2, 3]), x([3, 3])], 1)),
+    misuse(["float32[2]", "int64[2]"], () => concat([x([2]), x([2], "int64")], 0)),
+    misuse(["[2]", "[3]", "axis 1"], () => concat([x([2]), x([3])], 1)),
+    misuse(["axis 0"], () => concat([], 0)),
+  ],
+  sum: [
+    misuse(["[2, 3]", "2"], () => sum(x([2, 3]), [2])),
+    misuse(["[2, 3]", "-1"], () => sum(x([2, 3]), [-1])),
+    misuse(["[2, 3]", "1, 1"], () => sum(x([2, 3]), [1, 1])),
+    misuse(["bool[2]"], () => sum(x([2], "bool"))),
+  ],
+  mean: [
+    misuse(["[2, 3]", "2"], () => mean(x([2, 3]), [2])),
+    misuse(["int64[2]"], () => mean(x([2], "int64"))),
+  ],
+  maximum: [misuse(["[2, 3]", "2"], () => maximum(x([2, 3]), [2]))],
+  softmax: [misuse(["[2, 3]", "2"], () => softmax(x([2, 3]), 2))],
+  channelMoments: [misuse(["[2, 3, 4]"], () => channelMoments(x([2, 3, 4])))],
+  channelAffine: [
+    misuse(["[1, 3, 2, 2]", "[4]"], () => channelAffine(x([1, 3, 2, 2]), x([4]), x([4]))),
+    misuse(["[1, 3, 2, 2]", "[3, 1]"], () => channelAffine(x([1, 3, 2, 2]), x([3, 1]), x([3]))),
+    misuse(["[3, 2, 2]"], () => channelAffine(x([3, 2, 2]), x([3]), x([3]))),
+  ],
+  matmul: [
+    misuse(["[2, 3]", "[2, 4]"], () => matmul(x([2, 3]), x([2, 4]))),
+    misuse(["[2, 3]", "[3, 4]"], () => matmul(x([2, 3]), x([3, 4]), { transposeB: true })),
+    misuse(["[5, 2, 3]", "[4, 3, 2]"], () => matmul(x([5, 2, 3]), x([4, 3, 2]))),
+    misuse(["[3]", "[3, 2]"], () => matmul(x([3]), x([3, 2]))),
+  ],
+  conv2d: [
+    misuse(["[1, 3, 5, 5]", "[4, 2, 3, 3]"], () => conv2d(x([1, 3, 5, 5]), x([4, 2, 3, 3]))),
+    misuse(["[1, 3, 2, 2]", "[4, 3, 3, 3]"], () => conv2d(x([1, 3, 2, 2]), x([4, 3, 3, 3]))),
+    misuse(["[3, 5, 5]", "[4, 3, 3, 3]"], () => conv2d(x([3, 5, 5]), x([4, 3, 3, 3]))),
+    misuse(["[1, 3, 5, 5]", "[4, 3, 9]"], () => conv2d(x([1, 3, 5, 5]), x([4, 3, 9]))),
+    misuse(["[4, 3, 3, 3]", "[5]"], () => conv2d(x([1, 3, 5, 5]), x([4, 3, 3, 3]), { bias: x([5]) })),
+  ],
+  convTranspose2d: [
+    misuse(["[1, 3, 5, 5]", "[2, 4, 3, 3]"], () => convTranspose2d(x([1, 3, 5, 5]), x([2, 4, 3, 3]))),
+    misuse(["[1, 3, 5, 5]", "[3, 4, 2, 2]", "12×10"], () =>
+      convTranspose2d(x([1, 3, 5, 5]), x([3, 4, 2, 2]), { stride: 2, outputSize: [12, 10] }),
+    ),
+    misuse(["[3, 5, 5]", "[3, 4, 2, 2]"], () => convTranspose2d(x([3, 5, 5]), x([3, 4, 2, 2]))),
+  ],
+  maxPool2d: [
+    misuse(["[1, 1, 2, 2]"], () => maxPool2d(x([1, 1, 2, 2]), window)),
+    misuse(["[2, 2]"], () => maxPool2d(x([2, 2]), window)),
+  ],
+  maxPool2dIndices: [misuse(["[1, 1, 2, 2]"], () => maxPool2dIndices(x([1, 1, 2, 2]), window))],
+  scatterAdd: [
+    misuse(["[3]", "[4]"], () => scatterAdd(x([3]), x([4], "int64"), 9)),
+    misuse(["float32[3]", "float32[3]"], () => scatterAdd(x([3]), x([3]), 9)),
+  ],
+  gather: [misuse(["float32[3]", "float32[2]"], () => gather(x([3]), x([2])))],
+};
+
+function thrownBy(build: () => unknown): unknown {
+  try {
+    build();
+  } catch (thrown) {
+    return thrown;
+  }
+  return undefined;
+}
+
+describe("a wrong use of an operation", () => {
+  it.each(Object.entries(misuses))("%s is refused with its name and the shapes", (name, each) => {
+    expect(each.length).toBeGreaterThan(0);
+    for (const { build, shows } of each) {
+      const thrown = thrownBy(build);
+      if (!isEpSamError(thrown, "shape")) expect.fail(`${name} for ${shows.join(", ")} threw ${thrown}`);
+      expect(thrown.fields.where).toContain(name);
+      for (const part of shows) expect(thrown.message).toContain(part);
+    }
+  });
+});
+
+describe("values", () => {
+  it("refuses sizes that no tensor has", () => {
+    for (const shape of [[-1], [1.5], [Number.NaN]]) {
+      expect(
+        isEpSamError(
+          thrownBy(() => input("x", shape)),
+          "shape",
+        ),
+      ).toBe(true);
+    }
+  });
+
+  it("refuses a constant whose data do not fill its shape", () => {
+    const data = new Float32Array(5);
+    const thrown = thrownBy(() => constant({ dataType: "float32", shape: [2, 3], data }));
+    expect(thrown).toMatchObject({ tag: "shape", message: expect.stringMatching(/5 elements.*\[2, 3\]/) });
+  });
+
+  it("refuses to differentiate anything but one number", () => {
+    const w = input("w", [2, 3]);
+    expect(thrownBy(() => gradients(w, [w]))).toMatchObject({
+      tag: "shape",
+      message: expect.stringContaining("[2, 3]"),
+    });
+  });
+});

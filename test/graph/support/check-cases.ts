@@ -1,0 +1,181 @@
+import { expect } from "vitest";
+import { RandomStream } from "../../../src/common/index.js";
+import {
+  cast,
+  device,
+  elementCount,
+  floats,
+  floatsOf,
+  GraphSession,
+  gradients,
+  type HostTensor,
+  input,
+  multiply,
+  sum,
+  type Value,
+} from "../../../src/graph/index.js";
+import type { OperandSpec, OperationCase } from "./operation-case.js";
+import { dot, type Tensor } from "./tensor.js";
+
+/** Step of the central differences, taken in double precision by the reference. */
+const STEP = 1e-4;
+/** float32 results against double precision, relative to the largest number of the tensor. */
+const TOLERANCE = 2e-5;
+/** Elements differentiated one by one; larger operands are sampled and probed along random directions. */
+const SINGLE_ELEMENTS = 24;
+const DIRECTIONS = 3;
+
+interface PreparedCase {
+  readonly name: string;
+  readonly operands: readonly HostTensor[];
+  readonly references: readonly Tensor[];
+  readonly weights: Float64Array;
+  readonly expected: Tensor;
+  readonly values: readonly Value[];
+  readonly result: Value;
+  readonly gradients: readonly (Value | undefined)[];
+  readonly reference: OperationCase["reference"];
+}
+
+/** What {@link checkCases} expects of the gradients. */
+export type Differentiability = "differentiable" | "gradient is zero";
+
+/**
+ * Runs all cases in one session and compares values and shapes with the reference, and gradients with
+ * central differences of the reference. Returns the graphs' results for checks of what they contain.
+ */
+export async function checkCases(
+  title: string,
+  cases: readonly OperationCase[],
+  differentiability: Differentiability,
+): Promise<readonly Value[]> {
+  const prepared = cases.map((operationCase, index) => prepare(title, operationCase, index));
+  const outputs: Record<string, Value> = {};
+  const feeds: Record<string, HostTensor> = {};
+  for (const { name, operands, values, result, gradients: derivatives } of prepared) {
+    outputs[`${name}: result`] = cast(result, "float32");
+    values.forEach((value, index) => {
+      const operand = operands[index];
+      if (value.source.kind === "input" && operand !== undefined) feeds[value.source.name] = operand;
+      const derivative = derivatives[index];
+      if (derivative !== undefined) outputs[`${name}: gradient ${index}`] = derivative;
+    });
+  }
+  const session = await GraphSession.create(outputs, device("cpu", 1));
+  const results = await session.run(feeds);
+  await session.close();
+  for (const each of prepared) {
+    expect(each.result.shape, `${each.name}: shape`).toEqual(each.expected.shape);
+    expectClose(`${each.name}: result`, floatsOf(results, `${each.name}: result`), each.expected.data);
+    checkGradients(each, results, differentiability);
+  }
+  return prepared.map(({ result }) => result);
+}
+
+function prepare(title: string, operationCase: OperationCase, index: number): PreparedCase {
+  const name = `${title} ${index} ${operationCase.name}`;
+  const operands = operationCase.operands.map((spec, position) => fill(spec, name, position));
+  const values = operands.map(({ shape, dataType }, position) =>
+    input(`${name} / ${position}`, shape, dataType),
+  );
+  const result = operationCase.build(values);
+  const references = operands.map(({ shape, data }) => ({ shape, data: Float64Array.from(data, Number) }));
+  const random = new RandomStream(0, "loss weights", name);
+  const weights = Float32Array.from({ length: elementCount(result.shape) }, () => random.uniform(-1, 1));
+  const loss = sum(multiply(cast(result, "float32"), floats(weights, result.shape)));
+  return {
+    name,
+    operands,
+    references,
+    weights: Float64Array.from(weights),
+    expected: operationCase.reference(references),
+    values,
+    result,
+    gradients: gradients(loss, values),
+    reference: (tensors) => operationCase.reference(tensors),
+  };
+}
+
+function fill(spec: OperandSpec, name: string, position: number): HostTensor {
+  if (spec.kind === "fixed") return spec.tensor;
+  const random = new RandomStream(0, "operand", name, position);
+  const data = Float32Array.from({ length: elementCount(spec.shape) }, () =>
+    random.uniform(spec.low, spec.high),
+  );
+  return { dataType: "float32", shape: spec.shape, data };
+}
+
+function checkGradients(
+  prepared: PreparedCase,
+  results: Record<string, HostTensor>,
+  differentiability: Differentiability,
+): void {
+  prepared.operands.forEach(({ dataType, shape }, index) => {
+    const derivative = prepared.gradients[index];
+    const label = `${prepared.name}: gradient of operand ${index}`;
+    if (dataType !== "float32" || differentiability === "gradient is zero") {
+      expect(derivative, label).toBeUndefined();
+      return;
+    }
+    expect(derivative?.shape, label).toEqual(shape);
+    checkDerivative(prepared, index, floatsOf(results, `${prepared.name}: gradient ${index}`), label);
+  });
+}
+
+function checkDerivative(prepared: PreparedCase, operand: number, actual: Float32Array, label: string): void {
+  const random = new RandomStream(0, "directions", label);
+  const everyElement = [...actual.keys()];
+  const probed = random.shuffled(everyElement).slice(0, SINGLE_ELEMENTS);
+  const numeric = probed.map((element) =>
+    directionalDerivative(prepared, operand, (position) => (position === element ? 1 : 0)),
+  );
+  expectClose(
+    `${label} at ${probed.join(", ")}`,
+    probed.map((element) => actual[element] ?? Number.NaN),
+    numeric,
+  );
+  if (everyElement.length <= SINGLE_ELEMENTS) return;
+  for (let repeat = 0; repeat < DIRECTIONS; repeat++) {
+    const direction = Float64Array.from(actual, () => random.uniform(-1, 1));
+    const expected = directionalDerivative(prepared, operand, (position) => direction[position] ?? 0);
+    const largest = Math.max(...actual.map(Math.abs));
+    const error = Math.abs(dot(actual, direction) - expected);
+    expect(error, `${label} along direction ${repeat}`).toBeLessThan(
+      TOLERANCE * (1 + largest) * Math.sqrt(actual.length),
+    );
+  }
+}
+
+function directionalDerivative(
+  { references, reference, weights }: PreparedCase,
+  operand: number,
+  direction: (position: number) => number,
+): number {
+  const lossAt = (step: number): number => {
+    const moved = references.map((tensor, index) =>
+      index === operand
+        ? { shape: tensor.shape, data: tensor.data.map((x, position) => x + step * direction(position)) }
+        : tensor,
+    );
+    return dot(reference(moved).data, weights);
+  };
+  return (lossAt(STEP) - lossAt(-STEP)) / (2 * STEP);
+}
+
+/** Expects two lists of numbers to agree to the tolerance, relative to the largest expected. */
+export function expectClose(label: string, actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+  expect(actual.length, `${label}: number of elements`).toBe(expected.length);
+  let largest = 1;
+  let worst = { error: 0, position: -1 };
+  for (let position = 0; position < expected.length; position++) {
+    const [is, should] = [actual[position] ?? Number.NaN, expected[position] ?? Number.NaN];
+    largest = Math.max(largest, Math.abs(should));
+    const error = Number.isNaN(is - should) ? Number.POSITIVE_INFINITY : Math.abs(is - should);
+    if (error > worst.error) worst = { error, position };
+  }
+  const { error, position } = worst;
+  expect(
+    error,
+    `${label}: element ${position} is ${actual[position]}, should be ${expected[position]}`,
+  ).toBeLessThanOrEqual(TOLERANCE * largest);
+}
