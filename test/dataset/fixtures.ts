@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { onTestFinished } from "vitest";
 import { isEpSamError, RandomStream, type Reporter } from "../../src/common/index.js";
+import type { PrepareOptions } from "../../src/dataset/index.js";
 
 /** A folder that is removed when the test ends. */
 export async function temporaryFolder(): Promise<string> {
@@ -71,5 +72,27 @@ export function recordingReporter(): Reporter & { readonly warnings: string[] } 
     note: () => undefined,
     warn: (message) => warnings.push(message),
     warnings,
+  };
+}
+
+/** Width and height of the patches cut from the images of `makeImages`. */
+export const PATCH_SIZE = 32;
+
+/** Six images of 80 × 64 pixels, tumour left of a border that moves from image to image. */
+export async function makeImages(folder: string, count = 6): Promise<PrepareOptions> {
+  for (let index = 0; index < count; index++) {
+    await writeNoise(join(folder, "images", `tissue_${index}.png`), 80, 64);
+    await writeGrey(join(folder, "masks", `tissue_${index}.png`), 80, 64, (x) =>
+      x < 20 + 2 * index ? 255 : 0,
+    );
+  }
+  return {
+    inputs: [join(folder, "images")],
+    masks: join(folder, "masks"),
+    out: join(folder, "dataset"),
+    patchSize: PATCH_SIZE,
+    stride: 16,
+    split: [4, 1, 1],
+    mpp: 0.5,
   };
 }

@@ -1,15 +1,14 @@
 import { EpSamError, type Reporter } from "../../common/index.js";
-import { compareText, SPLITS, type Split } from "../records.js";
+import { SPLITS, type Split } from "../records.js";
 import { type FoundInputs, matchMasks, requireMasks } from "./discover.js";
 import { foregroundFraction, type PatchPosition, patchLattice } from "./lattice.js";
 import type { PreparationSettings } from "./options.js";
-import { decideSplits, originsOf, readPatients } from "./patients.js";
+import { decideSplits, type Origin, originsOf, readPatients } from "./patients.js";
 import { addDiscarded, selectPatches } from "./selection.js";
 import {
   type Examination,
   examineSources,
   type PlannedPatch,
-  type PlannedSource,
   type PreparationPlan,
   type SourceFile,
   type SourcePixels,
@@ -22,6 +21,7 @@ export interface PlanningContext {
   readonly patients: string | undefined;
   readonly concurrency: number;
   readonly reporter: Reporter;
+  readonly signal: AbortSignal | undefined;
 }
 
 interface MeasuredImage {
@@ -40,49 +40,68 @@ interface MeasuredPatch extends PatchPosition {
  * @throws EpSamError `input-mask` when images lack masks or masks are not binary; `dataset` for a bad CSV file.
  */
 export async function planFromImages(found: FoundInputs, context: PlanningContext): Promise<PreparationPlan> {
-  const { settings } = context;
+  const { settings, patients } = context;
   const files = await pairWithMasks(found, context.masks);
-  const known = context.patients === undefined ? null : await readPatients(context.patients);
+  const known = patients === undefined ? null : await readPatients(patients);
   const stems = files.map(({ stem }) => stem);
-  const origins = originsOf(stems, known, context.patients ?? "");
-  const job = {
-    maskValues: settings.maskValues,
-    concurrency: context.concurrency,
-    reporter: context.reporter,
-  };
+  const origins = originsOf(stems, known, patients ?? "");
+  const job = { ...context, maskValues: settings.maskValues };
   const { accepted, skipped } = await examineSources(files, job, (file, pixels) =>
     measure(file, pixels, settings),
   );
-  const usable = new Set(accepted.map(({ file }) => file.stem));
-  const splits = decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings);
-
-  const located = accepted.map((image) => {
-    const patient = origins.get(image.file.stem)?.patient ?? image.file.stem;
-    return { image, patient, split: splitOf(splits, patient) };
-  });
-  const selections = SPLITS.map((split) => {
-    const candidates = located
-      .filter((source) => source.split === split)
-      .flatMap(({ image, patient }) =>
-        image.lattice.map((patch) => ({ ...patch, stem: image.file.stem, patient })),
-      );
-    return { split, ...selectPatches(candidates, split, settings) };
-  });
-
-  const patchesOf = new Map<string, PlannedPatch[]>(accepted.map(({ file }) => [file.stem, []]));
-  for (const { split, chosen } of selections) {
-    for (const patch of chosen) patchesOf.get(patch.stem)?.push(plannedPatch(patch, split, settings));
-  }
-  const sources = located.map(({ image }): PlannedSource => {
-    const { file, width, height } = image;
-    return { file, width, height, patches: patchesOf.get(file.stem) ?? [] };
-  });
+  const images = locateImages(accepted, origins, settings);
+  const selections = SPLITS.map((split) => selectInSplit(images, split, settings));
+  const patchesOf = groupBySlide(selections.flatMap(({ planned }) => planned));
   return {
     patchSize: settings.patchSize,
-    sources: sources.sort((a, b) => compareText(a.file.stem, b.file.stem)),
+    sources: images.map(({ file, width, height }) => ({
+      file,
+      width,
+      height,
+      patches: patchesOf.get(file.stem) ?? [],
+    })),
     discarded: addDiscarded(selections.map(({ discarded }) => discarded)),
     skipped: [...found.skipped, ...skipped],
   };
+}
+
+interface LocatedImage extends MeasuredImage {
+  readonly patient: string;
+  readonly split: Split;
+}
+
+/** Decides splits among the images that can be used, so that a skipped one takes no place. */
+function locateImages(
+  images: readonly MeasuredImage[],
+  origins: ReadonlyMap<string, Origin>,
+  settings: PreparationSettings,
+): LocatedImage[] {
+  const usable = new Set(images.map(({ file }) => file.stem));
+  const splits = decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings);
+  return images.map((image) => {
+    const patient = origins.get(image.file.stem)?.patient ?? image.file.stem;
+    return { ...image, patient, split: splitOf(splits, patient) };
+  });
+}
+
+function selectInSplit(images: readonly LocatedImage[], split: Split, settings: PreparationSettings) {
+  const candidates = images
+    .filter((image) => image.split === split)
+    .flatMap(({ file, patient, lattice }) =>
+      lattice.map((patch) => ({ ...patch, stem: file.stem, patient })),
+    );
+  const { chosen, discarded } = selectPatches(candidates, split, settings);
+  return { planned: chosen.map((patch) => plannedPatch(patch, split, settings)), discarded };
+}
+
+function groupBySlide(patches: readonly PlannedPatch[]): ReadonlyMap<string, readonly PlannedPatch[]> {
+  const groups = new Map<string, PlannedPatch[]>();
+  for (const patch of patches) {
+    const group = groups.get(patch.row.slide);
+    if (group === undefined) groups.set(patch.row.slide, [patch]);
+    else group.push(patch);
+  }
+  return groups;
 }
 
 async function pairWithMasks(found: FoundInputs, maskFolder: string | undefined): Promise<SourceFile[]> {

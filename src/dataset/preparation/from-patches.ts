@@ -59,11 +59,7 @@ export async function planFromPatches(
     context.reporter.warn(`${found.labelsFile} does not list ${listNames(unlisted)}: left out.`);
   }
   const files = await pairWithMasks(labelled, facts, context);
-  const job = {
-    maskValues: settings.maskValues,
-    concurrency: context.concurrency,
-    reporter: context.reporter,
-  };
+  const job = { ...context, maskValues: settings.maskValues };
   const examined = await examineSources(files, job, (file, pixels) =>
     examine(file, pixels, factsOf(facts, file.stem)),
   );

@@ -57,6 +57,8 @@ export interface PrepareOptions {
   /** Images worked on at a time. Default 2. */
   readonly concurrency?: number | undefined;
   readonly reporter?: Reporter | undefined;
+  /** Stops the job between two images when aborted; nothing is left behind. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The values that decide what a dataset contains, complete, as `dataset.json` records them. */

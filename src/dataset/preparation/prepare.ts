@@ -3,7 +3,6 @@ import {
   EpSamError,
   hashFile,
   packageVersion,
-  type Reporter,
   silentReporter,
   writeFileAtomically,
 } from "../../common/index.js";
@@ -21,7 +20,7 @@ import {
 } from "../records.js";
 import { missingLabel } from "../validate.js";
 import { detectInputKind, findInputs } from "./discover.js";
-import { planFromImages } from "./from-images.js";
+import { type PlanningContext, planFromImages } from "./from-images.js";
 import { planFromPatches } from "./from-patches.js";
 import { cutImage, cutMask } from "./lattice.js";
 import {
@@ -52,16 +51,17 @@ export async function prepareDataset(options: PrepareOptions): Promise<Preparati
   const found = await findInputs(options.inputs);
   const inputKind = detectInputKind(found, options);
   const concurrency = options.concurrency ?? 2;
-  const { masks, patients } = options;
-  const context = { settings, masks, patients, concurrency, reporter };
+  const { masks, patients, signal } = options;
+  const context = { settings, masks, patients, concurrency, reporter, signal };
   const plan =
     inputKind === "images"
       ? await planFromImages(found, context)
       : await planFromPatches(found, context, options.patchSize);
+  for (const { file, reason } of plan.skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
   const counts = countLabels(rowsOf(plan));
-  checkPlan(options.out, plan, counts, reporter);
+  checkPlan(options.out, plan, counts, context);
   const hash = await writeDirectoryAtomically(options.out, async (directory) => {
-    await writePatches(directory, plan, settings, concurrency, reporter);
+    await writePatches(directory, plan, context);
     await writeFileAtomically(join(directory, MANIFEST_FILE), formatManifest(rowsOf(plan)));
     const dataset = await openDataset(directory);
     const description = await describe(inputKind, plan, settings, counts, dataset.hash);
@@ -81,7 +81,7 @@ function checkPlan(
   out: string,
   plan: PreparationPlan,
   counts: Record<Split, LabelCounts>,
-  reporter: Reporter,
+  { settings, reporter }: PlanningContext,
 ): void {
   const total = countLabels(rowsOf(plan).map((row) => ({ ...row, split: "train" }))).train;
   const patches = total.positive + total.negative;
@@ -95,9 +95,10 @@ function checkPlan(
         "Look at the skipped files; try another --patch-size, a wider --positive-range or a higher --negative-limit.",
     });
   }
-  for (const split of SPLITS) {
+  for (const [index, split] of SPLITS.entries()) {
     const absent = missingLabel(counts[split]);
-    if (absent === null) continue;
+    const isUnwanted = counts[split].positive + counts[split].negative === 0 && settings.split[index] === 0;
+    if (absent === null || isUnwanted) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
     reporter.warn(`The split "${split}" has no ${absent} patches: ${need}. Try another --seed or --split.`);
   }
@@ -118,14 +119,13 @@ function explainFilters(plan: PreparationPlan, total: LabelCounts): string {
 async function writePatches(
   directory: string,
   plan: PreparationPlan,
-  settings: PreparationSettings,
-  concurrency: number,
-  reporter: Reporter,
+  { settings, concurrency, reporter, signal }: PlanningContext,
 ): Promise<void> {
   const needed = plan.sources.filter(({ patches }) => patches.length > 0);
   const total = rowsOf(plan).length;
   let done = 0;
   await mapConcurrently(needed, concurrency, async (source) => {
+    signal?.throwIfAborted();
     await writePatchesOf(source, directory, plan.patchSize, settings);
     done += source.patches.length;
     reporter.progress({ task: "writing patches", done, total, detail: basename(source.file.path) });

@@ -64,17 +64,25 @@ function readMaskOptions(maskValues: MaskValues): ReadMaskOptions {
 /** What a look at a source's pixels gives: something to go on with, or the reason to leave the source out. */
 export type Examination<T> = { readonly accepted: T } | { readonly refused: string };
 
+export interface ExaminationJob {
+  readonly maskValues: MaskValues;
+  readonly concurrency: number;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Reads and examines every source. One that is broken or refused is left out and listed; a mask that is not binary
  * stops the job, since all of them will be of the same kind.
  */
 export async function examineSources<T>(
   files: readonly SourceFile[],
-  job: { readonly maskValues: MaskValues; readonly concurrency: number; readonly reporter: Reporter },
+  job: ExaminationJob,
   examine: (file: SourceFile, pixels: SourcePixels) => Examination<T>,
 ): Promise<{ accepted: T[]; skipped: SkippedInput[] }> {
   let done = 0;
   const examinations = await mapConcurrently(files, job.concurrency, async (file) => {
+    job.signal?.throwIfAborted();
     const pixels = await readOrRefuse(file, job.maskValues);
     done += 1;
     job.reporter.progress({ task: "reading images", done, total: files.length, detail: basename(file.path) });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { EpSamError, exists, storageError } from "../../common/index.js";
 import { MANIFEST_FILE } from "../manifest.js";
 import { DESCRIPTION_FILE } from "../open-dataset.js";
@@ -11,7 +11,7 @@ import { DESCRIPTION_FILE } from "../open-dataset.js";
  * @throws EpSamError `usage` saying which.
  */
 export async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
-  const inside = inputs.find((input) => !relative(resolve(out), resolve(input)).startsWith(".."));
+  const inside = inputs.find((input) => isWithin(resolve(out), resolve(input)));
   if (inside !== undefined) {
     throw new EpSamError("usage", {
       where: out,
@@ -36,6 +36,12 @@ export async function checkOutput(out: string, overwrite: boolean, inputs: reado
   if (overwrite) return;
   const action = "Pass --overwrite to replace it, or choose another --out directory.";
   throw new EpSamError("usage", { where: out, what: "holds a dataset already", action });
+}
+
+/** True when `path` is `folder` or lies in it; both absolute. */
+function isWithin(folder: string, path: string): boolean {
+  const [first] = relative(folder, path).split(sep);
+  return first !== ".." && !isAbsolute(relative(folder, path));
 }
 
 /**
