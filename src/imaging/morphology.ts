@@ -25,7 +25,7 @@ export interface Component {
 /**
  * Morphological opening (erosion, then dilation) with a square of `side` ones: removes what the square does
  * not fit into. The border counts neither as foreground nor as background, as in OpenCV.
- * @throws EpSamError `configuration` when `side` or `iterations` is not a positive integer.
+ * @throws EpSamError `configuration` when `side` is not an odd, or `iterations` not a positive integer.
  */
 export function openMask(mask: Mask, side: number, iterations = 1): Promise<Mask> {
   return morphology(mask, side, iterations, (cv) => cv.MORPH_OPEN);
@@ -52,7 +52,8 @@ function morphology(
   iterations: number,
   operation: (cv: OpenCv) => Parameters<OpenCv["morphologyEx"]>[2],
 ): Promise<Mask> {
-  requirePositiveInteger("the side of a structuring element", side);
+  // An even side has no centre: OpenCV would shift the mask by a pixel.
+  requireOdd("the side of a structuring element", side);
   requirePositiveInteger("the number of iterations", iterations);
   return withOpenCv((cv, keep) => {
     const source = keep(matOf(cv, mask));
@@ -66,16 +67,10 @@ function morphology(
 /**
  * The median of the `side`×`side` neighbourhood of each pixel, edges repeated, as OpenCV's `medianBlur`.
  * Masks stay masks.
- * @throws EpSamError `configuration` when `side` is not an odd integer above 1.
+ * @throws EpSamError `configuration` when `side` is not an odd integer.
  */
 export function medianFilter(image: GreyImage, side: number): Promise<GreyImage> {
-  requirePositiveInteger("the side of a median filter", side);
-  if (side % 2 === 0 || side === 1) {
-    throw new EpSamError("configuration", {
-      what: `the side of a median filter cannot be ${side}`,
-      action: "Use an odd number from 3.",
-    });
-  }
+  requireOdd("the side of a median filter", side);
   return withOpenCv((cv, keep) => {
     const source = keep(matOf(cv, image));
     const target = keep(new cv.Mat());
@@ -84,7 +79,10 @@ export function medianFilter(image: GreyImage, side: number): Promise<GreyImage>
   });
 }
 
-/** The connected regions of the foreground; pixels touching at a corner are one region unless `connectivity` is 4. */
+/**
+ * The connected regions of the foreground, in no particular but always the same order; pixels touching at a
+ * corner are one region unless `connectivity` is 4.
+ */
 export function connectedComponents(mask: Mask, connectivity: 4 | 8 = 8): Promise<ConnectedComponents> {
   return withOpenCv((cv, keep) => {
     const source = keep(matOf(cv, mask));
@@ -139,4 +137,10 @@ function requirePositiveInteger(name: string, value: number): void {
     what: `${name} cannot be ${value}`,
     action: "Use a positive integer.",
   });
+}
+
+function requireOdd(name: string, value: number): void {
+  requirePositiveInteger(name, value);
+  if (value % 2 === 1) return;
+  throw new EpSamError("configuration", { what: `${name} cannot be ${value}`, action: "Use an odd number." });
 }

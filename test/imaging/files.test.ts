@@ -1,0 +1,247 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type EpSamError, isEpSamError } from "../../src/common/index.js";
+import {
+  decodeRgb,
+  encodePng,
+  readMask,
+  readRgbImage,
+  writeMaskPng,
+  writePng,
+} from "../../src/imaging/index.js";
+import { describeWithShared, sharedPath } from "../support/shared.js";
+import { noiseImage, noiseMask } from "./made-up.js";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "epsam-imaging-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function file(name: string, bytes: Uint8Array | string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+async function failure(promise: Promise<unknown>): Promise<EpSamError> {
+  const thrown = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (isEpSamError(thrown)) return thrown;
+  throw new Error(`expected an EpSamError, got ${String(thrown)}`);
+}
+
+function greyPng(values: readonly number[], bits: 8 | 16 = 8): Promise<Buffer> {
+  const raw = { width: values.length, height: 1, channels: 1 } as const;
+  const samples = bits === 8 ? Uint8Array.from(values) : Uint16Array.from(values);
+  return sharp(samples, { raw })
+    .toColourspace(bits === 8 ? "b-w" : "grey16")
+    .png()
+    .toBuffer();
+}
+
+function rgbPng(width: number, values: readonly number[]): Promise<Buffer> {
+  return sharp(Uint8Array.from(values), { raw: { width, height: 1, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+/** A TIFF of one pixel, a 32-bit real number. */
+function realTiff(): Uint8Array {
+  // Width, height, bits, compression, photometric, strip offset, samples, rows, strip bytes, sample format.
+  const tags = { 256: 1, 257: 1, 258: 32, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 4, 339: 3 };
+  const entries = Object.entries(tags);
+  const directory = 12;
+  const view = new DataView(new ArrayBuffer(directory + 2 + entries.length * 12 + 4));
+  view.setUint32(0, 0x49492a00);
+  view.setUint32(4, directory, true);
+  view.setFloat32(8, 0.5, true);
+  view.setUint16(directory, entries.length, true);
+  for (const [index, [tag, value]] of entries.entries()) {
+    const at = directory + 2 + index * 12;
+    view.setUint16(at, Number(tag), true);
+    view.setUint16(at + 2, 4, true);
+    view.setUint32(at + 4, 1, true);
+    view.setUint32(at + 8, value, true);
+  }
+  return new Uint8Array(view.buffer);
+}
+
+describe("reading images", () => {
+  const image = noiseImage(37, 23);
+  const raw = { width: 37, height: 23, channels: 3 } as const;
+
+  it.each(["png", "tiff", "webp"] as const)("reads lossless %s exactly", async (format) => {
+    const bytes = await sharp(image.data, { raw })
+      .toFormat(format, format === "tiff" ? { compression: "lzw" } : { lossless: true })
+      .toBuffer();
+    expect(await readRgbImage(await file(`image.${format}`, bytes))).toEqual(image);
+  });
+
+  it("reads JPEG with the right size", async () => {
+    const bytes = await sharp(image.data, { raw }).jpeg().toBuffer();
+    expect(await decodeRgb(bytes, "image.jpg")).toMatchObject({ width: 37, height: 23 });
+  });
+
+  it("repeats grey, drops alpha, divides 16 bits by 256", async () => {
+    expect((await decodeRgb(await greyPng([0, 7, 255]), "grey")).data).toEqual(
+      Uint8Array.of(0, 0, 0, 7, 7, 7, 255, 255, 255),
+    );
+    expect((await decodeRgb(await greyPng([0, 511, 65535], 16), "grey 16")).data).toEqual(
+      Uint8Array.of(0, 0, 0, 1, 1, 1, 255, 255, 255),
+    );
+    const rgba = await sharp(Uint8Array.of(10, 20, 30, 0), { raw: { width: 1, height: 1, channels: 4 } })
+      .png()
+      .toBuffer();
+    expect((await decodeRgb(rgba, "alpha")).data).toEqual(Uint8Array.of(10, 20, 30));
+    const rgb16 = await sharp(Uint16Array.of(256, 65535, 1000), { raw: { width: 1, height: 1, channels: 3 } })
+      .toColourspace("rgb16")
+      .png()
+      .toBuffer();
+    expect((await decodeRgb(rgb16, "rgb 16")).data).toEqual(Uint8Array.of(1, 255, 3));
+  });
+
+  it("ignores the orientation tag, so that masks stay aligned", async () => {
+    const bytes = await sharp(image.data, { raw }).withMetadata({ orientation: 6 }).png().toBuffer();
+    expect(await decodeRgb(bytes, "turned")).toEqual(image);
+  });
+
+  it("writes PNG that reads back the same, leaving nothing else behind", async () => {
+    const path = join(folder, "written", "image.png");
+    await writePng(path, image);
+    expect(await readRgbImage(path)).toEqual(image);
+    expect(await readdir(join(folder, "written"))).toEqual(["image.png"]);
+  });
+
+  it("encodes grey images with one channel", async () => {
+    const bytes = await encodePng({ width: 2, height: 1, data: Uint8Array.of(3, 200) });
+    expect((await sharp(bytes).metadata()).channels).toBe(1);
+  });
+});
+
+describe("unreadable images", () => {
+  const image = noiseImage(64, 64);
+  const raw = { width: 64, height: 64, channels: 3 } as const;
+
+  it("names a missing file and what to do", async () => {
+    const path = join(folder, "absent.png");
+    const error = await failure(readRgbImage(path));
+    expect(error.tag).toBe("input-image");
+    expect(error.fields).toMatchObject({ what: "does not exist", where: path });
+    expect(error.fields.action).toMatch(/Check the path/);
+  });
+
+  it("says that a directory cannot be read", async () => {
+    const error = await failure(readRgbImage(folder));
+    expect(error.fields.what).toBe("cannot be read");
+  });
+
+  it("says that a file is empty", async () => {
+    const error = await failure(readRgbImage(await file("empty.png", "")));
+    expect(error.fields.what).toBe("is an empty file");
+  });
+
+  it.each(["png", "jpeg", "tiff", "webp"] as const)("refuses truncated %s", async (format) => {
+    const bytes = await sharp(image.data, { raw }).toFormat(format).toBuffer();
+    const path = await file(`truncated.${format}`, bytes.subarray(0, Math.floor(bytes.length * 0.6)));
+    const error = await failure(readRgbImage(path));
+    expect(error.tag).toBe("input-image");
+    expect(error.fields.where).toBe(path);
+    expect(error.fields.why).toBeTruthy();
+    expect(error.fields.action).toMatch(/export it again/);
+  });
+
+  it("refuses text, SVG and real-valued TIFF", async () => {
+    expect((await failure(readRgbImage(await file("text.png", "hello")))).fields.why).toMatch(/format/);
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"></svg>';
+    expect((await failure(readRgbImage(await file("drawing.svg", svg)))).fields.why).toMatch(/svg/);
+    expect((await failure(readRgbImage(await file("real.tif", realTiff())))).fields.why).toMatch(/float/);
+  });
+});
+
+describe("reading masks", () => {
+  it.each([
+    ["0 and 1", [0, 1, 0], [0, 1, 0]],
+    ["0 and 255", [0, 255, 255], [0, 1, 1]],
+    ["0 alone", [0, 0], [0, 0]],
+    ["1 alone", [1, 1], [1, 1]],
+    ["255 alone", [255, 255], [1, 1]],
+  ])("accepts %s", async (name, values, expected) => {
+    const mask = await readMask(await file(`${name}.png`, await greyPng(values)));
+    expect([...mask.data]).toEqual(expected);
+  });
+
+  it.each([1, 255, 65535])("accepts 0 and %d at 16 bits", async (foreground) => {
+    const mask = await readMask(await file(`deep-${foreground}.png`, await greyPng([0, foreground], 16)));
+    expect([...mask.data]).toEqual([0, 1]);
+  });
+
+  it("accepts three equal channels", async () => {
+    const path = await file("equal.png", await rgbPng(2, [0, 0, 0, 255, 255, 255]));
+    expect([...(await readMask(path)).data]).toEqual([0, 1]);
+  });
+
+  it("lists the values of a mask that is not binary, and what can be said about it", async () => {
+    const path = await file("labels.png", await greyPng([0, 1, 2, 7]));
+    const error = await failure(readMask(path));
+    expect(error.tag).toBe("input-mask");
+    expect(error.fields).toMatchObject({ where: path, why: "it holds 4 values: 0, 1, 2, 7" });
+    expect(error.fields.action).toMatch(/instance masks.*threshold/);
+    expect([...(await readMask(path, { instances: true })).data]).toEqual([0, 1, 1, 1]);
+    expect([...(await readMask(path, { threshold: 2 })).data]).toEqual([0, 0, 1, 1]);
+  });
+
+  it("refuses 0, 1 and 255 together, which no one meant", async () => {
+    const error = await failure(readMask(await file("mixed.png", await greyPng([0, 1, 255]))));
+    expect(error.fields.why).toContain("0, 1, 255");
+  });
+
+  it("refuses a photograph, unless its colours are instances", async () => {
+    const path = await file("colours.png", await rgbPng(3, [0, 0, 0, 0, 90, 0, 7, 0, 0]));
+    expect((await failure(readMask(path))).fields.why).toBe("it holds the colour (0, 90, 0)");
+    expect([...(await readMask(path, { instances: true })).data]).toEqual([0, 1, 1]);
+  });
+
+  it("refuses another size than the image's", async () => {
+    const path = await file("small.png", await greyPng([0, 255, 0]));
+    const error = await failure(readMask(path, { expectedSize: { width: 4, height: 1 } }));
+    expect(error.tag).toBe("input-mask");
+    expect(error.fields.why).toBe("the mask is 3x1, the image 4x1");
+    expect((await readMask(path, { expectedSize: { width: 3, height: 1 } })).width).toBe(3);
+  });
+
+  it("tags a missing or truncated mask as a mask", async () => {
+    expect((await failure(readMask(join(folder, "no-mask.png")))).tag).toBe("input-mask");
+    const bytes = await greyPng(Array.from({ length: 5000 }, (_, index) => (index * 7919) % 256));
+    expect((await failure(readMask(await file("cut.png", bytes.subarray(0, 900))))).tag).toBe("input-mask");
+  });
+
+  it("writes masks as 0 and 255 that read back the same", async () => {
+    const mask = noiseMask(19, 31);
+    const path = join(folder, "mask.png");
+    await writeMaskPng(path, mask);
+    expect(await readMask(path)).toEqual(mask);
+    expect(new Set((await readRgbImage(path)).data)).toEqual(new Set([0, 255]));
+    expect((await sharp(path).metadata()).channels).toBe(1);
+  });
+});
+
+describeWithShared("real images and masks", ["data/glas/images", "data/camelyon/masks"], () => {
+  it.each(["glas", "camelyon"])("%s: masks read and fit their images", async (name) => {
+    const images = (await readdir(sharedPath("data", name, "images"))).slice(0, 4);
+    for (const imageName of images) {
+      const image = await readRgbImage(sharedPath("data", name, "images", imageName));
+      const candidates = await readdir(sharedPath("data", name, "masks"));
+      const stem = imageName.replace(/\.[^.]+$/, "");
+      const maskName = candidates.find((candidate) => candidate.replace(/\.[^.]+$/, "") === stem);
+      if (maskName === undefined) continue;
+      const mask = await readMask(sharedPath("data", name, "masks", maskName), { expectedSize: image });
+      expect(mask.data.length * 3).toBe(image.data.length);
+    }
+  });
+});
