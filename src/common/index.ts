@@ -1,3 +1,4 @@
+export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export { EpSamError, type ErrorFields, type ErrorTag, isEpSamError, messageOf } from "./errors.js";
 export { exists, hashBytes, hashFile, storageError, writeFileAtomically } from "./files.js";

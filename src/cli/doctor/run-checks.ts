@@ -1,0 +1,31 @@
+import type { Check } from "./check.js";
+import { checkAccelerators, checkCpu, checkEngine } from "./engine-checks.js";
+import { checkOpenCv, checkSharp, checkWeights } from "./library-checks.js";
+import {
+  checkCacheDirectory,
+  checkMemory,
+  checkNode,
+  checkPackage,
+  checkPlatform,
+  checkProcessor,
+  checkWorkingDirectory,
+} from "./system-checks.js";
+
+/** Every check, in the order in which they are shown. */
+export async function runChecks(): Promise<readonly Check[]> {
+  return [
+    await checkPackage(),
+    checkNode(),
+    checkPlatform(),
+    checkProcessor(),
+    checkMemory(),
+    checkEngine(),
+    await checkCpu(),
+    ...(await checkAccelerators()),
+    await checkSharp(),
+    await checkOpenCv(),
+    ...(await checkWeights()),
+    await checkWorkingDirectory(),
+    await checkCacheDirectory(),
+  ];
+}

@@ -1,0 +1,57 @@
+import { EpSamError, type ErrorFields, isEpSamError, messageOf } from "../common/index.js";
+import { ExitCode } from "./exit-codes.js";
+import { coloursFor, type Terminal } from "./terminal.js";
+import { visibleText } from "./visible-text.js";
+
+/** Anything thrown as an EpSamError; the unexpected becomes `internal`. */
+function asEpSamError(thrown: unknown): EpSamError {
+  if (isEpSamError(thrown)) return thrown;
+  return new EpSamError(
+    "internal",
+    {
+      what: "internal error",
+      why: messageOf(thrown),
+      action: "Please report this with the command you ran; EPSAM_DEBUG=1 shows where it happened.",
+    },
+    { cause: thrown },
+  );
+}
+
+/**
+ * Writes an error for people on standard error and, with `json`, for programs on standard output.
+ * @returns the exit code
+ */
+export function reportError(thrown: unknown, terminal: Terminal, json: boolean): number {
+  const error = asEpSamError(thrown);
+  terminal.stderr.write(errorBlock(error, thrown, terminal));
+  if (json) terminal.stdout.write(`${JSON.stringify({ error: errorRecord(error) }, null, 2)}\n`);
+  const isUsage = error.tag === "usage" || error.tag === "configuration";
+  return isUsage ? ExitCode.wrongUsage : ExitCode.failed;
+}
+
+/** The error as programs read it; absent fields are null. */
+export function errorRecord({ tag, fields }: EpSamError): Record<"tag" | keyof ErrorFields, string | null> {
+  const { what, where = null, why = null, action = null } = fields;
+  return { tag, what, where, why, action };
+}
+
+function errorBlock(error: EpSamError, thrown: unknown, terminal: Terminal): string {
+  const { red, bold } = coloursFor(terminal.stderr, terminal.variables);
+  const { what, where, why, action } = error.fields;
+  const heading = where === undefined ? what : `${where}: ${what}`;
+  const lines = [`${bold(red("Error:"))} ${visibleText(heading)}`];
+  if (why !== undefined) lines.push(`  Why:  ${indented(why)}`);
+  if (action !== undefined) lines.push(`  Next: ${indented(action)}`);
+  const isDebugging = terminal.variables.EPSAM_DEBUG === "1";
+  if (isDebugging && thrown instanceof Error) lines.push(visibleText(stackOf(thrown)));
+  return `${lines.join("\n")}\n`;
+}
+
+function indented(text: string): string {
+  return visibleText(text.trim()).replaceAll("\n", "\n        ");
+}
+
+function stackOf(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\nCaused by: ${stackOf(error.cause)}` : own;
+}

@@ -1,0 +1,81 @@
+import { isEpSamError, type Reporter } from "../common/index.js";
+import { reportError } from "./error-report.js";
+import { ExitCode } from "./exit-codes.js";
+import { type SignalSource, watchInterrupts } from "./interrupts.js";
+import { processTerminal, type Terminal } from "./terminal.js";
+import { TerminalReporter } from "./terminal-reporter.js";
+
+/** What the shell gives to a command's action. */
+export interface ActionContext {
+  readonly reporter: Reporter;
+  /** The user asked for machine-readable output; the shell prints it, actions rarely need to know. */
+  readonly json: boolean;
+  /** Aborts at the first Ctrl-C; long jobs check it between steps and throw its reason. */
+  readonly signal: AbortSignal;
+}
+
+/** What an action gives back. The shell prints one of the two forms on standard output. */
+export interface CommandOutcome {
+  /** For `--json`: printed as one document. */
+  readonly json: unknown;
+  /** For people, without the last line feed. */
+  readonly text: string;
+  /** `done` unless told otherwise. */
+  readonly status?: "done" | "failed" | "someSkipped" | undefined;
+}
+
+export type Action = (context: ActionContext) => Promise<CommandOutcome>;
+
+export interface CommandOptions {
+  readonly json?: boolean | undefined;
+  /** How to go on after an interruption, where the command can. */
+  readonly resumeHint?: string | undefined;
+}
+
+const DEFAULT_RESUME_HINT = "Files already written are complete; run the same command again to start over.";
+
+/** Runs an action in this process and sets its exit code: the one way commands start their work. */
+export async function runCommand(options: CommandOptions, action: Action): Promise<void> {
+  process.exitCode = await executeAction(options, action, processTerminal(), process);
+}
+
+/**
+ * Runs an action, prints its outcome or error and handles interruptions.
+ * @returns the exit code
+ */
+export async function executeAction(
+  options: CommandOptions,
+  action: Action,
+  terminal: Terminal,
+  signals: SignalSource,
+): Promise<number> {
+  const json = options.json ?? false;
+  const reporter = new TerminalReporter(terminal);
+  const watch = watchInterrupts(signals, () => {
+    reporter.finish();
+    reporter.note("Stopping at the next safe point; press Ctrl-C again to end at once.");
+  });
+  try {
+    const outcome = await action({ reporter, json, signal: watch.signal });
+    reporter.finish();
+    terminal.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
+    return ExitCode[outcome.status ?? "done"];
+  } catch (thrown) {
+    reporter.finish();
+    const stopped = watch.exitCode();
+    if (stopped === undefined || isOtherFailure(thrown, watch.signal)) {
+      return reportError(thrown, terminal, json);
+    }
+    reporter.note(`Stopped. ${options.resumeHint ?? DEFAULT_RESUME_HINT}`);
+    return stopped;
+  } finally {
+    watch.stop();
+  }
+}
+
+/** True for a failure that has nothing to do with the interruption. */
+function isOtherFailure(thrown: unknown, signal: AbortSignal): boolean {
+  if (thrown === signal.reason) return false;
+  const isAbort = thrown instanceof Error && thrown.name === "AbortError";
+  return isEpSamError(thrown) || !isAbort;
+}

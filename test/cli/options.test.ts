@@ -1,0 +1,77 @@
+import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { describe, expect, it } from "vitest";
+import {
+  deviceOption,
+  fraction,
+  fractionRange,
+  oneOf,
+  outOption,
+  overwriteOption,
+  path,
+  positiveNumber,
+  seedOption,
+  wholeNumber,
+} from "../../src/cli/options.js";
+import { isEpSamError } from "../../src/common/index.js";
+
+/** What commander says about one option given one text. */
+function messageFor(option: Option, text: string): string {
+  const command = new Command("test")
+    .addOption(option)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  try {
+    command.parse([option.long ?? "", text], { from: "user" });
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.message;
+    if (isEpSamError(thrown)) return thrown.message;
+    throw thrown;
+  }
+  return "accepted";
+}
+
+describe("option parsers", () => {
+  it("accept what they promise", () => {
+    expect(["0", "+7", "4294967295"].map(wholeNumber(0, 2 ** 32 - 1))).toEqual([0, 7, 4294967295]);
+    expect(["0.25", ".5", "1e-5", "3"].map(positiveNumber)).toEqual([0.25, 0.5, 1e-5, 3]);
+    expect(["0", "1", "0.2"].map(fraction)).toEqual([0, 1, 0.2]);
+    expect(fractionRange("0.2-0.9")).toEqual([0.2, 0.9]);
+    expect(fractionRange("0-1")).toEqual([0, 1]);
+    expect(path("a b")).toBe("a b");
+    expect(oneOf("paper", "laptop")("laptop")).toBe("laptop");
+  });
+
+  it.each([
+    ["whole number", wholeNumber(0, 10), ["", "1.5", "-1", "11", "0x3", "1e1", "NaN", " 3"]],
+    ["positive number", positiveNumber, ["", "0", "-1", "Infinity", "1e999", "1,5", "abc"]],
+    ["fraction", fraction, ["", "-0.1", "1.01", "20%", "NaN"]],
+    ["range", fractionRange, ["", "0.9-0.2", "0.2", "0.2..0.9", "0-2", "0.1-0.2-0.3", ".-."]],
+    ["path", path, ["", "  "]],
+    ["word", oneOf("a", "b"), ["c", "A", ""]],
+  ])("refuse everything else: %s", (_, parse: (text: string) => unknown, texts) => {
+    for (const text of texts) expect(() => parse(text), JSON.stringify(text)).toThrow(/^(Give|Choose) /);
+  });
+
+  it("name the option in the message", () => {
+    expect(messageFor(seedOption(), "x")).toBe(
+      "error: option '--seed <integer>' argument 'x' is invalid. Give a whole number from 0 to 4294967295.",
+    );
+    expect(messageFor(outOption("where"), "")).toContain("option '--out <directory>'");
+    expect(messageFor(new Option("--stride <pixels>", "").argParser(wholeNumber(1)), "0")).toContain(
+      "1 or more",
+    );
+    expect(messageFor(deviceOption(), "gpu")).toContain('--device: "gpu" is not a device');
+    expect(messageFor(seedOption(), "7")).toBe("accepted");
+  });
+
+  it("give typed values to the command", () => {
+    const options = new Command("test")
+      .addOption(seedOption().default(0))
+      .addOption(deviceOption())
+      .addOption(overwriteOption())
+      .parse(["--seed", "5", "--overwrite"], { from: "user" })
+      .opts();
+    const seed: number = options.seed;
+    expect([seed, options.device.name, options.overwrite]).toEqual([5, "cpu", true]);
+  });
+});
