@@ -10,8 +10,8 @@ import type { Terminal } from "./terminal.js";
 const HELP = `
 Examples:
   epsam doctor
-  epsam models list --json
-  epsam help doctor
+  epsam prepare images --masks masks --patch-size 256 --out dataset
+  epsam help prepare
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were skipped.
 Environment: EPSAM_CACHE_DIR moves the cache, EPSAM_DEBUG=1 shows where errors come from,

@@ -21,7 +21,7 @@ describe("the command line", () => {
       let help = "";
       command.configureOutput({ writeOut: (text) => (help += text) });
       command.outputHelp();
-      expect(help, command.name()).toMatch(/Examples?:\n {2}epsam /);
+      expect(help, command.name()).toMatch(/Examples?:\n {2}(?:\$ )?epsam /);
       expect(command.description(), command.name()).not.toBe("");
     }
   });
