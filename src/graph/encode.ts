@@ -1,7 +1,7 @@
 import { EpSamError } from "../common/index.js";
 import { ancestors } from "./gradients.js";
 import { LoweringContext, type LoweringTarget, onnxDataType } from "./lowering.js";
-import { encodeModel, type OnnxValueInfo } from "./onnx/schema.js";
+import { encodeModel, type OnnxNode, type OnnxValueInfo } from "./onnx/schema.js";
 import { type FloatTensor, formatShape, type HostTensor, sameShape, type Value } from "./value.js";
 
 const ONNX_OPERATOR_SET = 18;
@@ -36,22 +36,7 @@ export function encodeGraph(
     names.set(value, lowerValue(context, value, names, inputs, options.bind));
   }
   const outputEntries = Object.entries(outputs);
-  for (const [name, value] of outputEntries) {
-    if (inputs.has(name)) {
-      throw new EpSamError("internal", {
-        what: "names both an input and an output of the graph",
-        where: name,
-      });
-    }
-    context.nodes.push({
-      name: `output ${name}`,
-      opType: "Identity",
-      domain: "",
-      input: [names.get(value) ?? ""],
-      output: [name],
-      attribute: [],
-    });
-  }
+  nameOutputs(context.nodes, outputEntries, names);
   const bytes = encodeModel({
     irVersion: ONNX_IR_VERSION,
     producerName: "ep-sam",
@@ -93,6 +78,40 @@ function lowerValue(
   }
   inputs.set(source.name, value);
   return source.name;
+}
+
+/**
+ * Gives results the names of the outputs they are. What has no node of its own (an input, a constant) or is an
+ * output already is copied: the copy costs a pass over memory that renaming saves.
+ */
+function nameOutputs(
+  nodes: OnnxNode[],
+  outputs: readonly (readonly [string, Value])[],
+  names: ReadonlyMap<Value, string>,
+): void {
+  const produced = new Set(nodes.flatMap((node) => node.output));
+  const renamed = new Map<string, string>();
+  const copies: OnnxNode[] = [];
+  for (const [name, value] of outputs) {
+    const result = names.get(value) ?? "";
+    if (produced.has(result) && !renamed.has(result)) renamed.set(result, name);
+    else {
+      const input = [renamed.get(result) ?? result];
+      copies.push({
+        name: `output ${name}`,
+        opType: "Identity",
+        domain: "",
+        input,
+        output: [name],
+        attribute: [],
+      });
+    }
+  }
+  for (const node of nodes) {
+    node.input = node.input.map((result) => renamed.get(result) ?? result);
+    node.output = node.output.map((result) => renamed.get(result) ?? result);
+  }
+  nodes.push(...copies);
 }
 
 function checkedShape(name: string, tensor: HostTensor, value: Value): HostTensor {

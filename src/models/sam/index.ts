@@ -1,5 +1,8 @@
+export { type DecoderGraph, decoderGraph, decoderInputs } from "./decoder-graph.js";
 export { type ImageEncoder, normalisedInput, openMinisamEncoder } from "./image-encoder.js";
 export { decodeMasks, type MaskDecoderInputs, type MaskPrediction, upsampleLogits } from "./mask-decoder.js";
+export { MaskPredictor, type MaskPredictorOptions, type PredictedMask } from "./mask-predictor.js";
+export { batchPoints, type PointFeeds } from "./point-batch.js";
 export {
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,

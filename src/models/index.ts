@@ -1,0 +1,21 @@
+export { highFrequencyChannel, highFrequencyPerChannel } from "./high-frequency.js";
+export {
+  type ClassifierGraph,
+  classifierGraph,
+  classifierInputs,
+  classifierTensors,
+  initialClassifierWeights,
+} from "./patch-classifier.js";
+export {
+  attentionDropoutLayerCount,
+  type CamLayer,
+  type ClassifierDepth,
+  camLayers,
+  classActivationMap,
+  dropDrawInput,
+  paperResNetAdl,
+  type ResNetAdl,
+  type ResNetAdlOptions,
+} from "./resnet-adl.js";
+export * from "./sam/index.js";
+export * from "./weights/index.js";

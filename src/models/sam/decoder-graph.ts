@@ -1,0 +1,52 @@
+import { constant, floatTensor, input, reshape, type Value } from "../../graph/index.js";
+import { frozenParameters, type OverlapLosses, overlapLosses, ParameterSet } from "../../nn/index.js";
+import type { StateDict } from "../weights/index.js";
+import { decodeMasks, upsampleLogits } from "./mask-decoder.js";
+import { EMBEDDING_SIZE, EMBEDDING_WIDTH, embeddingPositions, encodePrompts } from "./prompt-encoder.js";
+import { LOW_RESOLUTION_SIZE, type SamFrame } from "./transforms.js";
+
+/** Names of the decoder graph's inputs. */
+export const decoderInputs = {
+  embedding: "embedding",
+  coordinates: "point-coordinates",
+  labels: "point-labels",
+  target: "target",
+} as const;
+
+/** SAM from image embedding and points to patch logits, with the decoder's parameters trainable. */
+export interface DecoderGraph {
+  /** `mask_decoder.*` by state-dict name. */
+  readonly parameters: ParameterSet;
+  /** Logits at the patch's resolution, [B, height, width]; above 0 is foreground. */
+  readonly logits: Value;
+  /** SAM's own estimate of the mask's IoU, [B, 1]. */
+  readonly iou: Value;
+  /** Dice and IoU losses against the input `target` [B, height, width]. */
+  readonly losses: OverlapLosses;
+}
+
+/**
+ * Builds the graph for batches of patches with `points` prompt points each.
+ * @param weights holds `prompt_encoder.*`, which stay frozen
+ */
+export function decoderGraph(
+  weights: StateDict,
+  frame: SamFrame,
+  { batchSize, points }: { readonly batchSize: number; readonly points: number },
+): DecoderGraph {
+  const parameters = new ParameterSet();
+  const frozen = frozenParameters(weights);
+  const { height, width } = frame.patch;
+  const coordinates = input(decoderInputs.coordinates, [batchSize, points, 2]);
+  const labels = input(decoderInputs.labels, [batchSize, points]);
+  const prediction = decodeMasks((name, shape) => parameters.get(name, shape), {
+    embedding: input(decoderInputs.embedding, [batchSize, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
+    positions: embeddingPositions(frozen),
+    prompts: encodePrompts(frozen, { points: { coordinates, labels } }),
+  });
+  const rows = constant(floatTensor([height, LOW_RESOLUTION_SIZE], frame.outputMatrixRows()));
+  const columns = constant(floatTensor([width, LOW_RESOLUTION_SIZE], frame.outputMatrixColumns()));
+  const logits = reshape(upsampleLogits(prediction.lowResolution, rows, columns), [batchSize, height, width]);
+  const target = input(decoderInputs.target, [batchSize, height, width]);
+  return { parameters, logits, iou: prediction.iou, losses: overlapLosses(logits, target) };
+}
