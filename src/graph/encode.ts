@@ -36,6 +36,12 @@ export function encodeGraph(
     names.set(value, lowerValue(context, value, names, inputs, options.bind));
   }
   const outputEntries = Object.entries(outputs);
+  for (const [name] of outputEntries) {
+    if (inputs.has(name)) {
+      const what = "names both an input and an output of the graph";
+      throw new EpSamError("internal", { what, where: name });
+    }
+  }
   nameOutputs(context.nodes, outputEntries, names);
   const bytes = encodeModel({
     irVersion: ONNX_IR_VERSION,

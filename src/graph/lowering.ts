@@ -18,7 +18,7 @@ export class LoweringContext {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   readonly #constants = new Map<string, string>();
-  readonly #shared = new Map<string, readonly string[]>();
+  readonly #shared = new Map<string, OnnxNode>();
   #counter = 0;
 
   constructor(readonly target: LoweringTarget) {}
@@ -30,38 +30,38 @@ export class LoweringContext {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     domain = "",
   ): string {
-    const [result] = this.multiNode(opType, inputs, 1, attributes, domain);
-    return result ?? "";
+    return this.addNode(opType, inputs, attributes, domain).output[0] ?? "";
   }
 
-  /** Adds a node with several results. */
-  multiNode(
+  /** Adds a node with one result. */
+  addNode(
     opType: string,
     inputs: readonly string[],
-    resultCount: number,
     attributes: Readonly<Record<string, AttributeValue>> = {},
     domain = "",
-  ): readonly string[] {
+  ): OnnxNode {
     const name = `${opType}_${this.#counter++}`;
-    const output = Array.from({ length: resultCount }, (_, index) => `${name}:${index}`);
-    this.nodes.push({
+    const node = {
       name,
       opType,
       domain,
       input: [...inputs],
-      output,
+      output: [`${name}:0`],
       attribute: Object.entries(attributes).map(([key, value]) => encodeAttribute(key, value)),
-    });
-    return output;
+    };
+    this.nodes.push(node);
+    return node;
   }
 
-  /** Adds a node once for a key, so that operations reading different results of it share it. */
-  sharedNode(key: string, add: () => readonly string[]): readonly string[] {
-    const known = this.#shared.get(key);
-    if (known !== undefined) return known;
-    const added = add();
-    this.#shared.set(key, added);
-    return added;
+  /**
+   * The result `index` of a node that is added once for a key. The node has no more results than were asked for:
+   * some kernels, such as max pooling, are much faster without the later ones.
+   */
+  sharedResult(key: string, index: number, add: () => OnnxNode): string {
+    const node = this.#shared.get(key) ?? add();
+    this.#shared.set(key, node);
+    while (node.output.length <= index) node.output.push(`${node.name}:${node.output.length}`);
+    return node.output[index] ?? "";
   }
 
   /** Stores a tensor and returns its name. */

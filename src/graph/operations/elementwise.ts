@@ -1,3 +1,4 @@
+import { OnnxDataType } from "../onnx/schema.js";
 import {
   apply,
   bothInputs,
@@ -94,8 +95,29 @@ const sinOperation = unary("sin", "Sin", (x, gradient) => multiply(gradient, cos
 const cosOperation = unary("cos", "Cos", (x, gradient) => negate(multiply(gradient, sin(x))));
 const absoluteOperation = unary("absolute", "Abs", (x, gradient) => multiply(gradient, sign(x)));
 const signOperation = unary("sign", "Sign", null);
-// The output is zero or positive, so its sign is the 0/1 mask of the active elements.
-const reluOperation = unary("relu", "Relu", (_x, gradient, output) => multiply(gradient, sign(output)));
+const reluOperation = unary("relu", "Relu", (_x, gradient, output) => multiply(gradient, isPositive(output)));
+
+/** Takes every positive normal float32 to 1 or more. */
+const FAR_ABOVE_ONE = 3e38;
+
+const isPositiveOperation = defineOperation<NoAttributes>({
+  name: "isPositive",
+  infer(inputs) {
+    requireFloat("isPositive", inputs);
+    return { shape: onlyInput("isPositive", inputs).shape, dataType: "float32" };
+  },
+  lower(context, [x = ""]) {
+    if (context.target !== "cpu") {
+      return context.node("Cast", [context.node("Greater", [x, context.scalar(0)])], {
+        to: OnnxDataType.float32,
+      });
+    }
+    // These two use every thread, unlike comparisons, casts and signs: a ReLU's gradient takes 0.5 to 0.8 of the time.
+    const stretched = context.node("Mul", [x, context.scalar(FAR_ABOVE_ONE)]);
+    return context.node("Clip", [stretched, context.scalar(0), context.scalar(1)]);
+  },
+  gradient: null,
+});
 const sigmoidOperation = unary("sigmoid", "Sigmoid", (_x, gradient, output) =>
   multiply(gradient, multiply(output, subtract(floats(1), output))),
 );
@@ -130,6 +152,8 @@ export const absolute = (x: Value): Value => apply(absoluteOperation, [x], none)
 export const sign = (x: Value): Value => apply(signOperation, [x], none);
 /** max(x, 0). */
 export const relu = (x: Value): Value => apply(reluOperation, [x], none);
+/** 1 where x > 0, else 0, as float32: the derivative of {@link relu}. */
+export const isPositive = (x: Value): Value => apply(isPositiveOperation, [x], none);
 /** 1 / (1 + e⁻ˣ). */
 export const sigmoid = (x: Value): Value => apply(sigmoidOperation, [x], none);
 /** log(1 + eˣ), without overflow. */
@@ -191,7 +215,7 @@ const castOperation = defineOperation<{ dataType: DataType }>({
   name: "cast",
   infer: (inputs, { dataType }) => ({ shape: onlyInput("cast", inputs).shape, dataType }),
   lower: (context, inputs, { attributes }) =>
-    context.node("Cast", inputs, { to: { float32: 1, int64: 7, bool: 9 }[attributes.dataType] }),
+    context.node("Cast", inputs, { to: OnnxDataType[attributes.dataType] }),
   // Values that were counts or truth values carry no derivative; a float32 to float32 cast never reaches here.
   gradient: null,
 });
@@ -215,6 +239,7 @@ export const elementwiseOperations = {
   absolute: absoluteOperation,
   sign: signOperation,
   relu: reluOperation,
+  isPositive: isPositiveOperation,
   sigmoid: sigmoidOperation,
   softplus: softplusOperation,
   erf: erfOperation,

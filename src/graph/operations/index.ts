@@ -29,6 +29,7 @@ export {
   exp,
   gelu,
   greater,
+  isPositive,
   log,
   multiply,
   negate,

@@ -89,6 +89,12 @@ export const elementwiseCases = {
     one("zero", numbers([3], [-2, 0, 3]), graph.sign, (x) => reference.map(x, Math.sign)),
   ],
   relu: unaryCases(graph.relu, (x) => Math.max(x, 0), distinct),
+  isPositive: [
+    ...unaryCases(graph.isPositive, (x) => Number(x > 0)),
+    one("extremes", numbers([7], [-3e38, -1e-37, -0, 0, 1.2e-38, 1, 3e38]), graph.isPositive, (x) =>
+      reference.map(x, (element) => Number(element > 0)),
+    ),
+  ],
   sigmoid: [
     ...unaryCases(graph.sigmoid, logistic),
     one("saturated", large, graph.sigmoid, (x) => reference.map(x, logistic)),

@@ -86,16 +86,16 @@ export const reductionCases = {
         }),
     ),
   ),
+  channelDot: IMAGES.map((shape) =>
+    two(graph.formatShape(shape), [uniform(shape), uniform(shape)], graph.channelDot, (a, b) =>
+      generate([size(a, 1)], ([c = 0]) => dot(channel(a, c), channel(b, c))),
+    ),
+  ),
 } satisfies Partial<Record<graph.OperationName, readonly OperationCase[]>>;
 
 export const reductionCompositeCases: Record<string, readonly OperationCase[]> = {
   channelSum: shapesCase(graph.channelSum, (x) =>
     generate([size(x, 1)], ([c = 0]) => reference.total([...channel(x, c)])),
-  ),
-  channelDot: IMAGES.map((shape) =>
-    two(graph.formatShape(shape), [uniform(shape), uniform(shape)], graph.channelDot, (a, b) =>
-      generate([size(a, 1)], ([c = 0]) => dot(channel(a, c), channel(b, c))),
-    ),
   ),
   "softmax of large logits": [
     one(
