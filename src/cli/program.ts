@@ -3,6 +3,7 @@ import { EpSamError, packageVersion } from "../common/index.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { modelsCommand } from "./commands/models.js";
 import { prepareCommand } from "./commands/prepare.js";
+import { trainCommand } from "./commands/train.js";
 import { reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import type { Terminal } from "./terminal.js";
@@ -20,7 +21,7 @@ NO_COLOR=1 switches colours off. Research use only; see NOTICE for the patent ap
 
 /** Every command, in the order of the help. */
 function commands(): readonly CommandUnknownOpts[] {
-  return [prepareCommand(), modelsCommand(), doctorCommand()];
+  return [prepareCommand(), trainCommand(), modelsCommand(), doctorCommand()];
 }
 
 /** The whole command line; parsing throws CommanderError instead of ending the process. */

@@ -16,3 +16,41 @@ export { prepareDataset } from "./preparation/prepare.js";
 export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
 export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
 export { describeCounts, validateForTraining } from "./validate.js";
+
+export {
+  type AugmentationOptions,
+  type AugmentationPlan,
+  applyAugmentation,
+  augment,
+  type ColourAdjustment,
+  defaultAugmentation,
+  drawAugmentation,
+  type Normalisation,
+  noAugmentation,
+  toTensor,
+} from "./augmentation.js";
+export {
+  EMBEDDING_ELEMENTS,
+  EmbeddingCache,
+  type EmbeddingCacheOptions,
+  type EmbeddingCacheStatistics,
+  type EmbeddingKey,
+  hashImage,
+} from "./embedding-cache.js";
+export type { EmbeddingPrecision } from "./embedding-file.js";
+export { balancedOrder, epochOrder } from "./epoch-order.js";
+export { fromFloat16, toFloat16 } from "./float16.js";
+export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
+export {
+  drawStaining,
+  generatePatch,
+  generateTissueImage,
+  type PatchOptions,
+  referenceStaining,
+  type Staining,
+  type SyntheticImages,
+  type SyntheticTissue,
+  type TissueOptions,
+  type WriteSyntheticOptions,
+  writeSyntheticImages,
+} from "./synthetic/index.js";

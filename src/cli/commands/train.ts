@@ -1,0 +1,123 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { stringify } from "yaml";
+import { EpSamError } from "../../common/index.js";
+import {
+  mergeRecords,
+  type PresetName,
+  parseConfig,
+  presetNames,
+  type RunContext,
+  RunDirectory,
+  readConfigFile,
+  resolveConfig,
+  type TrainingConfig,
+  train,
+} from "../../training/index.js";
+import { deviceOption, jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
+import { type CommandOutcome, runCommand } from "../run-command.js";
+
+const HELP = `
+Examples:
+  $ epsam train --data dataset --out run --preset laptop
+  $ epsam train --data dataset --out run --resume            go on after an interruption
+  $ epsam train --preset paper --print-config > config.yaml  every value, to change and pass with --config
+  $ epsam train --data dataset --out run --resume --stage evaluation
+
+Stages: classifier, initial-masks, preliminary, round-1 to round-3, evaluation.
+Pixel masks of training patches are never read; those of the validation split choose the best epoch when they
+exist (decoder.validation), those of the test split are for the figures.`;
+
+/** `epsam train`: the whole method, from weak labels to a fine-tuned segmenter. */
+export function trainCommand() {
+  return new Command("train")
+    .description("train on a dataset: classifier, initial masks, fine-tuning of SAM, rounds of re-training")
+    .addOption(new Option("--data <dataset>", "dataset directory from `epsam prepare`").argParser(path))
+    .addOption(
+      new Option(
+        "--classifier-data <dataset>",
+        "another dataset for the classifier alone, such as smaller patches of the same images",
+      ).argParser(path),
+    )
+    .addOption(outOption("the run directory to make or, with --resume, to go on with"))
+    .addOption(new Option("--preset <name>", "values to start from (default: paper)").choices(presetNames))
+    .addOption(
+      new Option("--config <file>", "YAML or JSON file with values that differ from the preset").argParser(
+        path,
+      ),
+    )
+    .addOption(seedOption())
+    .addOption(new Option("--stage <names...>", "run these stages only"))
+    .addOption(new Option("--resume", "go on with an interrupted run"))
+    .addOption(new Option("--print-config", "print the effective configuration as YAML and stop"))
+    .addOption(deviceOption())
+    .addOption(overwriteOption())
+    .addOption(jsonOption())
+    .addHelpText("after", HELP)
+    .action((options) =>
+      runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, async (context) => {
+        const { config, preset } = await effectiveConfig(options);
+        if (options.printConfig) return { json: config, text: stringify(config).trimEnd() };
+        const result = await train({
+          data: required(options.data, "--data"),
+          classifierData: options.classifierData,
+          out: required(options.out, "--out"),
+          preset,
+          config,
+          stages: options.stage,
+          resume: options.resume ?? false,
+          overwrite: options.overwrite ?? false,
+          device: options.device,
+          reporter: context.reporter,
+          signal: context.signal,
+          commandLine: process.argv.slice(2),
+        });
+        return outcomeOf(result);
+      }),
+    );
+}
+
+interface ConfigChoice {
+  readonly preset?: PresetName | undefined;
+  readonly config?: string | undefined;
+  readonly seed?: number | undefined;
+  readonly resume?: true | undefined;
+  readonly out?: string | undefined;
+}
+
+/** The preset with the file's and the command line's values; a resumed run keeps its own unless told otherwise. */
+async function effectiveConfig(
+  options: ConfigChoice,
+): Promise<{ preset: PresetName; config: TrainingConfig }> {
+  const { preset, config: file, seed, resume, out } = options;
+  const untold = preset === undefined && file === undefined && seed === undefined;
+  if (resume && untold && out !== undefined) {
+    const run = await RunDirectory.open(out);
+    const known = presetNames.find((name) => name === run.record.preset) ?? "paper";
+    return { preset: known, config: parseConfig(run.record.config, run.path("run.json")) };
+  }
+  const overrides = file === undefined ? {} : await readConfigFile(file);
+  const merged = mergeRecords(overrides, seed === undefined ? {} : { seed });
+  return { preset: preset ?? "paper", config: resolveConfig(preset ?? "paper", merged, file) };
+}
+
+function required(value: string | undefined, option: string): string {
+  if (value !== undefined) return value;
+  throw new EpSamError("usage", {
+    what: "is needed",
+    where: option,
+    action: "`epsam train --help` shows an example.",
+  });
+}
+
+function outcomeOf({ run }: RunContext): CommandOutcome {
+  const stages = Object.entries(run.record.stages);
+  const lines = stages.map(
+    ([name, { state, seconds }]) => `  ${name.padEnd(14)} ${state.padEnd(8)} ${seconds.toFixed(0)} s`,
+  );
+  return {
+    json: { run: run.root, stages: run.record.stages },
+    text: [`Run in ${run.root}`, ...lines, `Next: epsam evaluate --run ${run.root} --data DATASET`].join(
+      "\n",
+    ),
+  };
+}

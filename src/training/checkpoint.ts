@@ -1,0 +1,63 @@
+import { rm } from "node:fs/promises";
+import { z } from "zod";
+import { EpSamError, exists } from "../common/index.js";
+import type { FloatTensor } from "../graph/index.js";
+import { readSafetensors, stateDictOf, writeSafetensors } from "../models/index.js";
+
+const progressSchema = z.object({
+  /** Epochs finished. */
+  epochsDone: z.number(),
+  stepsTaken: z.number(),
+  bestEpoch: z.number(),
+  bestCriterion: z.number(),
+});
+
+/** How far a stage's training has come. */
+export type TrainingProgress = z.infer<typeof progressSchema>;
+
+/** Everything needed to go on after the last finished epoch. */
+export interface Checkpoint {
+  readonly progress: TrainingProgress;
+  /** Parameters, buffers and optimizer state after the last epoch. */
+  readonly current: ReadonlyMap<string, FloatTensor>;
+  /** Parameters and buffers of the best epoch. */
+  readonly best: ReadonlyMap<string, FloatTensor>;
+}
+
+const bestPrefix = "best:";
+
+/** Saves a checkpoint as one file, so that a kill leaves the old or the new one, never a mixture. */
+export async function writeCheckpoint(path: string, { progress, current, best }: Checkpoint): Promise<void> {
+  const tensors = new Map(current);
+  for (const [name, tensor] of best) tensors.set(bestPrefix + name, tensor);
+  await writeSafetensors(path, tensors, { progress: JSON.stringify(progress) });
+}
+
+/**
+ * Reads a checkpoint; `undefined` when there is none yet.
+ * @throws EpSamError `run-directory` when the file is not a checkpoint.
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  if (!(await exists(path))) return undefined;
+  const { tensors, metadata } = await readSafetensors(path);
+  const parsed = progressSchema.safeParse(JSON.parse(metadata.get("progress") ?? "null"));
+  if (!parsed.success) {
+    throw new EpSamError("run-directory", {
+      what: "is not a training checkpoint",
+      where: path,
+      action: "Delete the file and run again with --resume; the stage then starts anew.",
+    });
+  }
+  const current = new Map<string, FloatTensor>();
+  const best = new Map<string, FloatTensor>();
+  for (const [name, tensor] of stateDictOf(tensors, { file: path })) {
+    if (name.startsWith(bestPrefix)) best.set(name.slice(bestPrefix.length), tensor);
+    else current.set(name, tensor);
+  }
+  return { progress: parsed.data, current, best };
+}
+
+/** Removes a checkpoint that a finished stage no longer needs. */
+export async function removeCheckpoint(path: string): Promise<void> {
+  await rm(path, { force: true });
+}

@@ -1,0 +1,229 @@
+import { RandomStream, type Reporter } from "../common/index.js";
+import { BatchLoader, type PatchBatch, type PatchRecord } from "../dataset/index.js";
+import { type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../graph/index.js";
+import {
+  attentionDropoutLayerCount,
+  classifierGraph,
+  classifierInputs,
+  classifierTensors,
+  dropDrawInput,
+  initialClassifierWeights,
+  matchStateDict,
+  type ResNetAdlOptions,
+  readSafetensors,
+  stateDictOf,
+} from "../models/index.js";
+import { adam, stepSchedule, TrainingStep } from "../nn/index.js";
+import { resizedPatchReader } from "./classifier-input.js";
+import type { TrainingConfig } from "./config.js";
+import {
+  type EpochLoopResult,
+  type EpochValues,
+  requireFinite,
+  runEpochs,
+  type Weights,
+} from "./epoch-loop.js";
+import type { RunDirectory } from "./run-directory.js";
+
+const stage = "classifier";
+
+/** What the classifier is trained with. */
+export interface ClassifierStageOptions {
+  readonly config: TrainingConfig;
+  readonly train: readonly PatchRecord[];
+  readonly validation: readonly PatchRecord[];
+  /** Side of the dataset's patches in pixels. */
+  readonly patchSize: number;
+  readonly run: RunDirectory;
+  readonly device: Device;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The model options that a configuration asks for. */
+export function classifierOptions({ classifier }: TrainingConfig): ResNetAdlOptions {
+  return {
+    depth: classifier.depth,
+    dropThreshold: classifier.dropThreshold,
+    highFrequency: classifier.highFrequency,
+  };
+}
+
+/** Trains the patch classifier on the weak labels (paper section 2) and returns its best weights. */
+export async function trainClassifier(options: ClassifierStageOptions): Promise<EpochLoopResult> {
+  const { config, train, validation, patchSize, run, device, reporter, signal } = options;
+  const settings = config.classifier;
+  const size = settings.inputSize ?? patchSize;
+  const batchSize = Math.min(settings.batchSize, train.length);
+  const load = resizedPatchReader(size);
+  const trainLoader = new BatchLoader(train, {
+    batchSize,
+    seed: config.seed,
+    order: settings.sampling,
+    // Batch normalisation needs full batches of distinct images.
+    lastBatch: "drop",
+    augmentation: settings.augmentation,
+    load,
+  });
+  const validationLoader = new BatchLoader(validation, {
+    batchSize: Math.min(settings.batchSize, validation.length),
+    seed: config.seed,
+    order: "sequential",
+    lastBatch: "pad",
+    load,
+  });
+  const graph = classifierGraph(classifierOptions(config), batchSize, size, "training");
+  const schedule = stepSchedule(settings.learningRate, settings.decayPeriod, settings.decayFactor);
+  const samples = settings.samplesPerEpoch ?? Number.POSITIVE_INFINITY;
+  const batches = Math.min(trainLoader.batchesPerEpoch, Math.max(1, Math.ceil(samples / batchSize)));
+  const judge = await ClassifierJudge.create(options, validationLoader, size);
+
+  const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
+    const totals = { loss: 0, correct: 0, count: 0 };
+    const draws = new RandomStream(config.seed, "attention dropout", epoch);
+    let position = 0;
+    for await (const batch of trainLoader.epoch(epoch)) {
+      if (position === batches) break;
+      signal?.throwIfAborted();
+      const { loss, outputs } = await step.run(
+        trainingFeeds(batch, draws, settings.dropRate),
+        schedule(epoch),
+      );
+      requireFinite(stage, epoch, loss);
+      addBatch(totals, loss, floatsOf(outputs, "logits"), batch);
+      position++;
+      reporter.progress({
+        task: `${stage}: epoch ${epoch + 1}/${settings.epochs}`,
+        done: position,
+        total: batches,
+        detail: `loss ${(totals.loss / totals.count).toFixed(4)}`,
+      });
+    }
+    return { loss: totals.loss / totals.count, accuracy: totals.correct / totals.count };
+  };
+
+  try {
+    return await runEpochs({
+      stage,
+      run,
+      epochs: settings.epochs,
+      patience: settings.patience,
+      reporter,
+      signal,
+      initialWeights: await startingWeights(config),
+      createStep: (initial, stepsTaken) =>
+        TrainingStep.create({
+          loss: graph.loss,
+          parameters: graph.parameters.all(),
+          buffers: graph.model.buffers,
+          optimizer: adam({ weightDecay: settings.weightDecay }),
+          initial,
+          stepsTaken,
+          outputs: { logits: graph.model.logits },
+          device,
+        }),
+      trainEpoch,
+      validate: (weights) => judge.judge(weights),
+    });
+  } finally {
+    await judge.close();
+  }
+}
+
+/** Random weights by seed, or those of the configured file. */
+async function startingWeights(config: TrainingConfig): Promise<Weights> {
+  const options = classifierOptions(config);
+  const file = config.classifier.initialWeights;
+  if (file === null) {
+    return initialClassifierWeights(
+      options,
+      (name) => new RandomStream(config.seed, "classifier weights", name),
+    );
+  }
+  const { tensors } = await readSafetensors(file);
+  return matchStateDict(classifierTensors(options), stateDictOf(tensors, { file }), { file });
+}
+
+function trainingFeeds(batch: PatchBatch, draws: RandomStream, dropRate: number): HostTensors {
+  const drops = Uint8Array.from({ length: attentionDropoutLayerCount }, () =>
+    draws.chance(dropRate) ? 1 : 0,
+  );
+  return {
+    ...imageFeeds(batch),
+    [dropDrawInput]: { dataType: "bool", shape: [attentionDropoutLayerCount], data: drops },
+  };
+}
+
+function imageFeeds(batch: PatchBatch): HostTensors {
+  return {
+    [classifierInputs.images]: floatTensor([batch.size, 3, batch.height, batch.width], batch.images),
+    [classifierInputs.labels]: floatTensor([batch.size], batch.labels),
+  };
+}
+
+interface Totals {
+  loss: number;
+  correct: number;
+  count: number;
+}
+
+function addBatch(totals: Totals, loss: number, logits: Float32Array, batch: PatchBatch): void {
+  totals.loss += loss * batch.size;
+  totals.count += batch.size;
+  logits.forEach((logit, index) => {
+    if (logit > 0 === (batch.labels[index] ?? 0) > 0.5) totals.correct++;
+  });
+}
+
+/** Validation of the classifier, compiled once for all epochs. */
+class ClassifierJudge {
+  readonly #session: GraphSession;
+  readonly #loader: BatchLoader;
+
+  private constructor(session: GraphSession, loader: BatchLoader) {
+    this.#session = session;
+    this.#loader = loader;
+  }
+
+  static async create(options: ClassifierStageOptions, loader: BatchLoader, size: number) {
+    const batchSize = Math.min(options.config.classifier.batchSize, options.validation.length);
+    const graph = classifierGraph(classifierOptions(options.config), batchSize, size, "evaluation");
+    return new ClassifierJudge(
+      await GraphSession.create({ logits: graph.model.logits }, options.device),
+      loader,
+    );
+  }
+
+  /** Class-balanced cross-entropy as criterion, so that the frequent label does not decide alone. */
+  async judge(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+    const perLabel = [
+      { loss: 0, correct: 0, count: 0 },
+      { loss: 0, correct: 0, count: 0 },
+    ];
+    for await (const batch of this.#loader.epoch(0)) {
+      const { [classifierInputs.labels]: _unused, ...images } = imageFeeds(batch);
+      const logits = floatsOf(
+        await this.#session.run({ ...images, ...Object.fromEntries(weights) }),
+        "logits",
+      );
+      logits.forEach((logit, index) => {
+        if (batch.weights[index] === 0) return;
+        const label = batch.labels[index] ?? 0;
+        const totals = perLabel[label];
+        if (totals === undefined) return;
+        totals.loss += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
+        totals.count++;
+        if (logit > 0 === label > 0.5) totals.correct++;
+      });
+    }
+    const present = perLabel.filter(({ count }) => count > 0);
+    const average = (pick: (totals: Totals) => number) =>
+      present.reduce((sum, totals) => sum + pick(totals) / totals.count, 0) / present.length;
+    const loss = average((totals) => totals.loss);
+    return { criterion: loss, values: { loss, balancedAccuracy: average((totals) => totals.correct) } };
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+}

@@ -1,0 +1,227 @@
+import { EpSamError, RandomStream, type Reporter } from "../common/index.js";
+import { type PatchRecord, SPLITS } from "../dataset/index.js";
+import { add, type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../graph/index.js";
+import { applyDihedral, type Mask } from "../imaging/index.js";
+import {
+  batchPoints,
+  type DecoderGraph,
+  decoderGraph,
+  decoderInputs,
+  EMBEDDING_SIZE,
+  EMBEDDING_WIDTH,
+  type Points,
+  type SamFrame,
+  type StateDict,
+} from "../models/index.js";
+import { adamW, constantSchedule, cosineSchedule, TrainingStep } from "../nn/index.js";
+import { pointsInMask } from "../prompting/index.js";
+import type { TrainingConfig } from "./config.js";
+import {
+  type EpochLoopResult,
+  type EpochValues,
+  requireFinite,
+  runEpochs,
+  type Weights,
+} from "./epoch-loop.js";
+import type { PatchEmbeddings } from "./patch-embeddings.js";
+import type { RunDirectory } from "./run-directory.js";
+
+/** A patch with the mask its prediction is compared with: a pseudo-label, or in validation perhaps the truth. */
+export interface MaskedPatch {
+  readonly patch: PatchRecord;
+  readonly mask: Mask;
+}
+
+/** A validation patch with its prompts: points drawn from its activation map. */
+export interface PromptedPatch extends MaskedPatch {
+  readonly points: Points<"patch">;
+}
+
+export interface DecoderStageOptions {
+  readonly stage: string;
+  readonly config: TrainingConfig;
+  readonly train: readonly MaskedPatch[];
+  readonly validation: readonly PromptedPatch[];
+  /** The original SAM: frozen prompt encoder, and the decoder that every stage starts from. */
+  readonly samWeights: StateDict;
+  readonly frame: SamFrame;
+  readonly embeddings: PatchEmbeddings;
+  readonly run: RunDirectory;
+  readonly device: Device;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Fine-tunes SAM's mask decoder on masks (paper section 2, preliminary fine-tuning and re-training). */
+export async function trainDecoder(options: DecoderStageOptions): Promise<EpochLoopResult> {
+  const { stage, config, train, samWeights, frame, run, reporter, signal } = options;
+  const settings = config.decoder;
+  requirePatches(options);
+  const batchSize = Math.min(settings.batchSize, train.length);
+  const graph = decoderGraph(samWeights, frame, { batchSize, points: config.sam.points });
+  const batches = Math.floor(train.length / batchSize);
+  const schedule =
+    settings.schedule === "cosine"
+      ? cosineSchedule(settings.learningRate, settings.epochs)
+      : constantSchedule(settings.learningRate);
+  const judge = await DecoderJudge.create(options);
+
+  const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
+    const order = new RandomStream(config.seed, stage, "order", epoch).shuffled(
+      train.map((_, index) => index),
+    );
+    const totals = { dice: 0, iou: 0 };
+    for (let position = 0; position < batches; position++) {
+      signal?.throwIfAborted();
+      const indices = order.slice(position * batchSize, (position + 1) * batchSize);
+      const feeds = await trainingFeeds(options, indices, epoch);
+      const { loss, outputs } = await step.run(feeds, schedule(epoch));
+      requireFinite(stage, epoch, loss);
+      totals.dice += floatsOf(outputs, "dice")[0] ?? 0;
+      totals.iou += floatsOf(outputs, "iou")[0] ?? 0;
+      reporter.progress({
+        task: `${stage}: epoch ${epoch + 1}/${settings.epochs}`,
+        done: position + 1,
+        total: batches,
+        detail: `loss ${((totals.dice + totals.iou) / (position + 1)).toFixed(4)}`,
+      });
+    }
+    return averaged(totals, batches);
+  };
+
+  try {
+    return await runEpochs({
+      stage,
+      run,
+      epochs: settings.epochs,
+      patience: settings.patience,
+      reporter,
+      signal,
+      initialWeights: decoderWeights(samWeights),
+      createStep: (initial, stepsTaken) => createStep(graph, options, initial, stepsTaken),
+      trainEpoch,
+      validate: (weights) => judge.judge(weights),
+    });
+  } finally {
+    await judge.close();
+  }
+}
+
+/** The part of SAM's weights that is fine-tuned. */
+export function decoderWeights(samWeights: StateDict): Weights {
+  return new Map([...samWeights].filter(([name]) => name.startsWith("mask_decoder.")));
+}
+
+function requirePatches({ stage, train, validation, config }: DecoderStageOptions): void {
+  const missing = train.length === 0 ? SPLITS[0] : validation.length === 0 ? SPLITS[1] : undefined;
+  if (missing === undefined) return;
+  throw new EpSamError("numerical", {
+    what: `no positive ${missing} patch has a usable mask`,
+    where: stage,
+    why: `their class activation maps are empty, or no predicted mask reached the IDS score ${config.selection.idsThreshold}`,
+    action: "Train the classifier longer, lower selection.idsThreshold or set selection.minimumShare.",
+  });
+}
+
+function createStep(
+  graph: DecoderGraph,
+  { config, device }: DecoderStageOptions,
+  initial: Weights,
+  stepsTaken: number,
+): Promise<TrainingStep> {
+  const { dice, iou } = graph.losses;
+  return TrainingStep.create({
+    loss: add(dice, iou),
+    parameters: graph.parameters.all(),
+    optimizer: adamW({ weightDecay: config.decoder.weightDecay }),
+    initial,
+    stepsTaken,
+    outputs: { dice, iou },
+    device,
+  });
+}
+
+/** One batch: each patch under a random variant, with points drawn inside its mask. */
+async function trainingFeeds(
+  options: DecoderStageOptions,
+  indices: readonly number[],
+  epoch: number,
+): Promise<HostTensors> {
+  const { config, stage, train } = options;
+  const samples = indices.flatMap((index) => {
+    const item = train[index];
+    if (item === undefined) return [];
+    const stream = new RandomStream(config.seed, stage, "sample", epoch, index);
+    const variant = config.decoder.variants[stream.integer(config.decoder.variants.length)] ?? 0;
+    const mask = applyDihedral(item.mask, variant);
+    const points = pointsInMask(mask, config.sam.points, stream);
+    return points === undefined ? [] : [{ patch: item.patch, variant, mask, points }];
+  });
+  return feedsOf(options, samples);
+}
+
+async function feedsOf(
+  { config, frame, embeddings }: DecoderStageOptions,
+  samples: readonly (PromptedPatch & { readonly variant: number })[],
+): Promise<HostTensors> {
+  const { height, width } = frame.patch;
+  const { coordinates, labels } = batchPoints(
+    samples.map(({ points }) => frame.transformPoints(points)),
+    config.sam.points,
+  );
+  const target = new Float32Array(samples.length * height * width);
+  samples.forEach(({ mask }, index) => {
+    target.set(mask.data, index * height * width);
+  });
+  return {
+    [decoderInputs.embedding]: floatTensor(
+      [samples.length, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE],
+      await embeddings.batch(samples),
+    ),
+    [decoderInputs.coordinates]: coordinates,
+    [decoderInputs.labels]: labels,
+    [decoderInputs.target]: floatTensor([samples.length, height, width], target),
+  };
+}
+
+function averaged({ dice, iou }: { dice: number; iou: number }, count: number): EpochValues {
+  return { loss: (dice + iou) / count, dice: 1 - dice / count, iou: 1 - iou / count };
+}
+
+/** Validation of the decoder with activation-map prompts, patch by patch, compiled once for all epochs. */
+class DecoderJudge {
+  readonly #session: GraphSession;
+  readonly #options: DecoderStageOptions;
+
+  private constructor(session: GraphSession, options: DecoderStageOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  static async create(options: DecoderStageOptions): Promise<DecoderJudge> {
+    const graph = decoderGraph(options.samWeights, options.frame, {
+      batchSize: 1,
+      points: options.config.sam.points,
+    });
+    const { dice, iou } = graph.losses;
+    return new DecoderJudge(await GraphSession.create({ dice, iou }, options.device), options);
+  }
+
+  async judge(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+    const totals = { dice: 0, iou: 0 };
+    const { validation, signal } = this.#options;
+    for (const item of validation) {
+      signal?.throwIfAborted();
+      const feeds = await feedsOf(this.#options, [{ ...item, variant: 0 }]);
+      const results = await this.#session.run({ ...feeds, ...Object.fromEntries(weights) });
+      totals.dice += floatsOf(results, "dice")[0] ?? 0;
+      totals.iou += floatsOf(results, "iou")[0] ?? 0;
+    }
+    const values = averaged(totals, validation.length);
+    return { criterion: values.loss ?? Number.NaN, values };
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+}

@@ -1,0 +1,96 @@
+import { EpSamError, type Reporter } from "../common/index.js";
+import type { FloatTensor } from "../graph/index.js";
+import { isOptimizerState, type TrainingStep } from "../nn/index.js";
+import { readCheckpoint, type TrainingProgress, writeCheckpoint } from "./checkpoint.js";
+import type { RunDirectory } from "./run-directory.js";
+
+/** Figures of one epoch by name. */
+export type EpochValues = Readonly<Record<string, number>>;
+
+/** Parameters and buffers by state-dict name. */
+export type Weights = ReadonlyMap<string, FloatTensor>;
+
+/** What a stage adds to the common loop over epochs. */
+export interface EpochLoopOptions {
+  readonly stage: string;
+  readonly run: RunDirectory;
+  readonly epochs: number;
+  /** Epochs without improvement after which training stops. */
+  readonly patience: number;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+  /** Compiles the step from starting weights or a checkpoint's state. */
+  createStep(initial: Weights, stepsTaken: number): Promise<TrainingStep>;
+  readonly initialWeights: Weights;
+  /** Trains one epoch and returns mean figures. */
+  trainEpoch(step: TrainingStep, epoch: number): Promise<EpochValues>;
+  /** Judges the weights; the lowest criterion wins. */
+  validate(weights: Weights, epoch: number): Promise<{ criterion: number; values: EpochValues }>;
+}
+
+/** What came out of the loop. */
+export interface EpochLoopResult {
+  readonly weights: Weights;
+  readonly progress: TrainingProgress;
+}
+
+/**
+ * Trains epoch by epoch, keeps the weights of the best validation criterion, stops early, and saves a
+ * checkpoint after every epoch, from which a killed run goes on to the same result.
+ */
+export async function runEpochs(options: EpochLoopOptions): Promise<EpochLoopResult> {
+  const { stage, run, epochs, patience, reporter } = options;
+  const file = run.path("checkpoints", `${stage}.safetensors`);
+  const saved = await readCheckpoint(file);
+  let progress = saved?.progress ?? {
+    epochsDone: 0,
+    stepsTaken: 0,
+    bestEpoch: -1,
+    bestCriterion: Number.MAX_VALUE,
+  };
+  let best: Weights = saved?.best ?? options.initialWeights;
+  await run.dropMetrics(stage, progress.epochsDone);
+  const step = await options.createStep(saved?.current ?? options.initialWeights, progress.stepsTaken);
+  try {
+    while (progress.epochsDone < epochs && progress.epochsDone - progress.bestEpoch <= patience) {
+      const epoch = progress.epochsDone;
+      const trained = await options.trainEpoch(step, epoch);
+      const state = step.snapshot();
+      const weights = new Map([...state].filter(([name]) => !isOptimizerState(name)));
+      const { criterion, values } = await options.validate(weights, epoch);
+      requireFinite(stage, epoch, criterion);
+      if (criterion < progress.bestCriterion) {
+        progress = { ...progress, bestEpoch: epoch, bestCriterion: criterion };
+        best = weights;
+      }
+      progress = { ...progress, epochsDone: epoch + 1, stepsTaken: step.stepsTaken };
+      await run.appendMetrics({ stage, epoch, split: "train", values: trained });
+      await run.appendMetrics({ stage, epoch, split: "val", values });
+      await writeCheckpoint(file, { progress, current: state, best });
+      reporter.note(
+        `${stage}: epoch ${epoch + 1}/${epochs}: ${describe(trained)}; validation ${describe(values)}`,
+      );
+      options.signal?.throwIfAborted();
+    }
+  } finally {
+    await step.close();
+  }
+  return { weights: best, progress };
+}
+
+/** @throws EpSamError `numerical` when a loss is not a finite number; the last checkpoint stays. */
+export function requireFinite(stage: string, epoch: number, loss: number): void {
+  if (Number.isFinite(loss)) return;
+  throw new EpSamError("numerical", {
+    what: `the loss became ${loss} in epoch ${epoch + 1}`,
+    where: stage,
+    why: "training diverged; the weights of earlier epochs and stages are intact",
+    action: "Lower the stage's learningRate and train again, or go on from the last epoch with --resume.",
+  });
+}
+
+function describe(values: EpochValues): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${value.toFixed(4)}`)
+    .join(", ");
+}

@@ -1,0 +1,23 @@
+export {
+  type ConfigOverrides,
+  mergeRecords,
+  type PresetName,
+  parseConfig,
+  presetNames,
+  presets,
+  readConfigFile,
+  resolveConfig,
+  type TrainingConfig,
+} from "./config.js";
+export type { RunEvaluation, StageEvaluation } from "./evaluation-stage.js";
+export { camStage, type PatchActivation, untrainedStage } from "./patch-predictor.js";
+export { evaluateSplit, runPipeline } from "./pipeline.js";
+export type { RunContext } from "./run-context.js";
+export {
+  type MetricLine,
+  RunDirectory,
+  type RunRecord,
+  type StageRecord,
+  stageNames,
+} from "./run-directory.js";
+export { hashConfig, openRun, type TrainOptions, train } from "./start-run.js";

@@ -1,0 +1,13 @@
+import type { Reporter } from "../common/index.js";
+import type { Device } from "../graph/index.js";
+import type { TrainingConfig } from "./config.js";
+import type { RunDirectory } from "./run-directory.js";
+
+/** What every stage of a run works with. */
+export interface RunContext {
+  readonly run: RunDirectory;
+  readonly config: TrainingConfig;
+  readonly device: Device;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+}

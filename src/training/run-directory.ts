@@ -1,0 +1,169 @@
+import { appendFile, mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { EpSamError, exists, messageOf, storageError, writeFileAtomically } from "../common/index.js";
+
+/** The stages in order; each round predicts pseudo-labels and then trains on them. */
+export function stageNames(rounds: number): string[] {
+  const retraining = Array.from({ length: rounds }, (_, index) => `round-${index + 1}`);
+  return ["classifier", "initial-masks", "preliminary", ...retraining, "evaluation"];
+}
+
+const stageRecordSchema = z.object({
+  state: z.enum(["running", "done"]),
+  startedAt: z.string(),
+  finishedAt: z.string().optional(),
+  /** Seconds of computing, interruptions left out. */
+  seconds: z.number(),
+  /** Figures worth reading in one line, for example the best epoch. */
+  summary: z.record(z.string(), z.union([z.number(), z.string(), z.null()])),
+});
+export type StageRecord = z.infer<typeof stageRecordSchema>;
+
+const runRecordSchema = z.object({
+  formatVersion: z.literal(1),
+  createdAt: z.string(),
+  commandLine: z.array(z.string()),
+  preset: z.string(),
+  config: z.unknown(),
+  /** SHA-256 of the configuration. */
+  configHash: z.string(),
+  dataset: z.object({ root: z.string(), hash: z.string(), patchSize: z.number() }),
+  classifierDataset: z.object({ root: z.string(), hash: z.string(), patchSize: z.number() }).optional(),
+  /** Files whose weights took part, with their SHA-256. */
+  weights: z.array(z.object({ name: z.string(), file: z.string(), sha256: z.string() })),
+  versions: z.record(z.string(), z.string()),
+  device: z.object({ name: z.string(), threads: z.number(), processor: z.string() }),
+  stages: z.record(z.string(), stageRecordSchema),
+});
+
+/** The content of `run.json`: everything needed to say where a result came from and to repeat it. */
+export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/** One line of `metrics.jsonl`. */
+export interface MetricLine {
+  readonly stage: string;
+  readonly epoch: number;
+  readonly split: "train" | "val";
+  readonly values: Readonly<Record<string, number>>;
+}
+
+const metricLineSchema = z.object({
+  stage: z.string(),
+  epoch: z.number(),
+  split: z.enum(["train", "val"]),
+  values: z.record(z.string(), z.number()),
+});
+
+/** A training run's directory and the files in it. */
+export class RunDirectory {
+  #record: RunRecord;
+
+  private constructor(
+    readonly root: string,
+    record: RunRecord,
+  ) {
+    this.#record = record;
+  }
+
+  get record(): RunRecord {
+    return this.#record;
+  }
+
+  /** Path of a file or folder in the run. */
+  path(...parts: readonly string[]): string {
+    return join(this.root, ...parts);
+  }
+
+  /**
+   * Begins a run in a new or empty directory.
+   * @throws EpSamError `usage` when a run is there already and may not be replaced.
+   */
+  static async create(root: string, record: RunRecord, overwrite: boolean): Promise<RunDirectory> {
+    if (await exists(join(root, "run.json"))) {
+      if (!overwrite) {
+        throw new EpSamError("usage", {
+          what: "already holds a run",
+          where: root,
+          action: "Continue it with --resume, choose another --out, or replace it with --overwrite.",
+        });
+      }
+      await rm(root, { recursive: true });
+    }
+    await mkdir(root, { recursive: true });
+    const run = new RunDirectory(root, record);
+    await run.#save();
+    return run;
+  }
+
+  /**
+   * Opens an existing run.
+   * @throws EpSamError `run-directory` when there is none or its `run.json` cannot be understood.
+   */
+  static async open(root: string): Promise<RunDirectory> {
+    const file = join(root, "run.json");
+    if (!(await exists(file))) {
+      throw new EpSamError("run-directory", {
+        what: "there is no run.json, so this is not a run directory",
+        where: root,
+        action: "Give the directory that `epsam train --out` wrote.",
+      });
+    }
+    try {
+      return new RunDirectory(root, runRecordSchema.parse(JSON.parse(await readFile(file, "utf8"))));
+    } catch (cause) {
+      throw new EpSamError(
+        "run-directory",
+        { what: "cannot be understood", where: file, why: messageOf(cause), action: "Train again." },
+        { cause },
+      );
+    }
+  }
+
+  isDone(stage: string): boolean {
+    return this.#record.stages[stage]?.state === "done";
+  }
+
+  /** Records how a stage stands. */
+  async updateStage(stage: string, record: StageRecord): Promise<void> {
+    this.#record = { ...this.#record, stages: { ...this.#record.stages, [stage]: record } };
+    await this.#save();
+  }
+
+  /** Adds weights to the provenance, once for each name. */
+  async addWeights(entry: RunRecord["weights"][number]): Promise<void> {
+    const others = this.#record.weights.filter(({ name }) => name !== entry.name);
+    this.#record = { ...this.#record, weights: [...others, entry] };
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    await writeFileAtomically(this.path("run.json"), `${JSON.stringify(this.#record, null, 2)}\n`);
+  }
+
+  /** Adds a line to `metrics.jsonl`. */
+  async appendMetrics(line: MetricLine): Promise<void> {
+    const file = this.path("metrics.jsonl");
+    try {
+      await appendFile(file, `${JSON.stringify(line)}\n`, { flush: true });
+    } catch (cause) {
+      throw storageError(file, cause);
+    }
+  }
+
+  /** The lines of `metrics.jsonl`; a last line torn by a kill is left out. */
+  async metrics(): Promise<MetricLine[]> {
+    const file = this.path("metrics.jsonl");
+    if (!(await exists(file))) return [];
+    const complete = (await readFile(file, "utf8")).split("\n").slice(0, -1);
+    return complete.map((text) => metricLineSchema.parse(JSON.parse(text)));
+  }
+
+  /** Forgets a stage's lines from an epoch on, because that epoch will be trained again. */
+  async dropMetrics(stage: string, fromEpoch: number): Promise<void> {
+    const lines = await this.metrics();
+    const kept = lines.filter((line) => line.stage !== stage || line.epoch < fromEpoch);
+    const text = kept.map((line) => `${JSON.stringify(line)}\n`).join("");
+    await writeFileAtomically(this.path("metrics.jsonl"), text);
+  }
+}

@@ -1,0 +1,30 @@
+import type { RunDirectory, StageRecord } from "./run-directory.js";
+
+/** Figures worth reading in one line. */
+export type StageSummary = StageRecord["summary"];
+
+/**
+ * Runs a stage unless it is done and keeps its state in `run.json`; seconds add up over interruptions.
+ */
+export async function runStage(
+  run: RunDirectory,
+  stage: string,
+  work: () => Promise<StageSummary>,
+): Promise<void> {
+  if (run.isDone(stage)) return;
+  const before = run.record.stages[stage];
+  const startedAt = before?.startedAt ?? new Date().toISOString();
+  const spent = before?.seconds ?? 0;
+  const start = performance.now();
+  const seconds = () => spent + (performance.now() - start) / 1000;
+  await run.updateStage(stage, { state: "running", startedAt, seconds: spent, summary: {} });
+  try {
+    const summary = await work();
+    const finishedAt = new Date().toISOString();
+    await run.updateStage(stage, { state: "done", startedAt, finishedAt, seconds: seconds(), summary });
+  } finally {
+    if (!run.isDone(stage)) {
+      await run.updateStage(stage, { state: "running", startedAt, seconds: seconds(), summary: {} });
+    }
+  }
+}

