@@ -1,22 +1,3 @@
-export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
-export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
-export { DESCRIPTION_FILE, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
-export type {
-  BorderRule,
-  DiscardedPatches,
-  EvaluationPatches,
-  InputKind,
-  MaskValues,
-  PreparationResult,
-  PreparationSettings,
-  PrepareOptions,
-  SkippedInput,
-} from "./preparation/options.js";
-export { prepareDataset } from "./preparation/prepare.js";
-export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
-export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
-export { describeCounts, validateForTraining } from "./validate.js";
-
 export {
   type AugmentationOptions,
   type AugmentationPlan,
@@ -40,7 +21,24 @@ export {
 export type { EmbeddingPrecision } from "./embedding-file.js";
 export { balancedOrder, epochOrder } from "./epoch-order.js";
 export { fromFloat16, toFloat16 } from "./float16.js";
+export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
+export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
+export { DESCRIPTION_FILE, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
+export type {
+  BorderRule,
+  DiscardedPatches,
+  EvaluationPatches,
+  InputKind,
+  MaskValues,
+  PreparationResult,
+  PreparationSettings,
+  PrepareOptions,
+  SkippedInput,
+} from "./preparation/options.js";
+export { prepareDataset } from "./preparation/prepare.js";
+export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
+export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
 export {
   drawStaining,
   generatePatch,
@@ -54,3 +52,4 @@ export {
   type WriteSyntheticOptions,
   writeSyntheticImages,
 } from "./synthetic/index.js";
+export { describeCounts, validateForTraining } from "./validate.js";

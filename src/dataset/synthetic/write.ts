@@ -1,0 +1,92 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "csv-stringify/sync";
+import {
+  EpSamError,
+  RandomStream,
+  type Reporter,
+  silentReporter,
+  writeFileAtomically,
+} from "../../common/index.js";
+import { writeMaskPng, writePng } from "../../imaging/index.js";
+import { drawStaining } from "./staining.js";
+import { generateTissueImage } from "./tissue.js";
+
+export interface WriteSyntheticOptions {
+  /** Number of images. */
+  readonly count: number;
+  readonly seed: number;
+  /** Width and height of an image in pixels. */
+  readonly size: number;
+  /** Images of one patient, who has one staining; 2 unless told. */
+  readonly imagesPerPatient?: number;
+  /** 0.5 unless told. */
+  readonly micronsPerPixel?: number;
+  readonly reporter?: Reporter;
+}
+
+/** Where {@link writeSyntheticImages} wrote. */
+export interface SyntheticImages {
+  readonly images: string;
+  readonly masks: string;
+  /** CSV with the columns image and patient, as `epsam prepare --patients` reads it. */
+  readonly patients: string;
+}
+
+/** The area a nest of ordinary size keeps to itself, in square microns, when about a third is tumour. */
+const AREA_PER_NEST = 32_000;
+
+/**
+ * Writes generated tissue of several patients: `images/<name>.png`, `masks/<name>.png` (0 and 255) and
+ * `patients.csv`. About a third of the pixels are tumour; each image also has regions without. Image `k` depends
+ * on the seed and on `k` only.
+ * @throws EpSamError `usage` when the count is not a positive whole number; `storage` when a file cannot be
+ * written.
+ */
+export async function writeSyntheticImages(
+  outDirectory: string,
+  options: WriteSyntheticOptions,
+): Promise<SyntheticImages> {
+  const { count, seed, size, imagesPerPatient = 2, micronsPerPixel = 0.5 } = options;
+  requirePositive("images", count);
+  requirePositive("images per patient", imagesPerPatient);
+  const reporter = options.reporter ?? silentReporter;
+  const images = join(outDirectory, "images");
+  const masks = join(outDirectory, "masks");
+  const patients = join(outDirectory, "patients.csv");
+  await mkdir(images, { recursive: true });
+  await mkdir(masks, { recursive: true });
+  const rows: string[][] = [["image", "patient"]];
+  for (let index = 0; index < count; index++) {
+    const patientNumber = Math.floor(index / imagesPerPatient);
+    const patient = `patient-${padded(patientNumber)}`;
+    const name = `${patient}-image-${padded(index % imagesPerPatient)}.png`;
+    const stream = new RandomStream(seed, "synthetic image", index);
+    const meanNests = (size * micronsPerPixel) ** 2 / AREA_PER_NEST;
+    const tissue = generateTissueImage(stream, {
+      width: size,
+      height: size,
+      micronsPerPixel,
+      tumourNests: Math.max(1, Math.round(meanNests * stream.uniform(0.6, 1.4))),
+      staining: drawStaining(new RandomStream(seed, "synthetic staining", patientNumber)),
+    });
+    await writePng(join(images, name), tissue.image);
+    await writeMaskPng(join(masks, name), tissue.mask);
+    rows.push([name, patient]);
+    reporter.progress({ task: "generating images", done: index + 1, total: count });
+  }
+  await writeFileAtomically(patients, stringify(rows));
+  return { images, masks, patients };
+}
+
+function padded(index: number): string {
+  return String(index + 1).padStart(2, "0");
+}
+
+function requirePositive(what: string, value: number): void {
+  if (Number.isInteger(value) && value > 0) return;
+  throw new EpSamError("usage", {
+    what: `the number of ${what} cannot be ${value}`,
+    action: "Use a whole number from 1.",
+  });
+}
