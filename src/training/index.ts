@@ -10,8 +10,9 @@ export {
   type TrainingConfig,
 } from "./config.js";
 export type { RunEvaluation, StageEvaluation } from "./evaluation-stage.js";
-export { camStage, type PatchActivation, untrainedStage } from "./patch-predictor.js";
+export { camStage } from "./patch-predictor.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
+export { activationPrompts, type PatchActivation, patchActivation } from "./prompted-activation.js";
 export type { RunContext } from "./run-context.js";
 export {
   type MetricLine,
@@ -20,4 +21,13 @@ export {
   type StageRecord,
   stageNames,
 } from "./run-directory.js";
+export {
+  classifierFile,
+  decoderFile,
+  finishedDecoderStages,
+  type NamedDecoder,
+  openActivationMapper,
+  readDecoder,
+  untrainedStage,
+} from "./run-models.js";
 export { hashConfig, openRun, type TrainOptions, train } from "./start-run.js";

@@ -1,45 +1,23 @@
-import { EpSamError, exists, RandomStream } from "../common/index.js";
+import { EpSamError, exists } from "../common/index.js";
 import { loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import { floatTensor } from "../graph/index.js";
-import type { FloatMap, GreyImage, Mask } from "../imaging/index.js";
+import type { GreyImage, Mask } from "../imaging/index.js";
 import {
   MaskPredictor,
   type Points,
   readSafetensors,
   type SamFrame,
-  type StateDict,
   type StoredTensor,
   writeSafetensors,
 } from "../models/index.js";
-import {
-  type ClassActivationMapper,
-  initialMask,
-  normaliseLevels,
-  pointsInActivation,
-} from "../prompting/index.js";
+import type { ClassActivationMapper } from "../prompting/index.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
+import { activationPrompts, type PatchActivation, patchActivation } from "./prompted-activation.js";
 import type { RunContext } from "./run-context.js";
-
-/** What the classifier says of a patch. */
-export interface PatchActivation {
-  /** Averaged class activation map in [0, 1], at the resolution of the features. */
-  readonly map: FloatMap;
-  /** Probability of tumour. */
-  readonly probability: number;
-  /** The activation map thresholded, opened and scaled to the patch. */
-  readonly initialMask: Mask;
-}
-
-/** A decoder to compare: its name in tables and its weights. */
-export interface NamedDecoder {
-  readonly stage: string;
-  readonly weights: StateDict;
-}
+import type { NamedDecoder } from "./run-models.js";
 
 /** Name of the table row that judges the initial masks themselves. */
 export const camStage = "initial-masks";
-/** Name of the table row for SAM as it was before any training. */
-export const untrainedStage = "untrained";
 
 /**
  * From patch to masks as in inference: classifier, activation map, prompts, SAM. Activation maps are kept in the
@@ -95,11 +73,7 @@ export class PatchPredictor {
     const stored = (await exists(file))
       ? await readActivation(file)
       : await this.#computeActivation(patch, file);
-    return {
-      map: normaliseLevels(stored.levels),
-      probability: stored.probability,
-      initialMask: await initialMask(stored.levels, this.#frame.patch, this.#context.config.cam),
-    };
+    return patchActivation(stored, this.#frame.patch, this.#context.config.cam);
   }
 
   async #computeActivation(patch: PatchRecord, file: string): Promise<StoredActivation> {
@@ -113,9 +87,8 @@ export class PatchPredictor {
   }
 
   /** Prompt points for a patch, or `undefined` when its activation map is empty. */
-  prompts(patch: PatchRecord, { map, initialMask }: PatchActivation): Points<"patch"> | undefined {
-    const { seed, sam } = this.#context.config;
-    return pointsInActivation(map, initialMask, sam.points, new RandomStream(seed, "prompts", patch.id));
+  prompts(patch: PatchRecord, activation: PatchActivation): Points<"patch"> | undefined {
+    return activationPrompts(this.#context.config, activation, patch.id);
   }
 
   /** The mask of the last decoder; empty when there is nothing to prompt with. */

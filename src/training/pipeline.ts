@@ -11,23 +11,27 @@ import {
   createSamFrame,
   loadMinisamDecoder,
   minisamWeightHashes,
-  readSafetensors,
   type SamFrame,
   type StateDict,
-  stateDictOf,
   writeSafetensors,
 } from "../models/index.js";
-import { ClassActivationMapper } from "../prompting/index.js";
 import { removeCheckpoint } from "./checkpoint.js";
-import { classifierOptions, trainClassifier } from "./classifier-stage.js";
+import { trainClassifier } from "./classifier-stage.js";
 import { type MaskedPatch, type PromptedPatch, trainDecoder } from "./decoder-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
 import { evaluateRun } from "./evaluation-stage.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
-import { type NamedDecoder, PatchPredictor, untrainedStage } from "./patch-predictor.js";
+import { PatchPredictor } from "./patch-predictor.js";
 import { predictPseudoLabels, selectedMasks } from "./pseudo-labels.js";
 import type { RunContext } from "./run-context.js";
 import { stageNames } from "./run-directory.js";
+import {
+  finishedDecoderStages,
+  type NamedDecoder,
+  openActivationMapper,
+  readDecoder,
+  untrainedStage,
+} from "./run-models.js";
 import { runStage, type StageSummary } from "./stage-clock.js";
 
 /** The data of a run. */
@@ -231,34 +235,9 @@ async function openPredictor(
   frame: SamFrame,
   decoders: readonly NamedDecoder[],
 ): Promise<PatchPredictor> {
-  const file = context.run.path("classifier.safetensors");
-  const weights = stateDictOf((await readSafetensors(file)).tensors, { file });
-  const side = classifierInputSide(context, frame.patch.width);
-  const mapper = await ClassActivationMapper.create(
-    {
-      model: classifierOptions(context.config),
-      weights,
-      inputSize: { width: side, height: side },
-      device: context.device,
-    },
-    context.config.cam,
-  );
+  const mapper = await openActivationMapper(context, frame.patch.width);
   const embeddings = await openEmbeddings(context, frame);
   return PatchPredictor.create(context, { mapper, embeddings, frame, decoders });
-}
-
-/** Side of the classifier's input for a patch, so that it sees the magnification it was trained at. */
-function classifierInputSide({ run, config }: RunContext, patchSize: number): number {
-  const { dataset, classifierDataset } = run.record;
-  const trainedSize = (classifierDataset ?? dataset).patchSize;
-  return Math.round((patchSize * (config.classifier.inputSize ?? trainedSize)) / trainedSize);
-}
-
-/** A stage's decoder completed with the frozen prompt encoder. */
-async function readDecoder(context: RunContext, stage: string, samWeights: StateDict): Promise<NamedDecoder> {
-  const file = context.run.path(`decoder-${stage}.safetensors`);
-  const trained = stateDictOf((await readSafetensors(file)).tensors, { file });
-  return { stage, weights: new Map([...samWeights, ...trained]) };
 }
 
 /** Evaluates every finished stage of a run on a split of a dataset. */
@@ -269,9 +248,8 @@ export async function evaluateSplit(context: RunContext, dataset: Dataset, split
   );
   const samWeights = await loadMinisamDecoder();
   const decoders: NamedDecoder[] = [{ stage: untrainedStage, weights: samWeights }];
-  for (const stage of stageNames(context.config.rounds)) {
-    const isDecoder = stage === "preliminary" || stage.startsWith("round-");
-    if (isDecoder && context.run.isDone(stage)) decoders.push(await readDecoder(context, stage, samWeights));
+  for (const stage of finishedDecoderStages(context)) {
+    decoders.push(await readDecoder(context, stage, samWeights));
   }
   const predictor = await openPredictor(context, frame, decoders);
   try {

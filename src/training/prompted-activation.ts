@@ -1,0 +1,44 @@
+import { RandomStream } from "../common/index.js";
+import type { FloatMap, GreyImage, Mask } from "../imaging/index.js";
+import type { Points, Size } from "../models/index.js";
+import { initialMask, normaliseLevels, pointsInActivation } from "../prompting/index.js";
+import type { TrainingConfig } from "./config.js";
+
+/** What the classifier says of a patch. */
+export interface PatchActivation {
+  /** Averaged class activation map in [0, 1], at the resolution of the features. */
+  readonly map: FloatMap;
+  /** Probability of tumour. */
+  readonly probability: number;
+  /** The activation map thresholded, opened and scaled to the patch. */
+  readonly initialMask: Mask;
+}
+
+/**
+ * The activation map of a patch with its initial mask (paper section 2).
+ * @param levels the 8-bit activation map at the resolution of the features
+ * @param size of the patch, in pixels
+ */
+export async function patchActivation(
+  { levels, probability }: { readonly levels: GreyImage; readonly probability: number },
+  size: Size,
+  cam: TrainingConfig["cam"],
+): Promise<PatchActivation> {
+  return {
+    map: normaliseLevels(levels),
+    probability,
+    initialMask: await initialMask(levels, size, cam),
+  };
+}
+
+/**
+ * Prompt points for a patch, or `undefined` when its activation map is empty.
+ * @param path names the patch; the same name and seed give the same points
+ */
+export function activationPrompts(
+  { seed, sam }: Pick<TrainingConfig, "seed" | "sam">,
+  { map, initialMask: mask }: PatchActivation,
+  ...path: readonly (string | number)[]
+): Points<"patch"> | undefined {
+  return pointsInActivation(map, mask, sam.points, new RandomStream(seed, "prompts", ...path));
+}

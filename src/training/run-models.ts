@@ -1,0 +1,75 @@
+import { EpSamError, exists } from "../common/index.js";
+import { readSafetensors, type StateDict, stateDictOf } from "../models/index.js";
+import { ClassActivationMapper } from "../prompting/index.js";
+import { classifierOptions } from "./classifier-stage.js";
+import type { RunContext } from "./run-context.js";
+import { type RunDirectory, stageNames } from "./run-directory.js";
+
+/** A decoder: its name in tables and its weights with the frozen prompt encoder's. */
+export interface NamedDecoder {
+  readonly stage: string;
+  readonly weights: StateDict;
+}
+
+/** Name of the table row for SAM as it was before any training. */
+export const untrainedStage = "untrained";
+
+/** The file of a run that holds the trained classifier. */
+export function classifierFile(run: RunDirectory): string {
+  return run.path("classifier.safetensors");
+}
+
+/** The file of a run that holds a stage's trained decoder. */
+export function decoderFile(run: RunDirectory, stage: string): string {
+  return run.path(`decoder-${stage}.safetensors`);
+}
+
+/** The stages whose decoders are trained, in order: `preliminary`, `round-1`, … */
+export function finishedDecoderStages({ run, config }: Pick<RunContext, "run" | "config">): string[] {
+  const isDecoder = (stage: string) => stage === "preliminary" || stage.startsWith("round-");
+  return stageNames(config.rounds).filter((stage) => isDecoder(stage) && run.isDone(stage));
+}
+
+/** A stage's decoder completed with the frozen prompt encoder. */
+export async function readDecoder(
+  { run }: Pick<RunContext, "run">,
+  stage: string,
+  samWeights: StateDict,
+): Promise<NamedDecoder> {
+  const file = decoderFile(run, stage);
+  const trained = stateDictOf((await readSafetensors(file)).tensors, { file });
+  return { stage, weights: new Map([...samWeights, ...trained]) };
+}
+
+/**
+ * The run's classifier compiled to give activation maps of square patches.
+ * @param patchSize side of the patches in pixels
+ * @throws EpSamError `run-directory` when the classifier is not trained yet.
+ */
+export async function openActivationMapper(
+  context: RunContext,
+  patchSize: number,
+): Promise<ClassActivationMapper> {
+  const file = classifierFile(context.run);
+  if (!(await exists(file))) {
+    throw new EpSamError("run-directory", {
+      what: "has no trained classifier yet",
+      where: context.run.root,
+      action: "Go on with `epsam train --resume`.",
+    });
+  }
+  const weights = stateDictOf((await readSafetensors(file)).tensors, { file });
+  const side = classifierInputSide(context, patchSize);
+  const inputSize = { width: side, height: side };
+  return ClassActivationMapper.create(
+    { model: classifierOptions(context.config), weights, inputSize, device: context.device },
+    context.config.cam,
+  );
+}
+
+/** Side of the classifier's input for a patch, so that it sees the magnification it was trained at. */
+function classifierInputSide({ run, config }: RunContext, patchSize: number): number {
+  const { dataset, classifierDataset } = run.record;
+  const trainedSize = (classifierDataset ?? dataset).patchSize;
+  return Math.round((patchSize * (config.classifier.inputSize ?? trainedSize)) / trainedSize);
+}
