@@ -74,6 +74,8 @@ export interface SliceRange {
   readonly step?: number;
 }
 
+const axisOf = ({ axis }: { readonly axis: number }): number => axis;
+
 function rangeLength({ start, end, step = 1 }: SliceRange): number {
   return Math.max(0, Math.ceil((end - start) / step));
 }
@@ -88,12 +90,7 @@ const sliceOperation = defineOperation<{ ranges: readonly SliceRange[] }>({
   name: "slice",
   infer(inputs, { ranges }) {
     const x = onlyInput("slice", inputs);
-    requireAxes(
-      "slice",
-      inputs,
-      x,
-      ranges.map(({ axis }) => axis),
-    );
+    requireAxes("slice", inputs, x, ranges.map(axisOf));
     const shape = [...x.shape];
     for (const range of ranges) {
       if (!rangeFits(range, axisSize(x.shape, range.axis))) {
@@ -175,12 +172,7 @@ const padOperation = defineOperation<{ padding: readonly Padding[] }>({
   name: "pad",
   infer(inputs, { padding }) {
     const x = onlyInput("pad", inputs);
-    requireAxes(
-      "pad",
-      inputs,
-      x,
-      padding.map(({ axis }) => axis),
-    );
+    requireAxes("pad", inputs, x, padding.map(axisOf));
     const shape = [...x.shape];
     for (const { axis, before, after } of padding) {
       if (before < 0 || after < 0) throw shapeError("pad", inputs, "padding must not be negative");

@@ -24,9 +24,9 @@ export class GraphSession {
   static async create(
     outputs: Readonly<Record<string, Value>>,
     target: Device,
-    options: Omit<EncodeOptions, "target"> = {},
+    options: EncodeOptions = {},
   ): Promise<GraphSession> {
-    const graph = encodeGraph(outputs, { ...options, target: loweringTarget(target) });
+    const graph = encodeGraph(outputs, { target: loweringTarget(target), ...options });
     try {
       return new GraphSession(graph, await InferenceSession.create(graph.bytes, sessionOptions(target)));
     } catch (cause) {

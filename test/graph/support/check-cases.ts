@@ -14,6 +14,7 @@ import {
   sum,
   type Value,
 } from "../../../src/graph/index.js";
+import type { LoweringTarget } from "../../../src/graph/lowering.js";
 import type { OperandSpec, OperationCase } from "./operation-case.js";
 import { dot, type Tensor } from "./tensor.js";
 
@@ -41,7 +42,7 @@ interface PreparedCase {
 export type Differentiability = "differentiable" | "gradient is zero";
 
 /**
- * Runs all cases in one session and compares values and shapes with the reference, and gradients with
+ * Runs all cases in one session (and again as lowered for a GPU) and compares values and shapes with the reference, and gradients with
  * central differences of the reference. Returns the graphs' results for checks of what they contain.
  */
 export async function checkCases(
@@ -61,15 +62,29 @@ export async function checkCases(
       if (derivative !== undefined) outputs[`${name}: gradient ${index}`] = derivative;
     });
   }
-  const session = await GraphSession.create(outputs, device("cpu", 1));
-  const results = await session.run(feeds);
-  await session.close();
+  const results = await runLoweredFor("cpu", outputs, feeds);
+  const forGpu = await runLoweredFor("gpu", outputs, feeds);
+  for (const name of Object.keys(outputs)) {
+    expectClose(`${name}, lowered for a GPU`, floatsOf(forGpu, name), floatsOf(results, name));
+  }
   for (const each of prepared) {
     expect(each.result.shape, `${each.name}: shape`).toEqual(each.expected.shape);
     expectClose(`${each.name}: result`, floatsOf(results, `${each.name}: result`), each.expected.data);
     checkGradients(each, results, differentiability);
   }
   return prepared.map(({ result }) => result);
+}
+
+/** Runs the node sequences of either kind of device on the CPU, which understands both. */
+async function runLoweredFor(
+  target: LoweringTarget,
+  outputs: Readonly<Record<string, Value>>,
+  feeds: Readonly<Record<string, HostTensor>>,
+): Promise<Record<string, HostTensor>> {
+  const session = await GraphSession.create(outputs, device("cpu", 1), { target });
+  const results = await session.run(feeds);
+  await session.close();
+  return results;
 }
 
 function prepare(title: string, operationCase: OperationCase, index: number): PreparedCase {
