@@ -168,7 +168,7 @@ describe("training in the graph", () => {
   }
 
   it("fits a two-layer convolutional network to a toy problem", async () => {
-    const { losses, accuracy } = await train(400);
+    const { losses, accuracy } = await train(300);
     expect(losses[0]).toBeGreaterThan(0.2);
     expect(Math.max(...losses.slice(-20))).toBeLessThan(0.15);
     expect(accuracy).toBeGreaterThan(0.95);
