@@ -1,16 +1,10 @@
-import { EpSamError, exists } from "../common/index.js";
+import { join } from "node:path";
+import { exists } from "../common/index.js";
 import { loadPatchImage, type PatchRecord } from "../dataset/index.js";
-import { floatTensor } from "../graph/index.js";
-import type { GreyImage, Mask } from "../imaging/index.js";
-import {
-  MaskPredictor,
-  type Points,
-  readSafetensors,
-  type SamFrame,
-  type StoredTensor,
-  writeSafetensors,
-} from "../models/index.js";
+import type { Mask } from "../imaging/index.js";
+import { MaskPredictor, type Points, type SamFrame } from "../models/index.js";
 import type { ClassActivationMapper } from "../prompting/index.js";
+import { readActivation, writeActivation } from "./activation-files.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
 import { activationPrompts, type PatchActivation, patchActivation } from "./prompted-activation.js";
 import type { RunContext } from "./run-context.js";
@@ -18,6 +12,16 @@ import type { NamedDecoder } from "./run-models.js";
 
 /** Name of the table row that judges the initial masks themselves. */
 export const camStage = "initial-masks";
+
+/** What a predictor is made of; it closes mapper and embeddings with itself. */
+export interface PredictorParts {
+  readonly mapper: ClassActivationMapper;
+  readonly embeddings: PatchEmbeddings;
+  readonly frame: SamFrame;
+  readonly decoders: readonly NamedDecoder[];
+  /** Where activation maps are kept; see `activationFolder`. */
+  readonly activationFolder: string;
+}
 
 /**
  * From patch to masks as in inference: classifier, activation map, prompts, SAM. Activation maps are kept in the
@@ -28,38 +32,30 @@ export class PatchPredictor {
   readonly #mapper: ClassActivationMapper;
   readonly #embeddings: PatchEmbeddings;
   readonly #frame: SamFrame;
+  readonly #activationFolder: string;
   readonly #decoders: ReadonlyMap<string, MaskPredictor>;
 
   private constructor(
     context: RunContext,
-    mapper: ClassActivationMapper,
-    embeddings: PatchEmbeddings,
-    frame: SamFrame,
+    parts: PredictorParts,
     decoders: ReadonlyMap<string, MaskPredictor>,
   ) {
     this.#context = context;
-    this.#frame = frame;
-    this.#mapper = mapper;
-    this.#embeddings = embeddings;
+    this.#frame = parts.frame;
+    this.#mapper = parts.mapper;
+    this.#embeddings = parts.embeddings;
+    this.#activationFolder = parts.activationFolder;
     this.#decoders = decoders;
   }
 
-  static async create(
-    context: RunContext,
-    parts: {
-      readonly mapper: ClassActivationMapper;
-      readonly embeddings: PatchEmbeddings;
-      readonly frame: SamFrame;
-      readonly decoders: readonly NamedDecoder[];
-    },
-  ): Promise<PatchPredictor> {
+  static async create(context: RunContext, parts: PredictorParts): Promise<PatchPredictor> {
     const decoders = new Map<string, MaskPredictor>();
     for (const { stage, weights } of parts.decoders) {
       const { frame } = parts;
       const options = { weights, frame, points: context.config.sam.points, device: context.device };
       decoders.set(stage, await MaskPredictor.create(options));
     }
-    return new PatchPredictor(context, parts.mapper, parts.embeddings, parts.frame, decoders);
+    return new PatchPredictor(context, parts, decoders);
   }
 
   /** The initial masks and every decoder, in table order. */
@@ -69,21 +65,10 @@ export class PatchPredictor {
 
   /** The patch's activation map, probability and initial mask. */
   async activation(patch: PatchRecord): Promise<PatchActivation> {
-    const file = this.#context.run.path("activation-maps", `${patch.id}.safetensors`);
-    const stored = (await exists(file))
-      ? await readActivation(file)
-      : await this.#computeActivation(patch, file);
-    return patchActivation(stored, this.#frame.patch, this.#context.config.cam);
-  }
-
-  async #computeActivation(patch: PatchRecord, file: string): Promise<StoredActivation> {
-    const { levels, probability } = await this.#mapper.map(await loadPatchImage(patch));
-    const tensors = new Map<string, StoredTensor>([
-      ["levels", { dataType: "uint8", shape: [levels.height, levels.width], data: levels.data }],
-      ["probability", floatTensor([1], Float32Array.of(probability))],
-    ]);
-    await writeSafetensors(file, tensors);
-    return readActivation(file);
+    const file = join(this.#activationFolder, `${patch.id}.safetensors`);
+    // What was just computed is read back too, so that a resumed run sees the same float32 values.
+    if (!(await exists(file))) await writeActivation(file, await this.#mapper.map(await loadPatchImage(patch)));
+    return patchActivation(await readActivation(file), this.#frame.patch, this.#context.config.cam);
   }
 
   /** Prompt points for a patch, or `undefined` when its activation map is empty. */
@@ -101,22 +86,23 @@ export class PatchPredictor {
   }
 
   /**
-   * The masks of every stage; all are empty when the classifier's probability is below the gate.
-   * @param wanted false asks for the probability alone
+   * The masks of the given stages; all are empty when the classifier's probability is below the gate.
+   * @param stages those of {@link stages} unless told otherwise
    */
   async predict(
     patch: PatchRecord,
-    wanted = true,
+    stages: readonly string[] = this.stages,
   ): Promise<{ probability: number; masks: Record<string, Mask> }> {
     const activation = await this.activation(patch);
     const { probability, initialMask } = activation;
-    if (!wanted) return { probability, masks: {} };
     const passes = probability >= this.#context.config.gate;
     const points = passes ? this.prompts(patch, activation) : undefined;
-    const masks: Record<string, Mask> = { [camStage]: passes ? initialMask : emptyLike(initialMask) };
-    for (const [stage, predictor] of this.#decoders) {
-      masks[stage] =
-        points === undefined ? emptyLike(initialMask) : await this.#decode(predictor, patch, points);
+    const masks: Record<string, Mask> = {};
+    for (const stage of stages) {
+      const predictor = this.#decoders.get(stage);
+      if (predictor === undefined) masks[stage] = passes ? initialMask : emptyLike(initialMask);
+      else if (points === undefined) masks[stage] = emptyLike(initialMask);
+      else masks[stage] = await this.#decode(predictor, patch, points);
     }
     return { probability, masks };
   }
@@ -130,27 +116,6 @@ export class PatchPredictor {
     await Promise.all([...this.#decoders.values()].map((predictor) => predictor.close()));
     await Promise.all([this.#mapper.close(), this.#embeddings.close()]);
   }
-}
-
-/** An activation map as it is kept: 8-bit levels and the probability in float32. */
-interface StoredActivation {
-  readonly levels: GreyImage;
-  readonly probability: number;
-}
-
-async function readActivation(file: string): Promise<StoredActivation> {
-  const { tensors } = await readSafetensors(file);
-  const levels = tensors.get("levels");
-  const probability = tensors.get("probability");
-  const [height, width] = levels?.shape ?? [];
-  if (levels?.dataType !== "uint8" || probability?.dataType !== "float32" || !height || !width) {
-    throw new EpSamError("run-directory", {
-      what: "is not an activation map of this run",
-      where: file,
-      action: "Delete the folder activation-maps and run again with --resume.",
-    });
-  }
-  return { levels: { width, height, data: levels.data }, probability: probability.data[0] ?? 0 };
 }
 
 function emptyLike({ width, height }: Mask): Mask {

@@ -1,10 +1,12 @@
-import { RandomStream } from "../common/index.js";
+import { EpSamError, RandomStream } from "../common/index.js";
 import {
+  countLabels,
   type Dataset,
+  describeCounts,
   hasPixelMasks,
   loadPatchMask,
   type PatchRecord,
-  validateForTraining,
+  type Split,
 } from "../dataset/index.js";
 import { writeMaskPng } from "../imaging/index.js";
 import {
@@ -15,10 +17,12 @@ import {
   type StateDict,
   writeSafetensors,
 } from "../models/index.js";
+import { activationFolder } from "./activation-files.js";
 import { removeCheckpoint } from "./checkpoint.js";
 import { trainClassifier } from "./classifier-stage.js";
 import { type MaskedPatch, type PromptedPatch, trainDecoder } from "./decoder-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
+import { evaluationFolder, type RunEvaluation } from "./evaluation-files.js";
 import { evaluateRun } from "./evaluation-stage.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
 import { PatchPredictor } from "./patch-predictor.js";
@@ -52,7 +56,6 @@ export async function runPipeline(
   only?: readonly string[],
 ): Promise<void> {
   const { config, run, reporter } = context;
-  validateForTraining(data.classifierDataset, { warn: (message) => reporter.warn(message) });
   const pipeline = new Pipeline(context, data, await loadMinisamDecoder());
   const works: Record<string, () => Promise<StageSummary>> = {
     classifier: () => pipeline.classifier(),
@@ -137,7 +140,10 @@ class Pipeline {
   }
 
   async evaluation(): Promise<StageSummary> {
-    const evaluation = await evaluateSplit(this.#context, this.#data.dataset, "test");
+    const { dataset } = this.#data;
+    // A dataset without a test split can be trained on; validation has warned of it.
+    if (!dataset.patches.some(({ split }) => split === "test")) return { patches: 0 };
+    const evaluation = await evaluateSplit(this.#context, dataset, "test");
     const figures = evaluation.stages.map(({ stage, summary }) => [
       `meanIou ${stage}`,
       summary?.metrics.meanIou?.value ?? null,
@@ -217,7 +223,7 @@ class Pipeline {
   }
 
   #predictor(decoders: readonly NamedDecoder[]): Promise<PatchPredictor> {
-    return openPredictor(this.#context, this.#frame, decoders);
+    return openPredictor(this.#context, this.#data.dataset, this.#frame, decoders);
   }
 
   #decoder(stage: string): Promise<NamedDecoder> {
@@ -232,16 +238,35 @@ async function openEmbeddings(context: RunContext, frame: SamFrame): Promise<Pat
 
 async function openPredictor(
   context: RunContext,
+  dataset: Dataset,
   frame: SamFrame,
   decoders: readonly NamedDecoder[],
 ): Promise<PatchPredictor> {
   const mapper = await openActivationMapper(context, frame.patch.width);
   const embeddings = await openEmbeddings(context, frame);
-  return PatchPredictor.create(context, { mapper, embeddings, frame, decoders });
+  return PatchPredictor.create(context, {
+    mapper,
+    embeddings,
+    frame,
+    decoders,
+    activationFolder: activationFolder(context.run, dataset),
+  });
 }
 
-/** Evaluates every finished stage of a run on a split of a dataset. */
-export async function evaluateSplit(context: RunContext, dataset: Dataset, split: "train" | "val" | "test") {
+/**
+ * Evaluates every finished stage of a run on a split of a dataset: writes the figures, the table of patches and
+ * the predicted masks, see {@link evaluateRun}. Patches may have another size than those of training when they
+ * have the same magnification.
+ * @param out folder to write into; by default `evaluation` in the run, or a folder below it for other data.
+ * @throws EpSamError `run-directory` when the classifier is not trained yet; `dataset` when the split is empty.
+ */
+export async function evaluateSplit(
+  context: RunContext,
+  dataset: Dataset,
+  split: Split,
+  out: string = evaluationFolder(context.run, dataset),
+): Promise<RunEvaluation> {
+  requirePatches(dataset, split);
   const frame = createSamFrame(
     { width: dataset.patchSize, height: dataset.patchSize },
     { frame: context.config.sam.promptFrame },
@@ -251,12 +276,22 @@ export async function evaluateSplit(context: RunContext, dataset: Dataset, split
   for (const stage of finishedDecoderStages(context)) {
     decoders.push(await readDecoder(context, stage, samWeights));
   }
-  const predictor = await openPredictor(context, frame, decoders);
+  const predictor = await openPredictor(context, dataset, frame, decoders);
   try {
-    return await evaluateRun(context, dataset, split, predictor);
+    return await evaluateRun(context, dataset, split, predictor, out);
   } finally {
     await predictor.close();
   }
+}
+
+function requirePatches(dataset: Dataset, split: Split): void {
+  if (dataset.patches.some((patch) => patch.split === split)) return;
+  throw new EpSamError("dataset", {
+    what: `has no patches in the split ${split}`,
+    where: dataset.root,
+    why: describeCounts(countLabels(dataset.patches)),
+    action: "Choose another --split, or prepare the dataset with a share for it.",
+  });
 }
 
 function summaryOf({ progress }: EpochLoopResult): StageSummary {

@@ -1,0 +1,52 @@
+import { EpSamError } from "../common/index.js";
+import type { Dataset } from "../dataset/index.js";
+import { floatTensor } from "../graph/index.js";
+import type { GreyImage } from "../imaging/index.js";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../models/index.js";
+import type { RunDirectory } from "./run-directory.js";
+
+/** An activation map as it is kept: 8-bit levels and the probability in float32. */
+export interface StoredActivation {
+  readonly levels: GreyImage;
+  readonly probability: number;
+}
+
+/**
+ * The folder that keeps the activation maps of a dataset's patches: `activation-maps` for the data the run was
+ * trained on, a folder below it named by the hash for others, since patch ids are unique only within a dataset.
+ */
+export function activationFolder(run: RunDirectory, dataset: Pick<Dataset, "hash">): string {
+  const isOwn = dataset.hash === run.record.dataset.hash;
+  return isOwn ? run.path("activation-maps") : run.path("activation-maps", dataset.hash.slice(0, 16));
+}
+
+/** Keeps an activation map as a safetensors file: `levels` (uint8 [H, W]) and `probability` (float32 [1]). */
+export async function writeActivation(
+  file: string,
+  { levels, probability }: StoredActivation,
+): Promise<void> {
+  const tensors = new Map<string, StoredTensor>([
+    ["levels", { dataType: "uint8", shape: [levels.height, levels.width], data: levels.data }],
+    ["probability", floatTensor([1], Float32Array.of(probability))],
+  ]);
+  await writeSafetensors(file, tensors);
+}
+
+/**
+ * Reads an activation map back.
+ * @throws EpSamError `run-directory` when the file holds something else.
+ */
+export async function readActivation(file: string): Promise<StoredActivation> {
+  const { tensors } = await readSafetensors(file);
+  const levels = tensors.get("levels");
+  const probability = tensors.get("probability");
+  const [height, width] = levels?.shape ?? [];
+  if (levels?.dataType !== "uint8" || probability?.dataType !== "float32" || !height || !width) {
+    throw new EpSamError("run-directory", {
+      what: "is not an activation map of this run",
+      where: file,
+      action: "Delete the folder activation-maps and run again with --resume.",
+    });
+  }
+  return { levels: { width, height, data: levels.data }, probability: probability.data[0] ?? 0 };
+}
