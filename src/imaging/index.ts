@@ -8,7 +8,7 @@ export {
   greyToRgb,
   toGrey,
 } from "./colour.js";
-export { decodeRgb, readRgbImage } from "./decode.js";
+export { decodeRgb, readInputFile, readRgbImage } from "./decode.js";
 export { encodeMaskPng, encodePng, writeMaskPng, writePng } from "./encode.js";
 export {
   applyDihedral,

@@ -124,7 +124,7 @@ function checkUniqueStems(images: readonly InputImage[]): void {
       throw new EpSamError("dataset", {
         where: path,
         what: `has the same name as ${other}`,
-        why: "masks, patients and patches are matched by file name without extension",
+        why: "masks, patients, patches and results are matched by file name without extension",
         action: "Rename or remove one of them.",
       });
     }

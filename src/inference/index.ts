@@ -1,0 +1,13 @@
+export { type InferOptions, type InferResult, inferImages, SUMMARY_FILE } from "./infer.js";
+export type { ImageResult } from "./result-files.js";
+export {
+  type Segmentation,
+  type SegmentedTile,
+  type SegmentImageOptions,
+  segmentImage,
+  type TileOutcome,
+  type TileRow,
+  type TileSegmenter,
+} from "./segment-image.js";
+export { type OpenSegmenterOptions, openSegmenter, Segmenter, type SegmenterIdentity } from "./segmenter.js";
+export { DEFAULT_OVERLAP, MAXIMUM_OVERLAP } from "./tiles.js";
