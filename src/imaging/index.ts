@@ -9,7 +9,7 @@ export {
   toGrey,
 } from "./colour.js";
 export { decodeRgb, readInputFile, readRgbImage } from "./decode.js";
-export { encodeMaskPng, encodePng, writeMaskPng, writePng } from "./encode.js";
+export { encodeJpeg, encodeMaskPng, encodePng, writeMaskPng, writePng } from "./encode.js";
 export {
   applyDihedral,
   DIHEDRAL_VARIANTS,
@@ -33,6 +33,7 @@ export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask
 export { percentile, percentileOfSorted } from "./percentile.js";
 export { type ResampleFilter, resizeGrey, resizeRgb } from "./resample.js";
 export { resizeFloatMap, resizeMask } from "./resize.js";
+export { resizeGreyBilinear } from "./resize-8bit.js";
 export { type RotationOptions, rotate } from "./rotation.js";
 export { hsvSaturation, maskAbove, otsuThreshold } from "./threshold.js";
 export type { FloatMap, GreyImage, Mask, RgbImage } from "./types.js";

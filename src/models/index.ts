@@ -16,6 +16,7 @@ export {
   paperResNetAdl,
   type ResNetAdl,
   type ResNetAdlOptions,
+  resNetAdl,
 } from "./resnet-adl.js";
 export * from "./sam/index.js";
 export * from "./weights/index.js";

@@ -1,0 +1,159 @@
+import { EpSamError } from "../common/index.js";
+import {
+  applyDihedral,
+  type FloatMap,
+  type GreyImage,
+  invertDihedral,
+  type RgbImage,
+} from "../imaging/index.js";
+import type { CamLayer, Size } from "../models/index.js";
+import { averageLevels, averageScales, normaliseLevels, quantiseActivations } from "./activation-levels.js";
+import { type ClassifierForEvaluation, ClassifierSession, resizedTo, sigmoid } from "./classifier-session.js";
+
+/** How activation maps are computed. */
+export interface ActivationMapOptions {
+  /** Layer whose features the head's weights are applied to. */
+  readonly layer: CamLayer;
+  /** Scales of the classifier's input that maps are averaged over; the authors use 1 alone, the default. */
+  readonly scales?: readonly number[];
+}
+
+/** The class activation map of an image, at 1/16 of the classifier's input size. */
+export interface ActivationMap {
+  /** The average over rotations and scales, 8 bits. */
+  readonly levels: GreyImage;
+  /** The levels stretched to 0 to 1. */
+  readonly map: FloatMap;
+  /** True when no rotation had an activation above its minimum: the map is all zero and gives no prompts. */
+  readonly empty: boolean;
+  /** The classifier's logit for the unrotated image at scale 1. */
+  readonly logit: number;
+  /** Tumour probability, the sigmoid of the logit. */
+  readonly probability: number;
+}
+
+const quarterTurns = [1, 2, 3] as const;
+
+/** The compiled graphs of one scale. */
+interface ScaleSessions {
+  readonly size: Size;
+  readonly upright: ClassifierSession;
+  /** For half a turn; without the layers that only the logit needs. */
+  readonly turned: ClassifierSession;
+  /** For a quarter turn, which exchanges width and height; the same as `turned` for squares. */
+  readonly sideways: ClassifierSession;
+}
+
+/**
+ * Class activation maps averaged over the four right-angle rotations (paper section 2): head weights · features,
+ * ReLU, min–max and 8 bits for each rotation, rotated back and averaged.
+ */
+export class ClassActivationMapper {
+  readonly #scales: readonly [ScaleSessions, ...ScaleSessions[]];
+
+  private constructor(scales: readonly [ScaleSessions, ...ScaleSessions[]]) {
+    this.#scales = scales;
+  }
+
+  /**
+   * Compiles the classifier for the rotations of its input size.
+   * @throws EpSamError `weights` when a parameter is absent, `shape` when one has another shape,
+   *   `configuration` when no scale is given.
+   */
+  static async create(
+    classifier: ClassifierForEvaluation,
+    { layer, scales = [1] }: ActivationMapOptions,
+  ): Promise<ClassActivationMapper> {
+    // Scale 1 first: it gives the logit and the size of the map.
+    const [first, ...others] = [...scales].sort((a, b) => Math.abs(a - 1) - Math.abs(b - 1));
+    if (first === undefined) {
+      throw new EpSamError("configuration", {
+        what: "activation maps need at least one scale",
+        where: "cam.scales",
+      });
+    }
+    const compiled: [ScaleSessions, ...ScaleSessions[]] = [await compileScale(classifier, layer, first)];
+    for (const scale of others) compiled.push(await compileScale(classifier, layer, scale));
+    return new ClassActivationMapper(compiled);
+  }
+
+  /** The activation map of an image of any size; it is resized to the classifier's input. */
+  async map(image: RgbImage): Promise<ActivationMap> {
+    const [first, ...others] = this.#scales;
+    const main = await activationsOf(first, image);
+    const levels: [GreyImage, ...GreyImage[]] = [averageRotations(main.rotations)];
+    for (const scale of others) levels.push(averageRotations((await activationsOf(scale, image)).rotations));
+    const average = await averageScales(levels);
+    const map = normaliseLevels(average);
+    return {
+      levels: average,
+      map,
+      empty: map.data.every((value) => value === 0),
+      logit: main.logit,
+      probability: sigmoid(main.logit),
+    };
+  }
+
+  /**
+   * The maps before ReLU of the image turned by 0, 1, 2 and 3 quarters counterclockwise, not turned back.
+   * At scale 1, or the scale next to it.
+   */
+  async rawActivations(image: RgbImage): Promise<readonly FloatMap[]> {
+    return (await activationsOf(this.#scales[0], image)).rotations;
+  }
+
+  /** Frees the compiled graphs. */
+  async close(): Promise<void> {
+    const sessions = this.#scales.flatMap(({ upright, turned, sideways }) => [upright, turned, sideways]);
+    await Promise.all([...new Set(sessions)].map((session) => session.close()));
+  }
+}
+
+async function compileScale(
+  classifier: ClassifierForEvaluation,
+  layer: CamLayer,
+  scale: number,
+): Promise<ScaleSessions> {
+  const width = Math.round(classifier.inputSize.width * scale);
+  const height = Math.round(classifier.inputSize.height * scale);
+  const size = { width, height };
+  const compile = (of: Size, logits: boolean) =>
+    ClassifierSession.create(classifier, { batchSize: 1, size: of, logits, layer });
+  const upright = await compile(size, true);
+  const turned = await compile(size, false);
+  const sideways = width === height ? turned : await compile({ width: height, height: width }, false);
+  return { size, upright, turned, sideways };
+}
+
+type Rotations = readonly [FloatMap, ...FloatMap[]];
+
+async function activationsOf(
+  { size, upright, turned, sideways }: ScaleSessions,
+  image: RgbImage,
+): Promise<{ readonly rotations: Rotations; readonly logit: number }> {
+  const resized = resizedTo(image, size);
+  const first = await upright.run([resized]);
+  const rotations: [FloatMap, ...FloatMap[]] = [floatMapOf(first.activations)];
+  for (const turns of quarterTurns) {
+    const session = turns === 2 ? turned : sideways;
+    rotations.push(floatMapOf((await session.run([applyDihedral(resized, turns)])).activations));
+  }
+  return { rotations, logit: first.logits[0] ?? Number.NaN };
+}
+
+function floatMapOf({
+  shape,
+  data,
+}: {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}): FloatMap {
+  const [, height = 0, width = 0] = shape;
+  return { width, height, data };
+}
+
+/** Quantises each rotation's map, turns it back and averages. */
+function averageRotations([first, ...turned]: Rotations): GreyImage {
+  const back = turned.map((map, index) => invertDihedral(quantiseActivations(map), index + 1));
+  return averageLevels([quantiseActivations(first), ...back]);
+}
