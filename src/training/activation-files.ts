@@ -1,4 +1,4 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError, messageOf } from "../common/index.js";
 import type { Dataset } from "../dataset/index.js";
 import { floatTensor } from "../graph/index.js";
 import type { GreyImage } from "../imaging/index.js";
@@ -34,19 +34,30 @@ export async function writeActivation(
 
 /**
  * Reads an activation map back.
- * @throws EpSamError `run-directory` when the file holds something else.
+ * @throws EpSamError `run-directory` when the file is damaged or holds something else.
  */
 export async function readActivation(file: string): Promise<StoredActivation> {
-  const { tensors } = await readSafetensors(file);
+  const { tensors } = await readSafetensors(file).catch((cause: unknown) => {
+    throw damaged(file, cause);
+  });
   const levels = tensors.get("levels");
   const probability = tensors.get("probability");
   const [height, width] = levels?.shape ?? [];
   if (levels?.dataType !== "uint8" || probability?.dataType !== "float32" || !height || !width) {
-    throw new EpSamError("run-directory", {
-      what: "is not an activation map of this run",
-      where: file,
-      action: "Delete the folder activation-maps and run again with --resume.",
-    });
+    throw damaged(file);
   }
   return { levels: { width, height, data: levels.data }, probability: probability.data[0] ?? 0 };
+}
+
+function damaged(file: string, cause?: unknown): EpSamError {
+  return new EpSamError(
+    "run-directory",
+    {
+      what: "is not a whole activation map",
+      where: file,
+      why: cause === undefined ? undefined : messageOf(cause),
+      action: "Delete the file and run the command again (training with --resume); the map is computed anew.",
+    },
+    { cause },
+  );
 }

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { z } from "zod";
-import { EpSamError, exists } from "../common/index.js";
+import { EpSamError, exists, messageOf } from "../common/index.js";
 import type { FloatTensor } from "../graph/index.js";
 import { readSafetensors, stateDictOf, writeSafetensors } from "../models/index.js";
+import type { RunDirectory } from "./run-directory.js";
 
 const progressSchema = z.object({
   /** Epochs finished. */
@@ -26,6 +27,11 @@ export interface Checkpoint {
 
 const bestPrefix = "best:";
 
+/** Where a stage's checkpoint lies while the stage is being trained. */
+export function checkpointFile(run: RunDirectory, stage: string): string {
+  return run.path("checkpoints", `${stage}.safetensors`);
+}
+
 /** Saves a checkpoint as one file, so that a kill leaves the old or the new one, never a mixture. */
 export async function writeCheckpoint(path: string, { progress, current, best }: Checkpoint): Promise<void> {
   const tensors = new Map(current);
@@ -35,29 +41,39 @@ export async function writeCheckpoint(path: string, { progress, current, best }:
 
 /**
  * Reads a checkpoint; `undefined` when there is none yet.
- * @throws EpSamError `run-directory` when the file is not a checkpoint.
+ * @throws EpSamError `run-directory` when the file is damaged or not a checkpoint.
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
   if (!(await exists(path))) return undefined;
-  const { tensors, metadata } = await readSafetensors(path);
-  const parsed = progressSchema.safeParse(JSON.parse(metadata.get("progress") ?? "null"));
-  if (!parsed.success) {
-    throw new EpSamError("run-directory", {
-      what: "is not a training checkpoint",
-      where: path,
-      action: "Delete the file and run again with --resume; the stage then starts anew.",
-    });
+  try {
+    return await parseCheckpoint(path);
+  } catch (cause) {
+    throw new EpSamError(
+      "run-directory",
+      {
+        what: "is not a whole training checkpoint",
+        where: path,
+        why: messageOf(cause),
+        action: "Delete the file and run again with --resume; the stage then starts anew.",
+      },
+      { cause },
+    );
   }
+}
+
+async function parseCheckpoint(path: string): Promise<Checkpoint> {
+  const { tensors, metadata } = await readSafetensors(path);
+  const progress = progressSchema.parse(JSON.parse(metadata.get("progress") ?? "null"));
   const current = new Map<string, FloatTensor>();
   const best = new Map<string, FloatTensor>();
   for (const [name, tensor] of stateDictOf(tensors, { file: path })) {
     if (name.startsWith(bestPrefix)) best.set(name.slice(bestPrefix.length), tensor);
     else current.set(name, tensor);
   }
-  return { progress: parsed.data, current, best };
+  return { progress, current, best };
 }
 
 /** Removes a checkpoint that a finished stage no longer needs. */
-export async function removeCheckpoint(path: string): Promise<void> {
-  await rm(path, { force: true });
+export async function removeCheckpoint(run: RunDirectory, stage: string): Promise<void> {
+  await rm(checkpointFile(run, stage), { force: true });
 }

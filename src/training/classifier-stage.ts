@@ -83,7 +83,6 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
     const draws = new RandomStream(config.seed, "attention dropout", epoch);
     let position = 0;
     for await (const batch of trainLoader.epoch(epoch)) {
-      if (position === batches) break;
       signal?.throwIfAborted();
       const { loss, outputs } = await step.run(
         trainingFeeds(batch, draws, settings.dropRate),
@@ -98,6 +97,7 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
         total: batches,
         detail: `loss ${(totals.loss / totals.count).toFixed(4)}`,
       });
+      if (position === batches) break;
     }
     return { loss: totals.loss / totals.count, accuracy: totals.correct / totals.count };
   };
@@ -130,8 +130,11 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
   }
 }
 
-/** Random weights by seed, or those of the configured file. */
-async function startingWeights(config: TrainingConfig): Promise<Weights> {
+/**
+ * Random weights by seed, or those of the configured file.
+ * @throws EpSamError `weights` when the file cannot be read or belongs to another model.
+ */
+export async function startingWeights(config: TrainingConfig): Promise<Weights> {
   const options = classifierOptions(config);
   const file = config.classifier.initialWeights;
   if (file === null) {
@@ -179,10 +182,12 @@ function addBatch(totals: Totals, loss: number, logits: Float32Array, batch: Pat
 class ClassifierJudge {
   readonly #session: GraphSession;
   readonly #loader: BatchLoader;
+  readonly #signal: AbortSignal | undefined;
 
-  private constructor(session: GraphSession, loader: BatchLoader) {
+  private constructor(session: GraphSession, loader: BatchLoader, signal: AbortSignal | undefined) {
     this.#session = session;
     this.#loader = loader;
+    this.#signal = signal;
   }
 
   static async create(options: ClassifierStageOptions, loader: BatchLoader, size: number) {
@@ -191,6 +196,7 @@ class ClassifierJudge {
     return new ClassifierJudge(
       await GraphSession.create({ logits: graph.model.logits }, options.device),
       loader,
+      options.signal,
     );
   }
 
@@ -201,6 +207,7 @@ class ClassifierJudge {
       { loss: 0, correct: 0, count: 0 },
     ];
     for await (const batch of this.#loader.epoch(0)) {
+      this.#signal?.throwIfAborted();
       const { [classifierInputs.labels]: _unused, ...images } = imageFeeds(batch);
       const logits = floatsOf(
         await this.#session.run({ ...images, ...Object.fromEntries(weights) }),

@@ -6,6 +6,12 @@ import { EpSamError, messageOf } from "../common/index.js";
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
 const count = z.int().min(1);
+/** A square with an even side has no centre, and an opening with it would shift the mask. */
+const oddSide = z
+  .int()
+  .min(1)
+  .max(255)
+  .refine((side) => side % 2 === 1, "must be odd");
 
 const augmentationSchema = z.strictObject({
   horizontalFlip: probability,
@@ -55,8 +61,8 @@ const camSchema = z.strictObject({
   percentile: z.union([z.null(), z.number().min(0).max(100)]),
   /** Activation above which pixels are kept, instead of a percentile; null keeps the percentile. */
   threshold: z.union([z.null(), probability]),
-  /** Side of the square of the morphological opening; null takes the profile's, 1 leaves it out. */
-  openingSize: z.union([z.null(), z.int().min(1).max(255)]),
+  /** Side of the square of the morphological opening, odd; null takes the profile's, 1 leaves it out. */
+  openingSize: z.union([z.null(), oddSide]),
 });
 
 const samSchema = z.strictObject({
@@ -214,11 +220,8 @@ export function resolveConfig(
   const merged = mergeRecords(presets[preset], overrides);
   const result = configSchema.safeParse(merged);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(
-    ({ path, message }) => `${path.join(".") || "top level"}: ${message}`,
-  );
   throw new EpSamError("configuration", {
-    what: problems.join("; "),
+    what: result.error.issues.map(describeIssue).join("; "),
     where,
     action: "`epsam train --print-config` shows every key with its value.",
   });
@@ -253,9 +256,19 @@ export function parseConfig(value: unknown, where: string): TrainingConfig {
   throw new EpSamError("run-directory", {
     what: "holds a configuration of another version",
     where,
-    why: result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
+    why: result.error.issues.map(describeIssue).join("; "),
     action: "Train again into a new directory.",
   });
+}
+
+/** A problem with the full key before it, `classifier.epochs: …`. */
+function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: is not a known key`).join("; ");
+  }
+  // Of the alternatives null and a value, the message of the value says what is allowed.
+  const alternative = issue.code === "invalid_union" ? issue.errors.at(-1)?.[0] : undefined;
+  return `${issue.path.join(".") || "top level"}: ${alternative?.message ?? issue.message}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -29,7 +29,8 @@ import type { RunDirectory } from "./run-directory.js";
 /** A patch with the mask its prediction is compared with: a pseudo-label, or in validation perhaps the truth. */
 export interface MaskedPatch {
   readonly patch: PatchRecord;
-  readonly mask: Mask;
+  /** Reads the mask; thousands of them would not fit in memory at once. */
+  readMask(): Promise<Mask>;
 }
 
 /** A validation patch with its prompts: points drawn from its activation map. */
@@ -37,6 +38,7 @@ export interface PromptedPatch extends MaskedPatch {
   readonly points: Points<"patch">;
 }
 
+/** What a decoder is trained with. */
 export interface DecoderStageOptions {
   readonly stage: string;
   readonly config: TrainingConfig;
@@ -52,7 +54,11 @@ export interface DecoderStageOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Fine-tunes SAM's mask decoder on masks (paper section 2, preliminary fine-tuning and re-training). */
+/**
+ * Fine-tunes SAM's mask decoder on masks (paper section 2, preliminary fine-tuning and re-training) and returns
+ * the weights of the best epoch.
+ * @throws EpSamError `numerical` when no patch has a usable mask or the loss is not finite.
+ */
 export async function trainDecoder(options: DecoderStageOptions): Promise<EpochLoopResult> {
   const { stage, config, train, samWeights, frame, run, reporter, signal } = options;
   const settings = config.decoder;
@@ -112,14 +118,15 @@ export function decoderWeights(samWeights: StateDict): Weights {
   return new Map([...samWeights].filter(([name]) => name.startsWith("mask_decoder.")));
 }
 
-function requirePatches({ stage, train, validation, config }: DecoderStageOptions): void {
+function requirePatches({ stage, train, validation }: DecoderStageOptions): void {
   const missing = train.length === 0 ? SPLITS[0] : validation.length === 0 ? SPLITS[1] : undefined;
   if (missing === undefined) return;
   throw new EpSamError("numerical", {
     what: `no positive ${missing} patch has a usable mask`,
     where: stage,
-    why: `their class activation maps are empty, or no predicted mask reached the IDS score ${config.selection.idsThreshold}`,
-    action: "Train the classifier longer, lower selection.idsThreshold or set selection.minimumShare.",
+    why: "their class activation maps, or the initial masks made of them, are empty",
+    action:
+      "Train the classifier longer, or keep more of the maps (cam.threshold or cam.percentile, cam.openingSize).",
   });
 }
 
@@ -148,21 +155,40 @@ async function trainingFeeds(
   epoch: number,
 ): Promise<HostTensors> {
   const { config, stage, train } = options;
-  const samples = indices.flatMap((index) => {
+  const samples: Sample[] = [];
+  for (const index of indices) {
     const item = train[index];
-    if (item === undefined) return [];
+    if (item === undefined) continue;
     const stream = new RandomStream(config.seed, stage, "sample", epoch, index);
     const variant = config.decoder.variants[stream.integer(config.decoder.variants.length)] ?? 0;
-    const mask = applyDihedral(item.mask, variant);
+    const mask = applyDihedral(await item.readMask(), variant);
     const points = pointsInMask(mask, config.sam.points, stream);
-    return points === undefined ? [] : [{ patch: item.patch, variant, mask, points }];
-  });
+    if (points === undefined) throw emptyMask(stage, item.patch);
+    samples.push({ patch: item.patch, variant, mask, points });
+  }
   return feedsOf(options, samples);
+}
+
+/** One patch of a batch. */
+interface Sample {
+  readonly patch: PatchRecord;
+  readonly variant: number;
+  readonly mask: Mask;
+  readonly points: Points<"patch">;
+}
+
+function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
+  return new EpSamError("run-directory", {
+    what: `the mask of ${id} has no pixel any more`,
+    where: stage,
+    why: "it had some when the stage began",
+    action: "Do not change the masks of a run while it trains; train again into a new directory.",
+  });
 }
 
 async function feedsOf(
   { config, frame, embeddings }: DecoderStageOptions,
-  samples: readonly (PromptedPatch & { readonly variant: number })[],
+  samples: readonly Sample[],
 ): Promise<HostTensors> {
   const { height, width } = frame.patch;
   const { coordinates, labels } = batchPoints(
@@ -212,7 +238,8 @@ class DecoderJudge {
     const { validation, signal } = this.#options;
     for (const item of validation) {
       signal?.throwIfAborted();
-      const feeds = await feedsOf(this.#options, [{ ...item, variant: 0 }]);
+      const sample = { ...item, variant: 0, mask: await item.readMask() };
+      const feeds = await feedsOf(this.#options, [sample]);
       const results = await this.#session.run({ ...feeds, ...Object.fromEntries(weights) });
       totals.dice += floatsOf(results, "dice")[0] ?? 0;
       totals.iou += floatsOf(results, "iou")[0] ?? 0;

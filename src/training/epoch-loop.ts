@@ -1,7 +1,7 @@
 import { EpSamError, type Reporter } from "../common/index.js";
 import type { FloatTensor } from "../graph/index.js";
-import { isOptimizerState, type TrainingStep } from "../nn/index.js";
-import { readCheckpoint, type TrainingProgress, writeCheckpoint } from "./checkpoint.js";
+import { isOptimizerState } from "../nn/index.js";
+import { checkpointFile, readCheckpoint, type TrainingProgress, writeCheckpoint } from "./checkpoint.js";
 import type { RunDirectory } from "./run-directory.js";
 
 /** Figures of one epoch by name. */
@@ -10,8 +10,16 @@ export type EpochValues = Readonly<Record<string, number>>;
 /** Parameters and buffers by state-dict name. */
 export type Weights = ReadonlyMap<string, FloatTensor>;
 
+/** What the loop needs of a training step; {@link TrainingStep} is one. */
+export interface EpochStep {
+  readonly stepsTaken: number;
+  /** Parameters, buffers and optimizer state by name, in memory of their own. */
+  snapshot(): Weights;
+  close(): Promise<void>;
+}
+
 /** What a stage adds to the common loop over epochs. */
-export interface EpochLoopOptions {
+export interface EpochLoopOptions<Step extends EpochStep> {
   readonly stage: string;
   readonly run: RunDirectory;
   readonly epochs: number;
@@ -20,10 +28,10 @@ export interface EpochLoopOptions {
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
   /** Compiles the step from starting weights or a checkpoint's state. */
-  createStep(initial: Weights, stepsTaken: number): Promise<TrainingStep>;
+  createStep(initial: Weights, stepsTaken: number): Promise<Step>;
   readonly initialWeights: Weights;
   /** Trains one epoch and returns mean figures. */
-  trainEpoch(step: TrainingStep, epoch: number): Promise<EpochValues>;
+  trainEpoch(step: Step, epoch: number): Promise<EpochValues>;
   /** Judges the weights; the lowest criterion wins. */
   validate(weights: Weights, epoch: number): Promise<{ criterion: number; values: EpochValues }>;
 }
@@ -38,9 +46,11 @@ export interface EpochLoopResult {
  * Trains epoch by epoch, keeps the weights of the best validation criterion, stops early, and saves a
  * checkpoint after every epoch, from which a killed run goes on to the same result.
  */
-export async function runEpochs(options: EpochLoopOptions): Promise<EpochLoopResult> {
-  const { stage, run, epochs, patience, reporter } = options;
-  const file = run.path("checkpoints", `${stage}.safetensors`);
+export async function runEpochs<Step extends EpochStep>(
+  options: EpochLoopOptions<Step>,
+): Promise<EpochLoopResult> {
+  const { stage, run, reporter } = options;
+  const file = checkpointFile(run, stage);
   const saved = await readCheckpoint(file);
   let progress = saved?.progress ?? {
     epochsDone: 0,
@@ -50,9 +60,10 @@ export async function runEpochs(options: EpochLoopOptions): Promise<EpochLoopRes
   };
   let best: Weights = saved?.best ?? options.initialWeights;
   await run.dropMetrics(stage, progress.epochsDone);
+  if (isFinished(progress, options)) return { weights: best, progress };
   const step = await options.createStep(saved?.current ?? options.initialWeights, progress.stepsTaken);
   try {
-    while (progress.epochsDone < epochs && progress.epochsDone - progress.bestEpoch <= patience) {
+    while (!isFinished(progress, options)) {
       const epoch = progress.epochsDone;
       const trained = await options.trainEpoch(step, epoch);
       const state = step.snapshot();
@@ -68,7 +79,7 @@ export async function runEpochs(options: EpochLoopOptions): Promise<EpochLoopRes
       await run.appendMetrics({ stage, epoch, split: "val", values });
       await writeCheckpoint(file, { progress, current: state, best });
       reporter.note(
-        `${stage}: epoch ${epoch + 1}/${epochs}: ${describe(trained)}; validation ${describe(values)}`,
+        `${stage}: epoch ${epoch + 1}/${options.epochs}: ${describe(trained)}; validation ${describe(values)}`,
       );
       options.signal?.throwIfAborted();
     }
@@ -78,6 +89,15 @@ export async function runEpochs(options: EpochLoopOptions): Promise<EpochLoopRes
   return { weights: best, progress };
 }
 
+/** True after the last epoch, or after `patience` epochs without improvement. */
+function isFinished(
+  { epochsDone, bestEpoch }: TrainingProgress,
+  { epochs, patience }: { readonly epochs: number; readonly patience: number },
+): boolean {
+  const withoutImprovement = epochsDone - (bestEpoch + 1);
+  return epochsDone >= epochs || withoutImprovement >= patience;
+}
+
 /** @throws EpSamError `numerical` when a loss is not a finite number; the last checkpoint stays. */
 export function requireFinite(stage: string, epoch: number, loss: number): void {
   if (Number.isFinite(loss)) return;
@@ -85,7 +105,7 @@ export function requireFinite(stage: string, epoch: number, loss: number): void 
     what: `the loss became ${loss} in epoch ${epoch + 1}`,
     where: stage,
     why: "training diverged; the weights of earlier epochs and stages are intact",
-    action: "Lower the stage's learningRate and train again, or go on from the last epoch with --resume.",
+    action: `Lower ${stage === "classifier" ? stage : "decoder"}.learningRate and train into a new directory; resuming repeats the same steps.`,
   });
 }
 

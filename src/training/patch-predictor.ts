@@ -4,7 +4,7 @@ import { loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import type { Mask } from "../imaging/index.js";
 import { MaskPredictor, type Points, type SamFrame } from "../models/index.js";
 import type { ClassActivationMapper } from "../prompting/index.js";
-import { readActivation, writeActivation } from "./activation-files.js";
+import { readActivation, type StoredActivation, writeActivation } from "./activation-files.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
 import { activationPrompts, type PatchActivation, patchActivation } from "./prompted-activation.js";
 import type { RunContext } from "./run-context.js";
@@ -15,7 +15,8 @@ export const camStage = "initial-masks";
 
 /** What a predictor is made of; it closes mapper and embeddings with itself. */
 export interface PredictorParts {
-  readonly mapper: ClassActivationMapper;
+  /** Compiles the classifier; called when the first activation map has to be computed. */
+  openMapper(): Promise<ClassActivationMapper>;
   readonly embeddings: PatchEmbeddings;
   readonly frame: SamFrame;
   readonly decoders: readonly NamedDecoder[];
@@ -29,11 +30,12 @@ export interface PredictorParts {
  */
 export class PatchPredictor {
   readonly #context: RunContext;
-  readonly #mapper: ClassActivationMapper;
+  readonly #openMapper: () => Promise<ClassActivationMapper>;
   readonly #embeddings: PatchEmbeddings;
   readonly #frame: SamFrame;
   readonly #activationFolder: string;
   readonly #decoders: ReadonlyMap<string, MaskPredictor>;
+  #mapper: Promise<ClassActivationMapper> | undefined;
 
   private constructor(
     context: RunContext,
@@ -42,12 +44,13 @@ export class PatchPredictor {
   ) {
     this.#context = context;
     this.#frame = parts.frame;
-    this.#mapper = parts.mapper;
+    this.#openMapper = parts.openMapper;
     this.#embeddings = parts.embeddings;
     this.#activationFolder = parts.activationFolder;
     this.#decoders = decoders;
   }
 
+  /** Compiles the decoders. */
   static async create(context: RunContext, parts: PredictorParts): Promise<PatchPredictor> {
     const decoders = new Map<string, MaskPredictor>();
     for (const { stage, weights } of parts.decoders) {
@@ -67,8 +70,14 @@ export class PatchPredictor {
   async activation(patch: PatchRecord): Promise<PatchActivation> {
     const file = join(this.#activationFolder, `${patch.id}.safetensors`);
     // What was just computed is read back too, so that a resumed run sees the same float32 values.
-    if (!(await exists(file))) await writeActivation(file, await this.#mapper.map(await loadPatchImage(patch)));
+    if (!(await exists(file))) await writeActivation(file, await this.#map(patch));
     return patchActivation(await readActivation(file), this.#frame.patch, this.#context.config.cam);
+  }
+
+  async #map(patch: PatchRecord): Promise<StoredActivation> {
+    this.#mapper ??= this.#openMapper();
+    const mapper = await this.#mapper;
+    return mapper.map(await loadPatchImage(patch));
   }
 
   /** Prompt points for a patch, or `undefined` when its activation map is empty. */
@@ -112,9 +121,11 @@ export class PatchPredictor {
     return { ...this.#frame.patch, data: Uint8Array.from(logits.data, (logit) => (logit > 0 ? 1 : 0)) };
   }
 
+  /** Frees the compiled graphs and the encoder. */
   async close(): Promise<void> {
     await Promise.all([...this.#decoders.values()].map((predictor) => predictor.close()));
-    await Promise.all([this.#mapper.close(), this.#embeddings.close()]);
+    if (this.#mapper !== undefined) await (await this.#mapper).close();
+    await this.#embeddings.close();
   }
 }
 

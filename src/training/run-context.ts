@@ -1,6 +1,7 @@
 import type { Reporter } from "../common/index.js";
 import type { Device } from "../graph/index.js";
 import type { TrainingConfig } from "./config.js";
+import type { EncoderSource } from "./patch-embeddings.js";
 import type { RunDirectory } from "./run-directory.js";
 
 /** What every stage of a run works with. */
@@ -10,4 +11,6 @@ export interface RunContext {
   readonly device: Device;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
+  /** The image encoder, that of the configuration unless told. */
+  readonly encoder?: EncoderSource | undefined;
 }

