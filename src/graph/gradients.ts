@@ -1,5 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import { add } from "./operations/elementwise.js";
+import { Recomputation } from "./recomputation.js";
 import { elementCount, floats, formatShape, type Value } from "./value.js";
 
 /**
@@ -7,19 +8,26 @@ import { elementCount, floats, formatShape, type Value } from "./value.js";
  *
  * @param loss a float32 value with one element.
  * @param parameters values to differentiate with respect to (parameters, inputs or anything in between).
+ * @param options.keepAtMost bytes of activations that may be kept for the backward pass when they could be computed
+ *   again cheaply; above it they are. Without it all are kept.
  * @returns for each parameter its gradient in its shape, or `undefined` when it takes no part in the loss.
  * @throws EpSamError `shape` when the loss is not a scalar; `internal` naming an operation without a rule.
  */
-export function gradients(loss: Value, parameters: readonly Value[]): (Value | undefined)[] {
+export function gradients(
+  loss: Value,
+  parameters: readonly Value[],
+  { keepAtMost = Number.POSITIVE_INFINITY }: { readonly keepAtMost?: number } = {},
+): (Value | undefined)[] {
   if (elementCount(loss.shape) !== 1) {
     throw new EpSamError("shape", { what: `is ${formatShape(loss.shape)}, not one number`, where: "loss" });
   }
   const path = valuesBetween(parameters, loss);
+  const recomputation = new Recomputation(path, keepAtMost);
   const accumulated = new Map<Value, Value>([[loss, floats(new Float32Array([1]), loss.shape)]]);
   for (const value of [...path].sort((a, b) => b.id - a.id)) {
     const gradient = accumulated.get(value);
     if (gradient === undefined || value.source.kind !== "operation") continue;
-    propagate(value, gradient, path, accumulated);
+    propagate(value, gradient, path, accumulated, recomputation);
   }
   return parameters.map((parameter) => accumulated.get(parameter));
 }
@@ -53,6 +61,7 @@ function propagate(
   gradient: Value,
   path: ReadonlySet<Value>,
   accumulated: Map<Value, Value>,
+  recomputation: Recomputation,
 ): void {
   if (value.source.kind !== "operation") return;
   const { operation, inputs, attributes } = value.source;
@@ -61,7 +70,13 @@ function propagate(
   }
   if (operation.gradient === null) return;
   const needed = inputs.map((input) => path.has(input));
-  const parts = operation.gradient({ inputs, output: value, gradient, attributes, needed });
+  const parts = operation.gradient({
+    inputs: inputs.map((input) => recomputation.inBackwardPass(input, gradient)),
+    output: recomputation.inBackwardPass(value, gradient),
+    gradient,
+    attributes,
+    needed,
+  });
   inputs.forEach((input, index) => {
     const part = parts[index];
     if (part === undefined || !needed[index]) return;

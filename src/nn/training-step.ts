@@ -13,6 +13,9 @@ import {
 } from "../graph/index.js";
 import type { Optimizer, StepScalars } from "./optimizers.js";
 
+/** Above this, saving memory is worth the few percent of time that computing activations again takes. */
+const KEPT_ACTIVATION_BYTES = 1e9;
+
 const scalarsInput = "optimizer:scalars";
 
 /** Tensors that change beside the parameters, such as batch-norm statistics, by name. */
@@ -31,6 +34,8 @@ export interface TrainingStepOptions {
   readonly stepsTaken?: number;
   /** Further values to return from each step. */
   readonly outputs?: Readonly<Record<string, Value>>;
+  /** Bytes of activations kept for the backward pass before they are computed again; 1 GB by default. */
+  readonly keepAtMost?: number;
   readonly device: Device;
 }
 
@@ -66,6 +71,7 @@ export class TrainingStep {
     const slopes = gradients(
       loss,
       entries.map(([, value]) => value),
+      { keepAtMost: options.keepAtMost ?? KEPT_ACTIVATION_BYTES },
     );
     entries.forEach(([name, value], index) => {
       const gradient = slopes[index];

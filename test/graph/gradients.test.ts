@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ancestors } from "../../src/graph/gradients.js";
 import { type OperationName, registry } from "../../src/graph/index.js";
 import { elementwiseCases, elementwiseCompositeCases } from "./cases/elementwise.js";
+import { orderingCases } from "./cases/ordering.js";
 import { poolingCases } from "./cases/pooling.js";
 import { productCases } from "./cases/products.js";
 import { reductionCases, reductionCompositeCases } from "./cases/reductions.js";
@@ -16,6 +17,7 @@ const cases: Record<OperationName, readonly OperationCase[]> = {
   ...reductionCases,
   ...productCases,
   ...poolingCases,
+  ...orderingCases,
 };
 
 const compositeCases: Readonly<Record<string, readonly OperationCase[]>> = {

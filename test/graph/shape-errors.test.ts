@@ -48,6 +48,7 @@ import {
   transpose,
   type Value,
   where,
+  zeroAfter,
 } from "../../src/graph/index.js";
 
 /** A wrong use of an operation, and the shapes that its message must show. */
@@ -90,6 +91,7 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
   sigmoid: onIntegers(sigmoid),
   softplus: onIntegers(softplus),
   erf: onIntegers(erf),
+  zeroAfter: [...onIntegers(zeroAfter), misuse(["float32[0, 2]"], () => zeroAfter(x([0, 2])))],
   where: [
     misuse(["[2, 3]", "[2, 4]"], () => where(x([2, 3], "bool"), x([2, 3]), x([2, 4]))),
     misuse(["float32[2]"], () => where(x([2]), x([2]), x([2]))),

@@ -1,6 +1,7 @@
 import { convolutionOperations } from "./convolution.js";
 import { elementwiseOperations } from "./elementwise.js";
 import { matmulOperations } from "./matmul.js";
+import { orderingOperations } from "./ordering.js";
 import { poolingOperations } from "./pooling.js";
 import { reductionOperations } from "./reductions.js";
 import { shapeOperations } from "./shapes.js";
@@ -13,6 +14,7 @@ export const registry = {
   ...matmulOperations,
   ...convolutionOperations,
   ...poolingOperations,
+  ...orderingOperations,
 } as const;
 
 /** The name of a registered operation. */
@@ -45,6 +47,7 @@ export {
   where,
 } from "./elementwise.js";
 export { matmul, rows } from "./matmul.js";
+export { zeroAfter } from "./ordering.js";
 export { gather, maxPool2d, maxPool2dIndices, type PoolingAttributes, scatterAdd } from "./pooling.js";
 export {
   channelAffine,

@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** A process that does one section's work on command, ours or PyTorch's. */
+export class BenchProcess {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(command: string, parameters: readonly string[]) {
+    const child = spawn(command, parameters, { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = child;
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Starts ours and waits until the work is compiled. */
+  static ours(section: string, threads: number): Promise<BenchProcess> {
+    return BenchProcess.#started(process.execPath, [
+      "--import",
+      import.meta.resolve("tsx"),
+      here("worker.ts"),
+      section,
+      String(threads),
+    ]);
+  }
+
+  /** Starts PyTorch's and waits until the model is made. */
+  static pyTorch(section: string, threads: number): Promise<BenchProcess> {
+    return BenchProcess.#started(pythonPath, [here("pytorch-baseline.py"), section, String(threads)]);
+  }
+
+  static async #started(command: string, parameters: readonly string[]): Promise<BenchProcess> {
+    const started = new BenchProcess(command, parameters);
+    await started.#answer();
+    return started;
+  }
+
+  /** Does the work once; seconds it took. */
+  async step(): Promise<number> {
+    this.#child.stdin?.write("step\n");
+    return this.#number("seconds");
+  }
+
+  /** The most memory the process has held so far, in bytes. */
+  async peakBytes(): Promise<number> {
+    this.#child.stdin?.write("memory\n");
+    return this.#number("peakBytes");
+  }
+
+  /** Ends the process. */
+  async close(): Promise<void> {
+    const exited = once(this.#child, "exit");
+    this.#child.stdin?.end();
+    await exited;
+  }
+
+  async #number(key: string): Promise<number> {
+    const value = (await this.#answer())[key];
+    if (typeof value !== "number") throw new TypeError(`the process answered without ${key}`);
+    return value;
+  }
+
+  async #answer(): Promise<Readonly<Record<string, unknown>>> {
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error("the process ended before it answered; its message is above");
+    const parsed: unknown = JSON.parse(value);
+    if (typeof parsed !== "object" || parsed === null) throw new TypeError(`not an answer: ${value}`);
+    return { ...parsed };
+  }
+}
+
+/** The Python that Debian's `python3-torch` is installed for. */
+export const pythonPath = "/usr/bin/python3";

@@ -1,0 +1,304 @@
+"""PyTorch's side of bench/training.ts: the same work on the same shapes, with random weights.
+
+Reads one command a line ("step" or "memory") and answers each with one line of JSON. Run by bench/training.ts:
+    /usr/bin/python3 bench/pytorch-baseline.py SECTION THREADS
+"""
+
+import json
+import math
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+DROP_RATE, DROP_THRESHOLD = 0.75, 0.8
+WIDTH, HEADS, POINTS, PATCH, SAM_INPUT = 256, 8, 50, 512, 1024
+SMOOTHING = 1e-3
+
+
+# The patch classifier: ResNet-50 with attention dropout layers and the high-frequency channel.
+
+
+class AttentionDropout(nn.Module):
+    def forward(self, features):
+        if not self.training:
+            return features
+        attention = features.mean(1, keepdim=True)
+        if torch.rand(1).item() < DROP_RATE:
+            limit = attention.amax((2, 3), keepdim=True) * DROP_THRESHOLD
+            return features * (attention < limit).to(features.dtype)
+        return features * torch.sigmoid(attention)
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, channels, width, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.shortcut = nn.Identity()
+        if channels != 4 * width or stride != 1:
+            convolution = nn.Conv2d(channels, 4 * width, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(4 * width))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
+        return F.relu(self.bn3(self.conv3(y)) + self.shortcut(x), inplace=True)
+
+
+def stage(channels, width, blocks, stride, drop_after=()):
+    layers = []
+    for block in range(blocks):
+        layers.append(Bottleneck(channels if block == 0 else 4 * width, width, stride if block == 0 else 1))
+        if block in drop_after:
+            layers.append(AttentionDropout())
+    return nn.Sequential(*layers)
+
+
+def high_frequency(image):
+    """The image without the central 2x2 bins of its shifted Fourier transform, mean over the colours."""
+    spectrum = torch.fft.fftshift(torch.fft.fft2(image), dim=(-2, -1))
+    height, width = image.shape[-2:]
+    spectrum[..., height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1] = 0
+    filtered = torch.fft.ifft2(torch.fft.ifftshift(spectrum, dim=(-2, -1)))
+    return filtered.real.abs().mean(1, keepdim=True)
+
+
+class Classifier(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(4, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.layer1 = stage(64, 64, 3, 1)
+        self.layer2 = stage(256, 128, 4, 2)
+        self.layer3 = stage(512, 256, 6, 2, (0,))
+        self.layer4 = stage(1024, 512, 3, 1, (0, 2))
+        self.fc = nn.Linear(2048, 1)
+
+    def forward(self, image):
+        x = torch.cat([image, high_frequency(image)], 1)
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean((2, 3)))[:, 0]
+
+
+def classifier_step(batch, size):
+    model = Classifier().train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5, weight_decay=1e-3)
+    images = torch.rand(batch, 3, size, size)
+    labels = (torch.arange(batch) % 2).float()
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        F.binary_cross_entropy_with_logits(model(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def activation_map(module_of):
+    """The class activation map of one patch: four passes, one for each right-angle rotation."""
+    model = Classifier().eval()
+    image = torch.rand(1, 3, PATCH, PATCH)
+    features = {}
+    module_of(model).register_forward_hook(lambda _module, _inputs, output: features.update(last=output))
+
+    @torch.no_grad()
+    def step():
+        maps = []
+        for turns in range(4):
+            model(torch.rot90(image, turns, (2, 3)).contiguous())
+            cam = F.relu(torch.einsum("c,nchw->nhw", model.fc.weight[0], features["last"]))
+            cam = (cam - cam.min()) / (cam.max() - cam.min() + 1e-9)
+            levels = (cam * 255).to(torch.uint8).float()
+            maps.append(torch.rot90(levels, -turns, (1, 2)))
+        return torch.stack(maps).mean(0)
+
+    return step
+
+
+# SAM's prompt encoder (frozen) and mask decoder (trained), for a batch of images with one prompt set each.
+
+
+class LayerNorm2d(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        centred = x - x.mean(1, keepdim=True)
+        normal = centred / torch.sqrt(centred.pow(2).mean(1, keepdim=True) + 1e-6)
+        return self.weight[:, None, None] * normal + self.bias[:, None, None]
+
+
+class Perceptron(nn.Module):
+    def __init__(self, *widths):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:]))
+
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return self.layers[-1](x)
+
+
+class Attention(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(WIDTH, inner) for _ in range(3))
+        self.out = nn.Linear(inner, WIDTH)
+
+    def forward(self, queries, keys, values):
+        def heads(x):
+            return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+
+        q, k, v = heads(self.q(queries)), heads(self.k(keys)), heads(self.v(values))
+        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), -1)
+        return self.out((weights @ v).transpose(1, 2).flatten(2))
+
+
+class TwoWayBlock(nn.Module):
+    def __init__(self, first):
+        super().__init__()
+        self.first = first
+        self.self_attention = Attention(WIDTH)
+        self.token_to_image, self.image_to_token = Attention(WIDTH // 2), Attention(WIDTH // 2)
+        self.mlp = Perceptron(WIDTH, 2048, WIDTH)
+        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(4))
+
+    def forward(self, tokens, image, token_positions, image_positions):
+        if self.first:
+            tokens = self.self_attention(tokens, tokens, tokens)
+        else:
+            located = tokens + token_positions
+            tokens = tokens + self.self_attention(located, located, tokens)
+        tokens = self.norms[0](tokens)
+        seen = self.token_to_image(tokens + token_positions, image + image_positions, image)
+        tokens = self.norms[1](tokens + seen)
+        tokens = self.norms[2](tokens + self.mlp(tokens))
+        told = self.image_to_token(image + image_positions, tokens + token_positions, tokens)
+        return tokens, self.norms[3](image + told)
+
+
+class MaskDecoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output_tokens = nn.Parameter(torch.randn(5, WIDTH))
+        self.blocks = nn.ModuleList([TwoWayBlock(True), TwoWayBlock(False)])
+        self.final_attention, self.final_norm = Attention(WIDTH // 2), nn.LayerNorm(WIDTH)
+        self.upscaling = nn.Sequential(
+            nn.ConvTranspose2d(WIDTH, WIDTH // 4, 2, 2),
+            LayerNorm2d(WIDTH // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(WIDTH // 4, WIDTH // 8, 2, 2),
+            nn.GELU(),
+        )
+        self.hypernetworks = nn.ModuleList(Perceptron(WIDTH, WIDTH, WIDTH, WIDTH // 8) for _ in range(4))
+        self.quality = Perceptron(WIDTH, WIDTH, WIDTH, 4)
+
+    def forward(self, embedding, positions, sparse, dense):
+        batch = embedding.shape[0]
+        start = torch.cat([self.output_tokens.expand(batch, -1, -1), sparse], 1)
+        tokens, image = start, (embedding + dense).flatten(2).transpose(1, 2)
+        for block in self.blocks:
+            tokens, image = block(tokens, image, start, positions)
+        attended = self.final_attention(tokens + start, image + positions, image)
+        tokens = self.final_norm(tokens + attended)
+        upscaled = self.upscaling(image.transpose(1, 2).reshape(batch, WIDTH, 64, 64))
+        filters = torch.stack([net(tokens[:, 1 + i]) for i, net in enumerate(self.hypernetworks)], 1)
+        masks = (filters @ upscaled.flatten(2)).view(batch, 4, 256, 256)
+        return masks[:, :1], self.quality(tokens[:, 0])[:, :1]
+
+
+class PromptEncoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("frequencies", torch.randn(2, WIDTH // 2))
+        self.foreground, self.no_point, self.no_mask = (nn.Parameter(torch.randn(WIDTH)) for _ in range(3))
+
+    def encoding(self, coordinates):
+        phases = 2 * math.pi * ((2 * coordinates / SAM_INPUT - 1) @ self.frequencies)
+        return torch.cat([phases.sin(), phases.cos()], -1)
+
+    def positions(self):
+        centres = (torch.arange(64) + 0.5) * (SAM_INPUT / 64)
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        return self.encoding(torch.stack([x, y], -1)).flatten(0, 1)
+
+    def forward(self, points):
+        tokens = self.encoding(points + 0.5) + self.foreground
+        padding = self.no_point.expand(points.shape[0], 1, -1)
+        return torch.cat([tokens, padding], 1), self.no_mask.view(1, WIDTH, 1, 1)
+
+
+def overlap_loss(logits, target):
+    prediction, target = torch.sigmoid(logits).flatten(1), target.flatten(1)
+    intersection = (prediction * target).sum(1)
+    total = prediction.sum(1) + target.sum(1)
+    dice = (2 * intersection + SMOOTHING) / (total + SMOOTHING)
+    iou = (intersection + SMOOTHING) / (total - intersection + SMOOTHING)
+    return (1 - dice).mean() + (1 - iou).mean()
+
+
+def decoder_step(batch):
+    prompts, decoder = PromptEncoder(), MaskDecoder().train()
+    optimizer = torch.optim.AdamW(decoder.parameters(), lr=5e-6, weight_decay=1e-2)
+    embedding = torch.randn(batch, WIDTH, 64, 64)
+    points = torch.rand(batch, POINTS, 2) * SAM_INPUT
+    target = (torch.rand(batch, PATCH, PATCH) > 0.5).float()
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            sparse, dense = prompts(points)
+            positions = prompts.positions()
+        masks, _quality = decoder(embedding, positions, sparse, dense)
+        masks = F.interpolate(masks, (SAM_INPUT, SAM_INPUT), mode="bilinear", align_corners=False)
+        masks = F.interpolate(masks, (PATCH, PATCH), mode="bilinear", align_corners=False)
+        overlap_loss(masks[:, 0], target).backward()
+        optimizer.step()
+
+    return step
+
+
+SECTIONS = {
+    "classifier-512": lambda: classifier_step(4, 512),
+    "classifier-256": lambda: classifier_step(16, 256),
+    "cam": lambda: activation_map(lambda model: model.layer4[0]),
+    "cam-last": lambda: activation_map(lambda model: model.layer4[3]),
+    "decoder": lambda: decoder_step(4),
+}
+
+
+def peak_bytes():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def answer(**values):
+    print(json.dumps(values), flush=True)
+
+
+def main():
+    section, threads = sys.argv[1], int(sys.argv[2])
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    step = SECTIONS[section]()
+    answer(ready=True, version=torch.__version__)
+    for command in sys.stdin:
+        if command.strip() == "memory":
+            answer(peakBytes=peak_bytes())
+            continue
+        start = time.perf_counter()
+        step()
+        answer(seconds=time.perf_counter() - start)
+
+
+main()

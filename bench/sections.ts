@@ -1,0 +1,186 @@
+import { RandomStream } from "../src/common/index.js";
+import { add, type Device, floatTensor } from "../src/graph/index.js";
+import type { RgbImage } from "../src/imaging/index.js";
+import {
+  attentionDropoutLayerCount,
+  batchPoints,
+  type CamLayer,
+  classifierGraph,
+  classifierInputs,
+  createSamFrame,
+  decoderGraph,
+  decoderInputs,
+  dropDrawInput,
+  EMBEDDING_SIZE,
+  EMBEDDING_WIDTH,
+  initialClassifierWeights,
+  loadMinisamDecoder,
+  openMinisamEncoder,
+  paperResNetAdl,
+  patchPoints,
+} from "../src/models/index.js";
+import { adam, adamW, TrainingStep } from "../src/nn/index.js";
+import { ClassActivationMapper } from "../src/prompting/index.js";
+
+/** One measured piece of work. */
+export interface Section {
+  readonly title: string;
+  /** Images that one step handles; times are given per image. */
+  readonly images: number;
+  /** The least speed aimed at, as a multiple of PyTorch's. */
+  readonly target?: number;
+  /** False where PyTorch has no such model. */
+  readonly inPyTorch: boolean;
+  /** Compiles the work; the result does it once. */
+  prepare(device: Device): Promise<() => Promise<void>>;
+}
+
+const PATCH = 512;
+const POINTS = 50;
+const DECODER_BATCH = 4;
+const stream = (name: string) => new RandomStream(0, "bench", name);
+
+/** What `bench/training.ts` measures, by the name that `--only` takes. */
+export const sections: Readonly<Record<string, Section>> = {
+  "classifier-512": classifierStep(4, PATCH),
+  "classifier-256": classifierStep(16, PATCH / 2),
+  cam: activationMap("layer4-first", "features of layer 4's first block, the default"),
+  "cam-last": activationMap("layer4-last", "features of layer 4's last block"),
+  encoder: {
+    title: "Image encoder (TinyViT), one 512² patch",
+    images: 1,
+    inPyTorch: false,
+    async prepare(device) {
+      const encoder = await openMinisamEncoder(device);
+      const image = randomImage();
+      return async () => {
+        await encoder.encode(image);
+      };
+    },
+  },
+  decoder: {
+    title: `SAM decoder training step, ${PATCH}² patches, batch ${DECODER_BATCH}, ${POINTS} points`,
+    images: DECODER_BATCH,
+    target: 2.5,
+    inPyTorch: true,
+    prepare: (device) => decoderStep(device),
+  },
+};
+
+/** What `--memory` measures: the largest steps of the paper's setting, and what they may take. */
+export const memorySections: Readonly<Record<string, Section & { readonly limitBytes: number }>> = {
+  "classifier-512-batch-16": { ...classifierStep(16, PATCH), limitBytes: 12e9 },
+  decoder: { ...requireSection("decoder"), limitBytes: 3e9 },
+};
+
+function requireSection(name: string): Section {
+  const section = sections[name];
+  if (section === undefined) throw new RangeError(`no section is called ${name}`);
+  return section;
+}
+
+function classifierStep(batchSize: number, size: number): Section {
+  return {
+    title: `ResNet-50-ADL training step, ${size}² patches, batch ${batchSize}`,
+    images: batchSize,
+    target: 1.4,
+    inPyTorch: true,
+    async prepare(device) {
+      const { parameters, model, loss } = classifierGraph(paperResNetAdl, batchSize, size, "training");
+      const step = await TrainingStep.create({
+        loss,
+        parameters: parameters.all(),
+        buffers: model.buffers,
+        optimizer: adam({ weightDecay: 1e-3 }),
+        initial: initialClassifierWeights(paperResNetAdl, stream),
+        device,
+      });
+      const draws = stream("draws");
+      const labels = Float32Array.from({ length: batchSize }, (_, index) => index % 2);
+      const fixed = {
+        [classifierInputs.images]: randomTensor("images", [batchSize, 3, size, size]),
+        [classifierInputs.labels]: floatTensor([batchSize], labels),
+      };
+      return async () => {
+        const drops = Uint8Array.from({ length: attentionDropoutLayerCount }, () =>
+          draws.uniform() < 0.75 ? 1 : 0,
+        );
+        const shape = [attentionDropoutLayerCount];
+        await step.run({ ...fixed, [dropDrawInput]: { dataType: "bool", shape, data: drops } }, 1e-5);
+      };
+    },
+  };
+}
+
+function activationMap(layer: CamLayer, detail: string): Section {
+  return {
+    title: `Four-rotation CAM of one 512² patch, ResNet-50 (${detail})`,
+    images: 1,
+    target: 1.3,
+    inPyTorch: true,
+    async prepare(device) {
+      const weights = initialClassifierWeights(paperResNetAdl, stream);
+      const inputSize = { width: PATCH, height: PATCH };
+      const mapper = await ClassActivationMapper.create(
+        { model: paperResNetAdl, weights, inputSize, device },
+        { layer },
+      );
+      const image = randomImage();
+      return async () => {
+        await mapper.map(image);
+      };
+    },
+  };
+}
+
+async function decoderStep(device: Device): Promise<() => Promise<void>> {
+  const weights = await loadMinisamDecoder();
+  const frame = createSamFrame({ width: PATCH, height: PATCH });
+  const graph = decoderGraph(weights, frame, { batchSize: DECODER_BATCH, points: POINTS });
+  const { dice, iou } = graph.losses;
+  const step = await TrainingStep.create({
+    loss: add(dice, iou),
+    parameters: graph.parameters.all(),
+    optimizer: adamW({ weightDecay: 1e-2 }),
+    initial: weights,
+    outputs: { dice, iou },
+    device,
+  });
+  const random = stream("points");
+  const prompts = Array.from({ length: DECODER_BATCH }, () =>
+    frame.transformPoints(
+      patchPoints(Float32Array.from({ length: POINTS * 2 }, () => random.uniform() * PATCH)),
+    ),
+  );
+  const { coordinates, labels } = batchPoints(prompts, POINTS);
+  const target = randomTensor("target", [DECODER_BATCH, PATCH, PATCH]);
+  const feeds = {
+    [decoderInputs.embedding]: randomTensor("embedding", [
+      DECODER_BATCH,
+      EMBEDDING_WIDTH,
+      EMBEDDING_SIZE,
+      EMBEDDING_SIZE,
+    ]),
+    [decoderInputs.coordinates]: coordinates,
+    [decoderInputs.labels]: labels,
+    [decoderInputs.target]: floatTensor(target.shape, target.data.map(Math.round)),
+  };
+  return async () => {
+    await step.run(feeds, 5e-6);
+  };
+}
+
+function randomTensor(name: string, shape: readonly number[]) {
+  const random = stream(name);
+  const length = shape.reduce((product, size) => product * size, 1);
+  return floatTensor(
+    shape,
+    Float32Array.from({ length }, () => random.uniform()),
+  );
+}
+
+function randomImage(): RgbImage {
+  const random = stream("image");
+  const data = Uint8Array.from({ length: PATCH * PATCH * 3 }, () => random.integer(256));
+  return { width: PATCH, height: PATCH, data };
+}

@@ -1,0 +1,24 @@
+import { createInterface } from "node:readline";
+import { device } from "../src/graph/index.js";
+import { peakBytes } from "./peak-memory.js";
+import { memorySections, sections } from "./sections.js";
+
+// Does one section's work on command. Reads "step" and "memory", a line each, and answers with a line of JSON.
+
+const [name = "", threads = "2"] = process.argv.slice(2);
+const section = sections[name] ?? memorySections[name];
+if (section === undefined) throw new RangeError(`no section is called ${name}`);
+
+const answer = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
+const step = await section.prepare(device("cpu", Number(threads)));
+answer({ ready: true });
+for await (const command of createInterface({ input: process.stdin })) {
+  if (command === "memory") {
+    answer({ peakBytes: await peakBytes() });
+    continue;
+  }
+  const start = performance.now();
+  await step();
+  answer({ seconds: (performance.now() - start) / 1000 });
+}
+process.exit();
