@@ -1,6 +1,7 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { EpSamError, packageVersion } from "../common/index.js";
 import { doctorCommand } from "./commands/doctor.js";
+import { evaluateCommand } from "./commands/evaluate.js";
 import { inferCommand } from "./commands/infer.js";
 import { modelsCommand } from "./commands/models.js";
 import { prepareCommand } from "./commands/prepare.js";
@@ -22,7 +23,14 @@ NO_COLOR=1 switches colours off. Research use only; see NOTICE for the patent ap
 
 /** Every command, in the order of the help. */
 function commands(): readonly CommandUnknownOpts[] {
-  return [prepareCommand(), trainCommand(), inferCommand(), modelsCommand(), doctorCommand()];
+  return [
+    prepareCommand(),
+    trainCommand(),
+    evaluateCommand(),
+    inferCommand(),
+    modelsCommand(),
+    doctorCommand(),
+  ];
 }
 
 /** The whole command line; parsing throws CommanderError instead of ending the process. */

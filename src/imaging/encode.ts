@@ -15,6 +15,13 @@ export async function encodePng(image: RgbImage | GreyImage): Promise<Uint8Array
     .toBuffer();
 }
 
+/** JPEG bytes of an RGB image, for pictures that only people look at. */
+export async function encodeJpeg({ width, height, data }: RgbImage, quality = 85): Promise<Uint8Array> {
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality })
+    .toBuffer();
+}
+
 /** PNG bytes of a mask, one channel, 0 for background and 255 for foreground. */
 export function encodeMaskPng(mask: Mask): Promise<Uint8Array> {
   return encodePng({ ...mask, data: mask.data.map((value) => (value === 0 ? 0 : 255)) });

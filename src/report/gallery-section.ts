@@ -31,7 +31,7 @@ function galleryPanel(id: string, panel: GalleryPanel): Html {
   if ("missing" in panel) {
     return html`<figure class="panel"><div class="absent"><span>${panel.missing}</span></div>${caption}</figure>`;
   }
-  if (!DATA_URI.test(panel.pngDataUri)) {
+  if (!DATA_URI.test(panel.dataUri)) {
     throw new EpSamError("internal", {
       what: `the picture "${panel.caption}" of the report is not an embedded PNG, JPEG or WebP`,
       where: id,
@@ -39,5 +39,5 @@ function galleryPanel(id: string, panel: GalleryPanel): Html {
       action: "Please report this as a bug.",
     });
   }
-  return html`<figure class="panel"><img src="${panel.pngDataUri}" alt="${panel.alt}" decoding="async">${caption}</figure>`;
+  return html`<figure class="panel"><img src="${panel.dataUri}" alt="${panel.alt}" decoding="async">${caption}</figure>`;
 }

@@ -1,5 +1,6 @@
 export { CONTENT_SECURITY_POLICY, renderReport } from "./render-report.js";
 export type {
+  ClassificationTable,
   CurveChart,
   CurvePoint,
   CurveSeries,
@@ -18,3 +19,4 @@ export type {
   StageTable,
   WeightIdentity,
 } from "./report-data.js";
+export { assembleReport, type ReportContext, writeRunReport } from "./run-report.js";

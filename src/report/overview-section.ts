@@ -1,6 +1,6 @@
 import { formatChange, formatCount, formatDuration, formatFraction } from "./formats.js";
 import { type Html, html } from "./html.js";
-import type { ReportData, StageRow } from "./report-data.js";
+import type { ReportData, StageMetric, StageRow } from "./report-data.js";
 import { estimateOf, printed } from "./stage-columns.js";
 
 interface Tile {
@@ -23,14 +23,14 @@ ${remarks("warning", "Warnings", data.warnings)}${remarks("note", "Notes", data.
 }
 
 function resultTiles(rows: readonly StageRow[], split: string): readonly Tile[] {
-  const measured = rows.filter((row) => estimateOf(row, "dice") !== undefined);
+  const measured = rows.filter((row) => estimateOf(row, "positiveDice") !== undefined);
   const [first, last] = [measured.at(0), measured.at(-1)];
   if (first === undefined || last === undefined) {
     return [{ name: "Segmentation", value: "not measured", detail: "see the stage table for the reason" }];
   }
-  const dice = metricTile("Dice", last, "dice", split);
-  const iou = metricTile("IoU", last, "iou", split);
-  const [before, after] = [estimateOf(first, "dice"), estimateOf(last, "dice")];
+  const dice = metricTile("Dice", last, "positiveDice", split);
+  const iou = metricTile("IoU", last, "positiveIou", split);
+  const [before, after] = [estimateOf(first, "positiveDice"), estimateOf(last, "positiveDice")];
   if (first === last || before === undefined || after === undefined) return [...dice, ...iou];
   const change = formatChange(printed(after.value) - printed(before.value));
   return [
@@ -40,12 +40,16 @@ function resultTiles(rows: readonly StageRow[], split: string): readonly Tile[] 
   ];
 }
 
-function metricTile(name: string, row: StageRow, metric: "dice" | "iou", split: string): readonly Tile[] {
+function metricTile(name: string, row: StageRow, metric: StageMetric, split: string): readonly Tile[] {
   const estimate = estimateOf(row, metric);
   if (estimate === undefined) return [];
   const interval = `[${formatFraction(estimate.low)}, ${formatFraction(estimate.high)}]`;
   return [
-    { name: `${name}, ${split}`, value: formatFraction(estimate.value), detail: `${interval}, ${row.stage}` },
+    {
+      name: `${name}, positive ${split} patches`,
+      value: formatFraction(estimate.value),
+      detail: `${interval}, ${row.stage}`,
+    },
   ];
 }
 

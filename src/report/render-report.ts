@@ -1,3 +1,4 @@
+import { classificationTable } from "./classification-table.js";
 import { formatMoment } from "./formats.js";
 import { gallerySection } from "./gallery-section.js";
 import { histogramChart } from "./histogram-chart.js";
@@ -84,6 +85,7 @@ function scoresSection(data: ReportData): Html {
       ? html`<p class="missing">No scores have been recorded yet.</p>`
       : html`<div class="charts">${data.scoreDistributions.map(histogramChart)}</div>`;
   return html`<section id="scores"><h2>Scores and selection of pseudo-labels</h2>
+${classificationTable(data.classification)}
 <p>A mask predicted by SAM becomes the next round's pseudo-label when its IDS score, |CAM mask ∩ SAM mask| / (|SAM mask| + 1), reaches the threshold.</p>
 ${selectionTable(data.selection)}
 ${charts}

@@ -7,6 +7,8 @@ export interface ReportData {
   /** Training curves in the order of the stages; empty while nothing has been trained. */
   readonly curves: readonly CurveChart[];
   readonly stageTable: StageTable;
+  /** How well the patch classifier tells the labels apart; absent before evaluation. */
+  readonly classification?: ClassificationTable | undefined;
   readonly scoreDistributions: readonly ScoreDistribution[];
   /** Pseudo-label selection, one row per round. */
   readonly selection: readonly SelectionRow[];
@@ -91,6 +93,8 @@ export interface Estimate {
 
 /** The columns of the stage table; all are fractions between 0 and 1. */
 export type StageMetric =
+  | "positiveDice"
+  | "positiveIou"
   | "dice"
   | "iou"
   | "pooledDice"
@@ -117,6 +121,18 @@ export interface StageTable {
   readonly rows: readonly StageRow[];
   /** Why there are no rows, for example that the split has no pixel masks. */
   readonly missing?: string | undefined;
+}
+
+/** Figures of the patch classifier. */
+export interface ClassificationTable {
+  /** The split measured, for example `test`. */
+  readonly split: string;
+  readonly patches: number;
+  readonly positives: number;
+  /** Probability from which a patch counts as tumour. */
+  readonly threshold: number;
+  /** An estimate is absent where it is not defined, for example the AUC with one label only. */
+  readonly rows: readonly { readonly name: string; readonly estimate?: Estimate | undefined }[];
 }
 
 /** One or several groups of scores drawn as histograms over a common axis. */
@@ -152,5 +168,5 @@ export interface GalleryEntry {
 
 /** A picture as `data:image/…;base64,…`, or the reason there is none. */
 export type GalleryPanel =
-  | { readonly caption: string; readonly pngDataUri: string; readonly alt: string }
+  | { readonly caption: string; readonly dataUri: string; readonly alt: string }
   | { readonly caption: string; readonly missing: string };

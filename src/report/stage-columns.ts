@@ -12,8 +12,30 @@ const lower = (candidate: number, other: number): boolean => candidate < other;
 
 /** The columns of the stage table from left to right. */
 export const STAGE_COLUMNS: readonly StageColumn[] = [
-  { metric: "dice", label: "Dice", meaning: "mean over positive patches, smoothing 0.001", isBetter: higher },
-  { metric: "iou", label: "IoU", meaning: "mean over positive patches, smoothing 0.001", isBetter: higher },
+  {
+    metric: "positiveDice",
+    label: "Dice, positive patches",
+    meaning: "the authors' figure: per patch with smoothing 0.001, mean over the positive patches",
+    isBetter: higher,
+  },
+  {
+    metric: "positiveIou",
+    label: "IoU, positive patches",
+    meaning: "the authors' figure: per patch with smoothing 0.001, mean over the positive patches",
+    isBetter: higher,
+  },
+  {
+    metric: "dice",
+    label: "Dice, all patches",
+    meaning: "the same, mean over all patches; a negative patch left empty counts 1",
+    isBetter: higher,
+  },
+  {
+    metric: "iou",
+    label: "IoU, all patches",
+    meaning: "the same, mean over all patches; a negative patch left empty counts 1",
+    isBetter: higher,
+  },
   {
     metric: "pooledDice",
     label: "Pooled Dice",

@@ -4,7 +4,7 @@ import type { Estimate, StageRow, StageTable } from "./report-data.js";
 import { stageChart } from "./stage-chart.js";
 import { bestOf, estimateOf, printed, STAGE_COLUMNS, type StageColumn } from "./stage-columns.js";
 
-const CHARTED = ["dice", "iou", "falsePositiveArea"];
+const CHARTED = ["positiveDice", "meanIou", "falsePositiveArea"];
 
 /** The table of stages: value, confidence interval, best of the column and change to the stage before. */
 export function stageSection(table: StageTable): Html {

@@ -182,7 +182,7 @@ describe("hostile text", () => {
   });
 
   it("cannot make the page load a picture from elsewhere", () => {
-    for (const pngDataUri of [
+    for (const dataUri of [
       "https://example.org/x.png",
       "data:text/html;base64,PGI+",
       'data:image/png;base64,A"x',
@@ -190,7 +190,7 @@ describe("hostile text", () => {
       const entry = {
         id: "patch-7",
         label: "positive",
-        panels: [{ caption: "Image", pngDataUri, alt: "x" }],
+        panels: [{ caption: "Image", dataUri, alt: "x" }],
       };
       const gallery = { description: "", entries: [entry] };
       expect(() => renderReport({ ...data, gallery })).toThrow(/patch-7: the picture "Image"/);

@@ -1,6 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { stringify } from "yaml";
 import { EpSamError } from "../../common/index.js";
+import { writeRunReport } from "../../report/index.js";
 import {
   mergeRecords,
   type PresetName,
@@ -71,7 +72,7 @@ export function trainCommand() {
           signal: context.signal,
           commandLine: process.argv.slice(2),
         });
-        return outcomeOf(result);
+        return outcomeOf(result, await writeRunReport(result, result.dataset));
       }),
     );
 }
@@ -109,15 +110,18 @@ function required(value: string | undefined, option: string): string {
   });
 }
 
-function outcomeOf({ run }: RunContext): CommandOutcome {
+function outcomeOf({ run }: RunContext, report: string): CommandOutcome {
   const stages = Object.entries(run.record.stages);
   const lines = stages.map(
     ([name, { state, seconds }]) => `  ${name.padEnd(14)} ${state.padEnd(8)} ${seconds.toFixed(0)} s`,
   );
   return {
-    json: { run: run.root, stages: run.record.stages },
-    text: [`Run in ${run.root}`, ...lines, `Next: epsam evaluate --run ${run.root} --data DATASET`].join(
-      "\n",
-    ),
+    json: { run: run.root, report, stages: run.record.stages },
+    text: [
+      `Run in ${run.root}`,
+      ...lines,
+      `Report: ${report}`,
+      `Next: epsam infer IMAGES --run ${run.root} --out DIR`,
+    ].join("\n"),
   };
 }

@@ -1,0 +1,72 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { openDataset, SPLITS } from "../../dataset/index.js";
+import { writeRunReport } from "../../report/index.js";
+import {
+  evaluateSplit,
+  evaluationFiles,
+  evaluationFolder,
+  openRun,
+  type RunContext,
+  stageNames,
+} from "../../training/index.js";
+import { evaluationText } from "../evaluation-text.js";
+import { deviceOption, jsonOption, outOption, path } from "../options.js";
+import { type CommandOutcome, runCommand } from "../run-command.js";
+
+const HELP = `
+Examples:
+  $ epsam evaluate --run run --data dataset                 the test split, every stage
+  $ epsam evaluate --run run --data dataset --split val --json
+
+The patches may be larger or smaller than those of training when they have the same magnification. Figures, a
+table of patches and the predicted masks go to evaluation/ in the run, for other data than those of training to a
+folder below it.`;
+
+/** `epsam evaluate`: figures of every stage of a run on a split, with confidence intervals. */
+export function evaluateCommand() {
+  return new Command("evaluate")
+    .description("measure every stage of a run on a dataset with pixel masks, with confidence intervals")
+    .addOption(
+      new Option("--run <run>", "run directory from `epsam train`").argParser(path).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--data <dataset>", "dataset directory from `epsam prepare`")
+        .argParser(path)
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option("--split <name>", "which patches").choices(SPLITS).default("test" as const))
+    .addOption(outOption("folder for the figures and masks (default: evaluation in the run)"))
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .addHelpText("after", HELP)
+    .action(({ run, data, split, out, device, json }) =>
+      runCommand({ json }, async ({ reporter, signal }): Promise<CommandOutcome> => {
+        const context = await openRun(run, { device, reporter, signal });
+        const dataset = await openDataset(data, { warn: (message) => reporter.warn(message) });
+        warnOfUnfinished(context);
+        const folder = out ?? evaluationFolder(context.run, dataset);
+        const evaluation = await evaluateSplit(context, dataset, split, folder);
+        const isOwnData = dataset.hash === context.run.record.dataset.hash;
+        const report = isOwnData && out === undefined ? await writeRunReport(context, dataset) : null;
+        const { figures, patches } = evaluationFiles(folder, split);
+        return {
+          json: { ...evaluation, files: { figures, patches, report } },
+          text: [
+            ...evaluationText(evaluation),
+            "",
+            `Patch by patch: ${patches}`,
+            `The same figures as JSON: ${figures}`,
+            ...(report === null ? [] : [`Report: ${report}`]),
+          ].join("\n"),
+        };
+      }),
+    );
+}
+
+/** Says which stages the figures will lack. */
+function warnOfUnfinished({ run, config, reporter }: RunContext): void {
+  const names = stageNames(config.rounds).filter((stage) => stage !== "evaluation" && !run.isDone(stage));
+  if (names.length > 0) {
+    reporter.warn(`${run.root}: not trained yet: ${names.join(", ")}; the figures will lack them.`);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Estimate, MetricName } from "../evaluation/index.js";
+import { type RunEvaluation, stageTitle } from "../training/index.js";
+import { textTable } from "./text-table.js";
+
+interface Block {
+  readonly title: string;
+  readonly columns: readonly (readonly [name: string, metric: MetricName])[];
+}
+
+/** The figures in blocks that fit a terminal of ordinary width. */
+const blocks: readonly Block[] = [
+  {
+    title: "Positive patches (mean per patch, the authors' Dice and IoU), and area of negatives predicted",
+    columns: [
+      ["Dice", "positiveDice"],
+      ["IoU", "positiveIou"],
+      ["FP area", "falsePositiveArea"],
+    ],
+  },
+  {
+    title: "All patches (mean per patch), and mean IoU of foreground and background",
+    columns: [
+      ["Dice", "dice"],
+      ["IoU", "iou"],
+      ["mean IoU", "meanIou"],
+    ],
+  },
+  {
+    title: "All pixels together",
+    columns: [
+      ["Dice", "pooledDice"],
+      ["precision", "precision"],
+      ["recall", "recall"],
+    ],
+  },
+];
+
+/** The stage table and the classifier's figures, every value with its 95 % interval. */
+export function evaluationText(evaluation: RunEvaluation): string[] {
+  const { split, patches, classification, missing, resamples } = evaluation;
+  const negatives = patches - classification.positives;
+  const unit = classification.resampledBy === "group" ? "patients" : "patches";
+  return [
+    `Split ${split}: ${classification.positives} positive and ${negatives} negative patches`,
+    `In brackets: 95 % bootstrap intervals over ${unit}, ${resamples} resamples`,
+    ...(missing === null ? stageText(evaluation) : ["", `No pixel figures: ${missing}.`]),
+    "",
+    ...classificationText(evaluation),
+  ];
+}
+
+function stageText({ stages }: RunEvaluation): string[] {
+  return blocks.flatMap(({ title, columns }) => {
+    const rows = stages.map(({ stage, summary }) => [
+      stageTitle(stage),
+      ...columns.map(([, metric]) => estimateText(summary?.metrics[metric])),
+    ]);
+    return ["", title, ...textTable(["Stage", ...columns.map(([name]) => name)], rows)];
+  });
+}
+
+function classificationText({ classification, gate }: RunEvaluation): string[] {
+  const { auc, accuracy, sensitivity, specificity } = classification.metrics;
+  const rows = [
+    ["AUC", estimateText(auc)],
+    ["accuracy", estimateText(accuracy)],
+    ["sensitivity", estimateText(sensitivity)],
+    ["specificity", estimateText(specificity)],
+  ];
+  return textTable([`Patch classifier, threshold ${gate}`, ""], rows);
+}
+
+/** `0.812 [0.780, 0.840]`, or `–` where a figure is not defined. */
+function estimateText(estimate: Estimate | null | undefined): string {
+  if (estimate === null || estimate === undefined) return "–";
+  const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((number) => number.toFixed(3));
+  return `${value} [${low}, ${high}]`;
+}
