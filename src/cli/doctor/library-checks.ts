@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import sharp from "sharp";
 import { messageOf } from "../../common/index.js";
 import { openMask } from "../../imaging/index.js";
-import { type MinisamFile, minisamPath, minisamWeightHashes } from "../../models/weights/index.js";
+import { type MinisamFile, minisamPath, minisamWeightHashes } from "../../models/index.js";
 import { type Check, formatBytes } from "./check.js";
 
 const REINSTALL = "Reinstall with `npm ci`.";
