@@ -1,5 +1,6 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { EpSamError, packageVersion } from "../common/index.js";
+import { demoCommand } from "./commands/demo.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { inferCommand } from "./commands/infer.js";
@@ -24,6 +25,7 @@ NO_COLOR=1 switches colours off. Research use only; see NOTICE for the patent ap
 /** Every command, in the order of the help. */
 function commands(): readonly CommandUnknownOpts[] {
   return [
+    demoCommand(),
     prepareCommand(),
     trainCommand(),
     evaluateCommand(),

@@ -1,0 +1,190 @@
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { EpSamError, exists, type Reporter, writeFileAtomically } from "../../common/index.js";
+import { prepareDataset, writeSyntheticImages } from "../../dataset/index.js";
+import { confusion, patchOverlap } from "../../evaluation/index.js";
+import type { Device } from "../../graph/index.js";
+import { readMask } from "../../imaging/index.js";
+import { inferImages } from "../../inference/index.js";
+import { writeRunReport } from "../../report/index.js";
+import {
+  evaluationFolder,
+  mergeRecords,
+  parseConfig,
+  RunDirectory,
+  type RunEvaluation,
+  readEvaluation,
+  resolveConfig,
+  type TrainedRun,
+  type TrainingConfig,
+  train,
+} from "../../training/index.js";
+import { DEMO_MICRONS_PER_PIXEL, type DemoSettings } from "./settings.js";
+
+export interface DemoOptions {
+  readonly out: string;
+  readonly settings: DemoSettings;
+  /** Goes on with the demo in `out`. */
+  readonly resume: boolean;
+  /** Replaces the demo in `out`. */
+  readonly overwrite: boolean;
+  readonly device: Device;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+  readonly commandLine?: readonly string[] | undefined;
+}
+
+/** Where everything is and what came out. */
+export interface DemoResult {
+  readonly root: string;
+  readonly tissue: string;
+  readonly dataset: string;
+  readonly run: string;
+  readonly inference: string;
+  readonly report: string;
+  readonly evaluation: RunEvaluation;
+  /** Agreement of the segmented image with its known mask. */
+  readonly heldOut: { readonly image: string; readonly dice: number; readonly iou: number };
+}
+
+/**
+ * The whole job on generated tissue: images, dataset, training, evaluation, inference of an image that nothing
+ * was trained on, report. Finished parts are kept when a demo is resumed.
+ * @throws EpSamError `usage` when `out` is not empty and neither `resume` nor `overwrite` is given, or is to be
+ *   resumed or overwritten but holds no demo of these settings; what the single steps throw.
+ */
+export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+  const places = demoPlaces(resolve(options.out));
+  await claimDirectory(places.root, options);
+  await makeDataset(places, options);
+  const trained = await trainOn(places, options);
+  const heldOut = await segmentHeldOut(places, options);
+  const report = await writeRunReport(trained, trained.dataset);
+  const evaluated = await readEvaluation(evaluationFolder(trained.run, trained.dataset), "test");
+  if (evaluated === undefined) {
+    throw new EpSamError("internal", { what: "was not evaluated", where: places.run });
+  }
+  // Quick to compute again, and a quarter of a gigabyte.
+  await rm(places.embeddings, { recursive: true, force: true });
+  return { ...places, report, evaluation: evaluated.evaluation, heldOut };
+}
+
+function demoPlaces(root: string) {
+  const place = (name: string) => join(root, name);
+  return {
+    root,
+    tissue: place("tissue"),
+    heldOut: place("held-out"),
+    dataset: place("dataset"),
+    run: place("run"),
+    inference: place("inference"),
+    embeddings: place("embeddings"),
+  };
+}
+
+type DemoPlaces = ReturnType<typeof demoPlaces>;
+
+/** Marks the directory as a demo's, so that only such a one is ever resumed or replaced. */
+async function claimDirectory(root: string, { settings, resume, overwrite }: DemoOptions): Promise<void> {
+  const marker = join(root, "demo.json");
+  const content = `${JSON.stringify({ formatVersion: 1, settings }, null, 2)}\n`;
+  const isDemo = await exists(marker);
+  const isFree = !(await exists(root)) || (await readdir(root)).length === 0;
+  if (resume) {
+    if (isDemo && (await readFile(marker, "utf8")) === content) return;
+    throw new EpSamError("usage", {
+      what: isDemo ? "holds a demo with other settings" : "holds no demo to go on with",
+      where: root,
+      action: "Start one without --resume, in a new directory.",
+    });
+  }
+  if (!isFree && !(overwrite && isDemo)) {
+    throw new EpSamError("usage", {
+      what: isDemo ? "already holds a demo" : "is not empty and holds no demo",
+      where: root,
+      action: isDemo
+        ? "Go on with it by --resume, replace it by --overwrite, or choose another --out."
+        : "Choose a new or empty directory for --out.",
+    });
+  }
+  if (isDemo) await rm(root, { recursive: true });
+  await mkdir(root, { recursive: true });
+  await writeFileAtomically(marker, content);
+}
+
+async function makeDataset(places: DemoPlaces, { settings, reporter, signal }: DemoOptions): Promise<void> {
+  // A dataset appears as a whole, so one that is there is complete.
+  if (await exists(places.dataset)) return;
+  const { seed, images, heldOutSize } = settings;
+  const shared = { seed, micronsPerPixel: DEMO_MICRONS_PER_PIXEL, reporter };
+  const tissue = await writeSyntheticImages(places.tissue, { ...images, ...shared });
+  signal?.throwIfAborted();
+  await writeSyntheticImages(places.heldOut, { ...shared, seed: seed + 1, count: 1, size: heldOutSize });
+  await prepareDataset({
+    inputs: [tissue.images],
+    masks: tissue.masks,
+    patients: tissue.patients,
+    out: places.dataset,
+    patchSize: settings.patchSize,
+    stride: settings.stride,
+    split: settings.split,
+    maxPositives: settings.maxPositives,
+    maxNegatives: settings.maxNegatives,
+    mpp: DEMO_MICRONS_PER_PIXEL,
+    seed,
+    reporter,
+    signal,
+  });
+}
+
+async function trainOn(places: DemoPlaces, options: DemoOptions): Promise<TrainedRun> {
+  const { device, reporter, signal, commandLine } = options;
+  const isBegun = await exists(join(places.run, "run.json"));
+  return train({
+    data: places.dataset,
+    out: places.run,
+    preset: "laptop",
+    config: isBegun ? await begunConfig(places.run) : demoConfig(places, options.settings),
+    resume: isBegun,
+    overwrite: false,
+    device,
+    reporter,
+    signal,
+    commandLine,
+  });
+}
+
+async function begunConfig(run: string): Promise<TrainingConfig> {
+  const { record } = await RunDirectory.open(run);
+  return parseConfig(record.config, join(run, "run.json"));
+}
+
+function demoConfig({ embeddings }: DemoPlaces, { seed, config }: DemoSettings): TrainingConfig {
+  const own = { seed, cache: { directory: embeddings } };
+  return resolveConfig("laptop", mergeRecords(config, own), "demo");
+}
+
+/** Segments an image of a patient whom training has not seen and compares it with the known mask. */
+async function segmentHeldOut(
+  places: DemoPlaces,
+  { device, reporter, signal }: DemoOptions,
+): Promise<DemoResult["heldOut"]> {
+  const [name] = await readdir(join(places.heldOut, "images"));
+  if (name === undefined) throw new EpSamError("dataset", { what: "holds no image", where: places.heldOut });
+  const image = join(places.heldOut, "images", name);
+  const { images } = await inferImages({
+    run: places.run,
+    inputs: [image],
+    out: places.inference,
+    mpp: DEMO_MICRONS_PER_PIXEL,
+    overwrite: true,
+    device,
+    reporter,
+    signal,
+  });
+  const [result] = images;
+  if (result === undefined) throw new EpSamError("internal", { what: "was not segmented", where: image });
+  const predicted = await readMask(join(places.inference, result.outputs.mask));
+  const known = await readMask(join(places.heldOut, "masks", name));
+  return { image, ...patchOverlap(confusion(predicted, known)) };
+}

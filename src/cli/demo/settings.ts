@@ -1,0 +1,39 @@
+import type { ConfigOverrides } from "../../training/index.js";
+
+/** What decides a demo's data and its training. */
+export interface DemoSettings {
+  readonly seed: number;
+  /** Generated images for training, validation and test. */
+  readonly images: { readonly count: number; readonly size: number };
+  /** Side in pixels of the one image that is segmented at the end. */
+  readonly heldOutSize: number;
+  readonly patchSize: number;
+  readonly stride: number;
+  /** Images of each split. */
+  readonly split: readonly [train: number, val: number, test: number];
+  /** Most patches of each label in each split. */
+  readonly maxPositives: number;
+  readonly maxNegatives: number;
+  /** What differs from the preset `laptop`. */
+  readonly config: ConfigOverrides;
+}
+
+/** Microns per pixel of the generated tissue. */
+export const DEMO_MICRONS_PER_PIXEL = 0.5;
+
+/** The demo as users run it; the numbers were chosen to take about five minutes on two cores. */
+export const demoSettings: DemoSettings = {
+  seed: 0,
+  images: { count: 22, size: 768 },
+  heldOutSize: 384,
+  patchSize: 192,
+  stride: 144,
+  split: [16, 2, 4],
+  maxPositives: 160,
+  maxNegatives: 80,
+  config: {
+    classifier: { inputSize: 128, epochs: 10, samplesPerEpoch: 200, decayPeriod: 3, patience: 10 },
+    decoder: { epochs: 3, maximumPatches: 48 },
+    rounds: 1,
+  },
+};
