@@ -13,6 +13,7 @@ import { minisamWeightHashes } from "../models/index.js";
 import { startingWeights } from "./classifier-stage.js";
 import { type PresetName, parseConfig, type TrainingConfig } from "./config.js";
 import type { EncoderSource } from "./patch-embeddings.js";
+import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
 import type { RunContext } from "./run-context.js";
@@ -116,6 +117,7 @@ function requireTrainable(
   { config, reporter }: TrainOptions,
 ): void {
   validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
+  requireDisjointPatients(dataset, classifierDataset);
   const counts = countLabels(dataset.patches);
   for (const split of ["train", "val"] as const) {
     if (counts[split].positive > 0) continue;
