@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { EpSamError, exists, messageOf, writeFileAtomically } from "../common/index.js";
+import { exists, writeFileAtomically } from "../common/index.js";
 import { type Dataset, SPLITS, type Split } from "../dataset/index.js";
 import {
   CLASSIFICATION_METRIC_NAMES,
@@ -12,6 +12,7 @@ import {
   patchOverlap,
 } from "../evaluation/index.js";
 import type { RunDirectory } from "./run-directory.js";
+import { runFileError } from "./run-file-error.js";
 
 const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() }).nullable();
 const resampledBy = z.enum(["group", "patch"]);
@@ -129,16 +130,7 @@ async function readAs<T>(file: string, understand: (text: string) => T): Promise
   try {
     return understand(await readFile(file, "utf8"));
   } catch (cause) {
-    throw new EpSamError(
-      "run-directory",
-      {
-        what: "is not an evaluation of this version",
-        where: file,
-        why: messageOf(cause),
-        action: "Run `epsam evaluate` again.",
-      },
-      { cause },
-    );
+    throw runFileError(file, "is not an evaluation of this version", "Run `epsam evaluate` again.", cause);
   }
 }
 

@@ -16,6 +16,9 @@ import {
 import type { PatchPredictor } from "./patch-predictor.js";
 import type { RunContext } from "./run-context.js";
 
+/** What evaluation needs of a predictor. */
+export type StagePredictor = Pick<PatchPredictor, "stages" | "predict">;
+
 /** Resamples of the bootstrap confidence intervals. */
 const resamples = 1000;
 
@@ -29,7 +32,7 @@ export async function evaluateRun(
   context: RunContext,
   dataset: Dataset,
   split: Split,
-  predictor: PatchPredictor,
+  predictor: StagePredictor,
   out: string,
 ): Promise<RunEvaluation> {
   const { config, signal, reporter } = context;
@@ -66,7 +69,7 @@ export async function evaluateRun(
 }
 
 interface PatchEvaluator {
-  readonly predictor: PatchPredictor;
+  readonly predictor: StagePredictor;
   readonly files: ReturnType<typeof evaluationFiles>;
   /** Side of the pixel masks, or null when the split has none. */
   readonly maskSize: number | null;

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { EpSamError, exists, messageOf, writeFileAtomically } from "../common/index.js";
+import { exists, writeFileAtomically } from "../common/index.js";
 import type { RunDirectory } from "./run-directory.js";
+import { runFileError } from "./run-file-error.js";
 
 /** One line of a round's `scores.csv`. */
 export interface MaskScore {
@@ -52,15 +53,7 @@ export async function readScores(run: RunDirectory, round: number): Promise<Mask
       selected: selected === "1",
     }));
   } catch (cause) {
-    throw new EpSamError(
-      "run-directory",
-      {
-        what: "is not a table of scores",
-        where: file,
-        why: messageOf(cause),
-        action: "Delete it and the run's report, and train again with --resume.",
-      },
-      { cause },
-    );
+    const action = "Delete it, and train again with --resume.";
+    throw runFileError(file, "is not a table of scores", action, cause);
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -22,6 +22,7 @@ import { writeMaskPng, writePng } from "../../src/imaging/index.js";
 import type { ImageEncoder, SamFrame } from "../../src/models/index.js";
 import {
   type ConfigOverrides,
+  hashConfig,
   mergeRecords,
   type PresetName,
   type RunContext,
@@ -206,6 +207,28 @@ export function recordingReporter(): Reporter & { readonly notes: string[]; read
     notes,
     warnings,
   };
+}
+
+/**
+ * A copy of a run in which later stages are undone and other values are configured, as if it had been begun with
+ * them: for tests that only need the stages before.
+ */
+export async function forkRun(
+  run: RunDirectory,
+  out: string,
+  { undone, overrides = {} }: { readonly undone: readonly string[]; readonly overrides?: ConfigOverrides },
+): Promise<TrainOptions["config"]> {
+  await cp(run.root, out, { recursive: true });
+  const config = resolveConfig("paper", mergeRecords(run.record.config, overrides));
+  const stages = Object.entries(run.record.stages).filter(([stage]) => !undone.includes(stage));
+  const record = {
+    ...run.record,
+    config,
+    configHash: hashConfig(config),
+    stages: Object.fromEntries(stages),
+  };
+  await writeFile(join(out, "run.json"), JSON.stringify(record));
+  return config;
 }
 
 /** An encoder whose embedding is the resized image's mean colour in every channel: fast, for tests of the rest. */
