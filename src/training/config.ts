@@ -182,24 +182,27 @@ const laptop: TrainingConfig = {
   classifier: {
     ...paper.classifier,
     depth: 18,
+    dropRate: 0.5,
     inputSize: 144,
     epochs: 8,
-    samplesPerEpoch: 1000,
+    samplesPerEpoch: 1600,
     sampling: "balanced",
     learningRate: 3e-4,
     decayFactor: 0.5,
     decayPeriod: 2,
-    patience: 4,
+    patience: 8,
   },
-  cam: { ...paper.cam, layer: "layer4-last" },
+  // At 9×9 activations an opening of 5×5 would leave nothing that is not huge.
+  cam: { ...paper.cam, layer: "layer4-last", threshold: 0.1, openingSize: 1 },
   decoder: {
     ...paper.decoder,
-    epochs: 6,
+    epochs: 4,
     learningRate: 5e-5,
-    patience: 3,
+    patience: 4,
     variants: [0],
-    maximumPatches: 200,
+    maximumPatches: 120,
   },
+  selection: { ...paper.selection, minimumShare: 0.5 },
 };
 
 /** Complete configurations by name: the paper's values, and one that fits two cores. */
