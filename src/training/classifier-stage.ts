@@ -110,7 +110,7 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
       patience: settings.patience,
       reporter,
       signal,
-      initialWeights: await startingWeights(config),
+      initialWeights: () => startingWeights(config),
       createStep: (initial, stepsTaken) =>
         TrainingStep.create({
           loss: graph.loss,

@@ -103,7 +103,7 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
       patience: settings.patience,
       reporter,
       signal,
-      initialWeights: decoderWeights(samWeights),
+      initialWeights: async () => decoderWeights(samWeights),
       createStep: (initial, stepsTaken) => createStep(graph, options, initial, stepsTaken),
       trainEpoch,
       validate: (weights) => judge.judge(weights),
@@ -114,7 +114,7 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
 }
 
 /** The part of SAM's weights that is fine-tuned. */
-export function decoderWeights(samWeights: StateDict): Weights {
+function decoderWeights(samWeights: StateDict): Weights {
   return new Map([...samWeights].filter(([name]) => name.startsWith("mask_decoder.")));
 }
 

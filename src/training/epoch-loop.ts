@@ -29,7 +29,8 @@ export interface EpochLoopOptions<Step extends EpochStep> {
   readonly signal?: AbortSignal | undefined;
   /** Compiles the step from starting weights or a checkpoint's state. */
   createStep(initial: Weights, stepsTaken: number): Promise<Step>;
-  readonly initialWeights: Weights;
+  /** Makes or reads the weights to start from; not called when there is a checkpoint. */
+  initialWeights(): Promise<Weights>;
   /** Trains one epoch and returns mean figures. */
   trainEpoch(step: Step, epoch: number): Promise<EpochValues>;
   /** Judges the weights; the lowest criterion wins. */
@@ -58,10 +59,11 @@ export async function runEpochs<Step extends EpochStep>(
     bestEpoch: -1,
     bestCriterion: Number.MAX_VALUE,
   };
-  let best: Weights = saved?.best ?? options.initialWeights;
+  const current = saved?.current ?? (await options.initialWeights());
+  let best: Weights = saved?.best ?? current;
   await run.dropMetrics(stage, progress.epochsDone);
   if (isFinished(progress, options)) return { weights: best, progress };
-  const step = await options.createStep(saved?.current ?? options.initialWeights, progress.stepsTaken);
+  const step = await options.createStep(current, progress.stepsTaken);
   try {
     while (!isFinished(progress, options)) {
       const epoch = progress.epochsDone;

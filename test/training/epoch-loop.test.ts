@@ -53,7 +53,7 @@ async function loop(curve: readonly number[], patience: number, folder?: string)
     epochs: curve.length,
     patience,
     reporter: silentReporter,
-    initialWeights: new Map([["weight", floatTensor([1], Float32Array.of(0))]]),
+    initialWeights: async () => new Map([["weight", floatTensor([1], Float32Array.of(0))]]),
     createStep: async (initial, stepsTaken) => {
       const step = new CountingStep(stepsTaken, initial);
       steps.push(step);
