@@ -16,9 +16,9 @@ import {
 } from "../imaging/index.js";
 import type { Segmentation } from "./segment-image.js";
 
-/** Yellow-green stands out from the pinks and purples of H&E. */
+/** Green stands out from the pinks and purples of H&E. */
 const TUMOUR_COLOUR: Colour = [0, 255, 64];
-const TINT_OPACITY = 0.2;
+const TINT_OPACITY = 0.3;
 const HEAT_MAP_OPACITY = 0.6;
 
 const tileSchema = z.object({
@@ -115,7 +115,7 @@ export async function writeResult(
 
 /** The image with the tumour tinted and outlined. */
 function tumourOverlay(image: RgbImage, { mask }: Segmentation): RgbImage {
-  const thickness = Math.max(1, Math.round(Math.min(image.width, image.height) / 400));
+  const thickness = Math.max(1, Math.round(Math.min(image.width, image.height) / 250));
   return outlineMask(blendMask(image, mask, TUMOUR_COLOUR, TINT_OPACITY), mask, TUMOUR_COLOUR, thickness);
 }
 
