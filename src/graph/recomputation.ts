@@ -6,60 +6,73 @@ import { elementCount, type Value } from "./value.js";
 
 const BYTES_OF_A_FLOAT = 4;
 
-/** ReLU of an affine map with a factor and a shift for each channel: batch normalisation's last two steps. */
-interface Activation {
-  readonly affine: Value;
-  /** x, factor and shift. */
-  readonly operands: readonly [Value, Value, Value];
-}
-
 /**
  * Activations that the backward pass computes again instead of keeping them since the forward pass: ReLU after
- * batch normalisation, from the convolution's result, which is kept for its own gradient anyway. The result is
- * the same to the last bit; the price is two passes over memory. (Chen et al., 2016, arXiv 1604.06174.)
+ * batch normalisation, and after its sum with a residual branch. They follow in a few passes over memory from
+ * what is kept anyway: the convolutions' results and, of the outputs of successive residual blocks, every second.
+ * The results are the same to the last bit. (Chen et al., 2016, arXiv 1604.06174.)
  */
 export class Recomputation {
-  readonly #activations = new Map<Value, Activation>();
+  readonly #chosen = new Set<Value>();
   readonly #copies = new Map<Value, Value>();
 
   /**
    * @param values of the forward pass
-   * @param limit bytes that such activations may take together; below it nothing is computed again
+   * @param limit bytes that such activations may take together; up to it nothing is computed again
    */
   constructor(values: Iterable<Value>, limit: number) {
     let bytes = 0;
-    for (const value of values) {
-      const activation = activationAt(value);
-      if (activation === undefined) continue;
-      this.#activations.set(value, activation);
+    for (const value of [...values].sort((a, b) => a.id - b.id)) {
+      const [operand] = operandsOf(value, "relu");
+      if (operand === undefined || !this.#followsFromKept(operand)) continue;
+      this.#chosen.add(value);
       bytes += BYTES_OF_A_FLOAT * elementCount(value.shape);
     }
-    if (bytes <= limit) this.#activations.clear();
+    if (bytes <= limit) this.#chosen.clear();
   }
 
   /** What a gradient's rule reads in place of `value`: it, or a copy that is computed once `gradient` has been. */
   inBackwardPass(value: Value, gradient: Value): Value {
-    const activation = this.#activations.get(value);
-    if (activation === undefined) return this.#copies.get(value) ?? value;
-    const known = this.#copies.get(value);
-    if (known !== undefined) return known;
-    const [x, factor, shift] = activation.operands;
-    const affine = channelAffine(x, add(factor, zeroAfter(gradient)), shift);
-    const rectified = relu(affine);
-    this.#copies.set(activation.affine, affine);
-    this.#copies.set(value, rectified);
-    return rectified;
+    const [operand] = operandsOf(value, "relu");
+    if (operand !== undefined && this.#chosen.has(value) && !this.#copies.has(value)) {
+      const wait = zeroAfter(gradient);
+      this.#copies.set(value, relu(this.#copy(operand, wait)));
+    }
+    return this.#copies.get(value) ?? value;
+  }
+
+  /** True for an affine map of each channel, and for the sum of one with another or with a kept activation. */
+  #followsFromKept(value: Value): boolean {
+    if (operandsOf(value, "channelAffine").length > 0) return true;
+    const summands = operandsOf(value, "add");
+    const isKept = (summand: Value) => isOperation(summand, "relu") && !this.#chosen.has(summand);
+    return (
+      summands.some((summand) => isOperation(summand, "channelAffine")) &&
+      summands.every((summand) => isOperation(summand, "channelAffine") || isKept(summand))
+    );
+  }
+
+  #copy(value: Value, wait: Value): Value {
+    const copy = this.#copyOf(value, wait);
+    if (copy !== value) this.#copies.set(value, copy);
+    return copy;
+  }
+
+  #copyOf(value: Value, wait: Value): Value {
+    const [x, factor, shift] = operandsOf(value, "channelAffine");
+    if (x !== undefined && factor !== undefined && shift !== undefined) {
+      return channelAffine(x, add(factor, wait), shift);
+    }
+    const [first, second] = operandsOf(value, "add");
+    if (first === undefined || second === undefined) return value;
+    return add(this.#copy(first, wait), this.#copy(second, wait));
   }
 }
 
-function activationAt(value: Value): Activation | undefined {
-  const [affine] = operandsOf(value, "relu");
-  if (affine === undefined) return undefined;
-  const [x, factor, shift] = operandsOf(affine, "channelAffine");
-  if (x === undefined || factor === undefined || shift === undefined) return undefined;
-  return { affine, operands: [x, factor, shift] };
+function isOperation({ source }: Value, name: OperationName): boolean {
+  return source.kind === "operation" && source.operation.name === name;
 }
 
-function operandsOf({ source }: Value, operation: OperationName): readonly Value[] {
-  return source.kind === "operation" && source.operation.name === operation ? source.inputs : [];
+function operandsOf(value: Value, name: OperationName): readonly Value[] {
+  return value.source.kind === "operation" && isOperation(value, name) ? value.source.inputs : [];
 }
