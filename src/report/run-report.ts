@@ -121,12 +121,17 @@ function describeDataset({ root, patches, patchSize }: Dataset): DatasetSummary 
   };
 }
 
+/** How each stage's weights were chosen. */
 function notes({ run }: ReportContext): string[] {
   return Object.entries(run.record.stages).flatMap(([stage, { summary }]) => {
-    const { validation } = summary;
-    return typeof validation === "string"
-      ? [`${stageTitle(stage)}: the epoch was chosen by ${validation}.`]
-      : [];
+    const title = stageTitle(stage);
+    const { validation, keptDecoder } = summary;
+    if (typeof keptDecoder === "string") {
+      return [
+        `${title}: no mask became a pseudo-label, so the decoder of “${stageTitle(keptDecoder)}” was kept.`,
+      ];
+    }
+    return typeof validation === "string" ? [`${title}: the epoch was chosen by ${validation}.`] : [];
   });
 }
 
