@@ -98,13 +98,11 @@ export function sectionResult(
   tolerance: number,
   errors: ReadonlyMap<string, number>,
 ): SectionResult {
-  // An error that is not a number is the worst there is.
-  const [worst, error] = [...errors]
+  // An error that is not a number is the worst there is, and so is having compared nothing.
+  const ranked = [...errors]
     .map(([name, value]) => [name, Number.isNaN(value) ? Number.POSITIVE_INFINITY : value] as const)
-    .reduce(
-      (a, b) => (b[1] > a[1] ? b : a),
-      ["nothing compared", errors.size === 0 ? Number.POSITIVE_INFINITY : 0],
-    );
+    .sort(([, a], [, b]) => b - a);
+  const [worst, error] = ranked[0] ?? ["nothing compared", Number.POSITIVE_INFINITY];
   return { section, largestRelativeError: error, tolerance, worst };
 }
 

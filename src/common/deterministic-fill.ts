@@ -22,5 +22,7 @@ function mulberry32(seed: number): () => number {
  */
 export function deterministicUniform(name: string, length: number, low: number, high: number): Float32Array {
   const draw = mulberry32(fnv1a(name));
-  return Float32Array.from({ length }, () => low + (high - low) * draw());
+  const values = new Float32Array(length);
+  for (let index = 0; index < length; index++) values[index] = low + (high - low) * draw();
+  return values;
 }
