@@ -17,11 +17,11 @@ const held = new Set<string>();
  * Reserves a run directory for this process, so that two trainings never mix their files in it. The lock of a
  * process that was killed on this machine is taken over.
  * @returns gives the directory free again.
- * @throws EpSamError `run-directory` naming the process that trains there.
+ * @throws EpSamError `run-directory` naming the process that trains there, `storage` when the directory cannot be
+ *   made or written to.
  */
 export async function lockRun(root: string): Promise<() => Promise<void>> {
-  await mkdir(root, { recursive: true });
-  const directory = await realpath(root);
+  const directory = await madeDirectory(root);
   const file = join(directory, lockName);
   const owner: Owner = { process: process.pid, host: hostname() };
   for (let attempt = 1; !(await created(file, owner)); attempt++) {
@@ -34,6 +34,15 @@ export async function lockRun(root: string): Promise<() => Promise<void>> {
     held.delete(directory);
     await rm(file, { force: true });
   };
+}
+
+async function madeDirectory(root: string): Promise<string> {
+  try {
+    await mkdir(root, { recursive: true });
+    return await realpath(root);
+  } catch (cause) {
+    throw storageError(root, cause);
+  }
 }
 
 async function created(file: string, owner: Owner): Promise<boolean> {

@@ -210,7 +210,15 @@ describe("nothing to learn from", () => {
     const overrides = { selection: { idsThreshold: 1, minimumShare: 0 } };
     const config = await forkRun(base, out, { undone: afterInitialMasks.slice(1), overrides });
     const reporter = recordingReporter();
-    const { run } = await trainTiny({ data, out, config, encoder, reporter, resume: true });
+    const { run } = await trainTiny({
+      data,
+      out,
+      config,
+      encoder,
+      reporter,
+      resume: true,
+      stages: ["round-1"],
+    });
     expect(reporter.warnings.join("\n")).toContain("round-1: no predicted mask reached the IDS score 1");
     expect(run.record.stages["round-1"]).toMatchObject({
       state: "done",
@@ -220,7 +228,6 @@ describe("nothing to learn from", () => {
     const before = await readSafetensors(run.path("decoder-preliminary.safetensors"));
     expect(kept.tensors).toEqual(before.tensors);
     expect(kept.metadata.get("stage")).toBe("round-1");
-    expect(run.isDone("evaluation")).toBe(true);
   });
 });
 

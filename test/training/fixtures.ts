@@ -16,6 +16,7 @@ import {
   patchFileName,
   SPLITS,
   type Split,
+  type SyntheticTissue,
 } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { writeMaskPng, writePng } from "../../src/imaging/index.js";
@@ -126,6 +127,17 @@ export async function writeDataset(root: string, options: DatasetOptions = {}): 
   return root;
 }
 
+const patches = new Map<string, SyntheticTissue>();
+
+/** A patch by its name, drawn once in a process. */
+function drawn(id: string, kind: "tumour" | "normal"): SyntheticTissue {
+  const known = patches.get(id);
+  if (known !== undefined) return known;
+  const patch = generatePatch(new RandomStream(0, "training fixture", id), { size: PATCH_SIZE, kind });
+  patches.set(id, patch);
+  return patch;
+}
+
 async function writePatch(
   root: string,
   split: Split,
@@ -134,11 +146,7 @@ async function writePatch(
   { masks = SPLITS, tumourFraction = true }: DatasetOptions,
 ): Promise<ManifestRow> {
   const id = `${split}-${label === 1 ? "tumour" : "normal"}-${index}`;
-  const kind = label === 1 ? "tumour" : "normal";
-  const { image, mask } = generatePatch(new RandomStream(0, "training fixture", id), {
-    size: PATCH_SIZE,
-    kind,
-  });
+  const { image, mask } = drawn(id, label === 1 ? "tumour" : "normal");
   const foreground = mask.data.reduce((sum, value) => sum + value, 0);
   const row: ManifestRow = {
     id,

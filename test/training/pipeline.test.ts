@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { stringify } from "yaml";
 import { exists } from "../../src/common/index.js";
 import { readSafetensors } from "../../src/models/index.js";
@@ -19,7 +19,7 @@ import {
   writeDataset,
 } from "./fixtures.js";
 
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
+vi.setConfig({ testTimeout: 1_800_000, hookTimeout: 1_800_000 });
 
 /** One uninterrupted run that the others are compared with. */
 let folder: string;
@@ -185,6 +185,10 @@ interface Started {
 function start(args: readonly string[]): Started {
   const child = spawn(process.execPath, [builtPath("cli", "main.js"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+  });
+  // A failed expectation must not leave a training behind.
+  onTestFinished(() => {
+    child.kill("SIGKILL");
   });
   const written = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {

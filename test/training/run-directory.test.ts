@@ -191,6 +191,13 @@ describe("the lock of a run directory", () => {
     expect(await errorOf(lockRun(root))).toContain(`process ${process.ppid} on ${hostname()} is training`);
   });
 
+  it("says so when the directory cannot be made", async () => {
+    const file = join(await folder(), "a-file");
+    await writeFile(file, "");
+    expect(await errorOf(lockRun(file))).toContain(`[storage] ${file}: cannot be written (EEXIST`);
+    expect(await errorOf(lockRun(join(file, "run")))).toContain("cannot be written (ENOTDIR");
+  });
+
   it("takes over the lock of a process that is gone", async () => {
     const root = await folder();
     const { pid } = spawnSync(process.execPath, ["--version"]);
