@@ -14,7 +14,7 @@ import { runInProcess } from "./run-in-process.js";
 /** The demo in small: the same steps on a few patches, one epoch each. */
 const miniature: DemoSettings = {
   ...demoSettings,
-  images: { count: 6, size: 192 },
+  images: { count: 6, size: 384 },
   heldOutSize: 96,
   patchSize: 96,
   stride: 96,
