@@ -137,7 +137,10 @@ export class EmbeddingCache {
     }
     try {
       if (!(await this.#index.makeRoom(name, bytes))) return false;
-      await writeFileAtomically(join(directory, name), encodeEmbedding(data, precision));
+      const path = join(directory, name);
+      await writeFileAtomically(path, encodeEmbedding(data, precision));
+      // The file system's own time may be coarser than, or ahead of, the times of use that are compared with it.
+      await this.#markUsed(name, path);
     } catch (failure) {
       this.#index.forget(name);
       if (!isEpSamError(failure, "storage")) throw failure;
