@@ -57,7 +57,7 @@ export class PatchPictures {
       x: ((coordinates?.[2 * index] ?? 0) + 0.5) * this.#scale - 0.5,
       y: ((coordinates?.[2 * index + 1] ?? 0) + 0.5) * this.#scale - 0.5,
     }));
-    const picture = drawPoints(heat, points, POINT_COLOUR, Math.max(1.5, width / 110));
+    const picture = drawPoints(heat, points, POINT_COLOUR, Math.max(2.5, width / 96));
     const caption =
       count === 0 ? "Class activation map, no prompts" : `Class activation map, ${count} prompts`;
     return this.#panel(

@@ -98,7 +98,6 @@ export type StageMetric =
   | "dice"
   | "iou"
   | "pooledDice"
-  | "pooledIou"
   | "meanIou"
   | "precision"
   | "recall"

@@ -43,12 +43,6 @@ export const STAGE_COLUMNS: readonly StageColumn[] = [
     isBetter: higher,
   },
   {
-    metric: "pooledIou",
-    label: "Pooled IoU",
-    meaning: "from the pixels of all patches together",
-    isBetter: higher,
-  },
-  {
     metric: "meanIou",
     label: "Mean IoU",
     meaning: "average of foreground and background IoU",

@@ -80,7 +80,8 @@ tbody tr:last-child>*{border-bottom:0}
 tbody th{font-weight:600}
 .numbers td,.numbers thead th:not(:first-child){text-align:right}
 .stages td,.stages thead th:not(:first-child){text-align:right;white-space:nowrap}
-.stages thead th:last-child{white-space:normal;min-width:6.5rem}
+.stages thead th:not(:first-child){white-space:normal}
+.stages :is(td,thead th:not(:first-child)){padding-left:.3rem;padding-right:.3rem}
 .stages td.missing{text-align:left;white-space:normal}
 .stages tbody th{min-width:8.5rem;position:sticky;left:0;background:var(--card)}
 .stages .value,.stages .interval,.stages .change{display:block}
