@@ -27,7 +27,11 @@ interface SectionTimes {
 
 const program = new Command("bench:training")
   .description("Times our training and inference steps beside PyTorch's.")
-  .addOption(new Option("--only <section>", "one section").choices(Object.keys(sections)))
+  .addOption(
+    new Option("--only <section>", "one section").choices([
+      ...new Set([...Object.keys(sections), ...Object.keys(memorySections)]),
+    ]),
+  )
   .option("--repeats <count>", "counted steps of each side", wholeNumber(1), 7)
   .option("--warm-up <count>", "steps before, which are not counted", wholeNumber(0), 2)
   .option("--threads <count>", "threads of each side", wholeNumber(1), 2)
@@ -43,15 +47,17 @@ else await measureTimes();
 
 async function measureTimes(): Promise<void> {
   const results: SectionTimes[] = [];
-  const chosen = Object.entries(sections).filter(
-    ([name]) => options.only === undefined || options.only === name,
-  );
-  for (const [name, section] of chosen) {
+  for (const [name, section] of chosen(sections)) {
     process.stderr.write(`${section.title}…\n`);
     results.push(await timeSection(name, section));
   }
   if (options.json === true) console.log(JSON.stringify({ machine, results }, null, 2));
   else printTimes(results);
+}
+
+/** The section that `--only` names, or all. */
+function chosen<Of>(from: Readonly<Record<string, Of>>): [string, Of][] {
+  return Object.entries(from).filter(([name]) => options.only === undefined || options.only === name);
 }
 
 /** Steps of both sides in turn, one at a time, so that a slow spell of the machine meets both. */
@@ -93,7 +99,7 @@ function timing(times: readonly number[], peakBytes: number): Timing {
 /** Peak memory after a few steps (it still grows at the second), each section in a process of its own. */
 async function measureMemory(): Promise<void> {
   const results: { section: string; title: string; peakBytes: number; limitBytes: number }[] = [];
-  for (const [name, { title, limitBytes }] of Object.entries(memorySections)) {
+  for (const [name, { title, limitBytes }] of chosen(memorySections)) {
     process.stderr.write(`${title}…\n`);
     const ours = await BenchProcess.ours(name, options.threads);
     for (let step = 0; step < 3; step++) await ours.step();
