@@ -13,6 +13,7 @@ import type { Terminal } from "./terminal.js";
 
 const HELP = `
 Examples:
+  epsam demo
   epsam doctor
   epsam prepare images --masks masks --patch-size 256 --out dataset
   epsam help prepare

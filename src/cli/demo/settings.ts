@@ -29,11 +29,13 @@ export const demoSettings: DemoSettings = {
   patchSize: 192,
   stride: 144,
   split: [16, 2, 4],
-  maxPositives: 160,
+  maxPositives: 100,
   maxNegatives: 80,
   config: {
-    classifier: { inputSize: 128, epochs: 10, samplesPerEpoch: 200, decayPeriod: 3, patience: 10 },
-    decoder: { epochs: 3, maximumPatches: 48 },
+    classifier: { inputSize: 128, epochs: 8, samplesPerEpoch: 208, decayPeriod: 3, patience: 8 },
+    // On generated tissue the activation falls off less steeply than on real slides.
+    cam: { threshold: 0.3, scales: [1.5] },
+    decoder: { epochs: 4, learningRate: 2e-4, maximumPatches: 40 },
     rounds: 1,
   },
 };
