@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { EpSamError, messageOf } from "../common/index.js";
+import { defaultAugmentation } from "../dataset/index.js";
 
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -138,17 +139,7 @@ const paper: TrainingConfig = {
     decayFactor: 0.9,
     decayPeriod: 10,
     patience: 25,
-    augmentation: {
-      horizontalFlip: 0.5,
-      verticalFlip: 0.5,
-      rotationDegrees: 180,
-      border: "reflect",
-      brightness: 0.2,
-      contrast: 0.2,
-      saturation: 0.2,
-      hue: 0.2,
-      greyscale: 0.1,
-    },
+    augmentation: { ...defaultAugmentation },
     initialWeights: null,
   },
   cam: {
