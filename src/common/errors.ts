@@ -4,6 +4,8 @@ export type ErrorTag =
   | "configuration"
   | "input-image"
   | "input-mask"
+  | "slide"
+  | "annotation"
   | "dataset"
   | "weights"
   | "run-directory"

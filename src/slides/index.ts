@@ -1,0 +1,9 @@
+export type {
+  CompressedTile,
+  Level0Point,
+  MicronsPerPixel,
+  PixelSource,
+  ReadOptions,
+  Region,
+  SlideLevel,
+} from "./pixel-source.js";
