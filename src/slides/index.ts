@@ -1,3 +1,4 @@
+export { openSlide } from "./open-slide.js";
 export type {
   CompressedTile,
   Level0Point,
@@ -7,3 +8,5 @@ export type {
   Region,
   SlideLevel,
 } from "./pixel-source.js";
+export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
+export { TileCache } from "./tile-cache.js";
