@@ -1,0 +1,142 @@
+import type { Colour } from "../imaging/index.js";
+import { boxOfRing, ringContains, ringOf, signedArea } from "./geometry.js";
+import type { Annotation, AnnotationGroup, Level0Polygon, Level0Ring } from "./types.js";
+
+/** The group that holes go to; readers of the file take it out of everything. */
+const EXCLUSION: AnnotationGroup = { name: "Exclusion", colour: [0, 0, 0], parent: null };
+const DEFAULT_COLOUR: Colour = [244, 250, 88];
+
+/**
+ * ASAP XML of annotations. ASAP has no holes: they become annotations of the group `Exclusion`, but a hole with
+ * another area inside is joined to its outline by a bridge of no width instead, since the exclusion would cut
+ * that area away too. Groups that annotations name without being listed are added.
+ */
+export function formatAsapXml(
+  annotations: readonly Annotation[],
+  groups: readonly AnnotationGroup[] = [],
+): string {
+  const outlines = annotations.flatMap(({ polygons }) => polygons.map(({ outer }) => outer));
+  const lines: string[] = [];
+  const used = new Map(groups.map((group) => [group.name, group]));
+  const write = (
+    name: string,
+    type: string,
+    group: string | null,
+    colour: Colour | null,
+    ring: Level0Ring,
+  ) => {
+    const number = lines.length;
+    lines.push(annotationXml(name === "" ? `Annotation ${number}` : name, type, group, colour, ring));
+  };
+  for (const { name, group, colour, polygons, points } of annotations) {
+    if (group !== null && !used.has(group)) used.set(group, { name: group, colour, parent: null });
+    for (const polygon of polygons) {
+      const { outline, exclusions } = withoutHoles(polygon, outlines);
+      write(name, "Polygon", group, colour, outline);
+      if (exclusions.length > 0 && !used.has(EXCLUSION.name)) used.set(EXCLUSION.name, EXCLUSION);
+      for (const hole of exclusions) write("", "Polygon", EXCLUSION.name, EXCLUSION.colour, hole);
+    }
+    for (const { x, y } of points) write(name, "Dot", group, colour, ringOf([x, y]));
+  }
+  const groupLines = [...used.values()].map(groupXml);
+  return [
+    '<?xml version="1.0"?>',
+    "<ASAP_Annotations>",
+    "\t<Annotations>",
+    ...lines,
+    "\t</Annotations>",
+    "\t<AnnotationGroups>",
+    ...groupLines,
+    "\t</AnnotationGroups>",
+    "</ASAP_Annotations>",
+    "",
+  ].join("\n");
+}
+
+function annotationXml(
+  name: string,
+  type: string,
+  group: string | null,
+  colour: Colour | null,
+  { coordinates }: Level0Ring,
+): string {
+  const head = `Name="${attributeText(name)}" Type="${type}" PartOfGroup="${attributeText(group ?? "None")}"`;
+  const lines = [`\t\t<Annotation ${head} Color="${hexadecimal(colour)}">`, "\t\t\t<Coordinates>"];
+  for (let at = 0; at < coordinates.length; at += 2) {
+    const [x = 0, y = 0] = coordinates.subarray(at, at + 2);
+    lines.push(`\t\t\t\t<Coordinate Order="${at / 2}" X="${x}" Y="${y}" />`);
+  }
+  return [...lines, "\t\t\t</Coordinates>", "\t\t</Annotation>"].join("\n");
+}
+
+function groupXml({ name, colour, parent }: AnnotationGroup): string {
+  const attributes = `PartOfGroup="${attributeText(parent ?? "None")}" Color="${hexadecimal(colour)}"`;
+  return `\t\t<Group Name="${attributeText(name)}" ${attributes}>\n\t\t\t<Attributes />\n\t\t</Group>`;
+}
+
+function hexadecimal(colour: Colour | null): string {
+  return `#${(colour ?? DEFAULT_COLOUR).map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Text for an attribute; what XML cannot hold at all is left out. */
+function attributeText(text: string): string {
+  return text
+    .replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll('"', "&quot;")
+    .replace(/[\t\n\r]/g, (blank) => `&#${blank.charCodeAt(0)};`);
+}
+
+function withoutHoles(
+  { outer, holes }: Level0Polygon,
+  outlines: readonly Level0Ring[],
+): { outline: Level0Ring; exclusions: readonly Level0Ring[] } {
+  const exclusions: Level0Ring[] = [];
+  let outline = outer;
+  for (const hole of holes) {
+    if (outlines.some((other) => other !== outer && liesIn(other, hole))) outline = bridge(outline, hole);
+    else exclusions.push(hole);
+  }
+  return { outline, exclusions };
+}
+
+/** Told by one vertex, since areas do not cross holes. */
+function liesIn(inner: Level0Ring, outer: Level0Ring): boolean {
+  const box = boxOfRing(outer);
+  const [x = 0, y = 0] = inner.coordinates;
+  if (x < box.left || x > box.right || y < box.top || y > box.bottom) return false;
+  return ringContains(outer, x, y);
+}
+
+/**
+ * One ring that winds around the outline but not around the hole: along the outline, over to the hole, around it
+ * the other way and back. The way over is taken in both directions and winds around nothing.
+ */
+function bridge(outline: Level0Ring, hole: Level0Ring): Level0Ring {
+  const around = signedArea(outline) > 0 === signedArea(hole) > 0 ? reversed(hole) : [...hole.coordinates];
+  const [holeX = 0, holeY = 0] = around;
+  const at = nearestVertex(outline, holeX, holeY);
+  const before = outline.coordinates.subarray(0, at + 2);
+  const after = outline.coordinates.subarray(at);
+  return ringOf([...before, ...around, holeX, holeY, ...after]);
+}
+
+function reversed({ coordinates }: Level0Ring): number[] {
+  const result: number[] = [];
+  for (let at = coordinates.length - 2; at >= 0; at -= 2) {
+    result.push(coordinates[at] ?? 0, coordinates[at + 1] ?? 0);
+  }
+  return result;
+}
+
+/** Index of the x of the vertex nearest to a position. */
+function nearestVertex({ coordinates }: Level0Ring, x: number, y: number): number {
+  let best = 0;
+  let least = Infinity;
+  for (let at = 0; at < coordinates.length; at += 2) {
+    const distance = ((coordinates[at] ?? 0) - x) ** 2 + ((coordinates[at + 1] ?? 0) - y) ** 2;
+    if (distance < least) [best, least] = [at, distance];
+  }
+  return best;
+}

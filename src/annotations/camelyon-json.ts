@@ -1,0 +1,64 @@
+import { annotationError, VertexBudget } from "./errors.js";
+import { distinctRing } from "./geometry.js";
+import {
+  type JsonObject,
+  type JsonPlace,
+  member,
+  requireArray,
+  requireObject,
+  requirePosition,
+} from "./json-values.js";
+import type { Annotation, AnnotationSet } from "./types.js";
+
+/** The group given to each list of the file. */
+const LISTS = [
+  { key: "positive", group: "Tumor" },
+  { key: "negative", group: "Exclusion" },
+] as const;
+
+/** True for what {@link parseCamelyonJson} reads. */
+export function looksLikeCamelyonJson(content: JsonObject): boolean {
+  return LISTS.some(({ key }) => key in content) && !("type" in content);
+}
+
+/**
+ * Reads Camelyon16 outlines in JSON: the lists `positive` (group `Tumor` here) and `negative` (group `Exclusion`),
+ * each of `{name, vertices: [[x, y], …]}` in level-0 pixels; rings close by themselves.
+ * @throws EpSamError `annotation` naming the member at fault
+ */
+export function parseCamelyonJson(path: string, content: JsonObject): AnnotationSet {
+  const budget = new VertexBudget(path);
+  const warnings: string[] = [];
+  const annotations = LISTS.flatMap(({ key, group }) => {
+    const place = member({ path, at: "" }, key);
+    return requireArray(place, content[key] ?? []).map((entry, index) =>
+      readOutline(member(place, index), entry, group, budget, warnings),
+    );
+  });
+  const groups = LISTS.map(({ group }) => ({ name: group, colour: null, parent: null }));
+  return { path, format: "camelyon16-json", annotations, groups, warnings };
+}
+
+function readOutline(
+  place: JsonPlace,
+  value: unknown,
+  group: string,
+  budget: VertexBudget,
+  warnings: string[],
+): Annotation {
+  const outline = requireObject(place, value);
+  const { name = "" } = outline;
+  if (typeof name !== "string") {
+    throw annotationError(place.path, "has a name that is no text", { place: place.at });
+  }
+  const inside = member(place, "vertices");
+  const vertices = requireArray(inside, outline.vertices);
+  budget.spend(vertices.length);
+  const ring = distinctRing(
+    vertices.flatMap((vertex, index) => requirePosition(member(inside, index), vertex)),
+  );
+  if (ring === null)
+    warnings.push(`${place.at}: the outline "${name}" has fewer than three points; it is left out`);
+  const polygons = ring === null ? [] : [{ outer: ring, holes: [] }];
+  return { id: null, name, group, colour: null, polygons, points: [], measurements: {} };
+}

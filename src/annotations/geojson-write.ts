@@ -1,0 +1,93 @@
+import { hashBytes } from "../common/index.js";
+import type { Colour } from "../imaging/index.js";
+import type { Annotation, AnnotationGroup, Level0Ring } from "./types.js";
+
+export interface FeatureOptions {
+  /** Digits after the decimal point of coordinates. Default 2, a hundredth of a level-0 pixel. */
+  readonly digits?: number | undefined;
+}
+
+/**
+ * GeoJSON for QuPath (0.4 and later): a FeatureCollection of annotation objects with UUIDs, names, classifications
+ * with colour, measurements; areas as Polygon or MultiPolygon with holes, dots as Point or MultiPoint, in level-0
+ * pixels. Annotations without geometry are left out. An annotation without an id gets one that depends on its
+ * content alone, so equal annotations give equal bytes.
+ */
+export function formatGeoJson(
+  annotations: readonly Annotation[],
+  groups: readonly AnnotationGroup[] = [],
+  options: FeatureOptions = {},
+): string {
+  const colours = new Map(groups.map(({ name, colour }) => [name, colour]));
+  const round = rounding(options.digits ?? 2);
+  const features = annotations.flatMap((annotation) =>
+    geometriesOf(annotation, round).map((geometry) => featureOf(annotation, geometry, colours)),
+  );
+  // One feature a line: people can look at it, and differences show.
+  const lines = features.map((feature) => JSON.stringify(feature)).join(",\n");
+  return `{"type":"FeatureCollection","features":[\n${lines}\n]}\n`;
+}
+
+type Rounding = (value: number) => number;
+
+function rounding(digits: number): Rounding {
+  const factor = 10 ** digits;
+  // Adding zero turns -0, which JSON cannot say, into 0.
+  return (value) => Math.round(value * factor) / factor + 0;
+}
+
+function featureOf(annotation: Annotation, geometry: object, colours: ReadonlyMap<string, Colour | null>) {
+  const { id, name, group, colour, measurements } = annotation;
+  const groupColour = group === null ? null : (colours.get(group) ?? null);
+  const identity = id ?? uuidOf(JSON.stringify([name, group, geometry]));
+  return {
+    type: "Feature",
+    id: identity,
+    geometry,
+    properties: {
+      objectType: "annotation",
+      ...(name === "" ? {} : { name }),
+      ...(colour === null ? {} : { color: colour }),
+      ...(group === null
+        ? {}
+        : { classification: { name: group, ...(groupColour === null ? {} : { color: groupColour }) } }),
+      ...(Object.keys(measurements).length === 0 ? {} : { measurements }),
+    },
+  };
+}
+
+/** The area and the dots of an annotation are two objects in QuPath. */
+function geometriesOf({ polygons, points }: Annotation, round: Rounding): object[] {
+  const areas = polygons.map(({ outer, holes }) => [outer, ...holes].map((ring) => positionsOf(ring, round)));
+  const dots = points.map(({ x, y }) => [round(x), round(y)]);
+  return [...geometry("Polygon", areas), ...geometry("Point", dots)];
+}
+
+function geometry(type: "Polygon" | "Point", parts: readonly unknown[]): object[] {
+  if (parts.length === 0) return [];
+  if (parts.length === 1) return [{ type, coordinates: parts[0] }];
+  return [{ type: `Multi${type}`, coordinates: parts }];
+}
+
+/** Positions of a ring, the first again at the end as GeoJSON wants it. */
+function positionsOf({ coordinates }: Level0Ring, round: Rounding): number[][] {
+  const positions: number[][] = [];
+  for (let at = 0; at <= coordinates.length; at += 2) {
+    const from = at % coordinates.length;
+    positions.push([round(coordinates[from] ?? 0), round(coordinates[from + 1] ?? 0)]);
+  }
+  return positions;
+}
+
+/** A UUID of version 8 (RFC 9562), which leaves the content to us: the first bits of a SHA-256. */
+function uuidOf(content: string): string {
+  const digits = hashBytes(content);
+  const variant = ((Number.parseInt(digits.slice(16, 17), 16) & 3) | 8).toString(16);
+  return [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `8${digits.slice(13, 16)}`,
+    `${variant}${digits.slice(17, 20)}`,
+    digits.slice(20, 32),
+  ].join("-");
+}

@@ -1,0 +1,220 @@
+import type { Colour } from "../imaging/index.js";
+import type { Level0Point } from "../slides/index.js";
+import { annotationError, VertexBudget } from "./errors.js";
+import { distinctRing } from "./geometry.js";
+import {
+  isObject,
+  type JsonObject,
+  type JsonPlace,
+  member,
+  requireArray,
+  requireObject,
+  requirePosition,
+  wrongType,
+} from "./json-values.js";
+import type { Annotation, AnnotationGroup, AnnotationSet, Level0Polygon, Level0Ring } from "./types.js";
+
+/** Geometry collections may hold collections; deeper than this is no drawing. */
+const MAXIMUM_DEPTH = 8;
+
+interface Geometry {
+  readonly polygons: readonly Level0Polygon[];
+  readonly points: readonly Level0Point[];
+}
+
+/** What reading one file needs beside the value at hand. */
+interface Reading {
+  readonly budget: VertexBudget;
+  readonly warnings: string[];
+  readonly groups: Map<string, AnnotationGroup>;
+}
+
+/**
+ * Reads GeoJSON (RFC 7946) as QuPath writes it: a FeatureCollection, an array of features or one feature; Polygon,
+ * MultiPolygon, Point, MultiPoint and collections of them in pixels of the full resolution; classification (name
+ * or names, colour), name, UUID, measurements, nested `childObjects`. Lines have no area and are left out with a
+ * warning.
+ * @throws EpSamError `annotation` naming the member: a value of the wrong type, a ring that is not closed or has
+ *   fewer than four positions, positions that are no numbers
+ */
+export function parseGeoJson(path: string, content: unknown): AnnotationSet {
+  const reading = { budget: new VertexBudget(path), warnings: [], groups: new Map() };
+  const { place, features } = featuresOf({ path, at: "" }, content);
+  const annotations: Annotation[] = [];
+  // A list of what is left to read instead of recursion: children may have children of any depth.
+  const pending = features.map((value, index) => ({ place: member(place, index), value })).reverse();
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const feature = requireObject(next.place, next.value);
+    annotations.push(readFeature(next.place, feature, reading));
+    pending.push(...childrenOf(next.place, feature).reverse());
+  }
+  const groups = [...reading.groups.values()];
+  return { path, format: "geojson", annotations, groups, warnings: reading.warnings };
+}
+
+function featuresOf(place: JsonPlace, content: unknown): { place: JsonPlace; features: readonly unknown[] } {
+  if (Array.isArray(content)) return { place, features: content };
+  if (!isObject(content))
+    throw wrongType(place, "a FeatureCollection, an array of features or a feature", content);
+  if (content.type === "FeatureCollection") {
+    const inside = member(place, "features");
+    return { place: inside, features: requireArray(inside, content.features) };
+  }
+  if (content.type === "Feature") return { place, features: [content] };
+  const why = `its type is ${JSON.stringify(content.type) ?? "missing"}, not FeatureCollection or Feature`;
+  const action = 'Export with "Export as FeatureCollection" in QuPath.';
+  throw annotationError(place.path, "is not GeoJSON with features", { why, action });
+}
+
+function childrenOf(place: JsonPlace, feature: JsonObject): { place: JsonPlace; value: unknown }[] {
+  const children = isObject(feature.properties) ? feature.properties.childObjects : undefined;
+  if (children === undefined) return [];
+  const inside = member(member(place, "properties"), "childObjects");
+  return requireArray(inside, children).map((value, index) => ({ place: member(inside, index), value }));
+}
+
+function readFeature(place: JsonPlace, feature: JsonObject, reading: Reading): Annotation {
+  if (feature.type !== "Feature") {
+    const why = `its type is ${JSON.stringify(feature.type) ?? "missing"}`;
+    throw annotationError(place.path, "has something that is no feature", { place: place.at, why });
+  }
+  const inside = member(place, "properties");
+  const properties = feature.properties == null ? {} : requireObject(inside, feature.properties);
+  const geometry = readGeometry(member(place, "geometry"), feature.geometry, reading, 0);
+  return {
+    id: typeof feature.id === "string" ? feature.id : null,
+    name: typeof properties.name === "string" ? properties.name : "",
+    group: readClassification(member(inside, "classification"), properties.classification, reading),
+    colour: readColour(properties.color),
+    ...geometry,
+    measurements: readMeasurements(properties.measurements),
+  };
+}
+
+/** The name of a classification, as QuPath shows it: `Tumor`, or `Tumor: Positive` when derived. */
+function readClassification(place: JsonPlace, value: unknown, { groups }: Reading): string | null {
+  if (value == null) return null;
+  const given = typeof value === "string" ? { name: value } : requireObject(place, value);
+  const name = Array.isArray(given.names) ? given.names.join(": ") : given.name;
+  if (typeof name !== "string") throw wrongType(member(place, "name"), "a text", name);
+  if (name === "") return null;
+  if (!groups.has(name)) {
+    groups.set(name, { name, colour: readColour(given.color ?? given.colorRGB), parent: null });
+  }
+  return name;
+}
+
+/** [red, green, blue], or QuPath's older packed number. */
+function readColour(value: unknown): Colour | null {
+  if (typeof value === "number" && Number.isInteger(value)) {
+    return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
+  }
+  if (!Array.isArray(value)) return null;
+  const [red, green, blue] = value;
+  return isByte(red) && isByte(green) && isByte(blue) ? [red, green, blue] : null;
+}
+
+function isByte(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
+}
+
+/** QuPath writes an object by name; before version 0.4 an array of name and value. */
+function readMeasurements(value: unknown): Record<string, number> {
+  const pairs = Array.isArray(value)
+    ? value.filter(isObject).map((entry) => [entry.name, entry.value] as const)
+    : Object.entries(isObject(value) ? value : {});
+  const numbers = pairs.filter(
+    (pair): pair is [string, number] => typeof pair[0] === "string" && typeof pair[1] === "number",
+  );
+  return Object.fromEntries(numbers);
+}
+
+function readGeometry(place: JsonPlace, value: unknown, reading: Reading, depth: number): Geometry {
+  if (value === null) return { polygons: [], points: [] };
+  const geometry = requireObject(place, value);
+  const inside = member(place, "coordinates");
+  switch (geometry.type) {
+    case "Polygon":
+      return { polygons: [readPolygon(inside, geometry.coordinates, reading)], points: [] };
+    case "MultiPolygon":
+      return {
+        polygons: requireArray(inside, geometry.coordinates).map((polygon, index) =>
+          readPolygon(member(inside, index), polygon, reading),
+        ),
+        points: [],
+      };
+    case "Point":
+      return { polygons: [], points: [readPoint(inside, geometry.coordinates, reading)] };
+    case "MultiPoint":
+      return {
+        polygons: [],
+        points: requireArray(inside, geometry.coordinates).map((point, index) =>
+          readPoint(member(inside, index), point, reading),
+        ),
+      };
+    case "LineString":
+    case "MultiLineString":
+      reading.warnings.push(`${place.at}: a line has no area; it is left out`);
+      return { polygons: [], points: [] };
+    case "GeometryCollection":
+      return readCollection(member(place, "geometries"), geometry.geometries, reading, depth);
+    default: {
+      const type = JSON.stringify(geometry.type)?.slice(0, 60) ?? "missing";
+      throw annotationError(place.path, `has a geometry of the type ${type}`, { place: place.at });
+    }
+  }
+}
+
+function readCollection(place: JsonPlace, value: unknown, reading: Reading, depth: number): Geometry {
+  if (depth === MAXIMUM_DEPTH) {
+    const what = `nests more than ${MAXIMUM_DEPTH} geometry collections`;
+    throw annotationError(place.path, what, { place: place.at });
+  }
+  const parts = requireArray(place, value).map((part, index) =>
+    readGeometry(member(place, index), part, reading, depth + 1),
+  );
+  return {
+    polygons: parts.flatMap(({ polygons }) => polygons),
+    points: parts.flatMap(({ points }) => points),
+  };
+}
+
+function readPolygon(place: JsonPlace, value: unknown, reading: Reading): Level0Polygon {
+  const [outer, ...holes] = requireArray(place, value).map((ring, index) =>
+    readRing(member(place, index), ring, reading),
+  );
+  if (outer === undefined)
+    throw annotationError(place.path, "has a polygon without a ring", { place: place.at });
+  return { outer, holes };
+}
+
+function readRing(place: JsonPlace, value: unknown, { budget }: Reading): Level0Ring {
+  const positions = requireArray(place, value);
+  budget.spend(positions.length);
+  const coordinates: number[] = [];
+  for (const [index, position] of positions.entries()) {
+    const [x, y] = requirePosition({ path: place.path, at: `${place.at}[${index}]` }, position);
+    coordinates.push(x, y);
+  }
+  checkRing(place, coordinates);
+  // A ring that has collapsed to a line is valid and has no area.
+  return distinctRing(coordinates) ?? { space: "level-0", coordinates: Float64Array.from(coordinates) };
+}
+
+/** A linear ring has four or more positions, the last equal to the first (RFC 7946, 3.1.6). */
+function checkRing({ path, at }: JsonPlace, coordinates: readonly number[]): void {
+  const count = coordinates.length / 2;
+  if (count < 4) {
+    const why = "a closed ring has at least four, the last equal to the first";
+    throw annotationError(path, `has a ring of ${count} positions`, { place: at, why });
+  }
+  if (coordinates[0] === coordinates.at(-2) && coordinates[1] === coordinates.at(-1)) return;
+  const action = "Repeat the first position at the end of the ring.";
+  throw annotationError(path, "has a ring that is not closed", { place: at, action });
+}
+
+function readPoint(place: JsonPlace, value: unknown, { budget }: Reading): Level0Point {
+  budget.spend(1);
+  const [x, y] = requirePosition(place, value);
+  return { space: "level-0", x, y };
+}

@@ -1,0 +1,40 @@
+import { parseAsapXml } from "./asap-xml.js";
+import { looksLikeCamelyonJson, parseCamelyonJson } from "./camelyon-json.js";
+import { annotationError } from "./errors.js";
+import { parseGeoJson } from "./geojson.js";
+import { isObject, parseJson } from "./json-values.js";
+import { readAnnotationText } from "./read-text.js";
+import type { SplineRule } from "./spline.js";
+import type { AnnotationSet } from "./types.js";
+
+export interface ReadAnnotationsOptions {
+  /** How ASAP splines become rings. Default `curve`: as ASAP draws them. */
+  readonly splines?: SplineRule | undefined;
+}
+
+/**
+ * Reads an annotation file: ASAP XML, GeoJSON as QuPath writes it, or Camelyon16 outlines in JSON; told apart by
+ * their content.
+ * @throws EpSamError `annotation` naming the file and the line or member at fault
+ */
+export async function readAnnotations(
+  path: string,
+  options: ReadAnnotationsOptions = {},
+): Promise<AnnotationSet> {
+  return parseAnnotations(path, await readAnnotationText(path), options);
+}
+
+/** As {@link readAnnotations}, of a text; `path` is for messages. */
+export function parseAnnotations(
+  path: string,
+  content: string,
+  options: ReadAnnotationsOptions = {},
+): AnnotationSet {
+  const text = content.replace(/^\uFEFF/, "");
+  const first = /\S/.exec(text)?.[0];
+  if (first === "<") return parseAsapXml(path, text, options.splines ?? "curve");
+  if (first === undefined) throw annotationError(path, "is empty");
+  const value = parseJson(path, text);
+  if (isObject(value) && looksLikeCamelyonJson(value)) return parseCamelyonJson(path, value);
+  return parseGeoJson(path, value);
+}

@@ -1,0 +1,77 @@
+import { EpSamError } from "../common/index.js";
+import { annotationError } from "./errors.js";
+import type { Annotation, AnnotationSet } from "./types.js";
+
+/** What the area of an annotation means: tumour, no tumour whatever else says so, or nothing. */
+export type AnnotationRole = "tumour" | "exclusion" | "ignored";
+
+/** Names of groups or classifications by role, compared without case; `None` stands for annotations of no group. */
+export type GroupRules = Readonly<Record<AnnotationRole, readonly string[]>>;
+
+/**
+ * The groups that are known unless told otherwise: Camelyon16 (`_0`, `_1` tumour, `_2` not), Camelyon17
+ * (`metastases`, `normal`), ASAP's and QuPath's customary names.
+ */
+export const defaultGroupRules: GroupRules = {
+  tumour: ["Tumor", "Tumour", "metastases", "metastasis", "malignant", "_0", "_1"],
+  exclusion: ["Exclusion", "normal", "benign", "_2", "Ignore*"],
+  ignored: [],
+};
+
+/** Finds the role of groups; what the user says goes before the defaults. */
+export class GroupRoles {
+  readonly #roles = new Map<string, AnnotationRole>();
+  readonly #named = new Map<string, AnnotationRole>();
+
+  /** @throws EpSamError `usage` when a group is given two roles */
+  constructor(rules: Partial<GroupRules> = {}) {
+    for (const role of ["tumour", "exclusion", "ignored"] as const) {
+      for (const name of defaultGroupRules[role]) this.#roles.set(keyOf(name), role);
+      for (const name of rules[role] ?? []) this.#name(name, role);
+    }
+    for (const [key, role] of this.#named) this.#roles.set(key, role);
+  }
+
+  /**
+   * The role of an annotation: that of its group, else of the nearest group which that is part of.
+   * @throws EpSamError `annotation` for a group that nobody has given a role: what it means is never guessed
+   */
+  roleOf(annotation: Annotation, set: AnnotationSet): AnnotationRole {
+    const parents = new Map(set.groups.map(({ name, parent }) => [name, parent]));
+    const none = this.#roles.get(keyOf("None"));
+    if (annotation.group === null && none !== undefined) return none;
+    for (let at: string | null | undefined = annotation.group; at != null; at = parents.get(at)) {
+      const role = this.#roles.get(keyOf(at));
+      if (role !== undefined) return role;
+    }
+    throw unknownGroup(annotation, set);
+  }
+
+  #name(name: string, role: AnnotationRole): void {
+    const other = this.#named.get(keyOf(name)) ?? role;
+    this.#named.set(keyOf(name), role);
+    if (other === role) return;
+    throw new EpSamError("usage", {
+      where: `group "${name}"`,
+      what: `is said to be both ${other} and ${role}`,
+      action: "Give it one role.",
+    });
+  }
+}
+
+function keyOf(name: string): string {
+  return name.trim().toLowerCase();
+}
+
+function unknownGroup(annotation: Annotation, set: AnnotationSet): EpSamError {
+  const { name, group } = annotation;
+  const shown = group ?? "None";
+  const what =
+    group === null
+      ? `has the annotation "${name}" in no group`
+      : `has the annotation "${name}" in the unknown group "${group}"`;
+  return annotationError(set.path, what, {
+    why: "nothing tells whether it is tumour",
+    action: `Say what it means: --tumour-groups "${shown}", --exclusion-groups "${shown}" or --ignore-groups "${shown}".`,
+  });
+}

@@ -1,0 +1,56 @@
+import type { Colour } from "../imaging/index.js";
+import type { Level0Point } from "../slides/index.js";
+
+/**
+ * A closed ring in level-0 pixels: x and y of each vertex in turn, the first not repeated at the end. The pixel in
+ * column c and row r covers c to c + 1 and r to r + 1.
+ */
+export interface Level0Ring {
+  readonly space: "level-0";
+  /** At least three vertices, finite. */
+  readonly coordinates: Float64Array;
+}
+
+/** What lies inside `outer` and in none of `holes`; a ring's inside is where its winding number is not zero. */
+export interface Level0Polygon {
+  readonly outer: Level0Ring;
+  readonly holes: readonly Level0Ring[];
+}
+
+/** One thing that somebody outlined, or that a program did. */
+export interface Annotation {
+  /** UUID of the object in QuPath; null where the format has none. */
+  readonly id: string | null;
+  readonly name: string;
+  /** Group in ASAP, classification in QuPath; null for neither. */
+  readonly group: string | null;
+  /** Colour of the annotation itself; null when it takes the group's. */
+  readonly colour: Colour | null;
+  /** Its area; empty for dots. */
+  readonly polygons: readonly Level0Polygon[];
+  /** Dots; they have no area. */
+  readonly points: readonly Level0Point[];
+  /** Numbers by name, such as `Area µm^2`. */
+  readonly measurements: Readonly<Record<string, number>>;
+}
+
+/** A group of annotations (ASAP) or a classification (QuPath). */
+export interface AnnotationGroup {
+  readonly name: string;
+  readonly colour: Colour | null;
+  /** The group it is part of, or null. */
+  readonly parent: string | null;
+}
+
+export type AnnotationFormat = "asap-xml" | "geojson" | "camelyon16-json";
+
+/** What an annotation file holds. */
+export interface AnnotationSet {
+  /** The file it was read from, for messages. */
+  readonly path: string;
+  readonly format: AnnotationFormat;
+  readonly annotations: readonly Annotation[];
+  readonly groups: readonly AnnotationGroup[];
+  /** What was left out or is unusual, such as outlines of fewer than three points. */
+  readonly warnings: readonly string[];
+}
