@@ -4,9 +4,10 @@ import { messageOf } from "../common/index.js";
 import type { PixelSource } from "./pixel-source.js";
 import { slideError } from "./slide-error.js";
 import { type OpenSlideOptions, PROBE_BYTES, type SlideFormat, type SlideProbe } from "./slide-format.js";
+import { tiffFormat } from "./tiff/open-tiff.js";
 
 /** Every format that is read, in the order in which they are tried. */
-const FORMATS: readonly SlideFormat[] = [];
+const FORMATS: readonly SlideFormat[] = [tiffFormat];
 
 /**
  * Opens a slide or image of any format that is read. Close it when done.

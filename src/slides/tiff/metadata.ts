@@ -1,0 +1,70 @@
+import type { MicronsPerPixel } from "../pixel-source.js";
+import type { TiffDirectory } from "./directory.js";
+import { Tag } from "./tags.js";
+
+/** Resolutions in microns per pixel that a microscope's scan can have. */
+const LEAST_MICRONS = 0.01;
+const MOST_MICRONS = 20;
+
+const TEXT_TAGS = [
+  "ImageDescription",
+  "Make",
+  "Model",
+  "Software",
+  "DateTime",
+  "Artist",
+  "Copyright",
+] as const;
+
+/** A number as metadata spell it, some with a decimal comma; null when it is none or not positive. */
+export function positiveNumber(text: string | undefined): number | null {
+  if (text === undefined || text.trim() === "") return null;
+  const value = Number(text.trim().replace(",", "."));
+  return Number.isFinite(value) && value > 0 ? value : null;
+}
+
+/** Both sides' resolution; null unless both are there. */
+export function micronsPerPixel(x: number | null, y: number | null): MicronsPerPixel | null {
+  return x === null || y === null ? null : { x, y };
+}
+
+/**
+ * Microns per pixel by the tags XResolution, YResolution and ResolutionUnit. Null without them and for values
+ * that no scan has: many writers put a screen's or printer's 72 or 300 dots per inch there.
+ */
+export async function taggedMicronsPerPixel(
+  directory: TiffDirectory,
+): Promise<{ micronsPerPixel: MicronsPerPixel | null; warnings: readonly string[] }> {
+  const unit = await directory.number(Tag.ResolutionUnit, 2);
+  const micronsPerUnit = unit === 3 ? 10_000 : unit === 2 ? 25_400 : null;
+  const x = await directory.rational(Tag.XResolution);
+  const y = await directory.rational(Tag.YResolution);
+  if (micronsPerUnit === null || x === null || y === null || x <= 0 || y <= 0) {
+    return { micronsPerPixel: null, warnings: [] };
+  }
+  const found = { x: micronsPerUnit / x, y: micronsPerUnit / y };
+  const isScan = [found.x, found.y].every((microns) => microns >= LEAST_MICRONS && microns <= MOST_MICRONS);
+  if (isScan) return { micronsPerPixel: found, warnings: [] };
+  const claim = `${found.x.toPrecision(4)} × ${found.y.toPrecision(4)}`;
+  return {
+    micronsPerPixel: null,
+    warnings: [`its resolution tags claim ${claim} microns per pixel, which no scan has; they are not used`],
+  };
+}
+
+/** The texts and numbers of a directory that describe the slide, by tag name with the prefix `tiff.`. */
+export async function tagProperties(directory: TiffDirectory): Promise<Record<string, string>> {
+  const properties: Record<string, string> = {};
+  for (const name of TEXT_TAGS) {
+    const text = await directory.text(Tag[name]);
+    if (text !== null) properties[`tiff.${name}`] = text;
+  }
+  for (const name of ["XResolution", "YResolution"] as const) {
+    const value = await directory.rational(Tag[name]);
+    if (value !== null) properties[`tiff.${name}`] = String(value);
+  }
+  const unit = await directory.number(Tag.ResolutionUnit, null);
+  if (unit !== null)
+    properties["tiff.ResolutionUnit"] = ["", "none", "inch", "centimeter"][unit] ?? String(unit);
+  return properties;
+}
