@@ -85,6 +85,30 @@ describe("reading and writing safetensors", () => {
     expect([...(read.get("brain")?.data ?? [])]).toEqual([1, -5]);
   });
 
+  it("widens 8-bit floating point exactly (Open Compute's E4M3 and E5M2)", async () => {
+    const data = Uint8Array.of(0x38, 0xc0, 0x01, 0x7e, 0x7f, 0x3c, 0xc4, 0x01, 0x7b, 0x7c);
+    const header = { e4m3: entry([5], 0, 5, "F8_E4M3"), e5m2: entry([5], 5, 10, "F8_E5M2") };
+    const { tensors: read } = await readSafetensors(await fileWith("eight.safetensors", header, data));
+    expect([...(read.get("e4m3")?.data ?? [])]).toEqual([1, -2, 2 ** -9, 448, NaN]);
+    expect([...(read.get("e5m2")?.data ?? [])]).toEqual([1, -4, 2 ** -16, 57344, Infinity]);
+  });
+
+  it("reads and writes every other element type", async () => {
+    const every = new Map<string, StoredTensor>([
+      ["float64", { dataType: "float64", shape: [1], data: Float64Array.of(1 / 3) }],
+      ["int64", { dataType: "int64", shape: [1], data: BigInt64Array.of(-5n) }],
+      ["uint64", { dataType: "uint64", shape: [1], data: BigUint64Array.of(2n ** 63n) }],
+      ["int32", { dataType: "int32", shape: [1], data: Int32Array.of(-5) }],
+      ["uint32", { dataType: "uint32", shape: [1], data: Uint32Array.of(2 ** 31) }],
+      ["int16", { dataType: "int16", shape: [1], data: Int16Array.of(-5) }],
+      ["uint16", { dataType: "uint16", shape: [1], data: Uint16Array.of(2 ** 15) }],
+      ["int8", { dataType: "int8", shape: [1], data: Int8Array.of(-5) }],
+    ]);
+    const path = join(directory, "every.safetensors");
+    await writeSafetensors(path, every);
+    expect((await readSafetensors(path)).tensors).toEqual(every);
+  });
+
   it("refuses to write data that does not fill its shape", () => {
     const wrong = new Map([["w", { dataType: "float32" as const, shape: [3], data: new Float32Array(2) }]]);
     expect(() => encodeSafetensors(wrong)).toThrow(/tensor "w" cannot be written/);
@@ -98,7 +122,7 @@ describe("damaged safetensors files", () => {
     ["array", [], new Uint8Array(), /not a JSON object/],
     ["no-offsets", { w: { dtype: "F32", shape: [1] } }, four, /tensor "w" has an invalid header entry/],
     ["negative", { w: entry([-1], 0, 4) }, four, /tensor "w" has an invalid header entry \(shape\.0/],
-    ["unknown-type", { w: entry([1], 0, 8, "F64") }, new Uint8Array(8), /tensor "w".*F64.*read are F32/],
+    ["unknown-type", { w: entry([1], 0, 8, "C64") }, new Uint8Array(8), /tensor "w".*C64.*read are F64, F32/],
     ["inherited-type", { w: entry([1], 0, 4, "constructor") }, four, /element type constructor/],
     ["wrong-size", { w: entry([2], 0, 4) }, four, /tensor "w".*takes 8 bytes, the offsets give 4/],
     ["huge", { w: entry([2 ** 40, 2 ** 40], 0, 4) }, four, /tensor "w" is larger than any file/],

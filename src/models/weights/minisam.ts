@@ -3,14 +3,13 @@ import { createRequire } from "node:module";
 import { EpSamError, hashFile, messageOf } from "../../common/index.js";
 import {
   decodeModel,
-  elementCount,
   type FloatTensor,
   floatTensor,
-  OnnxDataType,
   type OnnxModel,
   type OnnxTensor,
 } from "../../graph/index.js";
-import { weightsError } from "./safetensors-header.js";
+import { weightsError } from "./file-bytes.js";
+import { decodeInitializer } from "./onnx-initializers.js";
 import { maskDecoderTensors, promptEncoderTensors } from "./sam-tensors.js";
 import { matchStateDict, type StateDict } from "./state-dict.js";
 
@@ -137,12 +136,7 @@ function transposed({ shape, data }: FloatTensor): FloatTensor {
 }
 
 function readInitializer(tensor: OnnxTensor, file: string): FloatTensor {
-  const bytes = tensor.rawData;
-  const count = elementCount(tensor.dims);
-  if (tensor.dataType !== OnnxDataType.float32 || bytes === undefined || bytes.byteLength !== count * 4) {
-    const why = `data type ${tensor.dataType}, dimensions [${tensor.dims.join(", ")}]`;
-    throw weightsError(file, tensor.name, "is not a complete float32 array", why);
-  }
-  // Copied because the bytes inside the file's buffer need not be aligned to four.
-  return floatTensor(tensor.dims, new Float32Array(Uint8Array.from(bytes).buffer));
+  const { dataType, shape, data } = decodeInitializer(tensor, file);
+  if (dataType === "float32") return floatTensor(shape, data);
+  throw weightsError(file, tensor.name, "is not a float32 array", `it holds ${dataType}`);
 }

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { EpSamError, messageOf } from "../../common/index.js";
+import { messageOf } from "../../common/index.js";
+import type { ElementType } from "./element-types.js";
+import { weightsError } from "./file-bytes.js";
 import { storedType, storedTypeNames } from "./safetensors-dtypes.js";
 
 /** Largest header the format's reference implementation accepts, in bytes. */
@@ -8,7 +10,7 @@ export const MAXIMUM_HEADER_BYTES = 100_000_000;
 /** Where one tensor lies: offsets are bytes from the start of the data section. */
 export interface TensorEntry {
   readonly name: string;
-  readonly dtype: string;
+  readonly type: ElementType;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -26,21 +28,6 @@ const entrySchema = z.object({
   data_offsets: z.tuple([size, size]),
 });
 const metadataSchema = z.record(z.string(), z.string());
-
-/** An error about a weight file, optionally about one tensor of it. */
-export function weightsError(
-  file: string,
-  tensor: string | undefined,
-  what: string,
-  why?: string,
-): EpSamError {
-  return new EpSamError("weights", {
-    what: tensor === undefined ? what : `tensor "${tensor}" ${what}`,
-    where: file,
-    why,
-    action: "The file is damaged or of another kind; fetch or write it again.",
-  });
-}
 
 /**
  * Parses and checks the JSON header of a safetensors file (the format's own rules: known types, sizes that
@@ -93,13 +80,13 @@ function parseEntry(name: string, value: unknown, file: string): TensorEntry {
     throw weightsError(file, name, `has the element type ${dtype}, which is not read`, `read are ${known}`);
   }
   const [begin, end] = data_offsets;
-  const expected = shape.reduce((product, extent) => product * extent, type.elementSize);
+  const expected = shape.reduce((product, extent) => product * extent, type.size);
   if (!Number.isSafeInteger(expected)) throw weightsError(file, name, "is larger than any file");
   if (end - begin !== expected) {
     const why = `${dtype} [${shape.join(", ")}] takes ${expected} bytes, the offsets give ${end - begin}`;
     throw weightsError(file, name, "has a size that does not match its shape", why);
   }
-  return { name, dtype, shape, begin, end };
+  return { name, type, shape, begin, end };
 }
 
 function checkCoverage(entries: readonly TensorEntry[], dataLength: number, file: string): void {

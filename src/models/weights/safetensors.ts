@@ -1,14 +1,10 @@
-import { type FileHandle, open } from "node:fs/promises";
-import { EpSamError, messageOf, writeFileAtomically } from "../../common/index.js";
+import { EpSamError, writeFileAtomically } from "../../common/index.js";
 import { elementCount } from "../../graph/index.js";
-import { type StoredTensor, storedType, storedTypeName } from "./safetensors-dtypes.js";
-import {
-  MAXIMUM_HEADER_BYTES,
-  parseHeader,
-  type SafetensorsHeader,
-  type TensorEntry,
-  weightsError,
-} from "./safetensors-header.js";
+import type { StoredTensor } from "./element-types.js";
+import { FileBytes, weightsError } from "./file-bytes.js";
+import { storedTypeName } from "./safetensors-dtypes.js";
+import { MAXIMUM_HEADER_BYTES, parseHeader, type SafetensorsHeader } from "./safetensors-header.js";
+import type { WeightFile } from "./weight-file.js";
 
 /** The content of a safetensors file. */
 export interface SafetensorsFile {
@@ -17,92 +13,65 @@ export interface SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** One read call may not ask for more than 2 GiB. */
-const LARGEST_READ = 2 ** 30;
-
 /**
- * Reads a safetensors file (https://huggingface.co/docs/safetensors, format section). F16 and BF16 widen to
- * float32; F32, I64, U8 and BOOL are kept. Every tensor gets memory of its own.
+ * Reads a safetensors file (https://huggingface.co/docs/safetensors, format section) whole. Floating-point types
+ * narrower than float32 widen to it, the others are kept. Every tensor gets memory of its own.
  * @throws EpSamError `weights` naming the file and the tensor when anything about the file is not sound
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  const file = await openForReading(path);
+  const file = await openSafetensors(path);
   try {
-    const { size } = await file.stat();
-    const { header, dataStart } = await readHeader(file, size, path);
     const tensors = new Map<string, StoredTensor>();
-    for (const entry of header.entries) {
-      tensors.set(entry.name, await readTensor(file, entry, dataStart, path));
-    }
-    return { tensors, metadata: header.metadata };
+    for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
+    return { tensors, metadata: file.metadata };
   } finally {
     await file.close();
   }
 }
 
-async function openForReading(path: string): Promise<FileHandle> {
+/**
+ * Opens a safetensors file to read tensors one by one.
+ * @throws EpSamError `weights` when its header is not sound
+ */
+export async function openSafetensors(path: string): Promise<WeightFile> {
+  const file = await FileBytes.open(path);
   try {
-    return await open(path, "r");
-  } catch (cause) {
-    throw new EpSamError(
-      "weights",
-      {
-        what: "cannot be opened",
-        where: path,
-        why: messageOf(cause),
-        action: "Check the path and that the file is readable.",
+    const { header, dataStart } = await readHeader(file);
+    const entries = new Map(header.entries.map((entry) => [entry.name, entry]));
+    return {
+      path,
+      format: "safetensors",
+      tensors: new Map(
+        header.entries.map(({ name, type, shape }) => [name, { shape, elementType: type.name }]),
+      ),
+      others: [],
+      metadata: header.metadata,
+      read: async (name) => {
+        const entry = entries.get(name);
+        if (entry === undefined) throw weightsError(path, name, "is not in the file");
+        const bytes = await file.read(dataStart + entry.begin, entry.end - entry.begin);
+        return entry.type.decode(bytes, entry.shape);
       },
-      { cause },
-    );
+      close: () => file.close(),
+    };
+  } catch (failure) {
+    await file.close();
+    throw failure;
   }
 }
 
-async function readHeader(
-  file: FileHandle,
-  fileSize: number,
-  path: string,
-): Promise<{ header: SafetensorsHeader; dataStart: number }> {
-  if (fileSize < 8) {
-    throw weightsError(path, undefined, "is too short for a safetensors file", `${fileSize} bytes`);
-  }
-  const prefix = await readBytes(file, 0, 8, path);
+async function readHeader(file: FileBytes): Promise<{ header: SafetensorsHeader; dataStart: number }> {
+  const { path, size } = file;
+  if (size < 8) throw weightsError(path, undefined, "is too short for a safetensors file", `${size} bytes`);
+  const prefix = await file.read(0, 8);
   const headerLength = new DataView(prefix.buffer).getBigUint64(0, true);
-  if (headerLength > BigInt(Math.min(MAXIMUM_HEADER_BYTES, fileSize - 8))) {
-    const why = `it announces a header of ${headerLength} bytes in a file of ${fileSize}`;
+  if (headerLength > BigInt(Math.min(MAXIMUM_HEADER_BYTES, size - 8))) {
+    const why = `it announces a header of ${headerLength} bytes in a file of ${size}`;
     throw weightsError(path, undefined, "is not a safetensors file or is truncated", why);
   }
   const dataStart = 8 + Number(headerLength);
-  const bytes = await readBytes(file, 8, dataStart - 8, path);
-  return { header: parseHeader(bytes, fileSize - dataStart, path), dataStart };
-}
-
-async function readTensor(
-  file: FileHandle,
-  entry: TensorEntry,
-  dataStart: number,
-  path: string,
-): Promise<StoredTensor> {
-  const type = storedType(entry.dtype);
-  if (type === undefined) throw weightsError(path, entry.name, `has the unread element type ${entry.dtype}`);
-  const bytes = await readBytes(file, dataStart + entry.begin, entry.end - entry.begin, path);
-  return type.decode(bytes, entry.shape);
-}
-
-async function readBytes(
-  file: FileHandle,
-  position: number,
-  length: number,
-  path: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const wanted = Math.min(length - done, LARGEST_READ);
-    const { bytesRead } = await file.read(bytes, done, wanted, position + done);
-    if (bytesRead === 0) throw weightsError(path, undefined, "ended while it was being read");
-    done += bytesRead;
-  }
-  return bytes;
+  const bytes = await file.read(8, dataStart - 8);
+  return { header: parseHeader(bytes, size - dataStart, path), dataStart };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { EpSamError } from "../../common/index.js";
 import { type FloatTensor, formatShape, type Shape, sameShape } from "../../graph/index.js";
-import type { StoredTensor } from "./safetensors-dtypes.js";
+import type { StoredTensor } from "./element-types.js";
 
 /** A model's parameters and buffers by their PyTorch names. */
 export type StateDict = ReadonlyMap<string, FloatTensor>;
@@ -18,12 +18,12 @@ const LISTED_NAMES = 12;
  * the same shapes: nothing is filled in, nothing is dropped.
  * @throws EpSamError `weights` listing everything missing, surplus and of another shape
  */
-export function matchStateDict(
+export function matchStateDict<Tensor extends { readonly shape: Shape }>(
   expected: readonly ExpectedTensor[],
-  actual: StateDict,
+  actual: ReadonlyMap<string, Tensor>,
   { file }: { readonly file: string },
-): StateDict {
-  const matched = new Map<string, FloatTensor>();
+): ReadonlyMap<string, Tensor> {
+  const matched = new Map<string, Tensor>();
   const missing: string[] = [];
   const misshaped: string[] = [];
   for (const { name, shape } of expected) {

@@ -1,0 +1,46 @@
+import { FileBytes, weightsError } from "./file-bytes.js";
+import { openOnnx } from "./onnx-initializers.js";
+import { openPytorch } from "./pytorch/open-pytorch.js";
+import { openSafetensors } from "./safetensors.js";
+import type { WeightFile } from "./weight-file.js";
+
+export interface OpenWeightsOptions {
+  /** Where a PyTorch checkpoint holds the state dict, as names separated by dots; found when left out. */
+  readonly key?: string | undefined;
+}
+
+/**
+ * Opens a file of weights of any known format: safetensors, a PyTorch checkpoint of either layout, or ONNX. The
+ * content decides, not the file's name.
+ * @throws EpSamError `weights` when the file cannot be read or is of none of these formats
+ */
+export async function openWeights(path: string, { key }: OpenWeightsOptions = {}): Promise<WeightFile> {
+  const format = await formatOf(path);
+  if (format === "safetensors") return openSafetensors(path);
+  return format === "pytorch" ? openPytorch(path, key) : openOnnx(path);
+}
+
+const PICKLE_PROTOCOL = 0x80;
+
+async function formatOf(path: string): Promise<WeightFile["format"]> {
+  const file = await FileBytes.open(path);
+  try {
+    const start = await file.read(0, Math.min(16, file.size));
+    const [first = 0, second = 0] = start;
+    const isZip = first === 0x50 && second === 0x4b;
+    if (isZip || first === PICKLE_PROTOCOL) return "pytorch";
+    // A safetensors header is JSON behind its length of eight bytes; an ONNX model begins with its IR version.
+    if (start[8] === 0x7b) return "safetensors";
+    if (first === 0x08 && second < 0x80) return "onnx";
+    if (path.endsWith(".safetensors")) return "safetensors";
+  } finally {
+    await file.close();
+  }
+  throw weightsError(
+    path,
+    undefined,
+    "is not a file of weights of a known format",
+    "it begins neither as safetensors nor as a PyTorch checkpoint nor as ONNX",
+    "Give a .safetensors, .pth, .pt or .onnx file; a download that failed can be an HTML page.",
+  );
+}
