@@ -1,11 +1,13 @@
 import {
   type Device,
+  elementCount,
   type FloatTensor,
   floatsOf,
   floatTensor,
   gradients,
   type HostTensors,
   input,
+  reshape,
   type StateEntry,
   StatefulSession,
   slice,
@@ -141,17 +143,17 @@ function addUpdate(
   of: { name: string; value: Value; gradient: Value; initial: ReadonlyMap<string, FloatTensor> },
 ): void {
   const { name, value, gradient, initial } = of;
+  // As vectors: beside a scalar, the runtime walks tensors that end in axes of size 1 element by element.
+  const length = elementCount(value.shape);
+  const flat = (x: Value) => reshape(x, [length]);
   const names = optimizer.stateNames.map((stateName) => optimizerStateName(stateName, name));
-  const before = names.map((stateName) => input(stateName, value.shape));
-  const after = optimizer.update(value, gradient, before, scalars);
-  state.set(name, {
-    current: value,
-    next: after.parameter,
-    initial: initial.get(name) ?? floatTensor(value.shape),
-  });
+  const before = names.map((stateName) => input(stateName, [length]));
+  const after = optimizer.update(flat(value), flat(gradient), before, scalars);
+  const startOf = (entry: string) => initial.get(entry) ?? floatTensor(value.shape);
+  state.set(name, { current: value, next: after.parameter, initial: startOf(name) });
   names.forEach((stateName, index) => {
     const [current, next] = [before[index], after.state[index]];
     if (current === undefined || next === undefined) return;
-    state.set(stateName, { current, next, initial: initial.get(stateName) ?? floatTensor(value.shape) });
+    state.set(stateName, { current, next, initial: startOf(stateName) });
   });
 }

@@ -76,7 +76,18 @@ describe("StatefulSession", () => {
     await session.close();
   });
 
-  it("refuses an entry whose shapes differ, or that is not the input of its name", async () => {
+  it("keeps the content's shape where the graph reads and computes it in others", async () => {
+    const initial = floatTensor([1, 2, 1, 1], Float32Array.of(1, 3));
+    const x = input("x", [2]);
+    const state = new Map([["x", { current: x, next: reshape(scale(x, 2), [2, 1]), initial }]]);
+    const session = await StatefulSession.create(state, {}, cpu);
+    await session.step({});
+    await session.step({});
+    expect(session.read().x).toEqual(floatTensor([1, 2, 1, 1], Float32Array.of(4, 12)));
+    await session.close();
+  });
+
+  it("refuses an entry whose sizes differ, or that is not the input of its name", async () => {
     const x = input("x", [2]);
     const wrongShape = new Map([["x", { current: x, next: sum(x), initial: vector(1, 3) }]]);
     await expect(StatefulSession.create(wrongShape, {}, cpu)).rejects.toMatchObject({
