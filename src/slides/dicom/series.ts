@@ -1,0 +1,122 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { isEpSamError, messageOf } from "../../common/index.js";
+import { FileBytes } from "../file-bytes.js";
+import { slideError } from "../slide-error.js";
+import { type DicomInstance, openInstance } from "./instance.js";
+import { isDicom } from "./parse.js";
+
+/** Open files of one slide; whoever gets it closes them. */
+export interface DicomSeries {
+  /** The file that was named; the first found when a folder was. */
+  readonly main: DicomInstance;
+  /** All, with the main one. */
+  readonly instances: readonly DicomInstance[];
+  readonly warnings: readonly string[];
+}
+
+const MAGIC_BYTES = 132;
+const MAX_FILES_OF_A_SERIES = 512;
+
+/**
+ * Opens the files of the slide that `path` belongs to: a file and those of its series beside it, or a folder's.
+ * @throws EpSamError `slide` when the file is damaged, or the folder holds none or more than one slide
+ */
+export async function openSeries(path: string): Promise<DicomSeries> {
+  const status = await stat(path).catch((cause: unknown) => {
+    throw slideError(path, "cannot be opened", messageOf(cause), "Check the path and its spelling.", cause);
+  });
+  if (status.isDirectory()) return openFolder(path);
+  const main = await openInstance(path);
+  return gather(main.series === "" ? [] : await siblings(dirname(path), basename(path)), main, (other) =>
+    other.series === main.series ? "take" : "leave",
+  );
+}
+
+async function openFolder(folder: string): Promise<DicomSeries> {
+  let series: string | undefined;
+  const found = await gather(await siblings(folder, null), null, (other) => {
+    series ??= other.series;
+    if (other.series === series) return "take";
+    throw slideError(
+      folder,
+      "holds several slides",
+      `series ${series} and ${other.series}`,
+      "Give one of its files instead.",
+    );
+  });
+  return found;
+}
+
+async function gather(
+  candidates: readonly string[],
+  named: DicomInstance | null,
+  judge: (other: DicomInstance) => "take" | "leave",
+): Promise<DicomSeries> {
+  const instances = named === null ? [] : [named];
+  const warnings: string[] = [];
+  try {
+    for (const candidate of candidates) {
+      if (!(await looksLikeDicom(candidate))) continue;
+      const instance = await openCandidate(candidate, warnings);
+      if (instance === null) continue;
+      instances.push(instance);
+      if (judge(instance) === "leave" || isCopy(instance, instances)) {
+        instances.pop();
+        await instance.file.close();
+      }
+      if (instances.length > MAX_FILES_OF_A_SERIES) {
+        throw slideError(instance.file.path, "belongs to a series of too many files", undefined);
+      }
+    }
+    const [main] = instances;
+    if (main !== undefined) return { main, instances, warnings };
+    const folder = dirname(candidates[0] ?? "");
+    throw slideError(folder, "holds no DICOM whole-slide image", warnings[0]);
+  } catch (cause) {
+    await closeAll(instances);
+    throw cause;
+  }
+}
+
+/** A second file of the same instance, such as a backup. */
+function isCopy(instance: DicomInstance, instances: readonly DicomInstance[]): boolean {
+  const { sopInstance } = instance;
+  return (
+    sopInstance !== "" && instances.some((other) => other !== instance && other.sopInstance === sopInstance)
+  );
+}
+
+/** Files of a folder that may be DICOM by their name: `.dcm`, none, or the numbers of a UID. */
+async function siblings(folder: string, except: string | null): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name !== except)
+    .filter(({ name }) => /^(?:|\.dcm|\.dicom|\.\d+)$/i.test(extname(name)))
+    .map(({ name }) => join(folder, name))
+    .sort();
+}
+
+async function looksLikeDicom(path: string): Promise<boolean> {
+  const file = await FileBytes.open(path);
+  try {
+    return file.size >= MAGIC_BYTES && isDicom(await file.read(0, MAGIC_BYTES));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Another file's damage does not stop the slide, but is told. */
+async function openCandidate(path: string, warnings: string[]): Promise<DicomInstance | null> {
+  try {
+    return await openInstance(path);
+  } catch (cause) {
+    if (!isEpSamError(cause, "slide")) throw cause;
+    warnings.push(`left out ${cause.message}`);
+    return null;
+  }
+}
+
+export async function closeAll(instances: readonly DicomInstance[]): Promise<void> {
+  await Promise.all(instances.map(({ file }) => file.close()));
+}

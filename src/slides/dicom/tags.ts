@@ -1,0 +1,71 @@
+/** Attributes of DICOM PS3.6 that whole-slide images are read by; group and element as one number. */
+export const Tag = {
+  transferSyntax: 0x0002_0010,
+  characterSet: 0x0008_0005,
+  imageType: 0x0008_0008,
+  sopClass: 0x0008_0016,
+  sopInstance: 0x0008_0018,
+  pyramid: 0x0008_0019,
+  acquisitionDateTime: 0x0008_002a,
+  manufacturer: 0x0008_0070,
+  manufacturerModel: 0x0008_1090,
+  deviceSerialNumber: 0x0018_1000,
+  softwareVersions: 0x0018_1020,
+  studyInstance: 0x0020_000d,
+  seriesInstance: 0x0020_000e,
+  concatenation: 0x0020_9161,
+  concatenationFrameOffset: 0x0020_9228,
+  dimensionOrganizationType: 0x0020_9311,
+  samplesPerPixel: 0x0028_0002,
+  photometric: 0x0028_0004,
+  planarConfiguration: 0x0028_0006,
+  numberOfFrames: 0x0028_0008,
+  rows: 0x0028_0010,
+  columns: 0x0028_0011,
+  pixelSpacing: 0x0028_0030,
+  bitsAllocated: 0x0028_0100,
+  lossyRatio: 0x0028_2112,
+  lossyMethod: 0x0028_2114,
+  pixelMeasures: 0x0028_9110,
+  containerIdentifier: 0x0040_0512,
+  zOffset: 0x0040_074a,
+  imagedVolumeWidth: 0x0048_0001,
+  imagedVolumeHeight: 0x0048_0002,
+  totalColumns: 0x0048_0006,
+  totalRows: 0x0048_0007,
+  opticalPaths: 0x0048_0105,
+  opticalPathIdentifier: 0x0048_0106,
+  objectivePower: 0x0048_0112,
+  numberOfOpticalPaths: 0x0048_0302,
+  focalPlanes: 0x0048_0303,
+  opticalPathIdentification: 0x0048_0207,
+  planePosition: 0x0048_021a,
+  columnPosition: 0x0048_021e,
+  rowPosition: 0x0048_021f,
+  sharedGroups: 0x5200_9229,
+  frameGroups: 0x5200_9230,
+  extendedOffsets: 0x7fe0_0001,
+  extendedLengths: 0x7fe0_0002,
+  floatPixelData: 0x7fe0_0008,
+  doublePixelData: 0x7fe0_0009,
+  pixelData: 0x7fe0_0010,
+  item: 0xfffe_e000,
+  itemEnd: 0xfffe_e00d,
+  sequenceEnd: 0xfffe_e0dd,
+} as const;
+
+/** The sequences among them: without a written type (implicit VR), only the dictionary tells. */
+export const SEQUENCES: ReadonlySet<number> = new Set([
+  Tag.pixelMeasures,
+  Tag.opticalPaths,
+  Tag.opticalPathIdentification,
+  Tag.planePosition,
+  Tag.sharedGroups,
+  Tag.frameGroups,
+]);
+
+/** `(gggg,eeee)`, as the field writes a tag. */
+export function tagName(tag: number): string {
+  const digits = tag.toString(16).padStart(8, "0").toUpperCase();
+  return `(${digits.slice(0, 4)},${digits.slice(4)})`;
+}

@@ -1,0 +1,66 @@
+import { slideError } from "../slide-error.js";
+import type { DataSet } from "./data-set.js";
+import { Tag } from "./tags.js";
+
+export interface PixelEncoding {
+  readonly compression: "none" | "jpeg";
+  /** Samples per pixel: grey or colour. */
+  readonly samples: 1 | 3;
+  /** True when an uncompressed frame holds one colour after another. */
+  readonly isPlanar: boolean;
+}
+
+const COMPRESSIONS: Readonly<Record<string, PixelEncoding["compression"]>> = {
+  "1.2.840.10008.1.2": "none",
+  "1.2.840.10008.1.2.1": "none",
+  "1.2.840.10008.1.2.4.50": "jpeg",
+};
+
+/** What others are called, so that the message says more than a number. */
+const OTHER_COMPRESSIONS: Readonly<Record<string, string>> = {
+  "1.2.840.10008.1.2.5": "RLE",
+  "1.2.840.10008.1.2.4.51": "JPEG extended",
+  "1.2.840.10008.1.2.4.57": "JPEG lossless",
+  "1.2.840.10008.1.2.4.70": "JPEG lossless",
+  "1.2.840.10008.1.2.4.80": "JPEG-LS",
+  "1.2.840.10008.1.2.4.81": "JPEG-LS",
+  "1.2.840.10008.1.2.4.90": "JPEG 2000",
+  "1.2.840.10008.1.2.4.91": "JPEG 2000",
+  "1.2.840.10008.1.2.4.201": "High-Throughput JPEG 2000",
+  "1.2.840.10008.1.2.4.202": "High-Throughput JPEG 2000",
+  "1.2.840.10008.1.2.4.203": "High-Throughput JPEG 2000",
+};
+
+const CONVERT = "Convert it to JPEG baseline frames, for example with wsidicomizer or dcmcjpeg.";
+
+/**
+ * How the pixels are stored.
+ * @throws EpSamError `slide` for a compression, depth or colour model that is not read
+ */
+export function encodingOf(path: string, transferSyntax: string, dataSet: DataSet): PixelEncoding {
+  const compression = COMPRESSIONS[transferSyntax];
+  if (compression === undefined) {
+    const name = OTHER_COMPRESSIONS[transferSyntax] ?? "unknown";
+    throw slideError(path, "has a compression that is not read", `${name}, ${transferSyntax}`, CONVERT);
+  }
+  const samples = dataSet.unsigned(Tag.samplesPerPixel);
+  const bits = dataSet.unsigned(Tag.bitsAllocated);
+  if ((samples !== 1 && samples !== 3) || bits !== 8) {
+    const why = `${samples ?? "unknown"} samples of ${bits ?? "unknown"} bits`;
+    throw slideError(path, "has pixels of a kind that is not read", why, CONVERT);
+  }
+  requirePhotometric(path, dataSet.text(Tag.photometric), compression, samples);
+  return { compression, samples, isPlanar: dataSet.unsigned(Tag.planarConfiguration) === 1 };
+}
+
+function requirePhotometric(
+  path: string,
+  photometric: string | undefined,
+  compression: PixelEncoding["compression"],
+  samples: 1 | 3,
+): void {
+  const grey = ["MONOCHROME2"];
+  const colour = compression === "jpeg" ? ["RGB", "YBR_FULL_422", "YBR_FULL"] : ["RGB"];
+  if (photometric !== undefined && (samples === 1 ? grey : colour).includes(photometric)) return;
+  throw slideError(path, "has colours of a kind that is not read", photometric ?? "missing", CONVERT);
+}
