@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { messageOf } from "../common/index.js";
 import { dicomFormat } from "./dicom/open-dicom.js";
 import type { PixelSource } from "./pixel-source.js";
+import { READ_WITHOUT_WAITING } from "./random-access-file.js";
 import { slideError } from "./slide-error.js";
 import { type OpenSlideOptions, PROBE_BYTES, type SlideFormat, type SlideProbe } from "./slide-format.js";
 import { tiffFormat } from "./tiff/open-tiff.js";
@@ -32,7 +33,7 @@ export async function openSlide(path: string, options: OpenSlideOptions = {}): P
 }
 
 async function probeSlide(path: string): Promise<SlideProbe> {
-  const handle = await open(path, "r").catch((cause: unknown) => {
+  const handle = await open(path, READ_WITHOUT_WAITING).catch((cause: unknown) => {
     throw slideError(path, "cannot be opened", messageOf(cause), "Check the path and its spelling.", cause);
   });
   try {

@@ -1,4 +1,4 @@
-import type { FileBytes } from "../file-bytes.js";
+import type { RandomAccessFile } from "../random-access-file.js";
 import { slideError } from "../slide-error.js";
 import type { DicomElement } from "./data-set.js";
 import { Tag, tagName } from "./tags.js";
@@ -17,7 +17,7 @@ export interface FrameIndex {
 
 /** Uncompressed frames that lie one after another. */
 export function nativeFrames(
-  file: FileBytes,
+  file: RandomAccessFile,
   pixels: DicomElement,
   frames: number,
   frameBytes: number,
@@ -27,7 +27,7 @@ export function nativeFrames(
     const why = `${frames} frames take ${needed} bytes, there are ${pixels.length ?? "none"}`;
     throw slideError(file.path, "has fewer pixels than it claims", why);
   }
-  return { read: (frame) => file.read(pixels.offset + frame * frameBytes, frameBytes) };
+  return { read: (frame) => file.read(pixels.offset + frame * frameBytes, frameBytes, `frame ${frame}`) };
 }
 
 /**
@@ -35,7 +35,7 @@ export function nativeFrames(
  * from the basic one, else from walking along the fragments at the first read.
  */
 export function encapsulatedFrames(
-  file: FileBytes,
+  file: RandomAccessFile,
   pixels: DicomElement,
   frames: number,
   extendedTable: DicomElement | undefined,
@@ -59,7 +59,7 @@ export function encapsulatedFrames(
 
 /** File offset of every frame's first item, ascending. */
 async function frameStarts(
-  file: FileBytes,
+  file: RandomAccessFile,
   pixels: DicomElement,
   frames: number,
   extendedTable: DicomElement | undefined,
@@ -72,19 +72,19 @@ async function frameStarts(
   if (extendedTable !== undefined) return extendedOffsets(file, extendedTable, frames, first);
   if (table.length === 0) return walkFragments(file, first, frames);
   requireEntries(file, table.length, 4, frames);
-  const bytes = await file.read(pixels.offset + ITEM_HEAD_BYTES, table.length);
+  const bytes = await file.read(pixels.offset + ITEM_HEAD_BYTES, table.length, "the offset table");
   const view = new DataView(bytes.buffer);
   return Float64Array.from({ length: frames }, (_, index) => first + view.getUint32(4 * index, true));
 }
 
 async function extendedOffsets(
-  file: FileBytes,
+  file: RandomAccessFile,
   { offset, length }: DicomElement,
   frames: number,
   first: number,
 ): Promise<Float64Array> {
   requireEntries(file, length ?? 0, 8, frames);
-  const bytes = await file.read(offset, 8 * frames);
+  const bytes = await file.read(offset, 8 * frames, "the offset table");
   const view = new DataView(bytes.buffer);
   // Offsets beyond 2^53 lose digits here, but lie beyond any file all the same.
   return Float64Array.from(
@@ -93,14 +93,14 @@ async function extendedOffsets(
   );
 }
 
-function requireEntries(file: FileBytes, bytes: number, entryBytes: number, frames: number): void {
+function requireEntries(file: RandomAccessFile, bytes: number, entryBytes: number, frames: number): void {
   if (bytes === entryBytes * frames) return;
   const why = `${bytes / entryBytes} offsets for ${frames} frames`;
   throw slideError(file.path, "has a table of frame offsets of the wrong length", why);
 }
 
 /** Follows the items to the end; with several fragments per frame, a frame begins where an image does. */
-async function walkFragments(file: FileBytes, first: number, frames: number): Promise<Float64Array> {
+async function walkFragments(file: RandomAccessFile, first: number, frames: number): Promise<Float64Array> {
   const starts: number[] = [];
   const images: number[] = [];
   let position = first;
@@ -111,7 +111,8 @@ async function walkFragments(file: FileBytes, first: number, frames: number): Pr
     requireWithin(file, position, length);
     if (starts.length >= MAX_FRAGMENTS) throw slideError(file.path, "has too many fragments", undefined);
     starts.push(position);
-    if (length >= 2 && isImageStart(await file.read(position + ITEM_HEAD_BYTES, 2))) images.push(position);
+    if (length >= 2 && isImageStart(await file.read(position + ITEM_HEAD_BYTES, 2, "a frame")))
+      images.push(position);
     position += ITEM_HEAD_BYTES + length;
   }
   if (starts.length === frames) return Float64Array.from(starts);
@@ -127,7 +128,7 @@ function isImageStart(bytes: Uint8Array): boolean {
 }
 
 async function readFragments(
-  file: FileBytes,
+  file: RandomAccessFile,
   start: number,
   end: number,
   frame: number,
@@ -152,7 +153,7 @@ async function readFragments(
         `frame ${frame} has ${total} bytes or more`,
       );
     }
-    parts.push(await file.read(position + ITEM_HEAD_BYTES, length));
+    parts.push(await file.read(position + ITEM_HEAD_BYTES, length, `frame ${frame}`));
     position += ITEM_HEAD_BYTES + length;
   }
   if (total === 0)
@@ -161,8 +162,8 @@ async function readFragments(
   return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }
 
-async function itemHead(file: FileBytes, position: number): Promise<{ tag: number; length: number }> {
-  const bytes = await file.read(position, ITEM_HEAD_BYTES);
+async function itemHead(file: RandomAccessFile, position: number): Promise<{ tag: number; length: number }> {
+  const bytes = await file.read(position, ITEM_HEAD_BYTES, "an item");
   const view = new DataView(bytes.buffer);
   return {
     tag: view.getUint16(0, true) * 0x1_0000 + view.getUint16(2, true),
@@ -170,7 +171,7 @@ async function itemHead(file: FileBytes, position: number): Promise<{ tag: numbe
   };
 }
 
-function requireItem(file: FileBytes, tag: number, position: number): void {
+function requireItem(file: RandomAccessFile, tag: number, position: number): void {
   if (tag === Tag.item) return;
   throw slideError(
     file.path,
@@ -179,7 +180,7 @@ function requireItem(file: FileBytes, tag: number, position: number): void {
   );
 }
 
-function requireWithin(file: FileBytes, position: number, length: number): void {
+function requireWithin(file: RandomAccessFile, position: number, length: number): void {
   if (position + ITEM_HEAD_BYTES + length <= file.size) return;
   throw slideError(
     file.path,

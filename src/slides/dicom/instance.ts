@@ -1,6 +1,7 @@
-import { ByteWindow, FileBytes } from "../file-bytes.js";
 import type { MicronsPerPixel } from "../pixel-source.js";
+import { RandomAccessFile } from "../random-access-file.js";
 import { slideError } from "../slide-error.js";
+import { ByteWindow } from "./byte-window.js";
 import type { DataSet, DicomElement } from "./data-set.js";
 import { encapsulatedFrames, type FrameIndex, nativeFrames } from "./frame-index.js";
 import { readDicomHeader } from "./parse.js";
@@ -20,7 +21,7 @@ export type ImageKind = "volume" | "label" | "overview" | "thumbnail";
 
 /** One DICOM file of a slide: a level, a part of one, or an associated image. */
 export interface DicomInstance {
-  readonly file: FileBytes;
+  readonly file: RandomAccessFile;
   readonly kind: ImageKind;
   readonly series: string;
   readonly sopInstance: string;
@@ -51,7 +52,7 @@ export interface DicomInstance {
  * @throws EpSamError `slide` when it is no whole-slide image, damaged, or of a kind that is not read
  */
 export async function openInstance(path: string): Promise<DicomInstance> {
-  const file = await FileBytes.open(path);
+  const file = await RandomAccessFile.open(path);
   try {
     return await readInstance(file);
   } catch (cause) {
@@ -60,7 +61,7 @@ export async function openInstance(path: string): Promise<DicomInstance> {
   }
 }
 
-async function readInstance(file: FileBytes): Promise<DicomInstance> {
+async function readInstance(file: RandomAccessFile): Promise<DicomInstance> {
   const positions = new FramePositions(file.path, MAX_FRAMES);
   const { dataSet, transferSyntax } = await readDicomHeader(new ByteWindow(file), (item) =>
     positions.add(item),
@@ -169,7 +170,7 @@ function positiveOrNull(value: number | undefined): number | null {
 }
 
 function indexFrames(
-  file: FileBytes,
+  file: RandomAccessFile,
   dataSet: DataSet,
   encoding: PixelEncoding,
   size: ImageSize,
@@ -185,7 +186,7 @@ function indexFrames(
   return encapsulatedFrames(file, pixels, frames, dataSet.elements.get(Tag.extendedOffsets));
 }
 
-function requireUndefinedLength(file: FileBytes, pixels: DicomElement): void {
+function requireUndefinedLength(file: RandomAccessFile, pixels: DicomElement): void {
   if (pixels.length === null) return;
   const why = "its transfer syntax is compressed, its Pixel Data is not in fragments";
   throw slideError(file.path, "contradicts itself", why);

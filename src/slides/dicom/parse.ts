@@ -1,5 +1,5 @@
-import type { ByteWindow } from "../file-bytes.js";
 import { slideError } from "../slide-error.js";
+import type { ByteWindow } from "./byte-window.js";
 import { DataSet, type DicomElement } from "./data-set.js";
 import { SEQUENCES, Tag, tagName } from "./tags.js";
 
@@ -45,7 +45,7 @@ export async function readDicomHeader(
   onFrameItem: (item: DataSet) => void,
 ): Promise<DicomHeader> {
   const { file } = window;
-  const head = await file.read(0, Math.min(file.size, PREAMBLE_BYTES + 4));
+  const head = await file.read(0, Math.min(file.size, PREAMBLE_BYTES + 4), "the preamble");
   if (!isDicom(head)) throw slideError(file.path, "is no DICOM file", "the letters DICM are missing");
   const meta = new DicomParser(window, false, onFrameItem, PREAMBLE_BYTES + 4);
   const metaSet = await meta.metaInformation();

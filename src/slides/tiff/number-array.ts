@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "./random-access-file.js";
+import type { RandomAccessFile } from "../random-access-file.js";
 
 /** Entries of an array that are read from the file together. */
 const BLOCK = 1024;

@@ -13,7 +13,7 @@ import { philipsTiff } from "./dialects/philips.js";
 import { isTiff } from "./directories.js";
 import { MissingTiles } from "./missing-tiles.js";
 import type { TiffPage } from "./page.js";
-import { RandomAccessFile } from "./random-access-file.js";
+import { RandomAccessFile } from "../random-access-file.js";
 import { SegmentReader } from "./segment-reader.js";
 
 /** Tried in this order; the last takes every TIFF. */

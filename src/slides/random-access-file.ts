@@ -1,6 +1,10 @@
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { type EpSamError, messageOf } from "../../common/index.js";
-import { slideError } from "../slide-error.js";
+import { type EpSamError, messageOf } from "../common/index.js";
+import { slideError } from "./slide-error.js";
+
+/** Opening a named pipe would otherwise wait for a writer. */
+export const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** A file that is read in pieces, each checked against the file's size before memory is taken for it. */
 export class RandomAccessFile {
@@ -15,13 +19,15 @@ export class RandomAccessFile {
     this.#handle = handle;
   }
 
-  /** @throws EpSamError `slide` when the file cannot be opened */
+  /** @throws EpSamError `slide` when the file cannot be opened or is no regular file */
   static async open(path: string): Promise<RandomAccessFile> {
-    const handle = await open(path, "r").catch((cause: unknown) => {
+    const handle = await open(path, READ_WITHOUT_WAITING).catch((cause: unknown) => {
       throw slideError(path, "cannot be opened", messageOf(cause), "Check the path and its spelling.", cause);
     });
     const status = await handle.stat();
-    return new RandomAccessFile(path, status.size, handle);
+    if (status.isFile()) return new RandomAccessFile(path, status.size, handle);
+    await handle.close();
+    throw slideError(path, "is no regular file", undefined, "Give a file's path.");
   }
 
   /**
