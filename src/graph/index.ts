@@ -17,7 +17,7 @@ export {
   parseDevice,
   sessionOptions,
 } from "./runtime/device.js";
-export { floatsOf, GraphSession, type HostTensors } from "./runtime/session.js";
+export { floatsOf, GraphSession, type HostTensors, type TensorType } from "./runtime/session.js";
 export { type StateEntry, StatefulSession } from "./runtime/stateful-session.js";
 export {
   axisSize,

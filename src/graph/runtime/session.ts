@@ -1,19 +1,40 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { EpSamError, messageOf } from "../../common/index.js";
-import { type EncodedGraph, type EncodeOptions, encodeGraph } from "../encode.js";
-import { elementCount, formatShape, type HostTensor, type Shape, sameShape, type Value } from "../value.js";
+import { type EncodeOptions, encodeGraph } from "../encode.js";
+import {
+  type DataType,
+  elementCount,
+  formatShape,
+  type HostTensor,
+  type Shape,
+  sameShape,
+  type Value,
+} from "../value.js";
 import { type Device, loweringTarget, sessionOptions } from "./device.js";
 
 /** Host tensors by name. */
 export type HostTensors = Readonly<Record<string, HostTensor>>;
 
+/** Shape and element type of a graph's input or output. */
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dataType: DataType;
+}
+
+/** Names, shapes and element types of a compiled graph's inputs and outputs. */
+interface Signature {
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+}
+
 /** A graph compiled for a device. */
 export class GraphSession {
-  readonly #graph: EncodedGraph;
+  readonly #graph: Signature;
   readonly #session: InferenceSession;
 
-  private constructor(graph: EncodedGraph, session: InferenceSession) {
-    this.#graph = graph;
+  private constructor(graph: Signature, session: InferenceSession) {
+    // Values and bytes are let go: they hold every constant of the graph a second and a third time.
+    this.#graph = { inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
     this.#session = session;
   }
 
@@ -44,11 +65,11 @@ export class GraphSession {
   }
 
   /** The inputs that every run needs, with their shapes. */
-  get inputs(): ReadonlyMap<string, Value> {
+  get inputs(): ReadonlyMap<string, TensorType> {
     return this.#graph.inputs;
   }
 
-  get outputs(): ReadonlyMap<string, Value> {
+  get outputs(): ReadonlyMap<string, TensorType> {
     return this.#graph.outputs;
   }
 
@@ -96,7 +117,11 @@ export class GraphSession {
   }
 }
 
-function toRuntimeTensor(tensor: HostTensor | undefined, name: string, expected: Value): Tensor {
+function typesOf(values: ReadonlyMap<string, TensorType>): ReadonlyMap<string, TensorType> {
+  return new Map([...values].map(([name, { shape, dataType }]) => [name, { shape, dataType }]));
+}
+
+function toRuntimeTensor(tensor: HostTensor | undefined, name: string, expected: TensorType): Tensor {
   if (tensor === undefined) {
     throw new EpSamError("shape", { what: "is needed by the graph but was not fed", where: name });
   }
@@ -111,7 +136,7 @@ function toRuntimeTensor(tensor: HostTensor | undefined, name: string, expected:
   return new Tensor(tensor.dataType, tensor.data, [...tensor.shape]);
 }
 
-function toHostTensor(tensor: Tensor | undefined, name: string, expected: Value): HostTensor {
+function toHostTensor(tensor: Tensor | undefined, name: string, expected: TensorType): HostTensor {
   const shape: Shape = expected.shape;
   const data = tensor?.data;
   if (data instanceof Float32Array) return { dataType: "float32", shape, data };

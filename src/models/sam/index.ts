@@ -23,3 +23,14 @@ export {
   type SamFrame,
   type Size,
 } from "./transforms.js";
+export {
+  detectVitVariant,
+  type NamedShapes,
+  type VitArchitecture,
+  type VitVariant,
+  vitArchitectures,
+  vitTensors,
+  vitVariants,
+} from "./vit-architecture.js";
+export { openVitEncoder, requireVitVariant, type VitEncoderOptions, vitEncoderId } from "./vit-encoder.js";
+export { type TensorSource, tensorSourceOf, VitModel } from "./vit-model.js";
