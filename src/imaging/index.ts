@@ -31,7 +31,7 @@ export {
 } from "./morphology.js";
 export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
 export { percentile, percentileOfSorted } from "./percentile.js";
-export { type ResampleFilter, resizeGrey, resizeRgb } from "./resample.js";
+export { type ResampleBox, type ResampleFilter, resizeGrey, resizeRgb } from "./resample.js";
 export { resizeFloatMap, resizeMask } from "./resize.js";
 export { resizeGreyBilinear } from "./resize-8bit.js";
 export { type RotationOptions, rotate } from "./rotation.js";

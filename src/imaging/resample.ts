@@ -50,18 +50,28 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
 }
 
+/** A rectangle of an image in pixels, between them too; pixels beyond it still count where the filter reaches. */
+export interface ResampleBox {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
 /**
  * Resizes as Pillow's `Image.resize` does, bit for bit: antialiased (the filter widens when shrinking), 8-bit
  * fixed point, horizontal pass first.
- * @throws EpSamError `shape` when a side is not a positive integer.
+ * @param box the part to resize, as Pillow's parameter of that name; by default the whole image
+ * @throws EpSamError `shape` when a side is not a positive integer, or the box is empty or leaves the image.
  */
 export function resizeRgb(
   image: RgbImage,
   width: number,
   height: number,
   filter: ResampleFilter = "bilinear",
+  box: ResampleBox = { left: 0, top: 0, right: image.width, bottom: image.height },
 ): RgbImage {
-  return resample(image, width, height, filter);
+  return resample(image, width, height, filter, box);
 }
 
 /** Resizes a single-channel image; see {@link resizeRgb}. */
@@ -71,28 +81,34 @@ export function resizeGrey(
   height: number,
   filter: ResampleFilter = "bilinear",
 ): GreyImage {
-  return resample(image, width, height, filter);
+  return resample(image, width, height, filter, {
+    left: 0,
+    top: 0,
+    right: image.width,
+    bottom: image.height,
+  });
 }
 
-function resample(image: RgbImage, width: number, height: number, filter: ResampleFilter): RgbImage {
+function resample(
+  image: RgbImage,
+  width: number,
+  height: number,
+  filter: ResampleFilter,
+  box: ResampleBox,
+): RgbImage {
   requireSide(width);
   requireSide(height);
+  requireBox(image, box);
   const channels = channelsOf(image);
   const kernel = KERNELS[filter];
-  const wide =
-    width === image.width
-      ? image.data
-      : resampleRows(
-          image.data,
-          image.width,
-          image.height,
-          channels,
-          coefficients(image.width, width, kernel),
-        );
-  const data =
-    height === image.height
-      ? wide
-      : resampleColumns(wide, width * channels, coefficients(image.height, height, kernel));
+  const isWholeWidth = width === image.width && box.left === 0 && box.right === width;
+  const isWholeHeight = height === image.height && box.top === 0 && box.bottom === height;
+  const columns = coefficients(image.width, box.left, box.right, width, kernel);
+  const rows = coefficients(image.height, box.top, box.bottom, height, kernel);
+  const wide = isWholeWidth
+    ? image.data
+    : resampleRows(image.data, image.width, image.height, channels, columns);
+  const data = isWholeHeight ? wide : resampleColumns(wide, width * channels, rows);
   return { width, height, data: data === image.data ? data.slice() : data };
 }
 
@@ -101,8 +117,23 @@ function requireSide(side: number): void {
   throw new EpSamError("shape", { what: `an image cannot be resized to a side of ${side} pixels` });
 }
 
-function coefficients(from: number, to: number, kernel: FilterKernel): Coefficients {
-  const scale = from / to;
+function requireBox({ width, height }: RgbImage, { left, top, right, bottom }: ResampleBox): void {
+  if (0 <= left && left < right && right <= width && 0 <= top && top < bottom && bottom <= height) return;
+  throw new EpSamError("shape", {
+    what: `an image of ${width}x${height} pixels has no part from ${left}, ${top} to ${right}, ${bottom}`,
+  });
+}
+
+function coefficients(
+  extent: number,
+  begin: number,
+  end: number,
+  to: number,
+  kernel: FilterKernel,
+): Coefficients {
+  // Pillow passes the box in single precision.
+  const start = Math.fround(begin);
+  const scale = Math.fround(Math.fround(end) - start) / to;
   const filterScale = Math.max(scale, 1);
   const support = kernel.support * filterScale;
   const stride = Math.ceil(support) * 2 + 1;
@@ -111,15 +142,15 @@ function coefficients(from: number, to: number, kernel: FilterKernel): Coefficie
   const weights = new Int32Array(to * stride);
   const inverseScale = 1 / filterScale;
   for (let target = 0; target < to; target++) {
-    const centre = (target + 0.5) * scale;
-    const begin = Math.max(0, Math.trunc(centre - support + 0.5));
-    const end = Math.min(from, Math.trunc(centre + support + 0.5));
-    const real = Array.from({ length: end - begin }, (_, k) =>
-      kernel.weight((k + begin - centre + 0.5) * inverseScale),
+    const centre = start + (target + 0.5) * scale;
+    const from = Math.max(0, Math.trunc(centre - support + 0.5));
+    const until = Math.min(extent, Math.trunc(centre + support + 0.5));
+    const real = Array.from({ length: until - from }, (_, k) =>
+      kernel.weight((k + from - centre + 0.5) * inverseScale),
     );
     const total = real.reduce((sum, weight) => sum + weight, 0);
-    first[target] = begin;
-    count[target] = end - begin;
+    first[target] = from;
+    count[target] = until - from;
     real.forEach((weight, k) => {
       weights[target * stride + k] = fixedPoint(total === 0 ? weight : weight / total);
     });

@@ -37,6 +37,18 @@ reference = {
         for name in ("bilinear", "bicubic", "lanczos")
         for width, height in ((300, 200), (700, 40), (4472, 60), (1, 1))
     },
+    "resize box": {
+        f"{name} {width}x{height} {' '.join(map(str, box))}": digest(
+            lattice.resize((width, height), getattr(Image, name.upper()), box=box)
+        )
+        for name in ("bilinear", "lanczos")
+        for width, height, box in (
+            (512, 20, (100.25, 3.75, 1127.001, 43.9)),
+            (300, 52, (0, 0, 300, 52)),
+            (4472, 52, (0.5, 0, 4472, 52)),
+            (128, 64, (4000.1, 20.3, 4100.9, 51.99)),
+        )
+    },
     "resize grey": {"bilinear 100x700": digest(lattice.convert("L").resize((100, 700), Image.BILINEAR))},
 }
 path = pathlib.Path(__file__).with_name("pillow-reference.json")

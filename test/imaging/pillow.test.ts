@@ -24,6 +24,7 @@ const referenceFile = z.object({
   hue: digests,
   greyscale: z.string(),
   resize: digests,
+  "resize box": digests,
   "resize grey": digests,
 });
 // Made by pillow-reference.py, whose lattice this is.
@@ -71,6 +72,24 @@ describe("resizing equals Pillow's, bit for bit", () => {
   it.each(Object.entries(reference.resize))("%s", (description, expected) => {
     const [filter, width, height] = parse(description);
     expect(digest(resizeRgb(lattice, width, height, filter).data)).toBe(expected);
+  });
+
+  it.each(Object.entries(reference["resize box"]))("part of an image, %s", (description, expected) => {
+    const [filter = "", size = "", ...sides] = description.split(" ");
+    const [name, width, height] = parse(`${filter} ${size}`);
+    const [left = 0, top = 0, right = 0, bottom = 0] = sides.map(Number);
+    const part = resizeRgb(lattice, width, height, name, { left, top, right, bottom });
+    expect(digest(part.data)).toBe(expected);
+  });
+
+  it("refuses a part that is empty or leaves the image", () => {
+    for (const box of [
+      { left: 5, top: 0, right: 5, bottom: 9 },
+      { left: -1, top: 0, right: 5, bottom: 9 },
+      { left: 0, top: 0, right: 5, bottom: 53 },
+    ]) {
+      expect(() => resizeRgb(lattice, 8, 8, "bilinear", box)).toThrow(/has no part/);
+    }
   });
 
   it.each(Object.entries(reference["resize grey"]))("grey, %s", (description, expected) => {
