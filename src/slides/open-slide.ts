@@ -1,15 +1,17 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { extname } from "node:path";
 import { messageOf } from "../common/index.js";
+import { deepZoomFormat } from "./deep-zoom/open-deep-zoom.js";
 import { dicomFormat } from "./dicom/open-dicom.js";
 import type { PixelSource } from "./pixel-source.js";
+import { plainImageFormat } from "./plain-image.js";
 import { READ_WITHOUT_WAITING } from "./random-access-file.js";
 import { slideError } from "./slide-error.js";
 import { type OpenSlideOptions, PROBE_BYTES, type SlideFormat, type SlideProbe } from "./slide-format.js";
 import { tiffFormat } from "./tiff/open-tiff.js";
 
 /** Every format that is read, in the order in which they are tried. */
-const FORMATS: readonly SlideFormat[] = [tiffFormat, dicomFormat];
+const FORMATS: readonly SlideFormat[] = [tiffFormat, dicomFormat, deepZoomFormat, plainImageFormat];
 
 /**
  * Opens a slide or image of any format that is read. Close it when done.

@@ -1,0 +1,133 @@
+import sharp from "sharp";
+import { EpSamError, isEpSamError, messageOf } from "../common/index.js";
+import { decodeRgb, type RgbImage } from "../imaging/index.js";
+import type { PixelSource } from "./pixel-source.js";
+import { RandomAccessFile } from "./random-access-file.js";
+import { cropImage, rasterType } from "./raster-tile.js";
+import { slideError } from "./slide-error.js";
+import type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
+import { type StoredLevel, TiledSource } from "./tiled-source.js";
+
+/** 384 MiB of pixels, held while the image is open. */
+export const MAX_PLAIN_IMAGE_PIXELS = 2 ** 27;
+const MAX_FILE_BYTES = 2 ** 30;
+/** The image is offered in tiles of this side, as viewers ask for them. */
+const TILE_SIDE = 1024;
+
+/** An ordinary image file as a slide of one level. */
+export const plainImageFormat: SlideFormat = {
+  name: "image (PNG, JPEG, WebP, BMP)",
+  detect: isPlainImage,
+  open: openPlainImage,
+};
+
+function isPlainImage({ head }: SlideProbe): boolean {
+  return rasterType(head) !== null || isBmp(head);
+}
+
+function isBmp(head: Uint8Array): boolean {
+  return head[0] === 0x42 && head[1] === 0x4d;
+}
+
+/**
+ * Decodes an image file and keeps it in memory until closed. Its resolution is null: what image files say of dots
+ * per inch is about printing.
+ * @throws EpSamError `slide` when it is damaged, or has more than {@link MAX_PLAIN_IMAGE_PIXELS}
+ */
+export async function openPlainImage(
+  path: string,
+  { tileCache }: OpenSlideOptions = {},
+): Promise<PixelSource> {
+  const bytes = await readImageFile(path);
+  const { format, width, height } = isBmp(bytes) ? bmpSize(path, bytes) : await rasterSize(path, bytes);
+  if (width * height > MAX_PLAIN_IMAGE_PIXELS) {
+    throw slideError(
+      path,
+      "is too large to be read as a plain image",
+      `${width} × ${height} pixels, more than ${MAX_PLAIN_IMAGE_PIXELS}`,
+      "Convert it to a tiled pyramid: `vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg --bigtiff`.",
+    );
+  }
+  const image: { current: RgbImage | null } = { current: await decodeImage(path, bytes) };
+  return new TiledSource({
+    path,
+    format,
+    levels: [wholeImage(image, width, height)],
+    micronsPerPixel: null,
+    objectivePower: null,
+    associatedImages: new Map(),
+    warnings: [],
+    properties: {},
+    tileCache,
+    release: async () => {
+      image.current = null;
+    },
+  });
+}
+
+async function readImageFile(path: string): Promise<Uint8Array> {
+  const file = await RandomAccessFile.open(path);
+  try {
+    if (file.size <= MAX_FILE_BYTES) return await file.read(0, file.size, "the image");
+    throw slideError(path, "is too large to be read as a plain image", `${file.size} bytes`);
+  } finally {
+    await file.close();
+  }
+}
+
+interface ImageSize {
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+async function rasterSize(path: string, bytes: Uint8Array): Promise<ImageSize> {
+  try {
+    const { format, width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const names: Readonly<Record<string, string>> = { jpeg: "JPEG", png: "PNG", webp: "WebP" };
+    return { format: `${names[format] ?? format} image`, width, height };
+  } catch (cause) {
+    throw slideError(path, "is a damaged image", messageOf(cause).split("\n")[0], undefined, cause);
+  }
+}
+
+/** Sizes at their fixed place in the header; impossible ones are left to the decoder. */
+function bmpSize(path: string, bytes: Uint8Array): ImageSize {
+  if (bytes.length < 26) throw slideError(path, "is a damaged image", "the header is cut short");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    format: "BMP image",
+    width: Math.abs(view.getInt32(18, true)),
+    height: Math.abs(view.getInt32(22, true)),
+  };
+}
+
+async function decodeImage(path: string, bytes: Uint8Array): Promise<RgbImage> {
+  try {
+    return await decodeRgb(bytes, path);
+  } catch (cause) {
+    if (isEpSamError(cause)) throw new EpSamError("slide", cause.fields, { cause });
+    throw cause;
+  }
+}
+
+function wholeImage(
+  image: { readonly current: RgbImage | null },
+  width: number,
+  height: number,
+): StoredLevel {
+  return {
+    width,
+    height,
+    tileWidth: TILE_SIDE,
+    tileHeight: TILE_SIDE,
+    async decodeTile(column, row) {
+      if (image.current === null) return null;
+      const [left, top] = [column * TILE_SIDE, row * TILE_SIDE];
+      const tileWidth = Math.min(TILE_SIDE, width - left);
+      return cropImage(image.current, left, top, tileWidth, Math.min(TILE_SIDE, height - top));
+    },
+    // The file is one image, not tiles.
+    compressedTile: () => Promise.resolve(null),
+  };
+}
