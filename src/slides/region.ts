@@ -5,8 +5,9 @@ import type { Region, SlideLevel } from "./pixel-source.js";
 /** Largest region that is read at once, in pixels; 768 MiB of RGB. */
 export const MAX_REGION_PIXELS = 2 ** 28;
 
-/** How many tiles of a region are decoded at the same time. */
+/** How many tiles of a region are decoded at the same time, and how many bytes of them. */
 const TILES_AT_ONCE = 8;
+const BYTES_AT_ONCE = 64 * 2 ** 20;
 
 /** One level's tiles, all of one size; those at the right and lower edge may be larger than what is left. */
 export interface TileGrid {
@@ -82,16 +83,32 @@ export async function readTiles(
   if (!tiles.coverAll) data.fill(255);
   const image = { width: rectangle.width, height: rectangle.height, data };
   const queue = tiles.positions();
+  let stopped = false;
   const work = async (): Promise<void> => {
     for (const { column, row } of queue) {
+      if (stopped) return;
       signal?.throwIfAborted();
       const tile = await grid.readTile(column, row);
       signal?.throwIfAborted();
       placeTile(grid, rectangle, image, tile, column, row);
     }
   };
-  await Promise.all(Array.from({ length: TILES_AT_ONCE }, work));
+  const guarded = async (): Promise<void> => {
+    try {
+      await work();
+    } catch (cause) {
+      stopped = true;
+      // A tile may fail because the file was closed; then that is the reason.
+      signal?.throwIfAborted();
+      throw cause;
+    }
+  };
+  await Promise.all(Array.from({ length: tilesAtOnce(grid) }, guarded));
   return image;
+}
+
+function tilesAtOnce({ tileWidth, tileHeight }: TileGrid): number {
+  return Math.max(1, Math.min(TILES_AT_ONCE, Math.floor(BYTES_AT_ONCE / (tileWidth * tileHeight * 3))));
 }
 
 interface Covering {

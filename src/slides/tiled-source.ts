@@ -18,6 +18,8 @@ export interface StoredLevel {
   readonly height: number;
   readonly tileWidth: number;
   readonly tileHeight: number;
+  /** False when what is stored are strips, which no viewer wants as tiles. */
+  readonly isTiled?: boolean | undefined;
   /** A tile's pixels; null when the file leaves it out. */
   decodeTile(column: number, row: number): Promise<RgbImage | null>;
   /** A tile as it is stored; null when it cannot stand alone. */
@@ -132,5 +134,6 @@ export class TiledSource implements PixelSource {
 function slideLevel(full: StoredLevel, level: StoredLevel): SlideLevel {
   const { width, height, tileWidth, tileHeight } = level;
   const downsample = levelDownsample(full, level);
-  return { width, height, downsample, tileSize: { width: tileWidth, height: tileHeight } };
+  const tileSize = level.isTiled === false ? null : { width: tileWidth, height: tileHeight };
+  return { width, height, downsample, tileSize };
 }

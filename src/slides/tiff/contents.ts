@@ -1,7 +1,7 @@
+import type { RandomAccessFile } from "../random-access-file.js";
 import { readDirectories } from "./directories.js";
 import type { TiffDirectory } from "./directory.js";
 import { readPage, type TiffPage, type UnsupportedPage } from "./page.js";
-import type { RandomAccessFile } from "../random-access-file.js";
 import { Tag } from "./tags.js";
 
 export type AnyPage = TiffPage | UnsupportedPage;

@@ -1,5 +1,5 @@
-import { TiffDirectory, type TiffField } from "./directory.js";
 import type { RandomAccessFile } from "../random-access-file.js";
+import { TiffDirectory, type TiffField } from "./directory.js";
 import { FIELD_BYTES, Tag } from "./tags.js";
 
 /** Most directories in one file, sub-directories included; slides have tens. */

@@ -1,5 +1,5 @@
-import { NumberArray, parseNumbers } from "./number-array.js";
 import type { RandomAccessFile } from "../random-access-file.js";
+import { NumberArray, parseNumbers } from "./number-array.js";
 import { FIELD_BYTES } from "./tags.js";
 
 /** Longest text that a field may hold, in bytes: Philips keeps whole pictures in it. */

@@ -22,6 +22,11 @@ type OpenJpegFactory = (options: {
   printErr: (text: string) => void;
 }) => Promise<OpenJpeg>;
 
+/** Parts that a stream may be cut into. */
+const MAX_TILES = 4096;
+/** Chroma components: 8 bits, as many samples as luma, half as many in a row, or half in rows and columns. */
+const CHROMA = new Set(["7 1 1", "7 2 1", "7 2 2"]);
+
 let loading: Promise<OpenJpeg> | null = null;
 
 /** Loads the decoder at its first use. */
@@ -44,7 +49,7 @@ export async function decodeJpeg2000(
   expected: { readonly width: number; readonly height: number },
   colour: "ycc" | "rgb",
 ): Promise<DecodedSegment> {
-  checkSize(bytes, expected);
+  const { subsampled } = checkHeader(bytes, expected);
   const decoder = new (await openJpeg()).J2KDecoder();
   try {
     decoder.getEncodedBuffer(bytes.length).set(bytes);
@@ -55,7 +60,8 @@ export async function decodeJpeg2000(
     if (wrong || componentCount !== 3 || bitsPerSample !== 8) throw new Error("a damaged JPEG 2000 stream");
     const data = Uint8Array.from(decoder.getDecodedBuffer());
     if (data.length !== width * height * 3) throw new Error("a damaged JPEG 2000 stream");
-    if (colour === "ycc") rgbOfYcc(data);
+    // The library converts streams with fewer chroma than luma samples itself, and no others.
+    if (colour === "ycc" && !subsampled) rgbOfYcc(data);
     return { width, height, channels: 3, data, isRgb: true };
   } catch (cause) {
     // The decoder throws numbers.
@@ -67,9 +73,12 @@ export async function decodeJpeg2000(
 }
 
 /** Refuses by the stream's header (T.800 A.5.1), before anything is allocated for its claims. */
-function checkSize(bytes: Uint8Array, expected: { readonly width: number; readonly height: number }): void {
+function checkHeader(
+  bytes: Uint8Array,
+  expected: { readonly width: number; readonly height: number },
+): { readonly subsampled: boolean } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 49 || view.getUint32(0) !== 0xff4fff51) throw new Error("no JPEG 2000 stream");
+  if (bytes.length < 51 || view.getUint32(0) !== 0xff4fff51) throw new Error("no JPEG 2000 stream");
   const [right = 0, bottom = 0, left = 0, top = 0] = [8, 12, 16, 20].map((at) => view.getUint32(at));
   const [tileWidth = 0, tileHeight = 0] = [24, 28].map((at) => view.getUint32(at));
   const components = view.getUint16(40);
@@ -79,9 +88,16 @@ function checkSize(bytes: Uint8Array, expected: { readonly width: number; readon
         `${expected.width} × ${expected.height}`,
     );
   }
-  if (tileWidth === 0 || tileHeight === 0 || (right / tileWidth) * (bottom / tileHeight) > 4096) {
+  if (tileWidth === 0 || tileHeight === 0 || (right / tileWidth) * (bottom / tileHeight) > MAX_TILES) {
     throw new Error("a JPEG 2000 stream of absurdly many tiles");
   }
+  // Bits and sampling steps of each component.
+  const [first = "", second = "", third = ""] = [42, 45, 48].map((at) =>
+    bytes.subarray(at, at + 3).join(" "),
+  );
+  const isRead = first === "7 1 1" && second === third && CHROMA.has(second);
+  if (!isRead) throw new Error("a JPEG 2000 stream of components that are not read");
+  return { subsampled: second !== first };
 }
 
 /** ITU-R BT.601 full range in whole numbers: green summed in 16-bit fixed point, as OpenSlide does. */

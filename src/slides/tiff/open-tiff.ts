@@ -1,5 +1,6 @@
 import { decodeRgb, type RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../pixel-source.js";
+import { RandomAccessFile } from "../random-access-file.js";
 import { readTiles } from "../region.js";
 import type { OpenSlideOptions, Refusal, SlideFormat } from "../slide-format.js";
 import { type StoredLevel, TiledSource } from "../tiled-source.js";
@@ -13,7 +14,6 @@ import { philipsTiff } from "./dialects/philips.js";
 import { isTiff } from "./directories.js";
 import { MissingTiles } from "./missing-tiles.js";
 import type { TiffPage } from "./page.js";
-import { RandomAccessFile } from "../random-access-file.js";
 import { SegmentReader } from "./segment-reader.js";
 
 /** Tried in this order; the last takes every TIFF. */
@@ -86,6 +86,7 @@ function storedLevel(
     height,
     tileWidth: segmentation.width,
     tileHeight: segmentation.height,
+    isTiled: segmentation.tiled,
     async decodeTile(column, row) {
       const tile = await reader.read(column, row);
       if (tile === null) missing.note(index, row * segmentation.columns + column);

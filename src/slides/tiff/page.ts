@@ -1,6 +1,6 @@
+import type { RandomAccessFile } from "../random-access-file.js";
 import type { TiffDirectory } from "./directory.js";
 import type { NumberArray } from "./number-array.js";
-import type { RandomAccessFile } from "../random-access-file.js";
 import { readSampleLayout, type SampleLayout } from "./sample-layout.js";
 import { Compression, compressionName, Tag } from "./tags.js";
 

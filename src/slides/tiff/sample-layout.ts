@@ -1,5 +1,5 @@
-import type { TiffDirectory } from "./directory.js";
 import type { RandomAccessFile } from "../random-access-file.js";
+import type { TiffDirectory } from "./directory.js";
 import { Compression, Photometric, Tag } from "./tags.js";
 
 /** More samples than any picture has. */

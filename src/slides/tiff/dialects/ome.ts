@@ -1,9 +1,9 @@
+import type { RandomAccessFile } from "../../random-access-file.js";
 import { childNamed, descendants, parseXml, type XmlElement } from "../../xml-tree.js";
 import { type PageNode, supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, SlideDescription, TiffDialect } from "../dialect.js";
 import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
 import { buildPyramid } from "../pyramid.js";
-import type { RandomAccessFile } from "../../random-access-file.js";
 
 /** Microns per unit of length, by the symbols that OME writes. */
 const MICRONS: Readonly<Record<string, number>> = {

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { picture } from "../../scripts/fixtures/pictures.js";
+import { deflatePage } from "../../scripts/fixtures/slide-files.js";
+import { buildTiff } from "../../scripts/fixtures/tiff-writer.js";
+import { RandomStream } from "../../src/common/index.js";
+import type { RgbImage } from "../../src/imaging/index.js";
+import { openSlide, type PixelSource, TileCache } from "../../src/slides/index.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const files = temporaryDirectory();
+const image = picture(300, 205);
+
+async function open(
+  name: string,
+  leaveOut: readonly number[] = [],
+  tileCache?: TileCache,
+): Promise<PixelSource> {
+  const path = await files.write(name, buildTiff([deflatePage(image, 64, [], leaveOut)]));
+  return openSlide(path, { tileCache });
+}
+
+function at(x: number, y: number, width: number, height: number, level = 0) {
+  return { origin: { space: "level-0", x, y } as const, level, width, height };
+}
+
+/** What a region of a picture on an endless white ground looks like. */
+function crop(source: RgbImage, x: number, y: number, width: number, height: number): Uint8Array {
+  const data = new Uint8Array(width * height * 3).fill(255);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const [sourceX, sourceY] = [x + column, y + row];
+      if (sourceX < 0 || sourceY < 0 || sourceX >= source.width || sourceY >= source.height) continue;
+      const from = (sourceY * source.width + sourceX) * 3;
+      data.set(source.data.subarray(from, from + 3), (row * width + column) * 3);
+    }
+  }
+  return data;
+}
+
+describe("regions", () => {
+  it("are the slide's pixels on a white ground, wherever they lie", async () => {
+    const slide = await open("regions.tif");
+    const random = new RandomStream(1, "regions");
+    for (let draw = 0; draw < 60; draw++) {
+      const [x, y] = [random.integer(500) - 100, random.integer(400) - 100];
+      const [width, height] = [1 + random.integer(180), 1 + random.integer(180)];
+      const { data } = await slide.readRegion(at(x, y, width, height));
+      expect(Buffer.compare(data, crop(image, x, y, width, height)), `${x},${y} ${width}×${height}`).toBe(0);
+    }
+    await slide.close();
+  });
+
+  it.each([
+    ["a level that is not there", at(0, 0, 10, 10, 1)],
+    ["no size", at(0, 0, 0, 10)],
+    ["half pixels", at(0.5, 0, 10, 10)],
+    ["more than fits in memory", at(0, 0, 2 ** 20, 2 ** 20)],
+  ])("refuses %s", async (_, region) => {
+    const slide = await open("refusals.tif");
+    await expect(slide.readRegion(region)).rejects.toMatchObject({ tag: "usage" });
+    await slide.close();
+  });
+
+  it("shows missing tiles white and counts each once", async () => {
+    const slide = await open("missing.tif", [1, 6]);
+    expect(slide.warnings).toEqual([]);
+    const { data } = await slide.readRegion(at(0, 0, 300, 205));
+    const expected = crop(image, 0, 0, 300, 205);
+    for (const [left, top] of [
+      [64, 0],
+      [64, 64],
+    ] as const) {
+      for (let y = top; y < top + 64; y++)
+        expected.fill(255, (y * 300 + left) * 3, (y * 300 + left + 64) * 3);
+    }
+    expect(Buffer.compare(data, expected)).toBe(0);
+    await slide.readRegion(at(0, 0, 300, 205));
+    expect(slide.warnings).toEqual(["2 tiles that were read are missing from the file and shown white"]);
+    await slide.close();
+  });
+});
+
+describe("reading under way", () => {
+  it("stops with the reason of the signal", async () => {
+    const slide = await open("abort.tif");
+    const controller = new AbortController();
+    const reading = slide.readRegion(at(0, 0, 300, 205), { signal: controller.signal });
+    controller.abort(new Error("the user went away"));
+    await expect(reading).rejects.toThrow("the user went away");
+    await expect(slide.readRegion(at(0, 0, 9, 9), { signal: controller.signal })).rejects.toThrow(
+      "went away",
+    );
+    expect((await slide.readRegion(at(0, 0, 9, 9))).data).toEqual(crop(image, 0, 0, 9, 9));
+    await slide.close();
+  });
+
+  it("stops when the slide is closed", async () => {
+    const slide = await open("close.tif");
+    const reading = slide.readRegion(at(0, 0, 300, 205));
+    const failure = expect(reading).rejects.toMatchObject({ tag: "usage" });
+    await slide.close();
+    await failure;
+    await expect(slide.readRegion(at(0, 0, 9, 9))).rejects.toMatchObject({ tag: "usage" });
+    await slide.close();
+  });
+
+  it("keeps the cache within its bytes, and frees it", async () => {
+    const tileCache = new TileCache(5 * 64 * 64 * 3);
+    const slide = await open("cache.tif", [], tileCache);
+    const [one, other] = await Promise.all([
+      slide.readRegion(at(0, 0, 300, 205)),
+      slide.readRegion(at(0, 0, 300, 205)),
+    ]);
+    expect(Buffer.compare(one.data, image.data)).toBe(0);
+    expect(Buffer.compare(other.data, image.data)).toBe(0);
+    expect(tileCache.bytes).toBeLessThanOrEqual(tileCache.limit);
+    expect(tileCache.bytes).toBeGreaterThan(3 * 64 * 64 * 3);
+    await slide.close();
+    expect(tileCache.bytes).toBe(0);
+  });
+});

@@ -1,0 +1,23 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
+
+/** A directory for the files of one test file, gone afterwards. */
+export function temporaryDirectory(): {
+  path(name: string): string;
+  write(name: string, data: Uint8Array | string): Promise<string>;
+} {
+  let directory = "";
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "epsam-test-"));
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+  return {
+    path: (name) => join(directory, name),
+    async write(name, data) {
+      await writeFile(join(directory, name), data);
+      return join(directory, name);
+    },
+  };
+}
