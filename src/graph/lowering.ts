@@ -19,6 +19,7 @@ export class LoweringContext {
   readonly initializers: OnnxTensor[] = [];
   readonly #constants = new Map<string, string>();
   readonly #shared = new Map<string, OnnxNode>();
+  readonly #once = new Map<string, string>();
   #counter = 0;
 
   constructor(readonly target: LoweringTarget) {}
@@ -62,6 +63,13 @@ export class LoweringContext {
     this.#shared.set(key, node);
     while (node.output.length <= index) node.output.push(`${node.name}:${node.output.length}`);
     return node.output[index] ?? "";
+  }
+
+  /** The result that `add` gives, added once for a key. */
+  once(key: string, add: () => string): string {
+    const result = this.#once.get(key) ?? add();
+    this.#once.set(key, result);
+    return result;
   }
 
   /** Stores a tensor and returns its name. */

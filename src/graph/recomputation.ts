@@ -1,7 +1,7 @@
+import { apply } from "./operation.js";
 import { add, relu } from "./operations/elementwise.js";
 import type { OperationName } from "./operations/index.js";
 import { zeroAfter } from "./operations/ordering.js";
-import { channelAffine } from "./operations/reductions.js";
 import { elementCount, type Value } from "./value.js";
 
 const BYTES_OF_A_FLOAT = 4;
@@ -41,14 +41,14 @@ export class Recomputation {
     return this.#copies.get(value) ?? value;
   }
 
-  /** True for an affine map of each channel, and for the sum of one with another or with a kept activation. */
+  /** True for a normalisation of each channel, and for the sum of one with another or with a kept activation. */
   #followsFromKept(value: Value): boolean {
-    if (operandsOf(value, "channelAffine").length > 0) return true;
+    if (isNormalisation(value)) return true;
     const summands = operandsOf(value, "add");
     const isKept = (summand: Value) => isOperation(summand, "relu") && !this.#chosen.has(summand);
     return (
-      summands.some((summand) => isOperation(summand, "channelAffine")) &&
-      summands.every((summand) => isOperation(summand, "channelAffine") || isKept(summand))
+      summands.some(isNormalisation) &&
+      summands.every((summand) => isNormalisation(summand) || isKept(summand))
     );
   }
 
@@ -59,14 +59,20 @@ export class Recomputation {
   }
 
   #copyOf(value: Value, wait: Value): Value {
-    const [x, factor, shift] = operandsOf(value, "channelAffine");
-    if (x !== undefined && factor !== undefined && shift !== undefined) {
-      return channelAffine(x, add(factor, wait), shift);
+    if (isNormalisation(value) && value.source.kind === "operation") {
+      const { operation, inputs, attributes } = value.source;
+      const waiting = inputs.map((operand, index) => (index === 1 ? add(operand, wait) : operand));
+      return apply(operation, waiting, attributes);
     }
     const [first, second] = operandsOf(value, "add");
     if (first === undefined || second === undefined) return value;
     return add(this.#copy(first, wait), this.#copy(second, wait));
   }
+}
+
+/** True for batch normalisation and for an affine map of each channel; their second operand is the factor. */
+function isNormalisation(value: Value): boolean {
+  return isOperation(value, "batchNorm") || isOperation(value, "channelAffine");
 }
 
 function isOperation({ source }: Value, name: OperationName): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ancestors } from "../../src/graph/gradients.js";
 import { type OperationName, registry } from "../../src/graph/index.js";
+import { channelCases, channelCompositeCases } from "./cases/channels.js";
 import { elementwiseCases, elementwiseCompositeCases } from "./cases/elementwise.js";
 import { orderingCases } from "./cases/ordering.js";
 import { poolingCases } from "./cases/pooling.js";
@@ -15,6 +16,7 @@ const cases: Record<OperationName, readonly OperationCase[]> = {
   ...elementwiseCases,
   ...shapeCases,
   ...reductionCases,
+  ...channelCases,
   ...productCases,
   ...poolingCases,
   ...orderingCases,
@@ -24,6 +26,7 @@ const compositeCases: Readonly<Record<string, readonly OperationCase[]>> = {
   ...elementwiseCompositeCases,
   ...shapeCompositeCases,
   ...reductionCompositeCases,
+  ...channelCompositeCases,
 };
 
 const names = Object.keys(registry) as OperationName[];

@@ -3,6 +3,7 @@ import { deterministicUniform } from "../../src/common/index.js";
 import { ancestors } from "../../src/graph/gradients.js";
 import {
   add,
+  batchNorm,
   channelAffine,
   conv2d,
   device,
@@ -33,7 +34,7 @@ function network() {
   const { image, first, factor, shift, second, shortcut, third, fourth } = parameters;
   const early = relu(channelAffine(conv2d(image, first, { padding: 1 }), factor, shift));
   const pooled = maxPool2d(early, { kernel: 2, stride: 2, padding: 0 });
-  const normalised = (x: Value, weight: Value) => channelAffine(conv2d(x, weight), factor, shift);
+  const normalised = (x: Value, weight: Value) => batchNorm(conv2d(x, weight), factor, shift, 1e-5);
   const changed = relu(add(normalised(pooled, second), normalised(pooled, shortcut)));
   // Follows from the block before, so of the two only that one is computed again.
   const kept = relu(add(normalised(changed, third), changed));

@@ -3,10 +3,13 @@ import { isEpSamError } from "../../src/common/index.js";
 import {
   absolute,
   add,
+  addChannelAffine,
+  batchNorm,
   broadcastTo,
   channelAffine,
   channelDot,
   channelMoments,
+  channelScale,
   concat,
   constant,
   conv2d,
@@ -153,6 +156,20 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
     misuse(["[1, 3, 2, 2]", "[4]"], () => channelAffine(x([1, 3, 2, 2]), x([4]), x([4]))),
     misuse(["[1, 3, 2, 2]", "[3, 1]"], () => channelAffine(x([1, 3, 2, 2]), x([3, 1]), x([3]))),
     misuse(["[3, 2, 2]"], () => channelAffine(x([3, 2, 2]), x([3]), x([3]))),
+  ],
+  channelScale: [
+    misuse(["[1, 3, 2, 2]", "[4]"], () => channelScale(x([1, 3, 2, 2]), x([4]))),
+    misuse(["[3, 2, 2]"], () => channelScale(x([3, 2, 2]), x([3]))),
+  ],
+  addChannelAffine: [
+    misuse(["[1, 3, 2, 2]", "[1, 3, 2, 1]"], () =>
+      addChannelAffine(x([1, 3, 2, 2]), x([1, 3, 2, 1]), x([3]), x([3])),
+    ),
+    misuse(["[4]"], () => addChannelAffine(x([1, 3, 2, 2]), x([1, 3, 2, 2]), x([3]), x([4]))),
+  ],
+  batchNorm: [
+    misuse(["[1, 3, 2, 2]", "[4]"], () => batchNorm(x([1, 3, 2, 2]), x([3]), x([4]), 1e-5)),
+    misuse(["[3, 2, 2]"], () => batchNorm(x([3, 2, 2]), x([3]), x([3]), 1e-5)),
   ],
   channelDot: [
     misuse(["[1, 3, 2, 2]", "[1, 3, 2, 1]"], () => channelDot(x([1, 3, 2, 2]), x([1, 3, 2, 1]))),

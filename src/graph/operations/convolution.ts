@@ -1,7 +1,8 @@
 import { apply, defineOperation, fourSizes, requireFloat, shapeError } from "../operation.js";
 import { floats, shape4, type Value } from "../value.js";
+import { channelSum, scaledChannels } from "./channels.js";
+import { multiply } from "./elementwise.js";
 import { matmul } from "./matmul.js";
-import { channelSum } from "./reductions.js";
 import { concat, pad, reshape, reverse, slice, transpose } from "./shapes.js";
 
 /** Stride and zero padding, equal on both axes. */
@@ -36,6 +37,16 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
   },
   gradient({ inputs, gradient, attributes, needed }) {
     const [x, weight, bias] = convolutionOperands("conv2d", inputs);
+    const scaled = scaledChannels(gradient);
+    if (scaled !== undefined) {
+      // A factor of each channel, as batch normalisation gives it, costs less on weights than on images.
+      const { x: unscaled, factor } = scaled;
+      return [
+        needed[0] ? inputGradient(x, scaleOutputs(weight, factor), unscaled, attributes) : undefined,
+        needed[1] ? scaleOutputs(weightGradient(x, weight, unscaled, attributes), factor) : undefined,
+        needed[2] && bias !== undefined ? multiply(channelSum(unscaled), factor) : undefined,
+      ];
+    }
     return [
       needed[0] ? inputGradient(x, weight, gradient, attributes) : undefined,
       needed[1] ? weightGradient(x, weight, gradient, attributes) : undefined,
@@ -58,6 +69,14 @@ function convolutionOperands(
     throw shapeError(operation, inputs, `the bias needs ${outputs} entries`);
   }
   return [x, weight, bias];
+}
+
+/** Weights [O, C, kh, kw] times one factor for each output. */
+function scaleOutputs(weight: Value, factor: Value): Value {
+  const [outputs] = weight.shape;
+  // As a matrix: the runtime walks tensors that end in axes of size 1 element by element.
+  const matrix = reshape(weight, [outputs ?? 0, -1]);
+  return reshape(multiply(matrix, reshape(factor, [outputs ?? 0, 1])), weight.shape);
 }
 
 /** The gradient of a convolution with respect to its input. */

@@ -1,3 +1,4 @@
+import { channelOperations } from "./channels.js";
 import { convolutionOperations } from "./convolution.js";
 import { elementwiseOperations } from "./elementwise.js";
 import { matmulOperations } from "./matmul.js";
@@ -11,6 +12,7 @@ export const registry = {
   ...elementwiseOperations,
   ...shapeOperations,
   ...reductionOperations,
+  ...channelOperations,
   ...matmulOperations,
   ...convolutionOperations,
   ...poolingOperations,
@@ -20,6 +22,16 @@ export const registry = {
 /** The name of a registered operation. */
 export type OperationName = keyof typeof registry;
 
+export {
+  addChannelAffine,
+  type BatchNormAttributes,
+  batchNorm,
+  channelAffine,
+  channelDot,
+  channelMoments,
+  channelScale,
+  channelSum,
+} from "./channels.js";
 export { type ConvolutionAttributes, conv2d, convTranspose2d } from "./convolution.js";
 export {
   absolute,
@@ -50,10 +62,6 @@ export { matmul, rows } from "./matmul.js";
 export { zeroAfter } from "./ordering.js";
 export { gather, maxPool2d, maxPool2dIndices, type PoolingAttributes, scatterAdd } from "./pooling.js";
 export {
-  channelAffine,
-  channelDot,
-  channelMoments,
-  channelSum,
   maximum,
   mean,
   softmax,

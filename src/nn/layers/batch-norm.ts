@@ -1,5 +1,6 @@
 import {
   add,
+  batchNorm,
   channelAffine,
   channelMoments,
   divide,
@@ -35,7 +36,9 @@ export interface BatchNormResult {
 
 /** Batch normalisation of [N, C, H, W] by the running statistics (Ioffe and Szegedy, 2015; evaluation). */
 export function batchNormEvaluation(x: Value, parameters: BatchNormParameters): Value {
-  return normalise(x, parameters, parameters.runningMean, parameters.runningVariance);
+  const { weight, bias, runningMean, runningVariance } = parameters;
+  const factor = divide(weight, sqrt(add(runningVariance, floats(epsilon))));
+  return channelAffine(x, factor, subtract(bias, multiply(runningMean, factor)));
 }
 
 /**
@@ -52,15 +55,10 @@ export function batchNormTraining(x: Value, parameters: BatchNormParameters): Ba
   const count = batch * height * width;
   const unbiased = count > 1 ? count / (count - 1) : 1;
   return {
-    output: normalise(x, parameters, mean, variance),
+    output: batchNorm(x, parameters.weight, parameters.bias, epsilon),
     nextRunningMean: blend(parameters.runningMean, mean),
     nextRunningVariance: blend(parameters.runningVariance, scale(variance, unbiased)),
   };
-}
-
-function normalise(x: Value, { weight, bias }: BatchNormParameters, mean: Value, variance: Value): Value {
-  const factor = divide(weight, sqrt(add(variance, floats(epsilon))));
-  return channelAffine(x, factor, subtract(bias, multiply(mean, factor)));
 }
 
 function blend(running: Value, fresh: Value): Value {

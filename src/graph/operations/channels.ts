@@ -1,0 +1,321 @@
+import type { LoweringContext } from "../lowering.js";
+import {
+  apply,
+  bothInputs,
+  defineOperation,
+  fourSizes,
+  onlyInput,
+  requireFloat,
+  shapeError,
+  threeInputs,
+} from "../operation.js";
+import { floats, formatShape, sameShape, shape4, type Value } from "../value.js";
+import { add, divide, multiply, scale, sqrt, subtract } from "./elementwise.js";
+import { reshape, slice, sum } from "./shapes.js";
+
+/** The inner products [N, C] of the rows of two results [N, C, P]. */
+function rowDots(
+  context: LoweringContext,
+  a: string,
+  b: string,
+  [batch, channels, pixels]: RowSizes,
+): string {
+  if (context.target === "cpu") {
+    // A product of a row and a column reads each operand once and writes nothing: a third of the time.
+    const asMatrices = (of: string) => context.reshape(of, [batch, channels, 1, pixels]);
+    const operands = a === b ? [asMatrices(a)] : [asMatrices(a), asMatrices(b)];
+    const [left = "", right = left] = operands;
+    const products = context.node("FusedMatMul", [left, right], { transB: 1 }, "com.microsoft");
+    return context.reshape(products, [batch, channels]);
+  }
+  const rows = (of: string) => context.reshape(of, [batch, channels, pixels]);
+  const products = context.node("Mul", [rows(a), rows(b)]);
+  return context.node("ReduceSum", [products, context.integers([2])], { keepdims: 0 });
+}
+
+type RowSizes = readonly [batch: number, channels: number, pixels: number];
+
+/** Mean and variance [C] of the channels of `x`; nodes that all operations on the same `x` share. */
+function moments(
+  context: LoweringContext,
+  x: string,
+  value: Value,
+): readonly [mean: string, variance: string] {
+  const [batch, channels, height, width] = shape4(value, "channel moments");
+  // Over the pixels first, then over the images: contiguous rows reduce several times faster.
+  const overImages = (perImage: string, factor: number) => {
+    const total = context.node("ReduceSum", [perImage, context.integers([0])], { keepdims: 0 });
+    return context.node("Mul", [total, context.scalar(factor)]);
+  };
+  const rows = () => context.reshape(x, [batch, channels, height * width]);
+  const mean = context.once(`mean of channels ${x}`, () => {
+    const means = context.node("ReduceMean", [rows(), context.integers([2])], { keepdims: 0 });
+    return overImages(means, 1 / batch);
+  });
+  const variance = context.once(`variance of channels ${x}`, () => {
+    // The squares of the centred values: E[x²] − E[x]² would cancel digits that the gradients need.
+    const centred = context.node("Sub", [rows(), context.reshape(mean, [1, channels, 1])]);
+    const squares = rowDots(context, centred, centred, [batch, channels, height * width]);
+    return overImages(squares, 1 / (batch * height * width));
+  });
+  return [mean, variance];
+}
+
+const channelMomentsOperation = defineOperation<Readonly<Record<string, never>>>({
+  name: "channelMoments",
+  infer(inputs) {
+    requireFloat("channelMoments", inputs);
+    const [, channels] = shape4(onlyInput("channelMoments", inputs), "channelMoments");
+    return { shape: [2, channels], dataType: "float32" };
+  },
+  lower(context, [x = ""], { inputs }) {
+    const source = onlyInput("channelMoments", inputs);
+    const [, channels] = shape4(source, "channelMoments");
+    const rows = moments(context, x, source).map((row) => context.reshape(row, [1, channels]));
+    return context.node("Concat", rows, { axis: 0 });
+  },
+  gradient({ inputs, output, gradient }) {
+    const x = onlyInput("channelMoments", inputs);
+    const [batch, channels, height, width] = shape4(x, "channelMoments");
+    const count = batch * height * width;
+    const row = (of: Value, index: number) =>
+      reshape(slice(of, [{ axis: 0, start: index, end: index + 1 }]), [channels]);
+    const slope = scale(row(gradient, 1), 2 / count);
+    const shift = subtract(scale(row(gradient, 0), 1 / count), multiply(slope, row(output, 0)));
+    return [channelAffine(x, slope, shift)];
+  },
+});
+
+/**
+ * Mean and (biased) variance of each channel of [N, C, H, W] over images and pixels, as [2, C]: the statistics of
+ * batch normalisation, whose closed-form gradient follows from this operation's.
+ */
+export const channelMoments = (x: Value): Value => apply(channelMomentsOperation, [x], {});
+
+/** Checks that all operands are float32 and that those after `images`, [N, C, H, W], are vectors [C]. */
+function requireChannelVectors(
+  operation: string,
+  inputs: readonly Value[],
+  ...images: readonly Value[]
+): void {
+  requireFloat(operation, inputs);
+  const [first = onlyInput(operation, inputs)] = images;
+  const [, channels] = fourSizes(operation, inputs, first);
+  const strange = inputs.slice(images.length).find(({ shape }) => !sameShape(shape, [channels]));
+  if (strange === undefined) return;
+  throw shapeError(
+    operation,
+    inputs,
+    `${formatShape(strange.shape)} needs one entry for each of ${channels} channels`,
+  );
+}
+
+/** One pass over memory instead of the two of a product and a sum; the runtime takes it into constant weights. */
+function channelAffineNode(
+  context: LoweringContext,
+  channels: number,
+  { x, factor, shift }: { x: string; factor: string; shift: string },
+): string {
+  const zeros = context.filledVector(channels, 0);
+  const ones = context.filledVector(channels, 1);
+  return context.node("BatchNormalization", [x, factor, shift, zeros, ones], { epsilon: { float: 0 } });
+}
+
+const channelAffineOperation = defineOperation<Readonly<Record<string, never>>>({
+  name: "channelAffine",
+  infer(inputs) {
+    const [x] = threeInputs("channelAffine", inputs);
+    requireChannelVectors("channelAffine", inputs, x);
+    return { shape: x.shape, dataType: "float32" };
+  },
+  lower(context, [x = "", factor = "", shift = ""], { output }) {
+    const [, channels] = shape4(output, "channelAffine");
+    return channelAffineNode(context, channels, { x, factor, shift });
+  },
+  gradient({ inputs: [x, factor], gradient, needed }) {
+    if (x === undefined || factor === undefined) return [];
+    return [
+      needed[0] ? channelScale(gradient, factor) : undefined,
+      needed[1] ? channelDot(gradient, x) : undefined,
+      needed[2] ? channelSum(gradient) : undefined,
+    ];
+  },
+});
+
+/** x · factor + shift with one factor and one shift for each channel of [N, C, H, W]. */
+export const channelAffine = (x: Value, factor: Value, shift: Value): Value =>
+  apply(channelAffineOperation, [x, factor, shift], {});
+
+/** Sum of each channel of [N, C, H, W] over images and pixels, as [C]. */
+export function channelSum(x: Value): Value {
+  const [batch, channels, height, width] = shape4(x, "channelSum");
+  return sum(sum(reshape(x, [batch, channels, height * width]), [2]), [0]);
+}
+
+const channelScaleOperation = defineOperation<Readonly<Record<string, never>>>({
+  name: "channelScale",
+  infer(inputs) {
+    const [x] = bothInputs("channelScale", inputs);
+    requireChannelVectors("channelScale", inputs, x);
+    return { shape: x.shape, dataType: "float32" };
+  },
+  lower(context, [x = "", factor = ""], { output }) {
+    const [, channels] = shape4(output, "channelScale");
+    // Broadcasting uses more threads than an affine map without a shift.
+    return context.node("Mul", [x, context.reshape(factor, [channels, 1, 1])]);
+  },
+  gradient({ inputs, gradient, needed }) {
+    const [x, factor] = bothInputs("channelScale", inputs);
+    return [
+      needed[0] ? channelScale(gradient, factor) : undefined,
+      needed[1] ? channelDot(gradient, x) : undefined,
+    ];
+  },
+});
+
+/** x · factor with one factor for each channel of [N, C, H, W]. */
+export const channelScale = (x: Value, factor: Value): Value => apply(channelScaleOperation, [x, factor], {});
+
+/** The product that a channel-wise scaling is, or nothing for other values. */
+export function scaledChannels({ source }: Value): { x: Value; factor: Value } | undefined {
+  if (source.kind !== "operation" || source.operation.name !== channelScaleOperation.name) return undefined;
+  const [x, factor] = bothInputs("channelScale", source.inputs);
+  return { x, factor };
+}
+
+const addChannelAffineOperation = defineOperation<Readonly<Record<string, never>>>({
+  name: "addChannelAffine",
+  infer(inputs) {
+    const [base, x] = inputs;
+    if (base === undefined || x === undefined || inputs.length !== 4 || !sameShape(base.shape, x.shape)) {
+      throw shapeError(
+        "addChannelAffine",
+        inputs,
+        "needs two of shape [N, C, H, W], factor [C] and shift [C]",
+      );
+    }
+    requireChannelVectors("addChannelAffine", inputs, base, x);
+    return { shape: x.shape, dataType: "float32" };
+  },
+  lower(context, [base = "", x = "", factor = "", shift = ""], { output }) {
+    const [, channels] = shape4(output, "addChannelAffine");
+    if (context.target === "cpu") return channelConvolution(context, channels, { x, factor, shift, base });
+    const scaled = context.node("Mul", [x, context.reshape(factor, [channels, 1, 1])]);
+    return context.node("Add", [
+      context.node("Add", [base, scaled]),
+      context.reshape(shift, [channels, 1, 1]),
+    ]);
+  },
+  gradient({ inputs: [, x, factor], gradient, needed }) {
+    if (x === undefined || factor === undefined) return [];
+    return [
+      gradient,
+      needed[1] ? channelScale(gradient, factor) : undefined,
+      needed[2] ? channelDot(gradient, x) : undefined,
+      needed[3] ? channelSum(gradient) : undefined,
+    ];
+  },
+});
+
+/** base + x · factor + shift with one factor and one shift for each channel of [N, C, H, W]. */
+export const addChannelAffine = (base: Value, x: Value, factor: Value, shift: Value): Value =>
+  apply(addChannelAffineOperation, [base, x, factor, shift], {});
+
+/**
+ * An affine map of each channel as a convolution of one channel at a time: the one operation of the CPU provider
+ * that also adds another tensor, or takes the ReLU, in the same pass over memory.
+ */
+function channelConvolution(
+  context: LoweringContext,
+  channels: number,
+  of: { x: string; factor: string; shift: string; base?: string },
+): string {
+  const weight = context.reshape(of.factor, [channels, 1, 1, 1]);
+  const attributes = { kernel_shape: [1, 1], group: channels };
+  // Without a sum it stays a plain convolution: the runtime merges it with an addition and a ReLU that follow.
+  if (of.base === undefined) return context.node("Conv", [of.x, weight, of.shift], attributes);
+  return context.node("FusedConv", [of.x, weight, of.shift, of.base], attributes, "com.microsoft");
+}
+
+/** Attributes of batch normalisation. */
+export interface BatchNormAttributes {
+  readonly epsilon: number;
+}
+
+const batchNormOperation = defineOperation<BatchNormAttributes>({
+  name: "batchNorm",
+  infer(inputs) {
+    const [x] = threeInputs("batchNorm", inputs);
+    requireChannelVectors("batchNorm", inputs, x);
+    return { shape: x.shape, dataType: "float32" };
+  },
+  lower(context, [x = "", weight = "", bias = ""], { attributes: { epsilon }, inputs }) {
+    const [value] = threeInputs("batchNorm", inputs);
+    const [, channels] = shape4(value, "batchNorm");
+    const [mean, variance] = moments(context, x, value);
+    const deviation = context.node("Sqrt", [context.node("Add", [variance, context.scalar(epsilon)])]);
+    const factor = context.node("Div", [weight, deviation]);
+    const shift = context.node("Sub", [bias, context.node("Mul", [mean, factor])]);
+    if (context.target === "cpu") return channelConvolution(context, channels, { x, factor, shift });
+    return channelAffineNode(context, channels, { x, factor, shift });
+  },
+  gradient({ inputs, gradient, attributes: { epsilon } }) {
+    const [x, weight] = threeInputs("batchNorm", inputs);
+    const [batch, channels, height, width] = shape4(x, "batchNorm");
+    const count = batch * height * width;
+    const row = (index: number) =>
+      reshape(slice(channelMoments(x), [{ axis: 0, start: index, end: index + 1 }]), [channels]);
+    const [mean, variance] = [row(0), row(1)];
+    const inverse = divide(floats(1), sqrt(add(variance, floats(epsilon))));
+    const forBias = channelSum(gradient);
+    const forWeight = multiply(subtract(channelDot(gradient, x), multiply(mean, forBias)), inverse);
+    // gradient − mean(gradient) − x̂ · mean(gradient · x̂), times weight / deviation. The factor stays a product of
+    // its own, which the convolution before takes into its weights instead of passing over memory.
+    const slope = scale(multiply(forWeight, inverse), -1 / count);
+    const shift = subtract(scale(forBias, -1 / count), multiply(slope, mean));
+    const centred = addChannelAffine(gradient, x, slope, shift);
+    return [channelScale(centred, multiply(weight, inverse)), forWeight, forBias];
+  },
+});
+
+/**
+ * Batch normalisation of [N, C, H, W] by its own statistics with scale [C] and shift [C] (Ioffe and Szegedy, 2015,
+ * section 3): (x − E[x]) / √(Var[x] + ε) · weight + bias over images and pixels.
+ */
+export const batchNorm = (x: Value, weight: Value, bias: Value, epsilon: number): Value =>
+  apply(batchNormOperation, [x, weight, bias], { epsilon });
+
+const channelDotOperation = defineOperation<Readonly<Record<string, never>>>({
+  name: "channelDot",
+  infer(inputs) {
+    requireFloat("channelDot", inputs);
+    const [a, b] = bothInputs("channelDot", inputs);
+    const [, channels] = fourSizes("channelDot", inputs, a);
+    if (!sameShape(a.shape, b.shape)) throw shapeError("channelDot", inputs, "the shapes must be equal");
+    return { shape: [channels], dataType: "float32" };
+  },
+  lower(context, [a = "", b = ""], { inputs }) {
+    const [batch, channels, height, width] = shape4(bothInputs("channelDot", inputs)[0], "channelDot");
+    const perImage = rowDots(context, a, b, [batch, channels, height * width]);
+    return context.node("ReduceSum", [perImage, context.integers([0])], { keepdims: 0 });
+  },
+  gradient({ inputs, gradient, needed }) {
+    const [a, b] = bothInputs("channelDot", inputs);
+    return [
+      needed[0] ? channelScale(b, gradient) : undefined,
+      needed[1] ? channelScale(a, gradient) : undefined,
+    ];
+  },
+});
+
+/** Sum of a · b for each channel of [N, C, H, W] over images and pixels, as [C]. */
+export const channelDot = (a: Value, b: Value): Value => apply(channelDotOperation, [a, b], {});
+
+export const channelOperations = {
+  channelMoments: channelMomentsOperation,
+  channelAffine: channelAffineOperation,
+  channelScale: channelScaleOperation,
+  addChannelAffine: addChannelAffineOperation,
+  batchNorm: batchNormOperation,
+  channelDot: channelDotOperation,
+};
