@@ -1,10 +1,13 @@
 """Reads regions with OpenSlide for the tests: a JSON request per line on stdin, length-prefixed answers on stdout.
 
 A request is {"path", "describe": true} or {"path", "level", "x", "y", "width", "height"} as read_region takes
-them, or {"path", "associated": name}. The answer is 4 bytes of length (little-endian), then JSON for "describe"
-and errors, or RGB bytes on a white ground.
+them, or {"path", "associated": name}, or {"encode": RGB bytes in base64, "width", "height", "subsampling"} for a
+JPEG stream. The answer is 4 bytes of length (little-endian), then JSON for "describe" and errors, RGB bytes on a
+white ground, or the stream.
 """
 
+import base64
+import io
 import json
 import struct
 import sys
@@ -38,7 +41,17 @@ def on_white(image):
     return ground.tobytes()
 
 
+def encode(request):
+    pixels = base64.b64decode(request["encode"])
+    image = Image.frombytes("RGB", (request["width"], request["height"]), pixels)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=85, subsampling=request["subsampling"])
+    return stream.getvalue()
+
+
 def answer(request):
+    if "encode" in request:
+        return encode(request)
     slide = opened(request["path"])
     if request.get("describe"):
         return describe(slide)

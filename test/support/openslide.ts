@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe } from "vitest";
+import type { RgbImage } from "../../src/imaging/index.js";
 
 /** Debian's Python, where the package python3-openslide lives; another python3 may come first in the path. */
 const PYTHON = "/usr/bin/python3";
@@ -62,6 +63,11 @@ export class OpenSlideReader {
 
   readAssociated(path: string, associated: string): Promise<Uint8Array> {
     return this.#ask({ path, associated });
+  }
+
+  /** A JPEG stream with the given chroma subsampling, which sharp does not offer in full. */
+  encodeJpeg({ width, height, data }: RgbImage, subsampling: "4:2:2"): Promise<Buffer> {
+    return this.#ask({ encode: Buffer.from(data).toString("base64"), width, height, subsampling });
   }
 
   close(): void {
