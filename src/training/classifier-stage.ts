@@ -1,17 +1,14 @@
-import { RandomStream, type Reporter } from "../common/index.js";
+import { RandomStream, type Reporter, silentReporter } from "../common/index.js";
 import { BatchLoader, type PatchBatch, type PatchRecord } from "../dataset/index.js";
 import { type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../graph/index.js";
 import {
   attentionDropoutLayerCount,
   classifierGraph,
   classifierInputs,
-  classifierTensors,
   dropDrawInput,
   initialClassifierWeights,
-  matchStateDict,
+  loadInitialClassifier,
   type ResNetAdlOptions,
-  readSafetensors,
-  stateDictOf,
 } from "../models/index.js";
 import { adam, stepSchedule, TrainingStep } from "../nn/index.js";
 import { resizedPatchReader } from "./classifier-input.js";
@@ -131,20 +128,23 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
 }
 
 /**
- * Random weights by seed, or those of the configured file.
+ * Random weights by seed, or those of the configured file with a fresh head.
  * @throws EpSamError `weights` when the file cannot be read or belongs to another model.
  */
-export async function startingWeights(config: TrainingConfig): Promise<Weights> {
+export async function startingWeights(
+  config: TrainingConfig,
+  reporter: Reporter = silentReporter,
+): Promise<Weights> {
   const options = classifierOptions(config);
+  const fresh = initialClassifierWeights(
+    options,
+    (name) => new RandomStream(config.seed, "classifier weights", name),
+  );
   const file = config.classifier.initialWeights;
-  if (file === null) {
-    return initialClassifierWeights(
-      options,
-      (name) => new RandomStream(config.seed, "classifier weights", name),
-    );
-  }
-  const { tensors } = await readSafetensors(file);
-  return matchStateDict(classifierTensors(options), stateDictOf(tensors, { file }), { file });
+  if (file === null) return fresh;
+  const { weights, leftOut } = await loadInitialClassifier(file, options, fresh);
+  for (const { names, why } of leftOut) reporter.note(`${file}: ${names.length} not taken: ${why}`);
+  return weights;
 }
 
 function trainingFeeds(batch: PatchBatch, draws: RandomStream, dropRate: number): HostTensors {

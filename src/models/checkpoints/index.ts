@@ -1,0 +1,7 @@
+export { type ClassifierVariant, loadClassifier, loadInitialClassifier } from "./classifier.js";
+export { type LoadedDecoder, loadMaskDecoder } from "./mask-decoder.js";
+export {
+  type LeftOut,
+  type LoadedWeights,
+  openModelWeights,
+} from "./model-weights.js";
