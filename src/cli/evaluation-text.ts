@@ -49,7 +49,24 @@ export function evaluationText(evaluation: RunEvaluation): string[] {
   ];
 }
 
-function stageText({ stages }: RunEvaluation): string[] {
+function stageText(evaluation: RunEvaluation): string[] {
+  return [...figureBlocks(evaluation), ...comparisonBlock(evaluation)];
+}
+
+/** What fine-tuning gains, as differences over the same resamples. */
+function comparisonBlock({ comparisons }: RunEvaluation): string[] {
+  if (comparisons.length === 0) return [];
+  const rows = comparisons.map(({ stage, against, differences }) => [
+    stageTitle(stage),
+    stageTitle(against),
+    estimateText(differences.meanIou, signed),
+    estimateText(differences.positiveDice, signed),
+  ]);
+  const title = "Gained over the starting points (differences, paired resamples)";
+  return ["", title, ...textTable(["Stage", "against", "mean IoU", "Dice, positives"], rows)];
+}
+
+function figureBlocks({ stages }: RunEvaluation): string[] {
   return blocks.flatMap(({ title, columns }) => {
     const rows = stages.map(({ stage, summary }) => [
       stageTitle(stage),
@@ -71,8 +88,17 @@ function classificationText({ classification, gate }: RunEvaluation): string[] {
 }
 
 /** `0.812 [0.780, 0.840]`, or `–` where a figure is not defined. */
-function estimateText(estimate: Estimate | null | undefined): string {
+function estimateText(
+  estimate: Estimate | null | undefined,
+  format = (number: number) => number.toFixed(3),
+): string {
   if (estimate === null || estimate === undefined) return "–";
-  const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((number) => number.toFixed(3));
+  const [value, low, high] = [estimate.value, estimate.low, estimate.high].map(format);
   return `${value} [${low}, ${high}]`;
+}
+
+/** A difference with its sign. */
+function signed(difference: number): string {
+  const text = difference.toFixed(3);
+  return difference > 0 ? `+${text}` : text;
 }

@@ -10,11 +10,5 @@ export {
 } from "./classification.js";
 export { addConfusions, type Confusion, confusion, emptyConfusion } from "./confusion.js";
 export { dice, diceLoss, iou, iouLoss, type Overlap, overlapOf, SMOOTHING, softOverlap } from "./overlap.js";
-export {
-  type EvaluatedPatch,
-  type EvaluationSummary,
-  METRIC_NAMES,
-  type MetricName,
-  patchOverlap,
-  summarise,
-} from "./summary.js";
+export { type EvaluationSummary, pairedDifferences, summarise } from "./summary.js";
+export { type EvaluatedPatch, METRIC_NAMES, type MetricName, patchOverlap } from "./totals.js";

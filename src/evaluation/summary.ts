@@ -1,3 +1,4 @@
+import { EpSamError } from "../common/index.js";
 import {
   type BootstrapOptions,
   bootstrap,
@@ -5,43 +6,14 @@ import {
   planResampling,
   type ResamplingUnit,
 } from "./bootstrap.js";
-import type { Confusion } from "./confusion.js";
-import { dice, iou, overlapOf } from "./overlap.js";
-
-/** One evaluated patch; masks are no longer needed, so evaluation streams. */
-export interface EvaluatedPatch {
-  readonly id: string;
-  /** The slide, patient or source image, whose patches are resampled together. */
-  readonly group?: string | undefined;
-  /** 1 when the patch contains tumour, else 0. */
-  readonly label: 0 | 1;
-  readonly confusion: Confusion;
-}
-
-/** In the order in which tables show them. */
-export const METRIC_NAMES = [
-  "dice",
-  "iou",
-  "positiveDice",
-  "positiveIou",
-  "pooledDice",
-  "pooledIou",
-  "meanIou",
-  "precision",
-  "recall",
-  "pixelAccuracy",
-  "falsePositiveArea",
-] as const;
-
-/**
- * - `dice`, `iou`: the authors' figures, per patch with smoothing 1e-3, mean over all patches;
- * - `positiveDice`, `positiveIou`: the same, mean over the patches labelled 1;
- * - `pooledDice`, `pooledIou`: over all pixels of all patches together;
- * - `meanIou`: mean of the pooled IoU of foreground and of background;
- * - `precision`, `recall`, `pixelAccuracy`: over all pixels;
- * - `falsePositiveArea`: the fraction of the pixels of patches labelled 0 that is predicted foreground.
- */
-export type MetricName = (typeof METRIC_NAMES)[number];
+import {
+  type EvaluatedPatch,
+  METRIC_NAMES,
+  type MetricName,
+  metricsOf,
+  tableOf,
+  weightedTotals,
+} from "./totals.js";
 
 export interface EvaluationSummary {
   readonly patches: number;
@@ -53,26 +25,6 @@ export interface EvaluationSummary {
   /** A metric is `null` where it is not defined, for example precision when nothing is predicted. */
   readonly metrics: Readonly<Record<MetricName, Estimate | null>>;
 }
-
-/** Sums over patches, from which every metric follows; they add up, so a resample only weighs them. */
-type Totals = Readonly<Record<TotalName, number>>;
-
-const TOTAL_NAMES = [
-  "tp",
-  "fp",
-  "fn",
-  "tn",
-  "patches",
-  "dice",
-  "iou",
-  "positives",
-  "positiveDice",
-  "positiveIou",
-  "negativePixels",
-  "negativeFalsePositives",
-] as const;
-
-type TotalName = (typeof TOTAL_NAMES)[number];
 
 /**
  * The figures of a set of patches with 95 % percentile bootstrap intervals.
@@ -94,79 +46,55 @@ export function summarise(patches: readonly EvaluatedPatch[], options: Bootstrap
   };
 }
 
-/** Dice and IoU of one patch as the authors define them. */
-export function patchOverlap(counts: Confusion): { dice: number; iou: number } {
-  const overlap = overlapOf(counts);
-  return { dice: dice(overlap), iou: iou(overlap) };
+/** Two predictions for the same patch. */
+interface PairedPatch {
+  readonly group?: string | undefined;
+  readonly first: EvaluatedPatch;
+  readonly second: EvaluatedPatch;
 }
 
-function totalsOfPatch({ label, confusion: counts }: EvaluatedPatch): Totals {
-  const overlap = patchOverlap(counts);
-  const { tp, fp, fn, tn } = counts;
-  const isNegative = label === 0;
-  return {
-    tp,
-    fp,
-    fn,
-    tn,
-    patches: 1,
-    ...overlap,
-    positives: label,
-    positiveDice: label * overlap.dice,
-    positiveIou: label * overlap.iou,
-    negativePixels: isNegative ? tp + fp + fn + tn : 0,
-    negativeFalsePositives: isNegative ? tp + fp : 0,
+/**
+ * The differences `second` − `first` of every metric between two predictions for the same patches, with 95 %
+ * percentile bootstrap intervals. Both are resampled together, so what makes a patient hard for both cancels out:
+ * two predictions can differ clearly although their own intervals overlap.
+ * @throws EpSamError `shape` when the two do not cover the same patches; `configuration` when the number of
+ *   resamples is not a positive integer.
+ */
+export function pairedDifferences(
+  first: readonly EvaluatedPatch[],
+  second: readonly EvaluatedPatch[],
+  options: BootstrapOptions,
+): Record<MetricName, Estimate | null> {
+  const plan = planResampling(paired(first, second));
+  const before = tableOf(plan.units.map((unit) => unit.map((pair) => pair.first)));
+  const after = tableOf(plan.units.map((unit) => unit.map((pair) => pair.second)));
+  const compute = (draws: Int32Array) => {
+    const [from, to] = [metricsOf(weightedTotals(before, draws)), metricsOf(weightedTotals(after, draws))];
+    const difference = (name: MetricName) => {
+      const [low, high] = [from[name], to[name]];
+      return low === undefined || high === undefined ? undefined : high - low;
+    };
+    return Object.fromEntries(METRIC_NAMES.map((name) => [name, difference(name)])) as Record<
+      MetricName,
+      number | undefined
+    >;
   };
+  return bootstrap(plan.units.length, METRIC_NAMES, compute, options);
 }
 
-/** One row of {@link TOTAL_NAMES} per unit: a flat table, since every resample runs through all of it. */
-function tableOf(units: readonly (readonly EvaluatedPatch[])[]): Float64Array {
-  const table = new Float64Array(units.length * TOTAL_NAMES.length);
-  for (const [unit, patches] of units.entries()) {
-    for (const totals of patches.map(totalsOfPatch)) {
-      for (const [column, name] of TOTAL_NAMES.entries()) {
-        const at = unit * TOTAL_NAMES.length + column;
-        table[at] = (table[at] ?? 0) + totals[name];
-      }
+function paired(first: readonly EvaluatedPatch[], second: readonly EvaluatedPatch[]): PairedPatch[] {
+  const others = new Map(second.map((patch) => [patch.id, patch]));
+  return first.map((patch) => {
+    const other = others.get(patch.id);
+    if (other === undefined || second.length !== first.length) {
+      throw new EpSamError("shape", {
+        what: "only predictions for the same patches can be compared",
+        why:
+          other === undefined
+            ? `${patch.id} was predicted once`
+            : `${first.length} and ${second.length} patches`,
+      });
     }
-  }
-  return table;
-}
-
-/** The sum of the rows, each as often as it was drawn. */
-function weightedTotals(table: Float64Array, draws: Int32Array): Totals {
-  const columns = TOTAL_NAMES.length;
-  const sums = new Float64Array(columns);
-  for (let unit = 0; unit < draws.length; unit++) {
-    const weight = draws[unit] ?? 0;
-    if (weight === 0) continue;
-    for (let column = 0; column < columns; column++) {
-      sums[column] = (sums[column] ?? 0) + weight * (table[unit * columns + column] ?? 0);
-    }
-  }
-  return Object.fromEntries(TOTAL_NAMES.map((name, column) => [name, sums[column] ?? 0])) as Totals;
-}
-
-function metricsOf(totals: Totals): Record<MetricName, number | undefined> {
-  const { tp, fp, fn, tn } = totals;
-  const foreground = ratio(tp, tp + fp + fn);
-  const background = ratio(tn, tn + fp + fn);
-  return {
-    dice: ratio(totals.dice, totals.patches),
-    iou: ratio(totals.iou, totals.patches),
-    positiveDice: ratio(totals.positiveDice, totals.positives),
-    positiveIou: ratio(totals.positiveIou, totals.positives),
-    pooledDice: ratio(2 * tp, 2 * tp + fp + fn),
-    pooledIou: foreground,
-    meanIou: foreground === undefined || background === undefined ? undefined : (foreground + background) / 2,
-    precision: ratio(tp, tp + fp),
-    recall: ratio(tp, tp + fn),
-    pixelAccuracy: ratio(tp + tn, tp + fp + fn + tn),
-    falsePositiveArea: ratio(totals.negativeFalsePositives, totals.negativePixels),
-  };
-}
-
-/** Undefined, rather than NaN or a made-up 0, where there is nothing to divide by. */
-function ratio(part: number, whole: number): number | undefined {
-  return whole === 0 ? undefined : part / whole;
+    return { group: patch.group, first: patch, second: other };
+  });
 }

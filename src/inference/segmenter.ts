@@ -8,26 +8,21 @@ import {
 } from "../common/index.js";
 import { type Device, device as defaultDevice } from "../graph/index.js";
 import type { FloatMap, RgbImage } from "../imaging/index.js";
-import {
-  createSamFrame,
-  type ImageEncoder,
-  loadMinisamDecoder,
-  MaskPredictor,
-  minisamWeightHashes,
-  openMinisamEncoder,
-  type SamFrame,
-} from "../models/index.js";
+import { createSamFrame, type ImageEncoder, MaskPredictor, type SamFrame } from "../models/index.js";
 import type { ClassActivationMapper } from "../prompting/index.js";
 import {
-  activationPrompts,
+  activationPrompt,
   classifierFile,
   decoderFile,
   finishedDecoderStages,
   openActivationMapper,
   openRun,
+  openSam,
   patchActivation,
   type RunContext,
   readDecoder,
+  type SamSource,
+  takesMaskPrompt,
   untrainedStage,
 } from "../training/index.js";
 import type { SegmentedTile, TileSegmenter } from "./segment-image.js";
@@ -65,6 +60,7 @@ export class Segmenter implements TileSegmenter {
   readonly #frame: SamFrame;
   readonly #mapper: ClassActivationMapper;
   readonly #decoder: MaskPredictor;
+  readonly #sam: SamSource;
   /** Opened for the first tile past the gate, so that images without tumour cost no start-up. */
   #encoder: Promise<ImageEncoder> | undefined;
 
@@ -75,6 +71,7 @@ export class Segmenter implements TileSegmenter {
       readonly frame: SamFrame;
       readonly mapper: ClassActivationMapper;
       readonly decoder: MaskPredictor;
+      readonly sam: SamSource;
     },
   ) {
     this.#context = context;
@@ -82,6 +79,7 @@ export class Segmenter implements TileSegmenter {
     this.#frame = models.frame;
     this.#mapper = models.mapper;
     this.#decoder = models.decoder;
+    this.#sam = models.sam;
   }
 
   get tileSize(): number {
@@ -98,11 +96,11 @@ export class Segmenter implements TileSegmenter {
     const common = { probability, activation: map };
     if (probability < this.identity.gate) return { ...common, outcome: "below-gate" };
     const activation = await patchActivation({ levels, probability }, this.#frame.patch, config.cam);
-    const points = activationPrompts(config, activation, ...name);
-    if (points === undefined) return { ...common, outcome: "no-activation" };
-    this.#encoder ??= openMinisamEncoder(this.#context.device);
+    const prompt = activationPrompt(config, activation, ...name);
+    if (prompt === undefined) return { ...common, outcome: "no-activation" };
+    this.#encoder ??= this.#sam.encoder.open(this.#context.device);
     const embedding = await (await this.#encoder).encode(tile, this.#frame);
-    const { logits, estimatedIou } = await this.#decoder.predict(embedding, points);
+    const { logits, estimatedIou } = await this.#decoder.predict(embedding, prompt);
     return { ...common, outcome: "segmented", tumour: sigmoidOf(logits), estimatedIou };
   }
 
@@ -131,13 +129,14 @@ export async function openSegmenter(
     { frame: context.config.sam.promptFrame },
   );
   const mapper = await openActivationMapper(context, patchSize);
-  const samWeights = await loadMinisamDecoder();
+  const sam = await openSam(context);
+  const samWeights = await sam.loadDecoder();
   const weights =
     chosen === untrainedStage ? samWeights : (await readDecoder(context, chosen, samWeights)).weights;
-  const { points } = context.config.sam;
-  const decoder = await MaskPredictor.create({ weights, frame, points, device });
-  const identity = await identityOf(context, chosen, gate ?? context.config.gate);
-  return new Segmenter(context, identity, { frame, mapper, decoder });
+  const prompts = { points: context.config.sam.points, maskPrompt: takesMaskPrompt(context.config.sam) };
+  const decoder = await MaskPredictor.create({ weights, frame, ...prompts, device });
+  const identity = await identityOf(context, sam, chosen, gate ?? context.config.gate);
+  return new Segmenter(context, identity, { frame, mapper, decoder, sam });
 }
 
 function requireGate(gate: number | undefined): void {
@@ -170,9 +169,12 @@ function chooseStage(context: RunContext, wanted: string | undefined): string {
   });
 }
 
-async function identityOf(context: RunContext, stage: string, gate: number): Promise<SegmenterIdentity> {
-  const { run, config } = context;
-  const { "encoder.onnx": encoder, "sam.onnx": sam } = await minisamWeightHashes();
+async function identityOf(
+  { run, config }: RunContext,
+  { hashes }: SamSource,
+  stage: string,
+  gate: number,
+): Promise<SegmenterIdentity> {
   const trained = decoderFile(run, stage);
   return {
     version: await packageVersion(),
@@ -184,8 +186,8 @@ async function identityOf(context: RunContext, stage: string, gate: number): Pro
     weights: {
       classifier: await hashFile(classifierFile(run)),
       ...((await exists(trained)) ? { decoder: await hashFile(trained) } : {}),
-      "sam-encoder": encoder,
-      "sam-decoder": sam,
+      "sam-encoder": hashes.encoder,
+      "sam-decoder": hashes.decoder,
     },
   };
 }

@@ -19,5 +19,6 @@ export {
   initialMask,
   initialMaskProfiles,
 } from "./initial-mask.js";
+export { activationLogits } from "./mask-prompt.js";
 export { PAPER_POINT_COUNT, pointsInActivation, pointsInMask } from "./point-prompts.js";
 export { weightedSample } from "./weighted-sample.js";

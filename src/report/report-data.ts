@@ -118,8 +118,18 @@ export interface StageTable {
   /** How the intervals were made, for example `95 % bootstrap over source images, 1000 resamples`. */
   readonly intervalMethod: string;
   readonly rows: readonly StageRow[];
+  /** What fine-tuned decoders gain over the initial masks and over SAM untrained. */
+  readonly comparisons: readonly StageComparisonRow[];
   /** Why there are no rows, for example that the split has no pixel masks. */
   readonly missing?: string | undefined;
+}
+
+/** What one stage gains over another; a difference is absent where it is not defined. */
+export interface StageComparisonRow {
+  readonly stage: string;
+  readonly against: string;
+  readonly meanIou?: Estimate | undefined;
+  readonly positiveDice?: Estimate | undefined;
 }
 
 /** Figures of the patch classifier. */

@@ -28,7 +28,8 @@ const classificationNames = {
 export function stageTable(evaluation: RunEvaluation | undefined, expected: readonly string[]): StageTable {
   if (evaluation === undefined) {
     const missing = "No split has been evaluated yet: the stage “evaluation” has not finished.";
-    return { split: "test", positivePatches: 0, negativePatches: 0, intervalMethod: "", rows: [], missing };
+    const empty = { positivePatches: 0, negativePatches: 0, rows: [], comparisons: [] };
+    return { split: "test", intervalMethod: "", ...empty, missing };
   }
   const { split, patches, classification, stages } = evaluation;
   const common = {
@@ -38,11 +39,17 @@ export function stageTable(evaluation: RunEvaluation | undefined, expected: read
     intervalMethod: intervalMethod(evaluation),
   };
   if (evaluation.missing !== null) {
-    return { ...common, rows: [], missing: `No pixel figures: ${evaluation.missing}.` };
+    return { ...common, rows: [], comparisons: [], missing: `No pixel figures: ${evaluation.missing}.` };
   }
   const measured = new Map(stages.map((row) => [row.stage, row]));
   const names = [...new Set([...expected, ...measured.keys()])];
-  return { ...common, rows: names.map((stage) => stageRow(stage, measured.get(stage))) };
+  const comparisons = evaluation.comparisons.map(({ stage, against, differences }) => ({
+    stage: stageTitle(stage),
+    against: stageTitle(against),
+    meanIou: differences.meanIou ?? undefined,
+    positiveDice: differences.positiveDice ?? undefined,
+  }));
+  return { ...common, rows: names.map((stage) => stageRow(stage, measured.get(stage))), comparisons };
 }
 
 function stageRow(stage: string, row: StageEvaluation | undefined): StageRow {

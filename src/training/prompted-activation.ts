@@ -1,13 +1,15 @@
 import { RandomStream } from "../common/index.js";
 import type { FloatMap, GreyImage, Mask } from "../imaging/index.js";
-import type { Points, Size } from "../models/index.js";
-import { initialMask, normaliseLevels, pointsInActivation } from "../prompting/index.js";
+import type { PatchPrompt, Size } from "../models/index.js";
+import { activationLogits, initialMask, normaliseLevels, pointsInActivation } from "../prompting/index.js";
 import type { TrainingConfig } from "./config.js";
 
 /** What the classifier says of a patch. */
 export interface PatchActivation {
   /** Averaged class activation map in [0, 1], at the resolution of the features. */
   readonly map: FloatMap;
+  /** The activation map as logits, for SAM's mask prompt; at the resolution of the features. */
+  readonly logits: FloatMap;
   /** Probability of tumour. */
   readonly probability: number;
   /** The activation map thresholded, opened and scaled to the patch. */
@@ -26,19 +28,26 @@ export async function patchActivation(
 ): Promise<PatchActivation> {
   return {
     map: normaliseLevels(levels),
+    logits: activationLogits(levels, cam),
     probability,
     initialMask: await initialMask(levels, size, cam),
   };
 }
 
 /**
- * Prompt points for a patch, or `undefined` when its activation map is empty.
+ * The prompt for a patch, or `undefined` when its activation map is empty.
  * @param path names the patch; the same name and seed give the same points
  */
-export function activationPrompts(
+export function activationPrompt(
   { seed, sam }: Pick<TrainingConfig, "seed" | "sam">,
-  { map, initialMask: mask }: PatchActivation,
+  { map, logits, initialMask: mask }: PatchActivation,
   ...path: readonly (string | number)[]
-): Points<"patch"> | undefined {
-  return pointsInActivation(map, mask, sam.points, new RandomStream(seed, "prompts", ...path));
+): PatchPrompt | undefined {
+  const points = pointsInActivation(map, mask, sam.points, new RandomStream(seed, "prompts", ...path));
+  return points === undefined ? undefined : { points, mask: takesMaskPrompt(sam) ? logits : undefined };
+}
+
+/** Whether SAM gets the activation map itself beside the points drawn from it. */
+export function takesMaskPrompt(sam: TrainingConfig["sam"]): boolean {
+  return sam.maskPrompt === "activation-map";
 }

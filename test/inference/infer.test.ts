@@ -83,7 +83,7 @@ describe("inference on images", () => {
     expect(result.tumour).toEqual({ pixels: area, fraction: area / 4500, squareMicrons: area * 0.25 });
     const levels = await greyValues(join(folder, "out", result.outputs.probability));
     const disagreeing = levels.filter(
-      (level, pixel) => level > 129 !== (mask.data[pixel] === 1) && level !== 128,
+      (level, pixel) => level > 128 !== (mask.data[pixel] === 1) && level !== 128,
     );
     expect(disagreeing).toHaveLength(0);
     const image = await rgbValues(join(folder, "images", "wide.png"));

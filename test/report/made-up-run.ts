@@ -167,6 +167,19 @@ export async function madeUpRun(): Promise<ReportData> {
         { stage: "Round 2", metrics: estimates(0.776) },
         { stage: "Round 3", missing: "This stage has not been run." },
       ],
+      comparisons: [
+        {
+          stage: "Round 2",
+          against: "CAM mask",
+          meanIou: { value: 0.166, low: 0.021, high: 0.302 },
+          positiveDice: { value: -0.05, low: -0.09, high: -0.01 },
+        },
+        {
+          stage: "Round 2",
+          against: "SAM, CAM prompts, untrained",
+          meanIou: { value: 0.012, low: -0.03, high: 0.05 },
+        },
+      ],
     },
     scoreDistributions: [
       ...[1, 2].map((round) => ({

@@ -138,6 +138,17 @@ describe("charts", () => {
   });
 });
 
+describe("what fine-tuning gains", () => {
+  it("is marked only where the interval leaves out zero", () => {
+    const table = /<table class="numbers"><caption>What fine-tuning gains[\s\S]*?<\/table>/.exec(page);
+    const gains = table?.[0] ?? "";
+    expect(gains).toContain('+0.166 [+0.021, +0.302] <span class="change better">');
+    expect(gains).toContain('−0.050 [−0.090, −0.010] <span class="change worse">');
+    expect(gains).toContain("<td>+0.012 [−0.030, +0.050]</td>");
+    expect(gains).toContain("not defined");
+  });
+});
+
 describe("what is missing", () => {
   it("is stated in every section of an empty run", () => {
     const empty = renderReport({
@@ -145,7 +156,12 @@ describe("what is missing", () => {
       run: { ...data.run, weights: [] },
       dataset: { ...data.dataset, micronsPerPixel: undefined, splits: [] },
       curves: [],
-      stageTable: { ...data.stageTable, rows: [], missing: "The test split has no pixel masks." },
+      stageTable: {
+        ...data.stageTable,
+        rows: [],
+        comparisons: [],
+        missing: "The test split has no pixel masks.",
+      },
       scoreDistributions: [],
       selection: [],
       gallery: { description: "", entries: [] },

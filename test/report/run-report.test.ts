@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exists } from "../../src/common/index.js";
 import { type Dataset, openDataset } from "../../src/dataset/index.js";
-import { confusion, summarise, summariseClassification } from "../../src/evaluation/index.js";
+import {
+  confusion,
+  pairedDifferences,
+  summarise,
+  summariseClassification,
+} from "../../src/evaluation/index.js";
 import { type Mask, readMask, writeMaskPng } from "../../src/imaging/index.js";
 import { assembleReport, writeRunReport } from "../../src/report/index.js";
 import { writeActivation } from "../../src/training/activation-files.js";
@@ -122,17 +127,14 @@ async function evaluate(run: RunDirectory, withMasks = true): Promise<void> {
     label,
     score: probability,
   }));
+  const of = (stage: string) =>
+    figures.flatMap(({ id, patient, label, confusions }) => {
+      const counts = confusions[stage];
+      return counts === undefined ? [] : [{ id, group: patient, label, confusion: counts }];
+    });
   const stages = Object.keys(borders).map((stage) => ({
     stage,
-    summary: withMasks
-      ? summarise(
-          figures.flatMap(({ id, patient, label, confusions }) => {
-            const counts = confusions[stage];
-            return counts === undefined ? [] : [{ id, group: patient, label, confusion: counts }];
-          }),
-          options,
-        )
-      : null,
+    summary: withMasks ? summarise(of(stage), options) : null,
   }));
   const evaluation = {
     split: "test" as const,
@@ -143,6 +145,15 @@ async function evaluate(run: RunDirectory, withMasks = true): Promise<void> {
     resamples: 20,
     classification: summariseClassification(scored, options),
     stages,
+    comparisons: withMasks
+      ? [
+          {
+            stage: "round-1",
+            against: camStage,
+            differences: pairedDifferences(of(camStage), of("round-1"), options),
+          },
+        ]
+      : [],
     missing: withMasks ? null : "the split test has no pixel masks for its positive patches",
   };
   await writeEvaluation(out, evaluation, figures);

@@ -88,6 +88,7 @@ const others: Record<string, unknown> = {
   "cam.threshold": 0.4,
   "cam.openingSize": 7,
   "sam.promptFrame": "patch",
+  "sam.maskPrompt": "activation-map",
   "decoder.schedule": "cosine",
   "decoder.variants": [0, 3],
   "decoder.maximumPatches": 5,
@@ -123,6 +124,7 @@ describe("the presets", () => {
     });
     expect(decoder).toMatchObject({ epochs: 20, batchSize: 4, learningRate: 5e-6, weightDecay: 1e-2 });
     expect([selection.idsThreshold, rounds, sam.points]).toEqual([0.9, 3, 50]);
+    expect(sam.maskPrompt).toBe("none");
   });
 });
 

@@ -55,7 +55,7 @@ export const tinyOverrides = {
     learningRate: 1e-3,
   },
   cam: { layer: "layer4-last", openingSize: 1 },
-  sam: { points: 5 },
+  sam: { points: 5, maskPrompt: "activation-map" },
   decoder: {
     epochs: 2,
     batchSize: 2,

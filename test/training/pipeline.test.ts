@@ -10,6 +10,7 @@ import { hashConfig, type RunDirectory, stageNames } from "../../src/training/in
 import { builtPath, ensureBuilt } from "../support/build.js";
 import {
   errorOf,
+  forkRun,
   hashesOf,
   makeFolder,
   removeFolders,
@@ -145,6 +146,15 @@ it("another seed gives other weights", async () => {
     stages: ["classifier"],
   });
   const name = "classifier.safetensors";
+  expect((await hashesOf(out, name))[name]).not.toBe((await hashesOf(reference.root, name))[name]);
+});
+
+it("a decoder prompted with points alone learns something else than one that also sees the activation map", async () => {
+  const out = join(folder, "points-alone");
+  const undone = ["preliminary", "round-1", "evaluation"];
+  const config = await forkRun(reference, out, { undone, overrides: { sam: { maskPrompt: "none" } } });
+  await trainTiny({ data: join(folder, "data"), out, config, resume: true, stages: ["preliminary"] });
+  const name = "decoder-preliminary.safetensors";
   expect((await hashesOf(out, name))[name]).not.toBe((await hashesOf(reference.root, name))[name]);
 });
 

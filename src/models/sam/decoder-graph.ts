@@ -10,10 +10,20 @@ export const decoderInputs = {
   embedding: "embedding",
   coordinates: "point-coordinates",
   labels: "point-labels",
+  maskPrompt: "mask-prompt",
   target: "target",
 } as const;
 
-/** SAM from image embedding and points to patch logits, with the decoder's parameters trainable. */
+/** What a decoder graph is compiled for. */
+export interface DecoderGraphOptions {
+  readonly batchSize: number;
+  /** Slots for the points of each image. */
+  readonly points: number;
+  /** Takes a mask prompt beside the points, the input `mask-prompt` [B, 1, 256, 256]; without one by default. */
+  readonly maskPrompt?: boolean | undefined;
+}
+
+/** SAM from image embedding and prompts to patch logits, with the decoder's parameters trainable. */
 export interface DecoderGraph {
   /** `mask_decoder.*` by state-dict name. */
   readonly parameters: ParameterSet;
@@ -26,23 +36,26 @@ export interface DecoderGraph {
 }
 
 /**
- * Builds the graph for batches of patches with `points` prompt points each.
+ * Builds the graph for batches of prompted patches.
  * @param weights holds `prompt_encoder.*`, which stay frozen
  */
 export function decoderGraph(
   weights: StateDict,
   frame: SamFrame,
-  { batchSize, points }: { readonly batchSize: number; readonly points: number },
+  { batchSize, points, maskPrompt = false }: DecoderGraphOptions,
 ): DecoderGraph {
   const parameters = new ParameterSet();
   const frozen = frozenParameters(weights);
   const { height, width } = frame.patch;
   const coordinates = input(decoderInputs.coordinates, [batchSize, points, 2]);
   const labels = input(decoderInputs.labels, [batchSize, points]);
+  const masks = maskPrompt
+    ? input(decoderInputs.maskPrompt, [batchSize, 1, LOW_RESOLUTION_SIZE, LOW_RESOLUTION_SIZE])
+    : undefined;
   const prediction = decodeMasks((name, shape) => parameters.get(name, shape), {
     embedding: input(decoderInputs.embedding, [batchSize, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
     positions: embeddingPositions(frozen),
-    prompts: encodePrompts(frozen, { points: { coordinates, labels } }),
+    prompts: encodePrompts(frozen, { points: { coordinates, labels }, masks }),
   });
   const rows = constant(floatTensor([height, LOW_RESOLUTION_SIZE], frame.outputMatrixRows()));
   const columns = constant(floatTensor([width, LOW_RESOLUTION_SIZE], frame.outputMatrixColumns()));

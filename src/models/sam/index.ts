@@ -1,8 +1,7 @@
-export { type DecoderGraph, decoderGraph, decoderInputs } from "./decoder-graph.js";
+export { type DecoderGraph, type DecoderGraphOptions, decoderGraph, decoderInputs } from "./decoder-graph.js";
 export { type ImageEncoder, normalisedInput, openMinisamEncoder } from "./image-encoder.js";
 export { decodeMasks, type MaskDecoderInputs, type MaskPrediction, upsampleLogits } from "./mask-decoder.js";
 export { MaskPredictor, type MaskPredictorOptions, type PredictedMask } from "./mask-predictor.js";
-export { batchPoints, type PointFeeds } from "./point-batch.js";
 export {
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,
@@ -11,6 +10,7 @@ export {
   type PromptEmbeddings,
   type PromptValues,
 } from "./prompt-encoder.js";
+export { batchPoints, type PatchPrompt, type PointFeeds, promptFeeds } from "./prompt-feeds.js";
 export {
   type Boxes,
   type CoordinateSpace,

@@ -2,9 +2,9 @@ import { type Device, floatsOf, floatTensor, GraphSession } from "../../graph/in
 import type { FloatMap } from "../../imaging/index.js";
 import type { StateDict } from "../weights/index.js";
 import { decoderGraph, decoderInputs } from "./decoder-graph.js";
-import { batchPoints } from "./point-batch.js";
 import { EMBEDDING_SIZE, EMBEDDING_WIDTH } from "./prompt-encoder.js";
-import type { Points, SamFrame } from "./transforms.js";
+import { type PatchPrompt, promptFeeds } from "./prompt-feeds.js";
+import type { SamFrame } from "./transforms.js";
 
 /** SAM's answer to one prompt. */
 export interface PredictedMask {
@@ -20,6 +20,8 @@ export interface MaskPredictorOptions {
   readonly frame: SamFrame;
   /** Most points of one prompt. */
   readonly points: number;
+  /** Whether prompts have a mask beside their points; without one by default. */
+  readonly maskPrompt?: boolean | undefined;
   readonly device: Device;
 }
 
@@ -34,23 +36,23 @@ export class MaskPredictor {
   }
 
   static async create(options: MaskPredictorOptions): Promise<MaskPredictor> {
-    const graph = decoderGraph(options.weights, options.frame, { batchSize: 1, points: options.points });
+    const { points, maskPrompt } = options;
+    const graph = decoderGraph(options.weights, options.frame, { batchSize: 1, points, maskPrompt });
     const outputs = { logits: graph.logits, iou: graph.iou };
     const session = await GraphSession.create(outputs, options.device, { bind: options.weights });
     return new MaskPredictor(session, options);
   }
 
   /**
-   * The mask at the given points, of which there must be at least one.
-   * @param embedding [256, 64, 64], row-major, of the patch the points belong to
+   * The mask at the given prompt, which must have at least one point.
+   * @param embedding [256, 64, 64], row-major, of the patch the prompt belongs to
+   * @throws EpSamError `shape` when a mask prompt is needed and missing
    */
-  async predict(embedding: Float32Array, points: Points<"patch">): Promise<PredictedMask> {
-    const { frame, points: count } = this.#options;
-    const { coordinates, labels } = batchPoints([frame.transformPoints(points)], count);
+  async predict(embedding: Float32Array, prompt: PatchPrompt): Promise<PredictedMask> {
+    const { frame } = this.#options;
     const results = await this.#session.run({
       [decoderInputs.embedding]: floatTensor([1, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE], embedding),
-      [decoderInputs.coordinates]: coordinates,
-      [decoderInputs.labels]: labels,
+      ...promptFeeds([prompt], frame, this.#options),
     });
     return {
       logits: { ...frame.patch, data: floatsOf(results, "logits") },

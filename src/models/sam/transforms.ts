@@ -1,5 +1,11 @@
 import { EpSamError } from "../../common/index.js";
-import { bilinearMatrix, type RgbImage, resizeRgb } from "../../imaging/index.js";
+import {
+  bilinearMatrix,
+  type FloatMap,
+  type RgbImage,
+  resizeFloatMap,
+  resizeRgb,
+} from "../../imaging/index.js";
 
 /** Side of SAM's square input, in pixels. */
 export const SAM_INPUT_SIZE = 1024;
@@ -51,6 +57,12 @@ export interface SamFrame {
   transformImage(image: RgbImage): RgbImage;
   transformPoints(points: Points<"patch">): Points<"sam-input">;
   transformBoxes(boxes: Boxes<"patch">): Boxes<"sam-input">;
+  /**
+   * Logits over the patch as SAM's mask prompt [256, 256], row-major: scaled with the image, `outside` where the
+   * input is padding.
+   * @param logits over the whole patch, at any resolution
+   */
+  transformMaskPrompt(logits: FloatMap, outside: number): Float32Array;
   /** A of {@link SamFrame.outputMatrixColumns}: [patch height, 256], row-major. */
   outputMatrixRows(): Float32Array;
   /**
@@ -94,6 +106,7 @@ export function createSamFrame(
       labels,
     }),
     transformBoxes: ({ corners }) => ({ space: "sam-input", corners: scaled(corners, scale) }),
+    transformMaskPrompt: (logits, outside) => maskPrompt(logits, resized, inputSize, outside),
     outputMatrixRows: () => outputMatrix(patch.height, resized.height, inputSize),
     outputMatrixColumns: () => outputMatrix(patch.width, resized.width, inputSize),
   };
@@ -111,6 +124,19 @@ function resizedSize({ width, height }: Size, inputSize: number): Size {
 /** Alternating x and y values, each times its axis' scale. */
 function scaled(values: Float32Array, scale: Size): Float32Array {
   return values.map((value, index) => value * (index % 2 === 0 ? scale.width : scale.height));
+}
+
+/** SAM's mask prompts have the resolution of its logits, a quarter of the input's. */
+function maskPrompt(logits: FloatMap, resized: Size, inputSize: number, outside: number): Float32Array {
+  const scale = LOW_RESOLUTION_SIZE / inputSize;
+  const width = Math.max(1, Math.round(resized.width * scale));
+  const height = Math.max(1, Math.round(resized.height * scale));
+  const { data } = resizeFloatMap(logits, width, height);
+  const prompt = new Float32Array(LOW_RESOLUTION_SIZE * LOW_RESOLUTION_SIZE).fill(outside);
+  for (let row = 0; row < height; row++) {
+    prompt.set(data.subarray(row * width, (row + 1) * width), row * LOW_RESOLUTION_SIZE);
+  }
+  return prompt;
 }
 
 /** [patchSize, 256]: upsampling to the model's input, its first `resizedSize` rows, then to the patch. */
