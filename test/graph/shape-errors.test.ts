@@ -48,6 +48,7 @@ import {
   sqrt,
   subtract,
   sum,
+  takeRows,
   transpose,
   type Value,
   where,
@@ -205,6 +206,11 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
     misuse(["float32[3]", "float32[3]"], () => scatterAdd(x([3]), x([3]), 9)),
   ],
   gather: [misuse(["float32[3]", "float32[2]"], () => gather(x([3]), x([2])))],
+  takeRows: [
+    misuse(["[2, 3]"], () => takeRows(x([2, 3]), [0])),
+    misuse(["[1, 3, 2]", "row 3"], () => takeRows(x([1, 3, 2]), [0, 3])),
+    misuse(["[1, 3, 2]", "row -1"], () => takeRows(x([1, 3, 2]), [-1])),
+  ],
 };
 
 function thrownBy(build: () => unknown): unknown {

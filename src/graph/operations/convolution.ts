@@ -1,15 +1,13 @@
 import { apply, defineOperation, fourSizes, requireFloat, shapeError } from "../operation.js";
-import { floats, shape4, type Value } from "../value.js";
+import { shape4, type Value } from "../value.js";
 import { channelSum, scaledChannels } from "./channels.js";
+import {
+  type ConvolutionAttributes,
+  flippedWeights,
+  scaleOutputs,
+  weightGradient,
+} from "./convolution-weights.js";
 import { multiply } from "./elementwise.js";
-import { matmul } from "./matmul.js";
-import { concat, pad, reshape, reverse, slice, transpose } from "./shapes.js";
-
-/** Stride and zero padding, equal on both axes. */
-export interface ConvolutionAttributes {
-  readonly stride: number;
-  readonly padding: number;
-}
 
 const conv2dOperation = defineOperation<ConvolutionAttributes>({
   name: "conv2d",
@@ -71,14 +69,6 @@ function convolutionOperands(
   return [x, weight, bias];
 }
 
-/** Weights [O, C, kh, kw] times one factor for each output. */
-function scaleOutputs(weight: Value, factor: Value): Value {
-  const [outputs] = weight.shape;
-  // As a matrix: the runtime walks tensors that end in axes of size 1 element by element.
-  const matrix = reshape(weight, [outputs ?? 0, -1]);
-  return reshape(multiply(matrix, reshape(factor, [outputs ?? 0, 1])), weight.shape);
-}
-
 /** The gradient of a convolution with respect to its input. */
 function inputGradient(x: Value, weight: Value, gradient: Value, attributes: ConvolutionAttributes): Value {
   const { stride, padding } = attributes;
@@ -86,85 +76,9 @@ function inputGradient(x: Value, weight: Value, gradient: Value, attributes: Con
   const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
   if (stride === 1 && kernelHeight === kernelWidth && padding <= kernelHeight - 1) {
     // Faster than ConvTranspose: convolve with the flipped weights, inputs and outputs swapped.
-    const flipped = kernelHeight === 1 ? weight : reverse(weight, [2, 3]);
-    return conv2d(gradient, transpose(flipped, [1, 0, 2, 3]), { padding: kernelHeight - 1 - padding });
+    return conv2d(gradient, flippedWeights(weight), { padding: kernelHeight - 1 - padding });
   }
   return convTranspose2d(gradient, weight, { stride, padding, outputSize: [height, width] });
-}
-
-/**
- * The gradient of a convolution with respect to its weight: one matrix product for each kernel position,
- * over views of the input shifted by that position.
- */
-function weightGradient(x: Value, weight: Value, gradient: Value, attributes: ConvolutionAttributes): Value {
-  const { stride, padding } = attributes;
-  const [batch, channels] = shape4(x, "conv2d");
-  const [outputs, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
-  const [, , outHeight, outWidth] = shape4(gradient, "conv2d");
-  const [pixels, positions] = [outHeight * outWidth, kernelHeight * kernelWidth];
-  // Bringing the images of a channel together costs two copies and saves adding up a product for each image.
-  const together = batch > 1 && (channels + outputs) * pixels < positions * channels * outputs;
-  const arranged = (value: Value) => (together ? transpose(value, [1, 0, 2, 3]) : value);
-  const flat = (value: Value, rows: number) =>
-    reshape(arranged(value), together ? [rows, batch * pixels] : [batch, rows, pixels]);
-  const flattened = flat(gradient, outputs);
-  const product = (views: Value): Value => {
-    const products = matmul(flattened, views, { transposeB: true });
-    return together ? products : sumOfImages(products);
-  };
-  const pixelsFrom = stridedViews(
-    pad(x, [
-      { axis: 2, before: padding, after: padding },
-      { axis: 3, before: padding, after: padding },
-    ]),
-    stride,
-  );
-  const rowsOfKernel = Array.from({ length: kernelHeight }, (_, row) => {
-    const columns = Array.from({ length: kernelWidth }, (_, column) =>
-      flat(pixelsFrom(row, column, outHeight, outWidth), channels),
-    );
-    // With few channels the products are too narrow to be fast, so a kernel row shares one.
-    if (channels < 32) return product(concat(columns, together ? 0 : 1));
-    return concat(columns.map(product), 1);
-  });
-  const joined = reshape(concat(rowsOfKernel, 1), [outputs, positions, channels]);
-  return reshape(transpose(joined, [0, 2, 1]), weight.shape);
-}
-
-/** Sums [N, R, C] over N; a product with ones takes less than half the time of a reduction of the outer axis. */
-function sumOfImages(products: Value): Value {
-  const [batch = 1, rows = 1, columns = 1] = products.shape;
-  if (batch === 1) return reshape(products, [rows, columns]);
-  const ones = floats(new Float32Array(batch).fill(1), [1, batch]);
-  return reshape(matmul(ones, reshape(products, [batch, rows * columns])), [rows, columns]);
-}
-
-/**
- * Views of the pixels that a kernel position meets. Skipping pixels is slow, so it is done once for each
- * remainder of the position by the stride; the views are then contiguous in each row.
- */
-function stridedViews(padded: Value, stride: number) {
-  const [, , height, width] = shape4(padded, "conv2d");
-  const remainders = new Map<string, Value>();
-  const everyStride = (row: number, column: number): Value => {
-    const key = `${row} ${column}`;
-    const known = remainders.get(key);
-    const view =
-      known ??
-      slice(padded, [
-        { axis: 2, start: row, end: height, step: stride },
-        { axis: 3, start: column, end: width, step: stride },
-      ]);
-    remainders.set(key, view);
-    return view;
-  };
-  return (row: number, column: number, outHeight: number, outWidth: number): Value => {
-    const [top, left] = [Math.floor(row / stride), Math.floor(column / stride)];
-    return slice(everyStride(row % stride, column % stride), [
-      { axis: 2, start: top, end: top + outHeight },
-      { axis: 3, start: left, end: left + outWidth },
-    ]);
-  };
 }
 
 /**

@@ -32,7 +32,8 @@ export {
   channelScale,
   channelSum,
 } from "./channels.js";
-export { type ConvolutionAttributes, conv2d, convTranspose2d } from "./convolution.js";
+export { conv2d, convTranspose2d } from "./convolution.js";
+export type { ConvolutionAttributes } from "./convolution-weights.js";
 export {
   absolute,
   add,
@@ -60,7 +61,14 @@ export {
 } from "./elementwise.js";
 export { matmul, rows } from "./matmul.js";
 export { zeroAfter } from "./ordering.js";
-export { gather, maxPool2d, maxPool2dIndices, type PoolingAttributes, scatterAdd } from "./pooling.js";
+export {
+  gather,
+  maxPool2d,
+  maxPool2dIndices,
+  type PoolingAttributes,
+  scatterAdd,
+  takeRows,
+} from "./pooling.js";
 export {
   maximum,
   mean,

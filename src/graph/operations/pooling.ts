@@ -1,7 +1,7 @@
 import type { LoweringContext } from "../lowering.js";
 import type { LoweredNode } from "../operation.js";
 import { apply, bothInputs, defineOperation, onlyInput, requireFloat, shapeError } from "../operation.js";
-import { elementCount, type Shape, shape4, type Value } from "../value.js";
+import { constant, elementCount, type Shape, shape4, type Value } from "../value.js";
 import { reshape } from "./shapes.js";
 
 /** A square window; outside the image counts as minus infinity. */
@@ -114,9 +114,44 @@ const gatherOperation = defineOperation<Readonly<Record<string, never>>>({
 /** The elements of the flattened `x` at flat positions. */
 export const gather = (x: Value, indices: Value): Value => apply(gatherOperation, [x, indices], {});
 
+const takeRowsOperation = defineOperation<{ positions: readonly number[] }>({
+  name: "takeRows",
+  infer(inputs, { positions }) {
+    const x = onlyInput("takeRows", inputs);
+    const [outer, rows, length] = x.shape;
+    if (x.shape.length !== 3 || outer === undefined || rows === undefined || length === undefined) {
+      throw shapeError("takeRows", inputs, "needs three axes");
+    }
+    const strange = positions.find((row) => !Number.isInteger(row) || row < 0 || row >= rows);
+    if (strange !== undefined) throw shapeError("takeRows", inputs, `there is no row ${strange}`);
+    return { shape: [outer, positions.length, length], dataType: x.dataType };
+  },
+  lower: (context, [x = ""], { attributes: { positions } }) =>
+    context.node("Gather", [x, context.integers(positions)], { axis: 1 }),
+  gradient({ inputs: [x], gradient, attributes: { positions } }) {
+    if (x === undefined) return [];
+    const [outer = 0, rows = 0, length = 0] = x.shape;
+    const every = new BigInt64Array(outer * positions.length * length);
+    let next = 0;
+    for (let index = 0; index < outer; index++) {
+      for (const row of positions) {
+        const start = (index * rows + row) * length;
+        for (let offset = 0; offset < length; offset++) every[next++] = BigInt(start + offset);
+      }
+    }
+    const indices = constant({ dataType: "int64", shape: [every.length], data: every });
+    return [reshape(scatterAdd(gradient, indices, elementCount(x.shape)), x.shape)];
+  },
+});
+
+/** Rows of each matrix of [A, R, L] at the given positions, which may repeat: [A, positions, L]. */
+export const takeRows = (x: Value, positions: readonly number[]): Value =>
+  apply(takeRowsOperation, [x], { positions });
+
 export const poolingOperations = {
   maxPool2d: maxPool2dOperation,
   maxPool2dIndices: maxPool2dIndicesOperation,
   scatterAdd: scatterAddOperation,
   gather: gatherOperation,
+  takeRows: takeRowsOperation,
 };

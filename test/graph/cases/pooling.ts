@@ -9,7 +9,7 @@ import {
   uniform,
 } from "../support/operation-case.js";
 import * as reference from "../support/reference.js";
-import { generate } from "../support/tensor.js";
+import { at, generate } from "../support/tensor.js";
 
 const WINDOWS: readonly (readonly [shape: readonly number[], attributes: graph.PoolingAttributes])[] = [
   [[1, 1, 4, 4], { kernel: 2, stride: 2, padding: 0 }],
@@ -71,7 +71,24 @@ export const poolingCases = {
     two("repeated, from a matrix", [uniform([2, 3]), flat([2, 2], [5, 1, 1, 1])], graph.gather, gathered),
     two("integers", [integers([4], [10, 20, 30, 40]), flat([1, 3], [3, 3, 0])], graph.gather, gathered),
   ],
+  takeRows: [
+    takeRowsCase([1, 3, 2], [2, 0]),
+    takeRowsCase([2, 3, 4], [1, 1, 2, 0, 1]),
+    takeRowsCase([3, 1, 1], [0, 0]),
+  ],
 } satisfies Partial<Record<graph.OperationName, readonly OperationCase[]>>;
+
+function takeRowsCase(shape: readonly number[], positions: readonly number[]): OperationCase {
+  return one(
+    `${graph.formatShape(shape)} at ${positions.join(", ")}`,
+    uniform(shape),
+    (x) => graph.takeRows(x, positions),
+    (x) =>
+      generate([shape[0] ?? 0, positions.length, shape[2] ?? 0], ([outer = 0, row = 0, offset = 0]) =>
+        at(x, [outer, positions[row] ?? 0, offset]),
+      ),
+  );
+}
 
 function scattered(
   updates: { data: Float64Array },

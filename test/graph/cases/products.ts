@@ -105,6 +105,11 @@ export const productCases = {
     convolution([1, 32, 6, 5], 2, 1, 1, 0),
     convolution([2, 32, 7, 6], 3, 1, 2, 0),
     convolution([1, 32, 7, 8], 2, 7, 2, 3),
+    // From eight images on, the weight's gradient gathers pixels with the images innermost.
+    convolution([8, 2, 4, 3], 3, 3, 1, 1),
+    convolution([9, 2, 5, 6], 2, 3, 2, 1),
+    convolution([8, 3, 7, 6], 2, [2, 3], 2, 0),
+    convolution([8, 2, 3, 3], 3, 1, 1, 0),
     three(
       "with a bias",
       [uniform([2, 3, 5, 4]), uniform([4, 3, 3, 3]), uniform([4])],
