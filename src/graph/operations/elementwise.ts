@@ -168,7 +168,8 @@ export const scale = (x: Value, factor: number): Value => multiply(x, floats(fac
 
 /** The Gaussian error linear unit in its exact form, x · (1 + erf(x / √2)) / 2 (Hendrycks and Gimpel, 2016). */
 export function gelu(x: Value): Value {
-  return multiply(x, scale(add(erf(scale(x, Math.SQRT1_2)), floats(1)), 0.5));
+  // In this order ONNX Runtime knows it and computes it, with a bias added before, in one pass instead of six.
+  return scale(multiply(x, add(erf(divide(x, floats(Math.SQRT2))), floats(1))), 0.5);
 }
 
 const greaterOperation = defineOperation<NoAttributes>({

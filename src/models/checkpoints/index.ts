@@ -5,3 +5,4 @@ export {
   type LoadedWeights,
   openModelWeights,
 } from "./model-weights.js";
+export { openWholeSam, type WholeSam } from "./whole-sam.js";
