@@ -40,6 +40,25 @@ export type {
 export { prepareDataset } from "./preparation/prepare.js";
 export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
 export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
+export type {
+  DiscardedSlidePatches,
+  PrepareSlidesOptions,
+  Resolution,
+  SlidePreparationResult,
+  SlideSettings,
+  TissueRule,
+  UnannotatedRule,
+} from "./slide-preparation/options.js";
+export { prepareSlides } from "./slide-preparation/prepare-slides.js";
+export {
+  type Profile,
+  type ProfileName,
+  profileNames,
+  profiles,
+  type SampleLimits,
+} from "./slide-preparation/profiles.js";
+export type { FindTissueOptions } from "./slide-preparation/saturation.js";
+export { findTissue, TissueMask } from "./slide-preparation/tissue.js";
 export {
   drawStaining,
   generatePatch,

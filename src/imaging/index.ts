@@ -35,5 +35,5 @@ export { type ResampleBox, type ResampleFilter, resizeGrey, resizeRgb } from "./
 export { resizeFloatMap, resizeMask } from "./resize.js";
 export { resizeGreyBilinear } from "./resize-8bit.js";
 export { type RotationOptions, rotate } from "./rotation.js";
-export { hsvSaturation, maskAbove, otsuThreshold } from "./threshold.js";
+export { histogram, hsvSaturation, maskAbove, otsuThreshold, otsuThresholdOfCounts } from "./threshold.js";
 export type { FloatMap, GreyImage, Mask, RgbImage } from "./types.js";

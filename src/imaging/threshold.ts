@@ -36,9 +36,22 @@ export function hsvSaturation(image: RgbImage): GreyImage {
  * a tie, and 0 for an image of one value, as in OpenCV's `THRESH_OTSU`.
  */
 export function otsuThreshold(image: GreyImage): number {
-  const counts = new Float64Array(256);
-  for (const value of image.data) counts[value] = (counts[value] ?? 0) + 1;
-  const scale = 1 / image.data.length;
+  return otsuThresholdOfCounts(histogram(image));
+}
+
+/** How many pixels have each of the 256 values; added to `counts` when given. */
+export function histogram(image: GreyImage, counts: Float64Array = new Float64Array(256)): Float64Array {
+  const { data } = image;
+  for (let at = 0; at < data.length; at++) {
+    const value = data[at] ?? 0;
+    counts[value] = (counts[value] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** {@link otsuThreshold} of an image whose values have these counts, for images read in parts. */
+export function otsuThresholdOfCounts(counts: Float64Array): number {
+  const scale = 1 / counts.reduce((sum, count) => sum + count, 0);
   const mean = counts.reduce((sum, count, level) => sum + level * count, 0) * scale;
   let best = { variance: 0, level: 0 };
   let weightBelow = 0;

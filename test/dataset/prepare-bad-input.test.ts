@@ -48,7 +48,7 @@ describe("inputs that cannot be used", () => {
     await writeText(join(folder, "images", "slide.ndpi"), "x");
     await writeText(join(folder, "images", "README.txt"), "not an image");
     expect((await prepareDataset(options)).skipped.map(({ reason }) => reason)).toEqual([
-      ".ndpi files cannot be read here; convert it to PNG, JPEG or TIFF",
+      ".ndpi files are no plain images; for slides give --annotations FOLDER",
     ]);
   });
 

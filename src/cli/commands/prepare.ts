@@ -1,5 +1,12 @@
-import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { type PreparationResult, prepareDataset, SPLITS } from "../../dataset/index.js";
+import { Command, Option } from "@commander-js/extra-typings";
+import { EpSamError } from "../../common/index.js";
+import {
+  type PreparationResult,
+  prepareDataset,
+  prepareSlides,
+  profileNames,
+  type SlidePreparationResult,
+} from "../../dataset/index.js";
 import {
   fraction,
   jsonOption,
@@ -11,22 +18,28 @@ import {
   wholeNumber,
 } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
+import { describePreparation } from "./prepare-text.js";
+import { groupNames, maskValues, rangeOfFractions, shares, tissueRule } from "./prepare-values.js";
 
 const HELP = `
 Examples:
   $ epsam prepare images --masks masks --patch-size 256 --stride 128 --split 60,10,15 --out dataset
   $ epsam prepare patches --out dataset          patches named <id>_0.png and <id>_1.png, or with a labels.csv
+  $ epsam prepare slides --annotations xml --mpp 0.5 --out dataset
+  $ epsam prepare CAMELYON17/images --annotations CAMELYON17/annotations --profile camelyon17 --out dataset
 
-Inputs that cannot be read are skipped and named; the exit code is then 3.`;
+Inputs that cannot be read are skipped and named; the exit code is then 3. Work on slides that was interrupted
+goes on when the same command is given again.`;
 
-/** `epsam prepare`: images and masks, or ready patches, become a dataset directory. */
+/** `epsam prepare`: slides and annotations, images and masks, or ready patches become a dataset directory. */
 export function prepareCommand() {
   return new Command("prepare")
-    .description("cut patches from images and masks, or take ready patches, and make a dataset")
-    .argument("<inputs...>", "folders of images or image files", (text, earlier: readonly string[] = []) => [
-      ...earlier,
-      path(text),
-    ])
+    .description("cut patches from slides or images, or take ready patches, and make a dataset")
+    .argument(
+      "<inputs...>",
+      "folders of slides or images, or such files",
+      (text, earlier: readonly string[] = []) => [...earlier, path(text)],
+    )
     .addOption(outOption("the dataset directory to make").makeOptionMandatory())
     .addOption(
       new Option("--masks <folder>", "masks, named like the images, or with _mask or _anno").argParser(path),
@@ -35,6 +48,7 @@ export function prepareCommand() {
       new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
         "images",
         "patches",
+        "slides",
       ] as const),
     )
     .addOption(
@@ -94,73 +108,163 @@ export function prepareCommand() {
         .default("binary" as const),
     )
     .addOption(
-      new Option("--mpp <microns>", "microns per pixel, recorded in the manifest").argParser(positiveNumber),
+      new Option(
+        "--mpp <microns>",
+        "microns per pixel: slides are resampled to it, for images it is recorded",
+      ).argParser(positiveNumber),
+    )
+    .addOption(
+      new Option(
+        "--annotations <folder>",
+        "slides: ASAP XML, GeoJSON or Camelyon JSON, named like them",
+      ).argParser(path),
+    )
+    .addOption(
+      new Option("--level <number>", "slides: the pyramid level to read (default: 0)").argParser(
+        wholeNumber(0),
+      ),
+    )
+    .addOption(
+      new Option(
+        "--mpp-csv <csv>",
+        "slides: table with the columns slide, mpp, for files that do not tell",
+      ).argParser(path),
+    )
+    .addOption(
+      new Option("--profile <name>", "slides: the authors' slides, splits and numbers of patches").choices(
+        profileNames,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--split-csv <csv>",
+        "slides: table with the columns slide, split, optionally patient",
+      ).argParser(path),
+    )
+    .addOption(
+      new Option("--tumour-groups <names>", "slides: groups of annotations that are tumour, too").argParser(
+        groupNames,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--exclusion-groups <names>",
+        "slides: groups that are no tumour, whatever others say",
+      ).argParser(groupNames),
+    )
+    .addOption(
+      new Option("--ignore-groups <names>", "slides: groups that mean nothing").argParser(groupNames),
+    )
+    .addOption(
+      new Option(
+        "--splines <rule>",
+        "slides: ASAP's splines as they are drawn, or as its masks take them",
+      ).choices(["curve", "straight"] as const),
+    )
+    .addOption(
+      new Option(
+        "--unannotated <rule>",
+        "slides without annotations: skip them (default), or free of tumour",
+      ).choices(["skip", "normal"] as const),
+    )
+    .addOption(
+      new Option(
+        "--tissue <rule>",
+        "slides: otsu (default), all, or the least saturation of tissue",
+      ).argParser(tissueRule),
+    )
+    .addOption(
+      new Option(
+        "--min-tissue <fraction>",
+        "slides: least share of tissue in a patch (default: 0.1)",
+      ).argParser(fraction),
     )
     .addOption(seedOption().default(0))
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
-    .action((inputs, { as, ...options }) =>
-      runCommand(options, async ({ reporter, signal }) =>
-        outcomeOf(await prepareDataset({ ...options, inputs, inputKind: as, reporter, signal })),
+    .action((inputs, options) =>
+      runCommand({ ...options, resumeHint: RESUME_HINT }, async ({ reporter, signal }) =>
+        outcomeOf(await prepare({ ...options, inputs, reporter, signal })),
       ),
     );
 }
 
-function numbers(text: string, count: number): number[] | null {
-  const values = text
-    .split(",")
-    .map((part) => (/^\s*\d+(\.\d+)?\s*$/.test(part) ? Number(part) : Number.NaN));
-  return values.length === count && values.every(Number.isFinite) ? values : null;
+const RESUME_HINT =
+  "Slides: give the same command again to go on. Images and patches: nothing was written; it starts over.";
+
+type ImageOptions = Parameters<typeof prepareDataset>[0];
+type SlideOptions = Parameters<typeof prepareSlides>[0];
+
+/** The options as the command line names them. */
+interface PrepareCommandOptions
+  extends Omit<ImageOptions, "inputKind">,
+    Omit<SlideOptions, "annotations" | "groups" | "minimumTissue" | "mppTable" | "splitTable"> {
+  readonly as?: "images" | "patches" | "slides" | undefined;
+  readonly annotations?: string | undefined;
+  readonly mppCsv?: string | undefined;
+  readonly splitCsv?: string | undefined;
+  readonly tumourGroups?: readonly string[] | undefined;
+  readonly exclusionGroups?: readonly string[] | undefined;
+  readonly ignoreGroups?: readonly string[] | undefined;
+  readonly minTissue?: number | undefined;
 }
 
-function rangeOfFractions(text: string): readonly [number, number] {
-  const [low, high] = numbers(text, 2) ?? [];
-  if (low !== undefined && high !== undefined && low <= high && high <= 1) return [low, high];
-  throw new InvalidArgumentError("Give two fractions from 0 to 1, the smaller first, such as 0.2,0.9.");
-}
+/** Options that mean something for slides alone, by their name on the command line. */
+const SLIDE_OPTIONS = {
+  profile: "--profile",
+  level: "--level",
+  mppCsv: "--mpp-csv",
+  splitCsv: "--split-csv",
+  tumourGroups: "--tumour-groups",
+  exclusionGroups: "--exclusion-groups",
+  ignoreGroups: "--ignore-groups",
+  splines: "--splines",
+  unannotated: "--unannotated",
+  tissue: "--tissue",
+  minTissue: "--min-tissue",
+} as const satisfies Partial<Record<keyof PrepareCommandOptions, string>>;
 
-function shares(text: string): readonly [number, number, number] {
-  const [train, val, test] = numbers(text, 3) ?? [];
-  if (train !== undefined && val !== undefined && test !== undefined && train + val + test > 0) {
-    return [train, val, test];
+/** With annotations the inputs are slides; anything else is images or patches. */
+function prepare(options: PrepareCommandOptions): Promise<PreparationResult | SlidePreparationResult> {
+  const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
+  const { tumourGroups, exclusionGroups, ignoreGroups, ...common } = options;
+  if (annotations === undefined) {
+    const slideOption = Object.entries(SLIDE_OPTIONS).find(([name]) => name in options)?.[1];
+    if (as === "slides") throw withoutAnnotations("--as slides");
+    if (slideOption !== undefined) throw withoutAnnotations(slideOption);
+    return prepareDataset({ ...common, inputKind: as });
   }
-  throw new InvalidArgumentError(
-    "Give three numbers for train, val and test, such as 60,10,15 or 0.7,0.1,0.2.",
-  );
+  if (masks !== undefined) throw notTogether("--masks");
+  if (as === "images" || as === "patches") throw notTogether(`--as ${as}`);
+  return prepareSlides({
+    ...common,
+    annotations,
+    mppTable: mppCsv,
+    splitTable: splitCsv,
+    minimumTissue: minTissue,
+    groups: {
+      ...(tumourGroups === undefined ? {} : { tumour: tumourGroups }),
+      ...(exclusionGroups === undefined ? {} : { exclusion: exclusionGroups }),
+      ...(ignoreGroups === undefined ? {} : { ignored: ignoreGroups }),
+    },
+  });
 }
 
-function maskValues(text: string): "binary" | "any" | number {
-  if (text === "binary" || text === "any") return text;
-  if (/^\d+$/.test(text) && Number(text) > 0) return Number(text);
-  throw new InvalidArgumentError("Choose binary, any, or the lowest value that means tumour, such as 128.");
+function withoutAnnotations(option: string): EpSamError {
+  const action = "Give --annotations FOLDER.";
+  return new EpSamError("usage", { where: option, what: "is for slides, which need annotations", action });
 }
 
-function outcomeOf(result: PreparationResult): CommandOutcome {
+function notTogether(option: string): EpSamError {
+  const action = "Give --annotations for slides, or leave it out for images and patches.";
+  return new EpSamError("usage", { where: `--annotations and ${option}`, what: "are both given", action });
+}
+
+function outcomeOf(result: PreparationResult | SlidePreparationResult): CommandOutcome {
   return {
     json: result,
-    text: describeResult(result),
+    text: describePreparation(result),
     status: result.skipped.length > 0 ? "someSkipped" : "done",
   };
-}
-
-function describeResult({ root, patchSize, counts, discarded, skipped }: PreparationResult): string {
-  const lines = [`Dataset of ${patchSize} x ${patchSize} patches in ${root}`];
-  for (const split of SPLITS) {
-    const { positive, negative } = counts[split];
-    lines.push(
-      `  ${split.padEnd(5)} ${String(positive).padStart(6)} positive ${String(negative).padStart(6)} negative`,
-    );
-  }
-  const { belowPositiveRange, abovePositiveRange, overLimit } = discarded;
-  if (belowPositiveRange + abovePositiveRange + overLimit > 0) {
-    lines.push(
-      `  discarded: ${belowPositiveRange} with too little tumour for a positive, ${abovePositiveRange} with too much, ` +
-        `${overLimit} over a limit`,
-    );
-  }
-  if (skipped.length > 0)
-    lines.push(`${skipped.length} inputs were skipped; they are listed in dataset.json.`);
-  lines.push(`Next: epsam train --data ${/^[\w./-]+$/.test(root) ? root : `"${root}"`} --out RUN`);
-  return lines.join("\n");
 }

@@ -62,7 +62,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
 }
 
 function unreadableFormat(extension: string): string {
-  return `${extension} files cannot be read here; convert it to PNG, JPEG or TIFF`;
+  return `${extension} files are no plain images; for slides give --annotations FOLDER`;
 }
 
 async function listInput(input: string): Promise<string[]> {

@@ -61,6 +61,16 @@ export function sampleEvenly<T>(
     .filter((item) => item !== undefined);
 }
 
+/** What selection needs to know of the settings. */
+export interface SelectionSettings
+  extends Pick<
+    PreparationSettings,
+    "positiveRange" | "negativeLimit" | "maxPositives" | "maxNegatives" | "evaluationPatches" | "seed"
+  > {
+  /** Most positive patches of one bin of the tumour fraction. Default: no limit. */
+  readonly maxPositivesPerBin?: number | null | undefined;
+}
+
 export interface Selection<T> {
   readonly chosen: readonly (T & { readonly label: PatchLabel })[];
   readonly discarded: DiscardedPatches;
@@ -74,7 +84,7 @@ export interface Selection<T> {
 export function selectPatches<T extends { readonly fraction: number }>(
   candidates: readonly T[],
   split: Split,
-  settings: PreparationSettings,
+  settings: SelectionSettings,
 ): Selection<T> {
   const keepAll = split !== "train" && settings.evaluationPatches === "all";
   const counts = { belowPositiveRange: 0, abovePositiveRange: 0 };
@@ -93,7 +103,7 @@ export function selectPatches<T extends { readonly fraction: number }>(
 export function limitLabels<T extends Candidate & { readonly label: PatchLabel }>(
   patches: readonly T[],
   split: Split,
-  settings: Pick<PreparationSettings, "maxPositives" | "maxNegatives" | "seed">,
+  settings: Pick<SelectionSettings, "maxPositives" | "maxNegatives" | "maxPositivesPerBin" | "seed">,
 ): T[] {
   const binOf = (patch: T): number => fractionBin(patch.fraction ?? 0);
   const limits = [
@@ -101,10 +111,27 @@ export function limitLabels<T extends Candidate & { readonly label: PatchLabel }
     { label: 0, name: "negative patches", limit: settings.maxNegatives },
   ];
   return limits.flatMap(({ label, name, limit }) => {
-    const ofLabel = patches.filter((patch) => patch.label === label);
+    const all = patches.filter((patch) => patch.label === label);
+    const perBin = label === 1 ? (settings.maxPositivesPerBin ?? null) : null;
+    const ofLabel = perBin === null ? all : limitBins(all, perBin, binOf, settings.seed, split);
     const random = new RandomStream(settings.seed, name, split);
     return sampleEvenly(ofLabel, limit ?? ofLabel.length, binOf, random);
   });
+}
+
+/** At most `perBin` items of each bin, drawn by the seed, in their order. */
+function limitBins<T>(
+  items: readonly T[],
+  perBin: number,
+  binOf: (item: T) => number,
+  seed: number,
+  split: Split,
+): T[] {
+  return Array.from({ length: BIN_COUNT }, (_, bin) => {
+    const inBin = items.filter((item) => binOf(item) === bin);
+    const random = new RandomStream(seed, "positive patches of a bin", split, bin);
+    return sampleEvenly(inBin, perBin, binOf, random);
+  }).flat();
 }
 
 /** Sums of discarded patches. */

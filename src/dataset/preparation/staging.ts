@@ -59,11 +59,19 @@ export async function writeDirectoryAtomically<T>(
   try {
     await orStorageError(target, () => mkdir(staging, { recursive: true }));
     const result = await fill(staging);
-    await orStorageError(target, () => exchange(staging, target, `${staging}.old`));
+    await replaceDirectory(staging, target);
     return result;
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/**
+ * Makes a finished directory take the place of `target`, which is removed if it exists.
+ * @throws EpSamError `storage` when it cannot be moved; `target` stays as it was.
+ */
+export async function replaceDirectory(finished: string, target: string): Promise<void> {
+  await orStorageError(target, () => exchange(finished, target, `${finished}.old`));
 }
 
 async function exchange(staging: string, target: string, aside: string): Promise<void> {

@@ -1,0 +1,148 @@
+import { type AnnotationSet, GroupRoles, readAnnotations, TumourRegion } from "../../annotations/index.js";
+import { isEpSamError } from "../../common/index.js";
+import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
+import type { PatchPosition } from "../preparation/lattice.js";
+import type { Examination } from "../preparation/source.js";
+import type { SlideFile } from "./find-slides.js";
+import { gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
+import type { SlideSettings } from "./options.js";
+import type { SlideExamination } from "./state.js";
+import { findTissue, type TissueMask } from "./tissue.js";
+
+/** Patches between two looks at the signal and two progress events. */
+const PATCHES_PER_STEP = 256;
+
+export interface ExaminationContext {
+  readonly settings: SlideSettings;
+  /** Kept with the result, to tell when it is out of date. */
+  readonly fingerprint: string;
+  /** Resolution that the user gave for this slide; goes before what the file tells. */
+  readonly knownMpp: MicronsPerPixel | null;
+  readonly openSlide: (path: string) => Promise<PixelSource>;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: (step: "tissue" | "patches", done: number, total: number) => void;
+}
+
+/**
+ * Finds the tissue of a slide, its patches with tissue, and how much tumour each holds; or says why the slide
+ * cannot be used. Damaged slides and annotations are reasons, too; what else goes wrong is thrown.
+ */
+export async function examineSlide(
+  slide: SlideFile,
+  context: ExaminationContext,
+): Promise<Examination<SlideExamination>> {
+  try {
+    const region = await tumourOf(slide, context.settings);
+    const source = await context.openSlide(slide.path);
+    try {
+      return await examineSource(source, region, context);
+    } finally {
+      await source.close();
+    }
+  } catch (failure) {
+    if (isEpSamError(failure, "slide") || isEpSamError(failure, "annotation")) {
+      return { refused: reasonOf(failure.fields) };
+    }
+    throw failure;
+  }
+}
+
+/** The tumour of a slide, as its annotations tell. */
+export async function tumourOf(slide: SlideFile, settings: SlideSettings): Promise<TumourRegion> {
+  if (slide.annotationPath === null) return new TumourRegion([]);
+  const set: AnnotationSet = await readAnnotations(slide.annotationPath, { splines: settings.splines });
+  return TumourRegion.of(set, new GroupRoles(settings.groups));
+}
+
+/** What was wrong and how it showed; the list of skipped inputs has the slide's name already. */
+export function reasonOf({
+  what,
+  why,
+  action,
+}: {
+  what: string;
+  why?: string | undefined;
+  action?: string | undefined;
+}) {
+  const reason = why === undefined ? what : `${what} (${why})`;
+  return action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`;
+}
+
+async function examineSource(
+  source: PixelSource,
+  region: TumourRegion,
+  context: ExaminationContext,
+): Promise<Examination<SlideExamination>> {
+  const { settings, knownMpp } = context;
+  const full = source.levels[0];
+  if (full === undefined) return { refused: "has no pixels" };
+  const mpp = knownMpp ?? source.micronsPerPixel;
+  const geometry = patchGeometry(source, settings.resolution, mpp, settings.patchSize);
+  if ("refused" in geometry) return geometry;
+  const { accepted } = geometry;
+  const lattice = slideLattice(full, accepted, settings);
+  if (lattice.length === 0) return { refused: tooSmall(full, accepted) };
+  const tissue = await tissueOf(source, context);
+  const found = await measurePatches(lattice, region, tissue, accepted, context);
+  const { level, downsample, pixelSize } = accepted;
+  return {
+    accepted: {
+      fingerprint: context.fingerprint,
+      width: full.width,
+      height: full.height,
+      level,
+      downsample,
+      pixelSize,
+      mpp: accepted.mpp,
+      tissueShare: tissue?.share ?? 1,
+      latticePatches: lattice.length,
+      ...found,
+      warnings: [...source.warnings, ...contradiction(mpp, source.micronsPerPixel)],
+    },
+  };
+}
+
+function tooSmall(full: { width: number; height: number }, { patchSize, pixelSize }: PatchGeometry): string {
+  const size = `${Math.floor(full.width / pixelSize.x)} x ${Math.floor(full.height / pixelSize.y)}`;
+  return `is smaller than a patch (${size} pixels at this resolution, the patch size is ${patchSize})`;
+}
+
+function contradiction(used: MicronsPerPixel | null, told: MicronsPerPixel | null): string[] {
+  if (used === null || told === null || Math.abs(used.x / told.x - 1) <= 0.01) return [];
+  return [`the file tells ${told.x} µm per pixel, the table ${used.x}; the table's is used`];
+}
+
+async function tissueOf(
+  source: PixelSource,
+  { settings, signal, onProgress }: ExaminationContext,
+): Promise<TissueMask | null> {
+  if (settings.tissue === "all") return null;
+  return findTissue(source, settings.tissue, {
+    signal,
+    onProgress: (done, total) => onProgress("tissue", done, total),
+  });
+}
+
+async function measurePatches(
+  lattice: readonly PatchPosition[],
+  region: TumourRegion,
+  tissue: TissueMask | null,
+  geometry: PatchGeometry,
+  { settings, signal, onProgress }: ExaminationContext,
+): Promise<Pick<SlideExamination, "candidates" | "withoutTissue">> {
+  const candidates: [number, number, number][] = [];
+  const { patchSize, pixelSize } = geometry;
+  for (const [index, { x, y }] of lattice.entries()) {
+    const box = { left: x, top: y, right: x + patchSize * pixelSize.x, bottom: y + patchSize * pixelSize.y };
+    const share = tissue?.fraction(box) ?? 1;
+    if (share >= settings.minimumTissue) {
+      candidates.push([x, y, region.fraction(gridOf({ x, y }, geometry))]);
+    }
+    if ((index + 1) % PATCHES_PER_STEP !== 0 && index + 1 !== lattice.length) continue;
+    onProgress("patches", index + 1, lattice.length);
+    // Lets signals in: everything here is computed without waiting.
+    await new Promise((resume) => setImmediate(resume));
+    signal?.throwIfAborted();
+  }
+  return { candidates, withoutTissue: lattice.length - candidates.length };
+}

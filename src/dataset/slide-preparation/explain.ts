@@ -1,0 +1,85 @@
+import { basename } from "node:path";
+import { EpSamError, type Reporter } from "../../common/index.js";
+import type { SkippedInput } from "../preparation/options.js";
+import { countLabels, type LabelCounts, SPLITS, type Split } from "../records.js";
+import { missingLabel } from "../validate.js";
+import type { SlideSettings } from "./options.js";
+import type { PlannedSlide, SlidePlan } from "./plan.js";
+
+/**
+ * Says why when nothing, or nothing of one label, is left although there is a training split; warns when a split
+ * lacks a label.
+ * @throws EpSamError `dataset` with how many patches were left out for which reason, and what to change
+ */
+export function checkSlidePlan(
+  out: string,
+  plan: SlidePlan,
+  skipped: readonly SkippedInput[],
+  settings: SlideSettings,
+  reporter: Reporter,
+): Record<Split, LabelCounts> {
+  const rows = plan.slides.flatMap(({ patches }) => patches);
+  const counts = countLabels(rows);
+  const total = countLabels(rows.map((row) => ({ ...row, split: "train" as const }))).train;
+  const missing = missingLabel(total);
+  if (rows.length === 0 || (missing !== null && counts.train.positive + counts.train.negative > 0)) {
+    throw new EpSamError("dataset", {
+      where: out,
+      what: rows.length === 0 ? "no patches are left" : `no ${missing} patches are left`,
+      why: whatHappened(plan, skipped, total, settings).join("; "),
+      action: whatToChange(plan, missing),
+    });
+  }
+  for (const [index, split] of SPLITS.entries()) {
+    const absent = missingLabel(counts[split]);
+    const isEmpty = counts[split].positive + counts[split].negative === 0;
+    if (absent === null || (isEmpty && settings.split[index] === 0)) continue;
+    const need = split === "test" ? "the test figures will lack them" : "training needs them";
+    reporter.warn(`The split "${split}" has no ${absent} patches: ${need}. Try another --seed or --split.`);
+  }
+  return counts;
+}
+
+function whatHappened(
+  { slides, discarded }: SlidePlan,
+  skipped: readonly SkippedInput[],
+  total: LabelCounts,
+  settings: SlideSettings,
+): string[] {
+  const first = skipped[0];
+  const example = first === undefined ? "" : `, for example ${basename(first.file)}: ${first.reason}`;
+  const lattice = slides.reduce((sum, { examination }) => sum + examination.latticePatches, 0);
+  const [low, high] = settings.positiveRange;
+  const lines = [
+    `${slides.length} slides used, ${skipped.length} skipped${example}`,
+    `${lattice} patches on the lattice`,
+    `${discarded.withoutTissue} left out with less than ${percent(settings.minimumTissue)} tissue`,
+    `${discarded.belowPositiveRange} with tumour below ${percent(low)}`,
+    `${discarded.abovePositiveRange} above ${percent(high)}`,
+    `${discarded.overLimit} over a limit`,
+    `${total.positive} positive and ${total.negative} negative left`,
+  ];
+  const empty = slides.filter(({ examination }) => examination.tissueShare === 0).map(nameOf);
+  if (empty.length > 0) lines.splice(1, 0, `no tissue found in ${empty.slice(0, 3).join(", ")}`);
+  return lines;
+}
+
+function whatToChange({ slides, discarded }: SlidePlan, missing: string | null): string {
+  if (slides.length === 0) return "Repair or replace the skipped slides.";
+  const lattice = slides.reduce((sum, { examination }) => sum + examination.latticePatches, 0);
+  if (discarded.withoutTissue === lattice) {
+    return "Look at a slide with `epsam slide thumbnail`; for regions that are tissue altogether pass --tissue all.";
+  }
+  if (missing === "negative") {
+    return "Add slides with normal tissue, or try a smaller --patch-size, a higher --negative-limit or --tissue all.";
+  }
+  return "Check that the annotations belong to these slides; try a smaller --patch-size or a wider --positive-range.";
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 1000) / 10} %`;
+}
+
+function nameOf({ file }: PlannedSlide): string {
+  return basename(file.path);
+}

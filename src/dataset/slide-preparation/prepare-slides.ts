@@ -1,0 +1,221 @@
+import { basename, join, resolve } from "node:path";
+import {
+  hashFile,
+  packageVersion,
+  type Reporter,
+  silentReporter,
+  writeFileAtomically,
+} from "../../common/index.js";
+import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/index.js";
+import { formatManifest, MANIFEST_FILE } from "../manifest.js";
+import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
+import type { SkippedInput } from "../preparation/options.js";
+import { checkOutput, replaceDirectory } from "../preparation/staging.js";
+import type { LabelCounts, Split } from "../records.js";
+import { type ExaminationContext, examineSlide } from "./examine.js";
+import { checkSlidePlan } from "./explain.js";
+import { findSlides, type SlideFile } from "./find-slides.js";
+import {
+  type PrepareSlidesOptions,
+  resolveSlideSettings,
+  type SlidePreparationResult,
+  type SlideSettings,
+} from "./options.js";
+import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
+import { fingerprintOf, PreparationState } from "./state.js";
+import { originsOfSlides, readMppTable } from "./tables.js";
+import { removeUnplanned, writePlannedPatches } from "./write.js";
+
+/** Raised when the layout of dataset directories changes incompatibly; the same as for images. */
+const FORMAT_VERSION = 1;
+/** Patches read at a time, unless told otherwise: reading waits for the disk and for other threads. */
+const CONCURRENCY = 4;
+
+interface Job {
+  readonly settings: SlideSettings;
+  readonly state: PreparationState;
+  readonly openSlide: (path: string) => Promise<PixelSource>;
+  readonly knownMpp: ReadonlyMap<string, MicronsPerPixel>;
+  readonly concurrency: number;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Makes a dataset directory from whole slides with annotations; the command `epsam prepare --annotations`. Slides
+ * are read in parts, so memory does not grow with them. A killed job goes on when called again with the same
+ * options: what was found out about slides and the patches written are kept in `<out>.partial`. The same inputs,
+ * settings and seed give the same bytes, however often the job was interrupted.
+ * @returns counts, what was left out, and the hash; slides that could not be used are in `skipped`
+ * @throws EpSamError `usage` for options and paths, `dataset` when nothing is left (saying what left out what) or
+ *   a table is malformed, `storage` when the disk is full
+ */
+export async function prepareSlides(options: PrepareSlidesOptions): Promise<SlidePreparationResult> {
+  const settings = resolveSlideSettings(options);
+  const { reporter = silentReporter, signal, overwrite = false } = options;
+  const tables = [options.patients, options.splitTable, options.mppTable].filter(
+    (path) => path !== undefined,
+  );
+  await checkOutput(options.out, overwrite, [...options.inputs, options.annotations, ...tables]);
+  const found = await findSlides(options.inputs, options.annotations, settings.unannotated);
+  const knownMpp = options.mppTable === undefined ? new Map() : await readMppTable(options.mppTable);
+  const stems = found.slides.map(({ stem }) => stem);
+  const { origins, refused } = await originsOfSlides(stems, options);
+  const state = await PreparationState.open(options.out, settings, overwrite);
+  if (state.isResumed) reporter.note(`Going on with the preparation in ${state.directory}.`);
+  const job: Job = {
+    settings,
+    state,
+    openSlide: options.openSlide ?? ((path) => openSlide(path)),
+    knownMpp,
+    concurrency: options.concurrency ?? CONCURRENCY,
+    reporter,
+    signal,
+  };
+  const skipped: SkippedInput[] = [...found.skipped];
+  const skip = (slide: SlideFile, reason: string): void => {
+    skipped.push({ file: slide.path, reason });
+    reporter.warn(`Skipped ${slide.path}: ${reason}.`);
+  };
+  for (const { file, reason } of found.skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
+  const wanted = found.slides.filter((slide) => {
+    const reason = refused.get(slide.stem);
+    if (reason !== undefined) skip(slide, reason);
+    return reason === undefined;
+  });
+  let examined = await examineAll(wanted, job, skip);
+  for (;;) {
+    const plan = planPatches(examined, origins, settings);
+    const counts = await checkOrRemove(state, () =>
+      checkSlidePlan(options.out, plan, skipped, settings, reporter),
+    );
+    const failures = await writePlannedPatches(state.directory, plan, job);
+    if (failures.length === 0) return finish(resolve(options.out), plan, counts, skipped, job);
+    // Without the broken slides other patches may be drawn: plan again.
+    for (const { slide, reason } of failures) {
+      skip(slide.file, reason);
+      await state.fail(slide.file, reason);
+    }
+    const broken = new Set(failures.map(({ slide }) => slide.file.stem));
+    examined = examined.filter(({ file }) => !broken.has(file.stem));
+  }
+}
+
+/** A preparation with nothing left is removed: with other options, slides would be examined anew anyway. */
+async function checkOrRemove<T>(state: PreparationState, check: () => T): Promise<T> {
+  try {
+    return check();
+  } catch (failure) {
+    await state.remove();
+    throw failure;
+  }
+}
+
+async function examineAll(
+  slides: readonly SlideFile[],
+  job: Job,
+  skip: (slide: SlideFile, reason: string) => void,
+): Promise<ExaminedSlide[]> {
+  const examined: ExaminedSlide[] = [];
+  const started = performance.now();
+  let worked = 0;
+  for (const [index, file] of slides.entries()) {
+    job.signal?.throwIfAborted();
+    const knownMpp = job.knownMpp.get(file.stem.toLowerCase()) ?? null;
+    const fingerprint = await fingerprintOf(file, knownMpp?.x ?? null);
+    const known = await job.state.examinationOf(file, fingerprint);
+    const refusal = job.state.refusalOf(file);
+    if (known !== null) examined.push({ file, examination: known });
+    else if (refusal !== null) skip(file, refusal);
+    else {
+      const left = worked === 0 ? null : ((performance.now() - started) / worked) * (slides.length - index);
+      const name = `slide ${index + 1} of ${slides.length}, ${basename(file.path)}`;
+      const detail = left === null ? undefined : `${timeLeft(left)} left for all slides`;
+      const result = await examineOne(file, job, {
+        ...job,
+        knownMpp,
+        fingerprint,
+        onProgress: (step, done, total) =>
+          job.reporter.progress({ task: `${name}: ${step}`, done, total, detail }),
+      });
+      worked += 1;
+      if ("refused" in result) skip(file, result.refused);
+      else {
+        examined.push({ file, examination: result.accepted });
+        for (const warning of result.accepted.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
+      }
+    }
+  }
+  return examined;
+}
+
+async function examineOne(file: SlideFile, { state, signal }: Job, context: ExaminationContext) {
+  await state.begin(file);
+  try {
+    const result = await examineSlide(file, context);
+    if ("refused" in result) await state.fail(file, result.refused);
+    else await state.finish(file, result.accepted);
+    return result;
+  } catch (failure) {
+    if (signal?.aborted === true) await state.interrupt(file);
+    throw failure;
+  }
+}
+
+function timeLeft(milliseconds: number): string {
+  const minutes = milliseconds / 60_000;
+  if (minutes < 1.5) return `${Math.ceil(milliseconds / 1000)} s`;
+  return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
+async function finish(
+  out: string,
+  plan: SlidePlan,
+  counts: Readonly<Record<Split, LabelCounts>>,
+  skipped: readonly SkippedInput[],
+  { settings, state }: Job,
+): Promise<SlidePreparationResult> {
+  const { directory } = state;
+  const rows = plan.slides.flatMap(({ patches }) => patches);
+  await removeUnplanned(directory, plan);
+  await writeFileAtomically(join(directory, MANIFEST_FILE), formatManifest(rows));
+  const { hash } = await openDataset(directory);
+  const description = {
+    format: FORMAT_VERSION,
+    version: await packageVersion(),
+    hash,
+    inputKind: "slides",
+    settings,
+    counts,
+    discarded: plan.discarded,
+    skipped: skipped.map(({ file, reason }) => ({ file: basename(file), reason })),
+    sources: await Promise.all(plan.slides.map(describeSlide)),
+  };
+  await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);
+  await state.removeTraces();
+  await replaceDirectory(directory, out);
+  const { discarded } = plan;
+  return { root: out, inputKind: "slides", patchSize: settings.patchSize, counts, discarded, skipped, hash };
+}
+
+/** No times and no absolute paths, so that equal jobs write equal bytes; slides are too large to be hashed. */
+async function describeSlide({ file, examination, split, patches }: SlidePlan["slides"][number]) {
+  const { width, height, level, pixelSize, mpp, tissueShare, latticePatches, withoutTissue, warnings } =
+    examination;
+  return {
+    slide: basename(file.path),
+    annotations: file.annotationPath === null ? null : basename(file.annotationPath),
+    annotationsHash: file.annotationPath === null ? null : await hashFile(file.annotationPath),
+    width,
+    height,
+    level,
+    pixelSize,
+    mpp,
+    tissueShare,
+    latticePatches,
+    withoutTissue,
+    patches: patches.length,
+    split,
+    warnings,
+  };
+}
