@@ -1,3 +1,4 @@
+export * from "./catalogue/index.js";
 export * from "./checkpoints/index.js";
 export { highFrequencyChannel, highFrequencyPerChannel } from "./high-frequency.js";
 export {
