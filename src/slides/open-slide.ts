@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { messageOf } from "../common/index.js";
 import { deepZoomFormat } from "./deep-zoom/open-deep-zoom.js";
 import { dicomFormat } from "./dicom/open-dicom.js";
+import { otherFormat, scannerFormat } from "./openslide/open-with-openslide.js";
 import type { PixelSource } from "./pixel-source.js";
 import { plainImageFormat } from "./plain-image.js";
 import { READ_WITHOUT_WAITING } from "./random-access-file.js";
@@ -11,7 +12,14 @@ import { type OpenSlideOptions, PROBE_BYTES, type SlideFormat, type SlideProbe }
 import { tiffFormat } from "./tiff/open-tiff.js";
 
 /** Every format that is read, in the order in which they are tried. */
-const FORMATS: readonly SlideFormat[] = [tiffFormat, dicomFormat, deepZoomFormat, plainImageFormat];
+const FORMATS: readonly SlideFormat[] = [
+  scannerFormat,
+  tiffFormat,
+  dicomFormat,
+  deepZoomFormat,
+  plainImageFormat,
+  otherFormat,
+];
 
 /**
  * Opens a slide or image of any format that is read. Close it when done.

@@ -1,0 +1,202 @@
+import { setMaxListeners } from "node:events";
+import { resolve } from "node:path";
+import { EpSamError } from "../../common/index.js";
+import type { RgbImage } from "../../imaging/index.js";
+import type { MicronsPerPixel, PixelSource, ReadOptions, Region, SlideLevel } from "../pixel-source.js";
+import { levelRectangle } from "../region.js";
+import { slideError } from "../slide-error.js";
+import type { Refusal, SlideFormat, SlideProbe } from "../slide-format.js";
+import { installationHint, libraryNames } from "./library-names.js";
+import type { NotOpened, OpenSlideDescription, OpenSlideQuestion } from "./protocol.js";
+import { OpenSlideSession } from "./session.js";
+
+/** Side of the blocks that are asked for, so that neither process holds much more than the region itself. */
+const BLOCK_SIDE = 2048;
+/** Milliseconds for opening and for each read: enough for a slow network, not for ever. */
+const TIMEOUT = 60_000;
+const MAX_LEVEL_SIDE = 2 ** 31;
+
+/** Extensions of formats that OpenSlide alone reads. A .mrxs file is a JPEG picture of the slide, too. */
+const EXTENSIONS = new Set([".mrxs", ".ndpi", ".vms", ".vmu", ".scn", ".bif", ".svslide", ".czi"]);
+
+export interface LibraryOptions {
+  /** Libraries to try instead of the system's. */
+  readonly libraries?: readonly string[] | undefined;
+  /** Milliseconds that one request for pixels may take; 60 s by default. */
+  readonly timeout?: number | undefined;
+}
+
+/** NDPI, MIRAX and other scanners' own formats, recognised by their extension and tried first. */
+export const scannerFormat: SlideFormat = {
+  name: "NDPI, MIRAX and others through OpenSlide",
+  detect: isScannerFile,
+  open: (path) => openWithOpenSlide(path),
+};
+
+/** Whatever nothing else reads, tried last. */
+export const otherFormat: SlideFormat = {
+  name: "others through OpenSlide",
+  detect: (probe) => !probe.isDirectory && !isScannerFile(probe),
+  open: (path) => openWithOpenSlide(path),
+};
+
+function isScannerFile({ extension, isDirectory }: SlideProbe): boolean {
+  return !isDirectory && EXTENSIONS.has(extension);
+}
+
+/**
+ * Opens a slide with the system's OpenSlide in a process of its own.
+ * @throws EpSamError `slide` when the library is missing for a format that it alone reads, or fails
+ */
+export async function openWithOpenSlide(
+  path: string,
+  options: LibraryOptions = {},
+): Promise<OpenSlideSource | Refusal> {
+  const libraries = options.libraries ?? libraryNames(process.platform, process.env);
+  const timeout = options.timeout ?? TIMEOUT;
+  // The child may have another working directory one day; absolute paths are safe.
+  const opened = await OpenSlideSession.open(resolve(path), { libraries, timeout, openTimeout: TIMEOUT });
+  if (!("notOpened" in opened)) return new OpenSlideSource(path, opened.session, opened.description);
+  return refuse(path, opened);
+}
+
+function refuse(path: string, { notOpened, reason }: NotOpened): Refusal {
+  if (notOpened === "unknown format") return { refused: reason };
+  if (notOpened === "failed") throw slideError(path, "cannot be read by OpenSlide", reason);
+  if (!EXTENSIONS.has(/\.[^.]*$/.exec(path.toLowerCase())?.[0] ?? "")) {
+    return { refused: "OpenSlide is not installed" };
+  }
+  throw slideError(
+    path,
+    "needs the library OpenSlide, which is not installed",
+    reason,
+    `${installationHint(process.platform)} Or convert the slide to a tiled pyramidal TIFF.`,
+  );
+}
+
+/** A slide that OpenSlide reads. */
+export class OpenSlideSource implements PixelSource {
+  readonly path: string;
+  readonly format: string;
+  readonly levels: readonly SlideLevel[];
+  readonly micronsPerPixel: MicronsPerPixel | null;
+  readonly objectivePower: number | null;
+  readonly associatedImages: readonly string[];
+  readonly warnings: readonly string[] = [];
+  readonly properties: Readonly<Record<string, string>>;
+  readonly #session: OpenSlideSession;
+  readonly #closed = new AbortController();
+
+  constructor(path: string, session: OpenSlideSession, description: OpenSlideDescription) {
+    const { version, vendor, levels, properties, associatedImages } = description;
+    this.path = path;
+    this.#session = session;
+    // Every read under way listens.
+    setMaxListeners(0, this.#closed.signal);
+    this.format = `${vendor} through OpenSlide ${version}`;
+    this.levels = levels.map((level, index) => slideLevel(path, level, index, properties));
+    this.micronsPerPixel = resolution(properties);
+    this.objectivePower = positive(properties["openslide.objective-power"]);
+    this.associatedImages = associatedImages;
+    this.properties = properties;
+  }
+
+  /** Process that reads the slide. */
+  get childPid(): number | undefined {
+    return this.#session.pid;
+  }
+
+  async readRegion(region: Region, options: ReadOptions = {}): Promise<RgbImage> {
+    const { width, height } = levelRectangle(this.path, this.levels, region);
+    const signal = this.#signal(options);
+    const data = new Uint8Array(width * height * 3);
+    for (let top = 0; top < height; top += BLOCK_SIDE) {
+      for (let left = 0; left < width; left += BLOCK_SIDE) {
+        signal.throwIfAborted();
+        const block = await untilAborted(this.#session.pixels(this.#block(region, left, top)), signal);
+        for (let row = 0; row < block.height; row++) {
+          const source = block.data.subarray(row * block.width * 3, (row + 1) * block.width * 3);
+          data.set(source, ((top + row) * width + left) * 3);
+        }
+      }
+    }
+    return { width, height, data };
+  }
+
+  /** Regions begin where they are asked to; further blocks of large ones at the nearest level-0 pixel. */
+  #block({ level, origin, width, height }: Region, left: number, top: number): OpenSlideQuestion {
+    const downsample = this.levels[level]?.downsample ?? 1;
+    return {
+      kind: "region",
+      level,
+      x: origin.x + Math.round(left * downsample),
+      y: origin.y + Math.round(top * downsample),
+      width: Math.min(BLOCK_SIDE, width - left),
+      height: Math.min(BLOCK_SIDE, height - top),
+    };
+  }
+
+  async readAssociatedImage(name: string, options: ReadOptions = {}): Promise<RgbImage> {
+    const signal = this.#signal(options);
+    signal.throwIfAborted();
+    if (this.associatedImages.includes(name)) {
+      return untilAborted(this.#session.pixels({ kind: "associated", name }), signal);
+    }
+    throw this.#usage(
+      `has no associated image "${name}"`,
+      `it has ${this.associatedImages.join(", ") || "none"}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(this.#usage("was closed", "it was read after that"));
+    this.#session.close();
+  }
+
+  #signal({ signal }: ReadOptions): AbortSignal {
+    return signal === undefined ? this.#closed.signal : AbortSignal.any([this.#closed.signal, signal]);
+  }
+
+  #usage(what: string, why: string): EpSamError {
+    return new EpSamError("usage", { what, where: this.path, why });
+  }
+}
+
+/** The work's result, or the signal's reason as soon as it aborts; the work itself cannot be stopped. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+function slideLevel(
+  path: string,
+  { width, height, downsample }: OpenSlideDescription["levels"][number],
+  index: number,
+  properties: OpenSlideDescription["properties"],
+): SlideLevel {
+  const isSize = (side: number): boolean => Number.isSafeInteger(side) && side > 0 && side <= MAX_LEVEL_SIDE;
+  if (!(isSize(width) && isSize(height) && downsample >= 1)) {
+    throw slideError(path, "has an impossible size", `level ${index}: ${width} × ${height}, 1/${downsample}`);
+  }
+  const tileWidth = positive(properties[`openslide.level[${index}].tile-width`]);
+  const tileHeight = positive(properties[`openslide.level[${index}].tile-height`]);
+  const tileSize =
+    tileWidth === null || tileHeight === null ? null : { width: tileWidth, height: tileHeight };
+  return { width, height, downsample, tileSize };
+}
+
+function resolution(properties: OpenSlideDescription["properties"]): MicronsPerPixel | null {
+  const x = positive(properties["openslide.mpp-x"]);
+  const y = positive(properties["openslide.mpp-y"]);
+  return x === null || y === null ? null : { x, y };
+}
+
+function positive(text: string | undefined): number | null {
+  const value = Number(text ?? Number.NaN);
+  return Number.isFinite(value) && value > 0 ? value : null;
+}

@@ -1,0 +1,114 @@
+import { messageOf } from "../../common/index.js";
+import { slideError } from "../slide-error.js";
+import { ChildLost, OpenSlideChild } from "./child-process.js";
+import type { NotOpened, OpenSlideDescription, OpenSlideQuestion, PixelBlock } from "./protocol.js";
+
+/** Crashes of one slide after which it is given up. */
+const MAX_LOSSES = 3;
+
+export interface SessionOptions {
+  readonly libraries: readonly string[];
+  /** Milliseconds until the slide is open, the start of the process included. */
+  readonly openTimeout: number;
+  /** Milliseconds that one request for pixels may take. */
+  readonly timeout: number;
+}
+
+/** A slide in a child process that is started again when it is lost. */
+export class OpenSlideSession {
+  readonly #path: string;
+  readonly #options: SessionOptions;
+  #child: Promise<OpenSlideChild>;
+  #current: OpenSlideChild | null = null;
+  #losses = 0;
+  #closed = false;
+
+  private constructor(path: string, options: SessionOptions, child: OpenSlideChild) {
+    this.#path = path;
+    this.#options = options;
+    this.#current = child;
+    this.#child = Promise.resolve(child);
+  }
+
+  /** @throws EpSamError `slide` when OpenSlide crashes or hangs over the slide */
+  static async open(
+    path: string,
+    options: SessionOptions,
+  ): Promise<{ session: OpenSlideSession; description: OpenSlideDescription } | NotOpened> {
+    const child = new OpenSlideChild();
+    const opened = await askToOpen(child, path, options).catch((cause: unknown) => {
+      child.end();
+      throw failure(path, cause);
+    });
+    if (!("notOpened" in opened)) {
+      return { session: new OpenSlideSession(path, options, child), description: opened };
+    }
+    child.end();
+    return opened;
+  }
+
+  /** Process of the child in use, for tests that end it. */
+  get pid(): number | undefined {
+    return this.#current?.pid;
+  }
+
+  /**
+   * Asks for pixels.
+   * @throws EpSamError `slide` when the slide is damaged there, or OpenSlide crashed or hung over it; the next
+   *   request finds a new process
+   */
+  async pixels(question: OpenSlideQuestion): Promise<PixelBlock> {
+    try {
+      const child = await this.#livingChild();
+      const block = (await child.ask(question, this.#options.timeout)) as PixelBlock;
+      if (block.data.length === block.width * block.height * 3) return block;
+      throw new Error(`${block.data.length} bytes instead of ${block.width} × ${block.height} pixels`);
+    } catch (cause) {
+      throw failure(this.#path, cause);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#current?.end();
+  }
+
+  #livingChild(): Promise<OpenSlideChild> {
+    if (this.#current?.isLost === true && !this.#closed) {
+      this.#losses += 1;
+      this.#current = null;
+      this.#child = this.#losses < MAX_LOSSES ? this.#restart() : Promise.reject(tooManyLosses());
+      // Whoever asks gets the reason; without an asker it must not end the program.
+      this.#child.catch(() => undefined);
+    }
+    return this.#child;
+  }
+
+  async #restart(): Promise<OpenSlideChild> {
+    const child = new OpenSlideChild();
+    this.#current = child;
+    const opened = await askToOpen(child, this.#path, this.#options);
+    if (!("notOpened" in opened)) return child;
+    child.end();
+    throw new Error(opened.reason);
+  }
+}
+
+async function askToOpen(
+  child: OpenSlideChild,
+  path: string,
+  { libraries, openTimeout }: SessionOptions,
+): Promise<OpenSlideDescription | NotOpened> {
+  return (await child.ask({ kind: "open", path, libraries }, openTimeout)) as
+    | OpenSlideDescription
+    | NotOpened;
+}
+
+function tooManyLosses(): ChildLost {
+  return new ChildLost(`it was lost ${MAX_LOSSES} times and is not started again`);
+}
+
+function failure(path: string, cause: unknown): Error {
+  const what = cause instanceof ChildLost ? "made OpenSlide crash or hang" : "cannot be read by OpenSlide";
+  return slideError(path, what, messageOf(cause), undefined, cause);
+}
