@@ -87,6 +87,8 @@ const others: Record<string, unknown> = {
   "cam.percentile": 20,
   "cam.threshold": 0.4,
   "cam.openingSize": 7,
+  "sam.encoder": "vit-b",
+  "sam.weights": "sam.pth",
   "sam.promptFrame": "patch",
   "sam.maskPrompt": "activation-map",
   "decoder.schedule": "cosine",
