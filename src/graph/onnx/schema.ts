@@ -66,6 +66,8 @@ export interface OnnxModel {
   producerName: string;
   opsetImport: { domain: string; version: number }[];
   graph: OnnxGraph;
+  /** Texts that describe the model; runtimes pass them on. */
+  metadataProps?: { key: string; value: string }[];
 }
 
 const field = (type: string, id: number) => ({ type, id });
@@ -81,8 +83,10 @@ const descriptor = {
         producerName: field("string", 2),
         graph: field("Graph", 7),
         opsetImport: repeated("OperatorSet", 8),
+        metadataProps: repeated("Entry", 14),
       },
     },
+    Entry: { fields: { key: field("string", 1), value: field("string", 2) } },
     OperatorSet: { fields: { domain: field("string", 1), version: field("int64", 2) } },
     Graph: {
       fields: {

@@ -1,0 +1,3 @@
+export { type ClassifierExport, encodeClassifierOnnx } from "./classifier-onnx.js";
+export { type DecoderExport, encodeDecoderOnnx } from "./decoder-onnx.js";
+export { encodeMinisamEncoderOnnx, encodeVitEncoderOnnx } from "./encoder-onnx.js";
