@@ -1,4 +1,5 @@
 import { EpSamError } from "../common/index.js";
+import { type FusedSum, fusedSums } from "./fusion.js";
 import { ancestors } from "./gradients.js";
 import { LoweringContext, type LoweringTarget, onnxDataType } from "./lowering.js";
 import { encodeModel, type OnnxNode, type OnnxValueInfo } from "./onnx/schema.js";
@@ -32,8 +33,18 @@ export function encodeGraph(
   const context = new LoweringContext(options.target ?? "cpu");
   const names = new Map<Value, string>();
   const inputs = new Map<string, Value>();
-  for (const value of ancestors(Object.values(outputs))) {
-    names.set(value, lowerValue(context, value, names, inputs, options.bind));
+  const values = ancestors(Object.values(outputs));
+  const sums =
+    context.target === "cpu" ? fusedSums(values, Object.values(outputs)) : new Map<Value, FusedSum>();
+  const takingOver = new Set([...sums.values()].map(({ term }) => term));
+  for (const value of values) {
+    if (takingOver.has(value)) continue;
+    const sum = sums.get(value);
+    const name =
+      sum === undefined
+        ? lowerValue(context, value, names, inputs, options.bind)
+        : lowerSum(context, sum, names);
+    names.set(value, name);
   }
   const outputEntries = Object.entries(outputs);
   for (const [name] of outputEntries) {
@@ -59,6 +70,20 @@ export function encodeGraph(
     },
   });
   return { bytes, inputs, outputs: new Map(outputEntries) };
+}
+
+function lowerSum(
+  context: LoweringContext,
+  { term, base }: FusedSum,
+  names: ReadonlyMap<Value, string>,
+): string {
+  const { source } = term;
+  if (source.kind !== "operation" || source.operation.lowerSum === undefined) {
+    throw new EpSamError("internal", { what: "cannot add to its result", where: "fused sum" });
+  }
+  const nameOf = (operand: Value) => names.get(operand) ?? "";
+  const node = { attributes: source.attributes, inputs: source.inputs, output: term };
+  return source.operation.lowerSum(context, source.inputs.map(nameOf), nameOf(base), node);
 }
 
 function lowerValue(

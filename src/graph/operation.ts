@@ -27,6 +27,16 @@ export interface OperationDefinition<Attributes> {
   /** Adds ONNX nodes and returns the name of the result. */
   lower(context: LoweringContext, inputs: readonly string[], node: LoweredNode<Attributes>): string;
   /**
+   * Where the CPU provider has it: as `lower`, but adds the result named `base`, of the result's shape, in the same
+   * pass over memory.
+   */
+  lowerSum?(
+    context: LoweringContext,
+    inputs: readonly string[],
+    base: string,
+    node: LoweredNode<Attributes>,
+  ): string;
+  /**
    * Gradients for the inputs, `undefined` where none flows; `null` declares an operation whose derivative is
    * zero wherever it exists (comparisons, signs, indices).
    */

@@ -53,10 +53,11 @@ function moments(
     return overImages(means, 1 / batch);
   });
   const variance = context.once(`variance of channels ${x}`, () => {
-    // The squares of the centred values: E[x²] − E[x]² would cancel digits that the gradients need.
-    const centred = context.node("Sub", [rows(), context.reshape(mean, [1, channels, 1])]);
-    const squares = rowDots(context, centred, centred, [batch, channels, height * width]);
-    return overImages(squares, 1 / (batch * height * width));
+    // E[x²] − E[x]², since centring x first would be two more passes over memory. It loses digits where the mean is
+    // many times the deviation, and rounding may then take it below zero.
+    const squares = rowDots(context, x, x, [batch, channels, height * width]);
+    const second = overImages(squares, 1 / (batch * height * width));
+    return context.node("Relu", [context.node("Sub", [second, context.node("Mul", [mean, mean])])]);
   });
   return [mean, variance];
 }

@@ -1,4 +1,4 @@
-import { floats, shape4, type Value } from "../value.js";
+import { elementCount, floats, shape4, type Value } from "../value.js";
 import { multiply } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import { takeRows } from "./pooling.js";
@@ -63,12 +63,12 @@ function gatheredWeightGradient(
   const [batch, channels] = shape4(x, "conv2d");
   const [outputs, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
   const [, , outHeight, outWidth] = shape4(gradient, "conv2d");
-  const padded = pad(
-    x,
-    [2, 3].map((axis) => ({ axis, before: padding, after: padding })),
-  );
-  const [, , height, width] = shape4(padded, "conv2d");
   const imagesInnermost = (value: Value) => transpose(value, [1, 2, 3, 0]);
+  const padded = pad(
+    imagesInnermost(x),
+    [1, 2].map((axis) => ({ axis, before: padding, after: padding })),
+  );
+  const [, height, width] = shape4(padded, "conv2d");
   const met: number[] = [];
   for (let row = 0; row < kernelHeight; row++) {
     for (let column = 0; column < kernelWidth; column++) {
@@ -77,7 +77,7 @@ function gatheredWeightGradient(
       }
     }
   }
-  const pixels = reshape(imagesInnermost(padded), [channels, height * width, batch]);
+  const pixels = reshape(padded, [channels, height * width, batch]);
   const columns = takeRows(pixels, met);
   const product = matmul(
     reshape(imagesInnermost(gradient), [outputs, outHeight * outWidth * batch]),
@@ -101,9 +101,8 @@ function shiftedWeightGradient(
   const [pixels, positions] = [outHeight * outWidth, kernelHeight * kernelWidth];
   // Bringing the images of a channel together costs two copies and saves adding up a product for each image.
   const together = batch > 1 && (channels + outputs) * pixels < positions * channels * outputs;
-  const arranged = (value: Value) => (together ? transpose(value, [1, 0, 2, 3]) : value);
   const flat = (value: Value, rows: number) =>
-    reshape(arranged(value), together ? [rows, batch * pixels] : [batch, rows, pixels]);
+    together ? imagesTogether(value, rows, pixels) : reshape(value, [batch, rows, pixels]);
   const flattened = flat(gradient, outputs);
   const product = (views: Value): Value => {
     const products = matmul(flattened, views, { transposeB: true });
@@ -126,6 +125,16 @@ function shiftedWeightGradient(
   });
   const joined = reshape(concat(rowsOfKernel, 1), [outputs, positions, channels]);
   return reshape(transpose(joined, [0, 2, 1]), weight.shape);
+}
+
+/** [N, rows, pixels] as [rows, N · pixels]; taking rows uses every thread, a transposition one. */
+function imagesTogether(value: Value, rows: number, pixels: number): Value {
+  const images = elementCount(value.shape) / (rows * pixels);
+  const order = Array.from(
+    { length: images * rows },
+    (_, index) => (index % images) * rows + Math.floor(index / images),
+  );
+  return reshape(takeRows(reshape(value, [1, images * rows, pixels]), order), [rows, images * pixels]);
 }
 
 /** Sums [N, R, C] over N; a product with ones takes less than half the time of a reduction of the outer axis. */

@@ -1,4 +1,11 @@
-import { apply, defineOperation, fourSizes, requireFloat, shapeError } from "../operation.js";
+import {
+  apply,
+  defineOperation,
+  fourSizes,
+  type LoweredNode,
+  requireFloat,
+  shapeError,
+} from "../operation.js";
 import { shape4, type Value } from "../value.js";
 import { channelSum, scaledChannels } from "./channels.js";
 import {
@@ -24,14 +31,9 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
       throw shapeError("conv2d", inputs, "the kernel is larger than the image");
     return { shape, dataType: "float32" };
   },
-  lower(context, inputs, { attributes: { stride, padding }, inputs: values }) {
-    const [, weight] = convolutionOperands("conv2d", values);
-    const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
-    return context.node("Conv", inputs, {
-      kernel_shape: [kernelHeight, kernelWidth],
-      strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
-    });
+  lower: (context, inputs, node) => context.node("Conv", inputs, convAttributes(node)),
+  lowerSum(context, [x = "", weight = "", bias = ""], base, node) {
+    return context.node("FusedConv", [x, weight, bias, base], convAttributes(node), "com.microsoft");
   },
   gradient({ inputs, gradient, attributes, needed }) {
     const [x, weight, bias] = convolutionOperands("conv2d", inputs);
@@ -52,6 +54,16 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
     ];
   },
 });
+
+function convAttributes({ attributes: { stride, padding }, inputs }: LoweredNode<ConvolutionAttributes>) {
+  const [, weight] = convolutionOperands("conv2d", inputs);
+  const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+  return {
+    kernel_shape: [kernelHeight, kernelWidth],
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+  };
+}
 
 function convolutionOperands(
   operation: string,

@@ -1,0 +1,40 @@
+import type { OperationName } from "./operations/index.js";
+import { sameShape, type Value } from "./value.js";
+
+/** A sum whose one operand adds the other while it is computed. */
+export interface FusedSum {
+  readonly term: Value;
+  readonly base: Value;
+}
+
+/**
+ * Sums that one of their operands can take over (`lowerSum`) because nothing else reads that operand, by the sum's
+ * value. Convolutions by constant weights are left to the runtime, which rearranges them.
+ *
+ * @param values what the graph computes, operands before results
+ * @param outputs what the graph returns
+ */
+export function fusedSums(values: readonly Value[], outputs: readonly Value[]): Map<Value, FusedSum> {
+  const uses = new Map<Value, number>();
+  const use = (value: Value) => uses.set(value, (uses.get(value) ?? 0) + 1);
+  outputs.forEach(use);
+  for (const { source } of values) if (source.kind === "operation") source.inputs.forEach(use);
+  const sum: OperationName = "add";
+  const found = new Map<Value, FusedSum>();
+  for (const value of values) {
+    if (value.source.kind !== "operation" || value.source.operation.name !== sum) continue;
+    // The later operand: when it is computed, the other one exists.
+    const [base, term] = [...value.source.inputs].sort((a, b) => a.id - b.id);
+    if (base === undefined || term === undefined || uses.get(term) !== 1 || !canAdd(term)) continue;
+    if (sameShape(base.shape, term.shape)) found.set(value, { term, base });
+  }
+  return found;
+}
+
+function canAdd({ source }: Value): boolean {
+  return (
+    source.kind === "operation" &&
+    source.operation.lowerSum !== undefined &&
+    source.inputs[1]?.source.kind === "operation"
+  );
+}
