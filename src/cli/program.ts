@@ -6,6 +6,7 @@ import { evaluateCommand } from "./commands/evaluate.js";
 import { inferCommand } from "./commands/infer.js";
 import { modelsCommand } from "./commands/models.js";
 import { prepareCommand } from "./commands/prepare.js";
+import { slideCommand } from "./commands/slide.js";
 import { trainCommand } from "./commands/train.js";
 import { reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
@@ -31,6 +32,7 @@ function commands(): readonly CommandUnknownOpts[] {
     trainCommand(),
     evaluateCommand(),
     inferCommand(),
+    slideCommand(),
     modelsCommand(),
     doctorCommand(),
   ];

@@ -9,4 +9,5 @@ export type {
   SlideLevel,
 } from "./pixel-source.js";
 export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
+export { MAX_THUMBNAIL_SIDE, readThumbnail, type ThumbnailOptions } from "./thumbnail.js";
 export { TileCache } from "./tile-cache.js";

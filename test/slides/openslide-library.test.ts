@@ -77,8 +77,9 @@ describe("the library", () => {
     const outcome = await openSlide(picture).catch((failure: unknown) => failure);
     if (wanted === null) expect(outcome).toMatchObject({ format: "PNG image" });
     else expect(outcome).toMatchObject({ fields: { what: wanted } });
-    const text = join(root, "text.txt");
-    const failure = await failureOf(openSlide(text));
+    const database = join(root, "database.db");
+    await writeFile(database, "SQLite format 3\0 and nothing else");
+    const failure = await failureOf(openSlide(database));
     expect(failure.fields.what).toBe("is of no slide format that can be read");
     expect(failure.fields.why).toMatch(hasLibrary ? /does not know its format/ : /not installed/);
   });
@@ -90,7 +91,7 @@ function itWithLibrary(name: string, body: () => Promise<void>): void {
     if (!hasLibrary) context.skip("the system has no OpenSlide");
     if (!existsSync(SLIDE)) context.skip(`shared data absent: ${SLIDE}`);
     await body();
-  });
+  }, 180_000);
 }
 
 async function openForced(timeout?: number): Promise<OpenSlideSource> {
@@ -147,8 +148,9 @@ describe("a slide read through OpenSlide", () => {
 
   itWithLibrary("is put together from blocks when it is large", () =>
     withBoth(async (library, own) => {
-      const whole = region(-10, -20, 2240, 3000);
-      expectSameImage(await library.readRegion(whole), await own.readRegion(whole));
+      for (const large of [region(-10, 700, 2100, 60), region(900, -20, 60, 2100)]) {
+        expectSameImage(await library.readRegion(large), await own.readRegion(large));
+      }
     }),
   );
 

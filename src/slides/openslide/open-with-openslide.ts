@@ -33,12 +33,18 @@ export const scannerFormat: SlideFormat = {
   open: (path) => openWithOpenSlide(path),
 };
 
-/** Whatever nothing else reads, tried last. */
+/** Files under other names whose first bytes are those of a format that OpenSlide has, tried last. */
 export const otherFormat: SlideFormat = {
   name: "others through OpenSlide",
-  detect: (probe) => !probe.isDirectory && !isScannerFile(probe),
+  detect: (probe) => !isScannerFile(probe) && hasScannerBytes(probe),
   open: (path) => openWithOpenSlide(path),
 };
+
+/** TIFF in a dialect that the TIFF reader leaves alone, SQLite (Sakura), and Zeiss CZI. */
+function hasScannerBytes({ head }: SlideProbe): boolean {
+  const text = Buffer.from(head.subarray(0, 16)).toString("latin1");
+  return /^(?:II|MM|SQLite format 3|ZISRAWFILE)/.test(text);
+}
 
 function isScannerFile({ extension, isDirectory }: SlideProbe): boolean {
   return !isDirectory && EXTENSIONS.has(extension);

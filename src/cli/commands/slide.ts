@@ -1,0 +1,105 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { EpSamError, exists } from "../../common/index.js";
+import { writePng } from "../../imaging/index.js";
+import { MAX_THUMBNAIL_SIDE, openSlide, type PixelSource, readThumbnail } from "../../slides/index.js";
+import { jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
+import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+import { slideRecord, slideText } from "../slide-text.js";
+
+const DEFAULT_SIZE = 1024;
+
+const INFO_HELP = `
+Examples:
+  $ epsam slide info slide.svs
+  $ epsam slide info slide.dcm --properties --json
+
+Reads TIFF and BigTIFF pyramids, Aperio SVS, Philips TIFF, OME-TIFF, DICOM (a file or its folder), DeepZoom and plain
+images; NDPI, MIRAX and others when the system has OpenSlide.`;
+
+const THUMBNAIL_HELP = `
+Examples:
+  $ epsam slide thumbnail slide.svs --out slide.png
+  $ epsam slide thumbnail slide.svs --out slide.png --size 4096 --overwrite`;
+
+/** `epsam slide` */
+export function slideCommand() {
+  return new Command("slide")
+    .description("look at whole-slide images")
+    .addHelpText("after", `${INFO_HELP}\n`)
+    .addCommand(infoCommand())
+    .addCommand(thumbnailCommand());
+}
+
+function infoCommand() {
+  return new Command("info")
+    .description("levels, resolution, format and associated images of a slide")
+    .argument("<file>", "slide or image", path)
+    .option("--properties", "every property that the file holds, too")
+    .addOption(jsonOption())
+    .addHelpText("after", INFO_HELP)
+    .action((file, options) =>
+      runCommand(options, () =>
+        withSlide(file, async (slide) => ({
+          json: slideRecord(slide, options.properties ?? false),
+          text: slideText(slide, options.properties ?? false),
+        })),
+      ),
+    );
+}
+
+function thumbnailCommand() {
+  return new Command("thumbnail")
+    .description("write a small picture of a slide")
+    .argument("<file>", "slide or image", path)
+    .addOption(new Option("--out <png>", "file to write").argParser(path).makeOptionMandatory())
+    .addOption(
+      new Option("--size <pixels>", "longer side of the picture")
+        .argParser(wholeNumber(16, MAX_THUMBNAIL_SIDE))
+        .default(DEFAULT_SIZE),
+    )
+    .addOption(overwriteOption())
+    .addOption(jsonOption())
+    .addHelpText("after", THUMBNAIL_HELP)
+    .action((file, options) => runCommand(options, (context) => writeThumbnail(file, options, context)));
+}
+
+interface ThumbnailSettings {
+  readonly out: string;
+  readonly size: number;
+  readonly overwrite?: true | undefined;
+}
+
+async function writeThumbnail(
+  file: string,
+  { out, size, overwrite }: ThumbnailSettings,
+  { reporter, signal }: ActionContext,
+): Promise<CommandOutcome> {
+  if (overwrite !== true && (await exists(out))) {
+    throw new EpSamError("usage", {
+      what: "exists already",
+      where: out,
+      action: "Choose another --out, or replace it with --overwrite.",
+    });
+  }
+  return withSlide(file, async (slide) => {
+    const onProgress = (done: number, total: number): void =>
+      reporter.progress({ task: `reading ${file}`, done, total });
+    const image = await readThumbnail(slide, size, { signal, onProgress });
+    await writePng(out, image);
+    for (const warning of slide.warnings) reporter.warn(warning);
+    const { width, height } = image;
+    return { json: { out, width, height }, text: `${width} × ${height} pixels in ${out}` };
+  });
+}
+
+async function withSlide<Result>(
+  file: string,
+  use: (slide: PixelSource) => Promise<Result>,
+): Promise<Result> {
+  const slide = await openSlide(file);
+  try {
+    return await use(slide);
+  } finally {
+    await slide.close();
+  }
+}
