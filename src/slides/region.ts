@@ -7,7 +7,7 @@ export const MAX_REGION_PIXELS = 2 ** 28;
 
 /** How many tiles of a region are decoded at the same time, and how many bytes of them. */
 const TILES_AT_ONCE = 8;
-const BYTES_AT_ONCE = 64 * 2 ** 20;
+const BYTES_AT_ONCE = 32 * 2 ** 20;
 
 /** One level's tiles, all of one size; those at the right and lower edge may be larger than what is left. */
 export interface TileGrid {

@@ -1,7 +1,7 @@
 import type { RgbImage } from "../imaging/index.js";
 
 /** Bytes of decoded tiles that a process keeps unless told otherwise. */
-export const DEFAULT_TILE_CACHE_BYTES = 96 * 2 ** 20;
+export const DEFAULT_TILE_CACHE_BYTES = 32 * 2 ** 20;
 
 /**
  * Decoded tiles of any number of slides, limited in bytes; the least recently used leave first.

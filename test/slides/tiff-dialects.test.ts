@@ -99,6 +99,15 @@ describe("Aperio SVS", () => {
   });
 });
 
+describe("absurd numbers", () => {
+  it("are no resolution and no magnification", async () => {
+    const description = "Aperio Image Library\r\n|MPP = 1e999|AppMag = -4|=|||MPP";
+    const slide = await open("absurd.svs", [deflatePage(image, 64, [ascii(270, description)])]);
+    expect([slide.micronsPerPixel, slide.objectivePower]).toEqual([null, null]);
+    await slide.close();
+  });
+});
+
 describe("Philips TIFF", () => {
   it("takes resolution, padding and the label from the XML", async () => {
     const label = await asSharp(picture(40, 30)).jpeg({ quality: 100 }).toBuffer();

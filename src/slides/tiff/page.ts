@@ -6,8 +6,8 @@ import { Compression, compressionName, Tag } from "./tags.js";
 
 /** Longest side of a picture in pixels; the largest slides have a few hundred thousand. */
 const MAX_SIDE = 2 ** 24;
-/** Largest decoded tile or strip in bytes: 4096 × 4096 RGB. */
-export const MAX_SEGMENT_BYTES = 48 * 2 ** 20;
+/** Largest decoded tile or strip in bytes: 2896 × 2896 RGB. Slides have tiles of 240 to 1024 pixels. */
+export const MAX_SEGMENT_BYTES = 24 * 2 ** 20;
 /** Uncompressed strips longer than this are read in parts of about this size, in bytes. */
 const STRIP_PART_BYTES = 2 ** 20;
 

@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { HOSTILE_FILES } from "../../scripts/fixtures/hostile-tiff.js";
+import { SlideChild } from "../support/slide-child.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+/** Of the reading process, its JavaScript engine and libraries included. */
+const MOST_MEGABYTES = 200;
+/** Processor time, which does not depend on what else the machine does. */
+const MOST_SECONDS = 1;
+/** A shared machine may be slow; the process is ended after this. */
+const PATIENCE = 30;
+
+const files = temporaryDirectory();
+let child: SlideChild;
+beforeAll(() => {
+  child = new SlideChild();
+});
+afterAll(() => {
+  child.close();
+});
+
+describe("hostile files are refused by name, within a second and 200 MB", () => {
+  it.each(HOSTILE_FILES.map((file) => [file.name, file] as const))("%s", async (name, file) => {
+    const path = await files.write(name, await file.build());
+    const { outcome, message, warnings, cpuSeconds, peakMegabytes } = await child.read(path, PATIENCE);
+    if ("error" in file.expected) {
+      expect(message).toContain(file.expected.error);
+      expect(message).toContain(name);
+      expect(outcome).toBe("slide");
+    } else {
+      expect({ outcome, message }).toEqual({ outcome: "read", message: "" });
+      expect(warnings.join()).toContain(file.expected.warning);
+    }
+    expect(cpuSeconds).toBeLessThan(MOST_SECONDS);
+    expect(peakMegabytes).toBeLessThan(MOST_MEGABYTES);
+  });
+
+  it("names every case once", () => {
+    expect(new Set(HOSTILE_FILES.map(({ name }) => name)).size).toBe(HOSTILE_FILES.length);
+  });
+});
