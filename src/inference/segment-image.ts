@@ -20,6 +20,33 @@ export interface SegmentedTile {
   readonly estimatedIou?: number;
 }
 
+/** SAM's answer for one tile. */
+export interface TileMask {
+  /** Probability of tumour of each pixel, tile size. */
+  readonly tumour: FloatMap;
+  /** SAM's own estimate of its mask's IoU. */
+  readonly estimatedIou: number;
+}
+
+/** What the classifier says of one tile. */
+export interface ClassifiedTile extends Pick<SegmentedTile, "probability" | "activation"> {
+  /** As the tile will end. */
+  readonly outcome: TileOutcome;
+  /** SAM's part, to be called once; present when the outcome is `segmented`. */
+  readonly segment?: () => Promise<TileMask>;
+}
+
+/** A segmenter whose classifier can go on to the next tile while SAM is at the last. */
+export interface StagedSegmenter {
+  /** Side of the tiles in pixels. */
+  readonly tileSize: number;
+  /**
+   * Classifies one tile.
+   * @param name of the tile; the same name gives the same random prompts
+   */
+  classifyTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedTile>;
+}
+
 /** Something that segments square tiles of one size. */
 export interface TileSegmenter {
   /** Side of the tiles in pixels. */

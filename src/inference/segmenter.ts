@@ -8,7 +8,13 @@ import {
 } from "../common/index.js";
 import { type Device, device as defaultDevice } from "../graph/index.js";
 import type { FloatMap, RgbImage } from "../imaging/index.js";
-import { createSamFrame, type ImageEncoder, MaskPredictor, type SamFrame } from "../models/index.js";
+import {
+  createSamFrame,
+  type ImageEncoder,
+  MaskPredictor,
+  type PatchPrompt,
+  type SamFrame,
+} from "../models/index.js";
 import type { ClassActivationMapper } from "../prompting/index.js";
 import {
   activationPrompt,
@@ -25,7 +31,13 @@ import {
   takesMaskPrompt,
   untrainedStage,
 } from "../training/index.js";
-import type { SegmentedTile, TileSegmenter } from "./segment-image.js";
+import type {
+  ClassifiedTile,
+  SegmentedTile,
+  StagedSegmenter,
+  TileMask,
+  TileSegmenter,
+} from "./segment-image.js";
 
 export interface OpenSegmenterOptions {
   /** Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. */
@@ -54,7 +66,7 @@ export interface SegmenterIdentity {
 }
 
 /** A run's models ready to segment: classifier, class activation maps, prompts, SAM. */
-export class Segmenter implements TileSegmenter {
+export class Segmenter implements TileSegmenter, StagedSegmenter {
   readonly identity: SegmenterIdentity;
   readonly #context: RunContext;
   readonly #frame: SamFrame;
@@ -91,17 +103,32 @@ export class Segmenter implements TileSegmenter {
    * @throws EpSamError `shape` when the tile has another size, `device` when a model cannot run.
    */
   async segmentTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<SegmentedTile> {
+    const { outcome, segment, ...classified } = await this.classifyTile(tile, ...name);
+    if (segment === undefined) return { ...classified, outcome };
+    return { ...classified, outcome, ...(await segment()) };
+  }
+
+  /**
+   * The classifier's part of {@link segmentTile}, with SAM's part to be called later where the tile is past the
+   * gate. Below it, the activation map is that of the upright tile alone: its rotations are of use for prompts only.
+   */
+  async classifyTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedTile> {
     const { config } = this.#context;
-    const { levels, map, probability } = await this.#mapper.map(tile);
+    const { gate } = this.identity;
+    const { levels, map, probability } = await this.#mapper.map(tile, gate);
     const common = { probability, activation: map };
-    if (probability < this.identity.gate) return { ...common, outcome: "below-gate" };
+    if (probability < gate) return { ...common, outcome: "below-gate" };
     const activation = await patchActivation({ levels, probability }, this.#frame.patch, config.cam);
     const prompt = activationPrompt(config, activation, ...name);
     if (prompt === undefined) return { ...common, outcome: "no-activation" };
+    return { ...common, outcome: "segmented", segment: () => this.#segment(tile, prompt) };
+  }
+
+  async #segment(tile: RgbImage, prompt: PatchPrompt): Promise<TileMask> {
     this.#encoder ??= this.#sam.encoder.open(this.#context.device);
     const embedding = await (await this.#encoder).encode(tile, this.#frame);
     const { logits, estimatedIou } = await this.#decoder.predict(embedding, prompt);
-    return { ...common, outcome: "segmented", tumour: sigmoidOf(logits), estimatedIou };
+    return { tumour: sigmoidOf(logits), estimatedIou };
   }
 
   /** Frees the models. */

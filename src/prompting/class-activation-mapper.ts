@@ -77,21 +77,28 @@ export class ClassActivationMapper {
     return new ClassActivationMapper(compiled);
   }
 
-  /** The activation map of an image of any size; it is resized to the classifier's input. */
-  async map(image: RgbImage): Promise<ActivationMap> {
+  /**
+   * The activation map of an image of any size; it is resized to the classifier's input.
+   * @param gate tumour probability below which the map is that of the unrotated image at scale 1 alone, a quarter
+   *   of the work or less, for callers that do not prompt with it then
+   */
+  async map(image: RgbImage, gate = 0): Promise<ActivationMap> {
+    const upright = await uprightActivations(this.#scales[0], image);
+    const probability = sigmoid(upright.logit);
+    const levels =
+      probability < gate ? quantiseActivations(upright.map) : await this.#averageLevels(image, upright.map);
+    const map = normaliseLevels(levels);
+    const empty = map.data.every((value) => value === 0);
+    return { levels, map, empty, logit: upright.logit, probability };
+  }
+
+  /** The average over rotations and scales; `upright` is known already. */
+  async #averageLevels(image: RgbImage, upright: FloatMap): Promise<GreyImage> {
     const [first, ...others] = this.#scales;
-    const main = await activationsOf(first, image);
-    const levels: [GreyImage, ...GreyImage[]] = [averageRotations(main.rotations)];
-    for (const scale of others) levels.push(averageRotations((await activationsOf(scale, image)).rotations));
-    const average = await averageScales(levels);
-    const map = normaliseLevels(average);
-    return {
-      levels: average,
-      map,
-      empty: map.data.every((value) => value === 0),
-      logit: main.logit,
-      probability: sigmoid(main.logit),
-    };
+    const turned = await turnedActivations(first, image);
+    const levels: [GreyImage, ...GreyImage[]] = [averageRotations([upright, ...turned])];
+    for (const scale of others) levels.push(averageRotations(await activationsOf(scale, image)));
+    return averageScales(levels);
   }
 
   /**
@@ -99,7 +106,7 @@ export class ClassActivationMapper {
    * At scale 1, or the scale next to it.
    */
   async rawActivations(image: RgbImage): Promise<readonly FloatMap[]> {
-    return (await activationsOf(this.#scales[0], image)).rotations;
+    return activationsOf(this.#scales[0], image);
   }
 
   /** Frees the compiled graphs. */
@@ -127,18 +134,31 @@ async function compileScale(
 
 type Rotations = readonly [FloatMap, ...FloatMap[]];
 
-async function activationsOf(
-  { size, upright, turned, sideways }: ScaleSessions,
+async function activationsOf(scale: ScaleSessions, image: RgbImage): Promise<Rotations> {
+  const { map } = await uprightActivations(scale, image);
+  return [map, ...(await turnedActivations(scale, image))];
+}
+
+async function uprightActivations(
+  { size, upright }: ScaleSessions,
   image: RgbImage,
-): Promise<{ readonly rotations: Rotations; readonly logit: number }> {
+): Promise<{ readonly map: FloatMap; readonly logit: number }> {
+  const { activations, logits } = await upright.run([resizedTo(image, size)]);
+  return { map: floatMapOf(activations), logit: logits[0] ?? Number.NaN };
+}
+
+/** The maps of the image turned by 1, 2 and 3 quarters. */
+async function turnedActivations(
+  { size, turned, sideways }: ScaleSessions,
+  image: RgbImage,
+): Promise<FloatMap[]> {
   const resized = resizedTo(image, size);
-  const first = await upright.run([resized]);
-  const rotations: [FloatMap, ...FloatMap[]] = [floatMapOf(first.activations)];
+  const maps: FloatMap[] = [];
   for (const turns of quarterTurns) {
     const session = turns === 2 ? turned : sideways;
-    rotations.push(floatMapOf((await session.run([applyDihedral(resized, turns)])).activations));
+    maps.push(floatMapOf((await session.run([applyDihedral(resized, turns)])).activations));
   }
-  return { rotations, logit: first.logits[0] ?? Number.NaN };
+  return maps;
 }
 
 function floatMapOf({

@@ -7,6 +7,7 @@ import {
   ClassActivationMapper,
   type ClassifierForEvaluation,
   PatchClassifier,
+  quantiseActivations,
 } from "../../src/prompting/index.js";
 
 const model: ResNetAdlOptions = { depth: 18, dropThreshold: 0.8, highFrequency: true };
@@ -48,6 +49,18 @@ describe.each([
     expect(Math.min(...map.data)).toBe(0);
     expect(Math.max(...map.data)).toBe(1);
     expect(empty).toBe(false);
+  });
+
+  it("looks at the upright image alone below a gate", async () => {
+    const image = randomImage(width, height, 3);
+    const full = await mapper.map(image);
+    const below = await mapper.map(image, full.probability + 1e-6);
+    expect([below.probability, below.logit]).toEqual([full.probability, full.logit]);
+    const [upright] = await mapper.rawActivations(image);
+    if (upright === undefined) throw new Error("no upright map");
+    expect(below.levels).toEqual(quantiseActivations(upright));
+    expect(below.levels).not.toEqual(full.levels);
+    expect(await mapper.map(image, full.probability)).toEqual(full);
   });
 
   it("turns with the image by half a turn", async () => {
