@@ -40,14 +40,20 @@ export class BenchProcess {
 
   /** Does the work once; seconds it took. */
   async step(): Promise<number> {
+    return (await this.timedStep()).seconds;
+  }
+
+  /** Does the work once; seconds it took by the clock, and of the processor in all threads. */
+  async timedStep(): Promise<StepTime> {
     this.#child.stdin?.write("step\n");
-    return this.#number("seconds");
+    const answer = await this.#answer();
+    return { seconds: numberIn(answer, "seconds"), coreSeconds: numberIn(answer, "coreSeconds") };
   }
 
   /** The most memory the process has held so far, in bytes. */
   async peakBytes(): Promise<number> {
     this.#child.stdin?.write("memory\n");
-    return this.#number("peakBytes");
+    return numberIn(await this.#answer(), "peakBytes");
   }
 
   /** Ends the process. */
@@ -57,12 +63,6 @@ export class BenchProcess {
     await exited;
   }
 
-  async #number(key: string): Promise<number> {
-    const value = (await this.#answer())[key];
-    if (typeof value !== "number") throw new TypeError(`the process answered without ${key}`);
-    return value;
-  }
-
   async #answer(): Promise<Readonly<Record<string, unknown>>> {
     const { value, done } = await this.#lines.next();
     if (done === true) throw new Error("the process ended before it answered; its message is above");
@@ -70,6 +70,19 @@ export class BenchProcess {
     if (typeof parsed !== "object" || parsed === null) throw new TypeError(`not an answer: ${value}`);
     return { ...parsed };
   }
+}
+
+/** How long one step took. */
+export interface StepTime {
+  readonly seconds: number;
+  /** Of the processor, all threads together: tells more than the clock while other work shares the machine. */
+  readonly coreSeconds: number;
+}
+
+function numberIn(answer: Readonly<Record<string, unknown>>, key: string): number {
+  const value = answer[key];
+  if (typeof value !== "number") throw new TypeError(`the process answered without ${key}`);
+  return value;
 }
 
 /** The Python that Debian's `python3-torch` is installed for. */

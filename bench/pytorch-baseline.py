@@ -1,11 +1,13 @@
-"""PyTorch's side of bench/training.ts: the same work on the same shapes, with random weights.
+"""PyTorch's side of bench/training.ts and bench/encoder.ts: the same work on the same shapes, with random weights.
 
-Reads one command a line ("step" or "memory") and answers each with one line of JSON. Run by bench/training.ts:
+Reads one command a line ("step" or "memory") and answers each with one line of JSON. Run by them:
     /usr/bin/python3 bench/pytorch-baseline.py SECTION THREADS
 """
 
+import functools
 import json
 import math
+import pathlib
 import sys
 import time
 
@@ -268,12 +270,24 @@ def decoder_step(batch):
     return step
 
 
+def image_encoder(variant):
+    """SAM's image encoder as in the fixtures of scripts/parity."""
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts" / "parity"))
+    from vit_reference import deterministic_weights, encode, full_size
+
+    model = full_size(variant)
+    weights = deterministic_weights(model)
+    image = torch.rand(1, 3, SAM_INPUT, SAM_INPUT)
+    return lambda: encode(model, weights, image)
+
+
 SECTIONS = {
     "classifier-512": lambda: classifier_step(4, 512),
     "classifier-256": lambda: classifier_step(16, 256),
     "cam": lambda: activation_map(lambda model: model.layer4[0]),
     "cam-last": lambda: activation_map(lambda model: model.layer4[3]),
     "decoder": lambda: decoder_step(4),
+    **{variant: functools.partial(image_encoder, variant) for variant in ("vit-b", "vit-l", "vit-h")},
 }
 
 
@@ -296,9 +310,9 @@ def main():
         if command.strip() == "memory":
             answer(peakBytes=peak_bytes())
             continue
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         step()
-        answer(seconds=time.perf_counter() - start)
+        answer(seconds=time.perf_counter() - start, coreSeconds=time.process_time() - used)
 
 
 main()

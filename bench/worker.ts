@@ -1,12 +1,13 @@
 import { createInterface } from "node:readline";
 import { device } from "../src/graph/index.js";
+import { encoderSections } from "./encoder-sections.js";
 import { peakBytes } from "./peak-memory.js";
 import { memorySections, sections } from "./sections.js";
 
 // Does one section's work on command. Reads "step" and "memory", a line each, and answers with a line of JSON.
 
 const [name = "", threads = "2"] = process.argv.slice(2);
-const section = sections[name] ?? memorySections[name];
+const section = sections[name] ?? memorySections[name] ?? encoderSections[name];
 if (section === undefined) throw new RangeError(`no section is called ${name}`);
 
 const answer = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -17,8 +18,9 @@ for await (const command of createInterface({ input: process.stdin })) {
     answer({ peakBytes: await peakBytes() });
     continue;
   }
-  const start = performance.now();
+  const [start, used] = [performance.now(), process.cpuUsage()];
   await step();
-  answer({ seconds: (performance.now() - start) / 1000 });
+  const { user, system } = process.cpuUsage(used);
+  answer({ seconds: (performance.now() - start) / 1000, coreSeconds: (user + system) / 1e6 });
 }
 process.exit();

@@ -11,7 +11,7 @@ import {
   vitArchitectures,
   vitTensors,
 } from "../../src/models/index.js";
-import { openSam, RunDirectory, resolveConfig, samSource } from "../../src/training/index.js";
+import { openSam, RunDirectory, type RunRecord, resolveConfig, samSource } from "../../src/training/index.js";
 import { writeEmptySafetensors } from "../support/empty-safetensors.js";
 import { emptyRecord, tinyConfig, trainTiny, writeDataset } from "./fixtures.js";
 
