@@ -5,6 +5,8 @@ import { SEQUENCES, Tag, tagName } from "./tags.js";
 
 /** Types whose length field has 32 bits after two reserved bytes (PS3.5, section 7.1.2). */
 const LONG_TYPES = new Set(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"]);
+/** Tag, type, two reserved bytes and length. */
+const MAX_HEAD_BYTES = 12;
 const UNDEFINED_LENGTH = 0xffff_ffff;
 const MAX_DEPTH = 16;
 /** Attributes visited in one header: twelve for each of a million and a half frames. */
@@ -86,8 +88,8 @@ class DicomParser {
     while (this.position + 8 <= size) {
       await this.#window.load(this.position, 8);
       if (this.#window.uint16(this.position) !== 2) break;
-      const head = await this.#elementHead(size);
-      this.#keep(meta, head, await this.#value(head, size, 0));
+      const head = this.#headAtHand(size) ?? (await this.#nextHead(size));
+      this.#keep(meta, head, this.#valueAtHand(head) ?? (await this.#value(head, size, 0)));
     }
     return meta;
   }
@@ -97,13 +99,14 @@ class DicomParser {
     if (depth > MAX_DEPTH) this.#refuse("nests its sequences too deep", `more than ${MAX_DEPTH} levels`);
     const found = new DataSet();
     while (this.position < end) {
-      const head = await this.#elementHead(end);
+      // Waiting costs more than parsing, so it is left out where the bytes are at hand.
+      const head = this.#headAtHand(end) ?? (await this.#nextHead(end));
       if (head.tag === Tag.itemEnd) break;
       if (isPixels(head.tag) && depth === 0) {
         this.#keep(found, head, { ...head, bytes: null, items: [] });
         break;
       }
-      this.#keep(found, head, await this.#value(head, end, depth));
+      this.#keep(found, head, this.#valueAtHand(head) ?? (await this.#value(head, end, depth)));
     }
     return found;
   }
@@ -114,14 +117,20 @@ class DicomParser {
     set.elements.set(head.tag, element);
   }
 
-  async #elementHead(end: number): Promise<ElementHead> {
+  async #nextHead(end: number): Promise<ElementHead> {
+    await this.#window.load(this.position, Math.min(MAX_HEAD_BYTES, this.#window.file.size - this.position));
+    return this.#elementHead(end);
+  }
+
+  #headAtHand(end: number): ElementHead | null {
+    return this.#window.covers(this.position, MAX_HEAD_BYTES) ? this.#elementHead(end) : null;
+  }
+
+  #elementHead(end: number): ElementHead {
     this.#visited += 1;
     if (this.#visited > MAX_VISITED) this.#refuse("has too many attributes", `more than ${MAX_VISITED}`);
     const start = this.position;
     if (start + 8 > end) this.#refuse("has an attribute that is cut short", `at byte ${start}`);
-    if (!this.#window.covers(start, 12)) {
-      await this.#window.load(start, Math.min(12, this.#window.file.size - start));
-    }
     const tag = this.#window.uint16(start) * 0x1_0000 + this.#window.uint16(start + 2);
     const isDelimiter = tag >= Tag.item;
     const head = isDelimiter || this.#implicit ? this.#plainHead(tag) : this.#typedHead(tag);
@@ -143,22 +152,34 @@ class DicomParser {
 
   #typedHead(tag: number): ElementHead {
     const start = this.position;
-    const vr = String.fromCharCode(...this.#window.bytes(start + 4, 2));
+    const letters = this.#window.uint16(start + 4);
+    const vr = String.fromCharCode(letters & 0xff, letters >> 8);
     if (!/^[A-Z]{2}$/.test(vr)) {
       this.#refuse("has an attribute without a type", `${tagName(tag)} at byte ${start}`);
     }
     if (!LONG_TYPES.has(vr)) return { tag, vr, length: this.#window.uint16(start + 6), offset: start + 8 };
-    if (!this.#window.covers(start, 12))
+    if (!this.#window.covers(start, MAX_HEAD_BYTES))
       this.#refuse("has an attribute that is cut short", `at byte ${start}`);
     return { tag, vr, length: lengthOf(this.#window.uint32(start + 8)), offset: start + 12 };
+  }
+
+  /** A value that needs no further reading; null for sequences and values beyond the window. */
+  #valueAtHand(head: ElementHead): DicomElement | null {
+    if (head.vr === "SQ" || head.length === null) return null;
+    if (head.length > MAX_VALUE_BYTES) {
+      this.position = head.offset + head.length;
+      return { ...head, bytes: null, items: [] };
+    }
+    if (!this.#window.covers(head.offset, head.length)) return null;
+    this.position = head.offset + head.length;
+    return { ...head, bytes: this.#window.bytes(head.offset, head.length), items: [] };
   }
 
   async #value(head: ElementHead, end: number, depth: number): Promise<DicomElement> {
     if (head.vr === "SQ") return { ...head, bytes: null, items: await this.#items(head, end, depth) };
     if (head.length === null) return this.#undefinedLength(head, end, depth);
+    await this.#window.load(head.offset, head.length);
     this.position = head.offset + head.length;
-    if (head.length > MAX_VALUE_BYTES) return { ...head, bytes: null, items: [] };
-    if (!this.#window.covers(head.offset, head.length)) await this.#window.load(head.offset, head.length);
     return { ...head, bytes: this.#window.bytes(head.offset, head.length), items: [] };
   }
 
@@ -178,7 +199,7 @@ class DicomParser {
     const items: DataSet[] = [];
     const sequenceEnd = head.length === null ? end : head.offset + head.length;
     while (this.position < sequenceEnd) {
-      const item = await this.#elementHead(sequenceEnd);
+      const item = this.#headAtHand(sequenceEnd) ?? (await this.#nextHead(sequenceEnd));
       if (item.tag === Tag.sequenceEnd) break;
       if (item.tag !== Tag.item) {
         this.#refuse(
