@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EpSamError, messageOf } from "./errors.js";
 
@@ -10,12 +10,24 @@ import { EpSamError, messageOf } from "./errors.js";
  * @throws EpSamError `storage` naming the file when the disk is full or not writable; the old file stays.
  */
 export async function writeFileAtomically(path: string, data: Uint8Array | string): Promise<void> {
+  await streamFileAtomically(path, (handle) => handle.writeFile(data));
+}
+
+/**
+ * Like {@link writeFileAtomically} for files that are written piece by piece: `write` gets the temporary file.
+ * @throws EpSamError `storage` when the disk is full or not writable; EpSamErrors and aborts of `write` as they
+ *   are. The old file stays.
+ */
+export async function streamFileAtomically(
+  path: string,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await mkdir(dirname(path), { recursive: true });
     const handle = await open(temporary, "wx");
     try {
-      await handle.writeFile(data);
+      await write(handle);
       await handle.sync();
     } finally {
       await handle.close();
@@ -24,8 +36,13 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
     await syncDirectory(dirname(path));
   } catch (cause) {
     await rm(temporary, { force: true });
-    throw storageError(path, cause);
+    throw isSystemError(cause) ? storageError(path, cause) : cause;
   }
+}
+
+/** True for failures of the operating system, which carry their call's name. */
+function isSystemError(cause: unknown): boolean {
+  return cause instanceof Error && "syscall" in cause;
 }
 
 /** Makes the rename durable; directories cannot be opened for syncing on Windows. */

@@ -1,7 +1,14 @@
 export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export { EpSamError, type ErrorFields, type ErrorTag, isEpSamError, messageOf } from "./errors.js";
-export { exists, hashBytes, hashFile, storageError, writeFileAtomically } from "./files.js";
+export {
+  exists,
+  hashBytes,
+  hashFile,
+  storageError,
+  streamFileAtomically,
+  writeFileAtomically,
+} from "./files.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
 export { packageVersion } from "./version.js";

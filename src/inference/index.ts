@@ -1,3 +1,4 @@
+export * from "./export/index.js";
 export { type InferOptions, type InferResult, inferImages, SUMMARY_FILE } from "./infer.js";
 export type { ImageResult } from "./result-files.js";
 export {

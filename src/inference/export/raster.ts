@@ -38,12 +38,14 @@ export async function* rasterBands(raster: TiledRaster, signal?: AbortSignal): A
   const { width, height, tileSize } = raster;
   const { columns, rows: tileRows } = tileGrid(raster);
   const data = new Uint8Array(width * Math.min(tileSize, height));
+  let isZero = true;
   for (let tileRow = 0; tileRow < tileRows; tileRow++) {
     signal?.throwIfAborted();
     const top = tileRow * tileSize;
     const rows = Math.min(tileSize, height - top);
-    let isZero = true;
-    data.fill(0);
+    // What the last band left behind; nothing to do between bands of zeros.
+    if (!isZero) data.fill(0);
+    isZero = true;
     for (let column = 0; column < columns; column++) {
       const tile = await raster.readTile(column, tileRow);
       if (tile === null) continue;

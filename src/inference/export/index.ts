@@ -1,0 +1,12 @@
+export { writePyramidTiff } from "./pyramid-tiff.js";
+export { rasterOf, type TiledRaster } from "./raster.js";
+export type {
+  FociAnnotationOptions,
+  Focus,
+  FocusSizeClass,
+  PyramidReduction,
+  PyramidTiffOptions,
+  PyramidTiffResult,
+  SlideExportInput,
+  TraceFociOptions,
+} from "./types.js";
