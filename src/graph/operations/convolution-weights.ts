@@ -1,4 +1,4 @@
-import { elementCount, floats, shape4, type Value } from "../value.js";
+import { floats, shape4, type Value } from "../value.js";
 import { multiply } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import { takeRows } from "./pooling.js";
@@ -33,7 +33,7 @@ export function flippedWeights(weight: Value): Value {
   return reshape(matmul(kernels, floats(reversed, [positions, positions]), { transposeA: true }), shape);
 }
 
-/** The gradient of a convolution with respect to its weight. */
+/** The gradient of a convolution with respect to its weight, [O, C, kh, kw]. */
 export function weightGradient(
   x: Value,
   weight: Value,
@@ -42,13 +42,26 @@ export function weightGradient(
 ): Value {
   const [batch] = shape4(x, "conv2d");
   const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
-  return batch >= GATHERED_IMAGES && kernelHeight * kernelWidth > 1
+  const gathered =
+    kernelHeight * kernelWidth > 1 &&
+    batch >= GATHERED_IMAGES &&
+    (attributes.stride > 1 || imagesTogether(weight, gradient));
+  return gathered
     ? gatheredWeightGradient(x, weight, gradient, attributes)
     : shiftedWeightGradient(x, weight, gradient, attributes);
 }
 
 /** From this many images on, the values of a pixel in all of them are worth copying together. */
 const GATHERED_IMAGES = 8;
+
+/** True where copying the images of a channel together costs less than adding up a product for each image. */
+function imagesTogether(weight: Value, gradient: Value): boolean {
+  const [outputs, channels, kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+  const [batch, , outHeight, outWidth] = shape4(gradient, "conv2d");
+  return (
+    batch > 1 && (channels + outputs) * outHeight * outWidth < kernelHeight * kernelWidth * channels * outputs
+  );
+}
 
 /**
  * One matrix product over all pixels that the kernel positions meet. With the images innermost, a pixel is a run of
@@ -99,17 +112,17 @@ function shiftedWeightGradient(
   const [outputs, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
   const [, , outHeight, outWidth] = shape4(gradient, "conv2d");
   const [pixels, positions] = [outHeight * outWidth, kernelHeight * kernelWidth];
-  // Bringing the images of a channel together costs two copies and saves adding up a product for each image.
-  const together = batch > 1 && (channels + outputs) * pixels < positions * channels * outputs;
+  const together = imagesTogether(weight, gradient);
+  const arranged = (value: Value) => (together ? channelsOutermost(value) : value);
   const flat = (value: Value, rows: number) =>
-    together ? imagesTogether(value, rows, pixels) : reshape(value, [batch, rows, pixels]);
-  const flattened = flat(gradient, outputs);
+    reshape(value, together ? [rows, batch * pixels] : [batch, rows, pixels]);
+  const flattened = flat(arranged(gradient), outputs);
   const product = (views: Value): Value => {
     const products = matmul(flattened, views, { transposeB: true });
     return together ? products : sumOfImages(products);
   };
   const pixelsFrom = stridedViews(
-    pad(x, [
+    pad(arranged(x), [
       { axis: 2, before: padding, after: padding },
       { axis: 3, before: padding, after: padding },
     ]),
@@ -127,14 +140,15 @@ function shiftedWeightGradient(
   return reshape(transpose(joined, [0, 2, 1]), weight.shape);
 }
 
-/** [N, rows, pixels] as [rows, N · pixels]; taking rows uses every thread, a transposition one. */
-function imagesTogether(value: Value, rows: number, pixels: number): Value {
-  const images = elementCount(value.shape) / (rows * pixels);
+/** [N, C, H, W] as [C, N, H, W]; taking rows uses every thread, a transposition one. */
+function channelsOutermost(value: Value): Value {
+  const [batch, channels, height, width] = shape4(value, "conv2d");
   const order = Array.from(
-    { length: images * rows },
-    (_, index) => (index % images) * rows + Math.floor(index / images),
+    { length: batch * channels },
+    (_, index) => (index % batch) * channels + Math.floor(index / batch),
   );
-  return reshape(takeRows(reshape(value, [1, images * rows, pixels]), order), [rows, images * pixels]);
+  const rows = takeRows(reshape(value, [1, batch * channels, height * width]), order);
+  return reshape(rows, [channels, batch, height, width]);
 }
 
 /** Sums [N, R, C] over N; a product with ones takes less than half the time of a reduction of the outer axis. */

@@ -108,6 +108,7 @@ export const productCases = {
     // From eight images on, the weight's gradient gathers pixels with the images innermost.
     convolution([8, 2, 4, 3], 3, 3, 1, 1),
     convolution([9, 2, 5, 6], 2, 3, 2, 1),
+    convolution([8, 33, 2, 3], 34, 3, 1, 1),
     convolution([8, 3, 7, 6], 2, [2, 3], 2, 0),
     convolution([8, 2, 3, 3], 3, 1, 1, 0),
     three(
