@@ -107,6 +107,8 @@ export interface DatasetOptions {
   readonly masks?: readonly Split[];
   /** Splits without patches of a label, for example `{ val: 1 }`. */
   readonly without?: Partial<Record<Split, 0 | 1>>;
+  /** Side of the patches in pixels; {@link PATCH_SIZE} unless told. */
+  readonly patchSize?: number;
   /** False leaves the manifest's tumour_fraction empty. */
   readonly tumourFraction?: boolean;
 }
@@ -130,11 +132,12 @@ export async function writeDataset(root: string, options: DatasetOptions = {}): 
 const patches = new Map<string, SyntheticTissue>();
 
 /** A patch by its name, drawn once in a process. */
-function drawn(id: string, kind: "tumour" | "normal"): SyntheticTissue {
-  const known = patches.get(id);
+function drawn(id: string, size: number, kind: "tumour" | "normal"): SyntheticTissue {
+  const name = `${id} ${size}`;
+  const known = patches.get(name);
   if (known !== undefined) return known;
-  const patch = generatePatch(new RandomStream(0, "training fixture", id), { size: PATCH_SIZE, kind });
-  patches.set(id, patch);
+  const patch = generatePatch(new RandomStream(0, "training fixture", id), { size, kind });
+  patches.set(name, patch);
   return patch;
 }
 
@@ -143,10 +146,10 @@ async function writePatch(
   split: Split,
   label: 0 | 1,
   index: number,
-  { masks = SPLITS, tumourFraction = true }: DatasetOptions,
+  { masks = SPLITS, tumourFraction = true, patchSize = PATCH_SIZE }: DatasetOptions,
 ): Promise<ManifestRow> {
   const id = `${split}-${label === 1 ? "tumour" : "normal"}-${index}`;
-  const { image, mask } = drawn(id, label === 1 ? "tumour" : "normal");
+  const { image, mask } = drawn(id, patchSize, label === 1 ? "tumour" : "normal");
   const foreground = mask.data.reduce((sum, value) => sum + value, 0);
   const row: ManifestRow = {
     id,

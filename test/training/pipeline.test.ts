@@ -4,9 +4,19 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { stringify } from "yaml";
-import { exists } from "../../src/common/index.js";
+import { exists, silentReporter } from "../../src/common/index.js";
+import { openDataset } from "../../src/dataset/index.js";
+import { device } from "../../src/graph/index.js";
+import { readMask } from "../../src/imaging/index.js";
 import { readSafetensors } from "../../src/models/index.js";
-import { hashConfig, type RunDirectory, stageNames } from "../../src/training/index.js";
+import {
+  evaluateSplit,
+  evaluationFiles,
+  hashConfig,
+  openRun,
+  type RunDirectory,
+  stageNames,
+} from "../../src/training/index.js";
 import { builtPath, ensureBuilt } from "../support/build.js";
 import {
   errorOf,
@@ -135,6 +145,26 @@ describe("pixel masks and tumour fractions of training patches", () => {
     const expected = Object.entries(await resultHashes(reference.root)).filter(isTraining);
     expect(await resultHashes(out)).toEqual(Object.fromEntries(expected));
   });
+});
+
+it("patches of another size than those of training are judged at their own size", async () => {
+  const root = await writeDataset(join(folder, "larger"), { patchSize: 96 });
+  const dataset = await openDataset(root, { warn: () => undefined });
+  const run = join(folder, "judged");
+  await forkRun(reference, run, { undone: [] });
+  const context = await openRun(run, { device: device("cpu"), reporter: silentReporter });
+  const out = join(folder, "larger-evaluation");
+  const { stages, patches } = await evaluateSplit(context, dataset, "test", out);
+  expect(patches).toBe(4);
+  expect(stages.map(({ stage }) => stage)).toEqual(["initial-masks", "untrained", "preliminary", "round-1"]);
+  for (const { stage, summary } of stages) {
+    expect(summary?.metrics.meanIou?.value, stage).toBeGreaterThanOrEqual(0);
+    const mask = await readMask(evaluationFiles(out, "test").mask(stage, "test-tumour-0"));
+    expect([mask.width, mask.height], stage).toEqual([96, 96]);
+  }
+  const map = join("activation-maps", dataset.hash.slice(0, 16), "test-tumour-0.safetensors");
+  const { tensors } = await readSafetensors(join(run, map));
+  expect(tensors.get("levels")?.shape).toEqual([6, 6]);
 });
 
 it("another seed gives other weights", async () => {
