@@ -7,6 +7,7 @@ export {
   classifierGraph,
   classifierInputs,
   classifierTensors,
+  initialClassifierTensor,
   initialClassifierWeights,
 } from "./patch-classifier.js";
 export {

@@ -46,9 +46,18 @@ export function initialClassifierWeights(
   return new Map(
     classifierTensors(options).map(({ name, shape }) => [
       name,
-      initializerFor(name, shape)(shape, streamOf(name)),
+      initialClassifierTensor(name, shape, streamOf(name)),
     ]),
   );
+}
+
+/** The random starting weights of one tensor, see {@link initialClassifierWeights}. */
+export function initialClassifierTensor(
+  name: string,
+  shape: readonly number[],
+  stream: RandomStream,
+): FloatTensor {
+  return initializerFor(name, shape)(shape, stream);
 }
 
 function initializerFor(name: string, shape: readonly number[]) {

@@ -6,6 +6,7 @@ import {
   classifierGraph,
   classifierInputs,
   dropDrawInput,
+  initialClassifierTensor,
   initialClassifierWeights,
   loadInitialClassifier,
   type ResNetAdlOptions,
@@ -136,13 +137,12 @@ export async function startingWeights(
   reporter: Reporter = silentReporter,
 ): Promise<Weights> {
   const options = classifierOptions(config);
-  const fresh = initialClassifierWeights(
-    options,
-    (name) => new RandomStream(config.seed, "classifier weights", name),
-  );
   const file = config.classifier.initialWeights;
-  if (file === null) return fresh;
-  const { weights, leftOut } = await loadInitialClassifier(file, options, fresh);
+  const streamOf = (name: string) => new RandomStream(config.seed, "classifier weights", name);
+  if (file === null) return initialClassifierWeights(options, streamOf);
+  const { weights, leftOut } = await loadInitialClassifier(file, options, (name, shape) =>
+    initialClassifierTensor(name, shape, streamOf(name)),
+  );
   for (const { names, why } of leftOut) reporter.note(`${file}: ${names.length} not taken: ${why}`);
   return weights;
 }

@@ -18,6 +18,16 @@ export {
   readEvaluation,
   type StageEvaluation,
 } from "./evaluation-files.js";
+export {
+  type ExportedFile,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportPart,
+  exportFormats,
+  exportFromRun,
+  exportParts,
+} from "./export-run.js";
+export { type ImportedRun, type ImportRunOptions, importRun } from "./import-run.js";
 export { camStage } from "./patch-predictor.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
 export {
@@ -40,6 +50,7 @@ export {
   finishedDecoderStages,
   type NamedDecoder,
   openActivationMapper,
+  readClassifier,
   readDecoder,
   untrainedStage,
 } from "./run-models.js";

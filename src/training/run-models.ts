@@ -42,6 +42,20 @@ export async function readDecoder(
 }
 
 /**
+ * The weights of the run's classifier.
+ * @throws EpSamError `run-directory` when it is not trained yet.
+ */
+export async function readClassifier({ run }: Pick<RunContext, "run">): Promise<StateDict> {
+  const file = classifierFile(run);
+  if (await exists(file)) return stateDictOf((await readSafetensors(file)).tensors, { file });
+  throw new EpSamError("run-directory", {
+    what: "has no trained classifier yet",
+    where: run.root,
+    action: "Go on with `epsam train --resume`.",
+  });
+}
+
+/**
  * The run's classifier compiled to give activation maps of square patches.
  * @param patchSize side of the patches in pixels
  * @throws EpSamError `run-directory` when the classifier is not trained yet.
@@ -50,15 +64,7 @@ export async function openActivationMapper(
   context: RunContext,
   patchSize: number,
 ): Promise<ClassActivationMapper> {
-  const file = classifierFile(context.run);
-  if (!(await exists(file))) {
-    throw new EpSamError("run-directory", {
-      what: "has no trained classifier yet",
-      where: context.run.root,
-      action: "Go on with `epsam train --resume`.",
-    });
-  }
-  const weights = stateDictOf((await readSafetensors(file)).tensors, { file });
+  const weights = await readClassifier(context);
   const side = classifierInputSide(context, patchSize);
   const inputSize = { width: side, height: side };
   return ClassActivationMapper.create(
@@ -68,7 +74,10 @@ export async function openActivationMapper(
 }
 
 /** Side of the classifier's input for a patch, so that it sees the magnification it was trained at. */
-function classifierInputSide({ run, config }: RunContext, patchSize: number): number {
+export function classifierInputSide(
+  { run, config }: Pick<RunContext, "run" | "config">,
+  patchSize: number,
+): number {
   const { dataset, classifierDataset } = run.record;
   const trainedSize = (classifierDataset ?? dataset).patchSize;
   return Math.round((patchSize * (config.classifier.inputSize ?? trainedSize)) / trainedSize);

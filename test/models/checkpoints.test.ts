@@ -127,6 +127,11 @@ describe("a trained classifier", () => {
   });
 });
 
+/** The tensors of a state dict as fresh ones. */
+function freshFrom(tensors: StateDict): (name: string) => FloatTensor {
+  return (name) => tensors.get(name) ?? floatTensor([]);
+}
+
 describe("starting weights of a classifier", () => {
   const imageNet = () =>
     renamed(
@@ -142,7 +147,7 @@ describe("starting weights of a classifier", () => {
   it("take a ResNet of ImageNet, the fourth stem channel zero and the head fresh", async () => {
     const source = imageNet();
     const path = await written("resnet18-f37072fd.pth", source);
-    const { weights, leftOut } = await loadInitialClassifier(path, options, classifier);
+    const { weights, leftOut } = await loadInitialClassifier(path, options, freshFrom(classifier));
     expect([...weights.keys()]).toEqual([...classifier.keys()]);
     expect(isSame(weights.get("layer3.2.conv2.weight"), source.get("layer3.1.conv2.weight"))).toBe(true);
     expect(isSame(weights.get("fc.weight"), classifier.get("fc.weight"))).toBe(true);
@@ -164,13 +169,13 @@ describe("starting weights of a classifier", () => {
   it("keep a stem of three channels when the model has no fourth", async () => {
     const path = await written("plain-stem.safetensors", imageNet());
     const three = { ...options, highFrequency: false };
-    const { weights } = await loadInitialClassifier(path, three, weightsFrom(1, three));
+    const { weights } = await loadInitialClassifier(path, three, freshFrom(weightsFrom(1, three)));
     expect(weights.get("conv1.weight")?.shape).toEqual([64, 3, 7, 7]);
   });
 
   it("keep a head that fits, so that a trained classifier goes on", async () => {
     const path = await written("ours.safetensors", weightsFrom(3));
-    const { weights, leftOut } = await loadInitialClassifier(path, options, classifier);
+    const { weights, leftOut } = await loadInitialClassifier(path, options, freshFrom(classifier));
     expectSame(weights, weightsFrom(3));
     expect(leftOut).toEqual([]);
   });
@@ -180,7 +185,7 @@ describe("starting weights of a classifier", () => {
     tensors.delete("layer2.0.conv1.weight");
     tensors.set("layer5.0.conv1.weight", floatTensor([1]));
     const path = await written("blocks.pth", tensors);
-    const message = await refusal(loadInitialClassifier(path, options, classifier));
+    const message = await refusal(loadInitialClassifier(path, options, freshFrom(classifier)));
     expect(message).toContain("1 missing: layer2.0.conv1.weight");
     expect(message).toContain("1 surplus: layer5.0.conv1.weight");
   });

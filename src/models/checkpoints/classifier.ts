@@ -1,13 +1,8 @@
 import { EpSamError } from "../../common/index.js";
-import { type FloatTensor, floatTensor, sameShape } from "../../graph/index.js";
+import { type FloatTensor, floatTensor, type Shape, sameShape } from "../../graph/index.js";
 import { classifierTensors } from "../patch-classifier.js";
 import type { ClassifierDepth, ResNetAdlOptions } from "../resnet-adl.js";
-import {
-  matchStateDict,
-  type OpenWeightsOptions,
-  type StateDict,
-  type WeightFile,
-} from "../weights/index.js";
+import { matchStateDict, type OpenWeightsOptions, type WeightFile } from "../weights/index.js";
 import {
   besideStateDict,
   type LeftOut,
@@ -60,13 +55,13 @@ export async function loadClassifier(
 /**
  * Starting weights for a classifier from a ResNet trained elsewhere (torchvision and timm name their tensors
  * alike): the stem's fourth channel starts at zero, and the head is the fresh one unless the file's fits.
- * @param fresh complete random weights, from which the head is taken
+ * @param fresh gives the random weights of a tensor that the file does not have
  * @throws EpSamError `weights` listing what is missing, surplus or of another shape
  */
 export async function loadInitialClassifier(
   path: string,
   options: ResNetAdlOptions,
-  fresh: StateDict,
+  fresh: (name: string, shape: Shape) => FloatTensor,
   open: OpenWeightsOptions = {},
 ): Promise<LoadedWeights> {
   const file = await openClassifier(path, open);
@@ -91,8 +86,8 @@ export async function loadInitialClassifier(
       file: path,
       format: file.format,
       weights: new Map(
-        expected.map(({ name }) => {
-          const tensor = read.get(name) ?? requireFresh(fresh, name);
+        expected.map(({ name, shape }) => {
+          const tensor = read.get(name) ?? fresh(name, shape);
           return [name, name === STEM && lacksChannel ? withZeroChannel(tensor, stem) : tensor];
         }),
       ),
@@ -137,12 +132,6 @@ function classifierVariant({ tensors, path }: WeightFile): ClassifierVariant {
     });
   }
   return { depth: tensors.has("layer1.0.conv3.weight") ? 50 : 18, highFrequency: channels === 4 };
-}
-
-function requireFresh(fresh: StateDict, name: string): FloatTensor {
-  const tensor = fresh.get(name);
-  if (tensor !== undefined) return tensor;
-  throw new EpSamError("internal", { what: "there is no fresh tensor", where: name });
 }
 
 /** [64, 3, 7, 7] → [64, 4, 7, 7]: the last channel of each filter is zero. */

@@ -1,4 +1,10 @@
 export { type ClassifierVariant, loadClassifier, loadInitialClassifier } from "./classifier.js";
+export {
+  type CheckpointKind,
+  type ConvertedCheckpoint,
+  checkpointKinds,
+  convertCheckpoint,
+} from "./convert.js";
 export { type LoadedDecoder, loadMaskDecoder } from "./mask-decoder.js";
 export {
   type LeftOut,

@@ -23,6 +23,8 @@ export interface WholeSam {
   readonly file: WeightFile;
   /** Reads the prompt encoder and the mask decoder: `prompt_encoder.*` and `mask_decoder.*`. */
   readDecoder(): Promise<StateDict>;
+  /** Reads the image encoder: `image_encoder.*`. */
+  readEncoder(): Promise<StateDict>;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,11 @@ export async function openWholeSam(
       variant,
       file,
       readDecoder: () => readFloatTensors(file, names),
+      readEncoder: () =>
+        readFloatTensors(
+          file,
+          encoder.map(({ name }) => name),
+        ),
       close: () => file.close(),
     };
   } catch (cause) {

@@ -9,6 +9,7 @@ export {
 export { type OpenWeightsOptions, openWeights } from "./open-weights.js";
 export { encodePytorch, writePytorch } from "./pytorch/write-pytorch.js";
 export { encodeSafetensors, readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.js";
+export { type LazyTensor, streamSafetensors } from "./safetensors-stream.js";
 export { maskDecoderTensors, promptEncoderTensors } from "./sam-tensors.js";
 export {
   type ExpectedTensor,

@@ -101,7 +101,7 @@ export function encodeSafetensors(
 }
 
 /** Joins the entries by hand: an object would put number-like names first. */
-function encodeHeader(fields: readonly [string, unknown][]): Uint8Array {
+export function encodeHeader(fields: readonly [string, unknown][]): Uint8Array {
   const body = fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",");
   const bytes = new TextEncoder().encode(`{${body}}`);
   const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8).fill(0x20);

@@ -1,0 +1,158 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { EpSamError, exists } from "../../common/index.js";
+import { type CheckpointKind, checkpointKinds, convertCheckpoint, type LeftOut } from "../../models/index.js";
+import { importRun, type PresetName, presetNames, readConfigFile } from "../../training/index.js";
+import { deviceOption, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
+import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+
+const HELP = `
+Examples:
+  $ epsam models import --classifier camelyon17_resnet_adl.pth --decoder camelyon17_decoder_iter3.pth \\
+      --sam sam_vit_b_01ec64.pth --prompt-frame patch --out run     a run directory for infer and evaluate
+  $ epsam models import medsam_vit_b.pth --as sam --out medsam.safetensors
+  $ epsam models import checkpoint.pt --as classifier --key ema.state_dict --out classifier.safetensors
+
+Reads PyTorch checkpoints (.pth, .pt, of any age), safetensors and ONNX without running anything in them. Tensors that
+are missing, surplus or of another shape are listed and nothing is written. Prefixes such as "module." are removed.
+The authors' published decoders were trained with SAM ViT-B and with prompts in the patch's frame.`;
+
+/** `epsam models import`: weights that were trained elsewhere. */
+export function modelsImportCommand() {
+  return new Command("import")
+    .description(
+      "take over weights trained elsewhere: as a run directory, or checked and converted to safetensors",
+    )
+    .argument("[file]", "a checkpoint to convert", path)
+    .addOption(new Option("--as <kind>", "what the file is").choices(checkpointKinds))
+    .addOption(
+      new Option(
+        "--key <names>",
+        "where the file holds the state dict, such as model.state_dict (found by itself)",
+      ),
+    )
+    .addOption(
+      new Option("--classifier <file>", "checkpoint of the patch classifier, for a run").argParser(path),
+    )
+    .addOption(new Option("--decoder <file>", "checkpoint of SAM's mask decoder, for a run").argParser(path))
+    .addOption(
+      new Option("--sam <file>", "checkpoint of the SAM that the decoder belongs to").argParser(path),
+    )
+    .addOption(
+      new Option("--patch-size <pixels>", "side of the patches that the models were trained on")
+        .argParser(wholeNumber(32, 4096))
+        .default(512),
+    )
+    .addOption(
+      new Option("--prompt-frame <frame>", "frame of the prompts that the decoder was trained with").choices([
+        "model",
+        "patch",
+      ] as const),
+    )
+    .addOption(new Option("--preset <name>", "values to start from (default: paper)").choices(presetNames))
+    .addOption(new Option("--config <file>", "YAML or JSON file with values that differ").argParser(path))
+    .addOption(
+      new Option("--out <path>", "run directory, or safetensors file, to write")
+        .argParser(path)
+        .makeOptionMandatory(),
+    )
+    .addOption(deviceOption())
+    .addOption(overwriteOption())
+    .addOption(jsonOption())
+    .addHelpText("after", HELP)
+    .action((file, options) =>
+      runCommand(options, async (context) =>
+        file === undefined
+          ? importModels({ ...options, ...context })
+          : convert(file, options.as, { ...options, ...context }),
+      ),
+    );
+}
+
+interface ConvertOptions {
+  readonly key?: string | undefined;
+  readonly classifier?: string | undefined;
+  readonly decoder?: string | undefined;
+  readonly out: string;
+  readonly overwrite?: true | undefined;
+}
+
+async function convert(
+  file: string,
+  kind: CheckpointKind | undefined,
+  { key, classifier, decoder, out, overwrite }: ConvertOptions,
+): Promise<CommandOutcome> {
+  if (kind === undefined || classifier !== undefined || decoder !== undefined) {
+    throw new EpSamError("usage", {
+      what: "needs --as, without --classifier and --decoder",
+      where: file,
+      action: `Say what the file is: --as ${checkpointKinds.join(", --as ")}.`,
+    });
+  }
+  if (overwrite !== true && (await exists(out))) {
+    throw new EpSamError("usage", {
+      what: "exists already",
+      where: out,
+      action: "Choose another --out, or replace it with --overwrite.",
+    });
+  }
+  const converted = await convertCheckpoint(file, kind, out, { key });
+  const lines = [
+    `${converted.title}: ${converted.tensors} tensors in ${out}`,
+    ...leftOutText(converted.leftOut),
+  ];
+  return { json: converted, text: lines.join("\n") };
+}
+
+interface RunOptions extends ActionContext {
+  readonly classifier?: string | undefined;
+  readonly decoder?: string | undefined;
+  readonly sam?: string | undefined;
+  readonly patchSize: number;
+  readonly promptFrame?: "model" | "patch" | undefined;
+  readonly preset?: PresetName | undefined;
+  readonly config?: string | undefined;
+  readonly out: string;
+  readonly device: Parameters<typeof importRun>[0]["device"];
+  readonly overwrite?: true | undefined;
+}
+
+async function importModels(options: RunOptions): Promise<CommandOutcome> {
+  const { classifier, decoder, sam, patchSize, promptFrame, preset, config, out, device, reporter } = options;
+  if (classifier === undefined) {
+    throw new EpSamError("usage", {
+      what: "names neither a file with --as nor a --classifier",
+      where: "epsam models import",
+      action: "`epsam models import --help` shows examples.",
+    });
+  }
+  const { run, stage, leftOut } = await importRun({
+    classifier,
+    decoder,
+    sam,
+    patchSize,
+    promptFrame,
+    preset: preset ?? "paper",
+    overrides: config === undefined ? {} : await readConfigFile(config),
+    out,
+    overwrite: options.overwrite ?? false,
+    device,
+    reporter,
+    commandLine: process.argv.slice(2),
+  });
+  const use = stage === undefined ? " --stage untrained" : "";
+  const text = [
+    `Run in ${run.root}`,
+    stage === undefined ? "  no decoder: SAM as it is" : `  decoder as ${stage}`,
+    ...leftOut.flatMap((entry) => leftOutText(entry.leftOut)),
+    `Next: epsam infer IMAGES --run ${run.root}${use} --out DIR`,
+  ].join("\n");
+  return { json: { run: run.root, stage: stage ?? null, leftOut, weights: run.record.weights }, text };
+}
+
+/** Every tensor that was not taken is named, up to a dozen a line. */
+function leftOutText(leftOut: readonly LeftOut[]): string[] {
+  return leftOut.map(({ names, why }) => {
+    const more = names.length > 12 ? `, and ${names.length - 12} more` : "";
+    return `  left out: ${names.slice(0, 12).join(", ")}${more} (${why})`;
+  });
+}

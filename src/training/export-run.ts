@@ -1,0 +1,186 @@
+import { EpSamError, exists, hashBytes, packageVersion, writeFileAtomically } from "../common/index.js";
+import {
+  createSamFrame,
+  encodeClassifierOnnx,
+  encodeDecoderOnnx,
+  encodeMinisamEncoderOnnx,
+  encodePytorch,
+  encodeSafetensors,
+  encodeVitEncoderOnnx,
+  openWholeSam,
+  type StateDict,
+} from "../models/index.js";
+import { classifierOptions } from "./classifier-stage.js";
+import { takesMaskPrompt } from "./prompted-activation.js";
+import type { RunContext } from "./run-context.js";
+import {
+  classifierInputSide,
+  finishedDecoderStages,
+  readClassifier,
+  readDecoder,
+  untrainedStage,
+} from "./run-models.js";
+import { openSam } from "./sam-source.js";
+
+export const exportParts = ["classifier", "encoder", "decoder"] as const;
+export type ExportPart = (typeof exportParts)[number];
+export const exportFormats = ["safetensors", "pth", "onnx"] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+export interface ExportOptions {
+  readonly part: ExportPart;
+  readonly format: ExportFormat;
+  /** File to write. */
+  readonly out: string;
+  /** Whose decoder: `untrained`, `preliminary`, `round-N`; the last finished one when left out. */
+  readonly stage?: string | undefined;
+  readonly overwrite: boolean;
+}
+
+export interface ExportedFile {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Whose decoder it is, for decoders. */
+  readonly stage: string | undefined;
+}
+
+/**
+ * Writes a model of a run for other programs: weights under the original state-dict names (safetensors, or `.pth`
+ * that PyTorch reads with `weights_only=True`), or a deployable ONNX file.
+ * @throws EpSamError `usage` when the file is there already, the stage is not finished, or the part has no such
+ *   format; `run-directory` when the model is not trained yet; `weights` when a file is damaged or gone
+ */
+export async function exportFromRun(context: RunContext, options: ExportOptions): Promise<ExportedFile> {
+  const { part, format, out, overwrite } = options;
+  if (!overwrite && (await exists(out))) {
+    throw new EpSamError("usage", {
+      what: "exists already",
+      where: out,
+      action: "Choose another --out, or replace it with --overwrite.",
+    });
+  }
+  const stage = part === "decoder" ? chooseStage(context, options.stage) : undefined;
+  const metadata = await describe(context, part, stage);
+  const bytes =
+    format === "onnx"
+      ? await encodeOnnx(context, part, stage, metadata)
+      : encodeWeights(format, await weightsOf(context, part, stage), metadata);
+  await writeFileAtomically(out, bytes);
+  return { file: out, bytes: bytes.length, sha256: hashBytes(bytes), stage };
+}
+
+type Texts = Readonly<Record<string, string>>;
+
+async function describe(
+  { run, config }: RunContext,
+  part: string,
+  stage: string | undefined,
+): Promise<Texts> {
+  return {
+    producer: `ep-sam ${await packageVersion()}`,
+    part,
+    ...(stage === undefined ? {} : { stage, prompt_frame: config.sam.promptFrame }),
+    config_hash: run.record.configHash,
+    notice: "Research use only. EP-SAM is the subject of the Korean patent application 10-2024-0117533.",
+  };
+}
+
+function encodeWeights(format: "safetensors" | "pth", weights: StateDict, metadata: Texts): Uint8Array {
+  return format === "pth" ? encodePytorch(weights) : encodeSafetensors(weights, metadata);
+}
+
+async function weightsOf(
+  context: RunContext,
+  part: ExportPart,
+  stage: string | undefined,
+): Promise<StateDict> {
+  if (part === "classifier") return readClassifier(context);
+  if (part === "decoder") {
+    const all = await decoderWeights(context, stage);
+    return new Map([...all].filter(([name]) => name.startsWith("mask_decoder.")));
+  }
+  const sam = await openCheckpoint(context);
+  if (sam === undefined) {
+    throw new EpSamError("usage", {
+      what: "the embedded image encoder has no state dict: it comes as ONNX",
+      where: "--format",
+      action: "Export it with --format onnx.",
+    });
+  }
+  try {
+    return await sam.readEncoder();
+  } finally {
+    await sam.close();
+  }
+}
+
+async function encodeOnnx(
+  context: RunContext,
+  part: ExportPart,
+  stage: string | undefined,
+  metadata: Texts,
+): Promise<Uint8Array> {
+  const { run, config } = context;
+  const { patchSize } = run.record.dataset;
+  if (part === "encoder") return encodeEncoder(context, metadata);
+  if (part === "classifier") {
+    const side = classifierInputSide(context, patchSize);
+    return encodeClassifierOnnx({
+      model: classifierOptions(config),
+      weights: await readClassifier(context),
+      inputSize: { width: side, height: side },
+      layer: config.cam.layer,
+      metadata,
+    });
+  }
+  const size = { width: patchSize, height: patchSize };
+  return encodeDecoderOnnx({
+    weights: await decoderWeights(context, stage),
+    frame: createSamFrame(size, { frame: config.sam.promptFrame }),
+    maskPrompt: takesMaskPrompt(config.sam),
+    metadata,
+  });
+}
+
+async function encodeEncoder(context: RunContext, metadata: Texts): Promise<Uint8Array> {
+  const sam = await openCheckpoint(context);
+  if (sam === undefined) return encodeMinisamEncoderOnnx(metadata);
+  try {
+    return await encodeVitEncoderOnnx(sam.variant, sam.file, metadata);
+  } finally {
+    await sam.close();
+  }
+}
+
+/** The SAM checkpoint of the run, or undefined when it uses the embedded SAM. */
+async function openCheckpoint(context: RunContext) {
+  const { checkpoint } = await openSam(context);
+  return checkpoint === undefined ? undefined : openWholeSam(checkpoint);
+}
+
+/** `prompt_encoder.*` and `mask_decoder.*` of a stage. */
+async function decoderWeights(context: RunContext, stage = untrainedStage): Promise<StateDict> {
+  const untrained = await (await openSam(context)).loadDecoder();
+  return stage === untrainedStage ? untrained : (await readDecoder(context, stage, untrained)).weights;
+}
+
+function chooseStage(context: RunContext, wanted: string | undefined): string {
+  const finished = finishedDecoderStages(context);
+  const last = finished.at(-1);
+  if (wanted === undefined && last === undefined) {
+    throw new EpSamError("run-directory", {
+      what: "has no trained decoder yet",
+      where: context.run.root,
+      action: `Go on with \`epsam train --resume\`, or export SAM as it is with --stage ${untrainedStage}.`,
+    });
+  }
+  const available = [untrainedStage, ...finished];
+  const chosen = available.find((stage) => stage === (wanted ?? last));
+  if (chosen !== undefined) return chosen;
+  throw new EpSamError("usage", {
+    what: `"${wanted}" is not a finished decoder of this run`,
+    where: "--stage",
+    action: `Choose from ${available.join(", ")}.`,
+  });
+}
