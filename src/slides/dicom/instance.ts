@@ -39,7 +39,9 @@ export interface DicomInstance {
   readonly focalPlanes: number;
   readonly encoding: PixelEncoding;
   readonly photometric: string;
-  /** Places of the frames; null when they cover the image row by row. */
+  /** True when the file says how its frames lie, by its organization or by their places. */
+  readonly isOrderStated: boolean;
+  /** Places of the frames; null when they cover the image one after another. */
   readonly positions: FramePositions | null;
   readonly micronsPerPixel: MicronsPerPixel | null;
   readonly objectivePower: number | null;
@@ -91,6 +93,7 @@ async function readInstance(file: RandomAccessFile): Promise<DicomInstance> {
     focalPlanes: Math.max(1, dataSet.unsigned(Tag.focalPlanes) ?? 1),
     encoding,
     photometric: dataSet.text(Tag.photometric) ?? "",
+    isOrderStated: isSparse || dataSet.text(Tag.dimensionOrganizationType) !== undefined,
     positions: isSparse ? positions : null,
     micronsPerPixel: readSpacing(dataSet),
     objectivePower: positiveOrNull(dataSet.items(Tag.opticalPaths)[0]?.decimals(Tag.objectivePower)[0]),

@@ -5,6 +5,7 @@ import { readTiles } from "../region.js";
 import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, SlideFormat } from "../slide-format.js";
 import { type StoredLevel, TiledSource } from "../tiled-source.js";
+import { frameOrder } from "./frame-order.js";
 import type { DicomInstance } from "./instance.js";
 import { isDicom } from "./parse.js";
 import { closeAll, type DicomSeries, openSeries } from "./series.js";
@@ -31,14 +32,18 @@ export const dicomFormat: SlideFormat = {
 export async function openDicomSlide(path: string, options: OpenSlideOptions = {}): Promise<PixelSource> {
   const series = await openSeries(path);
   try {
-    return assemble(path, series, options);
+    return await assemble(path, series, options);
   } catch (cause) {
     await closeAll(series.instances);
     throw cause;
   }
 }
 
-function assemble(path: string, series: DicomSeries, { tileCache }: OpenSlideOptions): PixelSource {
+async function assemble(
+  path: string,
+  series: DicomSeries,
+  { tileCache }: OpenSlideOptions,
+): Promise<PixelSource> {
   const warnings = [...series.warnings];
   const warn = (text: string): void => {
     if (!warnings.includes(text)) warnings.push(text);
@@ -49,10 +54,12 @@ function assemble(path: string, series: DicomSeries, { tileCache }: OpenSlideOpt
   if (full === undefined)
     throw slideError(path, "has no image of the slide", "only label, overview or thumbnail");
   if (full.focalPlanes > 1) warn(`it has ${full.focalPlanes} focal planes; the first is read`);
+  const levels: StoredLevel[] = [];
+  for (const parts of pyramid) levels.push(tiledImage(parts, warn, await frameOrder(parts, warn)));
   return new TiledSource({
     path,
     format: "DICOM",
-    levels: pyramid.map((parts) => tiledImage(parts, warn)),
+    levels,
     micronsPerPixel: full.micronsPerPixel,
     objectivePower: full.objectivePower,
     associatedImages: associatedImages(images, warn),

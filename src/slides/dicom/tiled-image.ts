@@ -8,6 +8,9 @@ import type { DicomInstance } from "./instance.js";
 /** One image of a slide: a single instance, or the parts of a concatenation in their order. */
 export type ImageParts = readonly [DicomInstance, ...DicomInstance[]];
 
+/** How the frames of a fully tiled image follow each other; the standard's order is row by row. */
+export type FrameOrder = "row by row" | "column by column";
+
 /** Which frame shows a tile; null when none does. */
 type FrameOfTile = (column: number, row: number) => number | null;
 
@@ -16,11 +19,15 @@ type FrameOfTile = (column: number, row: number) => number | null;
  * @param warn is told what is unusual, once or more.
  * @throws EpSamError `slide` when frames and size do not fit together
  */
-export function tiledImage(parts: ImageParts, warn: (text: string) => void): StoredLevel {
+export function tiledImage(
+  parts: ImageParts,
+  warn: (text: string) => void,
+  order: FrameOrder = "row by row",
+): StoredLevel {
   const [first] = parts;
   const { width, height, tileWidth, tileHeight } = first;
   requireWholeConcatenation(parts);
-  const frameOf = first.positions === null ? fullTiling(parts) : sparseTiling(parts, warn);
+  const frameOf = first.positions === null ? fullTiling(parts, order) : sparseTiling(parts, warn);
   return {
     width,
     height,
@@ -56,16 +63,18 @@ function requireWholeConcatenation(parts: ImageParts): void {
   }
 }
 
-/** Frames row by row; further focal planes follow the first. */
-function fullTiling(parts: ImageParts): FrameOfTile {
+/** A frame for every tile; further focal planes follow the first. */
+function fullTiling(parts: ImageParts, order: FrameOrder): FrameOfTile {
   const [{ file, width, height, tileWidth, tileHeight, focalPlanes }] = parts;
   const columns = Math.ceil(width / tileWidth);
-  const tiles = columns * Math.ceil(height / tileHeight);
+  const rows = Math.ceil(height / tileHeight);
+  const tiles = columns * rows;
   const frames = parts.reduce((sum, part) => sum + part.frames, 0);
   if (frames !== tiles * focalPlanes) {
     const why = `${frames} frames for ${tiles} tiles in ${focalPlanes} focal planes`;
     throw slideError(file.path, "has another number of frames than tiles", why);
   }
+  if (order === "column by column") return (column, row) => column * rows + row;
   return (column, row) => row * columns + column;
 }
 
