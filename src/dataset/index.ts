@@ -40,6 +40,8 @@ export type {
 export { prepareDataset } from "./preparation/prepare.js";
 export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
 export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
+export { findAnnotation, findSlideFiles, isSlideName } from "./slide-preparation/find-slides.js";
+export { type PatchGeometry, patchGeometry, readArea } from "./slide-preparation/geometry.js";
 export type {
   DiscardedSlidePatches,
   PrepareSlidesOptions,

@@ -103,3 +103,71 @@ describe("epsam prepare", () => {
     expect(usageError).toMatch(message);
   });
 });
+
+describe("epsam prepare with slides", () => {
+  async function makeSlides(): Promise<{ folder: string; words: readonly string[] }> {
+    const folder = await temporaryFolder();
+    const corners = [
+      [0, 0],
+      [50, 0],
+      [50, 64],
+      [0, 64],
+    ];
+    const ring = [...corners, corners[0]];
+    const geometry = { type: "Polygon", coordinates: [ring] };
+    const feature = { type: "Feature", geometry, properties: { classification: { name: "Invasive" } } };
+    for (const name of ["s0", "s1", "broken"]) {
+      await writeNoise(join(folder, "slides", `${name}.png`), 96, 64);
+      await writeText(join(folder, "outlines", `${name}.geojson`), JSON.stringify(feature));
+    }
+    await writeText(join(folder, "slides", "broken.png"), "nothing like a slide");
+    const inputs = ["s0", "s1", "broken"].map((name) => join(folder, "slides", `${name}.png`));
+    const patches = ["--patch-size", "32", "--tissue", "all", "--split", "1,0,1"];
+    return { folder, words: [...inputs, "--annotations", join(folder, "outlines"), ...patches] };
+  }
+
+  it("makes a dataset of them and ends with exit code 3 when one is broken", async () => {
+    const { folder, words } = await makeSlides();
+    const out = join(folder, "dataset");
+    const groups = ["--tumour-groups", "Invasive"];
+    const { stdout, stderr, code } = await run(...words, ...groups, "--out", out, "--json");
+    expect(stderr).toMatch(/Skipped .*broken.png/);
+    expect(code).toBe(3);
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({
+      inputKind: "slides",
+      patchSize: 32,
+      counts: { train: { positive: 2, negative: 2 } },
+    });
+    const again = await run(...words, ...groups, "--out", out, "--overwrite");
+    expect(again.stdout).toMatch(/discarded: 0 with too little tissue, 0 with too little tumour/);
+  });
+
+  it("says what groups of annotations it does not know", async () => {
+    const { folder, words } = await makeSlides();
+    const { stderr, code } = await run(...words, "--out", join(folder, "dataset"));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/unknown group "Invasive"/);
+  });
+
+  it.each([
+    [["--level", "1"], /--level: is for slides, which need annotations/],
+    [["--as", "slides"], /--as slides: is for slides, which need annotations/],
+    [["--annotations", "a", "--masks", "b"], /--annotations and --masks: are both given/],
+    [["--annotations", "a", "--as", "images"], /--annotations and --as images: are both given/],
+  ])("refuses %s", async (words, message) => {
+    const { stderr, code } = await run("x", "--out", "y", ...words);
+    expect(code).toBe(2);
+    expect(stderr.replace(/\s+/g, " ")).toMatch(message);
+  });
+
+  it.each([
+    ["--tissue", "300"],
+    ["--tumour-groups", "a,,b"],
+    ["--profile", "camelyon18"],
+  ])("takes no %s %s", async (option, value) => {
+    expect((await run("x", "--annotations", "a", "--out", "y", option, value)).usageError).toMatch(
+      /argument/,
+    );
+  });
+});

@@ -7,7 +7,12 @@ export interface MemorySlideOptions {
   /** Downsamples of the levels; each is made by taking every n-th pixel. */
   readonly downsamples?: readonly number[];
   /** Level-0 box in which reading fails, as in a damaged file. */
-  readonly damaged?: { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number };
+  readonly damaged?: {
+    readonly left: number;
+    readonly top: number;
+    readonly right: number;
+    readonly bottom: number;
+  };
 }
 
 /** A slide whose pixels a function gives, and the largest region that was read from it. */

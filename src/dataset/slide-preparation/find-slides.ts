@@ -63,6 +63,30 @@ export async function findSlides(
   return { slides, skipped };
 }
 
+/**
+ * The slides among files and folders (not their subfolders; a folder of DICOM files is one slide), without
+ * annotations; ordered by stem.
+ * @throws EpSamError `usage` when an input does not exist, `dataset` when two slides have the same name
+ */
+export async function findSlideFiles(
+  inputs: readonly string[],
+): Promise<Omit<SlideFile, "annotationPath">[]> {
+  return uniqueStems((await Promise.all(inputs.map(listSlides))).flat());
+}
+
+/**
+ * The file in a folder that annotates a slide, or null.
+ * @throws EpSamError `usage` when there is no such folder, `annotation` when several files could be the slide's
+ */
+export async function findAnnotation(stem: string, folder: string): Promise<string | null> {
+  return annotationOf(stem, await listAnnotations(folder));
+}
+
+/** True when a file is a slide as far as its extension tells; TIFF files may be ordinary images, too. */
+export function isSlideName(name: string): boolean {
+  return SLIDE_EXTENSIONS.has(extname(name).toLowerCase());
+}
+
 async function listSlides(input: string): Promise<string[]> {
   await requireExisting(input);
   if (!(await stat(input)).isDirectory()) return [input];
@@ -71,8 +95,7 @@ async function listSlides(input: string): Promise<string[]> {
   if (names.some((name) => extname(name).toLowerCase() === ".dcm")) return [resolve(input)];
   const stems = new Set(names.map(stemOf));
   const isSlide = (name: string): boolean =>
-    SLIDE_EXTENSIONS.has(extname(name).toLowerCase()) &&
-    !(name.includes("_mask.") && stems.has(stemOf(name).replace(/_mask$/, "")));
+    isSlideName(name) && !(name.includes("_mask.") && stems.has(stemOf(name).replace(/_mask$/, "")));
   return names.filter(isSlide).map((name) => join(input, name));
 }
 

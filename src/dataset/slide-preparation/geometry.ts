@@ -46,7 +46,7 @@ export function patchGeometry(
   const scale = Math.min(pixelSize.x, pixelSize.y);
   if (scale < LEAST_SCALE) {
     const finest = Math.max(micronsPerPixel.x, micronsPerPixel.y);
-    return { refused: `has ${finest} µm per pixel at best, too coarse for --mpp ${resolution.mpp}` };
+    return { refused: `has ${finest} µm per pixel at best, too coarse for patches at ${resolution.mpp}` };
   }
   const level = source.levels.findLastIndex(
     ({ downsample }) => downsample <= scale * (1 + EXACT / patchSize),
@@ -95,7 +95,7 @@ export function slideLattice(
 
 /** The first whole level-0 pixel in a pixel of another size. */
 function cornerAt(pixel: number, pixelSize: number): number {
-  return Math.ceil(pixel * pixelSize - 1e-6);
+  return Math.max(0, Math.ceil(pixel * pixelSize - 1e-6));
 }
 
 /** The pixels of a patch as a grid on the slide, for its annotation. */
@@ -116,26 +116,43 @@ function isResampled({ pixelSize, downsample }: PatchGeometry): boolean {
  * (bilinear, antialiased), with the pixels around the patch where the filter reaches.
  * @throws EpSamError `slide` when the file is damaged there
  */
-export async function readPatch(
+export function readPatch(
   source: PixelSource,
-  { x, y }: PatchPosition,
+  position: PatchPosition,
   geometry: PatchGeometry,
   signal?: AbortSignal,
 ): Promise<RgbImage> {
-  const { level, downsample, patchSize, pixelSize } = geometry;
+  const { patchSize } = geometry;
+  return readArea(source, position, { width: patchSize, height: patchSize }, geometry, signal);
+}
+
+/**
+ * As {@link readPatch}, of any size in a patch's pixels.
+ * @param position corner in level-0 pixels; may lie between two of them
+ */
+export async function readArea(
+  source: PixelSource,
+  { x, y }: PatchPosition,
+  size: { readonly width: number; readonly height: number },
+  geometry: PatchGeometry,
+  signal?: AbortSignal,
+): Promise<RgbImage> {
+  const { level, downsample, pixelSize } = geometry;
   const read = (left: number, top: number, width: number, height: number): Promise<RgbImage> => {
     const origin = { space: "level-0", x: cornerAt(left, downsample), y: cornerAt(top, downsample) } as const;
     return source.readRegion({ origin, level, width, height }, { signal });
   };
   if (!isResampled(geometry)) {
-    return read(Math.floor(x / downsample), Math.floor(y / downsample), patchSize, patchSize);
+    // A corner that is a multiple of the downsample may come out a rounding error below.
+    const pixel = (position: number): number => Math.floor(position / downsample + 1e-6);
+    return read(pixel(x), pixel(y), size.width, size.height);
   }
   const { width = 0, height = 0 } = source.levels[level] ?? {};
-  const across = stretch(x, patchSize * pixelSize.x, pixelSize.x, downsample, width);
-  const down = stretch(y, patchSize * pixelSize.y, pixelSize.y, downsample, height);
+  const across = stretch(x, size.width * pixelSize.x, pixelSize.x, downsample, width);
+  const down = stretch(y, size.height * pixelSize.y, pixelSize.y, downsample, height);
   const region = await read(across.first, down.first, across.count, down.count);
   const box: ResampleBox = { left: across.begin, top: down.begin, right: across.end, bottom: down.end };
-  return resizeRgb(region, patchSize, patchSize, "bilinear", box);
+  return resizeRgb(region, size.width, size.height, "bilinear", box);
 }
 
 /** Level pixels to read along one axis, and where in them the patch begins and ends. */

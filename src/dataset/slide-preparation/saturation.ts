@@ -5,7 +5,12 @@ export interface FindTissueOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called as the slide is read, with rows of cells. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Cells (of 16×16 level-0 pixels) worked on at a time. Default 4 million; fewer need less memory. */
+  readonly bandCells?: number | undefined;
 }
+
+/** Cells worked on at a time, unless told otherwise. */
+export const BAND_CELLS = 4 << 20;
 
 /** Level-0 pixels per cell that are aimed at, and the levels that are close enough to be taken as they are. */
 const AIM = 16;
@@ -13,8 +18,8 @@ const FINEST = 8;
 const COARSEST = 32;
 /** Sides of the blocks that a level is read in, in its pixels: 12 MB. */
 const BLOCK_SIDE = 2048;
-/** Planes up to this many cells are kept between the two passes over them. */
-const KEPT_CELLS = 16 << 20;
+/** Planes of up to this many bands are kept between the two passes over them. */
+const KEPT_BANDS = 4;
 
 /**
  * The HSV saturation of a slide at about 16× downsample, read block by block: from the level nearest to that, or
@@ -47,7 +52,7 @@ export class SaturationPlane {
   /** How many cells have each saturation. */
   async histogram(): Promise<Float64Array> {
     const counts = new Float64Array(256);
-    const isKept = this.width * this.height <= KEPT_CELLS;
+    const isKept = this.width * this.height <= KEPT_BANDS * (this.#options.bandCells ?? BAND_CELLS);
     const plane = isKept ? emptyPlane(this.width, this.height) : null;
     for (let row = 0; row < this.height; row += this.#blockCells) {
       const rows = Math.min(this.#blockCells, this.height - row);

@@ -9,7 +9,7 @@ import {
 } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { TissueRule } from "./options.js";
-import { type FindTissueOptions, SaturationPlane } from "./saturation.js";
+import { BAND_CELLS, type FindTissueOptions, SaturationPlane } from "./saturation.js";
 
 /** Closing with a square of 7 twice, then a median over 15 (authors' preprocessing). */
 const CLOSING_SIDE = 7;
@@ -17,8 +17,6 @@ const CLOSING_ITERATIONS = 2;
 const MEDIAN_SIDE = 15;
 /** How far a pixel reaches: dilations and erosions of the closing, and the median. */
 const REACH = 2 * CLOSING_ITERATIONS * ((CLOSING_SIDE - 1) / 2) + (MEDIAN_SIDE - 1) / 2;
-/** Pixels of a band that is closed and smoothed at a time. */
-const BAND_PIXELS = 4 << 20;
 /** Otsu splits the noise of an empty slide too; what is paler than this (of 255) is glass. */
 const LEAST_SATURATION = 8;
 
@@ -95,7 +93,7 @@ export async function findTissue(
   const threshold =
     rule === "otsu" ? Math.max(LEAST_SATURATION, otsuThresholdOfCounts(await plane.histogram())) : rule;
   const mask = new TissueMask(width, height, cellSize);
-  const rows = Math.max(REACH, Math.floor(BAND_PIXELS / width) - 2 * REACH);
+  const rows = Math.max(REACH, Math.floor((options.bandCells ?? BAND_CELLS) / width) - 2 * REACH);
   for (let row = 0; row < height; row += rows) {
     options.signal?.throwIfAborted();
     const count = Math.min(rows, height - row);
