@@ -2,10 +2,13 @@ export * from "./export/index.js";
 export { type InferOptions, type InferResult, inferImages, SUMMARY_FILE } from "./infer.js";
 export type { ImageResult } from "./result-files.js";
 export {
+  type ClassifiedTile,
   type Segmentation,
   type SegmentedTile,
   type SegmentImageOptions,
+  type StagedSegmenter,
   segmentImage,
+  type TileMask,
   type TileOutcome,
   type TileRow,
   type TileSegmenter,
