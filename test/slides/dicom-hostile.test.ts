@@ -297,6 +297,11 @@ const cases: readonly Hostile[] = [
     message: /a frame of another size than it claims \(frame \d has 65535 × 65535/,
   },
   {
+    name: "JPEG frames called JPEG 2000",
+    bytes: () => dicomBytes({ ...base, transferSyntax: "1.2.840.10008.1.2.4.91", photometric: "RGB" }),
+    message: /has a damaged frame \(frame \d: no JPEG 2000 stream/,
+  },
+  {
     name: "grey frames in a colour image",
     bytes: () => dicomBytes({ ...base, samples: 1, photometric: "MONOCHROME2" }),
     message: /a frame of another kind than it claims/,

@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeJpeg2000 } from "../../scripts/fixtures/pictures.js";
 import type { RgbImage } from "../../src/imaging/index.js";
 import { openDicomSlide } from "../../src/slides/dicom/open-dicom.js";
 import { readJpegHeader } from "../../src/slides/jpeg-header.js";
@@ -175,6 +176,21 @@ describe("frames", () => {
     expectSameImage(cropWhite(whole, 48, 32, 48, 32), cropWhite(image, 48, 32, 48, 32));
     expectSameImage(cropWhite(whole, 48, 64, 48, 11), cropWhite(image, 48, 64, 48, 11));
     expect(cropWhite(whole, 48, 0, 48, 32).data.every((value) => value === 255)).toBe(true);
+    await slide.close();
+  });
+
+  it.each(["YBR_RCT", "RGB"])("are exact in reversible JPEG 2000, called %s", async (photometric) => {
+    const options = lossless(image);
+    const tiles = cutTiles(image, TILE.tileWidth, TILE.tileHeight);
+    const frames = await Promise.all(tiles.map(encodeJpeg2000));
+    const slide = await openOne({
+      ...options,
+      frames,
+      photometric,
+      transferSyntax: "1.2.840.10008.1.2.4.90",
+    });
+    expectSameImage(await readLevel(slide, 0), image);
+    expect(await slide.readCompressedTile?.(0, 0, 0)).toBeNull();
     await slide.close();
   });
 

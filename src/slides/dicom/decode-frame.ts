@@ -3,6 +3,7 @@ import { messageOf } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { type JpegHeader, readJpegHeader, withColourMarker } from "../jpeg-header.js";
 import { slideError } from "../slide-error.js";
+import { decodeJpeg2000 } from "../tiff/jpeg-2000.js";
 import type { DicomInstance } from "./instance.js";
 
 /** A frame's JPEG stream with its colours stated, and whether that contradicts the attributes. */
@@ -85,6 +86,25 @@ export async function decodeJpegFrame(
     return { width, height, data: decoded };
   } catch (cause) {
     const why = `frame ${frame}: ${messageOf(cause).split("\n")[0]}`;
+    throw slideError(instance.file.path, "has a damaged frame", why, undefined, cause);
+  }
+}
+
+/**
+ * Decodes a JPEG 2000 frame.
+ * @throws EpSamError `slide` when it is damaged or of another size than the attributes say
+ */
+export async function decodeJpeg2000Frame(
+  instance: DicomInstance,
+  bytes: Uint8Array,
+  frame: number,
+): Promise<RgbImage> {
+  const { tileWidth: width, tileHeight: height } = instance;
+  try {
+    const { data } = await decodeJpeg2000(bytes, { width, height }, "rgb");
+    return { width, height, data };
+  } catch (cause) {
+    const why = `frame ${frame}: ${messageOf(cause)}`;
     throw slideError(instance.file.path, "has a damaged frame", why, undefined, cause);
   }
 }

@@ -2,7 +2,7 @@ import type { RgbImage } from "../../imaging/index.js";
 import type { CompressedTile } from "../pixel-source.js";
 import { slideError } from "../slide-error.js";
 import type { StoredLevel } from "../tiled-source.js";
-import { arrangeNativeFrame, decodeJpegFrame, statedJpeg } from "./decode-frame.js";
+import { arrangeNativeFrame, decodeJpeg2000Frame, decodeJpegFrame, statedJpeg } from "./decode-frame.js";
 import type { DicomInstance } from "./instance.js";
 
 /** One image of a slide: a single instance, or the parts of a concatenation in their order. */
@@ -116,6 +116,7 @@ async function decodeFrame(
   const { part, local } = locate(parts, frame);
   const bytes = await part.index.read(local);
   if (part.encoding.compression === "none") return arrangeNativeFrame(part, bytes);
+  if (part.encoding.compression === "jpeg-2000") return decodeJpeg2000Frame(part, bytes, local);
   const stated = statedJpeg(part, bytes, local);
   if (stated.contradiction !== null) warn(stated.contradiction);
   return decodeJpegFrame(part, stated.bytes, local);
@@ -127,7 +128,7 @@ async function compressedFrame(
   warn: (text: string) => void,
 ): Promise<CompressedTile | null> {
   const { part, local } = locate(parts, frame);
-  if (part.encoding.compression === "none") return null;
+  if (part.encoding.compression !== "jpeg") return null;
   const stated = statedJpeg(part, await part.index.read(local), local);
   if (stated.contradiction !== null) warn(stated.contradiction);
   return { mediaType: "image/jpeg", bytes: stated.bytes };

@@ -3,7 +3,7 @@ import type { DataSet } from "./data-set.js";
 import { Tag } from "./tags.js";
 
 export interface PixelEncoding {
-  readonly compression: "none" | "jpeg";
+  readonly compression: "none" | "jpeg" | "jpeg-2000";
   /** Samples per pixel: grey or colour. */
   readonly samples: 1 | 3;
   /** True when an uncompressed frame holds one colour after another. */
@@ -14,6 +14,8 @@ const COMPRESSIONS: Readonly<Record<string, PixelEncoding["compression"]>> = {
   "1.2.840.10008.1.2": "none",
   "1.2.840.10008.1.2.1": "none",
   "1.2.840.10008.1.2.4.50": "jpeg",
+  "1.2.840.10008.1.2.4.90": "jpeg-2000",
+  "1.2.840.10008.1.2.4.91": "jpeg-2000",
 };
 
 /** What others are called, so that the message says more than a number. */
@@ -24,11 +26,21 @@ const OTHER_COMPRESSIONS: Readonly<Record<string, string>> = {
   "1.2.840.10008.1.2.4.70": "JPEG lossless",
   "1.2.840.10008.1.2.4.80": "JPEG-LS",
   "1.2.840.10008.1.2.4.81": "JPEG-LS",
-  "1.2.840.10008.1.2.4.90": "JPEG 2000",
-  "1.2.840.10008.1.2.4.91": "JPEG 2000",
   "1.2.840.10008.1.2.4.201": "High-Throughput JPEG 2000",
   "1.2.840.10008.1.2.4.202": "High-Throughput JPEG 2000",
   "1.2.840.10008.1.2.4.203": "High-Throughput JPEG 2000",
+};
+
+/** Colour models that are read; JPEG 2000 undoes RCT and ICT itself while decoding. */
+const PHOTOMETRIC: Readonly<
+  Record<
+    PixelEncoding["compression"],
+    { readonly grey: readonly string[]; readonly colour: readonly string[] }
+  >
+> = {
+  none: { grey: ["MONOCHROME2"], colour: ["RGB"] },
+  jpeg: { grey: ["MONOCHROME2"], colour: ["RGB", "YBR_FULL_422", "YBR_FULL"] },
+  "jpeg-2000": { grey: [], colour: ["RGB", "YBR_RCT", "YBR_ICT"] },
 };
 
 const CONVERT = "Convert it to JPEG baseline frames, for example with wsidicomizer or dcmcjpeg.";
@@ -59,8 +71,7 @@ function requirePhotometric(
   compression: PixelEncoding["compression"],
   samples: 1 | 3,
 ): void {
-  const grey = ["MONOCHROME2"];
-  const colour = compression === "jpeg" ? ["RGB", "YBR_FULL_422", "YBR_FULL"] : ["RGB"];
+  const { grey, colour } = PHOTOMETRIC[compression];
   if (photometric !== undefined && (samples === 1 ? grey : colour).includes(photometric)) return;
   throw slideError(path, "has colours of a kind that is not read", photometric ?? "missing", CONVERT);
 }
