@@ -136,8 +136,7 @@ describeWithShared("preparing real slides", files, () => {
     expect(await errorOf(prepareSlides(options))).toMatch(/does not tell its microns per pixel/);
     const mppTable = join(folder, "mpp.csv");
     await writeText(mppTable, "slide,mpp\nkidney-48-5,0.5\n");
-    expect(await errorOf(prepareSlides({ ...options, mppTable }))).toMatch(
-      /no positive patches are left \(1 slides used/,
-    );
+    const noTumour = errorOf(prepareSlides({ ...options, mppTable, tissue: "all", split: [1, 0, 0] }));
+    expect(await noTumour).toMatch(/no positive patches are left \(1 slides used.* 6 negative left/);
   });
 });
