@@ -3,7 +3,14 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { deterministicImage, deterministicVit } from "../../scripts/parity/vit-weights.js";
-import { device, type FloatTensor, floatTensor, type Shape } from "../../src/graph/index.js";
+import {
+  device,
+  type FloatTensor,
+  floatsOf,
+  floatTensor,
+  GraphSession,
+  type Shape,
+} from "../../src/graph/index.js";
 import {
   detectVitVariant,
   openVitEncoder,
@@ -16,8 +23,9 @@ import {
   vitTensors,
   vitVariants,
 } from "../../src/models/index.js";
-import { planStretches } from "../../src/models/sam/vit-graph.js";
+import { planStretches, stretchGraph, stretchInput, stretchOutput } from "../../src/models/sam/vit-graph.js";
 import { relativePositionMatrix } from "../../src/models/sam/vit-relative-positions.js";
+import { frozenParameters } from "../../src/nn/index.js";
 
 const count = z.int().positive();
 const fixturesSchema = z.object({
@@ -96,6 +104,36 @@ describe("SAM's ViT image encoder beside PyTorch", () => {
       });
     }
   }
+
+  it("gives the same embedding as lowered for a GPU", async () => {
+    const [name = "", fixture] = Object.entries(fixtures.small)[0] ?? [];
+    if (fixture === undefined) throw new Error("there are no fixtures");
+    const {
+      grid: gridSize,
+      window: windowSize,
+      out: outputChannels,
+      relativeLengths,
+      ...same
+    } = fixture.model;
+    const architecture = { ...same, gridSize, windowSize, outputChannels };
+    const source = deterministicVit(architecture, relativeLengths);
+    const weights = new Map<string, FloatTensor>();
+    for (const tensor of source.tensors.keys()) {
+      const read = await source.read(tensor);
+      if (read.dataType === "float32") weights.set(tensor, read);
+    }
+    const [whole] = planStretches(architecture, 2 ** 26);
+    if (whole === undefined) throw new Error("there is no stretch");
+    const output = stretchGraph(architecture, whole, frozenParameters(weights), source.tensors);
+    const session = await GraphSession.create({ [stretchOutput]: output }, cpu, { target: "gpu" });
+    const side = 16 * gridSize;
+    const image = floatTensor([1, 3, side, side], deterministicImage(name, architecture));
+    const embedding = floatsOf(await session.run({ [stretchInput]: image }), stretchOutput);
+    await session.close();
+    for (const [index, position] of fixture.output.indices.entries()) {
+      expect(embedding[position]).toBeCloseTo(fixture.output.values[index] ?? Number.NaN, 4);
+    }
+  });
 
   it("covers padded and whole windows, global blocks and tables to interpolate", () => {
     const models = Object.values(fixtures.small).map(({ model }) => model);
