@@ -6,7 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { isEpSamError, RandomStream } from "../../src/common/index.js";
 import { floatTensor } from "../../src/graph/index.js";
-import { encodePytorch, openWeights, type StoredTensor } from "../../src/models/weights/index.js";
+import {
+  encodePytorch,
+  encodeSafetensors,
+  openWeights,
+  type StoredTensor,
+} from "../../src/models/weights/index.js";
 
 const fixture = (name: string) => join(import.meta.dirname, "fixtures", name);
 
@@ -106,6 +111,29 @@ describe("what is not a file of weights", () => {
     expect(await messageOfReading(page)).toMatch(/not a file of weights of a known format.*HTML/);
     expect(await messageOfReading(join(directory, "absent.pth"))).toMatch(/cannot be opened/);
     expect(await messageOfReading(directory)).toMatch(/cannot be opened|not a regular file/);
+  });
+});
+
+describe("telling the formats apart", () => {
+  it("takes the content's word, whatever a file is called and its first byte is", async () => {
+    for (const name of ["misnamed.pth", "misnamed.onnx"]) {
+      // Headers of 128 and 264 bytes begin with the bytes that a pickle and an ONNX model begin with.
+      for (const [length, first] of [
+        [70, 0x80],
+        [206, 0x08],
+      ] as const) {
+        const path = join(directory, name);
+        const bytes = encodeSafetensors(
+          new Map([["w".repeat(length), floatTensor([1], Float32Array.of(2))]]),
+        );
+        expect(bytes[0]).toBe(first);
+        await writeFile(path, bytes);
+        expect((await readAll(path)).format).toBe("safetensors");
+      }
+    }
+    const path = join(directory, "misnamed.safetensors");
+    await copyFile(fixture("legacy.pth"), path);
+    expect((await readAll(path)).format).toBe("pytorch");
   });
 });
 

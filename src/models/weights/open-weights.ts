@@ -27,10 +27,11 @@ async function formatOf(path: string): Promise<WeightFile["format"]> {
   try {
     const start = await file.read(0, Math.min(16, file.size));
     const [first = 0, second = 0] = start;
+    // First of all, because the length of a safetensors header can begin with any byte.
+    if (isSafetensors(start, file.size)) return "safetensors";
     const isZip = first === 0x50 && second === 0x4b;
     if (isZip || first === PICKLE_PROTOCOL) return "pytorch";
-    // A safetensors header is JSON behind its length of eight bytes; an ONNX model begins with its IR version.
-    if (start[8] === 0x7b) return "safetensors";
+    // An ONNX model begins with its IR version.
     if (first === 0x08 && second < 0x80) return "onnx";
     if (path.endsWith(".safetensors")) return "safetensors";
   } finally {
@@ -43,4 +44,11 @@ async function formatOf(path: string): Promise<WeightFile["format"]> {
     "it begins neither as safetensors nor as a PyTorch checkpoint nor as ONNX",
     "Give a .safetensors, .pth, .pt or .onnx file; a download that failed can be an HTML page.",
   );
+}
+
+/** The header's length in eight bytes, no longer than the file, and then JSON. */
+function isSafetensors(start: Uint8Array, size: number): boolean {
+  if (start.length < 10 || start[8] !== 0x7b) return false;
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  return length <= BigInt(size - 8);
 }
