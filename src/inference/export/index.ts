@@ -1,3 +1,4 @@
+export { traceFoci } from "./foci.js";
 export { writePyramidTiff } from "./pyramid-tiff.js";
 export { rasterOf, type TiledRaster } from "./raster.js";
 export type {
