@@ -48,7 +48,7 @@ describe("outlines of a mask", () => {
     const [corner, ...others] = traced(maskOf(["10", "01"]));
     expect(others).toEqual([]);
     expect(corner?.pixels).toBe(2);
-    expect(corner?.outer.length).toBe(12);
+    expect(corner?.outer.length).toBe(8);
     const [ring] = traced(maskOf(["111", "101", "111"]));
     expect(ring?.holes).toHaveLength(1);
     expect(ring?.holes.map(pixelArea)).toEqual([-0.5]);
