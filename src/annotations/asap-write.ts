@@ -1,5 +1,5 @@
 import type { Colour } from "../imaging/index.js";
-import { boxOfRing, ringContains, ringOf, signedArea } from "./geometry.js";
+import { boxOfRing, type Level0Box, ringContains, ringOf, signedArea } from "./geometry.js";
 import type { Annotation, AnnotationGroup, Level0Polygon, Level0Ring } from "./types.js";
 
 /** The group that holes go to; readers of the file take it out of everything. */
@@ -95,15 +95,16 @@ function withoutHoles(
   const exclusions: Level0Ring[] = [];
   let outline = outer;
   for (const hole of holes) {
-    if (outlines.some((other) => other !== outer && liesIn(other, hole))) outline = bridge(outline, hole);
+    const box = boxOfRing(hole);
+    if (outlines.some((other) => other !== outer && liesIn(other, hole, box)))
+      outline = bridge(outline, hole);
     else exclusions.push(hole);
   }
   return { outline, exclusions };
 }
 
 /** Told by one vertex, since areas do not cross holes. */
-function liesIn(inner: Level0Ring, outer: Level0Ring): boolean {
-  const box = boxOfRing(outer);
+function liesIn(inner: Level0Ring, outer: Level0Ring, box: Level0Box): boolean {
   const [x = 0, y = 0] = inner.coordinates;
   if (x < box.left || x > box.right || y < box.top || y > box.bottom) return false;
   return ringContains(outer, x, y);

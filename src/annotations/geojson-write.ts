@@ -39,7 +39,7 @@ function rounding(digits: number): Rounding {
 function featureOf(annotation: Annotation, geometry: object, colours: ReadonlyMap<string, Colour | null>) {
   const { id, name, group, colour, measurements } = annotation;
   const groupColour = group === null ? null : (colours.get(group) ?? null);
-  const identity = id ?? uuidOf(JSON.stringify([name, group, geometry]));
+  const identity = id ?? contentUuid(JSON.stringify([name, group, geometry]));
   return {
     type: "Feature",
     id: identity,
@@ -79,8 +79,8 @@ function positionsOf({ coordinates }: Level0Ring, round: Rounding): number[][] {
   return positions;
 }
 
-/** A UUID of version 8 (RFC 9562), which leaves the content to us: the first bits of a SHA-256. */
-function uuidOf(content: string): string {
+/** A UUID of version 8 (RFC 9562), which leaves the content to us: the first bits of a SHA-256 of some text. */
+export function contentUuid(content: string): string {
   const digits = hashBytes(content);
   const variant = ((Number.parseInt(digits.slice(16, 17), 16) & 3) | 8).toString(16);
   return [

@@ -1,5 +1,5 @@
 export { formatAsapXml } from "./asap-write.js";
-export { type FeatureOptions, formatGeoJson } from "./geojson-write.js";
+export { contentUuid, type FeatureOptions, formatGeoJson } from "./geojson-write.js";
 export {
   boxOfRing,
   type Level0Box,

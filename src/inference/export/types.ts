@@ -81,7 +81,3 @@ export interface SlideExportInput {
   readonly level0TissueArea: number | null;
   readonly identity: { readonly run: string; readonly slide: string };
 }
-
-// exportSlideResults(source: PixelSource, input: SlideExportInput, directory: string, options?): Promise<SlideExport>
-// writes mask.tif, probability.tif, activation.tif, tumour.geojson, tumour.xml, overlay.png, summary.json under
-// `directory` and returns the summary; writeSummaryCsv(path, summaries) writes one row a slide.
