@@ -1,0 +1,289 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "csv-parse/sync";
+import { describe, expect, it } from "vitest";
+import { readAnnotations, TumourRegion } from "../../src/annotations/index.js";
+import { RandomStream } from "../../src/common/index.js";
+import { type Mask, readRgbImage } from "../../src/imaging/index.js";
+import {
+  annotationsOfFoci,
+  exportSlideResults,
+  type Focus,
+  maximumDiameter,
+  RESEARCH_USE,
+  rasterOf,
+  readSummaryJson,
+  SLIDE_RESULT_FILES,
+  sizeClassOf,
+  summariseFoci,
+  traceFoci,
+  writeFociAsapXml,
+  writeFociGeoJson,
+  writeSlideOverlay,
+  writeSummaryCsv,
+} from "../../src/inference/export/index.js";
+import { openSlide } from "../../src/slides/index.js";
+import { memorySlide } from "../support/memory-slide.js";
+import { describeWithShared, sharedPath } from "../support/shared.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { blobMask, maskOf } from "./outline-fixtures.js";
+
+const files = temporaryDirectory();
+const micronsPerPixel = { x: 0.25, y: 0.25 };
+const identity = { run: "run-1", slide: "slide-1" };
+const mask255 = (mask: Mask): Mask => ({ ...mask, data: mask.data.map((value) => 255 * value) });
+
+/** Pixels that differ, and those of them with no pixel of the first mask's other side next to them. */
+function compare(one: Mask, other: Mask): { differing: number; beyondBoundary: number } {
+  let differing = 0;
+  let beyondBoundary = 0;
+  const { width, height, data } = one;
+  for (let pixel = 0; pixel < data.length; pixel++) {
+    if (data[pixel] === other.data[pixel]) continue;
+    differing++;
+    const [x, y] = [pixel % width, Math.floor(pixel / width)];
+    let atBoundary = false;
+    for (let dy = -1; dy <= 1; dy++) {
+      for (let dx = -1; dx <= 1; dx++) {
+        const inside = x + dx >= 0 && x + dx < width && y + dy >= 0 && y + dy < height;
+        const near = inside ? data[pixel + dy * width + dx] : 0;
+        if (near !== data[pixel]) atBoundary = true;
+      }
+    }
+    if (!atBoundary) beyondBoundary++;
+  }
+  return { differing, beyondBoundary };
+}
+
+const gridOf = ({ width, height }: Mask, downsample: number) => ({
+  origin: { space: "level-0", x: 0, y: 0 } as const,
+  pixelSize: { x: downsample, y: downsample },
+  width,
+  height,
+});
+
+describe("foci as annotations", () => {
+  const mask = mask255(blobMask(new RandomStream(11, "round trip"), 150, 130, 7));
+  const raster = rasterOf(mask, 4, 64);
+  const writers = [
+    ["GeoJSON", "foci.geojson", writeFociGeoJson],
+    ["ASAP XML", "foci.xml", writeFociAsapXml],
+  ] as const;
+
+  it.each(writers)("come back from %s as the very mask when not simplified", async (_, name, write) => {
+    const foci = await traceFoci(raster, { micronsPerPixel, tolerance: 0 });
+    const path = files.path(`exact-${name}`);
+    await write(path, foci, { identity });
+    const back = TumourRegion.of(await readAnnotations(path)).rasterise(gridOf(mask, 4));
+    expect(compare(mask255(back), mask)).toEqual({ differing: 0, beyondBoundary: 0 });
+  });
+
+  it.each(writers)(
+    "come back from %s within one pixel of the boundary when simplified",
+    async (_, name, write) => {
+      for (const downsample of [1, 4, 4.0003]) {
+        const foci = await traceFoci(rasterOf(mask, downsample, 64), { micronsPerPixel });
+        const path = files.path(`simple-${name}`);
+        await write(path, foci, { identity });
+        const back = TumourRegion.of(await readAnnotations(path)).rasterise(gridOf(mask, downsample));
+        const { differing, beyondBoundary } = compare(mask, mask255(back));
+        expect(beyondBoundary).toBe(0);
+        expect(differing).toBeLessThan(0.02 * mask.data.length);
+      }
+    },
+  );
+
+  it("are classified objects of QuPath with the same identifiers every time", async () => {
+    const foci = await traceFoci(raster, { micronsPerPixel, probability: raster });
+    await writeFociGeoJson(files.path("a.geojson"), foci, { identity });
+    await writeFociGeoJson(files.path("b.geojson"), foci, { identity });
+    const text = await readFile(files.path("a.geojson"), "utf8");
+    expect(await readFile(files.path("b.geojson"), "utf8")).toBe(text);
+    const { type, features } = JSON.parse(text);
+    expect(type).toBe("FeatureCollection");
+    expect(features).toHaveLength(foci.length);
+    expect(features[0]).toMatchObject({
+      type: "Feature",
+      id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
+      properties: {
+        objectType: "annotation",
+        name: "Focus 1",
+        classification: { name: "Tumor", color: [200, 0, 0] },
+        measurements: { "Area µm^2": foci[0]?.areaMicrons, "Mean tumor probability": 1 },
+      },
+    });
+    const others = annotationsOfFoci(foci, { identity: { ...identity, run: "run-2" } });
+    const identifiers = [...features.map(({ id }: { id: string }) => id), ...others.map(({ id }) => id)];
+    expect(new Set(identifiers).size).toBe(2 * foci.length);
+  });
+
+  it("measure in pixels without a resolution", async () => {
+    const [focus] = annotationsOfFoci(await traceFoci(raster, { micronsPerPixel: null }), { identity });
+    expect(Object.keys(focus?.measurements ?? {})).toEqual(["Area px^2", "Max diameter px"]);
+  });
+});
+
+describe("figures of foci", () => {
+  it("find the largest diameter of a ring as comparing all pairs does", () => {
+    const random = new RandomStream(2, "feret");
+    for (let round = 0; round < 50; round++) {
+      const ring = Array.from({ length: 2 * (1 + random.integer(40)) }, () => random.integer(60));
+      let largest = 0;
+      for (let a = 0; a < ring.length; a += 2) {
+        for (let b = 0; b < a; b += 2) {
+          const [dx, dy] = [(ring[a] ?? 0) - (ring[b] ?? 0), (ring[a + 1] ?? 0) - (ring[b + 1] ?? 0)];
+          largest = Math.max(largest, Math.hypot(2 * dx, dy));
+        }
+      }
+      expect(maximumDiameter(ring, { x: 2, y: 1 })).toBeCloseTo(largest, 9);
+    }
+  });
+
+  it.each([
+    [0.1, "isolated tumour cells"],
+    [200, "isolated tumour cells"],
+    [200.1, "micrometastasis"],
+    [2000, "micrometastasis"],
+    [2000.1, "macrometastasis"],
+  ])("class a focus of %d microns as %s", (diameter, expected) => {
+    expect(sizeClassOf(diameter)).toBe(expected);
+  });
+
+  it("add up to a summary, which the files give back", async () => {
+    // At 100 microns a pixel: a long thin macrometastasis, a wide micrometastasis, a single pixel.
+    const thin = maskOf([
+      "1".repeat(25),
+      "0".repeat(25),
+      `${"1".repeat(8)}${"0".repeat(17)}`,
+      ...Array.from({ length: 7 }, () => `${"1".repeat(8)}${"0".repeat(16)}0`),
+      `${"0".repeat(24)}1`,
+    ]);
+    const raster = rasterOf(mask255(thin), 10, 16);
+    const microns = { x: 10, y: 10 };
+    const input = { mask: raster, micronsPerPixel: microns, level0TissueArea: 200 * 100, identity };
+    const foci = await traceFoci(raster, { micronsPerPixel: microns });
+    const summary = summariseFoci(foci, input);
+    expect(summary).toMatchObject({
+      notice: RESEARCH_USE,
+      tumour: { level0Pixels: 9000, squareMillimetres: expect.closeTo(0.9, 12) },
+      tissue: { level0Pixels: 20_000, squareMillimetres: expect.closeTo(2, 12) },
+      tumourToTissue: 0.45,
+      foci: { count: 3, isolatedTumourCells: 1, micrometastases: 1, macrometastases: 1 },
+      largestFocus: {
+        diameterMillimetres: expect.closeTo(2.5, 12),
+        squareMillimetres: expect.closeTo(0.25, 12),
+        sizeClass: "macrometastasis",
+      },
+    });
+    const unknown = summariseFoci(await traceFoci(raster, { micronsPerPixel: null }), {
+      ...input,
+      micronsPerPixel: null,
+      level0TissueArea: null,
+    });
+    expect(unknown).toMatchObject({
+      tumour: { level0Pixels: 9000, squareMillimetres: null },
+      tumourToTissue: null,
+      foci: { count: 3, macrometastases: null },
+      largestFocus: { diameterMillimetres: null, sizeClass: null, diameterLevel0Pixels: 250 },
+    });
+    await writeSummaryCsv(files.path("summary.csv"), [summary, unknown]);
+    const rows = parse(await readFile(files.path("summary.csv")), { columns: true });
+    expect(rows).toMatchObject([
+      { slide: "slide-1", foci: "3", largest_size_class: "macrometastasis", notice: RESEARCH_USE },
+      { tumour_mm2: "", micrometastases: "", tumour_level0_pixels: "9000" },
+    ]);
+  });
+
+  it("say so when there is no focus and no tissue", () => {
+    const none: readonly Focus[] = [];
+    const mask = rasterOf(maskOf(["0"]), 10, 16);
+    const input = { mask, micronsPerPixel, level0TissueArea: 0, identity };
+    expect(summariseFoci(none, input)).toMatchObject({
+      tumour: { level0Pixels: 0, squareMillimetres: 0 },
+      tumourToTissue: null,
+      foci: { count: 0, isolatedTumourCells: 0 },
+      largestFocus: null,
+    });
+  });
+});
+
+describe("writeSlideOverlay", () => {
+  const slide = memorySlide("slide", 4000, 2000, () => [200, 100, 150]);
+
+  it("shows tumour where it is, single pixels too", async () => {
+    const width = 1000;
+    const data = new Uint8Array(width * 500);
+    for (let y = 100; y < 200; y++) data.fill(255, y * width + 600, y * width + 800);
+    data[400 * width + 50] = 255;
+    const path = files.path("overlay.png");
+    await writeSlideOverlay(path, slide, rasterOf({ width, height: 500, data }, 4, 256), { size: 400 });
+    const image = await readRgbImage(path);
+    expect([image.width, image.height]).toEqual([400, 200]);
+    const at = (x: number, y: number): number[] => [
+      ...image.data.subarray(3 * (y * 400 + x), 3 * (y * 400 + x) + 3),
+    ];
+    expect(at(10, 10)).toEqual([200, 100, 150]);
+    expect(at(280, 60)).toEqual([140, 147, 124]);
+    expect(at(240, 60)).toEqual([0, 255, 64]);
+    expect(at(238, 60)).toEqual([200, 100, 150]);
+    expect(at(20, 160)).toEqual([0, 255, 64]);
+  });
+});
+
+describe("exportSlideResults", () => {
+  const slide = memorySlide("slide", 1200, 900, () => [220, 180, 200], { micronsPerPixel });
+
+  it("writes everything, the summary last", async () => {
+    const mask = rasterOf(mask255(blobMask(new RandomStream(4, "export"), 300, 225, 5)), 4, 64);
+    const input = {
+      mask,
+      probability: mask,
+      activation: null,
+      micronsPerPixel,
+      level0TissueArea: 500_000,
+      identity,
+    };
+    const seen: string[] = [];
+    const folder = files.path("slide-1");
+    const result = await exportSlideResults(slide, input, folder, { onFile: (name) => seen.push(name) });
+    const { activation: _, ...names } = SLIDE_RESULT_FILES;
+    expect(result.files).toEqual(Object.values(names));
+    expect(seen).toEqual(result.files);
+    expect(await readSummaryJson(`${folder}/summary.json`)).toEqual(result.summary);
+    expect(result.summary.foci.count).toBe(result.foci.length);
+    const tiff = await openSlide(`${folder}/mask.tif`);
+    expect(tiff.levels[0]).toMatchObject({ width: 300, height: 225 });
+    expect(tiff.micronsPerPixel?.x).toBeCloseTo(1, 8);
+    await tiff.close();
+    expect(await readSummaryJson(`${folder}/tumour.geojson`)).toBeUndefined();
+  });
+
+  it("stops when aborted", async () => {
+    const mask = rasterOf(mask255(maskOf(["11"])), 4, 16);
+    const input = {
+      mask,
+      probability: null,
+      activation: null,
+      micronsPerPixel,
+      level0TissueArea: null,
+      identity,
+    };
+    const options = { signal: AbortSignal.abort() };
+    await expect(exportSlideResults(slide, input, files.path("aborted"), options)).rejects.toThrow("aborted");
+  });
+});
+
+const annotation = "data/slides/bcss1008.xml";
+describeWithShared("the round trip of a real annotation", [annotation], () => {
+  it("annotation to mask to outlines to GeoJSON to mask loses less than a pixel of boundary", async () => {
+    const size = { width: 1000, height: 1000 };
+    const region = TumourRegion.of(await readAnnotations(sharedPath(annotation)));
+    const mask = mask255(region.rasterise(gridOf({ ...size, data: new Uint8Array() }, 4)));
+    const foci = await traceFoci(rasterOf(mask, 4, 256), { micronsPerPixel });
+    expect(foci.length).toBeGreaterThan(0);
+    await writeFociGeoJson(files.path("real.geojson"), foci, { identity });
+    const back = TumourRegion.of(await readAnnotations(files.path("real.geojson")));
+    const { differing, beyondBoundary } = compare(mask, mask255(back.rasterise(gridOf(mask, 4))));
+    expect(beyondBoundary).toBe(0);
+    expect(differing).toBeLessThan(0.01 * mask.data.length);
+  });
+});
