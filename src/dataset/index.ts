@@ -25,6 +25,7 @@ export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
 export { DESCRIPTION_FILE, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
+export { type PatchResolution, patchResolution } from "./patch-resolution.js";
 export { findInputs, type InputImage } from "./preparation/discover.js";
 export type {
   BorderRule,

@@ -14,4 +14,9 @@ export {
   type TileSegmenter,
 } from "./segment-image.js";
 export { type OpenSegmenterOptions, openSegmenter, Segmenter, type SegmenterIdentity } from "./segmenter.js";
+export type { MaskAgreement, SlideAgreement } from "./slide/agreement.js";
+export { inferSlides } from "./slide/infer-slides.js";
+export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slide/options.js";
+export { type InputKind, recogniseInputs } from "./slide/recognise-slides.js";
+export type { PatchCounts } from "./slide/segment-slide.js";
 export { DEFAULT_OVERLAP, MAXIMUM_OVERLAP } from "./tiles.js";

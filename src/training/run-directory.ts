@@ -21,6 +21,14 @@ const stageRecordSchema = z.object({
 });
 export type StageRecord = z.infer<typeof stageRecordSchema>;
 
+/** Absent from runs that were begun before it was recorded. */
+const resolutionSchema = z
+  .object({
+    mpp: z.object({ finest: z.number(), median: z.number(), coarsest: z.number() }).nullable(),
+    level: z.number(),
+  })
+  .optional();
+
 const runRecordSchema = z.object({
   formatVersion: z.literal(1),
   createdAt: z.string(),
@@ -29,7 +37,13 @@ const runRecordSchema = z.object({
   config: z.unknown(),
   /** SHA-256 of the configuration. */
   configHash: z.string(),
-  dataset: z.object({ root: z.string(), hash: z.string(), patchSize: z.number() }),
+  dataset: z.object({
+    root: z.string(),
+    hash: z.string(),
+    patchSize: z.number(),
+    /** Of the patches, so that slides can be read at it. */
+    resolution: resolutionSchema,
+  }),
   classifierDataset: z.object({ root: z.string(), hash: z.string(), patchSize: z.number() }).optional(),
   /** Files whose weights took part, with their SHA-256. */
   weights: z.array(z.object({ name: z.string(), file: z.string(), sha256: z.string() })),

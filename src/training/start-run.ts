@@ -6,6 +6,7 @@ import {
   describeCounts,
   hasPixelMasks,
   openDataset,
+  patchResolution,
   validateForTraining,
 } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
@@ -184,7 +185,7 @@ async function newRecord(options: TrainOptions, data: PipelineData): Promise<Run
     preset,
     config,
     configHash: hashConfig(config),
-    dataset: described(data.dataset),
+    dataset: { ...described(data.dataset), resolution: patchResolution(data.dataset.patches) },
     ...(options.classifierData === undefined ? {} : { classifierDataset: described(data.classifierDataset) }),
     weights: [...files, ...(await initialWeights(config))],
     versions: await versions(),

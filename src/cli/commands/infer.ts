@@ -1,5 +1,13 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { DEFAULT_OVERLAP, type InferResult, inferImages } from "../../inference/index.js";
+import { EpSamError } from "../../common/index.js";
+import {
+  DEFAULT_OVERLAP,
+  type InferResult,
+  type InferSlidesResult,
+  inferImages,
+  inferSlides,
+  recogniseInputs,
+} from "../../inference/index.js";
 import {
   deviceOption,
   fraction,
@@ -9,26 +17,33 @@ import {
   path,
   positiveNumber,
 } from "../options.js";
-import { type CommandOutcome, runCommand } from "../run-command.js";
+import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+import { describeSlides } from "./infer-text.js";
+import { groupNames, tissueRule } from "./prepare-values.js";
 
 const HELP = `
 Examples:
   $ epsam infer --run run images --out results
   $ epsam infer --run run dataset/test/image --out results --stage preliminary
   $ epsam infer --run run images --out results --mpp 0.5 --resume
+  $ epsam infer --run run slides --out results
+  $ epsam infer --run run slide.tif --out results --annotations xml     and how well they agree
 
 Each image gives masks/NAME.png, probabilities/NAME.png (0-255), heatmaps/NAME.png, overlays/NAME.png and
 results/NAME.json. Images larger than the run's patches are segmented in overlapping tiles; they must have the
 magnification of the training patches. An overlap of 0.25 takes about half the time of 0.5.
-Images that cannot be read are left out and named; the exit code is then 3.`;
+Each slide gives a folder NAME with mask, probability and activation map as pyramidal TIFF, outlines for QuPath and
+ASAP, an overlay and figures; summary.csv lists all slides. Slides are read at the resolution of the run's patches,
+where they have tissue, and a call that was interrupted goes on at the patch with --resume.
+What cannot be read is left out and named; the exit code is then 3.`;
 
-/** `epsam infer`: masks, heat maps and areas of images of any size. */
+/** `epsam infer`: masks, heat maps and areas of slides, and of images of any size. */
 export function inferCommand() {
   return new Command("infer")
-    .description("segment patches and images of any size with a trained run")
+    .description("segment slides, and patches and images of any size, with a trained run")
     .argument(
       "<inputs...>",
-      "image files, folders of images, or datasets",
+      "slides or images, folders of them, or datasets",
       (text, earlier: readonly string[] = []) => [...earlier, path(text)],
     )
     .addOption(
@@ -54,17 +69,121 @@ export function inferCommand() {
         .argParser(fraction)
         .default(DEFAULT_OVERLAP),
     )
-    .addOption(new Option("--mpp <microns>", "microns per pixel, for areas in µm²").argParser(positiveNumber))
+    .addOption(
+      new Option(
+        "--mpp <microns>",
+        "microns per pixel: of images, for areas in µm²; of slides that do not tell them, at full resolution",
+      ).argParser(positiveNumber),
+    )
+    .addOption(
+      new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
+        "images",
+        "slides",
+      ] as const),
+    )
+    .addOption(
+      new Option(
+        "--patch-mpp <microns>",
+        "slides: microns per pixel to read them at (default: those of the run's dataset)",
+      ).argParser(positiveNumber),
+    )
+    .addOption(
+      new Option(
+        "--tissue <rule>",
+        "slides: otsu (default), all, or the least saturation of tissue",
+      ).argParser(tissueRule),
+    )
+    .addOption(
+      new Option(
+        "--tolerance <microns>",
+        "slides: how far outlines may lie from the mask's (default: half a pixel)",
+      ).argParser(positiveNumber),
+    )
+    .addOption(
+      new Option(
+        "--min-area <square microns>",
+        "slides: smaller foci are left out of outlines and figures (default: 0)",
+      ).argParser(positiveNumber),
+    )
+    .addOption(
+      new Option(
+        "--annotations <folder>",
+        "slides: annotations named like them, to compare the results with",
+      ).argParser(path),
+    )
+    .addOption(
+      new Option("--tumour-groups <names>", "slides: groups of annotations that are tumour, too").argParser(
+        groupNames,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--exclusion-groups <names>",
+        "slides: groups that are no tumour, whatever others say",
+      ).argParser(groupNames),
+    )
+    .addOption(
+      new Option("--ignore-groups <names>", "slides: groups that mean nothing").argParser(groupNames),
+    )
     .addOption(deviceOption())
-    .addOption(new Option("--resume", "leave out images whose results are there already"))
+    .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
-      runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, async (context) =>
-        outcomeOf(await inferImages({ ...options, ...context, inputs })),
+      runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, (context) =>
+        infer({ ...options, inputs }, context),
       ),
     );
+}
+
+type ImageOptions = Omit<Parameters<typeof inferImages>[0], "reporter" | "signal">;
+type SlideOptions = Omit<Parameters<typeof inferSlides>[0], "reporter" | "signal" | "groups">;
+
+/** The options as the command line names them. */
+interface InferCommandOptions extends ImageOptions, SlideOptions {
+  readonly as?: "images" | "slides" | undefined;
+  readonly minArea?: number | undefined;
+  readonly tumourGroups?: readonly string[] | undefined;
+  readonly exclusionGroups?: readonly string[] | undefined;
+  readonly ignoreGroups?: readonly string[] | undefined;
+}
+
+/** Options that mean something for slides alone, by their name on the command line. */
+const SLIDE_OPTIONS = {
+  patchMpp: "--patch-mpp",
+  tissue: "--tissue",
+  tolerance: "--tolerance",
+  minArea: "--min-area",
+  annotations: "--annotations",
+  tumourGroups: "--tumour-groups",
+  exclusionGroups: "--exclusion-groups",
+  ignoreGroups: "--ignore-groups",
+} as const satisfies Partial<Record<keyof InferCommandOptions, string>>;
+
+async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
+  const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, ...common } = options;
+  const kind = as ?? (await recogniseInputs(options.inputs));
+  if (kind === "slides") {
+    const groups = {
+      ...(tumourGroups === undefined ? {} : { tumour: tumourGroups }),
+      ...(exclusionGroups === undefined ? {} : { exclusion: exclusionGroups }),
+      ...(ignoreGroups === undefined ? {} : { ignored: ignoreGroups }),
+    };
+    return outcomeOfSlides(await inferSlides({ ...common, ...context, minimumArea: minArea, groups }));
+  }
+  const slideOption = Object.entries(SLIDE_OPTIONS).find(([name]) => name in options)?.[1];
+  if (slideOption === undefined) return outcomeOf(await inferImages({ ...common, ...context }));
+  const action = "Leave it out, or pass --as slides if the inputs are slides.";
+  throw new EpSamError("usage", { where: slideOption, what: "is for slides, and these are images", action });
+}
+
+function outcomeOfSlides(result: InferSlidesResult): CommandOutcome {
+  return {
+    json: result,
+    text: describeSlides(result),
+    status: result.skipped.length > 0 ? "someSkipped" : "done",
+  };
 }
 
 function outcomeOf(result: InferResult): CommandOutcome {

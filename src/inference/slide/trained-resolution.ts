@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import { EpSamError, exists } from "../../common/index.js";
-import { MANIFEST_FILE, type ManifestRow, type Resolution, readManifest } from "../../dataset/index.js";
+import {
+  MANIFEST_FILE,
+  type PatchResolution,
+  patchResolution,
+  type Resolution,
+  readManifest,
+} from "../../dataset/index.js";
 import { RunDirectory } from "../../training/index.js";
 
 /** Resolutions of one dataset may differ by this share and still be one magnification. */
@@ -14,58 +20,42 @@ export interface TrainedResolution {
 }
 
 /**
- * The resolution a run was trained at: as its dataset's manifest tells, unless `patchMpp` does.
- * @throws EpSamError `run-directory` when there is no run, `usage` when the dataset is gone or holds patches of
+ * The resolution a run was trained at: as `run.json` or its dataset's manifest tells, unless `patchMpp` does.
+ * @throws EpSamError `run-directory` when there is no run, `usage` when its dataset is gone or holds patches of
  *   several magnifications
  */
 export async function trainedResolution(runDirectory: string, patchMpp?: number): Promise<TrainedResolution> {
   if (patchMpp !== undefined) return { resolution: { mpp: patchMpp }, note: null };
-  const { root } = (await RunDirectory.open(runDirectory)).record.dataset;
+  const { root, resolution } = (await RunDirectory.open(runDirectory)).record.dataset;
+  if (resolution !== undefined) return resolutionOfPatches(resolution, root);
   const manifest = join(root, MANIFEST_FILE);
-  if (!(await exists(manifest))) {
-    throw new EpSamError("usage", {
-      what: "the resolution of the run's patches is not known",
-      where: runDirectory,
-      why: `it is written in ${manifest}, which is gone`,
-      action: "Give it with --patch-mpp, in microns per pixel.",
-    });
-  }
-  return resolutionOfPatches(await readManifest(manifest), manifest);
+  if (await exists(manifest)) return resolutionOfPatches(patchResolution(await readManifest(manifest)), root);
+  throw new EpSamError("usage", {
+    what: "the resolution of the run's patches is not known",
+    where: runDirectory,
+    why: `its dataset ${root} is gone`,
+    action: "Give it with --patch-mpp, in microns per pixel.",
+  });
 }
 
-/** The resolution of a dataset's patches; those without one are left out of account. */
-export function resolutionOfPatches(
-  rows: readonly Pick<ManifestRow, "mpp" | "level">[],
-  manifest: string,
-): TrainedResolution {
-  const known = rows.flatMap(({ mpp }) => (mpp === null ? [] : [mpp])).sort((a, b) => a - b);
-  const [finest, coarsest] = [known[0], known.at(-1)];
-  if (finest === undefined || coarsest === undefined) {
-    const level = commonLevel(rows);
+/** @throws EpSamError `usage` when the patches have several magnifications */
+export function resolutionOfPatches({ mpp, level }: PatchResolution, dataset: string): TrainedResolution {
+  if (mpp === null) {
     return {
       resolution: { level },
       note: `The run's patches have no microns per pixel: slides are read at level ${level}, whatever its resolution.`,
     };
   }
+  const { finest, median, coarsest } = mpp;
   if (coarsest > finest * (1 + SAME_MAGNIFICATION)) {
     throw new EpSamError("usage", {
       what: "holds patches of several magnifications",
-      where: manifest,
+      where: dataset,
       why: `from ${finest} to ${coarsest} µm per pixel`,
       action: "Say at which slides are to be read, with --patch-mpp.",
     });
   }
-  const median = known[Math.floor(known.length / 2)] ?? finest;
-  const note =
-    finest === coarsest
-      ? null
-      : `The run's patches have ${finest} to ${coarsest} µm per pixel: ${median} is used.`;
-  return { resolution: { mpp: median }, note };
-}
-
-/** The level that all patches were read at, else 0. */
-function commonLevel(rows: readonly Pick<ManifestRow, "level">[]): number {
-  const levels = new Set(rows.map(({ level }) => level ?? 0));
-  const [level = 0] = levels;
-  return levels.size === 1 ? level : 0;
+  const isOne = finest === coarsest;
+  const note = `The run's patches have ${finest} to ${coarsest} µm per pixel: ${median} is used.`;
+  return { resolution: { mpp: median }, note: isOne ? null : note };
 }

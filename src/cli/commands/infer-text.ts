@@ -1,0 +1,39 @@
+import type { InferSlidesResult } from "../../inference/index.js";
+import { clock } from "../progress-line.js";
+
+type Slide = InferSlidesResult["slides"][number];
+
+/** What `epsam infer` prints of slides. */
+export function describeSlides({ root, slides, resumed, skipped }: InferSlidesResult): string {
+  const lines = [`Results of ${slides.length} slides in ${root} (research use only)`];
+  if (resumed > 0) lines.push(`  ${resumed} of them were there already`);
+  for (const slide of slides) lines.push(...describeSlide(slide));
+  for (const { file, reason } of skipped) lines.push(`  skipped  ${file}: ${reason}`);
+  return lines.join("\n");
+}
+
+function describeSlide({ name, summary, result, seconds }: Slide): string[] {
+  const { tumour, tumourToTissue, foci, largestFocus } = summary;
+  const area =
+    tumour.squareMillimetres === null
+      ? `${tumour.level0Pixels} px`
+      : `${tumour.squareMillimetres.toFixed(3)} mm²`;
+  const share = tumourToTissue === null ? "" : ` (${(100 * tumourToTissue).toFixed(1)} % of the tissue)`;
+  const diameter = largestFocus?.diameterMillimetres;
+  const largest = diameter == null ? "" : `, the largest ${diameter.toFixed(2)} mm`;
+  const { tissue, segmented } = result.patches;
+  const time = seconds === null ? "" : ` in ${clock(seconds)}`;
+  const lines = [
+    `  ${name}: ${area} tumour${share}, foci: ${foci.count}${largest}`,
+    `    ${tissue} patches with tissue, ${segmented} past the gate${time}`,
+  ];
+  const { agreement } = result;
+  if (agreement === null) return lines;
+  const { outlines, mask, gate } = agreement;
+  const recall =
+    gate.recall === null ? "" : `; the gate passed ${gate.passed} of ${gate.tumourPatches} tumour patches`;
+  lines.push(
+    `    against the annotation: Dice ${outlines.dice.toFixed(3)} (mask ${mask.dice.toFixed(3)})${recall}`,
+  );
+  return lines;
+}

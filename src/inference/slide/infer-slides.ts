@@ -1,0 +1,231 @@
+import { join } from "node:path";
+import { EpSamError, hashBytes, isEpSamError } from "../../common/index.js";
+import {
+  findAnnotation,
+  findSlideFiles,
+  findTissue,
+  type Resolution,
+  type SkippedInput,
+} from "../../dataset/index.js";
+import { openSlide, type PixelSource } from "../../slides/index.js";
+import {
+  exportSlideResults,
+  readSummaryJson,
+  SLIDE_RESULT_FILES,
+  type SlideSummary,
+  writeSummaryCsv,
+} from "../export/index.js";
+import { openSegmenter, type Segmenter } from "../segmenter.js";
+import { type SlideAgreement, slideAgreement } from "./agreement.js";
+import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./options.js";
+import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
+import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
+import {
+  requireFreeOutput,
+  SUMMARY_TABLE,
+  storedResult,
+  WORK_FOLDER,
+  writeSlideResult,
+} from "./slide-files.js";
+import { trainedResolution } from "./trained-resolution.js";
+
+interface NamedSlide {
+  /** File name without extension. */
+  readonly stem: string;
+  readonly path: string;
+  readonly annotation: string | null;
+}
+
+/** A slide that is finished. */
+type FinishedSlide = InferSlidesResult["slides"][number];
+
+/**
+ * Segments whole slides and writes for each a folder of its name: mask, probability and activation map as pyramidal
+ * TIFF, outlines as GeoJSON and ASAP XML, an overlay, figures; and a table of all slides. Slides that cannot be read
+ * are left out and listed in the result.
+ * @throws EpSamError `usage` when there are no slides, or results are there already and neither `resume` nor
+ *   `overwrite` is given, or a resumed directory holds results of another model or other settings; what
+ *   {@link openSegmenter} and {@link trainedResolution} throw; `storage` when the disk is full
+ */
+export async function inferSlides(options: InferSlidesOptions): Promise<InferSlidesResult> {
+  const slides = await findNamedSlides(options);
+  await requireFreeOutput(
+    options.out,
+    slides.map(({ stem }) => stem),
+    options,
+  );
+  const { resolution, note } = await trainedResolution(options.run, options.patchMpp);
+  if (note !== null) options.reporter.note(note);
+  const segmenter = await openSegmenter(options.run, options);
+  try {
+    return await new SlidesJob(options, segmenter, resolution).run(slides);
+  } finally {
+    await segmenter.close();
+  }
+}
+
+async function findNamedSlides({ inputs, annotations, reporter }: InferSlidesOptions): Promise<NamedSlide[]> {
+  const files = await findSlideFiles(inputs);
+  if (files.length === 0) {
+    throw new EpSamError("usage", {
+      what: "holds no slides",
+      where: inputs.join(", "),
+      action: "Give the slides, or the folder that holds them itself.",
+    });
+  }
+  const slides: NamedSlide[] = [];
+  for (const file of files) {
+    const annotation = annotations === undefined ? null : await findAnnotation(file.stem, annotations);
+    if (annotations !== undefined && annotation === null) {
+      reporter.warn(`${file.path} has no annotation in ${annotations}: there is nothing to compare it with.`);
+    }
+    slides.push({ ...file, annotation });
+  }
+  return slides;
+}
+
+/** One call of {@link inferSlides} with its models open. */
+class SlidesJob {
+  readonly #options: InferSlidesOptions;
+  readonly #segmenter: Segmenter;
+  readonly #resolution: Resolution;
+  readonly #finished: FinishedSlide[] = [];
+  readonly #skipped: SkippedInput[] = [];
+
+  constructor(options: InferSlidesOptions, segmenter: Segmenter, resolution: Resolution) {
+    this.#options = options;
+    this.#segmenter = segmenter;
+    this.#resolution = resolution;
+  }
+
+  async run(slides: readonly NamedSlide[]): Promise<InferSlidesResult> {
+    const { out, reporter, signal } = this.#options;
+    for (const [index, slide] of slides.entries()) {
+      signal?.throwIfAborted();
+      try {
+        const task = slides.length === 1 ? slide.stem : `${slide.stem} (${index + 1} of ${slides.length})`;
+        this.#finished.push(await this.#process(slide, task));
+      } catch (failure) {
+        if (!isEpSamError(failure, "slide") && !isEpSamError(failure, "annotation")) throw failure;
+        const { what, why, action } = failure.fields;
+        reporter.warn(`${failure.message} Left out.`);
+        const reason = why === undefined ? what : `${what} (${why})`;
+        this.#skipped.push({
+          file: slide.path,
+          reason: action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`,
+        });
+      }
+    }
+    const summaries = this.#finished.map(({ summary }) => summary);
+    if (summaries.length > 0) await writeSummaryCsv(join(out, SUMMARY_TABLE), summaries);
+    const resumed = this.#finished.filter(({ seconds }) => seconds === null).length;
+    return { root: out, slides: this.#finished, resumed, skipped: this.#skipped };
+  }
+
+  async #process(slide: NamedSlide, task: string): Promise<FinishedSlide> {
+    const open = this.#options.openSlide ?? ((path: string) => openSlide(path));
+    const source = await open(slide.path);
+    try {
+      return await this.#processSource(slide, source, task);
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #processSource(slide: NamedSlide, source: PixelSource, task: string): Promise<FinishedSlide> {
+    const { out, reporter } = this.#options;
+    const plan = await planSlide(source, this.#resolution, this.#segmenter.identity, this.#options);
+    for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
+    const folder = join(out, slide.stem);
+    const name = slide.stem;
+    const stored = await storedResult(folder, plan.settings, this.#options);
+    const storedSummary =
+      stored === null ? undefined : await readSummaryJson(join(folder, SLIDE_RESULT_FILES.summary));
+    if (stored !== null && storedSummary !== undefined) {
+      return { name, result: stored, summary: storedSummary, seconds: null };
+    }
+    const started = performance.now();
+    const tissueMask = await this.#findTissue(source, plan.settings, task);
+    const [full] = source.levels;
+    const segmentation = await segmentSlide(this.#segmenter, source, {
+      ...plan,
+      name,
+      tissue: tissueMask,
+      workDirectory: join(folder, WORK_FOLDER),
+      identity: patchIdentity(plan.settings),
+      overwrite: this.#options.overwrite,
+      signal: this.#options.signal,
+      onPatch: (done, total, segmented) =>
+        reporter.progress({ task: `${task}: patches`, done, total, detail: `${segmented} past the gate` }),
+      onTile: (done, total) => reporter.progress({ task: `${task}: blending`, done, total }),
+    });
+    try {
+      const level0TissueArea =
+        tissueMask === null ? null : tissueMask.share * (full?.width ?? 0) * (full?.height ?? 0);
+      const summary = await this.#export(slide, source, plan, segmentation, level0TissueArea, folder);
+      const agreement = await this.#compare(slide, plan, segmentation, folder);
+      const result: SlideResult = {
+        formatVersion: 1,
+        file: slide.path,
+        width: full?.width ?? 0,
+        height: full?.height ?? 0,
+        settings: plan.settings,
+        patches: segmentation.counts,
+        agreement,
+        warnings: [...source.warnings, ...plan.warnings],
+      };
+      await writeSlideResult(folder, result);
+      await segmentation.discard();
+      return { name, result, summary, seconds: (performance.now() - started) / 1000 };
+    } catch (failure) {
+      await segmentation.close();
+      throw failure;
+    }
+  }
+
+  async #findTissue(source: PixelSource, { tissue }: SlideSettings, task: string) {
+    if (tissue === "all") return null;
+    const { reporter, signal } = this.#options;
+    return findTissue(source, tissue, {
+      signal,
+      onProgress: (done, total) => reporter.progress({ task: `${task}: tissue`, done, total }),
+    });
+  }
+
+  /** Writes the exports of a slide. */
+  async #export(
+    { stem }: NamedSlide,
+    source: PixelSource,
+    { settings }: SlidePlan,
+    { mask, probability, activation }: SlideSegmentation,
+    level0TissueArea: number | null,
+    folder: string,
+  ): Promise<SlideSummary> {
+    const { micronsPerPixel, model, outlines } = settings;
+    const { reporter, signal } = this.#options;
+    const identity = { run: hashBytes(JSON.stringify(model)), slide: stem };
+    const input = { mask, probability, activation, micronsPerPixel, level0TissueArea, identity };
+    const total = Object.keys(SLIDE_RESULT_FILES).length;
+    let done = 0;
+    const onFile = (file: string): void =>
+      reporter.progress({ task: `${stem}: writing`, done: done++, total, detail: file });
+    const { summary } = await exportSlideResults(source, input, folder, {
+      tolerance: outlines.tolerance ?? undefined,
+      minimumArea: outlines.minimumArea,
+      signal,
+      onFile,
+    });
+    return summary;
+  }
+
+  async #compare(
+    { annotation }: NamedSlide,
+    { grid }: SlidePlan,
+    segmentation: SlideSegmentation,
+    folder: string,
+  ): Promise<SlideAgreement | null> {
+    if (annotation === null) return null;
+    const files = { annotation, outlines: join(folder, SLIDE_RESULT_FILES.geojson) };
+    return slideAgreement(files, segmentation, grid, this.#options);
+  }
+}
