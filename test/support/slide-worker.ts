@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { peakBytes } from "../../bench/peak-memory.js";
 import { isEpSamError } from "../../src/common/index.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 
@@ -54,7 +55,7 @@ for await (const path of createInterface({ input: process.stdin })) {
     path,
     ...result,
     cpuSeconds: (user + system) / 1e6,
-    peakMegabytes: process.resourceUsage().maxRSS / 1024,
+    peakMegabytes: (await peakBytes()) / 2 ** 20,
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }

@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import sharp from "sharp";
+import { decodeJpegStream } from "../jpeg-decoder.js";
 import { decodeJpeg2000 } from "./jpeg-2000.js";
 import { standaloneJpeg } from "./jpeg-stream.js";
 import { decodeLzw } from "./lzw.js";
@@ -62,7 +63,9 @@ export function pageJpeg(page: TiffPage, bytes: Uint8Array) {
 
 async function decodeJpeg(page: TiffPage, bytes: Uint8Array): Promise<DecodedSegment> {
   const stream = pageJpeg(page, bytes);
-  return { ...(await decodeBySharp(stream.bytes, stream)), isRgb: stream.components === 3 };
+  // Sharp decides about streams that the fast decoder finds fault with; some faults are harmless.
+  const image = (await decodeJpegStream(stream.bytes)) ?? (await decodeBySharp(stream.bytes, stream));
+  return { ...image, isRgb: stream.components === 3 };
 }
 
 async function decodeWebP(page: TiffPage, bytes: Uint8Array): Promise<DecodedSegment> {

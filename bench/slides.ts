@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, rename, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { Command } from "@commander-js/extra-typings";
+import { wholeNumber } from "../src/cli/options.js";
+import { RandomStream } from "../src/common/index.js";
+import { pythonPath } from "./bench-process.js";
+import { describeMachine, isBusy } from "./machine.js";
+import { writeJpegSlide } from "./slides/write-slide.js";
+
+// Random reads of a large slide per second, beside OpenSlide's C library on the same regions in the same run, on
+// the same cores. The sides take turns, so that what else the machine does falls on both.
+
+const options = new Command("bench:slides")
+  .description("Times random reads of a large JPEG BigTIFF beside OpenSlide's C library.")
+  .option("--side <pixels>", "side of the slide", wholeNumber(1024), 40_000)
+  .option("--tile <pixels>", "side of its tiles", wholeNumber(16), 256)
+  .option("--region <pixels>", "side of the regions", wholeNumber(1), 512)
+  .option("--reads <count>", "regions of each turn", wholeNumber(1), 100)
+  .option("--turns <count>", "turns of each side", wholeNumber(1), 7)
+  .option("--json", "print one JSON document")
+  .parse()
+  .opts();
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+interface Turn {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly peakBytes: number;
+  readonly sum: number;
+}
+
+/** One side, kept to some cores. */
+class Reader {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(cores: number, command: readonly string[]) {
+    const list = Array.from({ length: cores }, (_, core) => core).join(",");
+    const child = spawn("taskset", ["--cpu-list", list, ...command], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = child;
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async ready(): Promise<this> {
+    await this.#answer();
+    return this;
+  }
+
+  async read(corners: readonly (readonly [number, number])[]): Promise<Turn> {
+    this.#child.stdin?.write(`${JSON.stringify(corners)}\n`);
+    const turn: Turn = JSON.parse(await this.#answer());
+    return turn;
+  }
+
+  close(): void {
+    this.#child.stdin?.end();
+  }
+
+  async #answer(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error("a reader ended; its message is above");
+    return value;
+  }
+}
+
+interface Side {
+  readonly readsPerSecond: number;
+  readonly cpuMillisecondsPerRead: number;
+  readonly peakBytes: number;
+}
+
+interface Comparison {
+  readonly cores: number;
+  readonly aligned: boolean;
+  readonly ours: Side;
+  readonly openSlide: Side;
+  /** Our reads per second over OpenSlide's. */
+  readonly ratio: number;
+}
+
+const slide = await generatedSlide();
+const machine = await describeMachine();
+const comparisons: Comparison[] = [];
+for (const cores of [1, 2]) {
+  for (const aligned of [false, true]) comparisons.push(await compare(cores, aligned));
+}
+const { size } = await stat(slide);
+if (options.json === true) console.log(JSON.stringify({ machine, bytes: size, comparisons }, null, 2));
+else print();
+
+/** The slide, made once and kept beside other temporary files. */
+async function generatedSlide(): Promise<string> {
+  const directory = join(tmpdir(), "epsam-bench");
+  const path = join(directory, `jpeg-${options.side}-${options.tile}.tif`);
+  if (existsSync(path)) return path;
+  process.stderr.write(`writing ${path}…\n`);
+  await mkdir(directory, { recursive: true });
+  await writeJpegSlide(`${path}.tmp`, options.side, options.tile);
+  await rename(`${path}.tmp`, path);
+  return path;
+}
+
+async function compare(cores: number, aligned: boolean): Promise<Comparison> {
+  const parameters = [slide, String(options.region)];
+  const tsx = import.meta.resolve("tsx");
+  const worker = [
+    process.execPath,
+    "--import",
+    tsx,
+    here("slides/worker.ts"),
+    ...parameters,
+    String(2 * cores),
+  ];
+  const ours = await new Reader(cores, worker).ready();
+  const python = [pythonPath, here("slides/openslide-worker.py"), ...parameters, String(cores)];
+  const openSlide = await new Reader(cores, python).ready();
+  const turns: { ours: Turn; openSlide: Turn }[] = [];
+  for (let turn = 0; turn <= options.turns; turn++) {
+    const corners = randomCorners(turn, aligned);
+    const pair = { ours: await ours.read(corners), openSlide: await openSlide.read(corners) };
+    if (pair.ours.sum !== pair.openSlide.sum) throw new Error("the two sides read different pixels");
+    // The first turn warms both up.
+    if (turn > 0) turns.push(pair);
+  }
+  ours.close();
+  openSlide.close();
+  return {
+    cores,
+    aligned,
+    ours: summary(turns.map((turn) => turn.ours)),
+    openSlide: summary(turns.map((turn) => turn.openSlide)),
+    ratio: median(turns.map((turn) => turn.openSlide.seconds / turn.ours.seconds)),
+  };
+}
+
+function randomCorners(turn: number, aligned: boolean): [number, number][] {
+  const random = new RandomStream(0, "bench regions", turn, String(aligned));
+  const step = aligned ? options.tile : 1;
+  const places = Math.floor((options.side - options.region) / step);
+  return Array.from({ length: options.reads }, () => [
+    random.integer(places) * step,
+    random.integer(places) * step,
+  ]);
+}
+
+function summary(turns: readonly Turn[]): Side {
+  return {
+    readsPerSecond: options.reads / median(turns.map(({ seconds }) => seconds)),
+    cpuMillisecondsPerRead: (1000 * median(turns.map(({ cpuSeconds }) => cpuSeconds))) / options.reads,
+    peakBytes: Math.max(...turns.map(({ peakBytes }) => peakBytes)),
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function print(): void {
+  const busy = isBusy(machine) ? `; busy, load ${machine.load.toFixed(1)}, so compare processor time` : "";
+  console.log(`${machine.processor}, ${machine.cores} cores, Node ${machine.node}${busy}`);
+  console.log(
+    `${options.side}² BigTIFF of ${options.tile}² JPEG tiles, ${(size / 2 ** 20).toFixed(0)} MiB; regions of ${options.region}²`,
+  );
+  for (const { cores, aligned, ours, openSlide, ratio } of comparisons) {
+    const place = aligned ? "on tile corners" : "anywhere";
+    const cpuRatio = openSlide.cpuMillisecondsPerRead / ours.cpuMillisecondsPerRead;
+    console.log(`${cores} ${cores === 1 ? "core" : "cores"}, ${place}:`);
+    console.log(`  ours      ${describe(ours)}`);
+    console.log(`  OpenSlide ${describe(openSlide)}`);
+    console.log(`  ratio     ${ratio.toFixed(2)} by the clock, ${cpuRatio.toFixed(2)} by processor time`);
+  }
+}
+
+function describe({ readsPerSecond, cpuMillisecondsPerRead, peakBytes }: Side): string {
+  const peak = (peakBytes / 2 ** 20).toFixed(0);
+  return `${readsPerSecond.toFixed(0)} reads/s, ${cpuMillisecondsPerRead.toFixed(2)} ms of processor each, peak ${peak} MiB`;
+}
