@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -105,6 +105,16 @@ async function refusal(action: Promise<unknown>): Promise<string> {
   );
   if (isEpSamError(thrown)) return `[${thrown.tag}] ${thrown.message}`;
   throw new Error(`no complaint: ${String(thrown)}`);
+}
+
+/** An address where nobody listens any more. */
+async function closedPort(): Promise<string> {
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(0, "127.0.0.1", resolve));
+  const address = gone.address();
+  await new Promise((resolve) => gone.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("the server had no port");
+  return `http://127.0.0.1:${address.port}`;
 }
 
 const landed = () => readFile(join(directory, "made-up.pth"));
@@ -257,9 +267,12 @@ describe("a file that is not what was published", () => {
 
 describe("without a network", () => {
   it("says which file to put where, and takes it then", async () => {
-    const unreachable = entry({ sources: ["http://127.0.0.1:9/made-up.pth"] });
-    const message = await refusal(pull(unreachable));
-    expect(message).toContain("fetch http://127.0.0.1:9/made-up.pth elsewhere");
+    const closed = await closedPort();
+    const unreachable = entry({ sources: [`${closed}/made-up.pth`] });
+    // Waiting would not help, so this must not take as long as the patience allows.
+    const patient = { attempts: 3, pause: 60_000, silence: 2000 };
+    const message = await refusal(pullModel(unreachable, { directory, patience: patient }));
+    expect(message).toContain(`fetch ${closed}/made-up.pth elsewhere`);
     expect(message).toContain(`${content.length} bytes, SHA-256 ${sha256}`);
     expect(message).toContain(`save it as ${join(directory, "made-up.pth")}`);
     await writeFile(join(directory, "made-up.pth"), content);
@@ -287,11 +300,13 @@ describe("a file whose hash is published nowhere", () => {
     expect(await refusal(pull(unpublished))).toContain(`not ${sha256}`);
   });
 
-  it("is recorded again when the record is damaged", async () => {
+  it("is recorded again once a damaged record is deleted", async () => {
     const unpublished = entry({ sha256: null });
-    await mkdir(directory, { recursive: true });
+    const record = join(directory, "made-up.pth.json");
     await writeFile(join(directory, "made-up.pth"), content);
-    await writeFile(join(directory, "made-up.pth.json"), "{oops");
+    await writeFile(record, "{oops");
+    expect(await refusal(pull(unpublished))).toContain(`${record}: is damaged`);
+    await rm(record);
     expect(await pull(unpublished)).toMatchObject({ wasThere: true, isFirstHash: true });
   });
 });

@@ -22,6 +22,8 @@ export interface DownloadRequest {
   readonly patience: DownloadPatience;
   /** Called with the bytes there so far. */
   onProgress(done: number): void;
+  /** Called when the line broke and another attempt follows. */
+  onTrouble(message: string): void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,7 +36,7 @@ class FinalAnswer extends Error {}
  *   be; `storage` when the disk is full
  */
 export async function download(request: DownloadRequest): Promise<void> {
-  const { patience, signal, url, part, bytes } = request;
+  const { patience, signal, url, part, bytes, onTrouble } = request;
   let failure = "";
   for (let fruitless = 0; fruitless < patience.attempts; ) {
     const before = await startOf(part, bytes);
@@ -45,10 +47,13 @@ export async function download(request: DownloadRequest): Promise<void> {
       signal?.throwIfAborted();
       if (cause instanceof EpSamError) throw cause;
       failure = describeFailure(cause);
-      if (cause instanceof FinalAnswer) break;
+      if (cause instanceof FinalAnswer || isUnreachable(cause)) break;
     }
     fruitless = (await startOf(part, bytes)) > before ? 1 : fruitless + 1;
-    await pause(patience.pause * 2 ** (fruitless - 1), signal);
+    if (fruitless === patience.attempts) break;
+    const wait = patience.pause * 2 ** (fruitless - 1);
+    onTrouble(`${failure}; trying again in ${Math.ceil(wait / 1000)} s`);
+    await pause(wait, signal);
   }
   throw new EpSamError("weights", { what: "cannot be downloaded", where: url, why: failure });
 }
@@ -183,6 +188,14 @@ async function pause(milliseconds: number, signal: AbortSignal | undefined): Pro
     signal?.addEventListener("abort", done, { once: true });
   });
   signal?.throwIfAborted();
+}
+
+/** Without a network, or with nobody listening, waiting does not help; whoever comes back starts the command again. */
+const unreachable = new Set(["ENOTFOUND", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"]);
+
+function isUnreachable(failure: unknown): boolean {
+  const cause = failure instanceof Error ? failure.cause : undefined;
+  return cause instanceof Error && "code" in cause && unreachable.has(String(cause.code));
 }
 
 /** `fetch` hides the reason (no such host, connection refused) in its cause. */

@@ -7,6 +7,7 @@ import {
   exists,
   hashFile,
   isEpSamError,
+  messageOf,
   type Reporter,
   silentReporter,
   storageError,
@@ -124,7 +125,8 @@ async function fetchFrom(
   const part = partOf(path);
   const { bytes, name } = entry;
   const onProgress = (done: number) => reporter.progress({ task: name, done, total: bytes });
-  await download({ url, part, bytes, patience, onProgress, signal });
+  const onTrouble = (message: string) => reporter.note(`${name}: ${message}`);
+  await download({ url, part, bytes, patience, onProgress, onTrouble, signal });
   const sha256 = await hashFile(part);
   const expected = entry.sha256 ?? earlier;
   if (expected !== undefined && sha256 !== expected) {
@@ -184,12 +186,14 @@ const partOf = (path: string): string => `${path}.part`;
 const recordOf = (path: string): string => `${path}.json`;
 
 async function readRecord(path: string) {
-  if (!(await exists(recordOf(path)))) return undefined;
+  const file = recordOf(path);
+  if (!(await exists(file))) return undefined;
   try {
-    return recordSchema.parse(JSON.parse(await readFile(recordOf(path), "utf8")));
-  } catch {
-    // A record that cannot be read is as good as none: the file is then hashed again.
-    return undefined;
+    return recordSchema.parse(JSON.parse(await readFile(file, "utf8")));
+  } catch (cause) {
+    const action = "Delete it; the file beside it is then checked again.";
+    const fields = { what: "is damaged", where: file, why: messageOf(cause), action };
+    throw new EpSamError("weights", fields, { cause });
   }
 }
 
