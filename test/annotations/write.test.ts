@@ -93,7 +93,8 @@ describeWithShared("annotations of a real slide", ["data/slides/bcss1015.xml"], 
       formatAsapXml(set.annotations, set.groups),
       formatGeoJson(set.annotations, set.groups),
     ]) {
-      expect(TumourRegion.of(parse(text)).rasterise(region)).toEqual(expected);
+      const { data } = TumourRegion.of(parse(text)).rasterise(region);
+      expect(Buffer.compare(data, expected.data)).toBe(0);
     }
   });
 });

@@ -56,7 +56,11 @@ export function memorySlide(
       for (let column = 0; column < region.width; column++) {
         const [x, y] = [left + column, top + row];
         if (x < 0 || y < 0 || x >= level.width || y >= level.height) continue;
-        data.set(colour(x * level.downsample, y * level.downsample), (row * region.width + column) * 3);
+        const at = (row * region.width + column) * 3;
+        const [red, green, blue] = colour(x * level.downsample, y * level.downsample);
+        data[at] = red;
+        data[at + 1] = green;
+        data[at + 2] = blue;
       }
     }
     return { width: region.width, height: region.height, data };
