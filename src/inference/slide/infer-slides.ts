@@ -21,6 +21,7 @@ import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings 
 import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
 import {
+  removeSlideResult,
   requireFreeOutput,
   SUMMARY_TABLE,
   storedResult,
@@ -162,6 +163,8 @@ class SlidesJob {
     try {
       const level0TissueArea =
         tissueMask === null ? null : tissueMask.share * (full?.width ?? 0) * (full?.height ?? 0);
+      // What is replaced is incomplete from here on.
+      await removeSlideResult(folder);
       const summary = await this.#export(slide, source, plan, segmentation, level0TissueArea, folder);
       const agreement = await this.#compare(slide, plan, segmentation, folder);
       const result: SlideResult = {

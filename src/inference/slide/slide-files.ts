@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
 import type { SlideResult, SlideSettings } from "./options.js";
@@ -95,4 +95,9 @@ function isResult(value: unknown): value is SlideResult {
 /** Writes a slide's result, which tells that everything beside it is complete. */
 export async function writeSlideResult(folder: string, result: SlideResult): Promise<void> {
   await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+/** Takes back that a slide's results are complete. */
+export async function removeSlideResult(folder: string): Promise<void> {
+  await rm(join(folder, RESULT_FILE), { force: true });
 }
