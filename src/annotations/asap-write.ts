@@ -1,5 +1,5 @@
 import type { Colour } from "../imaging/index.js";
-import { boxOfRing, type Level0Box, ringContains, ringOf, signedArea } from "./geometry.js";
+import { boxOfRing, ringContains, ringOf, signedArea } from "./geometry.js";
 import type { Annotation, AnnotationGroup, Level0Polygon, Level0Ring } from "./types.js";
 
 /** The group that holes go to; readers of the file take it out of everything. */
@@ -15,7 +15,9 @@ export function formatAsapXml(
   annotations: readonly Annotation[],
   groups: readonly AnnotationGroup[] = [],
 ): string {
-  const outlines = annotations.flatMap(({ polygons }) => polygons.map(({ outer }) => outer));
+  const outlines = new OutlinesByPlace(
+    annotations.flatMap(({ polygons }) => polygons.map(({ outer }) => outer)),
+  );
   const lines: string[] = [];
   const used = new Map(groups.map((group) => [group.name, group]));
   const write = (
@@ -90,24 +92,49 @@ function attributeText(text: string): string {
 
 function withoutHoles(
   { outer, holes }: Level0Polygon,
-  outlines: readonly Level0Ring[],
+  outlines: OutlinesByPlace,
 ): { outline: Level0Ring; exclusions: readonly Level0Ring[] } {
   const exclusions: Level0Ring[] = [];
   let outline = outer;
   for (const hole of holes) {
-    const box = boxOfRing(hole);
-    if (outlines.some((other) => other !== outer && liesIn(other, hole, box)))
-      outline = bridge(outline, hole);
+    if (outlines.anyIn(hole, outer)) outline = bridge(outline, hole);
     else exclusions.push(hole);
   }
   return { outline, exclusions };
 }
 
-/** Told by one vertex, since areas do not cross holes. */
-function liesIn(inner: Level0Ring, outer: Level0Ring, box: Level0Box): boolean {
-  const [x = 0, y = 0] = inner.coordinates;
-  if (x < box.left || x > box.right || y < box.top || y > box.bottom) return false;
-  return ringContains(outer, x, y);
+/** Outlines in order of their first vertex, so that those in a hole are found without looking at all of them. */
+class OutlinesByPlace {
+  readonly #rings: readonly Level0Ring[];
+  readonly #firstX: Float64Array;
+
+  constructor(rings: readonly Level0Ring[]) {
+    const x = (ring: Level0Ring): number => ring.coordinates[0] ?? 0;
+    this.#rings = [...rings].sort((one, other) => x(one) - x(other));
+    this.#firstX = Float64Array.from(this.#rings, x);
+  }
+
+  /** Whether another outline than the hole's own lies in it; told by one vertex, since areas do not cross holes. */
+  anyIn(hole: Level0Ring, own: Level0Ring): boolean {
+    const { left, top, right, bottom } = boxOfRing(hole);
+    for (let at = this.#firstFrom(left); (this.#firstX[at] ?? Infinity) <= right; at++) {
+      const ring = this.#rings[at];
+      const y = ring?.coordinates[1] ?? Infinity;
+      if (ring === own || y < top || y > bottom) continue;
+      if (ringContains(hole, this.#firstX[at] ?? 0, y)) return true;
+    }
+    return false;
+  }
+
+  #firstFrom(x: number): number {
+    let [low, high] = [0, this.#firstX.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#firstX[middle] ?? 0) < x) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
 /**
