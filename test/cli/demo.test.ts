@@ -6,7 +6,7 @@ import { type DemoOptions, runDemo } from "../../src/cli/demo/run-demo.js";
 import { type DemoSettings, demoSettings } from "../../src/cli/demo/settings.js";
 import { exists } from "../../src/common/index.js";
 import { device } from "../../src/graph/index.js";
-import { readMask } from "../../src/imaging/index.js";
+import { openSlide } from "../../src/slides/index.js";
 import { resolveConfig } from "../../src/training/index.js";
 import { errorOf, makeFolder, recordingReporter } from "../training/fixtures.js";
 import { runInProcess } from "./run-in-process.js";
@@ -14,8 +14,8 @@ import { runInProcess } from "./run-in-process.js";
 /** The demo in small: the same steps on a few patches, one epoch each. */
 const miniature: DemoSettings = {
   ...demoSettings,
-  images: { count: 6, size: 384 },
-  heldOutSize: 96,
+  slides: { count: 6, size: 384 },
+  heldOutSize: 192,
   patchSize: 96,
   stride: 96,
   split: [2, 2, 2],
@@ -83,9 +83,12 @@ describe("a demo in small", () => {
     const page = await readFile(result.report, "utf8");
     expect(page).toContain("Round 1");
     expect(page).not.toContain("not finished");
-    const [width, height] = [miniature.heldOutSize, miniature.heldOutSize];
-    const name = "patient-01-image-01.png";
-    expect(await readMask(join(result.inference, "masks", name))).toMatchObject({ width, height });
+    const name = "patient-01-image-01";
+    const mask = await openSlide(join(result.inference, name, "mask.tif"));
+    expect(mask.levels[0]).toMatchObject({ width: miniature.heldOutSize, height: miniature.heldOutSize });
+    expect(mask.micronsPerPixel?.x).toBeCloseTo(0.5, 6);
+    await mask.close();
+    expect(await exists(join(result.inference, name, "tumour.geojson"))).toBe(true);
     expect(result.heldOut.dice).toBeGreaterThanOrEqual(0);
     expect(result.heldOut.dice).toBeLessThanOrEqual(1);
     expect(await exists(join(out, "embeddings"))).toBe(false);

@@ -11,14 +11,14 @@ Examples:
   $ epsam demo --out somewhere
   $ epsam demo --resume                          go on after an interruption
 
-Generates H&E-like tissue with known tumour nests, makes a dataset, trains on its patch labels with a shortened
-preset laptop, evaluates every stage, segments an image that nothing was trained on, and writes a report. It shows
+Generates slides of H&E-like tissue with annotated tumour nests, makes a dataset, trains on its patch labels with a
+shortened preset laptop, evaluates every stage, segments a slide that nothing was trained on, and writes a report. It shows
 that everything works here; figures on generated tissue say nothing about real slides.`;
 
 /** `epsam demo`: the whole job on generated tissue, then a report. */
 export function demoCommand() {
   return new Command("demo")
-    .description("the whole job on generated tissue, from images to a report, in a few minutes")
+    .description("the whole job on generated tissue, from slides to a report, in a few minutes")
     .addOption(outOption("directory for everything the demo makes").default("epsam-demo"))
     .addOption(new Option("--resume", "go on with an interrupted demo"))
     .addOption(deviceOption())
@@ -49,10 +49,10 @@ export function demoCommand() {
 function outcomeOf(result: DemoResult, seconds: number): CommandOutcome {
   const { root, tissue, dataset, run, inference, report, evaluation, heldOut } = result;
   const places = [
-    ["Generated tissue", tissue],
+    ["Generated slides", tissue],
     ["Dataset", dataset],
     ["Run", run],
-    ["Segmented image", inference],
+    ["Segmented slide", inference],
     ["Report", report],
   ];
   const duration = `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
@@ -63,7 +63,7 @@ function outcomeOf(result: DemoResult, seconds: number): CommandOutcome {
       "",
       ...evaluationText(evaluation),
       "",
-      `Image of a patient unknown to training: Dice ${heldOut.dice.toFixed(3)}, IoU ${heldOut.iou.toFixed(3)}`,
+      `Slide of a patient unknown to training: Dice ${heldOut.dice.toFixed(3)}, IoU ${heldOut.iou.toFixed(3)} against its annotation`,
       "",
       ...places.map(([name = "", place = ""]) => `${name.padEnd(18)}${place}`),
       "",

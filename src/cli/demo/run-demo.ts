@@ -1,11 +1,9 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EpSamError, exists, type Reporter, writeFileAtomically } from "../../common/index.js";
-import { prepareDataset, writeSyntheticImages } from "../../dataset/index.js";
-import { confusion, patchOverlap } from "../../evaluation/index.js";
+import { prepareSlides } from "../../dataset/index.js";
 import type { Device } from "../../graph/index.js";
-import { readMask } from "../../imaging/index.js";
-import { inferImages } from "../../inference/index.js";
+import { inferSlides } from "../../inference/index.js";
 import { writeRunReport } from "../../report/index.js";
 import {
   evaluationFolder,
@@ -19,6 +17,7 @@ import {
   type TrainingConfig,
   train,
 } from "../../training/index.js";
+import { writeGeneratedSlides } from "./generated-slides.js";
 import { DEMO_MICRONS_PER_PIXEL, type DemoSettings } from "./settings.js";
 
 export interface DemoOptions {
@@ -43,13 +42,19 @@ export interface DemoResult {
   readonly inference: string;
   readonly report: string;
   readonly evaluation: RunEvaluation;
-  /** Agreement of the segmented image with its known mask. */
-  readonly heldOut: { readonly image: string; readonly dice: number; readonly iou: number };
+  /** Agreement of the outlines of the segmented slide with its annotation. */
+  readonly heldOut: {
+    readonly slide: string;
+    readonly dice: number;
+    readonly iou: number;
+    /** Of the tumour, in square millimetres. */
+    readonly area: number | null;
+  };
 }
 
 /**
- * The whole job on generated tissue: images, dataset, training, evaluation, inference of an image that nothing
- * was trained on, report. Finished parts are kept when a demo is resumed.
+ * The whole job on generated tissue: annotated slides, dataset, training, evaluation, segmentation of a slide that
+ * nothing was trained on, report. Finished parts are kept when a demo is resumed.
  * @throws EpSamError `usage` when `out` is not empty and neither `resume` nor `overwrite` is given, or is to be
  *   resumed or overwritten but holds no demo of these settings; what the single steps throw.
  */
@@ -115,14 +120,13 @@ async function claimDirectory(root: string, { settings, resume, overwrite }: Dem
 async function makeDataset(places: DemoPlaces, { settings, reporter, signal }: DemoOptions): Promise<void> {
   // A dataset appears as a whole, so one that is there is complete.
   if (await exists(places.dataset)) return;
-  const { seed, images, heldOutSize } = settings;
-  const shared = { seed, micronsPerPixel: DEMO_MICRONS_PER_PIXEL, reporter };
-  const tissue = await writeSyntheticImages(places.tissue, { ...images, ...shared });
-  signal?.throwIfAborted();
-  await writeSyntheticImages(places.heldOut, { ...shared, seed: seed + 1, count: 1, size: heldOutSize });
-  await prepareDataset({
-    inputs: [tissue.images],
-    masks: tissue.masks,
+  const { seed, slides, heldOutSize } = settings;
+  const shared = { imagesPerPatient: 1, micronsPerPixel: DEMO_MICRONS_PER_PIXEL, reporter, signal };
+  const tissue = await writeGeneratedSlides(places.tissue, { ...slides, ...shared, seed });
+  await writeGeneratedSlides(places.heldOut, { ...shared, seed: seed + 1, count: 1, size: heldOutSize });
+  await prepareSlides({
+    inputs: [tissue.slides],
+    annotations: tissue.annotations,
     patients: tissue.patients,
     out: places.dataset,
     patchSize: settings.patchSize,
@@ -130,7 +134,8 @@ async function makeDataset(places: DemoPlaces, { settings, reporter, signal }: D
     split: settings.split,
     maxPositives: settings.maxPositives,
     maxNegatives: settings.maxNegatives,
-    mpp: DEMO_MICRONS_PER_PIXEL,
+    // The generated slides have no glass around the tissue.
+    tissue: "all",
     seed,
     reporter,
     signal,
@@ -164,27 +169,28 @@ function demoConfig({ embeddings }: DemoPlaces, { seed, config }: DemoSettings):
   return resolveConfig("laptop", mergeRecords(config, own), "demo");
 }
 
-/** Segments an image of a patient whom training has not seen and compares it with the known mask. */
+/** Segments a slide of a patient whom training has not seen and compares it with its annotation. */
 async function segmentHeldOut(
   places: DemoPlaces,
   { device, reporter, signal }: DemoOptions,
 ): Promise<DemoResult["heldOut"]> {
-  const [name] = await readdir(join(places.heldOut, "images"));
-  if (name === undefined) throw new EpSamError("dataset", { what: "holds no image", where: places.heldOut });
-  const image = join(places.heldOut, "images", name);
-  const { images } = await inferImages({
+  const { slides } = await inferSlides({
     run: places.run,
-    inputs: [image],
+    inputs: [join(places.heldOut, "slides")],
+    annotations: join(places.heldOut, "annotations"),
     out: places.inference,
-    mpp: DEMO_MICRONS_PER_PIXEL,
-    overwrite: true,
+    tissue: "all",
+    // A resumed demo goes on with the slide where it was left.
+    resume: await exists(places.inference),
     device,
     reporter,
     signal,
   });
-  const [result] = images;
-  if (result === undefined) throw new EpSamError("internal", { what: "was not segmented", where: image });
-  const predicted = await readMask(join(places.inference, result.outputs.mask));
-  const known = await readMask(join(places.heldOut, "masks", name));
-  return { image, ...patchOverlap(confusion(predicted, known)) };
+  const [segmented] = slides;
+  const agreement = segmented?.result.agreement;
+  if (segmented === undefined || agreement === null || agreement === undefined) {
+    throw new EpSamError("internal", { what: "was not segmented", where: places.heldOut });
+  }
+  const { dice, iou } = agreement.outlines;
+  return { slide: segmented.result.file, dice, iou, area: segmented.summary.tumour.squareMillimetres };
 }

@@ -3,13 +3,13 @@ import type { ConfigOverrides } from "../../training/index.js";
 /** What decides a demo's data and its training. */
 export interface DemoSettings {
   readonly seed: number;
-  /** Generated images for training, validation and test. */
-  readonly images: { readonly count: number; readonly size: number };
-  /** Side in pixels of the one image that is segmented at the end. */
+  /** Generated slides for training, validation and test, each of a patient of its own. */
+  readonly slides: { readonly count: number; readonly size: number };
+  /** Side in pixels of the one slide that is segmented at the end. */
   readonly heldOutSize: number;
   readonly patchSize: number;
   readonly stride: number;
-  /** Images of each split. */
+  /** Slides of each split. */
   readonly split: readonly [train: number, val: number, test: number];
   /** Most patches of each label in each split. */
   readonly maxPositives: number;
@@ -24,8 +24,8 @@ export const DEMO_MICRONS_PER_PIXEL = 0.5;
 /** The demo as users run it; the numbers were chosen to take about five minutes on two cores. */
 export const demoSettings: DemoSettings = {
   seed: 0,
-  images: { count: 22, size: 768 },
-  heldOutSize: 384,
+  slides: { count: 22, size: 768 },
+  heldOutSize: 768,
   patchSize: 192,
   stride: 144,
   split: [16, 2, 4],

@@ -6,4 +6,11 @@ export {
   type SyntheticTissue,
   type TissueOptions,
 } from "./tissue.js";
-export { type SyntheticImages, type WriteSyntheticOptions, writeSyntheticImages } from "./write.js";
+export {
+  generatePatients,
+  type PatientTissue,
+  type SyntheticImages,
+  type SyntheticOptions,
+  type WriteSyntheticOptions,
+  writeSyntheticImages,
+} from "./write.js";

@@ -10,9 +10,10 @@ import {
 } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
 import { drawStaining } from "./staining.js";
-import { generateTissueImage } from "./tissue.js";
+import { generateTissueImage, type SyntheticTissue } from "./tissue.js";
 
-export interface WriteSyntheticOptions {
+/** What decides generated tissue. */
+export interface SyntheticOptions {
   /** Number of images. */
   readonly count: number;
   readonly seed: number;
@@ -22,7 +23,17 @@ export interface WriteSyntheticOptions {
   readonly imagesPerPatient?: number;
   /** 0.5 unless told. */
   readonly micronsPerPixel?: number;
+}
+
+export interface WriteSyntheticOptions extends SyntheticOptions {
   readonly reporter?: Reporter;
+}
+
+/** One generated image of a patient. */
+export interface PatientTissue extends SyntheticTissue {
+  /** Without extension; unique. */
+  readonly name: string;
+  readonly patient: string;
 }
 
 /** Where {@link writeSyntheticImages} wrote. */
@@ -37,30 +48,17 @@ export interface SyntheticImages {
 const AREA_PER_NEST = 32_000;
 
 /**
- * Writes generated tissue of several patients: `images/<name>.png`, `masks/<name>.png` (0 and 255) and
- * `patients.csv`. About a third of the pixels are tumour; each image also has regions without. Image `k` depends
- * on the seed and on `k` only.
- * @throws EpSamError `usage` when the count is not a positive whole number; `storage` when a file cannot be
- * written.
+ * Generates the tissue of several patients. About a third of the pixels are tumour; each image also has regions
+ * without. Image `k` depends on the seed and on `k` only.
+ * @throws EpSamError `usage` when the count is not a positive whole number.
  */
-export async function writeSyntheticImages(
-  outDirectory: string,
-  options: WriteSyntheticOptions,
-): Promise<SyntheticImages> {
+export function* generatePatients(options: SyntheticOptions): Generator<PatientTissue> {
   const { count, seed, size, imagesPerPatient = 2, micronsPerPixel = 0.5 } = options;
   requirePositive("images", count);
   requirePositive("images per patient", imagesPerPatient);
-  const reporter = options.reporter ?? silentReporter;
-  const images = join(outDirectory, "images");
-  const masks = join(outDirectory, "masks");
-  const patients = join(outDirectory, "patients.csv");
-  await mkdir(images, { recursive: true });
-  await mkdir(masks, { recursive: true });
-  const rows: string[][] = [["image", "patient"]];
   for (let index = 0; index < count; index++) {
     const patientNumber = Math.floor(index / imagesPerPatient);
     const patient = `patient-${padded(patientNumber)}`;
-    const name = `${patient}-image-${padded(index % imagesPerPatient)}.png`;
     const stream = new RandomStream(seed, "synthetic image", index);
     const meanNests = (size * micronsPerPixel) ** 2 / AREA_PER_NEST;
     const tissue = generateTissueImage(stream, {
@@ -70,10 +68,32 @@ export async function writeSyntheticImages(
       tumourNests: Math.max(1, Math.round(meanNests * stream.uniform(0.6, 1.4))),
       staining: drawStaining(new RandomStream(seed, "synthetic staining", patientNumber)),
     });
-    await writePng(join(images, name), tissue.image);
-    await writeMaskPng(join(masks, name), tissue.mask);
-    rows.push([name, patient]);
-    reporter.progress({ task: "generating images", done: index + 1, total: count });
+    yield { ...tissue, name: `${patient}-image-${padded(index % imagesPerPatient)}`, patient };
+  }
+}
+
+/**
+ * Writes generated tissue of several patients: `images/<name>.png`, `masks/<name>.png` (0 and 255) and
+ * `patients.csv`; see {@link generatePatients}.
+ * @throws EpSamError `usage` when the count is not a positive whole number; `storage` when a file cannot be
+ * written.
+ */
+export async function writeSyntheticImages(
+  outDirectory: string,
+  options: WriteSyntheticOptions,
+): Promise<SyntheticImages> {
+  const reporter = options.reporter ?? silentReporter;
+  const images = join(outDirectory, "images");
+  const masks = join(outDirectory, "masks");
+  const patients = join(outDirectory, "patients.csv");
+  await mkdir(images, { recursive: true });
+  await mkdir(masks, { recursive: true });
+  const rows: string[][] = [["image", "patient"]];
+  for (const { image, mask, name, patient } of generatePatients(options)) {
+    await writePng(join(images, `${name}.png`), image);
+    await writeMaskPng(join(masks, `${name}.png`), mask);
+    rows.push([`${name}.png`, patient]);
+    reporter.progress({ task: "generating images", done: rows.length - 1, total: options.count });
   }
   await writeFileAtomically(patients, stringify(rows));
   return { images, masks, patients };
