@@ -43,21 +43,24 @@ export interface SlideAgreement {
 }
 
 /**
+ * The tumour as the expert outlined it.
+ * @throws EpSamError `annotation` when the file is malformed or a group has no role
+ */
+export async function expertTumour(path: string, groups?: Partial<GroupRules>): Promise<TumourRegion> {
+  return TumourRegion.of(await readAnnotations(path), new GroupRoles(groups));
+}
+
+/**
  * Compares a slide's results with its annotation, tile by tile.
- * @param annotation file of the expert's outlines
  * @param outlines the GeoJSON file that was exported
- * @throws EpSamError `annotation` when a file is malformed or a group has no role
  */
 export async function slideAgreement(
-  { annotation, outlines }: { readonly annotation: string; readonly outlines: string },
+  expert: TumourRegion,
+  outlines: string,
   { mask, patches }: Pick<SlideSegmentation, "mask" | "patches">,
   grid: SlideGrid,
-  {
-    groups,
-    signal,
-  }: { readonly groups?: Partial<GroupRules> | undefined; readonly signal?: AbortSignal | undefined },
+  signal?: AbortSignal,
 ): Promise<SlideAgreement> {
-  const expert = TumourRegion.of(await readAnnotations(annotation), new GroupRoles(groups));
   const exported = TumourRegion.of(await readAnnotations(outlines));
   let ofOutlines: Confusion = emptyConfusion;
   let ofMask: Confusion = emptyConfusion;

@@ -16,11 +16,12 @@ import {
   writeSummaryCsv,
 } from "../export/index.js";
 import { openSegmenter, type Segmenter } from "../segmenter.js";
-import { type SlideAgreement, slideAgreement } from "./agreement.js";
+import { expertTumour, slideAgreement } from "./agreement.js";
 import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./options.js";
 import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
 import {
+  lockSlideFolder,
   removeSlideResult,
   requireFreeOutput,
   SUMMARY_TABLE,
@@ -145,7 +146,27 @@ class SlidesJob {
     if (stored !== null && storedSummary !== undefined) {
       return { name, result: stored, summary: storedSummary, seconds: null };
     }
+    const unlock = await lockSlideFolder(folder);
+    try {
+      return await this.#segment(slide, source, plan, task, folder);
+    } finally {
+      await unlock();
+    }
+  }
+
+  async #segment(
+    slide: NamedSlide,
+    source: PixelSource,
+    plan: SlidePlan,
+    task: string,
+    folder: string,
+  ): Promise<FinishedSlide> {
+    const { reporter } = this.#options;
+    const name = slide.stem;
     const started = performance.now();
+    // Read before the work of hours, which a malformed file would make useless.
+    const expert =
+      slide.annotation === null ? null : await expertTumour(slide.annotation, this.#options.groups);
     const tissueMask = await this.#findTissue(source, plan.settings, task);
     const [full] = source.levels;
     const segmentation = await segmentSlide(this.#segmenter, source, {
@@ -166,7 +187,10 @@ class SlidesJob {
       // What is replaced is incomplete from here on.
       await removeSlideResult(folder);
       const summary = await this.#export(slide, source, plan, segmentation, level0TissueArea, folder);
-      const agreement = await this.#compare(slide, plan, segmentation, folder);
+      const outlines = join(folder, SLIDE_RESULT_FILES.geojson);
+      const { signal } = this.#options;
+      const agreement =
+        expert === null ? null : await slideAgreement(expert, outlines, segmentation, plan.grid, signal);
       const result: SlideResult = {
         formatVersion: 1,
         file: slide.path,
@@ -219,16 +243,5 @@ class SlidesJob {
       onFile,
     });
     return summary;
-  }
-
-  async #compare(
-    { annotation }: NamedSlide,
-    { grid }: SlidePlan,
-    segmentation: SlideSegmentation,
-    folder: string,
-  ): Promise<SlideAgreement | null> {
-    if (annotation === null) return null;
-    const files = { annotation, outlines: join(folder, SLIDE_RESULT_FILES.geojson) };
-    return slideAgreement(files, segmentation, grid, this.#options);
   }
 }

@@ -1,6 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
+import { EpSamError, exists, lockDirectory, writeFileAtomically } from "../../common/index.js";
 import type { SlideResult, SlideSettings } from "./options.js";
 
 /** Names of what is written for a slide beside the exports. */
@@ -100,4 +100,14 @@ export async function writeSlideResult(folder: string, result: SlideResult): Pro
 /** Takes back that a slide's results are complete. */
 export async function removeSlideResult(folder: string): Promise<void> {
   await rm(join(folder, RESULT_FILE), { force: true });
+}
+
+/** Reserves a slide's folder for this process. @throws EpSamError `usage` when another works on the slide */
+export function lockSlideFolder(folder: string): Promise<() => Promise<void>> {
+  return lockDirectory(folder, {
+    name: "work.lock",
+    tag: "usage",
+    activity: "segmenting into",
+    why: "two would mix their patches",
+  });
 }
