@@ -10,6 +10,7 @@ import {
   type WrittenDirectory,
 } from "../../scripts/fixtures/tiff-writer.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
+import { openTiff } from "../../src/slides/tiff/open-tiff.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const files = temporaryDirectory();
@@ -60,8 +61,8 @@ describe("plain TIFF", () => {
     ],
   ])("leaves %s to OpenSlide", async (name, field) => {
     const path = await files.write(`${name}.tif`, buildTiff([deflatePage(image, 64, [field])]));
-    await expect(openSlide(path)).rejects.toMatchObject({ tag: "slide" });
-    await expect(openSlide(path)).rejects.toThrow(name);
+    // The TIFF reader alone: where OpenSlide is installed, it opens some of them.
+    expect(await openTiff(path)).toMatchObject({ refused: expect.stringContaining(name) });
   });
 });
 
