@@ -16,7 +16,12 @@ import {
   type SlideSettings,
 } from "../../src/inference/index.js";
 import { patchIdentity } from "../../src/inference/slide/plan-slide.js";
-import { requireFreeOutput, storedResult, writeSlideResult } from "../../src/inference/slide/slide-files.js";
+import {
+  lockSlideFolder,
+  requireFreeOutput,
+  storedResult,
+  writeSlideResult,
+} from "../../src/inference/slide/slide-files.js";
 import { resolutionOfPatches } from "../../src/inference/slide/trained-resolution.js";
 import { openSlide } from "../../src/slides/index.js";
 import { errorOf, recordingReporter, temporaryFolder } from "../dataset/fixtures.js";
@@ -249,6 +254,15 @@ describe("a slide's result that is there already", () => {
     await requireFreeOutput(folder, ["a", "c"], { resume: true });
     expect(await errorOf(requireFreeOutput(folder, ["b"], { resume: true }))).toContain("b: exists already");
     await requireFreeOutput(folder, ["b"], { overwrite: true });
+  });
+
+  it("is not written by two at a time", async () => {
+    const folder = join(await temporaryFolder(), "a");
+    const unlock = await lockSlideFolder(folder);
+    const message = await errorOf(lockSlideFolder(folder));
+    expect(message).toMatch(/^\[usage\].*a: process \d+ on .* is segmenting into this directory/);
+    await unlock();
+    await (await lockSlideFolder(folder))();
   });
 });
 

@@ -175,6 +175,33 @@ describe("a slide whose segmentation was interrupted", () => {
     return signal;
   }
 
+  it.skipIf(process.platform === "win32")(
+    "goes on when the disk was full, which is said",
+    async () => {
+      const source = colourfulSlide(width, height);
+      const options = await optionsFor(source);
+      const script = join(import.meta.dirname, "support", "slide-child.ts");
+      // A limit on the size of files, in blocks of 1024 bytes, stands for the full disk.
+      const limited = 'ulimit -f 12; exec "$0" --import tsx "$@"';
+      const words = ["-c", limited, process.execPath, script, options.workDirectory, `${width}`, `${height}`];
+      const child = spawn("bash", words, { cwd: join(import.meta.dirname, "..", "..") });
+      let errors = "";
+      child.stdout.resume();
+      child.stderr.on("data", (text: Buffer) => {
+        errors += text.toString("utf8");
+      });
+      const code = await new Promise<number | null>((resolve) => child.on("exit", resolve));
+      expect(errors).toMatch(/patches\.log: cannot be written .*Free disk space/);
+      expect(code).toBe(1);
+      const result = await segmentSlide(stubSegmenter(), source, options);
+      expect(result.resumed).toBeGreaterThan(5);
+      expect(result.resumed).toBeLessThan(result.patches.length);
+      expect(await allPixels(result)).toEqual((await uninterrupted()).pixels);
+      await result.close();
+    },
+    120_000,
+  );
+
   it("goes on after an abort, which leaves no patch half done", async () => {
     const source = colourfulSlide(width, height);
     const options = await optionsFor(source);

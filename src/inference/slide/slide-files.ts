@@ -7,6 +7,7 @@ import type { SlideResult, SlideSettings } from "./options.js";
 export const RESULT_FILE = "inference.json";
 export const WORK_FOLDER = "work";
 export const SUMMARY_TABLE = "summary.csv";
+const LOCK_FILE = "work.lock";
 
 /**
  * Refuses to replace what is there, before anything is computed.
@@ -25,12 +26,18 @@ export async function requireFreeOutput(
   for (const name of names) {
     const folder = join(out, name);
     if (!(await exists(folder))) continue;
-    if (resume && ((await exists(join(folder, WORK_FOLDER))) || (await exists(join(folder, RESULT_FILE)))))
-      continue;
+    if (resume && (await isOurs(folder))) continue;
     throw existing(folder);
   }
   const table = join(out, SUMMARY_TABLE);
   if (!resume && (await exists(table))) throw existing(table);
+}
+
+async function isOurs(folder: string): Promise<boolean> {
+  for (const name of [WORK_FOLDER, RESULT_FILE, LOCK_FILE]) {
+    if (await exists(join(folder, name))) return true;
+  }
+  return false;
 }
 
 function existing(path: string): EpSamError {
@@ -105,7 +112,7 @@ export async function removeSlideResult(folder: string): Promise<void> {
 /** Reserves a slide's folder for this process. @throws EpSamError `usage` when another works on the slide */
 export function lockSlideFolder(folder: string): Promise<() => Promise<void>> {
   return lockDirectory(folder, {
-    name: "work.lock",
+    name: LOCK_FILE,
     tag: "usage",
     activity: "segmenting into",
     why: "two would mix their patches",
