@@ -1,4 +1,5 @@
 export { openSlide } from "./open-slide.js";
+export { findOpenSlide, type OpenSlidePresence } from "./openslide/find-openslide.js";
 export type {
   CompressedTile,
   Level0Point,

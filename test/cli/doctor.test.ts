@@ -6,6 +6,7 @@ import { doctorOutcome } from "../../src/cli/commands/doctor.js";
 import { checkCpu, checkEngine, shortReason } from "../../src/cli/doctor/engine-checks.js";
 import {
   checkOpenCv,
+  checkOpenSlide,
   checkSharp,
   checkWeights,
   embeddedModels,
@@ -18,6 +19,7 @@ import {
   diskCheck,
 } from "../../src/cli/doctor/system-checks.js";
 import { EpSamError } from "../../src/common/index.js";
+import { findOpenSlide } from "../../src/slides/index.js";
 import { recordingTerminal } from "./recording-terminal.js";
 
 describe("checks on this machine", () => {
@@ -44,6 +46,22 @@ describe("checks on this machine", () => {
     const check = await checkDisk("Cache", join(directory, "not", "yet"));
     await rm(directory, { recursive: true });
     expect(check.found).toMatch(/not.yet, [\d.]+ GB free$/);
+  });
+});
+
+describe("the system's OpenSlide", () => {
+  it("is told by its version", () => {
+    expect(checkOpenSlide({ version: "4.0.0" })).toMatchObject({ state: "ok", found: "4.0.0" });
+  });
+
+  it("is only a warning when it is absent, with what to install", () => {
+    const presence = findOpenSlide("linux", { EPSAM_OPENSLIDE: "/nowhere/libopenslide.so" });
+    expect(presence).toMatchObject({ reasons: expect.stringContaining("/nowhere/libopenslide.so") });
+    expect(checkOpenSlide(presence)).toMatchObject({
+      state: "warn",
+      found: expect.stringContaining("NDPI"),
+      action: expect.stringContaining("apt install libopenslide0"),
+    });
   });
 });
 

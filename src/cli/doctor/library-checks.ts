@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { messageOf } from "../../common/index.js";
 import { openMask } from "../../imaging/index.js";
 import { type MinisamFile, minisamPath, minisamWeightHashes } from "../../models/index.js";
+import { findOpenSlide, type OpenSlidePresence } from "../../slides/index.js";
 import { type Check, formatBytes } from "./check.js";
 
 const REINSTALL = "Reinstall with `npm ci`.";
@@ -35,6 +36,14 @@ export async function checkOpenCv(): Promise<Check> {
   } catch (cause) {
     return { name, state: "fail", found: messageOf(cause), action: REINSTALL };
   }
+}
+
+/** The system library that reads NDPI, MIRAX and further formats; everything else works without it. */
+export function checkOpenSlide(presence: OpenSlidePresence = findOpenSlide()): Check {
+  const name = "OpenSlide (optional)";
+  if ("version" in presence) return { name, state: "ok", found: presence.version };
+  const found = "not found; NDPI, MIRAX and some other formats cannot be read";
+  return { name, state: "warn", found, action: presence.action };
 }
 
 /** One of the two models of the embedded SAM. */

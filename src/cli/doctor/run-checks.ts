@@ -1,6 +1,6 @@
 import type { Check } from "./check.js";
 import { checkAccelerators, checkCpu, checkEngine } from "./engine-checks.js";
-import { checkOpenCv, checkSharp, checkWeights } from "./library-checks.js";
+import { checkOpenCv, checkOpenSlide, checkSharp, checkWeights } from "./library-checks.js";
 import {
   checkCacheDirectory,
   checkMemory,
@@ -24,6 +24,7 @@ export async function runChecks(): Promise<readonly Check[]> {
     ...(await checkAccelerators()),
     await checkSharp(),
     await checkOpenCv(),
+    checkOpenSlide(),
     ...(await checkWeights()),
     await checkWorkingDirectory(),
     await checkCacheDirectory(),
