@@ -56,7 +56,7 @@ describe("the system's OpenSlide", () => {
 
   it("is only a warning when it is absent, with what to install", () => {
     const presence = findOpenSlide("linux", { EPSAM_OPENSLIDE: "/nowhere/libopenslide.so" });
-    expect(presence).toMatchObject({ reasons: expect.stringContaining("/nowhere/libopenslide.so") });
+    expect(presence).not.toHaveProperty("version");
     expect(checkOpenSlide(presence)).toMatchObject({
       state: "warn",
       found: expect.stringContaining("NDPI"),
