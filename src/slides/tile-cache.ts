@@ -1,11 +1,13 @@
 import type { RgbImage } from "../imaging/index.js";
+import { recycleTileBuffer } from "./tile-buffers.js";
 
 /** Bytes of decoded tiles that a process keeps unless told otherwise. */
 export const DEFAULT_TILE_CACHE_BYTES = 32 * 2 ** 20;
 
 /**
  * Decoded tiles of any number of slides, limited in bytes; the least recently used leave first.
- * Two readers that want the same tile at the same time share one decoding.
+ * Two readers that want the same tile at the same time share one decoding. The buffers of tiles that leave are used
+ * again: copy what you need of a tile before you await anything.
  */
 export class TileCache {
   readonly limit: number;
@@ -65,8 +67,10 @@ export class TileCache {
   }
 
   #drop(key: string): void {
-    this.#bytes -= sizeOf(this.#tiles.get(key) ?? null);
+    const tile = this.#tiles.get(key) ?? null;
+    this.#bytes -= sizeOf(tile);
     this.#tiles.delete(key);
+    if (tile !== null) recycleTileBuffer(tile.data);
   }
 }
 

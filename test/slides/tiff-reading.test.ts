@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { picture } from "../../scripts/fixtures/pictures.js";
-import { deflatePage } from "../../scripts/fixtures/slide-files.js";
+import { deflatePage, jpegPage } from "../../scripts/fixtures/slide-files.js";
 import { buildTiff } from "../../scripts/fixtures/tiff-writer.js";
 import { RandomStream } from "../../src/common/index.js";
 import type { RgbImage } from "../../src/imaging/index.js";
@@ -117,5 +117,27 @@ describe("reading under way", () => {
     expect(tileCache.bytes).toBeGreaterThan(3 * 64 * 64 * 3);
     await slide.close();
     expect(tileCache.bytes).toBe(0);
+  });
+});
+
+describe("buffers of tiles that left the cache", () => {
+  it("are used again without harm to regions read before or meanwhile", async () => {
+    const path = await files.write("recycled.tif", buildTiff([await jpegPage(image, 32)]));
+    const reference = await openSlide(path, { tileCache: new TileCache(2 ** 24) });
+    const whole = await reference.readRegion(at(0, 0, 300, 205));
+    await reference.close();
+    const slide = await openSlide(path, { tileCache: new TileCache(3 * 32 * 32 * 3) });
+    const random = new RandomStream(2, "recycled");
+    const kept: { data: Uint8Array; expected: Uint8Array }[] = [];
+    for (let round = 0; round < 20; round++) {
+      const places = Array.from({ length: 4 }, () => [random.integer(250), random.integer(160)] as const);
+      const regions = await Promise.all(places.map(([x, y]) => slide.readRegion(at(x, y, 70, 60))));
+      regions.forEach(({ data }, index) => {
+        const [x, y] = places[index] ?? [0, 0];
+        kept.push({ data, expected: crop(whole, x, y, 70, 60) });
+      });
+    }
+    for (const { data, expected } of kept) expect(Buffer.compare(data, expected)).toBe(0);
+    await slide.close();
   });
 });

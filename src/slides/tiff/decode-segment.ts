@@ -64,7 +64,8 @@ export function pageJpeg(page: TiffPage, bytes: Uint8Array) {
 async function decodeJpeg(page: TiffPage, bytes: Uint8Array): Promise<DecodedSegment> {
   const stream = pageJpeg(page, bytes);
   // Sharp decides about streams that the fast decoder finds fault with; some faults are harmless.
-  const image = (await decodeJpegStream(stream.bytes)) ?? (await decodeBySharp(stream.bytes, stream));
+  const length = stream.width * stream.height * stream.components;
+  const image = (await decodeJpegStream(stream.bytes, length)) ?? (await decodeBySharp(stream.bytes, stream));
   return { ...image, isRgb: stream.components === 3 };
 }
 
