@@ -15,79 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-DROP_RATE, DROP_THRESHOLD = 0.75, 0.8
+# The models that parity is proven with are the baseline too.
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts" / "parity"))
+from classifier_reference import Classifier
+from vit_reference import deterministic_weights, encode, full_size
+
 WIDTH, HEADS, POINTS, PATCH, SAM_INPUT = 256, 8, 50, 512, 1024
 SMOOTHING = 1e-3
 
 
-# The patch classifier: ResNet-50 with attention dropout layers and the high-frequency channel.
-
-
-class AttentionDropout(nn.Module):
-    def forward(self, features):
-        if not self.training:
-            return features
-        attention = features.mean(1, keepdim=True)
-        if torch.rand(1).item() < DROP_RATE:
-            limit = attention.amax((2, 3), keepdim=True) * DROP_THRESHOLD
-            return features * (attention < limit).to(features.dtype)
-        return features * torch.sigmoid(attention)
-
-
-class Bottleneck(nn.Module):
-    def __init__(self, channels, width, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(4 * width)
-        self.shortcut = nn.Identity()
-        if channels != 4 * width or stride != 1:
-            convolution = nn.Conv2d(channels, 4 * width, 1, stride, bias=False)
-            self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(4 * width))
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
-        return F.relu(self.bn3(self.conv3(y)) + self.shortcut(x), inplace=True)
-
-
-def stage(channels, width, blocks, stride, drop_after=()):
-    layers = []
-    for block in range(blocks):
-        layers.append(Bottleneck(channels if block == 0 else 4 * width, width, stride if block == 0 else 1))
-        if block in drop_after:
-            layers.append(AttentionDropout())
-    return nn.Sequential(*layers)
-
-
-def high_frequency(image):
-    """The image without the central 2x2 bins of its shifted Fourier transform, mean over the colours."""
-    spectrum = torch.fft.fftshift(torch.fft.fft2(image), dim=(-2, -1))
-    height, width = image.shape[-2:]
-    spectrum[..., height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1] = 0
-    filtered = torch.fft.ifft2(torch.fft.ifftshift(spectrum, dim=(-2, -1)))
-    return filtered.real.abs().mean(1, keepdim=True)
-
-
-class Classifier(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(4, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = stage(64, 64, 3, 1)
-        self.layer2 = stage(256, 128, 4, 2)
-        self.layer3 = stage(512, 256, 6, 2, (0,))
-        self.layer4 = stage(1024, 512, 3, 1, (0, 2))
-        self.fc = nn.Linear(2048, 1)
-
-    def forward(self, image):
-        x = torch.cat([image, high_frequency(image)], 1)
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(x.mean((2, 3)))[:, 0]
+# The patch classifier.
 
 
 def classifier_step(batch, size):
@@ -272,9 +209,6 @@ def decoder_step(batch):
 
 def image_encoder(variant):
     """SAM's image encoder as in the fixtures of scripts/parity."""
-    sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts" / "parity"))
-    from vit_reference import deterministic_weights, encode, full_size
-
     model = full_size(variant)
     weights = deterministic_weights(model)
     image = torch.rand(1, 3, SAM_INPUT, SAM_INPUT)

@@ -13,10 +13,11 @@ import json
 import math
 import pathlib
 
-import numpy
 import torch
-from torch import nn
 from torch.nn import functional
+
+from classifier_reference import AttentionDropout, Classifier, high_frequency
+from deterministic_fill import uniform
 
 LEARNING_RATE = 1e-5
 WEIGHT_DECAY = 1e-3
@@ -32,20 +33,6 @@ REPORTED_AFTER_STEP = [
 ]
 
 
-def uniform(name, shape, low, high):
-    """The deterministic fill: FNV-1a of the name seeds mulberry32."""
-    seed = 2166136261
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 16777619) & 0xFFFFFFFF
-    count = int(numpy.prod(shape))
-    steps = seed + 0x6D2B79F5 * numpy.arange(1, count + 1, dtype=numpy.uint64)
-    a = (steps & numpy.uint64(0xFFFFFFFF)).astype(numpy.uint32)
-    t = (a ^ (a >> numpy.uint32(15))) * (a | numpy.uint32(1))
-    t ^= t + (t ^ (t >> numpy.uint32(7))) * (t | numpy.uint32(61))
-    draws = (t ^ (t >> numpy.uint32(14))).astype(numpy.float64) / 4294967296
-    return torch.from_numpy((low + (high - low) * draws).astype(numpy.float32).reshape(shape))
-
-
 def weight_fill(name, shape):
     if name.endswith("running_mean"):
         return uniform(name, shape, -0.1, 0.1)
@@ -57,75 +44,6 @@ def weight_fill(name, shape):
         return uniform(name, shape, 0.5, 1.5)
     limit = math.sqrt(6 / ((shape[0] + shape[1]) * math.prod(shape[2:])))
     return uniform(name, shape, -limit, limit)
-
-
-class AttentionDropout(nn.Module):
-    drop = True
-
-    def forward(self, x):
-        if not self.training:
-            return x
-        attention = x.mean(1, keepdim=True)
-        if not self.drop:
-            return x * torch.sigmoid(attention)
-        limit = 0.8 * attention.amax((2, 3), keepdim=True)
-        return x * (attention < limit).to(x.dtype)
-
-
-class Bottleneck(nn.Module):
-    def __init__(self, inputs, width, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(4 * width)
-        self.downsample = None
-        if inputs != 4 * width or stride != 1:
-            shortcut = nn.Conv2d(inputs, 4 * width, 1, stride, bias=False)
-            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(4 * width))
-
-    def forward(self, x):
-        shortcut = x if self.downsample is None else self.downsample(x)
-        x = functional.relu(self.bn1(self.conv1(x)))
-        x = functional.relu(self.bn2(self.conv2(x)))
-        return functional.relu(self.bn3(self.conv3(x)) + shortcut)
-
-
-def stage(inputs, width, count, stride, drop_after):
-    layers = []
-    for block in range(count):
-        layers.append(Bottleneck(inputs if block == 0 else 4 * width, width, stride if block == 0 else 1))
-        if block in drop_after:
-            layers.append(AttentionDropout())
-    return nn.Sequential(*layers)
-
-
-def high_frequency(x):
-    """Per channel: the central 2x2 bins of the shifted spectrum set to zero."""
-    spectrum = torch.fft.fftshift(torch.fft.fft2(x), dim=(-2, -1))
-    height, width = x.shape[-2:]
-    spectrum[..., height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1] = 0
-    return torch.fft.ifft2(torch.fft.ifftshift(spectrum, dim=(-2, -1))).real.abs()
-
-
-class Classifier(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(4, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = stage(64, 64, 3, 1, ())
-        self.layer2 = stage(256, 128, 4, 2, ())
-        self.layer3 = stage(512, 256, 6, 2, (0,))
-        self.layer4 = stage(1024, 512, 3, 1, (0, 2))
-        self.fc = nn.Linear(2048, 1)
-
-    def forward(self, x):
-        x = torch.cat([x, high_frequency(x).mean(1, keepdim=True)], 1)
-        x = functional.max_pool2d(functional.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(x.mean((2, 3)))[:, 0]
 
 
 def filled_classifier(dtype):

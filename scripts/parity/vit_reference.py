@@ -9,6 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from deterministic_fill import uniform
+
 PATCH = 16
 NORM_EPSILON = 1e-6
 
@@ -17,20 +19,6 @@ VARIANTS = {
     "vit-l": dict(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23)),
     "vit-h": dict(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31)),
 }
-
-
-def uniform(name, shape, low, high):
-    """float32(low + (high - low) * draw), draws from mulberry32 seeded with FNV-1a of the name."""
-    seed = 0x811C9DC5
-    for byte in name.encode():
-        seed = (seed ^ byte) * 0x01000193 & 0xFFFFFFFF
-    count = int(np.prod(shape))
-    with np.errstate(over="ignore"):
-        state = np.uint32(seed) + np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x6D2B79F5)
-        mixed = (state ^ state >> np.uint32(15)) * (state | np.uint32(1))
-        mixed ^= mixed + (mixed ^ mixed >> np.uint32(7)) * (mixed | np.uint32(61))
-        draws = (mixed ^ mixed >> np.uint32(14)).astype(np.float64) / 4294967296.0
-    return torch.from_numpy((low + (high - low) * draws).astype(np.float32).reshape(shape))
 
 
 def fill(name, shape):

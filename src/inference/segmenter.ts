@@ -18,18 +18,17 @@ import {
 import type { ClassActivationMapper } from "../prompting/index.js";
 import {
   activationPrompt,
+  chooseDecoderStage,
   classifierFile,
   decoderFile,
-  finishedDecoderStages,
+  decoderWeights,
   openActivationMapper,
   openRun,
   openSam,
   patchActivation,
   type RunContext,
-  readDecoder,
   type SamSource,
   takesMaskPrompt,
-  untrainedStage,
 } from "../training/index.js";
 import type {
   ClassifiedTile,
@@ -149,7 +148,7 @@ export async function openSegmenter(
 ): Promise<Segmenter> {
   const context = await openRun(runDirectory, { device, reporter, signal });
   requireGate(gate);
-  const chosen = chooseStage(context, stage);
+  const chosen = chooseDecoderStage(context, stage, "use");
   const { patchSize } = context.run.record.dataset;
   const frame = createSamFrame(
     { width: patchSize, height: patchSize },
@@ -157,9 +156,7 @@ export async function openSegmenter(
   );
   const mapper = await openActivationMapper(context, patchSize);
   const sam = await openSam(context);
-  const samWeights = await sam.loadDecoder();
-  const weights =
-    chosen === untrainedStage ? samWeights : (await readDecoder(context, chosen, samWeights)).weights;
+  const weights = await decoderWeights(context, chosen, await sam.loadDecoder());
   const prompts = { points: context.config.sam.points, maskPrompt: takesMaskPrompt(context.config.sam) };
   const decoder = await MaskPredictor.create({ weights, frame, ...prompts, device });
   const identity = await identityOf(context, sam, chosen, gate ?? context.config.gate);
@@ -172,27 +169,6 @@ function requireGate(gate: number | undefined): void {
     what: `${gate} is not a probability`,
     where: "--gate",
     action: "Give a number from 0 (segment every tile) to 1.",
-  });
-}
-
-/** The stage asked for, or the last that is finished. */
-function chooseStage(context: RunContext, wanted: string | undefined): string {
-  const finished = finishedDecoderStages(context);
-  const last = finished.at(-1);
-  if (wanted === undefined && last === undefined) {
-    throw new EpSamError("run-directory", {
-      what: "has no trained decoder yet",
-      where: context.run.root,
-      action: `Go on with \`epsam train --resume\`, or use SAM as it is with --stage ${untrainedStage}.`,
-    });
-  }
-  const available = [untrainedStage, ...finished];
-  const chosen = available.find((stage) => stage === (wanted ?? last));
-  if (chosen !== undefined) return chosen;
-  throw new EpSamError("usage", {
-    what: `"${wanted}" is not a finished decoder of this run`,
-    where: "--stage",
-    action: `Choose from ${available.join(", ")}.`,
   });
 }
 

@@ -14,10 +14,10 @@ import { classifierOptions } from "./classifier-stage.js";
 import { takesMaskPrompt } from "./prompted-activation.js";
 import type { RunContext } from "./run-context.js";
 import {
+  chooseDecoderStage,
   classifierInputSide,
-  finishedDecoderStages,
+  decoderWeights,
   readClassifier,
-  readDecoder,
   untrainedStage,
 } from "./run-models.js";
 import { openSam } from "./sam-source.js";
@@ -60,7 +60,7 @@ export async function exportFromRun(context: RunContext, options: ExportOptions)
       action: "Choose another --out, or replace it with --overwrite.",
     });
   }
-  const stage = part === "decoder" ? chooseStage(context, options.stage) : undefined;
+  const stage = part === "decoder" ? chooseDecoderStage(context, options.stage, "export") : undefined;
   const metadata = await describe(context, part, stage);
   const bytes =
     format === "onnx"
@@ -97,7 +97,7 @@ async function weightsOf(
 ): Promise<StateDict> {
   if (part === "classifier") return readClassifier(context);
   if (part === "decoder") {
-    const all = await decoderWeights(context, stage);
+    const all = await promptedDecoderWeights(context, stage);
     return new Map([...all].filter(([name]) => name.startsWith("mask_decoder.")));
   }
   const sam = await openCheckpoint(context);
@@ -136,7 +136,7 @@ async function encodeOnnx(
   }
   const size = { width: patchSize, height: patchSize };
   return encodeDecoderOnnx({
-    weights: await decoderWeights(context, stage),
+    weights: await promptedDecoderWeights(context, stage),
     frame: createSamFrame(size, { frame: config.sam.promptFrame }),
     maskPrompt: takesMaskPrompt(config.sam),
     metadata,
@@ -160,27 +160,6 @@ async function openCheckpoint(context: RunContext) {
 }
 
 /** `prompt_encoder.*` and `mask_decoder.*` of a stage. */
-async function decoderWeights(context: RunContext, stage = untrainedStage): Promise<StateDict> {
-  const untrained = await (await openSam(context)).loadDecoder();
-  return stage === untrainedStage ? untrained : (await readDecoder(context, stage, untrained)).weights;
-}
-
-function chooseStage(context: RunContext, wanted: string | undefined): string {
-  const finished = finishedDecoderStages(context);
-  const last = finished.at(-1);
-  if (wanted === undefined && last === undefined) {
-    throw new EpSamError("run-directory", {
-      what: "has no trained decoder yet",
-      where: context.run.root,
-      action: `Go on with \`epsam train --resume\`, or export SAM as it is with --stage ${untrainedStage}.`,
-    });
-  }
-  const available = [untrainedStage, ...finished];
-  const chosen = available.find((stage) => stage === (wanted ?? last));
-  if (chosen !== undefined) return chosen;
-  throw new EpSamError("usage", {
-    what: `"${wanted}" is not a finished decoder of this run`,
-    where: "--stage",
-    action: `Choose from ${available.join(", ")}.`,
-  });
+async function promptedDecoderWeights(context: RunContext, stage = untrainedStage): Promise<StateDict> {
+  return decoderWeights(context, stage, await (await openSam(context)).loadDecoder());
 }

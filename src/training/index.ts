@@ -45,8 +45,10 @@ export {
   stageNames,
 } from "./run-directory.js";
 export {
+  chooseDecoderStage,
   classifierFile,
   decoderFile,
+  decoderWeights,
   finishedDecoderStages,
   type NamedDecoder,
   openActivationMapper,

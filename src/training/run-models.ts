@@ -41,6 +41,45 @@ export async function readDecoder(
   return { stage, weights: new Map([...samWeights, ...trained]) };
 }
 
+/** A stage's decoder with the frozen prompt encoder; SAM's own for {@link untrainedStage}. */
+export async function decoderWeights(
+  context: Pick<RunContext, "run">,
+  stage: string,
+  samWeights: StateDict,
+): Promise<StateDict> {
+  return stage === untrainedStage ? samWeights : (await readDecoder(context, stage, samWeights)).weights;
+}
+
+/**
+ * The stage whose decoder a user means: the one asked for, or the last that is finished.
+ * @param purpose what is to be done with the decoder, for the message: `use` or `export`
+ * @throws EpSamError `run-directory` when none is finished and none was asked for; `usage` when the one asked for is
+ *   not finished.
+ */
+export function chooseDecoderStage(
+  context: Pick<RunContext, "run" | "config">,
+  wanted: string | undefined,
+  purpose: "use" | "export",
+): string {
+  const finished = finishedDecoderStages(context);
+  const last = finished.at(-1);
+  if (wanted === undefined && last === undefined) {
+    throw new EpSamError("run-directory", {
+      what: "has no trained decoder yet",
+      where: context.run.root,
+      action: `Go on with \`epsam train --resume\`, or ${purpose} SAM as it is with --stage ${untrainedStage}.`,
+    });
+  }
+  const available = [untrainedStage, ...finished];
+  const chosen = available.find((stage) => stage === (wanted ?? last));
+  if (chosen !== undefined) return chosen;
+  throw new EpSamError("usage", {
+    what: `"${wanted}" is not a finished decoder of this run`,
+    where: "--stage",
+    action: `Choose from ${available.join(", ")}.`,
+  });
+}
+
 /**
  * The weights of the run's classifier.
  * @throws EpSamError `run-directory` when it is not trained yet.

@@ -1,32 +1,23 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readFile, writeFile } from "node:fs/promises";
+import { beforeAll, describe, expect, it } from "vitest";
 import { slideCommand } from "../../src/cli/commands/slide.js";
 import { runProgram } from "../../src/cli/program.js";
-import {
-  decode,
-  encode,
-  expectSameImage,
-  largestDifference,
-  makeFolder,
-  noiseImage,
-} from "../slides/made-up.js";
+import { decode, encode, expectSameImage, largestDifference, noiseImage } from "../slides/made-up.js";
 import { cutTiles, EXPLICIT, writeDicom } from "../support/dicom-writer.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 import { recordingTerminal } from "./recording-terminal.js";
 import { runInProcess } from "./run-in-process.js";
 
 const slide = (...words: string[]) => runInProcess(slideCommand(), words);
 
-let root: string;
+const files = temporaryDirectory();
 let dicom: string;
 let picture: string;
 const pixels = noiseImage(300, 200);
 
 beforeAll(async () => {
-  root = await makeFolder();
-  picture = join(root, "picture.png");
-  await writeFile(picture, await encode(pixels));
-  dicom = await writeDicom(join(root, "slide.dcm"), {
+  picture = await files.write("picture.png", await encode(pixels));
+  dicom = await writeDicom(files.path("slide.dcm"), {
     width: 300,
     height: 200,
     tileWidth: 64,
@@ -38,8 +29,6 @@ beforeAll(async () => {
     objectivePower: "40",
   });
 });
-
-afterAll(() => rm(root, { recursive: true }));
 
 describe("epsam slide info", () => {
   it("shows levels, resolution, size in millimetres and format", async () => {
@@ -90,13 +79,13 @@ describe("epsam slide info", () => {
   });
 
   it("answers files that are no slides with one message", async () => {
-    const text = join(root, "notes.txt");
+    const text = files.path("notes.txt");
     await writeFile(text, "no slide");
-    await writeFile(join(root, "empty.svs"), "");
+    await writeFile(files.path("empty.svs"), "");
     for (const [file, message] of [
       [text, /Error: .*notes\.txt: is of no slide format that can be read/],
-      [join(root, "empty.svs"), /Error: .*empty\.svs: is an empty file/],
-      [join(root, "nowhere.svs"), /Error: .*nowhere\.svs: cannot be opened/],
+      [files.path("empty.svs"), /Error: .*empty\.svs: is an empty file/],
+      [files.path("nowhere.svs"), /Error: .*nowhere\.svs: cannot be opened/],
     ] as const) {
       const { stdout, stderr, code } = await slide("info", file);
       expect([stdout, code]).toEqual(["", 1]);
@@ -111,7 +100,7 @@ describe("epsam slide info", () => {
 
 describe("epsam slide thumbnail", () => {
   it("averages the slide by a whole factor", async () => {
-    const out = join(root, "small.png");
+    const out = files.path("small.png");
     const { stdout, code } = await slide("thumbnail", dicom, "--out", out, "--size", "100");
     expect([code, stdout]).toEqual([0, `100 × 67 pixels in ${out}\n`]);
     const image = await decode(await readFile(out));
@@ -122,13 +111,13 @@ describe("epsam slide thumbnail", () => {
   });
 
   it("does not enlarge", async () => {
-    const out = join(root, "same.png");
+    const out = files.path("same.png");
     await slide("thumbnail", picture, "--out", out);
     expectSameImage(await decode(await readFile(out)), pixels);
   });
 
   it("replaces nothing unasked", async () => {
-    const out = join(root, "kept.png");
+    const out = files.path("kept.png");
     await writeFile(out, "kept");
     const refused = await slide("thumbnail", picture, "--out", out);
     expect(refused.code).toBe(2);

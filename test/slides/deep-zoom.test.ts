@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openDeepZoom } from "../../src/slides/deep-zoom/open-deep-zoom.js";
 import { openSlide } from "../../src/slides/index.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 import {
   cropWhite,
   decode,
@@ -12,32 +13,17 @@ import {
   expectSameImage,
   failureOf,
   gradientImage,
-  makeFolder,
   noiseImage,
   readLevel,
   region,
 } from "./made-up.js";
 
-let root: string;
-let folders = 0;
-
-beforeAll(async () => {
-  root = await makeFolder();
-});
-
-afterAll(() => rm(root, { recursive: true }));
-
-async function folder(): Promise<string> {
-  folders += 1;
-  const path = join(root, String(folders));
-  await mkdir(path);
-  return path;
-}
+const files = temporaryDirectory();
 
 /** A DeepZoom image written by libvips. */
 async function writeDeepZoom(format: "png" | "jpeg" | "webp", overlap: number): Promise<string> {
   const { width, height, data } = noiseImage(300, 170);
-  const path = join(await folder(), "slide.dzi");
+  const path = join(await files.folder(), "slide.dzi");
   const raw = sharp(data, { raw: { width, height, channels: 3 } });
   await raw
     .toFormat(format, { lossless: true })
@@ -48,7 +34,7 @@ async function writeDeepZoom(format: "png" | "jpeg" | "webp", overlap: number): 
 
 /** A descriptor with the given attributes, and one tile. */
 async function writeOdd(descriptor: string, tile?: { name: string; bytes: Uint8Array }): Promise<string> {
-  const path = await folder();
+  const path = await files.folder();
   await mkdir(join(path, "odd_files", "7"), { recursive: true });
   if (tile !== undefined) await writeFile(join(path, "odd_files", "7", tile.name), tile.bytes);
   await writeFile(join(path, "odd.dzi"), descriptor);

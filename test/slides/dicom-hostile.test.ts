@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { openDicomSlide } from "../../src/slides/dicom/open-dicom.js";
 import {
   cutTiles,
@@ -12,26 +12,20 @@ import {
   item,
   SEQUENCE_END,
 } from "../support/dicom-writer.js";
-import { encode, failureOf, gradientImage, makeFolder, readLevel } from "./made-up.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { encode, failureOf, gradientImage, readLevel } from "./made-up.js";
 
-let root: string;
+const files = temporaryDirectory();
 let base: DicomOptions;
-let folders = 0;
 
 beforeAll(async () => {
-  root = await makeFolder();
   const tiles = cutTiles(gradientImage(100, 60), 40, 40);
   const frames = await Promise.all(tiles.map((tile) => encode(tile, "jpeg")));
   base = { width: 100, height: 60, tileWidth: 40, tileHeight: 40, frames };
 });
 
-afterAll(() => rm(root, { recursive: true }));
-
 async function write(bytes: Uint8Array): Promise<string> {
-  folders += 1;
-  const folder = join(root, String(folders));
-  await mkdir(folder);
-  const path = join(folder, "slide.dcm");
+  const path = join(await files.folder(), "slide.dcm");
   await writeFile(path, bytes);
   return path;
 }
@@ -379,18 +373,16 @@ describe("hostile DICOM files", () => {
   });
 
   it("a folder without slides, and one with two", async () => {
-    const empty = join(root, "empty");
-    await mkdir(empty);
+    const empty = await files.folder();
     expect((await failureOf(openDicomSlide(empty))).message).toMatch(/holds no DICOM whole-slide image/);
-    const two = join(root, "two");
-    await mkdir(two);
+    const two = await files.folder();
     await writeFile(join(two, "a.dcm"), dicomBytes({ ...base, series: "1.1" }));
     await writeFile(join(two, "b.dcm"), dicomBytes({ ...base, series: "1.2" }));
     expect((await failureOf(openDicomSlide(two))).message).toMatch(/holds several slides/);
   });
 
   it("a file that is not there", async () => {
-    const failure = await failureOf(openDicomSlide(join(root, "nowhere.dcm")));
+    const failure = await failureOf(openDicomSlide(files.path("nowhere.dcm")));
     expect(failure.tag).toBe("slide");
     expect(failure.message).toMatch(/cannot be opened/);
   });

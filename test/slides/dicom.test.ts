@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { encodeJpeg2000 } from "../../scripts/fixtures/pictures.js";
 import type { RgbImage } from "../../src/imaging/index.js";
 import { openDicomSlide } from "../../src/slides/dicom/open-dicom.js";
 import { readJpegHeader } from "../../src/slides/jpeg-header.js";
 import { cutTiles, type DicomOptions, EXPLICIT, IMPLICIT, writeDicom } from "../support/dicom-writer.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 import {
   cropWhite,
   decode,
@@ -16,28 +17,13 @@ import {
   expectSameImage,
   gradientImage,
   largestDifference,
-  makeFolder,
   noiseImage,
   readLevel,
   region,
 } from "./made-up.js";
 
-let root: string;
-let folders = 0;
-
-beforeAll(async () => {
-  root = await makeFolder();
-});
-
-afterAll(() => rm(root, { recursive: true }));
-
-/** A folder of its own, because files of a folder make one slide. */
-async function folder(): Promise<string> {
-  folders += 1;
-  const path = join(root, String(folders));
-  await mkdir(path);
-  return path;
-}
+/** Folders of their own, because files of a folder make one slide. */
+const files = temporaryDirectory();
 
 const TILE = { tileWidth: 48, tileHeight: 32 };
 
@@ -75,7 +61,7 @@ function joinTiles(tiles: readonly RgbImage[], width: number, height: number): R
 }
 
 async function openOne(options: DicomOptions) {
-  return openDicomSlide(await writeDicom(join(await folder(), "slide.dcm"), options));
+  return openDicomSlide(await writeDicom(join(await files.folder(), "slide.dcm"), options));
 }
 
 describeWithShared("a real DICOM level", ["data/slides/small_dicom.dcm"], () => {
@@ -304,7 +290,7 @@ describe("files of one series", () => {
   const label = noiseImage(40, 30, 3);
 
   async function writeSeries(): Promise<string> {
-    const path = await folder();
+    const path = await files.folder();
     const spacing = [0.00025, 0.00025] as const;
     await writeDicom(join(path, "b.dcm"), lossless(full, { spacing, objectivePower: "40" }));
     await writeDicom(join(path, "a"), lossless(quarter));
@@ -345,7 +331,7 @@ describe("files of one series", () => {
   });
 
   it("do not take in another field, another file of the same size, or a damaged one unnoticed", async () => {
-    const path = await folder();
+    const path = await files.folder();
     const main = await writeDicom(join(path, "main.dcm"), lossless(full));
     await writeDicom(join(path, "other-field.dcm"), lossless(noiseImage(100, 90)));
     await writeDicom(join(path, "same-size.dcm"), lossless(noiseImage(200, 120, 5)));
@@ -361,7 +347,7 @@ describe("files of one series", () => {
   });
 
   it("may be parts of one level", async () => {
-    const path = await folder();
+    const path = await files.folder();
     const { frames, ...rest } = lossless(full);
     const part = (first: number, end: number) => ({
       ...rest,

@@ -1,16 +1,8 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import sharp from "sharp";
 import { expect } from "vitest";
 import { EpSamError, RandomStream } from "../../src/common/index.js";
 import type { RgbImage } from "../../src/imaging/index.js";
 import type { PixelSource, Region } from "../../src/slides/index.js";
-
-/** An empty folder for a test file's slides. */
-export function makeFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "ep-sam-slides-"));
-}
 
 /** A smooth, coloured picture in which every place looks different. */
 export function gradientImage(width: number, height: number): RgbImage {

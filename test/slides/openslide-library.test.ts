@@ -1,29 +1,24 @@
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { installationHint, libraryNames } from "../../src/slides/openslide/library-names.js";
 import { OpenSlideSource, openWithOpenSlide } from "../../src/slides/openslide/open-with-openslide.js";
 import { rgbOnWhite } from "../../src/slides/openslide/rgb-on-white.js";
 import { sharedPath } from "../support/shared.js";
-import { encode, expectSameImage, failureOf, makeFolder, noiseImage, region } from "./made-up.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { encode, expectSameImage, failureOf, noiseImage, region } from "./made-up.js";
 
 const SLIDE = sharedPath("data/slides/cmu-1-small-region.svs");
 
-let root: string;
+const files = temporaryDirectory();
 /** The system's library, or null. */
 let hasLibrary: boolean;
 
 beforeAll(async () => {
-  root = await makeFolder();
-  const text = join(root, "text.txt");
-  await writeFile(text, "no slide at all");
+  const text = await files.write("text.txt", "no slide at all");
   const outcome = await openWithOpenSlide(text);
   hasLibrary = "refused" in outcome && !/not installed/.test(outcome.refused);
 });
-
-afterAll(() => rm(root, { recursive: true }));
 
 describe("pixels of OpenSlide", () => {
   it("are laid over white, their colours being multiplied by alpha already", () => {
@@ -49,36 +44,31 @@ describe("the library", () => {
 
   it("is asked for by name when it is missing and nothing else reads the format", async () => {
     for (const extension of ["mrxs", "ndpi"]) {
-      const path = join(root, `slide.${extension}`);
-      await writeFile(path, "something");
+      const path = await files.write(`slide.${extension}`, "something");
       const failure = await failureOf(openWithOpenSlide(path, { libraries: ["libnot-there.so.9"] }));
       expect(failure.tag).toBe("slide");
       expect(failure.fields.what).toBe("needs the library OpenSlide, which is not installed");
       expect(failure.fields.action).toContain(installationHint(process.platform));
     }
-    const other = join(root, "notes.txt");
-    await writeFile(other, "something");
+    const other = await files.write("notes.txt", "something");
     expect(await openWithOpenSlide(other, { libraries: ["libnot-there.so.9"] })).toEqual({
       refused: "OpenSlide is not installed",
     });
   });
 
   it("may be a file that is no OpenSlide", async () => {
-    const path = join(root, "other.ndpi");
-    await writeFile(path, "something");
+    const path = await files.write("other.ndpi", "something");
     const failure = await failureOf(openWithOpenSlide(path, { libraries: [path] }));
     expect(failure.fields.what).toBe("needs the library OpenSlide, which is not installed");
   });
 
   it("that does not know a file leaves it to the others, whose reasons are told", async () => {
-    const picture = join(root, "picture.mrxs");
-    await writeFile(picture, await encode(noiseImage(20, 10)));
+    const picture = await files.write("picture.mrxs", await encode(noiseImage(20, 10)));
     const wanted = hasLibrary ? null : "needs the library OpenSlide, which is not installed";
     const outcome = await openSlide(picture).catch((failure: unknown) => failure);
     if (wanted === null) expect(outcome).toMatchObject({ format: "PNG image" });
     else expect(outcome).toMatchObject({ fields: { what: wanted } });
-    const database = join(root, "database.db");
-    await writeFile(database, "SQLite format 3\0 and nothing else");
+    const database = await files.write("database.db", "SQLite format 3\0 and nothing else");
     const failure = await failureOf(openSlide(database));
     expect(failure.fields.what).toBe("is of no slide format that can be read");
     expect(failure.fields.why).toMatch(hasLibrary ? /does not know its format/ : /not installed/);

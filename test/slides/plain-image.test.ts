@@ -1,7 +1,6 @@
-import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openSlide } from "../../src/slides/index.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
 import {
   cropWhite,
   decode,
@@ -9,25 +8,12 @@ import {
   expectSameImage,
   failureOf,
   gradientImage,
-  makeFolder,
   noiseImage,
   readLevel,
   region,
 } from "./made-up.js";
 
-let root: string;
-
-beforeAll(async () => {
-  root = await makeFolder();
-});
-
-afterAll(() => rm(root, { recursive: true }));
-
-async function write(name: string, bytes: Uint8Array): Promise<string> {
-  const path = join(root, name);
-  await writeFile(path, bytes);
-  return path;
-}
+const files = temporaryDirectory();
 
 describe("plain images", () => {
   it.each([
@@ -36,7 +22,7 @@ describe("plain images", () => {
     ["jpeg", "JPEG image"],
   ] as const)("%s is a slide of one level", async (format, name) => {
     const bytes = await encode(noiseImage(1300, 90), format);
-    const slide = await openSlide(await write(`image.${format}`, bytes));
+    const slide = await openSlide(await files.write(`image.${format}`, bytes));
     expect(slide.format).toBe(name);
     expect(slide.levels).toEqual([
       { width: 1300, height: 90, downsample: 1, tileSize: { width: 1024, height: 1024 } },
@@ -51,7 +37,7 @@ describe("plain images", () => {
 
   it("a TIFF of a single page in strips is one, too", async () => {
     const image = noiseImage(200, 90);
-    const slide = await openSlide(await write("strips.tif", await encode(image, "tiff")));
+    const slide = await openSlide(await files.write("strips.tif", await encode(image, "tiff")));
     expect(slide.levels.map(({ width, height }) => [width, height])).toEqual([[200, 90]]);
     await slide.close();
   });
@@ -75,14 +61,14 @@ describe("plain images", () => {
       }
       return row;
     });
-    const slide = await openSlide(await write("image.bmp", Buffer.concat([head, ...rows])));
+    const slide = await openSlide(await files.write("image.bmp", Buffer.concat([head, ...rows])));
     expect(slide.format).toBe("BMP image");
     expectSameImage(await readLevel(slide, 0), image);
     await slide.close();
   });
 
   it("is recognised by its content, not by its name", async () => {
-    const slide = await openSlide(await write("misnamed.svs", await encode(noiseImage(20, 10))));
+    const slide = await openSlide(await files.write("misnamed.svs", await encode(noiseImage(20, 10))));
     expect(slide.format).toBe("PNG image");
     await slide.close();
   });
@@ -124,7 +110,7 @@ describe("hostile plain images", () => {
     ],
     ["a JPEG of three bytes", async () => Buffer.from([0xff, 0xd8, 0xff]), /is a damaged image/],
   ] as const)("%s", async (name, make, message) => {
-    const path = await write(name.replaceAll(/\W/g, "-"), await make());
+    const path = await files.write(name.replaceAll(/\W/g, "-"), await make());
     const start = process.cpuUsage();
     const failure = await failureOf(openSlide(path));
     expect(failure.tag).toBe("slide");
@@ -133,7 +119,7 @@ describe("hostile plain images", () => {
   });
 
   it("pixels are let go when it is closed", async () => {
-    const slide = await openSlide(await write("closing.png", await encode(noiseImage(20, 20))));
+    const slide = await openSlide(await files.write("closing.png", await encode(noiseImage(20, 20))));
     await slide.close();
     await expect(slide.readRegion(region(0, 0, 5, 5))).rejects.toMatchObject({ tag: "usage" });
   });

@@ -1,22 +1,15 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { RgbImage } from "../../src/imaging/index.js";
 import { openSlide, readThumbnail } from "../../src/slides/index.js";
 import { cutTiles, EXPLICIT, writeDicom } from "../support/dicom-writer.js";
-import { expectSameImage, gradientImage, largestDifference, makeFolder, noiseImage } from "./made-up.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { expectSameImage, gradientImage, largestDifference, noiseImage } from "./made-up.js";
 
-let root: string;
-
-beforeAll(async () => {
-  root = await makeFolder();
-});
-
-afterAll(() => rm(root, { recursive: true }));
+const files = temporaryDirectory();
 
 function write(name: string, image: RgbImage): Promise<string> {
   const { width, height } = image;
-  return writeDicom(join(root, name), {
+  return writeDicom(files.path(name), {
     width,
     height,
     tileWidth: 256,
@@ -44,7 +37,7 @@ describe("a thumbnail", () => {
   it("comes from the least level that is large enough", async () => {
     const full = await write("levels.dcm", noiseImage(512, 256));
     const half = gradientImage(256, 128);
-    await writeDicom(join(root, "levels-half.dcm"), {
+    await writeDicom(files.path("levels-half.dcm"), {
       width: 256,
       height: 128,
       tileWidth: 256,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
@@ -7,8 +7,11 @@ import { afterAll, beforeAll } from "vitest";
 export function temporaryDirectory(): {
   path(name: string): string;
   write(name: string, data: Uint8Array | string): Promise<string>;
+  /** A new empty folder in it. */
+  folder(): Promise<string>;
 } {
   let directory = "";
+  let folders = 0;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "epsam-test-"));
   });
@@ -18,6 +21,12 @@ export function temporaryDirectory(): {
     async write(name, data) {
       await writeFile(join(directory, name), data);
       return join(directory, name);
+    },
+    async folder() {
+      folders += 1;
+      const path = join(directory, `folder-${folders}`);
+      await mkdir(path);
+      return path;
     },
   };
 }
