@@ -9,6 +9,14 @@ import {
   recogniseInputs,
 } from "../../inference/index.js";
 import {
+  exclusionGroupsOption,
+  GROUP_OPTIONS,
+  type GroupOptions,
+  groupRules,
+  ignoreGroupsOption,
+  tumourGroupsOption,
+} from "../group-options.js";
+import {
   deviceOption,
   fraction,
   jsonOption,
@@ -19,7 +27,7 @@ import {
 } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
 import { describeSlides } from "./infer-text.js";
-import { groupNames, tissueRule } from "./prepare-values.js";
+import { tissueRule } from "./prepare-values.js";
 
 const HELP = `
 Examples:
@@ -111,20 +119,9 @@ export function inferCommand() {
         "slides: annotations named like them, to compare the results with",
       ).argParser(path),
     )
-    .addOption(
-      new Option("--tumour-groups <names>", "slides: groups of annotations that are tumour, too").argParser(
-        groupNames,
-      ),
-    )
-    .addOption(
-      new Option(
-        "--exclusion-groups <names>",
-        "slides: groups that are no tumour, whatever others say",
-      ).argParser(groupNames),
-    )
-    .addOption(
-      new Option("--ignore-groups <names>", "slides: groups that mean nothing").argParser(groupNames),
-    )
+    .addOption(tumourGroupsOption())
+    .addOption(exclusionGroupsOption())
+    .addOption(ignoreGroupsOption())
     .addOption(deviceOption())
     .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
     .addOption(overwriteOption())
@@ -141,12 +138,9 @@ type ImageOptions = Omit<Parameters<typeof inferImages>[0], "reporter" | "signal
 type SlideOptions = Omit<Parameters<typeof inferSlides>[0], "reporter" | "signal" | "groups">;
 
 /** The options as the command line names them. */
-interface InferCommandOptions extends ImageOptions, SlideOptions {
+interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly as?: "images" | "slides" | undefined;
   readonly minArea?: number | undefined;
-  readonly tumourGroups?: readonly string[] | undefined;
-  readonly exclusionGroups?: readonly string[] | undefined;
-  readonly ignoreGroups?: readonly string[] | undefined;
 }
 
 /** Options that mean something for slides alone, by their name on the command line. */
@@ -156,20 +150,14 @@ const SLIDE_OPTIONS = {
   tolerance: "--tolerance",
   minArea: "--min-area",
   annotations: "--annotations",
-  tumourGroups: "--tumour-groups",
-  exclusionGroups: "--exclusion-groups",
-  ignoreGroups: "--ignore-groups",
+  ...GROUP_OPTIONS,
 } as const satisfies Partial<Record<keyof InferCommandOptions, string>>;
 
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
   const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, ...common } = options;
   const kind = as ?? (await recogniseInputs(options.inputs));
   if (kind === "slides") {
-    const groups = {
-      ...(tumourGroups === undefined ? {} : { tumour: tumourGroups }),
-      ...(exclusionGroups === undefined ? {} : { exclusion: exclusionGroups }),
-      ...(ignoreGroups === undefined ? {} : { ignored: ignoreGroups }),
-    };
+    const groups = groupRules({ tumourGroups, exclusionGroups, ignoreGroups });
     return outcomeOfSlides(await inferSlides({ ...common, ...context, minimumArea: minArea, groups }));
   }
   const slideOption = Object.entries(SLIDE_OPTIONS).find(([name]) => name in options)?.[1];

@@ -39,10 +39,3 @@ export function tissueRule(text: string): "otsu" | "all" | number {
   if (/^\d+$/.test(text) && Number(text) < 255) return Number(text);
   throw new InvalidArgumentError("Choose otsu, all, or a saturation from 0 to 254, such as 20.");
 }
-
-/** `a,b`: names of groups */
-export function groupNames(text: string): readonly string[] {
-  const names = text.split(",").map((name) => name.trim());
-  if (names.every((name) => name !== "")) return names;
-  throw new InvalidArgumentError('Give names of groups separated by commas, such as "Tumor,Invasive".');
-}

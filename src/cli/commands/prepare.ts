@@ -8,6 +8,14 @@ import {
   type SlidePreparationResult,
 } from "../../dataset/index.js";
 import {
+  exclusionGroupsOption,
+  GROUP_OPTIONS,
+  type GroupOptions,
+  groupRules,
+  ignoreGroupsOption,
+  tumourGroupsOption,
+} from "../group-options.js";
+import {
   fraction,
   jsonOption,
   outOption,
@@ -19,7 +27,7 @@ import {
 } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 import { describePreparation } from "./prepare-text.js";
-import { groupNames, maskValues, rangeOfFractions, shares, tissueRule } from "./prepare-values.js";
+import { maskValues, rangeOfFractions, shares, tissueRule } from "./prepare-values.js";
 
 const HELP = `
 Examples:
@@ -141,20 +149,9 @@ export function prepareCommand() {
         "slides: table with the columns slide, split, optionally patient",
       ).argParser(path),
     )
-    .addOption(
-      new Option("--tumour-groups <names>", "slides: groups of annotations that are tumour, too").argParser(
-        groupNames,
-      ),
-    )
-    .addOption(
-      new Option(
-        "--exclusion-groups <names>",
-        "slides: groups that are no tumour, whatever others say",
-      ).argParser(groupNames),
-    )
-    .addOption(
-      new Option("--ignore-groups <names>", "slides: groups that mean nothing").argParser(groupNames),
-    )
+    .addOption(tumourGroupsOption())
+    .addOption(exclusionGroupsOption())
+    .addOption(ignoreGroupsOption())
     .addOption(
       new Option(
         "--splines <rule>",
@@ -199,14 +196,12 @@ type SlideOptions = Parameters<typeof prepareSlides>[0];
 /** The options as the command line names them. */
 interface PrepareCommandOptions
   extends Omit<ImageOptions, "inputKind">,
-    Omit<SlideOptions, "annotations" | "groups" | "minimumTissue" | "mppTable" | "splitTable"> {
+    Omit<SlideOptions, "annotations" | "groups" | "minimumTissue" | "mppTable" | "splitTable">,
+    GroupOptions {
   readonly as?: "images" | "patches" | "slides" | undefined;
   readonly annotations?: string | undefined;
   readonly mppCsv?: string | undefined;
   readonly splitCsv?: string | undefined;
-  readonly tumourGroups?: readonly string[] | undefined;
-  readonly exclusionGroups?: readonly string[] | undefined;
-  readonly ignoreGroups?: readonly string[] | undefined;
   readonly minTissue?: number | undefined;
 }
 
@@ -216,9 +211,7 @@ const SLIDE_OPTIONS = {
   level: "--level",
   mppCsv: "--mpp-csv",
   splitCsv: "--split-csv",
-  tumourGroups: "--tumour-groups",
-  exclusionGroups: "--exclusion-groups",
-  ignoreGroups: "--ignore-groups",
+  ...GROUP_OPTIONS,
   splines: "--splines",
   unannotated: "--unannotated",
   tissue: "--tissue",
@@ -243,11 +236,7 @@ function prepare(options: PrepareCommandOptions): Promise<PreparationResult | Sl
     mppTable: mppCsv,
     splitTable: splitCsv,
     minimumTissue: minTissue,
-    groups: {
-      ...(tumourGroups === undefined ? {} : { tumour: tumourGroups }),
-      ...(exclusionGroups === undefined ? {} : { exclusion: exclusionGroups }),
-      ...(ignoreGroups === undefined ? {} : { ignored: ignoreGroups }),
-    },
+    groups: groupRules({ tumourGroups, exclusionGroups, ignoreGroups }),
   });
 }
 
