@@ -1,5 +1,6 @@
 export * from "./export/index.js";
 export { type InferOptions, type InferResult, inferImages, SUMMARY_FILE } from "./infer.js";
+export type { InferenceOptions } from "./inference-options.js";
 export type { ImageResult } from "./result-files.js";
 export {
   type ClassifiedTile,

@@ -1,16 +1,9 @@
 import { join } from "node:path";
-import {
-  EpSamError,
-  exists,
-  hashBytes,
-  isEpSamError,
-  type Reporter,
-  writeFileAtomically,
-} from "../common/index.js";
+import { EpSamError, exists, hashBytes, isEpSamError, writeFileAtomically } from "../common/index.js";
 import type { InputImage, SkippedInput } from "../dataset/index.js";
-import type { Device } from "../graph/index.js";
 import { decodeRgb, readInputFile } from "../imaging/index.js";
 import { findImages } from "./find-images.js";
+import type { InferenceOptions } from "./inference-options.js";
 import { type ImageResult, readImageResult, resultPaths, writeResult } from "./result-files.js";
 import { segmentImage } from "./segment-image.js";
 import { openSegmenter, type Segmenter } from "./segmenter.js";
@@ -19,25 +12,11 @@ import { DEFAULT_OVERLAP } from "./tiles.js";
 /** Name of the file in the output directory that lists what was done; its presence marks such a directory. */
 export const SUMMARY_FILE = "inference.json";
 
-export interface InferOptions {
-  /** Run directory of `epsam train`. */
-  readonly run: string;
+export interface InferOptions extends InferenceOptions {
   /** Image files, folders of images, datasets. */
   readonly inputs: readonly string[];
-  /** Output directory. */
-  readonly out: string;
-  readonly stage?: string | undefined;
-  readonly gate?: number | undefined;
-  /** Least overlap of neighbouring tiles as a share of their side, 0 to 0.9. */
-  readonly overlap?: number | undefined;
   /** Microns per pixel of the images, for areas; never guessed. */
   readonly mpp?: number | undefined;
-  readonly device: Device;
-  /** Leaves out images whose results are there already, from the same model and settings. */
-  readonly resume?: boolean | undefined;
-  readonly overwrite?: boolean | undefined;
-  readonly reporter: Reporter;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface InferResult {

@@ -1,25 +1,15 @@
 import type { GroupRules } from "../../annotations/index.js";
-import type { Reporter } from "../../common/index.js";
 import type { SkippedInput, TissueRule } from "../../dataset/index.js";
-import type { Device } from "../../graph/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { SlideSummary } from "../export/index.js";
+import type { InferenceOptions } from "../inference-options.js";
 import type { SegmenterIdentity } from "../segmenter.js";
 import type { SlideAgreement } from "./agreement.js";
 import type { PatchCounts } from "./segment-slide.js";
 
-export interface InferSlidesOptions {
-  /** Run directory of `epsam train`. */
-  readonly run: string;
+export interface InferSlidesOptions extends InferenceOptions {
   /** Slides and folders of slides; a folder of DICOM files is one slide. */
   readonly inputs: readonly string[];
-  /** Output directory; every slide gets a folder of its name in it. */
-  readonly out: string;
-  readonly stage?: string | undefined;
-  /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
-  readonly gate?: number | undefined;
-  /** Least overlap of neighbouring patches as a share of their side, 0 to 0.9. */
-  readonly overlap?: number | undefined;
   /** Microns per pixel at level 0 of slides that do not tell them; never guessed. */
   readonly mpp?: number | undefined;
   /** Microns per pixel of the run's patches; as its dataset tells when left out. */
@@ -34,12 +24,6 @@ export interface InferSlidesOptions {
   readonly annotations?: string | undefined;
   /** What groups of these annotations mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
-  readonly device: Device;
-  /** Goes on with what a killed call began and leaves out slides that are finished, from the same model and settings. */
-  readonly resume?: boolean | undefined;
-  readonly overwrite?: boolean | undefined;
-  readonly reporter: Reporter;
-  readonly signal?: AbortSignal | undefined;
   /** How slides are opened. Default: any format the package reads. */
   readonly openSlide?: ((path: string) => Promise<PixelSource>) | undefined;
 }
