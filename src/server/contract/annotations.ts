@@ -1,0 +1,72 @@
+import type { Area } from "./geometry.js";
+import type { Problem } from "./workspace.js";
+
+/** Whether somebody has looked at an object: results of a run begin as `unreviewed`. */
+export type ReviewState = "unreviewed" | "accepted" | "rejected";
+
+/** Where an object came from. */
+export type AnnotationOrigin = "drawn" | "segmented" | "imported" | "result";
+
+/** One annotation of a slide. */
+export interface AnnotationObject {
+  /** UUID, chosen by whoever makes it. */
+  readonly id: string;
+  readonly name: string;
+  /** Class, such as `Tumor` or `Exclusion`; null for none. */
+  readonly classification: string | null;
+  readonly review: ReviewState;
+  readonly origin: AnnotationOrigin;
+  readonly area: Area;
+}
+
+/** One change. An edit carries the whole new object, so that each change can be undone by its counterpart. */
+export type AnnotationChange =
+  | { readonly type: "add"; readonly object: AnnotationObject }
+  | { readonly type: "update"; readonly object: AnnotationObject }
+  | { readonly type: "remove"; readonly id: string };
+
+/** `GET /api/slides/:slide/annotations`. */
+export interface AnnotationState {
+  /** Counts saved edits from 0. */
+  readonly revision: number;
+  readonly objects: readonly AnnotationObject[];
+  /** What undo and redo would do, in the user's words ("Draw Tumor"); null when there is nothing. */
+  readonly undo: string | null;
+  readonly redo: string | null;
+}
+
+/**
+ * `POST /api/slides/:slide/annotations`: one edit, saved (synced to disk) before it is answered. Answered with the
+ * new {@link AnnotationState}; with status 409 and {@link AnnotationConflict} when `revision` is not the current one.
+ */
+export interface AnnotationEdit {
+  /** The revision that the edit was made on. */
+  readonly revision: number;
+  /** In the user's words, for undo. */
+  readonly title: string;
+  readonly changes: readonly AnnotationChange[];
+}
+
+/** `POST …/annotations/undo` and `…/annotations/redo`; answered as an edit is. */
+export interface AnnotationStep {
+  readonly revision: number;
+}
+
+/** Somebody else, or another tab, has saved meanwhile. */
+export interface AnnotationConflict {
+  readonly problem: Problem;
+  readonly current: AnnotationState;
+  /** What was saved since, in the users' words. */
+  readonly since: readonly string[];
+}
+
+/**
+ * `POST …/annotations/import?revision=N` with the file as body (QuPath GeoJSON, ASAP XML or Camelyon16 JSON; told
+ * apart by content) is answered with this. `GET …/annotations/export?format=geojson|asap-xml` answers the file;
+ * rejected objects are left out.
+ */
+export interface AnnotationImport {
+  readonly state: AnnotationState;
+  readonly added: number;
+  readonly warnings: readonly string[];
+}
