@@ -13,6 +13,12 @@ export type ErrorTag =
   | "numerical"
   | "device"
   | "storage"
+  // Answers of the web application that the command line does not have.
+  | "not-found"
+  | "conflict"
+  | "forbidden"
+  | "too-large"
+  | "busy"
   | "internal";
 
 export interface ErrorFields {

@@ -1,6 +1,17 @@
 /**
  * What the page and the server say to each other: types of JSON bodies, no code beside constants. Paths begin with
  * `/api`; identifiers are opaque; every position is in level-0 pixels unless its type says otherwise.
+ *
+ * Pictures, beside those named at the types:
+ * - `GET /api/slides/:slide/thumbnail?size=` (JPEG; longer side, 16 to 2048, default 256)
+ * - `GET /api/slides/:slide/tiles/:level/:column/:row` (JPEG, PNG or WebP: the stored tile where it can be passed on
+ *   unchanged; its right and lower border may then reach beyond the level)
+ * - `GET /api/slides/:slide/associated/:name` (JPEG; one of `associatedImages`)
+ * - `GET /api/slides/:slide/layers/:layer/:level/:column/:row` (8-bit grey PNG, cut at the layer's border)
+ * - `GET /api/runs/:run/report` (the run's HTML report; for an `<iframe sandbox>`)
+ *
+ * A request with side effects needs no token of its own: Host, Origin and Sec-Fetch-Site are checked. Every answer
+ * but 2xx and 304 has a {@link ProblemBody}; 503 (`busy`) tells in `Retry-After` when to ask again.
  */
 export * from "./annotations.js";
 export * from "./datasets.js";

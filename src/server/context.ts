@@ -1,0 +1,54 @@
+import { availableParallelism } from "node:os";
+import type { Reporter } from "../common/index.js";
+import { EventBus } from "./event-bus.js";
+import { OpenSlides } from "./open-slides.js";
+import { WorkQueue } from "./work-queue.js";
+import { Workspace } from "./workspace/workspace.js";
+
+/** Readings that may wait for their turn; a page asks for a few dozen tiles at a time. */
+const WAITING_LIMIT = 256;
+
+/** What every route group works with. */
+export interface ServerContext {
+  readonly workspace: Workspace;
+  /** Slides and rasters by path, opened lazily and kept open while they are looked at. */
+  readonly openSlides: OpenSlides;
+  /** Limits decoding and encoding of tiles and pictures; run everything heavier than reading a file in it. */
+  readonly decoding: WorkQueue;
+  readonly events: EventBus;
+  /** Absolute path of the directory for corrections, jobs and what they make. It need not exist. */
+  readonly stateDirectory: string;
+  /** Aborts when the server ends. */
+  readonly signal: AbortSignal;
+  /** Where the server tells what it does and what went wrong: the terminal. */
+  readonly reporter: Reporter;
+  /** Facts that other groups know about slides; whoever knows one sets it when its routes are made. */
+  readonly facts: SlideFacts;
+}
+
+export interface SlideFacts {
+  /** How many annotations are saved for a slide. */
+  annotationCount: (slide: string) => Promise<number>;
+}
+
+export interface ServerContextOptions {
+  readonly stateDirectory: string;
+  readonly signal: AbortSignal;
+  readonly reporter: Reporter;
+  readonly openSlides?: OpenSlides | undefined;
+}
+
+/** A context with an empty workspace. */
+export function createServerContext(options: ServerContextOptions): ServerContext {
+  const { stateDirectory, signal, reporter } = options;
+  return {
+    workspace: new Workspace(),
+    openSlides: options.openSlides ?? new OpenSlides(),
+    decoding: new WorkQueue({ running: Math.max(2, availableParallelism()), waiting: WAITING_LIMIT }),
+    events: new EventBus(),
+    stateDirectory,
+    signal,
+    reporter,
+    facts: { annotationCount: () => Promise.resolve(0) },
+  };
+}

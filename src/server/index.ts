@@ -1,0 +1,3 @@
+export { createApp } from "./app.js";
+export { createServerContext, type ServerContext, type ServerContextOptions } from "./context.js";
+export * from "./contract/index.js";

@@ -1,0 +1,106 @@
+import { basename, extname } from "node:path";
+import { notFound } from "../problem.js";
+import { opaqueId } from "./identifiers.js";
+
+/** A slide of the workspace. */
+export interface WorkspaceSlide {
+  readonly id: string;
+  /** File name without its folder. */
+  readonly name: string;
+  /** File name without extension: annotations, patches and results are matched by it. */
+  readonly stem: string;
+  /** Absolute, symbolic links resolved. */
+  readonly path: string;
+}
+
+/** A dataset or run of the workspace. */
+export interface WorkspaceDirectory {
+  readonly id: string;
+  readonly name: string;
+  /** Absolute, symbolic links resolved. */
+  readonly root: string;
+}
+
+/** What `epsam view` was given, found in its folders or made by its jobs, by opaque id. */
+export class Workspace {
+  readonly #slides = new Map<string, WorkspaceSlide>();
+  readonly #datasets = new Map<string, WorkspaceDirectory>();
+  readonly #runs = new Map<string, WorkspaceDirectory>();
+  readonly #results = new Set<string>();
+  readonly #annotations = new Set<string>();
+
+  /** In the order they were added. */
+  get slides(): readonly WorkspaceSlide[] {
+    return [...this.#slides.values()];
+  }
+
+  get datasets(): readonly WorkspaceDirectory[] {
+    return [...this.#datasets.values()];
+  }
+
+  get runs(): readonly WorkspaceDirectory[] {
+    return [...this.#runs.values()];
+  }
+
+  /** Directories that `epsam infer` wrote. */
+  get results(): readonly string[] {
+    return [...this.#results];
+  }
+
+  /** Folders of annotation files named like the slides. */
+  get annotationFolders(): readonly string[] {
+    return [...this.#annotations];
+  }
+
+  /** @param path absolute, symbolic links resolved */
+  addSlide(path: string): WorkspaceSlide {
+    const name = basename(path);
+    const slide = { id: opaqueId("slide", path), name, stem: basename(name, extname(name)), path };
+    this.#slides.set(slide.id, slide);
+    return slide;
+  }
+
+  /** @param root absolute, symbolic links resolved */
+  addDataset(root: string): WorkspaceDirectory {
+    const dataset = { id: opaqueId("dataset", root), name: basename(root), root };
+    this.#datasets.set(dataset.id, dataset);
+    return dataset;
+  }
+
+  /** @param root absolute, symbolic links resolved */
+  addRun(root: string): WorkspaceDirectory {
+    const run = { id: opaqueId("run", root), name: basename(root), root };
+    this.#runs.set(run.id, run);
+    return run;
+  }
+
+  /** @param root absolute, symbolic links resolved */
+  addResults(root: string): void {
+    this.#results.add(root);
+  }
+
+  /** @param folder absolute, symbolic links resolved */
+  addAnnotationFolder(folder: string): void {
+    this.#annotations.add(folder);
+  }
+
+  /** @throws EpSamError `not-found` */
+  slide(id: string): WorkspaceSlide {
+    return found(this.#slides.get(id), "there is no such slide", id);
+  }
+
+  /** @throws EpSamError `not-found` */
+  dataset(id: string): WorkspaceDirectory {
+    return found(this.#datasets.get(id), "there is no such dataset", id);
+  }
+
+  /** @throws EpSamError `not-found` */
+  run(id: string): WorkspaceDirectory {
+    return found(this.#runs.get(id), "there is no such run", id);
+  }
+}
+
+function found<Entry>(entry: Entry | undefined, what: string, id: string): Entry {
+  if (entry === undefined) throw notFound(what, id);
+  return entry;
+}
