@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { buildWeb } from "../../scripts/build-web.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const LOCK = join(ROOT, "node_modules", ".epsam-build-lock");
@@ -11,7 +12,7 @@ export function builtPath(...parts: readonly string[]): string {
   return join(ROOT, "dist", ...parts);
 }
 
-/** Compiles `src` to `dist` if a source is newer than the built command line; test files take turns. */
+/** Compiles `src` to `dist` and bundles the page if a source is newer than what was built last; test files take turns. */
 export async function ensureBuilt(): Promise<void> {
   const release = await acquireLock();
   try {
@@ -22,17 +23,18 @@ export async function ensureBuilt(): Promise<void> {
       encoding: "utf8",
     });
     if (status !== 0) throw new Error(`src does not compile:\n${stdout}`);
+    await buildWeb();
   } finally {
     release();
   }
 }
 
 function isUpToDate(): boolean {
-  const built = statSync(builtPath("cli", "main.js"), { throwIfNoEntry: false });
-  if (built === undefined) return false;
+  const built = statSync(builtPath("web", "app.js"), { throwIfNoEntry: false });
+  if (built === undefined || !existsSync(builtPath("cli", "main.js"))) return false;
   const sources = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true });
   return sources
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .filter((entry) => entry.isFile())
     .every((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs < built.mtimeMs);
 }
 
