@@ -8,6 +8,7 @@ import { modelsCommand } from "./commands/models.js";
 import { prepareCommand } from "./commands/prepare.js";
 import { slideCommand } from "./commands/slide.js";
 import { trainCommand } from "./commands/train.js";
+import { viewCommand } from "./commands/view.js";
 import { reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import type { Terminal } from "./terminal.js";
@@ -32,6 +33,7 @@ function commands(): readonly CommandUnknownOpts[] {
     trainCommand(),
     evaluateCommand(),
     inferCommand(),
+    viewCommand(),
     slideCommand(),
     modelsCommand(),
     doctorCommand(),

@@ -12,6 +12,8 @@ export interface ActionContext {
   readonly json: boolean;
   /** Aborts at the first Ctrl-C; long jobs check it between steps and throw its reason. */
   readonly signal: AbortSignal;
+  /** Prints what a command that goes on running has to say, in the form that was asked for. */
+  readonly announce: (outcome: Pick<CommandOutcome, "json" | "text">) => void;
 }
 
 /** What an action gives back. The shell prints one of the two forms on standard output. */
@@ -24,7 +26,8 @@ export interface CommandOutcome {
   readonly status?: "done" | "failed" | "someSkipped" | undefined;
 }
 
-export type Action = (context: ActionContext) => Promise<CommandOutcome>;
+/** Null from commands that have announced everything. */
+export type Action = (context: ActionContext) => Promise<CommandOutcome | null>;
 
 export interface CommandOptions {
   readonly json?: boolean | undefined;
@@ -56,10 +59,14 @@ export async function executeAction(
     reporter.note("Stopping at the next safe point; press Ctrl-C again to end at once.");
   });
   try {
-    const outcome = await action({ reporter, json, signal: watch.signal });
+    const announce = (outcome: Pick<CommandOutcome, "json" | "text">): void => {
+      reporter.finish();
+      terminal.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
+    };
+    const outcome = await action({ reporter, json, signal: watch.signal, announce });
+    if (outcome !== null) announce(outcome);
     reporter.finish();
-    terminal.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
-    return ExitCode[outcome.status ?? "done"];
+    return ExitCode[outcome?.status ?? "done"];
   } catch (thrown) {
     reporter.finish();
     const stopped = watch.exitCode();

@@ -1,22 +1,38 @@
 import { Hono } from "hono";
 import { isEpSamError } from "../common/index.js";
+import { type AccessRules, checkAccess, localAccess } from "./access.js";
+import { limitBodies } from "./body-limits.js";
 import type { ServerContext } from "./context.js";
 import { notFound, problemResponse, statusOf, unexpected } from "./problem.js";
+import { securityHeaders } from "./security-headers.js";
+import { staticRoutes } from "./static-routes.js";
 import { workspaceRoutes } from "./workspace-routes.js";
+
+export interface AppOptions {
+  /** Default: this machine alone. */
+  readonly access?: AccessRules | undefined;
+  /** Absolute path of the built page. Default: where the build puts it. */
+  readonly pageDirectory?: string | undefined;
+}
 
 /**
  * The whole application as a function from Request to Response: `app.request(path)` needs no socket.
  * Whatever a route throws is answered as a {@link ProblemBody}.
  */
-export function createApp(context: ServerContext): Hono {
+export function createApp(context: ServerContext, options: AppOptions = {}): Hono {
   const app = new Hono();
-  app.onError((thrown) => {
-    if (statusOf(thrown) === 500 && !isEpSamError(thrown)) context.reporter.warn(unexpected(thrown));
+  app.onError((thrown, request) => {
+    const isGone = request.req.raw.signal.aborted;
+    if (!isGone && statusOf(thrown) === 500 && !isEpSamError(thrown)) {
+      context.reporter.warn(unexpected(thrown));
+    }
     return problemResponse(thrown);
   });
   app.notFound(() => problemResponse(notFound("there is nothing at this address")));
+  app.use(securityHeaders(), checkAccess(options.access ?? localAccess), limitBodies());
   // A room's group is added here: a function from the context to a Hono app with paths relative to its mount. Errors
   // are thrown, never answered by hand; bodies are read with jsonBody, which holds them to a schema.
   app.route("/api", workspaceRoutes(context));
+  app.route("/", staticRoutes(options.pageDirectory));
   return app;
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { GroupRoles, type GroupRules } from "../annotations/index.js";
 import type { Reporter } from "../common/index.js";
 import { EventBus } from "./event-bus.js";
 import { OpenSlides } from "./open-slides.js";
@@ -7,6 +8,8 @@ import { Workspace } from "./workspace/workspace.js";
 
 /** Readings that may wait for their turn; a page asks for a few dozen tiles at a time. */
 const WAITING_LIMIT = 256;
+/** Files read at the same time: what hides the waiting for a disk. */
+const READERS = 8;
 
 /** What every route group works with. */
 export interface ServerContext {
@@ -15,6 +18,12 @@ export interface ServerContext {
   readonly openSlides: OpenSlides;
   /** Limits decoding and encoding of tiles and pictures; run everything heavier than reading a file in it. */
   readonly decoding: WorkQueue;
+  /** Limits the reading of files that are passed on as they are. */
+  readonly reading: WorkQueue;
+  /** For what takes seconds, such as pictures of whole slides: one at a time, so that tiles come in between. */
+  readonly background: WorkQueue;
+  /** What groups of annotation files mean. */
+  readonly groupRoles: GroupRoles;
   readonly events: EventBus;
   /** Absolute path of the directory for corrections, jobs and what they make. It need not exist. */
   readonly stateDirectory: string;
@@ -36,6 +45,8 @@ export interface ServerContextOptions {
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
   readonly openSlides?: OpenSlides | undefined;
+  /** What groups of annotation files mean, beside those that are known. */
+  readonly groups?: Partial<GroupRules> | undefined;
 }
 
 /** A context with an empty workspace. */
@@ -45,6 +56,9 @@ export function createServerContext(options: ServerContextOptions): ServerContex
     workspace: new Workspace(),
     openSlides: options.openSlides ?? new OpenSlides(),
     decoding: new WorkQueue({ running: Math.max(2, availableParallelism()), waiting: WAITING_LIMIT }),
+    reading: new WorkQueue({ running: READERS, waiting: WAITING_LIMIT }),
+    background: new WorkQueue({ running: 1, waiting: WAITING_LIMIT }),
+    groupRoles: new GroupRoles(options.groups),
     events: new EventBus(),
     stateDirectory,
     signal,

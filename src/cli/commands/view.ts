@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import { Command, Option } from "@commander-js/extra-typings";
+import {
+  DEFAULT_STATE_DIRECTORY,
+  DEFAULT_VIEW_HOST,
+  DEFAULT_VIEW_PORT,
+  type ServedWorkspace,
+  type ServeOptions,
+  serveWorkspace,
+} from "../../server/index.js";
+import {
+  exclusionGroupsOption,
+  type GroupOptions,
+  groupRules,
+  ignoreGroupsOption,
+  tumourGroupsOption,
+} from "../group-options.js";
+import { jsonOption, path, wholeNumber } from "../options.js";
+import { type ActionContext, runCommand } from "../run-command.js";
+
+const HELP = `
+Examples:
+  $ epsam view slides                                          look at slides
+  $ epsam view slides --run run --results results              with what \`epsam infer\` found
+  $ epsam view slides --annotations xml --results results      and what a pathologist drew
+  $ epsam view dataset run                                     patches, and what training made of them
+  $ epsam view slide.svs --port 9000 --json
+
+Serves a page on this machine alone and prints its address; open it in a browser, end with Ctrl-C. Each input is a
+slide, an image, a folder of them or of DICOM files, a dataset, a run, or results of \`epsam infer\`; folders are looked
+through three levels deep. Corrections and jobs are kept in ${DEFAULT_STATE_DIRECTORY}/ in the current directory (--state).
+On another machine: ssh -L ${DEFAULT_VIEW_PORT}:localhost:${DEFAULT_VIEW_PORT} MACHINE, then open the printed address here.`;
+
+/** `epsam view`: the web application. */
+export function viewCommand() {
+  return new Command("view")
+    .description("look at slides, results, datasets and runs in a browser; correct and retrain")
+    .argument("[inputs...]", "slides, folders, datasets, runs, results", collectPath)
+    .addOption(new Option("--run <directory...>", "run directory from `epsam train`").argParser(collectPath))
+    .addOption(
+      new Option("--results <directory...>", "what `epsam infer` wrote for the slides").argParser(
+        collectPath,
+      ),
+    )
+    .addOption(
+      new Option("--annotations <directory...>", "annotation files named like the slides").argParser(
+        collectPath,
+      ),
+    )
+    .addOption(tumourGroupsOption())
+    .addOption(exclusionGroupsOption())
+    .addOption(ignoreGroupsOption())
+    .addOption(
+      new Option(
+        "--state <directory>",
+        `where corrections and jobs are kept (default: ${DEFAULT_STATE_DIRECTORY})`,
+      ).argParser(path),
+    )
+    .addOption(
+      new Option(
+        "--port <number>",
+        `default: ${DEFAULT_VIEW_PORT}, or any free one if that is taken`,
+      ).argParser(wholeNumber(0, 65_535)),
+    )
+    .addOption(
+      new Option(
+        "--host <address>",
+        "address to serve at; another than the default requires --token",
+      ).default(DEFAULT_VIEW_HOST),
+    )
+    .addOption(new Option("--token [secret]", "require a token, made up when none is given"))
+    .addOption(jsonOption())
+    .addHelpText("after", HELP)
+    .action((inputs, options) => runCommand(options, (context) => view({ ...options, inputs }, context)));
+}
+
+function collectPath(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, path(text)];
+}
+
+interface ViewCommandOptions extends GroupOptions, Pick<ServeOptions, "inputs" | "annotations" | "results"> {
+  readonly run?: readonly string[] | undefined;
+  readonly state?: string | undefined;
+  readonly port?: number | undefined;
+  readonly host: string;
+  readonly token?: string | true | undefined;
+}
+
+async function view(options: ViewCommandOptions, context: ActionContext): Promise<null> {
+  const { reporter, signal, announce } = context;
+  const { inputs, results, annotations, host, port, token } = options;
+  const served = await serveWorkspace({
+    ...{ inputs, results, annotations, host, port, token, reporter, signal },
+    runs: options.run,
+    stateDirectory: options.state,
+    groups: groupRules(options),
+  });
+  const { address, stateDirectory, counts } = served;
+  announce({ json: { address, stateDirectory, ...counts }, text: describe(served) });
+  if (!signal.aborted) await once(signal, "abort");
+  await served.close();
+  return null;
+}
+
+function describe({ address, stateDirectory, counts }: ServedWorkspace): string {
+  const { slides, datasets, runs } = counts;
+  return [
+    `Open ${address}`,
+    `  ${slides} slides, ${datasets} datasets, ${runs} runs; corrections and jobs in ${stateDirectory}`,
+    "  End with Ctrl-C.",
+  ].join("\n");
+}

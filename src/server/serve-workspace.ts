@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { resolve } from "node:path";
+import type { GroupRules } from "../annotations/index.js";
+import { isEpSamError, type Reporter } from "../common/index.js";
+import { accessRules } from "./access.js";
+import { createApp } from "./app.js";
+import { createServerContext, type ServerContext } from "./context.js";
+import { type RunningServer, startServer } from "./start-server.js";
+import { addAnnotationFolder, addInput } from "./workspace/recognise.js";
+
+/** Where the web application is served unless told otherwise. */
+export const DEFAULT_VIEW_PORT = 8765;
+export const DEFAULT_VIEW_HOST = "127.0.0.1";
+export const DEFAULT_STATE_DIRECTORY = "epsam-view";
+
+export interface ServeOptions {
+  /** Slides, folders of them, datasets, runs and results. */
+  readonly inputs: readonly string[];
+  readonly runs?: readonly string[] | undefined;
+  readonly results?: readonly string[] | undefined;
+  /** Folders of annotation files named like the slides. */
+  readonly annotations?: readonly string[] | undefined;
+  /** What groups of these annotations mean, beside those that are known. */
+  readonly groups?: Partial<GroupRules> | undefined;
+  /** Where corrections, jobs and what they make are kept. */
+  readonly stateDirectory?: string | undefined;
+  readonly host?: string | undefined;
+  /** 0 for any that is free; when left out, another one if the default is taken. */
+  readonly port?: number | undefined;
+  /** What every request must carry; true makes one up. Required when others can reach the address. */
+  readonly token?: string | true | undefined;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
+
+export interface ServedWorkspace {
+  /** To open in a browser, with the token. */
+  readonly address: string;
+  readonly port: number;
+  readonly token: string | null;
+  readonly stateDirectory: string;
+  readonly counts: { readonly slides: number; readonly datasets: number; readonly runs: number };
+  /** Ends the server and closes all files. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the web application on what the inputs are.
+ * @throws EpSamError `usage` when an input does not exist, the address cannot be bound to, or it can be reached from
+ *   other machines without a token
+ */
+export async function serveWorkspace(options: ServeOptions): Promise<ServedWorkspace> {
+  const { host = DEFAULT_VIEW_HOST, reporter, signal } = options;
+  const token = options.token === true ? randomBytes(24).toString("base64url") : (options.token ?? null);
+  const access = accessRules(host, token);
+  const stateDirectory = resolve(options.stateDirectory ?? DEFAULT_STATE_DIRECTORY);
+  const context = createServerContext({ stateDirectory, signal, reporter, groups: options.groups });
+  await fillWorkspace(context, options);
+  const app = createApp(context, { access });
+  const server = await startOnPort(app, host, options.port);
+  const { slides, datasets, runs } = context.workspace;
+  return {
+    address: addressOf(host, server.port, token),
+    port: server.port,
+    token,
+    stateDirectory,
+    counts: { slides: slides.length, datasets: datasets.length, runs: runs.length },
+    async close() {
+      await server.close();
+      await context.openSlides.close();
+    },
+  };
+}
+
+async function fillWorkspace({ workspace }: ServerContext, options: ServeOptions): Promise<void> {
+  const { inputs, runs = [], results = [], annotations = [], reporter } = options;
+  const warn = (message: string): void => reporter.warn(message);
+  for (const input of [...inputs, ...runs, ...results]) await addInput(workspace, input, { warn });
+  for (const folder of annotations) await addAnnotationFolder(workspace, folder);
+}
+
+async function startOnPort(
+  app: ReturnType<typeof createApp>,
+  host: string,
+  port: number | undefined,
+): Promise<RunningServer> {
+  if (port !== undefined) return startServer(app, { host, port });
+  try {
+    return await startServer(app, { host, port: DEFAULT_VIEW_PORT });
+  } catch (failure) {
+    const isTaken = isEpSamError(failure, "usage") && isAddressInUse(failure.cause);
+    if (!isTaken) throw failure;
+    return startServer(app, { host, port: 0 });
+  }
+}
+
+function isAddressInUse(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+}
+
+function addressOf(host: string, port: number, token: string | null): string {
+  const isWildcard = host === "0.0.0.0" || host === "::";
+  const name = isWildcard ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+  return `http://${name}:${port}/${token === null ? "" : `?token=${encodeURIComponent(token)}`}`;
+}

@@ -1,0 +1,172 @@
+import type { Dirent } from "node:fs";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { extname, join, parse } from "node:path";
+import { EpSamError, exists, messageOf } from "../../common/index.js";
+import { isSlideName, MANIFEST_FILE, SPLITS } from "../../dataset/index.js";
+import { liesInside } from "./inside-root.js";
+import type { Workspace } from "./workspace.js";
+
+/** Folders below what was given are looked through so deep. */
+const MAX_DEPTH = 3;
+/** A folder with more entries is not one of slides. */
+const MAX_ENTRIES = 20_000;
+const RUN_FILE = "run.json";
+const INFERENCE_FILE = "inference.json";
+const SUMMARY_FILE = "summary.json";
+const IMAGE_EXTENSIONS = new Set([".png", ".jpg", ".jpeg", ".webp", ".bmp"]);
+/** Names that masks have beside their images. */
+const MASK_NAME = /_(mask|anno)$/;
+
+export interface RecogniseOptions {
+  /** Is told what was left out, and why. */
+  readonly warn: (message: string) => void;
+}
+
+/** What a directory is. */
+type DirectoryKind = "run" | "dataset" | "results" | "dicom-slide" | "folder";
+
+/**
+ * Adds what a path is: a slide or image, a folder of DICOM files, a dataset, a run, results of `epsam infer`, or a
+ * folder that holds any of these.
+ * @throws EpSamError `usage` when it does not exist
+ */
+export async function addInput(
+  workspace: Workspace,
+  input: string,
+  options: RecogniseOptions,
+): Promise<void> {
+  const root = await realPath(input);
+  if (!(await stat(root)).isDirectory()) workspace.addSlide(root);
+  else await new Walk(workspace, root, options).visit(root, 0);
+}
+
+/**
+ * Adds a folder of annotation files, each named like its slide.
+ * @throws EpSamError `usage` when it does not exist or is no folder
+ */
+export async function addAnnotationFolder(workspace: Workspace, input: string): Promise<void> {
+  const folder = await realPath(input);
+  if ((await stat(folder)).isDirectory()) {
+    workspace.addAnnotationFolder(folder);
+    return;
+  }
+  const action = "Give the folder that holds one annotation file per slide.";
+  throw new EpSamError("usage", { where: input, what: "is no folder", action });
+}
+
+async function realPath(input: string): Promise<string> {
+  try {
+    return await realpath(input);
+  } catch (cause) {
+    throw new EpSamError(
+      "usage",
+      { where: input, what: "cannot be found", why: messageOf(cause), action: "Check the path." },
+      { cause },
+    );
+  }
+}
+
+/** A walk through one folder that was given. */
+class Walk {
+  constructor(
+    readonly workspace: Workspace,
+    readonly root: string,
+    readonly options: RecogniseOptions,
+  ) {}
+
+  async visit(folder: string, depth: number): Promise<void> {
+    const entries = await this.#entries(folder);
+    const kind = await kindOf(folder, entries);
+    if (kind === "run") this.workspace.addRun(folder);
+    else if (kind === "dataset") this.workspace.addDataset(folder);
+    else if (kind === "results") await this.#visitResults(folder, entries);
+    else if (kind === "dicom-slide") this.workspace.addSlide(folder);
+    else await this.#visitFolder(folder, entries, depth);
+  }
+
+  async #visitResults(folder: string, entries: readonly Dirent[]): Promise<void> {
+    this.workspace.addResults(folder);
+    // Results may lie among the slides; those of one slide hold rasters, which are none.
+    if (!entries.some(({ name }) => name === INFERENCE_FILE))
+      await this.#visitFolder(folder, entries, MAX_DEPTH);
+  }
+
+  async #visitFolder(folder: string, entries: readonly Dirent[], depth: number): Promise<void> {
+    const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+    const slides = names.filter((name) => isSlideName(name) && !isMaskOf(name, names));
+    // Pictures beside slides are overlays and thumbnails; a folder without slides may be one of images.
+    const images = slides.length > 0 || depth > 0 ? [] : names.filter((name) => isImage(name, names));
+    for (const name of [...slides, ...images]) {
+      const path = await this.#inside(join(folder, name));
+      if (path !== null) this.workspace.addSlide(path);
+    }
+    if (depth >= MAX_DEPTH) return;
+    const stems = new Set(slides.map((name) => parse(name).name));
+    for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+      // Tiles and data of MIRAX, VMS and DeepZoom lie in folders named after their slide.
+      if (stems.has(name) || stems.has(name.replace(/_files$/, ""))) continue;
+      await this.visit(join(folder, name), depth + 1);
+    }
+  }
+
+  /** A folder's entries in the order of their names; links stand for what they lead to. */
+  async #entries(folder: string): Promise<Dirent[]> {
+    const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+      this.options.warn(`${folder} cannot be read and is left out: ${messageOf(cause)}`);
+      return [];
+    });
+    if (entries.length > MAX_ENTRIES) {
+      this.options.warn(`${folder} has more than ${MAX_ENTRIES} entries and is left out.`);
+      return [];
+    }
+    return entries.filter(({ name }) => !name.startsWith(".")).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Where a file really is; null, with a warning, when a link leads out of what was given. */
+  async #inside(path: string): Promise<string | null> {
+    const real = await realpath(path).catch(() => null);
+    if (real !== null && liesInside(real, this.root)) return real;
+    const why =
+      real === null ? "leads nowhere" : `leads out of ${this.root}; give that place itself to see it`;
+    this.options.warn(`${path} is left out: the link ${why}.`);
+    return null;
+  }
+}
+
+async function kindOf(folder: string, entries: readonly Dirent[]): Promise<DirectoryKind> {
+  const names = new Set(entries.map(({ name }) => name));
+  if (names.has(RUN_FILE)) return "run";
+  if (names.has(MANIFEST_FILE) || (await hasPatches(folder, names))) return "dataset";
+  if (names.has(INFERENCE_FILE) || (await holdsResults(folder, entries))) return "results";
+  if (entries.some(({ name }) => extname(name).toLowerCase() === ".dcm")) return "dicom-slide";
+  return "folder";
+}
+
+async function hasPatches(folder: string, names: ReadonlySet<string>): Promise<boolean> {
+  for (const split of SPLITS) {
+    if (names.has(split) && (await exists(join(folder, split, "image")))) return true;
+  }
+  return false;
+}
+
+/** True for a folder with a folder of results per slide; results of images lie in it directly. */
+async function holdsResults(folder: string, entries: readonly Dirent[]): Promise<boolean> {
+  for (const entry of entries) {
+    if (!entry.isDirectory()) continue;
+    const files = [INFERENCE_FILE, SUMMARY_FILE].map((name) => exists(join(folder, entry.name, name)));
+    if ((await Promise.all(files)).every(Boolean)) return true;
+  }
+  return false;
+}
+
+function isImage(name: string, names: readonly string[]): boolean {
+  return IMAGE_EXTENSIONS.has(extname(name).toLowerCase()) && !isMaskOf(name, names);
+}
+
+/** True when a file is the mask of another one in the folder. */
+function isMaskOf(name: string, names: readonly string[]): boolean {
+  const stem = parse(name).name;
+  if (!MASK_NAME.test(stem)) return false;
+  const base = stem.replace(MASK_NAME, "");
+  return names.some((other) => parse(other).name === base);
+}
