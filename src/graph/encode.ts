@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
+import { ancestors } from "./ancestors.js";
 import { type FusedSum, fusedSums } from "./fusion.js";
-import { ancestors } from "./gradients.js";
 import { LoweringContext, type LoweringTarget, onnxDataType } from "./lowering.js";
 import { encodeModel, type OnnxNode, type OnnxValueInfo } from "./onnx/schema.js";
 import { type FloatTensor, formatShape, type HostTensor, sameShape, type Value } from "./value.js";

@@ -6,13 +6,19 @@ import { elementCount, type Value } from "./value.js";
 
 const BYTES_OF_A_FLOAT = 4;
 
+/** Where the rules of gradients read the forward pass's values. */
+export interface ForwardValues {
+  /** What a gradient's rule reads in place of `value`: it, or a copy that is computed once `gradient` has been. */
+  inBackwardPass(value: Value, gradient: Value): Value;
+}
+
 /**
  * Activations that the backward pass computes again instead of keeping them since the forward pass: ReLU after
  * batch normalisation, and after its sum with a residual branch. They follow in a few passes over memory from
  * what is kept anyway: the convolutions' results and, of the outputs of successive residual blocks, every second.
  * The results are the same to the last bit. (Chen et al., 2016, arXiv 1604.06174.)
  */
-export class Recomputation {
+export class Recomputation implements ForwardValues {
   readonly #chosen = new Set<Value>();
   readonly #copies = new Map<Value, Value>();
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ancestors } from "../../src/graph/gradients.js";
+import { ancestors } from "../../src/graph/ancestors.js";
 import {
   add,
   conv2d,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ancestors } from "../../src/graph/gradients.js";
+import { ancestors } from "../../src/graph/ancestors.js";
 import { type OperationName, registry } from "../../src/graph/index.js";
 import { channelCases, channelCompositeCases } from "./cases/channels.js";
 import { elementwiseCases, elementwiseCompositeCases } from "./cases/elementwise.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deterministicUniform } from "../../src/common/index.js";
-import { ancestors } from "../../src/graph/gradients.js";
+import { ancestors } from "../../src/graph/ancestors.js";
 import {
   add,
   batchNorm,

@@ -48,6 +48,7 @@ import {
   sqrt,
   subtract,
   sum,
+  synchronised,
   takeRows,
   transpose,
   type Value,
@@ -95,6 +96,7 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
   sigmoid: onIntegers(sigmoid),
   softplus: onIntegers(softplus),
   erf: onIntegers(erf),
+  synchronised: onIntegers(synchronised),
   zeroAfter: [...onIntegers(zeroAfter), misuse(["float32[0, 2]"], () => zeroAfter(x([0, 2])))],
   where: [
     misuse(["[2, 3]", "[2, 4]"], () => where(x([2, 3], "bool"), x([2, 3]), x([2, 4]))),

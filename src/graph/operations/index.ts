@@ -60,7 +60,7 @@ export {
   where,
 } from "./elementwise.js";
 export { matmul, rows } from "./matmul.js";
-export { zeroAfter } from "./ordering.js";
+export { synchronised, zeroAfter } from "./ordering.js";
 export {
   gather,
   maxPool2d,

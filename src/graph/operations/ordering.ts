@@ -34,4 +34,21 @@ const zeroAfterOperation = defineOperation<Readonly<Record<string, never>>>({
  */
 export const zeroAfter = (x: Value): Value => apply(zeroAfterOperation, [x], {});
 
-export const orderingOperations = { zeroAfter: zeroAfterOperation };
+const synchronisedOperation = defineOperation<Readonly<Record<string, never>>>({
+  name: "synchronised",
+  infer(inputs) {
+    requireFloat("synchronised", inputs);
+    return { shape: onlyInput("synchronised", inputs).shape, dataType: "float32" };
+  },
+  lower: (context, inputs) => context.node("Identity", inputs),
+  // With losses that are means over micro-batches, what flows back through a mean of all is the mean of what flows in.
+  gradient: ({ gradient }) => [synchronised(gradient)],
+});
+
+/**
+ * The mean of `x` over all micro-batches of a step that runs in micro-batches (`LockStepSession`); `x` itself where
+ * the batch is one.
+ */
+export const synchronised = (x: Value): Value => apply(synchronisedOperation, [x], {});
+
+export const orderingOperations = { zeroAfter: zeroAfterOperation, synchronised: synchronisedOperation };

@@ -10,4 +10,9 @@ export const orderingCases = {
     one("an infinite element", numbers([2], [Number.POSITIVE_INFINITY, 1]), graph.zeroAfter, zero),
     one("not a number", numbers([2], [Number.NaN, 1]), graph.zeroAfter, zero),
   ],
+  // Of one batch; micro-batches are tested with the session that runs them.
+  synchronised: [
+    one("scalar", uniform([]), graph.synchronised, (x) => x),
+    one("images", uniform([2, 3, 4]), graph.synchronised, (x) => x),
+  ],
 } satisfies Partial<Record<graph.OperationName, readonly OperationCase[]>>;
