@@ -30,7 +30,6 @@ export async function buildWeb(output: string = join(ROOT, "dist", "web")): Prom
     chunkNames: "chunk-[hash]",
     loader: { ".svg": "file" },
     minify: true,
-    sourcemap: true,
     legalComments: "none",
     metafile: true,
     logLevel: "warning",

@@ -1,0 +1,10 @@
+export {
+  isAbort,
+  problemOf,
+  type RequestOptions,
+  request,
+  requestJson,
+  ServerProblem,
+} from "./client.js";
+export { type Connection, connectEvents, connection, onConnected, onServerEvent } from "./events.js";
+export { paths } from "./paths.js";

@@ -1,0 +1,27 @@
+/** Addresses of the server, relative to the page. Everything that goes into a path is encoded. */
+const part = encodeURIComponent;
+
+export const paths = {
+  workspace: "api/workspace",
+  events: "api/events",
+  jobs: "api/jobs",
+  job: (job: string) => `api/jobs/${part(job)}`,
+  slide: (slide: string) => `api/slides/${part(slide)}`,
+  thumbnail: (slide: string) => `api/slides/${part(slide)}/thumbnail`,
+  tile: (slide: string, level: number, column: number, row: number) =>
+    `api/slides/${part(slide)}/tiles/${level}/${column}/${row}`,
+  layerTile: (slide: string, layer: string, level: number, column: number, row: number) =>
+    `api/slides/${part(slide)}/layers/${part(layer)}/tiles/${level}/${column}/${row}`,
+  results: (slide: string) => `api/slides/${part(slide)}/results`,
+  slidePatches: (slide: string, dataset: string) =>
+    `api/slides/${part(slide)}/patches?dataset=${part(dataset)}`,
+  patches: (dataset: string, query: string) => `api/datasets/${part(dataset)}/patches?${query}`,
+  patchImage: (dataset: string, patch: string) =>
+    `api/datasets/${part(dataset)}/patches/${part(patch)}/image`,
+  patchMask: (dataset: string, patch: string) => `api/datasets/${part(dataset)}/patches/${part(patch)}/mask`,
+  stageMask: (run: string, patch: string, stage: string) =>
+    `api/runs/${part(run)}/patches/${part(patch)}/masks/${part(stage)}`,
+  report: (run: string) => `api/runs/${part(run)}/report`,
+  comparison: (run: string) => `api/runs/${part(run)}/comparison`,
+  uncertain: (run: string, limit: number) => `api/runs/${part(run)}/uncertain?limit=${limit}`,
+} as const;

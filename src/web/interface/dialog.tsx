@@ -1,0 +1,39 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { ToolButton } from "./button.js";
+
+interface DialogProps {
+  readonly title: string;
+  readonly children: ComponentChildren;
+  readonly wide?: boolean;
+  onClose(): void;
+}
+
+/** A modal dialog: the browser keeps the focus inside, closes it with Escape and gives the focus back. */
+export function Dialog({ title, children, wide = false, onClose }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={wide ? "dialog wide" : "dialog"}
+      aria-labelledby={heading}
+      onClose={onClose}
+      onClick={(event) => {
+        if (event.target === dialog.current) dialog.current?.close();
+      }}
+      onKeyDown={(event) => event.stopPropagation()}
+    >
+      <header>
+        <h2 id={heading}>{title}</h2>
+        <ToolButton icon="close" title="Close" onClick={() => dialog.current?.close()} />
+      </header>
+      <div class="dialog-body">{children}</div>
+    </dialog>
+  );
+}

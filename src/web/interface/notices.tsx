@@ -1,0 +1,64 @@
+import { signal } from "@preact/signals";
+import type { Problem } from "../../server/contract/index.js";
+import { isAbort, problemOf } from "../api/index.js";
+import { ToolButton } from "./button.js";
+import { ProblemNote } from "./problem-note.js";
+
+interface Notice {
+  readonly key: number;
+  readonly content: { readonly problem: Problem } | { readonly message: string };
+}
+
+const MESSAGE_TIME = 5_000;
+const notices = signal<readonly Notice[]>([]);
+const spoken = signal("");
+let nextKey = 0;
+
+function add(content: Notice["content"]): number {
+  nextKey += 1;
+  // The same trouble twice is one notice.
+  const same = (notice: Notice) => JSON.stringify(notice.content) === JSON.stringify(content);
+  notices.value = [...notices.value.filter((notice) => !same(notice)), { key: nextKey, content }].slice(-4);
+  return nextKey;
+}
+
+function dismiss(key: number): void {
+  notices.value = notices.value.filter((notice) => notice.key !== key);
+}
+
+/** Shows what went wrong until it is closed; a request that was ended on purpose is no trouble. */
+export function showProblem(thrown: unknown): void {
+  if (!isAbort(thrown)) add({ problem: problemOf(thrown) });
+}
+
+/** Shows a short message for a while. */
+export function showMessage(message: string): void {
+  const key = add({ message });
+  setTimeout(() => dismiss(key), MESSAGE_TIME);
+  announce(message);
+}
+
+/** Says something to screen readers alone. */
+export function announce(message: string): void {
+  // The same text twice would not be said again.
+  spoken.value = spoken.value === message ? `${message}\u00a0` : message;
+}
+
+/** Where notices stand; once on the page. */
+export function Notices() {
+  return (
+    <>
+      <div class="visually-hidden" role="status" aria-live="polite">
+        {spoken}
+      </div>
+      <div class="notices">
+        {notices.value.map(({ key, content }) => (
+          <div class="notice" key={key}>
+            {"problem" in content ? <ProblemNote problem={content.problem} /> : <p>{content.message}</p>}
+            <ToolButton icon="close" title="Close this notice" onClick={() => dismiss(key)} />
+          </div>
+        ))}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,206 @@
+import type { PatchSort } from "../../server/contract/index.js";
+import { type ColourMapName, colourMapNames } from "../viewer/colour-maps.js";
+import type { ViewState } from "../viewer/handle.js";
+
+/** One layer as a link keeps it; layers that a link does not name are hidden. */
+export interface LayerSetting {
+  readonly id: string;
+  /** 0 to 1. */
+  readonly opacity: number;
+  readonly map: ColourMapName;
+}
+
+/** What a gallery shows. */
+export interface GalleryQuery {
+  readonly split: "train" | "val" | "test" | null;
+  readonly label: 0 | 1 | null;
+  readonly run: string | null;
+  readonly sort: PatchSort;
+  readonly offset: number;
+}
+
+export const runTabs = ["report", "comparison", "uncertain"] as const;
+export type RunTab = (typeof runTabs)[number];
+
+export const jobKinds = ["infer", "prepare", "train", "retrain"] as const;
+export type JobKind = (typeof jobKinds)[number];
+
+/** A place of the page. */
+export type Route =
+  | { readonly page: "home" }
+  | {
+      readonly page: "slide";
+      readonly slide: string;
+      /** Null: the whole slide. */
+      readonly view: ViewState | null;
+      /** Null: as the page sees fit. */
+      readonly layers: readonly LayerSetting[] | null;
+      /** Dataset whose patches are outlined. */
+      readonly grid: string | null;
+    }
+  | { readonly page: "dataset"; readonly dataset: string; readonly query: GalleryQuery }
+  | { readonly page: "run"; readonly run: string; readonly tab: RunTab }
+  | {
+      readonly page: "jobs";
+      /** The form that is open. */
+      readonly start: JobKind | null;
+      /** What the form begins with. */
+      readonly run: string | null;
+      readonly dataset: string | null;
+      readonly slide: string | null;
+    };
+
+export const wholeGallery: GalleryQuery = {
+  split: null,
+  label: null,
+  run: null,
+  sort: "manifest",
+  offset: 0,
+};
+const SORTS: readonly PatchSort[] = ["manifest", "ids-score", "disagreement", "uncertainty"];
+
+/** The link to a slide as a whole. */
+export function slideRoute(slide: string): Extract<Route, { page: "slide" }> {
+  return { page: "slide", slide, view: null, layers: null, grid: null };
+}
+
+/** The link to an empty or a prepared jobs page. */
+export function jobsRoute(
+  start: JobKind | null = null,
+  given: { readonly run?: string; readonly dataset?: string; readonly slide?: string } = {},
+): Extract<Route, { page: "jobs" }> {
+  const { run = null, dataset = null, slide = null } = given;
+  return { page: "jobs", start, run, dataset, slide };
+}
+
+/** A place as the fragment of an address, `#` included. */
+export function formatRoute(route: Route): string {
+  switch (route.page) {
+    case "home":
+      return "#/";
+    case "slide":
+      return `#/slides/${escaped(route.slide)}${query([
+        ...viewParts(route.view),
+        ...(route.layers === null ? [] : layerParts(route.layers)),
+        ["grid", route.grid],
+      ])}`;
+    case "dataset": {
+      const { split, label, run, sort, offset } = route.query;
+      return `#/datasets/${escaped(route.dataset)}${query([
+        ["split", split],
+        ["label", label],
+        ["run", run],
+        ["sort", sort === wholeGallery.sort ? null : sort],
+        ["offset", offset === 0 ? null : offset],
+      ])}`;
+    }
+    case "run":
+      return `#/runs/${escaped(route.run)}${query([["tab", route.tab === "report" ? null : route.tab]])}`;
+    case "jobs":
+      return `#/jobs${query([
+        ["start", route.start],
+        ["run", route.run],
+        ["dataset", route.dataset],
+        ["slide", route.slide],
+      ])}`;
+  }
+}
+
+/** The place that the fragment of an address names; what it does not make sense of is left out. */
+export function parseRoute(hash: string): Route {
+  const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [kind, id] = path.split("/").map(unescaped);
+  const values = new URLSearchParams(search.replaceAll("+", "%2B"));
+  if (kind === "jobs") {
+    const start = jobKinds.find((name) => name === values.get("start")) ?? null;
+    const [run, dataset, slide] = [values.get("run"), values.get("dataset"), values.get("slide")];
+    return { page: "jobs", start, run, dataset, slide };
+  }
+  if (id === undefined || id === "") return { page: "home" };
+  if (kind === "slides") {
+    return {
+      page: "slide",
+      slide: id,
+      view: parseView(values),
+      layers: values.has("layer") ? values.getAll("layer").flatMap(parseLayer) : null,
+      grid: values.get("grid"),
+    };
+  }
+  if (kind === "datasets") return { page: "dataset", dataset: id, query: parseGallery(values) };
+  if (kind === "runs") {
+    return { page: "run", run: id, tab: runTabs.find((tab) => tab === values.get("tab")) ?? "report" };
+  }
+  return { page: "home" };
+}
+
+type Parts = readonly (readonly [name: string, value: string | number | null])[];
+
+function query(parts: Parts): string {
+  const given = parts.filter(([, value]) => value !== null);
+  return given.length === 0
+    ? ""
+    : `?${given.map(([name, value]) => `${name}=${escaped(`${value}`)}`).join("&")}`;
+}
+
+function viewParts(view: ViewState | null): Parts {
+  if (view === null) return [];
+  const { centre, zoom, rotation } = view;
+  return [
+    ["at", `${rounded(centre[0], 1)},${rounded(centre[1], 1)}`],
+    ["zoom", Number(zoom.toPrecision(5))],
+    ["turn", rotation === 0 ? null : rounded(rotation, 1)],
+  ];
+}
+
+/** No layer at all is written too: it differs from a link that leaves the choice to the page. */
+function layerParts(layers: readonly LayerSetting[]): Parts {
+  if (layers.length === 0) return [["layer", ""]];
+  return layers.map(({ id, opacity, map }) => ["layer", `${id}:${rounded(opacity, 2)}:${map}`]);
+}
+
+function parseLayer(text: string): LayerSetting[] {
+  const [, id, digits, name] = /^(.+):([\d.]+):([a-z-]+)$/.exec(text) ?? [];
+  const opacity = Number(digits);
+  const map = colourMapNames.find((candidate) => candidate === name);
+  return id !== undefined && map !== undefined && opacity >= 0 && opacity <= 1 ? [{ id, opacity, map }] : [];
+}
+
+function parseView(values: URLSearchParams): ViewState | null {
+  const [x, y] = (values.get("at") ?? "").split(",").map((text) => (text === "" ? Number.NaN : Number(text)));
+  const zoom = Number(values.get("zoom") ?? Number.NaN);
+  const rotation = Number(values.get("turn") ?? 0);
+  if (x === undefined || y === undefined || ![x, y, zoom, rotation].every(Number.isFinite) || zoom <= 0)
+    return null;
+  return { centre: [x, y], zoom, rotation: ((rotation % 360) + 360) % 360 };
+}
+
+function parseGallery(values: URLSearchParams): GalleryQuery {
+  const label = values.get("label");
+  const offset = Number(values.get("offset") ?? 0);
+  return {
+    split: (["train", "val", "test"] as const).find((split) => split === values.get("split")) ?? null,
+    label: label === "0" ? 0 : label === "1" ? 1 : null,
+    run: values.get("run"),
+    sort: SORTS.find((sort) => sort === values.get("sort")) ?? wholeGallery.sort,
+    offset: Number.isSafeInteger(offset) && offset > 0 ? offset : 0,
+  };
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
+
+/** Colons and commas are legal in a fragment and stay readable. */
+function escaped(text: string): string {
+  return encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%2C", ",");
+}
+
+/** A damaged escape stands for itself. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    if (cause instanceof URIError) return text;
+    throw cause;
+  }
+}

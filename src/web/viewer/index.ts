@@ -1,0 +1,16 @@
+export { pathOf } from "./area-path.js";
+export * from "./colour-maps.js";
+export { colourPicture, type GreyPicture } from "./colouring.js";
+export type { OverlayPainter, ScreenPoint, SlideViewer, ViewState } from "./handle.js";
+export { colouredContext, greyPicture } from "./layer-tile-source.js";
+export { LARGEST_ZOOM, type OpenViewer, openViewer, prefersReducedMotion } from "./open-viewer.js";
+export {
+  areaText,
+  lengthText,
+  magnificationOf,
+  magnificationText,
+  type ScaleBar,
+  scaleBar,
+  withSeparators,
+} from "./scale-bar.js";
+export { sameView, slideToScreen, viewOf } from "./view-geometry.js";

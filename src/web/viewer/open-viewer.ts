@@ -1,0 +1,219 @@
+import { type ReadonlySignal, signal } from "@preact/signals";
+import OpenSeadragon from "openseadragon";
+import type { Position, SlideDetail } from "../../server/contract/index.js";
+import { paths } from "../api/index.js";
+import type { ShortcutRegistry } from "../interface/shortcuts.js";
+import type { LayerSetting } from "../routing/hash-link.js";
+import { pathOf } from "./area-path.js";
+import { GridTileSource } from "./grid-tile-source.js";
+import type { ScreenPoint, SlideViewer, ViewState } from "./handle.js";
+import { LayerStack } from "./layer-stack.js";
+import { OverlaySurface } from "./overlay-surface.js";
+import { slideToScreen, toScreen, toSlide, viewOf } from "./view-geometry.js";
+
+/** CSS pixels per level-0 pixel at which zooming in ends. */
+export const LARGEST_ZOOM = 20;
+
+/** The viewer as the page itself sees it. */
+export interface OpenViewer extends SlideViewer {
+  /** Movement ended: the view is worth keeping in a link. */
+  readonly settledView: ReadonlySignal<ViewState>;
+  /** Whether tiles are on their way. */
+  readonly loading: ReadonlySignal<boolean>;
+  /** Tiles that could not be had since the slide was opened. */
+  readonly failedTiles: ReadonlySignal<number>;
+  setView(view: ViewState, immediately?: boolean): void;
+  /** Shows the whole slide. */
+  fit(): void;
+  /** Multiplies the zoom, about the middle. */
+  zoomBy(factor: number): void;
+  /** Moves by parts of the viewer's size. */
+  panBy(horizontal: number, vertical: number): void;
+  turnBy(degrees: number): void;
+  showLayers(settings: readonly LayerSetting[]): void;
+  dispose(): void;
+}
+
+/** What {@link openViewer} needs. */
+export interface OpenViewerOptions {
+  /** Empty element that the viewer fills. */
+  readonly element: HTMLElement;
+  /** Empty element for the small picture of the whole slide. */
+  readonly navigator: HTMLElement;
+  readonly slide: SlideDetail;
+  /** Null: the whole slide. */
+  readonly view: ViewState | null;
+  readonly shortcuts: ShortcutRegistry;
+  announce(message: string): void;
+}
+
+/** Whether the user asked for less movement. */
+export function prefersReducedMotion(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+/** Opens a slide in an element. The slide has to be one that could be opened. */
+export function openViewer(options: OpenViewerOptions): OpenViewer {
+  const { element, slide } = options;
+  const width = slide.size?.width ?? 1;
+  const height = slide.size?.height ?? 1;
+  const seadragon = createSeadragon(options);
+  const slideSignal = signal(slide);
+  const view = signal<ViewState>(options.view ?? { centre: [width / 2, height / 2], zoom: 1, rotation: 0 });
+  const settledView = signal(view.value);
+  const loading = signal(true);
+  const failedTiles = signal(0);
+  let takePointer: (() => void) | null = null;
+
+  const size = () => ({ width: element.clientWidth, height: element.clientHeight });
+  const matrix = () => slideToScreen(view.value, size());
+  const readView = (): ViewState => {
+    const { viewport } = seadragon;
+    const centre = viewport.getCenter(true);
+    const rotation = ((viewport.getRotation(true) % 360) + 360) % 360;
+    const zoom = (viewport.getZoom(true) * element.clientWidth) / width;
+    return { centre: [centre.x * width, centre.y * width], zoom, rotation };
+  };
+
+  const viewer: OpenViewer = {
+    openSeadragon: seadragon,
+    element,
+    slide: slideSignal,
+    view,
+    settledView,
+    loading,
+    failedTiles,
+    shortcuts: options.shortcuts,
+    announce: options.announce,
+    pathOf,
+    toScreen: (position: Position) => toScreen(matrix(), position),
+    toSlide: (point: ScreenPoint) => toSlide(matrix(), point),
+    positionOf({ clientX, clientY }) {
+      const { left, top } = element.getBoundingClientRect();
+      return toSlide(matrix(), { space: "screen", x: clientX - left, y: clientY - top });
+    },
+    addGroup: (name) => surface.addGroup(name),
+    addPainter: (painter) => surface.addPainter(painter),
+    flyTo: (box) => viewer.setView(viewOf(box, size(), view.value.rotation, LARGEST_ZOOM / 4)),
+    holdPointer(onTaken) {
+      takePointer?.();
+      takePointer = onTaken;
+      return () => {
+        if (takePointer === onTaken) takePointer = null;
+      };
+    },
+    setView(wanted, immediately = prefersReducedMotion()) {
+      const { viewport } = seadragon;
+      const [x, y] = wanted.centre;
+      viewport.setRotation(wanted.rotation, immediately);
+      viewport.zoomTo((wanted.zoom * width) / element.clientWidth, undefined, immediately);
+      viewport.panTo(new OpenSeadragon.Point(x / width, y / width), immediately);
+      if (immediately) settle();
+    },
+    fit: () => viewer.setView({ ...viewOf({ x: 0, y: 0, width, height }, size(), view.value.rotation, 1) }),
+    zoomBy(factor) {
+      seadragon.viewport.zoomBy(factor, undefined, prefersReducedMotion()).applyConstraints();
+    },
+    panBy(horizontal, vertical) {
+      const { zoom } = view.value;
+      const delta = new OpenSeadragon.Point(
+        (horizontal * element.clientWidth) / zoom / width,
+        (vertical * element.clientHeight) / zoom / width,
+      ).rotate(-view.value.rotation);
+      seadragon.viewport.panBy(delta, prefersReducedMotion()).applyConstraints();
+    },
+    turnBy(degrees) {
+      seadragon.viewport.setRotation(seadragon.viewport.getRotation() + degrees, prefersReducedMotion());
+    },
+    showLayers: (settings) => layers.show(settings),
+    dispose() {
+      observer.disconnect();
+      surface.dispose();
+      seadragon.destroy();
+      element.replaceChildren();
+      options.navigator.replaceChildren();
+    },
+  };
+
+  const surface = new OverlaySurface(viewer, element);
+  const layers = new LayerStack(seadragon, slide);
+  const follow = () => {
+    view.value = readView();
+    surface.follow(matrix());
+  };
+  const settle = () => {
+    follow();
+    settledView.value = view.value;
+  };
+  seadragon.addHandler("open", () => {
+    if (options.view === null) viewer.setView(viewOf({ x: 0, y: 0, width, height }, size(), 0, 1), true);
+    else viewer.setView(options.view, true);
+  });
+  guardPointer(seadragon, () => takePointer !== null);
+  seadragon.addHandler("update-viewport", follow);
+  seadragon.addHandler("animation-finish", settle);
+  seadragon.addHandler("tile-load-failed", () => {
+    failedTiles.value += 1;
+  });
+  seadragon.world.addHandler("add-item", ({ item }: { readonly item?: OpenSeadragon.TiledImage }) => {
+    item?.addHandler("fully-loaded-change", () => {
+      loading.value = !everythingLoaded(seadragon);
+    });
+  });
+  const observer = new ResizeObserver(() => surface.follow(matrix()));
+  observer.observe(element);
+  return viewer;
+}
+
+function everythingLoaded({ world }: OpenSeadragon.Viewer): boolean {
+  return Array.from({ length: world.getItemCount() }, (_, index) => world.getItemAt(index)).every((item) =>
+    item.getFullyLoaded(),
+  );
+}
+
+/** While held, dragging and double clicks belong to a tool; wheel and pinch stay with the slide. */
+function guardPointer(seadragon: OpenSeadragon.Viewer, isHeld: () => boolean): void {
+  const guard = (event: { preventDefaultAction?: boolean }) => {
+    if (isHeld()) event.preventDefaultAction = true;
+  };
+  seadragon.addHandler("canvas-drag", guard);
+  seadragon.addHandler("canvas-drag-end", guard);
+  seadragon.addHandler("canvas-double-click", guard);
+}
+
+function createSeadragon({ element, navigator, slide }: OpenViewerOptions): OpenSeadragon.Viewer {
+  const calm = prefersReducedMotion();
+  const viewer = new OpenSeadragon.Viewer({
+    element,
+    tileSources: new GridTileSource(slide.levels, (level, column, row) =>
+      paths.tile(slide.id, level, column, row),
+    ),
+    // The drawer reads tiles as they are and every browser has it; overlays need no WebGL context of their own.
+    drawer: "canvas",
+    showNavigationControl: false,
+    showNavigator: true,
+    navigatorElement: navigator,
+    navigatorAutoFade: false,
+    navigatorRotate: true,
+    animationTime: calm ? 0 : 0.6,
+    springStiffness: 9,
+    immediateRender: calm,
+    blendTime: 0,
+    maxZoomPixelRatio: LARGEST_ZOOM,
+    minZoomImageRatio: 0.6,
+    visibilityRatio: 0.35,
+    constrainDuringPan: false,
+    imageSmoothingEnabled: true,
+    preserveImageSizeOnResize: true,
+    imageLoaderLimit: 8,
+    tileRetryMax: 2,
+    tileRetryDelay: 800,
+    gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+    gestureSettingsTouch: { pinchRotate: false },
+  });
+  // The page's own shortcuts take the place of OpenSeadragon's.
+  viewer.addHandler("canvas-key", (event) => {
+    event.preventDefaultAction = true;
+  });
+  return viewer;
+}
