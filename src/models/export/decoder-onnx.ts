@@ -20,19 +20,26 @@ export interface DecoderExport {
   readonly frame: SamFrame;
   /** Takes a mask prompt beside the points. */
   readonly maskPrompt: boolean;
+  /**
+   * Takes boxes as pairs of points with the labels 2 and 3, and padding points with the label -1, of which the caller
+   * gives one where there is no box (segment-anything's own ONNX decoder has this convention). Default: points alone.
+   */
+  readonly boxes?: boolean | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
  * SAM's prompt encoder and mask decoder for one patch as an ONNX file, for any number of points. Inputs
  * `image_embedding` [1, 256, 64, 64], `point_coordinates` [1, points, 2] as x, y in pixels of the patch (the graph
- * takes them to SAM's frame), `point_labels` [1, points] (1 foreground, 0 background) and, for decoders that take a
+ * takes them to SAM's frame), `point_labels` [1, points] (1 foreground, 0 background; with `boxes` also 2 and 3 for a
+ * box's upper left and lower right corner and -1 for padding) and, for decoders that take a
  * mask prompt, `mask_prompt` [1, 1, 256, 256]; outputs `logits` [1, height, width] at the patch's resolution, above
  * 0 for foreground, and `estimated_iou` [1, 1].
  * @throws EpSamError `weights` when a weight is absent, `shape` when one has another shape
  */
-export function encodeDecoderOnnx({ weights, frame, maskPrompt, metadata }: DecoderExport): Uint8Array {
-  const build = (points: number) => decoderOutputs(weights, frame, maskPrompt, points);
+export function encodeDecoderOnnx(options: DecoderExport): Uint8Array {
+  const { frame, metadata } = options;
+  const build = (points: number) => decoderOutputs(options, points);
   return encodeOnnxFile(encodeWithOpenSize(build, "points", { target: "gpu" }), {
     input: `point_coordinates: x, y in pixels of the ${frame.patch.width}×${frame.patch.height} patch`,
     ...metadata,
@@ -40,11 +47,10 @@ export function encodeDecoderOnnx({ weights, frame, maskPrompt, metadata }: Deco
 }
 
 function decoderOutputs(
-  weights: StateDict,
-  { frame, patch, resized, outputMatrixRows, outputMatrixColumns }: SamFrame,
-  maskPrompt: boolean,
+  { weights, frame: samFrame, maskPrompt, boxes }: DecoderExport,
   points: number,
 ): Record<string, Value> {
+  const { frame, patch, resized, outputMatrixRows, outputMatrixColumns } = samFrame;
   const parameters = frozenParameters(weights);
   const scale = frame === "model" ? [resized.width / patch.width, resized.height / patch.height] : [1, 1];
   const coordinates = multiply(input("point_coordinates", [1, points, 2]), floats(scale));
@@ -55,7 +61,7 @@ function decoderOutputs(
   const { lowResolution, iou } = decodeMasks(parameters, {
     embedding: input("image_embedding", [1, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
     positions: embeddingPositions(parameters),
-    prompts: encodePrompts(parameters, { points: { coordinates, labels }, masks }),
+    prompts: encodePrompts(parameters, { points: { coordinates, labels, corners: boxes }, masks }),
   });
   const rows = constant(floatTensor([patch.height, LOW_RESOLUTION_SIZE], outputMatrixRows()));
   const columns = constant(floatTensor([patch.width, LOW_RESOLUTION_SIZE], outputMatrixColumns()));

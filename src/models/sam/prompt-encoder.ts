@@ -39,6 +39,11 @@ export interface PromptValues {
         readonly coordinates: Value;
         /** [B, N]: 1 foreground, 0 background, −1 no point (padding where an image has fewer than N). */
         readonly labels: Value;
+        /**
+         * The labels 2 and 3, a box's upper left and lower right corner, occur too, so that one graph serves prompts
+         * with and without a box. The caller then gives SAM's padding point (label −1) where there is no box.
+         */
+        readonly corners?: boolean | undefined;
       }
     | undefined;
   /** [B, 4] as left, top, right, bottom. */
@@ -71,7 +76,7 @@ export function encodePrompts(parameters: ParameterLookup, prompts: PromptValues
     throw new EpSamError("shape", { what: "needs at least points or a box", where: "encodePrompts" });
   }
   // SAM marks the end of the points by a padding token unless a box follows.
-  if (prompts.boxes === undefined) {
+  if (prompts.boxes === undefined && prompts.points?.corners !== true) {
     tokens.push(broadcastTo(notAPoint(own), [axisSize(first.shape, 0), 1, EMBEDDING_WIDTH]));
   }
   const noMask = own("no_mask_embed.weight", [1, EMBEDDING_WIDTH]);
@@ -109,7 +114,7 @@ function positionalEncoding(parameters: ParameterLookup, coordinates: Value): Va
 
 function pointTokens(
   parameters: ParameterLookup,
-  { coordinates, labels }: { readonly coordinates: Value; readonly labels: Value },
+  { coordinates, labels, corners = false }: NonNullable<PromptValues["points"]>,
 ): Value {
   const [batch, count] = labels.shape;
   if (labels.shape.length !== 2 || batch === undefined || count === undefined) {
@@ -117,12 +122,13 @@ function pointTokens(
   }
   const column = reshape(labels, [batch, count, 1]);
   const padding = relu(negate(column));
-  const foreground = relu(column);
-  const background = subtract(floats(1), absolute(column));
+  const known = corners ? ([0, 1, 2, 3] as const) : ([0, 1] as const);
+  // One for the kind that the label names, zero for the others.
+  const isKind = (kind: number) => relu(subtract(floats(1), absolute(subtract(column, floats(kind)))));
   const positions = positionalEncoding(parameters, add(coordinates, floats(0.5)));
-  const kinds = concat([background, foreground, padding], 2);
+  const kinds = concat([...known.map(isKind), padding], 2);
   const embeddings = concat(
-    [cornerOrPoint(parameters, 0), cornerOrPoint(parameters, 1), notAPoint(parameters)],
+    [...known.map((kind) => cornerOrPoint(parameters, kind)), notAPoint(parameters)],
     0,
   );
   return add(multiply(positions, subtract(floats(1), padding)), matmul(kinds, embeddings));

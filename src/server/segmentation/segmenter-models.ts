@@ -1,0 +1,115 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { EpSamError, messageOf, silentReporter } from "../../common/index.js";
+import { device, sessionOptions } from "../../graph/index.js";
+import type { RgbImage } from "../../imaging/index.js";
+import {
+  createSamFrame,
+  EMBEDDING_SIZE,
+  EMBEDDING_WIDTH,
+  encodeDecoderOnnx,
+  type ImageEncoder,
+} from "../../models/index.js";
+import { decoderWeights, openRun, openSam, resolveConfig, samSource } from "../../training/index.js";
+import { RecentlyUsed } from "./recently-used.js";
+import type { DecodedLogits, PromptArrays, SegmentationWork, SegmenterSource, WorkResults } from "./work.js";
+
+/** Decoders kept as ONNX files, about 16 MB each. */
+const DECODER_BYTES = 64 * 2 ** 20;
+
+/** SAM of a run, or as its makers trained it. */
+async function samOf({ run }: SegmenterSource) {
+  if (run === null) {
+    return { sam: await samSource(resolveConfig("paper").sam), promptFrame: "model" as const, context: null };
+  }
+  const context = await openRun(run, { device: device(), reporter: silentReporter });
+  return { sam: await openSam(context), promptFrame: context.config.sam.promptFrame, context };
+}
+
+/**
+ * The models behind clicks, opened when they are needed: one image encoder at a time, a few decoders. Everything here
+ * blocks its thread, so it runs in a process of its own.
+ */
+export class SegmenterModels {
+  readonly #decoders = new RecentlyUsed<Uint8Array>(DECODER_BYTES);
+  #encoder: { readonly id: string; readonly opened: ImageEncoder } | undefined;
+  #session: { readonly key: string; readonly opened: InferenceSession } | undefined;
+
+  /** @throws EpSamError as the models do */
+  async run(work: SegmentationWork): Promise<WorkResults[keyof WorkResults]> {
+    switch (work.kind) {
+      case "embed":
+        return this.#embed(work.segmenter, work.image);
+      case "decoder":
+        return this.#decoder(work.segmenter);
+      case "decode":
+        return this.#decode(work.segmenter, work.embedding, work.prompts);
+    }
+  }
+
+  async #embed(segmenter: SegmenterSource, image: RgbImage): Promise<Float32Array> {
+    const { sam, promptFrame } = await samOf(segmenter);
+    if (this.#encoder?.id !== sam.encoder.id) {
+      await this.#encoder?.opened.close();
+      this.#encoder = undefined;
+      this.#encoder = { id: sam.encoder.id, opened: await sam.encoder.open(device()) };
+    }
+    return this.#encoder.opened.encode(image, createSamFrame(image, { frame: promptFrame }));
+  }
+
+  async #decoder(segmenter: SegmenterSource): Promise<Uint8Array> {
+    const key = keyOf(segmenter);
+    const known = this.#decoders.get(key);
+    if (known !== undefined) return known;
+    const { sam, promptFrame, context } = await samOf(segmenter);
+    const own = await sam.loadDecoder();
+    const weights = context === null ? own : await decoderWeights(context, segmenter.stage, own);
+    const side = { width: segmenter.patchSize, height: segmenter.patchSize };
+    const frame = createSamFrame(side, { frame: promptFrame });
+    const bytes = encodeDecoderOnnx({ weights, frame, maskPrompt: false, boxes: true, metadata: {} });
+    this.#decoders.set(key, bytes, bytes.length);
+    return bytes;
+  }
+
+  async #decode(
+    segmenter: SegmenterSource,
+    embedding: Float32Array,
+    { coordinates, labels }: PromptArrays,
+  ): Promise<DecodedLogits> {
+    const session = await this.#decoderSession(segmenter);
+    const feeds = {
+      image_embedding: new Tensor("float32", embedding, [1, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
+      point_coordinates: new Tensor("float32", coordinates, [1, labels.length, 2]),
+      point_labels: new Tensor("float32", labels, [1, labels.length]),
+    };
+    const results = await onDevice(() => session.run(feeds));
+    return { logits: floats(results.logits), estimatedIou: floats(results.estimated_iou)[0] ?? 0 };
+  }
+
+  async #decoderSession(segmenter: SegmenterSource): Promise<InferenceSession> {
+    const key = keyOf(segmenter);
+    if (this.#session?.key === key) return this.#session.opened;
+    const bytes = await this.#decoder(segmenter);
+    await this.#session?.opened.release();
+    this.#session = undefined;
+    const opened = await onDevice(() => InferenceSession.create(bytes, sessionOptions(device())));
+    this.#session = { key, opened };
+    return opened;
+  }
+}
+
+function keyOf({ run, stage, patchSize }: SegmenterSource): string {
+  return JSON.stringify([run, stage, patchSize]);
+}
+
+function floats(tensor: Tensor | undefined): Float32Array {
+  if (tensor?.data instanceof Float32Array) return tensor.data;
+  throw new EpSamError("internal", { what: "the decoder gave no float32 result" });
+}
+
+async function onDevice<Result>(action: () => Promise<Result>): Promise<Result> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new EpSamError("device", { what: "cannot run the decoder", why: messageOf(cause) }, { cause });
+  }
+}

@@ -1,0 +1,99 @@
+import { EpSamError, isEpSamError, silentReporter } from "../../common/index.js";
+import { device } from "../../graph/index.js";
+import { trainedResolution } from "../../inference/index.js";
+import { SAM_INPUT_SIZE } from "../../models/index.js";
+import {
+  finishedDecoderStages,
+  openRun,
+  openSam,
+  resolveConfig,
+  samSource,
+  stageTitle,
+} from "../../training/index.js";
+import type { SegmenterEntry } from "../contract/index.js";
+import { opaqueId } from "../workspace/identifiers.js";
+import type { Workspace } from "../workspace/workspace.js";
+import type { SegmenterSource } from "./work.js";
+
+/** A decoder that can be prompted, with where it comes from. */
+export interface Segmenter {
+  readonly entry: SegmenterEntry;
+  readonly source: SegmenterSource;
+  /** Id of the image encoder and its weights. */
+  readonly encoder: string;
+}
+
+/** SAM as its makers trained it; its patches fill SAM's input. */
+async function originalSam(): Promise<Segmenter> {
+  const { encoder } = await samSource(resolveConfig("paper").sam);
+  const source = { run: null, stage: "original", patchSize: SAM_INPUT_SIZE };
+  return {
+    entry: {
+      id: "sam",
+      title: "SAM, not trained on tissue",
+      run: null,
+      stage: source.stage,
+      patchSize: source.patchSize,
+      patchMpp: null,
+    },
+    source,
+    encoder: encoder.id,
+  };
+}
+
+/**
+ * The decoders of the workspace's runs, each run's last stage first, then SAM as its makers trained it. Runs that
+ * cannot be read, or whose SAM is gone, are left out: the list of runs tells why.
+ */
+export async function findSegmenters(workspace: Pick<Workspace, "runs">): Promise<Segmenter[]> {
+  const ofRuns = await Promise.all(workspace.runs.map(({ id, name, root }) => segmentersOf(id, name, root)));
+  return [...ofRuns.flat(), await originalSam()];
+}
+
+/** @throws EpSamError `not-found` */
+export async function findSegmenter(workspace: Pick<Workspace, "runs">, id: string): Promise<Segmenter> {
+  const found = (await findSegmenters(workspace)).find(({ entry }) => entry.id === id);
+  if (found !== undefined) return found;
+  throw new EpSamError("not-found", {
+    what: "there is no such segmenter",
+    where: id,
+    action: "Reload the page and choose another.",
+  });
+}
+
+async function segmentersOf(id: string, name: string, root: string): Promise<Segmenter[]> {
+  try {
+    const context = await openRun(root, { device: device(), reporter: silentReporter });
+    const { encoder } = await openSam(context);
+    const patchMpp = await patchMppOf(root);
+    const { patchSize } = context.run.record.dataset;
+    return finishedDecoderStages(context)
+      .reverse()
+      .map((stage) => ({
+        entry: {
+          id: opaqueId("segmenter", root, stage),
+          title: `${name}, ${stageTitle(stage)}`,
+          run: id,
+          stage,
+          patchSize,
+          patchMpp,
+        },
+        source: { run: root, stage, patchSize },
+        encoder: encoder.id,
+      }));
+  } catch (cause) {
+    if (isEpSamError(cause)) return [];
+    throw cause;
+  }
+}
+
+/** Microns per pixel of a run's patches; null where they are not known or not the same. */
+async function patchMppOf(root: string): Promise<number | null> {
+  try {
+    const { resolution } = await trainedResolution(root);
+    return "mpp" in resolution ? resolution.mpp : null;
+  } catch (cause) {
+    if (isEpSamError(cause, "usage")) return null;
+    throw cause;
+  }
+}
