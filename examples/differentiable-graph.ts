@@ -51,7 +51,7 @@ const feeds = {
 };
 let last = Number.NaN;
 for (let step = 0; step < 200; step++) last = floatsOf(await session.step(feeds), "loss")[0] ?? Number.NaN;
-const { slope: fitted, offset: shift } = session.read();
+const { slope: fitted, offset: shift } = await session.read();
 console.log(
   `y = ${fitted?.data[0]?.toFixed(3)} x + ${shift?.data[0]?.toFixed(3)}, loss ${last.toExponential(1)}`,
 );

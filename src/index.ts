@@ -20,7 +20,15 @@ export {
   prepareDataset,
 } from "./dataset/index.js";
 export { type EvaluationSummary, summarise } from "./evaluation/index.js";
-export { type Device, device, parseDevice } from "./graph/index.js";
+export {
+  chooseDevice,
+  type Device,
+  type DeviceChoice,
+  type DeviceName,
+  type DeviceRequest,
+  device,
+  parseDeviceRequest,
+} from "./graph/index.js";
 export {
   type FloatMap,
   type Mask,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { type Device, deviceNames, parseDevice } from "../graph/index.js";
+import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
 
 /** Whole numbers from `minimum` to `maximum`; the message names the range, commander adds the option. */
 export function wholeNumber(minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) {
@@ -65,11 +65,11 @@ export function seedOption() {
   return new Option("--seed <integer>", "seed of every random choice").argParser(wholeNumber(0, 2 ** 32 - 1));
 }
 
-/** `--device <name>` */
+/** `--device <name>`; {@link deviceFor} makes a device of it. */
 export function deviceOption() {
   return new Option("--device <name>", `where to compute: auto, ${deviceNames.join(", ")}`)
-    .argParser((text): Device => parseDevice(text))
-    .default(parseDevice("auto"), "auto");
+    .argParser(parseDeviceRequest)
+    .default("auto" satisfies DeviceRequest as DeviceRequest);
 }
 
 /** `--overwrite` */

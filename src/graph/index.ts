@@ -1,5 +1,5 @@
 export { type EncodedGraph, type EncodeOptions, encodeGraph } from "./encode.js";
-export { gradients } from "./gradients.js";
+export { type GradientOptions, gradients } from "./gradients.js";
 export {
   decodeModel,
   encodeModel,
@@ -10,15 +10,30 @@ export {
 } from "./onnx/schema.js";
 export * from "./operations/index.js";
 export {
+  chooseDevice,
+  type DeviceChoice,
+  describeProbe,
+  type Examination,
+  isSoftware,
+} from "./runtime/choose-device.js";
+export {
   type Device,
   type DeviceName,
+  type DeviceRequest,
   device,
   deviceNames,
-  parseDevice,
+  hasOwnMemory,
+  parseDeviceRequest,
   sessionOptions,
 } from "./runtime/device.js";
-export { floatsOf, GraphSession, type HostTensors, type TensorType } from "./runtime/session.js";
-export { type StateEntry, StatefulSession } from "./runtime/stateful-session.js";
+export { type PlacedTensors, placeOnDevice } from "./runtime/placement.js";
+export { deviceAdvice, type Installation, installationOf } from "./runtime/probe/installation.js";
+export { probeDevice } from "./runtime/probe/probe-device.js";
+export { type ProbeResult, shortReason } from "./runtime/probe/protocol.js";
+export { floatsOf, GraphSession, type HostTensors, type SessionOptions } from "./runtime/session.js";
+export type { StateEntry } from "./runtime/state-memory.js";
+export { StatefulSession } from "./runtime/stateful-session.js";
+export { DeviceTensor, type Feeds, type TensorType } from "./runtime/tensors.js";
 export {
   axisSize,
   constant,

@@ -1,6 +1,7 @@
 import {
   type Device,
   elementCount,
+  type Feeds,
   type FloatTensor,
   floatsOf,
   floatTensor,
@@ -95,7 +96,7 @@ export class TrainingStep {
 
   /** Takes one step; returns the loss before it and the further outputs. */
   async run(
-    feeds: HostTensors,
+    feeds: Feeds,
     learningRate: number,
   ): Promise<{ readonly loss: number; readonly outputs: HostTensors }> {
     const scalars = this.#optimizer.scalars(this.#steps + 1, learningRate);
@@ -108,9 +109,9 @@ export class TrainingStep {
   }
 
   /** Parameters, buffers and optimizer state by name; copies that later steps leave alone. */
-  snapshot(): Map<string, FloatTensor> {
+  async snapshot(): Promise<Map<string, FloatTensor>> {
     const copy = ({ shape, data }: FloatTensor) => floatTensor(shape, data.slice());
-    const entries = [...Object.entries(this.#session.read()), ...this.#untouched];
+    const entries = [...Object.entries(await this.#session.read()), ...this.#untouched];
     return new Map(entries.map(([name, tensor]) => [name, copy(tensor)]));
   }
 

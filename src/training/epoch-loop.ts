@@ -14,7 +14,7 @@ export type Weights = ReadonlyMap<string, FloatTensor>;
 export interface EpochStep {
   readonly stepsTaken: number;
   /** Parameters, buffers and optimizer state by name, in memory of their own. */
-  snapshot(): Weights;
+  snapshot(): Promise<Weights>;
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ export async function runEpochs<Step extends EpochStep>(
     while (!isFinished(progress, options)) {
       const epoch = progress.epochsDone;
       const trained = await options.trainEpoch(step, epoch);
-      const state = step.snapshot();
+      const state = await step.snapshot();
       const weights = new Map([...state].filter(([name]) => !isOptimizerState(name)));
       const { criterion, values } = await options.validate(weights, epoch);
       requireFinite(stage, epoch, criterion);

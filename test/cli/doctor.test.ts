@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { doctorOutcome } from "../../src/cli/commands/doctor.js";
-import { checkCpu, checkEngine, shortReason } from "../../src/cli/doctor/engine-checks.js";
+import { absentCheck, probedCheck } from "../../src/cli/doctor/device-checks.js";
+import { checkCpu, checkEngine } from "../../src/cli/doctor/engine-checks.js";
 import {
   checkOpenCv,
   checkOpenSlide,
@@ -85,11 +86,40 @@ describe("limits", () => {
     const checks = [checkNode("18.0.0"), checkProcessor(1), checkMemory(1e9), diskCheck("Disk", "/x", 1)];
     for (const check of checks) expect(check.action).toMatch(/\.$/);
   });
+});
 
-  it("keep the telling part of an engine message", () => {
-    const webgpu = "/src/webgpu.cc:136 void f() status == S was false. Failed to get a WebGPU adapter\n";
-    expect(shortReason(webgpu)).toBe("Failed to get a WebGPU adapter");
-    expect(shortReason("\n")).toBe("no reason given");
+describe("a device", () => {
+  const adapter = { name: "GeForce RTX 4090", kind: "discrete", memoryBytes: 25.8e9 } as const;
+
+  it("is fine when it works, with its adapter and speed", () => {
+    expect(probedCheck("webgpu", { works: true, adapter, gigaflops: 2100 })).toEqual({
+      name: "Device webgpu",
+      state: "ok",
+      found: "works: webgpu (GeForce RTX 4090, discrete, 25.8 GB), 2100 GFLOP/s; use it with --device webgpu",
+    });
+  });
+
+  it("is slow when its adapter computes in software, or is as slow", () => {
+    const software = { ...adapter, name: "SwiftShader Device", kind: "software" } as const;
+    for (const result of [
+      { works: true, adapter: software, gigaflops: 1 },
+      { works: true, gigaflops: 1 },
+    ] as const) {
+      const check = probedCheck("webgpu", result);
+      expect(check).toMatchObject({ state: "warn", found: expect.stringContaining("software") });
+      expect(check.action).toContain("slow and for tests");
+    }
+  });
+
+  it("that fails tells why and what to install", () => {
+    const check = probedCheck("webgpu", { works: false, reason: "Failed to get a WebGPU adapter" });
+    expect(check).toMatchObject({ state: "warn", found: "Failed to get a WebGPU adapter" });
+    expect(check.action).toContain("--device cpu");
+  });
+
+  it("that is not there is no remark, and says how to get it", () => {
+    expect(absentCheck("cuda", "not installed")).toMatchObject({ state: "none", found: "not installed" });
+    expect(absentCheck("dml", "not for this platform").action).toMatch(/Windows|driver/);
   });
 });
 

@@ -72,6 +72,6 @@ describe("option parsers", () => {
       .parse(["--seed", "5", "--overwrite"], { from: "user" })
       .opts();
     const seed: number = options.seed;
-    expect([seed, options.device.name, options.overwrite]).toEqual([5, "cpu", true]);
+    expect([seed, options.device, options.overwrite]).toEqual([5, "auto", true]);
   });
 });

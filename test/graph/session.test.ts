@@ -16,7 +16,6 @@ import {
   input,
   multiply,
   parameter,
-  parseDevice,
   scale,
   sum,
   type Value,
@@ -154,7 +153,7 @@ describe("GraphSession", () => {
   });
 
   it("says which device cannot run a graph", async () => {
-    const cuda = parseDevice("cuda", 1);
+    const cuda = device("cuda", 1);
     await expect(GraphSession.create({ y: scale(input("x", [1]), 1) }, cuda)).rejects.toMatchObject({
       tag: "device",
       fields: { where: "device cuda" },
@@ -184,13 +183,5 @@ describe("encodeGraph", () => {
     expect(sizes).toEqual([2, 3]);
     expect(model.graph.output.map(({ name }) => name)).toEqual(["y"]);
     expect(() => decodeModel(Uint8Array.of(1, 2, 3), "broken.onnx")).toThrowError(/broken.onnx/);
-  });
-});
-
-describe("parseDevice", () => {
-  it("knows the devices and lists them for a wrong name", () => {
-    expect(parseDevice("auto", 3)).toEqual({ name: "cpu", threads: 3 });
-    expect(parseDevice("webgpu").name).toBe("webgpu");
-    expect(() => parseDevice("tpu")).toThrowError(/"tpu" is not a device.*cpu, webgpu/);
   });
 });

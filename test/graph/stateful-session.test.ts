@@ -48,7 +48,7 @@ describe("StatefulSession", () => {
       expect(await session.step({ push: vector(step, -1) })).toEqual({});
       position = position.map((each, index) => each + (speed[index] ?? 0));
       speed = speed.map((each, index) => each + (index === 0 ? step : -1));
-      const read = session.read();
+      const read = await session.read();
       expect([...(read.position?.data ?? [])]).toEqual(position);
       expect([...(read.speed?.data ?? [])]).toEqual(speed);
     }
@@ -62,7 +62,7 @@ describe("StatefulSession", () => {
     initial?.fill(55);
     await session.step({ push: vector(0, 0) });
     await session.step({ push: vector(0, 0) });
-    expect([...(session.read().position?.data ?? [])]).toEqual([2, 100]);
+    expect([...((await session.read()).position?.data ?? [])]).toEqual([2, 100]);
     expect([...(initial ?? [])]).toEqual([55, 55]);
     await session.close();
   });
@@ -83,7 +83,7 @@ describe("StatefulSession", () => {
     const session = await StatefulSession.create(state, {}, cpu);
     await session.step({});
     await session.step({});
-    expect(session.read().x).toEqual(floatTensor([1, 2, 1, 1], Float32Array.of(4, 12)));
+    expect((await session.read()).x).toEqual(floatTensor([1, 2, 1, 1], Float32Array.of(4, 12)));
     await session.close();
   });
 
@@ -171,7 +171,7 @@ describe("training in the graph", () => {
         if (step >= steps - 20) correct.push(probability > 0.5 === (feeds.labels.data[image] === 1));
       });
     }
-    const bytes = Object.values(session.read()).map(({ data }) =>
+    const bytes = Object.values(await session.read()).map(({ data }) =>
       Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex"),
     );
     await session.close();

@@ -26,7 +26,7 @@ class CountingStep implements EpochStep {
     private readonly weights: Weights,
   ) {}
 
-  snapshot(): Weights {
+  async snapshot(): Promise<Weights> {
     const double = floatTensor([1], Float32Array.of(2 * this.stepsTaken));
     return new Map([
       ...this.weights,

@@ -139,7 +139,7 @@ async function takeStep(image: FloatTensor, labels: readonly number[], dropMask:
       logits: floatsOf(result.outputs, "logits"),
       before: weights,
       gradients: new Map(slopesByName),
-      after: step.snapshot(),
+      after: await step.snapshot(),
     };
   } finally {
     await step.close();

@@ -164,7 +164,7 @@ async function compareSteps(problem: Problem, expected: Expected): Promise<Secti
         relativeError(floatsOf(outputs, name)[0] ?? Number.NaN, value);
       lossErrors.set(`step ${index}`, Math.max(error("dice", dice), error("iou", iou)));
     }
-    const after = step.snapshot();
+    const after = await step.snapshot();
     const errors = new Map(
       Object.entries(expected.params_after_4_steps).map(([name, summary]) => [
         name,

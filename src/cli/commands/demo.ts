@@ -1,6 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { type DemoResult, runDemo } from "../demo/run-demo.js";
 import { demoSettings } from "../demo/settings.js";
+import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
 import { deviceOption, jsonOption, outOption, overwriteOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
@@ -35,7 +36,7 @@ export function demoCommand() {
             settings: demoSettings,
             resume: resume ?? false,
             overwrite: overwrite ?? false,
-            device,
+            device: await deviceFor(device, reporter),
             reporter,
             signal,
             commandLine: process.argv.slice(2),

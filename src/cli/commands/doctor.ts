@@ -37,7 +37,8 @@ export function doctorOutcome(checks: readonly Check[], terminal: Terminal): Com
 
 function checkLine({ name, state, found, action }: Check, terminal: Terminal): string {
   const { green, yellow, red } = coloursFor(terminal.stdout, terminal.variables);
-  const paint: Record<CheckState, (text: string) => string> = { ok: green, warn: yellow, fail: red };
+  const none = (text: string) => text;
+  const paint: Record<CheckState, (text: string) => string> = { ok: green, none, warn: yellow, fail: red };
   const line = `${paint[state](state.padEnd(5))} ${name.padEnd(22)} ${visibleText(found)}`;
   return action === undefined ? line : `${line}\n${" ".repeat(29)}${visibleText(action)}`;
 }

@@ -9,6 +9,7 @@ import {
   type RunContext,
   stageNames,
 } from "../../training/index.js";
+import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
 import { deviceOption, jsonOption, outOption, path } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
@@ -41,7 +42,7 @@ export function evaluateCommand() {
     .addHelpText("after", HELP)
     .action(({ run, data, split, out, device, json }) =>
       runCommand({ json }, async ({ reporter, signal }): Promise<CommandOutcome> => {
-        const context = await openRun(run, { device, reporter, signal });
+        const context = await openRun(run, { device: await deviceFor(device, reporter), reporter, signal });
         const dataset = await openDataset(data, { warn: (message) => reporter.warn(message) });
         warnOfUnfinished(context);
         const folder = out ?? evaluationFolder(context.run, dataset);

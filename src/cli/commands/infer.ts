@@ -1,5 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError } from "../../common/index.js";
+import type { DeviceRequest } from "../../graph/index.js";
 import {
   DEFAULT_OVERLAP,
   type InferResult,
@@ -8,6 +9,7 @@ import {
   inferSlides,
   recogniseInputs,
 } from "../../inference/index.js";
+import { deviceFor } from "../device-choice.js";
 import {
   exclusionGroupsOption,
   GROUP_OPTIONS,
@@ -134,11 +136,12 @@ export function inferCommand() {
     );
 }
 
-type ImageOptions = Omit<Parameters<typeof inferImages>[0], "reporter" | "signal">;
-type SlideOptions = Omit<Parameters<typeof inferSlides>[0], "reporter" | "signal" | "groups">;
+type ImageOptions = Omit<Parameters<typeof inferImages>[0], "reporter" | "signal" | "device">;
+type SlideOptions = Omit<Parameters<typeof inferSlides>[0], "reporter" | "signal" | "groups" | "device">;
 
 /** The options as the command line names them. */
 interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
+  readonly device: DeviceRequest;
   readonly as?: "images" | "slides" | undefined;
   readonly minArea?: number | undefined;
 }
@@ -154,7 +157,8 @@ const SLIDE_OPTIONS = {
 } as const satisfies Partial<Record<keyof InferCommandOptions, string>>;
 
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
-  const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, ...common } = options;
+  const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...rest } = options;
+  const common = { ...rest, device: await deviceFor(request, context.reporter) };
   const kind = as ?? (await recogniseInputs(options.inputs));
   if (kind === "slides") {
     const groups = groupRules({ tumourGroups, exclusionGroups, ignoreGroups });

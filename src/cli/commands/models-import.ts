@@ -1,7 +1,9 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError, exists } from "../../common/index.js";
+import type { DeviceRequest } from "../../graph/index.js";
 import { type CheckpointKind, checkpointKinds, convertCheckpoint, type LeftOut } from "../../models/index.js";
 import { importRun, type PresetName, presetNames, readConfigFile } from "../../training/index.js";
+import { deviceFor } from "../device-choice.js";
 import { deviceOption, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
 
@@ -112,7 +114,7 @@ interface RunOptions extends ActionContext {
   readonly preset?: PresetName | undefined;
   readonly config?: string | undefined;
   readonly out: string;
-  readonly device: Parameters<typeof importRun>[0]["device"];
+  readonly device: DeviceRequest;
   readonly overwrite?: true | undefined;
 }
 
@@ -135,7 +137,7 @@ async function importModels(options: RunOptions): Promise<CommandOutcome> {
     overrides: config === undefined ? {} : await readConfigFile(config),
     out,
     overwrite: options.overwrite ?? false,
-    device,
+    device: await deviceFor(device, reporter),
     reporter,
     commandLine: process.argv.slice(2),
   });

@@ -14,6 +14,7 @@ import {
   type TrainingConfig,
   train,
 } from "../../training/index.js";
+import { deviceFor } from "../device-choice.js";
 import { deviceOption, jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 
@@ -67,7 +68,7 @@ export function trainCommand() {
           stages: options.stage,
           resume: options.resume ?? false,
           overwrite: options.overwrite ?? false,
-          device: options.device,
+          device: await deviceFor(options.device, context.reporter),
           reporter: context.reporter,
           signal: context.signal,
           commandLine: process.argv.slice(2),

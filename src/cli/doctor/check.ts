@@ -1,5 +1,5 @@
-/** `fail` means that commands cannot work here, `warn` that something is slower or absent. */
-export type CheckState = "ok" | "warn" | "fail";
+/** `fail` means that commands cannot work here, `warn` that something is slower, `none` that nobody misses it. */
+export type CheckState = "ok" | "none" | "warn" | "fail";
 
 /** One line of `epsam doctor`. */
 export interface Check {

@@ -1,5 +1,6 @@
 import type { Check } from "./check.js";
-import { checkAccelerators, checkCpu, checkEngine } from "./engine-checks.js";
+import { checkDevices } from "./device-checks.js";
+import { checkCpu, checkEngine } from "./engine-checks.js";
 import { checkOpenCv, checkOpenSlide, checkSharp, checkWeights } from "./library-checks.js";
 import {
   checkCacheDirectory,
@@ -21,7 +22,7 @@ export async function runChecks(): Promise<readonly Check[]> {
     checkMemory(),
     checkEngine(),
     await checkCpu(),
-    ...(await checkAccelerators()),
+    ...(await checkDevices()),
     await checkSharp(),
     await checkOpenCv(),
     checkOpenSlide(),

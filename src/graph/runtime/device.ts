@@ -19,18 +19,30 @@ export function device(name: DeviceName = "cpu", threads: number = availablePara
   return { name, threads };
 }
 
-/** Parses a user's `--device`; `auto` is the CPU, the one device that is proven everywhere. */
-export function parseDevice(text: string, threads?: number): Device {
-  if (text === "auto") return device("cpu", threads);
+/** What a user can ask for: a device by name, or the best one that is proven to work. */
+export type DeviceRequest = DeviceName | "auto";
+
+/**
+ * Parses a user's `--device`; {@link chooseDevice} makes a device of it.
+ * @throws EpSamError `usage` listing the names
+ */
+export function parseDeviceRequest(text: string): DeviceRequest {
   const name = deviceNames.find((candidate) => candidate === text);
-  if (name === undefined) {
-    throw new EpSamError("usage", {
-      what: `"${text}" is not a device`,
-      where: "--device",
-      action: `Choose auto or one of ${deviceNames.join(", ")}.`,
-    });
-  }
-  return device(name, threads);
+  if (name !== undefined) return name;
+  if (text === "auto") return text;
+  throw new EpSamError("usage", {
+    what: `"${text}" is not a device`,
+    where: "--device",
+    action: `Choose auto or one of ${deviceNames.join(", ")}.`,
+  });
+}
+
+/**
+ * True where results can stay in the device's memory and be fed to further runs: of ONNX Runtime's providers for
+ * Node.js, `webgpu` alone. The others copy every feed and result.
+ */
+export function hasOwnMemory({ name }: Device): boolean {
+  return name === "webgpu";
 }
 
 /** Which node sequences suit the device. */

@@ -1,25 +1,12 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { EpSamError, messageOf } from "../../common/index.js";
 import { type EncodeOptions, encodeGraph } from "../encode.js";
-import {
-  type DataType,
-  elementCount,
-  formatShape,
-  type HostTensor,
-  type Shape,
-  sameShape,
-  type Value,
-} from "../value.js";
-import { type Device, loweringTarget, sessionOptions } from "./device.js";
+import type { HostTensor, Value } from "../value.js";
+import { type Device, hasOwnMemory, loweringTarget, sessionOptions } from "./device.js";
+import { DeviceTensor, type Feeds, type TensorType, toHostTensor, toRuntimeTensor } from "./tensors.js";
 
 /** Host tensors by name. */
 export type HostTensors = Readonly<Record<string, HostTensor>>;
-
-/** Shape and element type of a graph's input or output. */
-export interface TensorType {
-  readonly shape: Shape;
-  readonly dataType: DataType;
-}
 
 /** Names, shapes and element types of a compiled graph's inputs and outputs. */
 interface Signature {
@@ -27,14 +14,31 @@ interface Signature {
   readonly outputs: ReadonlyMap<string, TensorType>;
 }
 
+/** How a graph is compiled. */
+export interface SessionOptions extends EncodeOptions {
+  /** Outputs that stay in the device's memory where it has its own; see {@link GraphSession.runKeeping}. */
+  readonly keep?: Iterable<string> | undefined;
+  /** Whether the CPU's memory is kept for the next run, true unless told; many sessions would each keep their own. */
+  readonly arena?: boolean | undefined;
+}
+
+/** What a run gives: results in host memory, and those that stay on the device. */
+export interface RunResults {
+  readonly results: Record<string, HostTensor>;
+  /** The caller releases them. */
+  readonly kept: Record<string, DeviceTensor>;
+}
+
 /** A graph compiled for a device. */
 export class GraphSession {
   readonly #graph: Signature;
+  readonly #kept: ReadonlySet<string>;
   readonly #session: InferenceSession;
 
-  private constructor(graph: Signature, session: InferenceSession) {
+  private constructor(graph: Signature, kept: ReadonlySet<string>, session: InferenceSession) {
     // Values and bytes are let go: they hold every constant of the graph a second and a third time.
     this.#graph = { inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
+    this.#kept = kept;
     this.#session = session;
   }
 
@@ -45,11 +49,18 @@ export class GraphSession {
   static async create(
     outputs: Readonly<Record<string, Value>>,
     target: Device,
-    options: EncodeOptions = {},
+    { keep = [], arena = true, ...options }: SessionOptions = {},
   ): Promise<GraphSession> {
     const graph = encodeGraph(outputs, { target: loweringTarget(target), ...options });
+    const kept = new Set(hasOwnMemory(target) ? keep : []);
+    const locations = [...graph.outputs.keys()].map((name) => [name, kept.has(name) ? "gpu-buffer" : "cpu"]);
     try {
-      return new GraphSession(graph, await InferenceSession.create(graph.bytes, sessionOptions(target)));
+      const session = await InferenceSession.create(graph.bytes, {
+        ...sessionOptions(target),
+        enableCpuMemArena: arena,
+        ...(kept.size === 0 ? {} : { preferredOutputLocation: Object.fromEntries(locations) }),
+      });
+      return new GraphSession(graph, kept, session);
     } catch (cause) {
       throw new EpSamError(
         "device",
@@ -78,21 +89,31 @@ export class GraphSession {
    * @param into tensors that receive results in place; results of the others are allocated.
    * @throws EpSamError `shape` naming a missing or misshaped feed, `device` when the provider fails.
    */
-  async run(feeds: HostTensors, into: HostTensors = {}): Promise<Record<string, HostTensor>> {
+  async run(feeds: Feeds, into: HostTensors = {}): Promise<Record<string, HostTensor>> {
+    const { results, kept } = await this.runKeeping(feeds, into);
+    for (const tensor of Object.values(kept)) tensor.release();
+    return results;
+  }
+
+  /** As {@link run}; gives the outputs that the device keeps as well. A session that keeps some ignores `into`. */
+  async runKeeping(feeds: Feeds, into: HostTensors = {}): Promise<RunResults> {
     const fed: Record<string, Tensor> = {};
     for (const [name, value] of this.#graph.inputs) fed[name] = toRuntimeTensor(feeds[name], name, value);
+    const buffers = this.#kept.size === 0 ? into : {};
     const fetches: Record<string, Tensor | null> = {};
     for (const [name, value] of this.#graph.outputs) {
-      const buffer = into[name];
+      const buffer = buffers[name];
       fetches[name] = buffer === undefined ? null : toRuntimeTensor(buffer, name, value);
     }
-    const results = await this.#runChecked(fed, fetches);
-    return Object.fromEntries(
-      [...this.#graph.outputs].map(([name, value]) => [
-        name,
-        into[name] ?? toHostTensor(results[name], name, value),
-      ]),
-    );
+    const given = await this.#runChecked(fed, fetches);
+    const results: Record<string, HostTensor> = {};
+    const kept: Record<string, DeviceTensor> = {};
+    for (const [name, value] of this.#graph.outputs) {
+      const tensor = given[name];
+      if (tensor?.location === "gpu-buffer") kept[name] = new DeviceTensor(value, tensor);
+      else results[name] = buffers[name] ?? toHostTensor(tensor, name, value);
+    }
+    return { results, kept };
   }
 
   async #runChecked(feeds: Record<string, Tensor>, fetches: Record<string, Tensor | null>) {
@@ -119,30 +140,6 @@ export class GraphSession {
 
 function typesOf(values: ReadonlyMap<string, TensorType>): ReadonlyMap<string, TensorType> {
   return new Map([...values].map(([name, { shape, dataType }]) => [name, { shape, dataType }]));
-}
-
-function toRuntimeTensor(tensor: HostTensor | undefined, name: string, expected: TensorType): Tensor {
-  if (tensor === undefined) {
-    throw new EpSamError("shape", { what: "is needed by the graph but was not fed", where: name });
-  }
-  const fits = tensor.dataType === expected.dataType && sameShape(tensor.shape, expected.shape);
-  if (!fits || tensor.data.length !== elementCount(tensor.shape)) {
-    throw new EpSamError("shape", {
-      what: `was fed ${tensor.dataType}${formatShape(tensor.shape)} with ${tensor.data.length} elements`,
-      why: `the graph expects ${expected.dataType}${formatShape(expected.shape)}`,
-      where: name,
-    });
-  }
-  return new Tensor(tensor.dataType, tensor.data, [...tensor.shape]);
-}
-
-function toHostTensor(tensor: Tensor | undefined, name: string, expected: TensorType): HostTensor {
-  const shape: Shape = expected.shape;
-  const data = tensor?.data;
-  if (data instanceof Float32Array) return { dataType: "float32", shape, data };
-  if (data instanceof BigInt64Array) return { dataType: "int64", shape, data };
-  if (data instanceof Uint8Array) return { dataType: "bool", shape, data };
-  throw new EpSamError("internal", { what: "came back with an unexpected element type", where: name });
 }
 
 /** Reads a float32 result by name. */

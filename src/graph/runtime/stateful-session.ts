@@ -1,45 +1,23 @@
 import { EpSamError } from "../../common/index.js";
-import {
-  elementCount,
-  type FloatTensor,
-  floatTensor,
-  formatShape,
-  type HostTensor,
-  type Value,
-} from "../value.js";
-import type { Device } from "./device.js";
-import { GraphSession, type HostTensors } from "./session.js";
+import { elementCount, type FloatTensor, formatShape, type HostTensor, type Value } from "../value.js";
+import { type Device, hasOwnMemory } from "./device.js";
+import { GraphSession } from "./session.js";
+import { DeviceStateMemory, HostStateMemory, type StateEntry, type StateMemory } from "./state-memory.js";
+import type { Feeds } from "./tensors.js";
+
+export const nextPrefix = "next:";
 
 /**
- * A tensor that each step replaces: what the graph reads, what it computes, and the first content. The graph may
- * read and compute it in other shapes than the content's, such as a vector: only the elements' order counts.
- */
-export interface StateEntry {
-  readonly current: Value;
-  readonly next: Value;
-  readonly initial: FloatTensor;
-}
-
-const nextPrefix = "next:";
-
-/** The two contents of an entry that steps read and write in turn, and the shapes the graph knows it by. */
-interface StateBuffers {
-  readonly entry: StateEntry;
-  current: FloatTensor;
-  spare: FloatTensor;
-}
-
-/**
- * A compiled step with memory, such as a training step: parameters and optimizer state stay in two sets of
- * buffers that the runtime reads and writes in turn, so nothing is allocated or copied between steps.
+ * A compiled step with memory, such as a training step: parameters and optimizer state stay where the device reads
+ * and writes them, in host memory or in its own.
  */
 export class StatefulSession {
   readonly #session: GraphSession;
-  readonly #state: ReadonlyMap<string, StateBuffers>;
+  readonly #memory: StateMemory;
 
-  private constructor(session: GraphSession, state: ReadonlyMap<string, StateBuffers>) {
+  private constructor(session: GraphSession, memory: StateMemory) {
     this.#session = session;
-    this.#state = state;
+    this.#memory = memory;
   }
 
   /**
@@ -55,43 +33,47 @@ export class StatefulSession {
     target: Device,
   ): Promise<StatefulSession> {
     const all: Record<string, Value> = { ...outputs };
-    const buffers = new Map<string, StateBuffers>();
     for (const [name, entry] of state) {
       checkEntry(name, entry);
       all[nextPrefix + name] = entry.next;
-      const { shape, data } = entry.initial;
-      buffers.set(name, { entry, current: floatTensor(shape, data.slice()), spare: floatTensor(shape) });
     }
-    return new StatefulSession(await GraphSession.create(all, target), buffers);
+    const keep = [...state.keys()].map((name) => nextPrefix + name);
+    const session = await GraphSession.create(all, target, { keep });
+    const memory = hasOwnMemory(target) ? new DeviceStateMemory(state, target) : new HostStateMemory(state);
+    return new StatefulSession(session, memory);
   }
 
   /** Runs one step and returns the results that are not state. */
-  async step(feeds: HostTensors): Promise<Record<string, HostTensor>> {
-    const fed: Record<string, HostTensor> = { ...feeds };
-    const into: Record<string, HostTensor> = {};
-    for (const [name, { entry, current, spare }] of this.#state) {
-      fed[name] = floatTensor(entry.current.shape, current.data);
-      into[nextPrefix + name] = floatTensor(entry.next.shape, spare.data);
-    }
-    const results = await this.#session.run(fed, into);
-    for (const buffers of this.#state.values()) {
-      [buffers.current, buffers.spare] = [buffers.spare, buffers.current];
-    }
+  async step(feeds: Feeds): Promise<Record<string, HostTensor>> {
+    const into = withPrefix(this.#memory.targets());
+    const { results, kept } = await this.#session.runKeeping({ ...feeds, ...this.#memory.feeds() }, into);
+    this.#memory.advance(withoutPrefix(kept));
     return Object.fromEntries(Object.entries(results).filter(([name]) => !name.startsWith(nextPrefix)));
   }
 
   /** The state's present content; valid until the step after the next. */
-  read(): Readonly<Record<string, FloatTensor>> {
-    return Object.fromEntries([...this.#state].map(([name, { current }]) => [name, current]));
+  read(): Promise<Readonly<Record<string, FloatTensor>>> {
+    return this.#memory.read();
   }
 
-  /** Frees the compiled graph. */
+  /** Frees the state and the compiled graph. */
   async close(): Promise<void> {
+    await this.#memory.close();
     await this.#session.close();
   }
 }
 
-function checkEntry(name: string, { current, next, initial }: StateEntry): void {
+export function withPrefix<Of>(tensors: Readonly<Record<string, Of>>): Record<string, Of> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [nextPrefix + name, tensor]));
+}
+
+export function withoutPrefix<Of>(tensors: Readonly<Record<string, Of>>): Record<string, Of> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name.slice(nextPrefix.length), tensor]),
+  );
+}
+
+export function checkEntry(name: string, { current, next, initial }: StateEntry): void {
   if (!("name" in current.source) || current.source.name !== name) {
     throw new EpSamError("internal", {
       what: "is not the input that the entry is read from",
