@@ -5,6 +5,7 @@ import { limitBodies } from "./body-limits.js";
 import type { ServerContext } from "./context.js";
 import { notFound, problemResponse, statusOf, unexpected } from "./problem.js";
 import { securityHeaders } from "./security-headers.js";
+import { segmentationRoutes } from "./segmentation/routes.js";
 import { staticRoutes } from "./static-routes.js";
 import { workspaceRoutes } from "./workspace-routes.js";
 
@@ -33,6 +34,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   // A room's group is added here: a function from the context to a Hono app with paths relative to its mount. Errors
   // are thrown, never answered by hand; bodies are read with jsonBody, which holds them to a schema.
   app.route("/api", workspaceRoutes(context));
+  app.route("/api", segmentationRoutes(context));
   app.route("/", staticRoutes(options.pageDirectory));
   return app;
 }

@@ -71,14 +71,14 @@ export class SegmentationProcess {
   close(): void {
     clearTimeout(this.#idleTimer);
     for (const job of this.#queue.splice(0)) job.fail(ended("the server is closing"));
-    this.#child?.kill("SIGKILL");
+    this.#end("the server is closing");
   }
 
   #startNext(): void {
     if (this.#current !== undefined) return;
     const job = this.#queue.shift();
     if (job === undefined) {
-      this.#idleTimer = setTimeout(() => this.#child?.kill("SIGKILL"), this.#idle);
+      this.#idleTimer = setTimeout(() => this.#end("it was not used"), this.#idle);
       this.#idleTimer.unref();
       return;
     }
@@ -93,9 +93,8 @@ export class SegmentationProcess {
     const waiting = this.#queue.indexOf(job);
     if (waiting >= 0) this.#queue.splice(waiting, 1);
     if (this.#current !== job) return;
-    const child = this.#child;
     const timer = setTimeout(() => {
-      if (this.#current === job) child?.kill("SIGKILL");
+      if (this.#current === job) this.#end("nobody waits for it");
     }, this.#grace);
     timer.unref();
   }
@@ -107,8 +106,10 @@ export class SegmentationProcess {
     const execArgv = extension === ".ts" ? ["--import", "tsx"] : [];
     const child = fork(file, [], { execArgv, serialization: "advanced" });
     child.on("message", (answer: WorkAnswer) => this.#finish(answer));
-    child.on("error", (cause) => this.#onEnd(child, cause.message));
-    child.on("exit", (code, killer) => this.#onEnd(child, killer ?? `exit code ${code}`));
+    // One that was ended on purpose has left the field already.
+    const onEnd = (why: string) => (this.#child === child ? this.#end(why) : undefined);
+    child.on("error", ({ message }) => onEnd(message));
+    child.on("exit", (code, killer) => onEnd(killer ?? `exit code ${code}`));
     // The server may end while an unused process lives: losing the channel ends that too.
     child.unref();
     child.channel?.unref();
@@ -123,13 +124,14 @@ export class SegmentationProcess {
     this.#startNext();
   }
 
-  #onEnd(child: ChildProcess, why: string): void {
-    if (this.#child !== child) return;
+  /** Ends the process, if it still lives; its work fails, and what waits goes to a new one. */
+  #end(why: string): void {
+    this.#child?.kill("SIGKILL");
     this.#child = undefined;
     const job = this.#current;
     this.#current = undefined;
     job?.fail(ended(why));
-    this.#startNext();
+    if (this.#queue.length > 0) this.#startNext();
   }
 }
 
