@@ -1,33 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ancestors } from "../../src/graph/ancestors.js";
 import { type OperationName, registry } from "../../src/graph/index.js";
-import { channelCases, channelCompositeCases } from "./cases/channels.js";
-import { elementwiseCases, elementwiseCompositeCases } from "./cases/elementwise.js";
-import { orderingCases } from "./cases/ordering.js";
-import { poolingCases } from "./cases/pooling.js";
-import { productCases } from "./cases/products.js";
-import { reductionCases, reductionCompositeCases } from "./cases/reductions.js";
-import { shapeCases, shapeCompositeCases } from "./cases/shapes.js";
+import { cases, compositeCases } from "./cases/index.js";
 import { checkCases } from "./support/check-cases.js";
-import type { OperationCase } from "./support/operation-case.js";
-
-/** At least one case for each registered operation; the type fails to compile when one is missing. */
-const cases: Record<OperationName, readonly OperationCase[]> = {
-  ...elementwiseCases,
-  ...shapeCases,
-  ...reductionCases,
-  ...channelCases,
-  ...productCases,
-  ...poolingCases,
-  ...orderingCases,
-};
-
-const compositeCases: Readonly<Record<string, readonly OperationCase[]>> = {
-  ...elementwiseCompositeCases,
-  ...shapeCompositeCases,
-  ...reductionCompositeCases,
-  ...channelCompositeCases,
-};
 
 const names = Object.keys(registry) as OperationName[];
 

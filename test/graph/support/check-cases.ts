@@ -1,22 +1,10 @@
 import { expect } from "vitest";
 import { RandomStream } from "../../../src/common/index.js";
-import {
-  cast,
-  device,
-  elementCount,
-  floats,
-  floatsOf,
-  GraphSession,
-  gradients,
-  type HostTensor,
-  input,
-  multiply,
-  sum,
-  type Value,
-} from "../../../src/graph/index.js";
+import { device, floatsOf, GraphSession, type HostTensor, type Value } from "../../../src/graph/index.js";
 import type { LoweringTarget } from "../../../src/graph/lowering.js";
-import type { OperandSpec, OperationCase } from "./operation-case.js";
-import { dot, type Tensor } from "./tensor.js";
+import type { OperationCase } from "./operation-case.js";
+import { type PreparedCase, prepareCases } from "./prepared-case.js";
+import { dot } from "./tensor.js";
 
 /** Step of the central differences, taken in double precision by the reference. */
 const STEP = 1e-4;
@@ -27,18 +15,6 @@ const SMALL = 24;
 /** Larger ones at some elements and along random directions, in which every element has a part. */
 const SAMPLED_ELEMENTS = 6;
 const DIRECTIONS = 2;
-
-interface PreparedCase {
-  readonly name: string;
-  readonly operands: readonly HostTensor[];
-  readonly references: readonly Tensor[];
-  readonly weights: Float64Array;
-  readonly expected: Tensor;
-  readonly values: readonly Value[];
-  readonly result: Value;
-  readonly gradients: readonly (Value | undefined)[];
-  readonly reference: OperationCase["reference"];
-}
 
 /** What {@link checkCases} expects of the gradients. */
 export type Differentiability = "differentiable" | "gradient is zero";
@@ -52,18 +28,7 @@ export async function checkCases(
   cases: readonly OperationCase[],
   differentiability: Differentiability,
 ): Promise<readonly Value[]> {
-  const prepared = cases.map((operationCase, index) => prepare(title, operationCase, index));
-  const outputs: Record<string, Value> = {};
-  const feeds: Record<string, HostTensor> = {};
-  for (const { name, operands, values, result, gradients: derivatives } of prepared) {
-    outputs[`${name}: result`] = cast(result, "float32");
-    values.forEach((value, index) => {
-      const operand = operands[index];
-      if (value.source.kind === "input" && operand !== undefined) feeds[value.source.name] = operand;
-      const derivative = derivatives[index];
-      if (derivative !== undefined) outputs[`${name}: gradient ${index}`] = derivative;
-    });
-  }
+  const { prepared, outputs, feeds } = prepareCases(title, cases);
   const results = await runLoweredFor("cpu", outputs, feeds);
   const forGpu = await runLoweredFor("gpu", outputs, feeds);
   for (const name of Object.keys(outputs)) {
@@ -87,39 +52,6 @@ async function runLoweredFor(
   const results = await session.run(feeds);
   await session.close();
   return results;
-}
-
-function prepare(title: string, operationCase: OperationCase, index: number): PreparedCase {
-  const name = `${title} ${index} ${operationCase.name}`;
-  const operands = operationCase.operands.map((spec, position) => fill(spec, name, position));
-  const values = operands.map(({ shape, dataType }, position) =>
-    input(`${name} / ${position}`, shape, dataType),
-  );
-  const result = operationCase.build(values);
-  const references = operands.map(({ shape, data }) => ({ shape, data: Float64Array.from(data, Number) }));
-  const random = new RandomStream(0, "loss weights", name);
-  const weights = Float32Array.from({ length: elementCount(result.shape) }, () => random.uniform(-1, 1));
-  const loss = sum(multiply(cast(result, "float32"), floats(weights, result.shape)));
-  return {
-    name,
-    operands,
-    references,
-    weights: Float64Array.from(weights),
-    expected: operationCase.reference(references),
-    values,
-    result,
-    gradients: gradients(loss, values),
-    reference: (tensors) => operationCase.reference(tensors),
-  };
-}
-
-function fill(spec: OperandSpec, name: string, position: number): HostTensor {
-  if (spec.kind === "fixed") return spec.tensor;
-  const random = new RandomStream(0, "operand", name, position);
-  const data = Float32Array.from({ length: elementCount(spec.shape) }, () =>
-    random.uniform(spec.low, spec.high),
-  );
-  return { dataType: "float32", shape: spec.shape, data };
 }
 
 function checkGradients(
