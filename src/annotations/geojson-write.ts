@@ -37,7 +37,7 @@ function rounding(digits: number): Rounding {
 }
 
 function featureOf(annotation: Annotation, geometry: object, colours: ReadonlyMap<string, Colour | null>) {
-  const { id, name, group, colour, measurements } = annotation;
+  const { id, name, group, colour, measurements, metadata = {} } = annotation;
   const groupColour = group === null ? null : (colours.get(group) ?? null);
   const identity = id ?? contentUuid(JSON.stringify([name, group, geometry]));
   return {
@@ -52,6 +52,7 @@ function featureOf(annotation: Annotation, geometry: object, colours: ReadonlyMa
         ? {}
         : { classification: { name: group, ...(groupColour === null ? {} : { color: groupColour }) } }),
       ...(Object.keys(measurements).length === 0 ? {} : { measurements }),
+      ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     },
   };
 }

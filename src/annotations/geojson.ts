@@ -88,6 +88,7 @@ function readFeature(place: JsonPlace, feature: JsonObject, reading: Reading): A
     colour: readColour(properties.color),
     ...geometry,
     measurements: readMeasurements(properties.measurements),
+    metadata: readMetadata(properties.metadata),
   };
 }
 
@@ -127,6 +128,13 @@ function readMeasurements(value: unknown): Record<string, number> {
     (pair): pair is [string, number] => typeof pair[0] === "string" && typeof pair[1] === "number",
   );
   return Object.fromEntries(numbers);
+}
+
+function readMetadata(value: unknown): Record<string, string> {
+  const texts = Object.entries(isObject(value) ? value : {}).filter(
+    (pair): pair is [string, string] => typeof pair[1] === "string",
+  );
+  return Object.fromEntries(texts);
 }
 
 function readGeometry(place: JsonPlace, value: unknown, reading: Reading, depth: number): Geometry {

@@ -32,6 +32,8 @@ export interface Annotation {
   readonly points: readonly Level0Point[];
   /** Numbers by name, such as `Area µm^2`. */
   readonly measurements: Readonly<Record<string, number>>;
+  /** Texts by name (QuPath 0.5 and later), where the format has them. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A group of annotations (ASAP) or a classification (QuPath). */

@@ -1,0 +1,43 @@
+import { EpSamError } from "../../common/index.js";
+import type { AnnotationChange } from "../contract/index.js";
+import { requireArea, vertexCount } from "./area.js";
+import type { HistoryState } from "./history.js";
+import { annotationLimits } from "./limits.js";
+
+/**
+ * Whether changes fit a slide's annotations: every object has area, no id is changed twice, added ids are new, the
+ * others are there, and the slide does not grow beyond its limits.
+ * @throws EpSamError `annotation` for objects without area, `usage` for ids that do not fit, `too-large`
+ */
+export function checkEdit(history: HistoryState, changes: readonly AnnotationChange[]): void {
+  const sizes = new Map(history.objects.map(({ object }) => [object.id, vertexCount(object)]));
+  const changed = new Set<string>();
+  for (const change of changes) {
+    const id = change.type === "remove" ? change.id : change.object.id;
+    if (changed.has(id)) throw unfitting(id, "is changed twice in one edit");
+    changed.add(id);
+    if (change.type === "add" && sizes.has(id)) throw unfitting(id, "is there already");
+    if (change.type !== "add" && !sizes.has(id)) throw unfitting(id, "is not there (any more)");
+    if (change.type === "remove") sizes.delete(id);
+    else {
+      requireArea(change.object);
+      sizes.set(id, vertexCount(change.object));
+    }
+  }
+  requireAtMost(sizes.size, annotationLimits.objects, "annotations");
+  const vertices = [...sizes.values()].reduce((sum, count) => sum + count, 0);
+  requireAtMost(vertices, annotationLimits.vertices, "vertices");
+}
+
+function unfitting(id: string, what: string): EpSamError {
+  return new EpSamError("usage", { where: `annotation ${id}`, what, action: "Load the annotations again." });
+}
+
+function requireAtMost(count: number, limit: number, what: string): void {
+  if (count <= limit) return;
+  throw new EpSamError("too-large", {
+    what: `a slide cannot have more than ${limit} ${what}`,
+    why: `it would have ${count}`,
+    action: "Simplify outlines, or remove annotations that are not needed.",
+  });
+}

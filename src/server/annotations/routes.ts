@@ -1,0 +1,142 @@
+import { join } from "node:path";
+import { Hono } from "hono";
+import { z } from "zod";
+import { type AnnotationSet, parseAnnotations, readAnnotations } from "../../annotations/index.js";
+import { EpSamError, exists, messageOf } from "../../common/index.js";
+import { SLIDE_RESULT_FILES } from "../../inference/index.js";
+import type { ServerContext } from "../context.js";
+import type { AnnotationImport, AnnotationObject } from "../contract/index.js";
+import { jsonBody, parameter, queryOf } from "../requests.js";
+import type { WorkspaceSlide } from "../workspace/workspace.js";
+import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { editSchema, stepSchema } from "./schema.js";
+import { AnnotationStore, type AnnotationStoreOptions, annotationFolder, type SaveOutcome } from "./store.js";
+
+const revisionQuery = z.object({ revision: z.coerce.number().int().min(0) });
+const exportQuery = z.object({ format: z.enum(["geojson", "asap-xml"]) });
+
+/** Media type and extension of exported files. */
+const EXPORTS = {
+  geojson: { type: "application/geo+json", extension: "geojson" },
+  "asap-xml": { type: "application/xml", extension: "xml" },
+} as const;
+
+/** The annotations of the slides; see src/server/contract/annotations.ts. Closed when the server ends. */
+export function annotationRoutes(
+  context: ServerContext,
+  options: Pick<AnnotationStoreOptions, "compactBytes"> = {},
+): Hono {
+  const store = new AnnotationStore(annotationFolder(context.stateDirectory), {
+    ...options,
+    reporter: context.reporter,
+    onSaved: (slide, revision) => context.events.publish({ event: "annotations", data: { slide, revision } }),
+  });
+  context.signal.addEventListener("abort", () => {
+    store.close().catch((failure: unknown) => context.reporter.warn(messageOf(failure)));
+  });
+  context.facts.annotationCount = async (id) => {
+    try {
+      return await store.count(context.workspace.slide(id));
+    } catch (failure) {
+      // The list of slides stays; opening the slide's annotations tells what is wrong.
+      context.reporter.warn(messageOf(failure));
+      return 0;
+    }
+  };
+  const routes = new Hono();
+  const slideOf = (id: string): WorkspaceSlide => context.workspace.slide(id);
+
+  routes.get("/slides/:slide/annotations", async (request) =>
+    noStore(Response.json(await store.state(slideOf(parameter(request, "slide"))))),
+  );
+  routes.post("/slides/:slide/annotations", async (request) => {
+    const slide = slideOf(parameter(request, "slide"));
+    return answer(await store.edit(slide, await jsonBody(request, editSchema)));
+  });
+  for (const step of ["undo", "redo"] as const) {
+    routes.post(`/slides/:slide/annotations/${step}`, async (request) => {
+      const slide = slideOf(parameter(request, "slide"));
+      const { revision } = await jsonBody(request, stepSchema);
+      return answer(await store[step](slide, revision));
+    });
+  }
+  routes.post("/slides/:slide/annotations/import", async (request) => {
+    const slide = slideOf(parameter(request, "slide"));
+    const { revision } = queryOf(request, revisionQuery);
+    const set = parseAnnotations("the file", textOf(await request.req.arrayBuffer()));
+    return bringIn(store, slide, revision, "Import annotations", set, planImport);
+  });
+  routes.post("/slides/:slide/annotations/results", async (request) => {
+    const slide = slideOf(parameter(request, "slide"));
+    const { revision } = queryOf(request, revisionQuery);
+    const set = await resultsOf(context, slide);
+    return bringIn(store, slide, revision, "Bring in results", set, planResults);
+  });
+  routes.get("/slides/:slide/annotations/export", async (request) => {
+    const slide = slideOf(parameter(request, "slide"));
+    const { format } = queryOf(request, exportQuery);
+    const { objects } = await store.state(slide);
+    const { type, extension } = EXPORTS[format];
+    const name = encodeURIComponent(`${slide.stem}.${extension}`).replaceAll("'", "%27");
+    const headers = { "Content-Type": type, "Content-Disposition": `attachment; filename*=UTF-8''${name}` };
+    return noStore(new Response(formatObjects(objects, format), { headers }));
+  });
+  return routes;
+}
+
+async function bringIn(
+  store: AnnotationStore,
+  slide: WorkspaceSlide,
+  revision: number,
+  title: string,
+  set: AnnotationSet,
+  planFor: (set: AnnotationSet, present: readonly AnnotationObject[]) => ImportPlan,
+): Promise<Response> {
+  let plan: ImportPlan = { changes: [], added: 0, warnings: [] };
+  const outcome = await store.derivedEdit(slide, revision, title, (history) => {
+    plan = planFor(
+      set,
+      history.objects.map(({ object }) => object),
+    );
+    return plan.changes;
+  });
+  if ("conflict" in outcome) return answer(outcome);
+  const body: AnnotationImport = { state: outcome.saved, added: plan.added, warnings: plan.warnings };
+  return noStore(Response.json(body));
+}
+
+/** The outlines that the run whose results were added last has found. */
+async function resultsOf({ workspace }: ServerContext, slide: WorkspaceSlide): Promise<AnnotationSet> {
+  for (const root of [...workspace.results].reverse()) {
+    const file = join(root, slide.stem, SLIDE_RESULT_FILES.geojson);
+    if (await exists(file)) return readAnnotations(file);
+  }
+  throw new EpSamError("not-found", {
+    where: slide.name,
+    what: "has no results of a run",
+    action: "Segment the slide first.",
+  });
+}
+
+function textOf(bytes: ArrayBuffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new EpSamError("annotation", {
+      where: "the file",
+      what: "is not a text in UTF-8",
+      why: messageOf(cause),
+      action: "Give QuPath GeoJSON, ASAP XML or Camelyon16 JSON, not compressed.",
+    });
+  }
+}
+
+function answer(outcome: SaveOutcome): Response {
+  if ("saved" in outcome) return noStore(Response.json(outcome.saved));
+  return noStore(Response.json(outcome.conflict, { status: 409 }));
+}
+
+function noStore(response: Response): Response {
+  response.headers.set("Cache-Control", "no-store");
+  return response;
+}

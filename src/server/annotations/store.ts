@@ -1,0 +1,233 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { EpSamError, exists, lockDirectory, type Reporter, storageError } from "../../common/index.js";
+import type {
+  AnnotationChange,
+  AnnotationConflict,
+  AnnotationEdit,
+  AnnotationState,
+} from "../contract/index.js";
+import { checkEdit } from "./check-edit.js";
+import { type HistoryState, stateOf, titlesSince } from "./history.js";
+import { AnnotationJournal } from "./journal.js";
+import type { JournalRecord, JournalSlide } from "./journal-lines.js";
+
+/** Journals that are kept in memory; others are read again when they are asked for. */
+const KEPT_JOURNALS = 24;
+const JOURNAL_EXTENSION = ".journal";
+
+/** An edit was saved, or somebody else had saved before. */
+export type SaveOutcome = { readonly saved: AnnotationState } | { readonly conflict: AnnotationConflict };
+
+export interface AnnotationStoreOptions {
+  readonly reporter: Reporter;
+  /** Called after each save. */
+  readonly onSaved?: ((slide: string, revision: number) => void) | undefined;
+  /** See `AnnotationJournal`. */
+  readonly compactBytes?: number | undefined;
+}
+
+/** Where the journals lie in a state directory. */
+export function annotationFolder(stateDirectory: string): string {
+  return join(stateDirectory, "annotations");
+}
+
+export function journalPath(folder: string, slide: string): string {
+  return join(folder, `${slide}${JOURNAL_EXTENSION}`);
+}
+
+/** Paths of all journals of a folder, in the order of their names; none when there is no folder. */
+export async function listJournals(folder: string): Promise<string[]> {
+  if (!(await exists(folder))) return [];
+  const names = (await readdir(folder)).filter(
+    (name) => name.endsWith(JOURNAL_EXTENSION) && !name.startsWith("."),
+  );
+  return names.sort().map((name) => join(folder, name));
+}
+
+/**
+ * The saved annotations of all slides. Edits of a slide take turns; each is on the disk before its outcome is told,
+ * and one that was made on another revision than the current one changes nothing.
+ */
+export class AnnotationStore {
+  readonly #folder: string;
+  readonly #options: AnnotationStoreOptions;
+  /** Least recently used first. */
+  readonly #journals = new Map<string, AnnotationJournal>();
+  readonly #counts = new Map<string, number>();
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #unlock: Promise<() => Promise<void>> | undefined;
+  #isClosed = false;
+
+  /** Nothing is touched before the first call. */
+  constructor(folder: string, options: AnnotationStoreOptions) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  /** @throws EpSamError `annotation` when the journal is damaged, `storage` */
+  state(slide: JournalSlide): Promise<AnnotationState> {
+    return this.#inTurn(slide, async (journal) => stateOf(journal.history));
+  }
+
+  /** How many objects are saved for a slide, rejected ones included. */
+  async count(slide: JournalSlide): Promise<number> {
+    const known = this.#counts.get(slide.id);
+    if (known !== undefined) return known;
+    // The list of slides must not take the lock, or make a folder.
+    if (!(await exists(journalPath(this.#folder, slide.id)))) return 0;
+    return (await this.state(slide)).objects.length;
+  }
+
+  /** @throws EpSamError as `checkEdit` for changes that do not fit, `storage` when it cannot be saved */
+  edit(slide: JournalSlide, { revision, title, changes }: AnnotationEdit): Promise<SaveOutcome> {
+    return this.derivedEdit(slide, revision, title, () => changes);
+  }
+
+  /** As {@link edit}, with changes that depend on what is there; nothing is saved when there are none. */
+  derivedEdit(
+    slide: JournalSlide,
+    revision: number,
+    title: string,
+    derive: (history: HistoryState) => readonly AnnotationChange[],
+  ): Promise<SaveOutcome> {
+    return this.#save(slide, revision, (history) => {
+      const changes = derive(history);
+      if (changes.length === 0) return null;
+      checkEdit(history, changes);
+      return { type: "edit", revision: revision + 1, at: now(), title, changes };
+    });
+  }
+
+  /** Takes the last edit of the slide back, whoever made it. @throws EpSamError `usage` when there is none */
+  undo(slide: JournalSlide, revision: number): Promise<SaveOutcome> {
+    return this.#step(slide, revision, "undo");
+  }
+
+  /** Does again what was undone last. @throws EpSamError `usage` when there is nothing */
+  redo(slide: JournalSlide, revision: number): Promise<SaveOutcome> {
+    return this.#step(slide, revision, "redo");
+  }
+
+  /** Waits for saves under way and gives the folder free. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#turns.values());
+    const unlock = await this.#unlock;
+    this.#unlock = undefined;
+    await unlock?.();
+  }
+
+  #step(slide: JournalSlide, revision: number, type: "undo" | "redo"): Promise<SaveOutcome> {
+    return this.#save(slide, revision, (history) => {
+      if (history[type].length > 0) return { type, revision: revision + 1, at: now() };
+      throw new EpSamError("usage", { where: slide.name, what: `there is nothing to ${type}` });
+    });
+  }
+
+  #save(
+    slide: JournalSlide,
+    revision: number,
+    recordOf: (history: HistoryState) => JournalRecord | null,
+  ): Promise<SaveOutcome> {
+    return this.#inTurn(slide, async (journal) => {
+      const { history } = journal;
+      if (history.revision !== revision) return { conflict: conflictOf(slide, history, revision) };
+      const record = recordOf(history);
+      if (record === null) return { saved: stateOf(history) };
+      const next = (await this.#append(slide, journal, record)) ?? history;
+      this.#counts.set(slide.id, next.objects.length);
+      this.#options.onSaved?.(slide.id, next.revision);
+      return { saved: stateOf(next) };
+    });
+  }
+
+  async #append(slide: JournalSlide, journal: AnnotationJournal, record: JournalRecord) {
+    try {
+      return await journal.append(record);
+    } catch (failure) {
+      // What the disk holds now is known only by reading it.
+      this.#journals.delete(slide.id);
+      throw failure;
+    }
+  }
+
+  async #inTurn<Result>(
+    slide: JournalSlide,
+    task: (journal: AnnotationJournal) => Promise<Result>,
+  ): Promise<Result> {
+    if (this.#isClosed) throw new EpSamError("busy", { what: "the server is ending" });
+    const before = this.#turns.get(slide.id) ?? Promise.resolve();
+    const turn = before.then(async () => task(await this.#journal(slide)));
+    // A failure belongs to its own caller and not to the next.
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(slide.id, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(slide.id) === settled) this.#turns.delete(slide.id);
+    }
+  }
+
+  async #journal(slide: JournalSlide): Promise<AnnotationJournal> {
+    await this.#lock();
+    const kept = this.#journals.get(slide.id);
+    const path = journalPath(this.#folder, slide.id);
+    const journal = kept ?? (await AnnotationJournal.open(path, slide, this.#options));
+    this.#journals.delete(slide.id);
+    this.#journals.set(slide.id, journal);
+    this.#counts.set(slide.id, journal.history.objects.length);
+    for (const id of this.#journals.keys()) {
+      // One whose turn it is goes on with what it has; the next turn reads the file again.
+      if (this.#journals.size <= KEPT_JOURNALS) break;
+      this.#journals.delete(id);
+    }
+    return journal;
+  }
+
+  /** One server at a time writes here; another one's half-written snapshots are nobody's then. */
+  #lock(): Promise<unknown> {
+    this.#unlock ??= this.#takeFolder().catch((failure: unknown) => {
+      this.#unlock = undefined;
+      throw failure;
+    });
+    return this.#unlock;
+  }
+
+  async #takeFolder(): Promise<() => Promise<void>> {
+    await mkdir(this.#folder, { recursive: true }).catch((cause: unknown) => {
+      throw storageError(this.#folder, cause);
+    });
+    const unlock = await lockDirectory(this.#folder, {
+      name: "annotations.lock",
+      tag: "busy",
+      activity: "saving annotations in",
+      why: "two servers would mix their edits",
+    });
+    for (const name of await readdir(this.#folder)) {
+      if (/^\..*\.tmp$/.test(name)) await rm(join(this.#folder, name), { force: true });
+    }
+    return unlock;
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+function conflictOf(slide: JournalSlide, history: HistoryState, revision: number): AnnotationConflict {
+  return {
+    problem: {
+      tag: "conflict",
+      what: "the annotations have changed since this edit was begun",
+      where: slide.name,
+      why: `it was made on revision ${revision}, and ${history.revision} is the current one`,
+      action: "Look at what was saved meanwhile, and repeat the edit if it still fits.",
+    },
+    current: stateOf(history),
+    since: titlesSince(history, revision),
+  };
+}

@@ -1,0 +1,330 @@
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Hono } from "hono";
+import { beforeEach, describe, expect, it } from "vitest";
+import { parseAnnotations } from "../../src/annotations/index.js";
+import { silentReporter } from "../../src/common/index.js";
+import { annotationRoutes } from "../../src/server/annotations/index.js";
+import { createServerContext, type ServerContext } from "../../src/server/context.js";
+import type {
+  AnnotationChange,
+  AnnotationConflict,
+  AnnotationImport,
+  AnnotationState,
+  ProblemBody,
+} from "../../src/server/contract/index.js";
+import { problemResponse } from "../../src/server/problem.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { areaFrom, objectOf, square, uuid } from "./annotation-fixtures.js";
+
+const files = temporaryDirectory();
+let context: ServerContext;
+let app: Hono;
+let slide: string;
+let server: AbortController;
+
+function start(stateDirectory: string): void {
+  server = new AbortController();
+  context = createServerContext({ stateDirectory, signal: server.signal, reporter: silentReporter });
+  slide = context.workspace.addSlide("/slides/Case 1.tif").id;
+  app = new Hono();
+  app.onError((thrown) => problemResponse(thrown));
+  app.route("/api", annotationRoutes(context));
+}
+
+beforeEach(async () => {
+  start(await files.folder());
+});
+
+async function json<Body>(answer: Response): Promise<Body> {
+  const body: unknown = await answer.json();
+  return body as Body;
+}
+
+function problemIn(answer: Response): Promise<ProblemBody> {
+  return json(answer);
+}
+
+function get(path: string): Promise<Response> {
+  return Promise.resolve(app.request(`/api/slides/${slide}/annotations${path}`));
+}
+
+function post(path: string, body: unknown): Promise<Response> {
+  const headers = { "content-type": "application/json" };
+  const request = { method: "POST", headers, body: JSON.stringify(body) };
+  return Promise.resolve(app.request(`/api/slides/${slide}/annotations${path}`, request));
+}
+
+async function state(): Promise<AnnotationState> {
+  return json(await get(""));
+}
+
+async function edit(revision: number, title: string, ...changes: AnnotationChange[]): Promise<Response> {
+  return post("", { revision, title, changes });
+}
+
+async function upload(path: string, body: string): Promise<AnnotationImport> {
+  const answer = await app.request(`/api/slides/${slide}/annotations/${path}`, { method: "POST", body });
+  expect(answer.status).toBe(200);
+  return json(answer);
+}
+
+const add = (number: number, changes = {}): AnnotationChange => ({
+  type: "add",
+  object: objectOf(number, changes),
+});
+
+describe("editing", () => {
+  it("saves an edit, tells everybody, and counts it", async () => {
+    const told: unknown[] = [];
+    context.events.subscribe((event) => told.push(event));
+    expect(await state()).toEqual({ revision: 0, objects: [], undo: null, redo: null });
+    const answer = await edit(0, "Draw Tumor", add(1));
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      revision: 1,
+      objects: [objectOf(1)],
+      undo: "Draw Tumor",
+      redo: null,
+    });
+    expect(told).toEqual([{ event: "annotations", data: { slide, revision: 1 } }]);
+    expect(await context.facts.annotationCount(slide)).toBe(1);
+  });
+
+  it("undoes and redoes over a restart of the server", async () => {
+    await edit(0, "Draw", add(1));
+    await edit(1, "Reject", { type: "update", object: objectOf(1, { review: "rejected" }) });
+    const undone: AnnotationState = await json(await post("/undo", { revision: 2 }));
+    expect(undone).toMatchObject({ revision: 3, undo: "Draw", redo: "Reject", objects: [objectOf(1)] });
+    server.abort();
+    start(context.stateDirectory);
+    while ((await get("")).status === 503) await new Promise((resolve) => setTimeout(resolve, 10));
+    const answer = await post("/redo", { revision: 3 });
+    expect([answer.status, await answer.clone().text()]).toEqual([200, expect.any(String)]);
+    const redone: AnnotationState = await json(answer);
+    expect(redone.objects[0]?.review).toBe("rejected");
+    const nothing = await post("/redo", { revision: 4 });
+    expect(nothing.status).toBe(400);
+    expect((await problemIn(nothing)).problem.what).toBe("there is nothing to redo");
+  });
+
+  it("shows the second of two clients what the first has saved, and changes nothing", async () => {
+    const [first, second] = await Promise.all([edit(0, "Draw A", add(1)), edit(0, "Draw B", add(2))]);
+    expect([first.status, second.status]).toEqual([200, 409]);
+    const conflict: AnnotationConflict = await json(second);
+    expect(conflict.problem.tag).toBe("conflict");
+    expect(conflict.since).toEqual(["Draw A"]);
+    expect(conflict.current).toEqual(await first.json());
+    expect((await edit(conflict.current.revision, "Draw B", add(2))).status).toBe(200);
+    expect((await post("/undo", { revision: 1 })).status).toBe(409);
+    expect((await state()).objects.map(({ id }) => id)).toEqual([uuid(1), uuid(2)]);
+  });
+
+  it("keeps the order of twenty edits made at once on whatever is current", async () => {
+    const draw = async (number: number): Promise<void> => {
+      for (;;) {
+        const { revision } = await state();
+        if ((await edit(revision, `Draw ${number}`, add(number))).status === 200) return;
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, (_, number) => draw(number + 1)));
+    const { revision, objects } = await state();
+    expect(revision).toBe(20);
+    expect(new Set(objects.map(({ id }) => id)).size).toBe(20);
+  });
+
+  it("lets one server at a time save", async () => {
+    await edit(0, "Draw", add(1));
+    const { stateDirectory } = context;
+    start(stateDirectory);
+    const refused = await get("");
+    expect(refused.status).toBe(503);
+    expect((await problemIn(refused)).problem.what).toContain("is saving annotations in this directory");
+  });
+
+  const open = areaFrom(square(0, 0, 5).slice(0, 4));
+  it.each<[string, unknown, number, string]>([
+    ["a ring that is not closed", [add(1, { area: open })], 400, "must be closed"],
+    [
+      "a position that is no number",
+      [{ type: "add", object: { ...objectOf(1), area: { type: "MultiPolygon", coordinates: [[[null]]] } } }],
+      400,
+      "",
+    ],
+    ["an absurd coordinate", [add(1, { area: areaFrom(square(0, 0, 2 ** 27)) })], 400, "Too big"],
+    ["an id that is no UUID", [add(1, { id: "../../etc/passwd" })], 400, "Invalid UUID"],
+    ["an unknown member", [add(1, { colour: "red" })], 400, "Unrecognized key"],
+    ["no change at all", [], 400, "Too small"],
+    ["an unknown review state", [add(1, { review: "perhaps" })], 400, "Invalid option"],
+    ["a name with a line feed", [add(1, { name: "two\nlines" })], 400, "control characters"],
+    [
+      "no area",
+      [
+        add(1, {
+          area: areaFrom([
+            [0, 0],
+            [1, 1],
+            [2, 2],
+            [0, 0],
+          ]),
+        }),
+      ],
+      422,
+      "",
+    ],
+  ])("refuses %s", async (_, changes, status, why) => {
+    const answer = await post("", { revision: 0, title: "Draw", changes });
+    expect(answer.status).toBe(status);
+    const { problem } = await problemIn(answer);
+    expect(String(problem.why)).toContain(why);
+    expect(await state()).toMatchObject({ revision: 0, objects: [] });
+  });
+
+  it("answers for a slide that is not there, and for a damaged journal without touching it", async () => {
+    expect((await app.request("/api/slides/nowhere/annotations")).status).toBe(404);
+    const folder = join(context.stateDirectory, "annotations");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `${slide}.journal`), "0000000000000000 {}\n");
+    const answer = await get("");
+    expect(answer.status).toBe(422);
+    expect((await problemIn(answer)).problem.what).toContain("is damaged");
+    expect((await edit(0, "Draw", add(1))).status).toBe(422);
+    expect(await context.facts.annotationCount(slide)).toBe(0);
+  });
+});
+
+describe("files", () => {
+  it("exports what is not rejected with ids, classes and review state, and reads it back unchanged", async () => {
+    const hole = areaFrom(square(0, 0, 20), square(5, 5, 4));
+    await edit(
+      0,
+      "Draw",
+      add(1, { area: hole, review: "unreviewed", origin: "result" }),
+      add(2, { review: "rejected" }),
+      add(3, { classification: null, name: "" }),
+    );
+    const answer = await get("/export?format=geojson");
+    expect(answer.headers.get("content-disposition")).toBe("attachment; filename*=UTF-8''Case%201.geojson");
+    const text = await answer.text();
+    const { features } = JSON.parse(text);
+    expect(features.map(({ id }: { id: string }) => id)).toEqual([uuid(1), uuid(3)]);
+    expect(features[0]).toMatchObject({
+      geometry: { type: "Polygon", coordinates: hole.coordinates[0] },
+      properties: {
+        name: "Object 1",
+        classification: { name: "Tumor" },
+        metadata: { Review: "unreviewed", Origin: "result" },
+      },
+    });
+    const same = await upload("import?revision=1", text);
+    expect(same).toMatchObject({ added: 0, state: { revision: 1 } });
+    expect(same.warnings).toEqual(["2 were there already"]);
+    start(await files.folder());
+    const { added, state: elsewhere } = await upload("import?revision=0", text);
+    expect(added).toBe(2);
+    expect(elsewhere.objects[0]).toEqual(
+      objectOf(1, { area: hole, review: "unreviewed", origin: "imported" }),
+    );
+  });
+
+  it("updates objects that were edited in another program, as one step", async () => {
+    await edit(0, "Draw", add(1), add(2));
+    const text = await (await get("/export?format=geojson")).text();
+    const changed = JSON.parse(text);
+    changed.features[1].properties.classification.name = "Necrosis";
+    const { state: after, added, warnings } = await upload("import?revision=1", JSON.stringify(changed));
+    expect(added).toBe(0);
+    expect(warnings).toEqual(["1 took the place of annotations with the same id", "1 were there already"]);
+    expect(after.objects[1]).toEqual(objectOf(2, { classification: "Necrosis" }));
+    expect(after).toMatchObject({ revision: 2, undo: "Import annotations" });
+  });
+
+  it("exports ASAP XML with holes as exclusions", async () => {
+    await edit(0, "Draw", add(1, { area: areaFrom(square(0, 0, 20), square(5, 5, 4)) }));
+    const answer = await get("/export?format=asap-xml");
+    expect(answer.headers.get("content-type")).toBe("application/xml");
+    const { annotations } = parseAnnotations("export.xml", await answer.text());
+    expect(annotations.map(({ group, polygons }) => [group, polygons[0]?.outer.coordinates.length])).toEqual([
+      ["Tumor", 8],
+      ["Exclusion", 8],
+    ]);
+    expect((await get("/export?format=svg")).status).toBe(400);
+  });
+
+  it("imports ASAP XML and Camelyon16 JSON, and says what has no area", async () => {
+    const camelyon = {
+      positive: [
+        {
+          name: "a",
+          vertices: [
+            [0, 0],
+            [9, 0],
+            [9, 9],
+          ],
+        },
+      ],
+      negative: [],
+    };
+    const first = await upload("import?revision=0", JSON.stringify(camelyon));
+    expect(first.state.objects[0]).toMatchObject({
+      name: "a",
+      classification: "Tumor",
+      review: "accepted",
+      origin: "imported",
+      area: {
+        coordinates: [
+          [
+            [
+              [0, 0],
+              [9, 0],
+              [9, 9],
+              [0, 0],
+            ],
+          ],
+        ],
+      },
+    });
+    const xml = `<ASAP_Annotations><Annotations>
+      <Annotation Name="dot" Type="Dot" PartOfGroup="Tumor"><Coordinates><Coordinate Order="0" X="1" Y="1"/></Coordinates></Annotation>
+      <Annotation Name="box" Type="Rectangle" PartOfGroup="normal"><Coordinates><Coordinate Order="0" X="1" Y="1"/><Coordinate Order="1" X="5" Y="1"/><Coordinate Order="2" X="5" Y="5"/><Coordinate Order="3" X="1" Y="5"/></Coordinates></Annotation>
+    </Annotations></ASAP_Annotations>`;
+    const second = await upload("import?revision=1", xml);
+    expect(second.added).toBe(1);
+    expect(second.state.objects[1]).toMatchObject({ name: "box", classification: "normal" });
+    expect(second.warnings.at(-1)).toBe("1 have no area (dots, lines) and are left out");
+  });
+
+  it("refuses files that are nothing of the kind, and keeps to the revision", async () => {
+    const request = (body: string | Uint8Array<ArrayBuffer>, revision = 0) =>
+      app.request(`/api/slides/${slide}/annotations/import?revision=${revision}`, { method: "POST", body });
+    expect((await request("hello")).status).toBe(422);
+    expect((await request(Uint8Array.of(0xff, 0xfe, 0x00))).status).toBe(422);
+    expect((await request("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")).status).toBe(422);
+    expect((await request('{"positive":[],"negative":[]}', 7)).status).toBe(409);
+    expect(await readdir(context.stateDirectory)).toEqual(["annotations"]);
+  });
+});
+
+describe("results of a run", () => {
+  it("are brought in as unreviewed objects, once", async () => {
+    expect((await post("/results?revision=0", {})).status).toBe(404);
+    const root = await files.folder();
+    await mkdir(join(root, "Case 1"));
+    const feature = (number: number) => ({
+      type: "Feature",
+      id: uuid(number),
+      geometry: { type: "Polygon", coordinates: [square(number, 0, 5)] },
+      properties: { name: `Focus ${number}`, classification: { name: "Tumor" } },
+    });
+    const file = join(root, "Case 1", "tumour.geojson");
+    await writeFile(file, JSON.stringify({ type: "FeatureCollection", features: [feature(1), feature(2)] }));
+    context.workspace.addResults(root);
+    const first = await upload("results?revision=0", "");
+    expect(first.added).toBe(2);
+    expect(first.state.objects[0]).toMatchObject({ review: "unreviewed", origin: "result", name: "Focus 1" });
+    await edit(1, "Accept", { type: "update", object: objectOf(1, { origin: "result" }) });
+    const second = await upload("results?revision=2", "");
+    expect(second).toMatchObject({ added: 0, state: { revision: 2 } });
+    expect(second.state.objects[0]?.review).toBe("accepted");
+  });
+});
