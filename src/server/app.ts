@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { isEpSamError } from "../common/index.js";
 import { type AccessRules, checkAccess, localAccess } from "./access.js";
+import { annotationRoutes } from "./annotations/index.js";
 import { limitBodies } from "./body-limits.js";
 import type { ServerContext } from "./context.js";
 import { notFound, problemResponse, statusOf, unexpected } from "./problem.js";
@@ -35,6 +36,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   // are thrown, never answered by hand; bodies are read with jsonBody, which holds them to a schema.
   app.route("/api", workspaceRoutes(context));
   app.route("/api", segmentationRoutes(context));
+  app.route("/api", annotationRoutes(context));
   app.route("/", staticRoutes(options.pageDirectory));
   return app;
 }
