@@ -4,6 +4,12 @@ import type { Problem } from "./workspace.js";
 /** Whether somebody has looked at an object: results of a run begin as `unreviewed`. */
 export type ReviewState = "unreviewed" | "accepted" | "rejected";
 
+/**
+ * The class of an outline around what somebody has looked at completely (QuPath's own class for regions): what is not
+ * marked in it is free of tumour. Nobody knows about the rest of a slide unless it is said to be free of tumour too.
+ */
+export const REVIEWED_CLASS = "Region*";
+
 /** Where an object came from. */
 export type AnnotationOrigin = "drawn" | "segmented" | "imported" | "result";
 
@@ -19,7 +25,10 @@ export interface AnnotationObject {
   readonly area: Area;
 }
 
-/** One change. An edit carries the whole new object, so that each change can be undone by its counterpart. */
+/**
+ * One change. An edit carries the whole new object, so that each change can be undone by its counterpart. Of the
+ * changes of one edit no two may be of the same object.
+ */
 export type AnnotationChange =
   | { readonly type: "add"; readonly object: AnnotationObject }
   | { readonly type: "update"; readonly object: AnnotationObject }
@@ -62,8 +71,10 @@ export interface AnnotationConflict {
 
 /**
  * `POST …/annotations/import?revision=N` with the file as body (QuPath GeoJSON, ASAP XML or Camelyon16 JSON; told
- * apart by content) is answered with this. `GET …/annotations/export?format=geojson|asap-xml` answers the file;
- * rejected objects are left out.
+ * apart by content) is answered with this; an object with the id of one that is there takes its place.
+ * `POST …/annotations/results?revision=N` brings the outlines of the slide's results in as `unreviewed` objects, those
+ * that are there already excepted, and is answered the same. Both are one edit, and 409 as for edits.
+ * `GET …/annotations/export?format=geojson|asap-xml` answers the file; rejected objects are left out.
  */
 export interface AnnotationImport {
   readonly state: AnnotationState;
