@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import type {
+  AnnotationChange,
+  AnnotationObject,
+  AnnotationState,
+} from "../../../src/server/contract/index.js";
+import {
+  type AnnotationApi,
+  AnnotationStore,
+  type SaveAnswer,
+} from "../../../src/web/tools/store/annotation-store.js";
+
+function object(id: string, name = id): AnnotationObject {
+  const area = {
+    type: "MultiPolygon",
+    coordinates: [
+      [
+        [
+          [0, 0],
+          [4, 0],
+          [4, 4],
+          [0, 0],
+        ],
+      ],
+    ],
+  } as const;
+  return { id, name, classification: "Tumor", review: "accepted", origin: "drawn", area };
+}
+
+const add = (...ids: readonly string[]): AnnotationChange[] =>
+  ids.map((id) => ({ type: "add", object: object(id) }));
+
+/** A server with one slide, as two tabs see it. */
+class FakeServer {
+  revision = 0;
+  objects = new Map<string, AnnotationObject>();
+  titles: string[] = [];
+  /** Requests wait for this. */
+  gate: Promise<void> = Promise.resolve();
+  isDown = false;
+
+  state(): AnnotationState {
+    const undo = this.titles.at(-1) ?? null;
+    return {
+      revision: this.revision,
+      objects: structuredClone([...this.objects.values()]),
+      undo,
+      redo: null,
+    };
+  }
+
+  save(title: string, changes: readonly AnnotationChange[]): AnnotationState {
+    for (const change of changes) {
+      if (change.type === "remove") this.objects.delete(change.id);
+      else this.objects.set(change.object.id, change.object);
+    }
+    this.revision += 1;
+    this.titles.push(title);
+    return this.state();
+  }
+
+  get api(): AnnotationApi {
+    const answer = async (revision: number, save: () => AnnotationState): Promise<SaveAnswer> => {
+      await this.gate;
+      if (this.isDown) throw new Error("down");
+      if (revision === this.revision) return { saved: save() };
+      const problem = { tag: "conflict", what: "saved meanwhile", where: null, why: null, action: null };
+      return { conflict: { problem, current: this.state(), since: this.titles.slice(revision) } };
+    };
+    return {
+      load: async () => this.state(),
+      edit: (revision, title, changes) => answer(revision, () => this.save(title, changes)),
+      step: (_, revision) => answer(revision, () => this.save("Undo", [])),
+      bringIn: async (revision) => {
+        const result = await answer(revision, () => this.save("Import", add("imported")));
+        return "conflict" in result ? result : { state: result.saved, added: 1, warnings: [] };
+      },
+      problemOf: (thrown) => ({
+        tag: this.isDown ? "network" : "usage",
+        what: String(thrown),
+        where: null,
+        why: null,
+        action: null,
+      }),
+    };
+  }
+}
+
+async function opened(server: FakeServer): Promise<AnnotationStore> {
+  const store = new AnnotationStore(server.api);
+  await store.load();
+  return store;
+}
+
+/** Nothing is under way: the fake server answers within a few turns. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}
+
+const idsOf = (store: AnnotationStore) => [...store.objects.value.keys()];
+
+describe("annotations in the page", () => {
+  it("are seen at once and saved one after another", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    let open: () => void = () => expect.unreachable();
+    server.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    store.edit("Draw a", add("a"));
+    store.edit("Draw b", add("b"));
+    expect(idsOf(store)).toEqual(["a", "b"]);
+    expect([store.saveState.value.state, server.revision, store.hasUnsaved]).toEqual(["saving", 0, true]);
+    const before = store.objects.value.get("a");
+    open();
+    await settled();
+    expect([store.saveState.value.state, server.revision, store.hasUnsaved]).toEqual(["saved", 2, false]);
+    expect(store.undoTitle.value).toBe("Draw b");
+    expect(store.objects.value.get("a")).toBe(before);
+  });
+
+  it("show a conflict and go on from what others saved, with one's own edits on top", async () => {
+    const server = new FakeServer();
+    const [one, other] = [await opened(server), await opened(server)];
+    one.edit("Draw a", add("a"));
+    await settled();
+    other.edit("Draw b", add("b"));
+    other.edit("Remove b, draw c", [{ type: "remove", id: "b" }, ...add("c")]);
+    await settled();
+    const save = other.saveState.value;
+    if (save.state !== "conflict") throw new Error(`the state is ${save.state}`);
+    expect([save.conflict.since, save.own]).toEqual([["Draw a"], ["Draw b", "Remove b, draw c"]]);
+    expect([...server.objects.keys()]).toEqual(["a"]);
+    expect(idsOf(other)).toEqual(["c"]);
+    other.resolve("reapply");
+    await settled();
+    expect([...server.objects.keys()]).toEqual(["a", "c"]);
+    expect([other.saveState.value.state, idsOf(other)]).toEqual(["saved", ["a", "c"]]);
+  });
+
+  it("let go of one's own edits when that is chosen", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    server.save("Elsewhere", add("a"));
+    store.edit("Draw b", add("b"));
+    await settled();
+    store.resolve("discard");
+    await settled();
+    expect([idsOf(store), server.revision, store.saveState.value.state]).toEqual([["a"], 1, "saved"]);
+  });
+
+  it("are not lost when the server is away, and dropped when it refuses them", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    server.isDown = true;
+    store.edit("Draw a", add("a"));
+    await settled();
+    expect([store.saveState.value.state, idsOf(store), store.hasUnsaved]).toEqual(["failed", ["a"], true]);
+    server.isDown = false;
+    store.retry();
+    await settled();
+    expect([store.saveState.value.state, [...server.objects.keys()]]).toEqual(["saved", ["a"]]);
+    server.save = () => {
+      throw new Error("has no area");
+    };
+    store.edit("Draw b", add("b"));
+    await settled();
+    expect([store.saveState.value.state, idsOf(store), store.hasUnsaved]).toEqual(["failed", ["a"], false]);
+  });
+
+  it("follow other tabs, but not over edits that are under way", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    server.save("Elsewhere", add("a"));
+    store.heardOf(1);
+    await settled();
+    expect(idsOf(store)).toEqual(["a"]);
+    store.undo();
+    store.heardOf(2);
+    await settled();
+    expect([store.saveState.value.state, server.titles.at(-1)]).toEqual(["saved", "Undo"]);
+    const result = await store.bringIn("results");
+    expect([result.added, idsOf(store)]).toEqual([1, ["a", "imported"]]);
+  });
+});
