@@ -24,7 +24,7 @@ export { fromFloat16, toFloat16 } from "./float16.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
-export { DESCRIPTION_FILE, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
+export { DESCRIPTION_FILE, listPatches, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
 export { type PatchResolution, patchResolution } from "./patch-resolution.js";
 export { findInputs, type InputImage } from "./preparation/discover.js";
 export type {
@@ -61,7 +61,7 @@ export {
   type SampleLimits,
 } from "./slide-preparation/profiles.js";
 export type { FindTissueOptions } from "./slide-preparation/saturation.js";
-export { findTissue, TissueMask } from "./slide-preparation/tissue.js";
+export { findTissue, type TissueGrid, TissueMask, tissueGrid } from "./slide-preparation/tissue.js";
 export {
   drawStaining,
   generatePatch,

@@ -40,8 +40,7 @@ export interface OpenDatasetOptions {
 export async function openDataset(root: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   const directory = resolve(root);
   const warn = options.warn ?? (() => undefined);
-  const rows = await readRows(directory, warn);
-  const patches = await locatePatches(directory, rows, warn);
+  const patches = await listPatches(directory, options);
   const images = await mapConcurrently(patches, READERS, inspectImage);
   const dataset: Dataset = {
     root: directory,
@@ -51,6 +50,17 @@ export async function openDataset(root: string, options: OpenDatasetOptions = {}
   };
   await warnWhenChanged(dataset, warn);
   return dataset;
+}
+
+/**
+ * The patches of a dataset directory without opening their files, for programs that only look: ordered as in
+ * {@link openDataset}, which checks more.
+ * @throws EpSamError `dataset` as {@link openDataset} does for the manifest and for patches without a file
+ */
+export async function listPatches(root: string, options: OpenDatasetOptions = {}): Promise<PatchRecord[]> {
+  const directory = resolve(root);
+  const warn = options.warn ?? (() => undefined);
+  return locatePatches(directory, await readRows(directory, warn), warn);
 }
 
 async function readRows(root: string, warn: (message: string) => void): Promise<ManifestRow[]> {

@@ -4,9 +4,17 @@ import { type AccessRules, checkAccess, localAccess } from "./access.js";
 import { annotationRoutes } from "./annotations/index.js";
 import { limitBodies } from "./body-limits.js";
 import type { ServerContext } from "./context.js";
+import { datasetRoutes } from "./dataset-routes.js";
+import { DatasetIndexes } from "./datasets/dataset-index.js";
+import { layerRoutes } from "./layer-routes.js";
+import { SlideLayers } from "./layers/slide-layers.js";
+import { pictureRoutes } from "./picture-routes.js";
 import { notFound, problemResponse, statusOf, unexpected } from "./problem.js";
+import { runRoutes } from "./run-routes.js";
+import { RunMaskIndexes } from "./runs/run-mask-indexes.js";
 import { securityHeaders } from "./security-headers.js";
 import { segmentationRoutes } from "./segmentation/routes.js";
+import { slideRoutes } from "./slide-routes.js";
 import { staticRoutes } from "./static-routes.js";
 import { workspaceRoutes } from "./workspace-routes.js";
 
@@ -34,7 +42,15 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   app.use(securityHeaders(), checkAccess(options.access ?? localAccess), limitBodies());
   // A room's group is added here: a function from the context to a Hono app with paths relative to its mount. Errors
   // are thrown, never answered by hand; bodies are read with jsonBody, which holds them to a schema.
-  app.route("/api", workspaceRoutes(context));
+  const datasets = new DatasetIndexes();
+  const masks = new RunMaskIndexes();
+  const layers = new SlideLayers(context);
+  app.route("/api", workspaceRoutes(context, datasets));
+  app.route("/api", slideRoutes(context, layers, datasets));
+  app.route("/api", pictureRoutes(context));
+  app.route("/api", layerRoutes(context, layers));
+  app.route("/api", datasetRoutes(context, datasets, masks));
+  app.route("/api", runRoutes(context, datasets, masks));
   app.route("/api", segmentationRoutes(context));
   app.route("/api", annotationRoutes(context));
   app.route("/", staticRoutes(options.pageDirectory));

@@ -57,6 +57,14 @@ export function problemOf(thrown: unknown): Problem {
   };
 }
 
+/** Anything thrown in one sentence for the page. */
+export function problemText(thrown: unknown): string {
+  const { what, where, why, action } = problemOf(thrown);
+  const place = where === null ? "" : `${where}: `;
+  const reason = why === null ? "" : ` (${why})`;
+  return `${place}${what}${reason}.${action === null ? "" : ` ${action}`}`;
+}
+
 /** The answer to a request that failed, the same for every route. */
 export function problemResponse(thrown: unknown): Response {
   const status = statusOf(thrown);
@@ -71,7 +79,7 @@ export function unexpected(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
 }
 
-/** @throws nothing: makes the error for something that is not in the workspace. */
+/** The error for something that is not in the workspace. */
 export function notFound(what: string, where?: string): EpSamError {
   return new EpSamError("not-found", {
     what,

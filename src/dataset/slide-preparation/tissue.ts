@@ -20,6 +20,20 @@ const REACH = 2 * CLOSING_ITERATIONS * ((CLOSING_SIDE - 1) / 2) + (MEDIAN_SIDE -
 /** Otsu splits the noise of an empty slide too; what is paler than this (of 255) is glass. */
 const LEAST_SATURATION = 8;
 
+/** The cells that a slide's tissue is looked for in. */
+export interface TissueGrid {
+  readonly width: number;
+  readonly height: number;
+  /** Level-0 pixels per cell. */
+  readonly cellSize: number;
+}
+
+/** The cells that {@link findTissue} gives for a slide, without looking for tissue. */
+export function tissueGrid(source: PixelSource): TissueGrid {
+  const { width, height, cellSize } = new SaturationPlane(source, {});
+  return { width, height, cellSize };
+}
+
 /** Where a slide has tissue, in cells of about 16 level-0 pixels, one bit each. */
 export class TissueMask {
   /** Level-0 pixels per cell. */
@@ -46,6 +60,12 @@ export class TissueMask {
         this.#bits[cell >>> 3] = (this.#bits[cell >>> 3] ?? 0) | (1 << (cell & 7));
       }
     }
+  }
+
+  /** Whether a cell of the mask is tissue. */
+  isTissue(column: number, row: number): boolean {
+    const cell = row * this.width + column;
+    return (((this.#bits[cell >>> 3] ?? 0) >>> (cell & 7)) & 1) === 1;
   }
 
   /** Share of the slide that is tissue, in [0, 1]. */

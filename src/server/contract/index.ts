@@ -7,7 +7,7 @@
  * - `GET /api/slides/:slide/tiles/:level/:column/:row` (JPEG, PNG or WebP: the stored tile where it can be passed on
  *   unchanged; its right and lower border may then reach beyond the level)
  * - `GET /api/slides/:slide/associated/:name` (JPEG; one of `associatedImages`)
- * - `GET /api/slides/:slide/layers/:layer/:level/:column/:row` (8-bit grey PNG, cut at the layer's border)
+ * - `GET /api/slides/:slide/layers/:layer/tiles/:level/:column/:row` (8-bit grey PNG, cut at the layer's border)
  * - `GET /api/runs/:run/report` (the run's HTML report; for an `<iframe sandbox>`)
  *
  * A request with side effects needs no token of its own: Host, Origin and Sec-Fetch-Site are checked. Every answer

@@ -96,7 +96,8 @@ class Walk {
     const slides = names.filter((name) => isSlideName(name) && !isMaskOf(name, names));
     // Pictures beside slides are overlays and thumbnails; a folder without slides may be one of images.
     const images = slides.length > 0 || depth > 0 ? [] : names.filter((name) => isImage(name, names));
-    for (const name of [...slides, ...images]) {
+    const dicom = this.#firstDicom(folder, names);
+    for (const name of [...slides, ...dicom, ...images]) {
       const path = await this.#inside(join(folder, name));
       if (path !== null) this.workspace.addSlide(path);
     }
@@ -107,6 +108,17 @@ class Walk {
       if (stems.has(name) || stems.has(name.replace(/_files$/, ""))) continue;
       await this.visit(join(folder, name), depth + 1);
     }
+  }
+
+  /** Among other slides: opening one file finds the others of its series. */
+  #firstDicom(folder: string, names: readonly string[]): string[] {
+    const [first, ...others] = names.filter(isDicom);
+    if (others.length > 0) {
+      this.options.warn(
+        `${folder}: DICOM files beside other slides; only ${first} is shown. Give them a folder.`,
+      );
+    }
+    return first === undefined ? [] : [first];
   }
 
   /** A folder's entries in the order of their names; links stand for what they lead to. */
@@ -138,8 +150,9 @@ async function kindOf(folder: string, entries: readonly Dirent[]): Promise<Direc
   if (names.has(RUN_FILE)) return "run";
   if (names.has(MANIFEST_FILE) || (await hasPatches(folder, names))) return "dataset";
   if (names.has(INFERENCE_FILE) || (await holdsResults(folder, entries))) return "results";
-  if (entries.some(({ name }) => extname(name).toLowerCase() === ".dcm")) return "dicom-slide";
-  return "folder";
+  const isDicomFolder =
+    entries.some(({ name }) => isDicom(name)) && !entries.some(({ name }) => isSlideName(name));
+  return isDicomFolder ? "dicom-slide" : "folder";
 }
 
 async function hasPatches(folder: string, names: ReadonlySet<string>): Promise<boolean> {
@@ -157,6 +170,10 @@ async function holdsResults(folder: string, entries: readonly Dirent[]): Promise
     if ((await Promise.all(files)).every(Boolean)) return true;
   }
   return false;
+}
+
+function isDicom(name: string): boolean {
+  return extname(name).toLowerCase() === ".dcm";
 }
 
 function isImage(name: string, names: readonly string[]): boolean {

@@ -1,0 +1,132 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { z } from "zod";
+import { EpSamError, exists, isEpSamError, messageOf } from "../../common/index.js";
+import {
+  countLabels,
+  DESCRIPTION_FILE,
+  type LabelCounts,
+  listPatches,
+  MANIFEST_FILE,
+  type PatchRecord,
+  patchFileName,
+  SPLITS,
+  type Split,
+} from "../../dataset/index.js";
+import { fileVersion } from "../open-slides.js";
+import { fileInside } from "../workspace/inside-root.js";
+import type { WorkspaceDirectory } from "../workspace/workspace.js";
+
+/** What is known of a dataset without reading its patches. */
+export interface IndexedDataset {
+  readonly directory: WorkspaceDirectory;
+  readonly patches: readonly PatchRecord[];
+  readonly byId: ReadonlyMap<string, PatchRecord>;
+  readonly patchSize: number;
+  readonly counts: Readonly<Record<Split, LabelCounts>>;
+  /** SHA-256 of the data as its description tells it; null without one. */
+  readonly hash: string | null;
+  /** Level-0 pixels per pixel of a patch, by the slide's name without extension in lower case. */
+  readonly pixelSizes: ReadonlyMap<string, number>;
+}
+
+/** Indexes of datasets, read again when a manifest changes. */
+export class DatasetIndexes {
+  readonly #held = new Map<string, { readonly version: string; readonly index: Promise<IndexedDataset> }>();
+
+  /** @throws EpSamError `dataset` when the directory is none or its manifest is damaged */
+  async open(directory: WorkspaceDirectory): Promise<IndexedDataset> {
+    const version = await versionOf(directory.root);
+    const held = this.#held.get(directory.id);
+    if (held?.version === version) return held.index;
+    const index = readIndex(directory);
+    this.#held.set(directory.id, { version, index });
+    index.catch(() => {
+      if (this.#held.get(directory.id)?.index === index) this.#held.delete(directory.id);
+    });
+    return index;
+  }
+}
+
+/** A dataset without a manifest has changed when its folders have. */
+async function versionOf(root: string): Promise<string> {
+  const paths = [join(root, MANIFEST_FILE), ...SPLITS.map((split) => join(root, split, "image"))];
+  const versions = paths.map(async (path) => ((await exists(path)) ? fileVersion(path) : "-"));
+  return (await Promise.all(versions)).join(" ");
+}
+
+async function readIndex(directory: WorkspaceDirectory): Promise<IndexedDataset> {
+  const patches = await listPatches(directory.root);
+  const description = await readDescription(directory.root);
+  return {
+    directory,
+    patches,
+    byId: new Map(patches.map((patch) => [patch.id, patch])),
+    patchSize: await sideOf(directory.root, patches[0]),
+    counts: countLabels(patches),
+    hash: description.hash,
+    pixelSizes: new Map(
+      description.sources.flatMap(({ slide, pixelSize }) =>
+        slide === undefined || pixelSize === undefined
+          ? []
+          : [[slide.replace(/\.[^.]*$/, "").toLowerCase(), (pixelSize.x + pixelSize.y) / 2] as const],
+      ),
+    ),
+  };
+}
+
+const descriptionSchema = z.object({
+  hash: z.string().nullable().default(null),
+  sources: z
+    .array(
+      z.object({
+        slide: z.string().optional(),
+        pixelSize: z.object({ x: z.number(), y: z.number() }).optional(),
+      }),
+    )
+    .default([]),
+});
+
+/** A damaged description says nothing; training tells of it. */
+async function readDescription(root: string): Promise<z.output<typeof descriptionSchema>> {
+  const nothing = { hash: null, sources: [] };
+  try {
+    const text = await readFile(await fileInside(root, DESCRIPTION_FILE), "utf8");
+    return descriptionSchema.safeParse(JSON.parse(text)).data ?? nothing;
+  } catch (failure) {
+    const isAbsent = isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden");
+    if (isAbsent || failure instanceof SyntaxError) return nothing;
+    throw failure;
+  }
+}
+
+async function sideOf(root: string, patch: PatchRecord | undefined): Promise<number> {
+  if (patch === undefined) return 0;
+  const path = await patchFile(root, patch, "image");
+  try {
+    return (await sharp(path).metadata()).width;
+  } catch (cause) {
+    throw new EpSamError(
+      "dataset",
+      { where: path, what: "is no image", why: messageOf(cause), action: "Prepare the dataset again." },
+      { cause },
+    );
+  }
+}
+
+/** The file of a patch's image or mask, inside of its dataset. @throws EpSamError `not-found`, `forbidden` */
+export function patchFile(root: string, patch: PatchRecord, kind: "image" | "mask"): Promise<string> {
+  return fileInside(root, patch.split, kind, patchFileName(patch));
+}
+
+/** The patches of a dataset that were cut from a slide. */
+export function patchesOfSlide({ patches }: IndexedDataset, slideName: string): PatchRecord[] {
+  const wanted = nameKey(slideName);
+  return patches.filter(({ slide }) => nameKey(slide) === wanted);
+}
+
+/** What slides are matched by: the name without extension, whatever its case. */
+export function nameKey(slide: string): string {
+  return slide.toLowerCase();
+}

@@ -1,0 +1,91 @@
+import type { PatchRecord } from "../../dataset/index.js";
+import type { PatchEntry, PatchPage, PatchSort } from "../contract/index.js";
+import { mostUncertain, uncertaintyOf } from "../learning/uncertainty.js";
+import type { RunMasks } from "../runs/run-masks.js";
+import type { Workspace } from "../workspace/workspace.js";
+import { type IndexedDataset, nameKey } from "./dataset-index.js";
+
+/** What a page of the gallery shows. */
+export interface GalleryQuery {
+  readonly split?: PatchRecord["split"] | undefined;
+  readonly label?: 0 | 1 | undefined;
+  readonly sort: PatchSort;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** A page of a dataset's patches, with what a run knows of them. */
+export async function galleryPage(
+  workspace: Workspace,
+  dataset: IndexedDataset,
+  masks: RunMasks | null,
+  query: GalleryQuery,
+  signal: AbortSignal,
+): Promise<PatchPage> {
+  const { split, label, sort, offset, limit } = query;
+  const chosen = dataset.patches.filter(
+    (patch) =>
+      (split === undefined || patch.split === split) && (label === undefined || patch.label === label),
+  );
+  const describe = describer(workspace, masks, signal);
+  const page = <Item>(items: readonly Item[]): Item[] => items.slice(offset, offset + limit);
+  // Only an order that depends on every mask needs them all.
+  const isCheap = sort === "manifest" || sort === "ids-score";
+  const patches = isCheap
+    ? await Promise.all(page(sort === "manifest" ? chosen : byScore(chosen, masks)).map(describe))
+    : page(sorted(await Promise.all(chosen.map(describe)), sort));
+  return { total: chosen.length, offset, patches };
+}
+
+/** The patches of a run's dataset that a correction would teach most: those in training, the most uncertain first. */
+export async function uncertainPatches(
+  workspace: Workspace,
+  dataset: IndexedDataset,
+  masks: RunMasks,
+  limit: number,
+  signal: AbortSignal,
+): Promise<(PatchEntry & { readonly uncertainty: number })[]> {
+  const describe = describer(workspace, masks, signal);
+  const training = dataset.patches.filter(({ split, label }) => split === "train" && label === 1);
+  return mostUncertain(await Promise.all(training.map(describe)), limit);
+}
+
+function describer(
+  workspace: Workspace,
+  masks: RunMasks | null,
+  signal: AbortSignal,
+): (patch: PatchRecord) => Promise<PatchEntry> {
+  const slides = new Map(workspace.slides.map(({ stem, id }) => [nameKey(stem), id]));
+  return async (patch) => ({
+    patch: patch.id,
+    slide: slides.get(nameKey(patch.slide)) ?? null,
+    slideName: patch.slide,
+    x: patch.x,
+    y: patch.y,
+    split: patch.split,
+    label: patch.label,
+    tumourFraction: patch.tumourFraction,
+    hasMask: patch.maskPath !== null,
+    idsScore: masks?.idsScore(patch.id) ?? null,
+    disagreement: (await masks?.disagreement(patch.id, patch.split, signal)) ?? null,
+    masks: masks?.stages(patch.id, patch.split) ?? [],
+  });
+}
+
+/** Lowest score first, those without one last; equal ones as in the manifest. */
+function byScore(patches: readonly PatchRecord[], masks: RunMasks | null): PatchRecord[] {
+  const score = ({ id }: PatchRecord): number => masks?.idsScore(id) ?? Number.POSITIVE_INFINITY;
+  return patches.toSorted((one, other) => compareNumbers(score(one), score(other)));
+}
+
+/** Largest first, those without a value last; equal ones as in the manifest. */
+function sorted(patches: readonly PatchEntry[], sort: PatchSort): PatchEntry[] {
+  const value = (patch: PatchEntry): number =>
+    (sort === "disagreement" ? patch.disagreement : uncertaintyOf(patch)) ?? Number.NEGATIVE_INFINITY;
+  return patches.toSorted((one, other) => compareNumbers(value(other), value(one)));
+}
+
+/** As subtraction, but for infinities of the same sign, which are equal. */
+function compareNumbers(one: number, other: number): number {
+  return one === other ? 0 : one - other;
+}

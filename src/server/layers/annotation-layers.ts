@@ -1,0 +1,142 @@
+import { basename, dirname } from "node:path";
+import { readAnnotations, TumourRegion } from "../../annotations/index.js";
+import { isEpSamError } from "../../common/index.js";
+import { findAnnotation } from "../../dataset/index.js";
+import type { GreyImage } from "../../imaging/index.js";
+import type { ServerContext } from "../context.js";
+import { DIFFERENCE_LEVELS, type LayerEntry, type LevelEntry } from "../contract/index.js";
+import { fileVersion } from "../open-slides.js";
+import { SharedWork } from "../shared-work.js";
+import { levelAt, type TilePlace, tilePlace } from "../tile-place.js";
+import { opaqueId } from "../workspace/identifiers.js";
+import { fileInside } from "../workspace/inside-root.js";
+import type { WorkspaceSlide } from "../workspace/workspace.js";
+import { halvedLevels, type Layer } from "./layer.js";
+
+/** Outlines kept; what is counted is the size of the files. */
+const REGION_CACHE_BYTES = 256 * 2 ** 20;
+/** Beside a slide, a JSON file may be about anything. */
+const NEIGHBOUR_EXTENSIONS = [".xml", ".geojson"];
+const FOREGROUND = 128;
+
+interface MeasuredRegion {
+  readonly region: TumourRegion;
+  readonly bytes: number;
+}
+
+/** What annotation files call tumour, by path and version. */
+export type TumourRegions = SharedWork<MeasuredRegion>;
+
+export function createTumourRegions(): TumourRegions {
+  return new SharedWork(REGION_CACHE_BYTES, ({ bytes }) => bytes);
+}
+
+/** An annotation file of a slide with its tumour. */
+export interface GroundTruth {
+  readonly path: string;
+  readonly version: string;
+  readonly region: TumourRegion;
+}
+
+/**
+ * The annotation of a slide: in a folder given for that, or beside the slide under its name; null without one.
+ * @throws EpSamError `annotation` when it is damaged, ambiguous or has groups without a role
+ */
+export async function findGroundTruth(
+  context: ServerContext,
+  regions: TumourRegions,
+  slide: WorkspaceSlide,
+  signal: AbortSignal,
+): Promise<GroundTruth | null> {
+  const path = await annotationFile(context, slide);
+  if (path === null) return null;
+  const version = await fileVersion(path);
+  const { region } = await regions.get(`${path}\n${version}`, signal, async () => {
+    const set = await readAnnotations(path);
+    const vertices = set.annotations
+      .flatMap(({ polygons }) => polygons)
+      .reduce((sum, { outer }) => sum + outer.coordinates.byteLength, 0);
+    return { region: TumourRegion.of(set, context.groupRoles), bytes: 4 * vertices };
+  });
+  return { path, version, region };
+}
+
+async function annotationFile(
+  { workspace }: ServerContext,
+  { stem, path }: WorkspaceSlide,
+): Promise<string | null> {
+  for (const folder of workspace.annotationFolders) {
+    const found = await findAnnotation(stem, folder);
+    if (found !== null) return fileInside(folder, basename(found));
+  }
+  for (const extension of NEIGHBOUR_EXTENSIONS) {
+    try {
+      return await fileInside(dirname(path), `${stem}${extension}`);
+    } catch (failure) {
+      if (!isEpSamError(failure, "not-found") && !isEpSamError(failure, "forbidden")) throw failure;
+    }
+  }
+  return null;
+}
+
+/** What the annotation calls tumour, drawn from its outlines at every level. */
+export function groundTruthLayer(
+  { path, version, region }: GroundTruth,
+  size: { readonly width: number; readonly height: number },
+): Layer {
+  const entry: LayerEntry = {
+    id: opaqueId("layer", "ground-truth", path, version),
+    kind: "ground-truth",
+    title: "Ground truth",
+    origin: basename(path),
+    levels: halvedLevels({ ...size, downsample: 1 }),
+    values: "mask",
+  };
+  return {
+    entry,
+    async readTile(index, column, row) {
+      const level = levelAt(entry.levels, index);
+      return drawn(region, level, tilePlace(level, column, row));
+    },
+  };
+}
+
+/** Where a tumour mask and the annotation differ, at the mask's own resolution. */
+export function differenceLayer(mask: Layer, { path, version, region }: GroundTruth): Layer {
+  const entry: LayerEntry = {
+    id: opaqueId("layer", "difference", mask.entry.id, path, version),
+    kind: "difference",
+    title: "Difference to the ground truth",
+    origin: `${mask.entry.origin}; ${basename(path)}`,
+    levels: mask.entry.levels,
+    values: "difference",
+  };
+  return {
+    entry,
+    async readTile(index, column, row, signal) {
+      const level = levelAt(entry.levels, index);
+      const found = await mask.readTile(index, column, row, signal);
+      return difference(found, drawn(region, level, tilePlace(level, column, row)));
+    },
+  };
+}
+
+function drawn(region: TumourRegion, { downsample }: LevelEntry, place: TilePlace): GreyImage {
+  const mask = region.rasterise({
+    origin: { space: "level-0", x: place.left * downsample, y: place.top * downsample },
+    pixelSize: { x: downsample, y: downsample },
+    width: place.width,
+    height: place.height,
+  });
+  return { ...mask, data: mask.data.map((value) => value * 255) };
+}
+
+function difference(found: GreyImage, truth: GreyImage): GreyImage {
+  const { truePositive, falsePositive, falseNegative, trueNegative } = DIFFERENCE_LEVELS;
+  const data = found.data.map((value, pixel) => {
+    const isTumour = truth.data[pixel] !== 0;
+    if (value >= FOREGROUND) return isTumour ? truePositive : falsePositive;
+    return isTumour ? falseNegative : trueNegative;
+  });
+  return { width: found.width, height: found.height, data };
+}

@@ -1,0 +1,167 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { z } from "zod";
+import { isEpSamError } from "../../common/index.js";
+import { SLIDE_RESULT_FILES } from "../../inference/index.js";
+import type { LayerKind } from "../contract/index.js";
+import { fileVersion } from "../open-slides.js";
+import { fileInside } from "../workspace/inside-root.js";
+import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
+
+/** A raster that `epsam infer` wrote. */
+export interface ResultRaster {
+  readonly kind: Extract<LayerKind, "tumour-mask" | "probability" | "class-activation-map">;
+  readonly path: string;
+  /** Changes when the file does. */
+  readonly version: string;
+}
+
+/** What `epsam infer` wrote for one slide or image. */
+export interface StoredResults {
+  /** Name of the directory of results and the stage whose decoder was used. */
+  readonly origin: string;
+  /** When it was finished, in milliseconds. */
+  readonly finished: number;
+  readonly rasters: readonly ResultRaster[];
+  /** The figures of a slide; null for images. */
+  readonly summaryPath: string | null;
+  /** The foci of a slide; null for images. */
+  readonly fociPath: string | null;
+  /** The figures of an image; null for slides. */
+  readonly image: ImageFigures | null;
+}
+
+/** Of the record of an image, what is shown. */
+export type ImageFigures = z.infer<typeof imageRecordSchema>["tumour"];
+
+const sizeShape = { width: z.number(), height: z.number() };
+const slideRecordSchema = z.object({
+  ...sizeShape,
+  settings: z.object({ model: z.object({ stage: z.string() }) }),
+});
+const imageRecordSchema = z.object({
+  ...sizeShape,
+  model: z.object({ stage: z.string() }),
+  tumour: z.object({ pixels: z.number(), fraction: z.number(), squareMicrons: z.number().nullable() }),
+});
+
+const SLIDE_RASTERS = [
+  ["tumour-mask", SLIDE_RESULT_FILES.mask],
+  ["probability", SLIDE_RESULT_FILES.probability],
+  ["class-activation-map", SLIDE_RESULT_FILES.activation],
+] as const;
+const IMAGE_RASTERS = [
+  ["tumour-mask", "masks"],
+  ["probability", "probabilities"],
+] as const;
+const RECORD_FILE = "inference.json";
+
+/** The finished results of a slide of the given size, the newest first. */
+export async function findResults(
+  workspace: Workspace,
+  slide: WorkspaceSlide,
+  size: { readonly width: number; readonly height: number },
+): Promise<StoredResults[]> {
+  const found: StoredResults[] = [];
+  for (const root of workspace.results) {
+    const folders = basename(root) === slide.stem ? [[], [slide.stem]] : [[slide.stem]];
+    for (const folder of folders) found.push(...(await slideResults(root, folder, size)));
+    found.push(...(await imageResults(root, slide.stem, size)));
+  }
+  return found.sort((one, other) => other.finished - one.finished);
+}
+
+/** Whether there is a record of a finished result, without looking into it. */
+export async function hasResults(workspace: Workspace, { stem }: WorkspaceSlide): Promise<boolean> {
+  for (const root of workspace.results) {
+    const places = [
+      [stem, RECORD_FILE],
+      ["results", `${stem}.json`],
+    ];
+    if (basename(root) === stem) places.push([RECORD_FILE]);
+    for (const place of places) if ((await existing(root, ...place)) !== null) return true;
+  }
+  return false;
+}
+
+async function slideResults(
+  root: string,
+  folder: readonly string[],
+  size: { readonly width: number; readonly height: number },
+): Promise<StoredResults[]> {
+  const recordPath = await existing(root, ...folder, RECORD_FILE);
+  if (recordPath === null) return [];
+  const record = await readRecord(recordPath, slideRecordSchema);
+  if (record === null || !isSameSize(record, size)) return [];
+  const files = SLIDE_RASTERS.map(async ([kind, name]) =>
+    rasterOf(kind, await existing(root, ...folder, name)),
+  );
+  return [
+    {
+      origin: `${basename(root)}, ${record.settings.model.stage}`,
+      finished: (await stat(recordPath)).mtimeMs,
+      rasters: (await Promise.all(files)).flat(),
+      summaryPath: await existing(root, ...folder, SLIDE_RESULT_FILES.summary),
+      fociPath: await existing(root, ...folder, SLIDE_RESULT_FILES.geojson),
+      image: null,
+    },
+  ];
+}
+
+async function imageResults(
+  root: string,
+  stem: string,
+  size: { readonly width: number; readonly height: number },
+): Promise<StoredResults[]> {
+  const recordPath = await existing(root, "results", `${stem}.json`);
+  if (recordPath === null) return [];
+  const record = await readRecord(recordPath, imageRecordSchema);
+  if (record === null || !isSameSize(record, size)) return [];
+  const files = IMAGE_RASTERS.map(async ([kind, folder]) =>
+    rasterOf(kind, await existing(root, folder, `${stem}.png`)),
+  );
+  return [
+    {
+      origin: `${basename(root)}, ${record.model.stage}`,
+      finished: (await stat(recordPath)).mtimeMs,
+      rasters: (await Promise.all(files)).flat(),
+      summaryPath: null,
+      fociPath: null,
+      image: record.tumour,
+    },
+  ];
+}
+
+async function rasterOf(kind: ResultRaster["kind"], path: string | null): Promise<ResultRaster[]> {
+  return path === null ? [] : [{ kind, path, version: await fileVersion(path) }];
+}
+
+/** The path of a file that is there; null when it is not, or a link leads elsewhere. */
+async function existing(root: string, ...parts: readonly string[]): Promise<string | null> {
+  try {
+    return await fileInside(root, ...parts);
+  } catch (failure) {
+    if (isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden")) return null;
+    throw failure;
+  }
+}
+
+/** A record of the schema; null for one of another version, which is no result of ours. */
+async function readRecord<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema> | null> {
+  try {
+    return schema.safeParse(JSON.parse(await readFile(path, "utf8"))).data ?? null;
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return null;
+    throw failure;
+  }
+}
+
+function isSameSize(
+  one: { readonly width: number; readonly height: number },
+  other: { readonly width: number; readonly height: number },
+): boolean {
+  return one.width === other.width && one.height === other.height;
+}

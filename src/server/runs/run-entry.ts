@@ -1,0 +1,62 @@
+import { realpath } from "node:fs/promises";
+import { isEpSamError } from "../../common/index.js";
+import {
+  finishedDecoderStages,
+  parseConfig,
+  RunDirectory,
+  stageNames,
+  untrainedStage,
+} from "../../training/index.js";
+import type { RunEntry } from "../contract/index.js";
+import type { IndexedDataset } from "../datasets/dataset-index.js";
+import { problemOf } from "../problem.js";
+import { fileInside } from "../workspace/inside-root.js";
+import type { WorkspaceDirectory } from "../workspace/workspace.js";
+
+export const REPORT_FILE = "report.html";
+
+/** A run as the list shows it; one that cannot be understood is told with the reason. */
+export async function runEntry(
+  directory: WorkspaceDirectory,
+  datasets: readonly IndexedDataset[],
+): Promise<RunEntry> {
+  const { id, name, root } = directory;
+  try {
+    const run = await RunDirectory.open(root);
+    const config = parseConfig(run.record.config, run.path("run.json"));
+    const stages = [...finishedDecoderStages({ run, config }).reverse(), untrainedStage];
+    return {
+      ...{ id, name, stages },
+      finished: stageNames(config.rounds).every((stage) => run.isDone(stage)),
+      hasReport: await isThere(root, REPORT_FILE),
+      dataset: (await datasetOf(run, datasets))?.directory.id ?? null,
+      problem: null,
+    };
+  } catch (failure) {
+    const problem = problemOf(failure);
+    return { id, name, stages: [], finished: false, hasReport: false, dataset: null, problem };
+  }
+}
+
+/** The dataset that a run was trained on, if it is among these: at the recorded place, or with the recorded data. */
+export async function datasetOf(
+  run: RunDirectory,
+  datasets: readonly IndexedDataset[],
+): Promise<IndexedDataset | undefined> {
+  const { root, hash } = run.record.dataset;
+  const real = await realpath(root).catch(() => root);
+  return (
+    datasets.find((dataset) => dataset.directory.root === real) ??
+    datasets.find((dataset) => dataset.hash === hash)
+  );
+}
+
+async function isThere(root: string, name: string): Promise<boolean> {
+  try {
+    await fileInside(root, name);
+    return true;
+  } catch (failure) {
+    if (isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden")) return false;
+    throw failure;
+  }
+}

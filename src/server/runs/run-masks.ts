@@ -1,0 +1,149 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { SPLITS, type Split } from "../../dataset/index.js";
+import { readMask } from "../../imaging/index.js";
+import { camStage, type RunDirectory, readScores, untrainedStage } from "../../training/index.js";
+import { maskDisagreement } from "../learning/uncertainty.js";
+import { notFound } from "../problem.js";
+import type { WorkQueue } from "../work-queue.js";
+import { fileInside } from "../workspace/inside-root.js";
+
+/** Stages in their order; rounds follow. */
+const STAGE_ORDER = ["initial", camStage, untrainedStage, "preliminary"];
+
+/** A stage's masks: where they lie, and of which patches there are. */
+interface StageMasks {
+  readonly stage: string;
+  /** Names of the folders below the run. */
+  readonly folder: readonly string[];
+  readonly patches: ReadonlySet<string>;
+}
+
+/** What a run knows of patches: masks by stage, IDS scores, disagreement of the last two stages. */
+export class RunMasks {
+  readonly #root: string;
+  readonly #queue: WorkQueue;
+  readonly #training: readonly StageMasks[];
+  readonly #evaluation: ReadonlyMap<Split, readonly StageMasks[]>;
+  readonly #scores: ReadonlyMap<string, number>;
+  readonly #disagreements = new Map<string, Promise<number | null>>();
+
+  private constructor(parts: {
+    readonly root: string;
+    readonly queue: WorkQueue;
+    readonly training: readonly StageMasks[];
+    readonly evaluation: ReadonlyMap<Split, readonly StageMasks[]>;
+    readonly scores: ReadonlyMap<string, number>;
+  }) {
+    this.#root = parts.root;
+    this.#queue = parts.queue;
+    this.#training = parts.training;
+    this.#evaluation = parts.evaluation;
+    this.#scores = parts.scores;
+  }
+
+  /**
+   * Lists what a run holds; no mask is opened.
+   * @param queue limits how many masks are read at a time
+   * @throws EpSamError `run-directory` when a table of scores is damaged
+   */
+  static async read(run: RunDirectory, queue: WorkQueue): Promise<RunMasks> {
+    const { root } = run;
+    const evaluation = new Map<Split, StageMasks[]>();
+    for (const split of SPLITS) evaluation.set(split, await stagesIn(root, ["evaluation", "masks", split]));
+    const training = await stagesIn(root, ["masks"]);
+    return new RunMasks({ root, queue, training, evaluation, scores: await lastScores(run, training) });
+  }
+
+  /** Stages with a mask of the patch, the earliest first. */
+  stages(patch: string, split: Split): string[] {
+    return this.#stages(patch, split).map(({ stage }) => stage);
+  }
+
+  /** Of the last round that scored the patch; null without one. */
+  idsScore(patch: string): number | null {
+    return this.#scores.get(patch) ?? null;
+  }
+
+  /** The file of a stage's mask. @throws EpSamError `not-found` when there is none */
+  async maskFile(patch: string, split: Split, stage: string): Promise<string> {
+    const found = this.#stages(patch, split).find((masks) => masks.stage === stage);
+    if (found === undefined) throw notFound("this stage has no mask of the patch", stage);
+    return fileInside(this.#root, ...found.folder, `${patch}.png`);
+  }
+
+  /**
+   * 1 − IoU between the patch's masks of the last two stages; null without two. Computed once.
+   * @throws EpSamError `input-mask` when one is damaged
+   */
+  disagreement(patch: string, split: Split, signal: AbortSignal): Promise<number | null> {
+    const key = `${split}/${patch}`;
+    const known = this.#disagreements.get(key);
+    // Whoever began may have gone: then it is begun anew for those who have not.
+    if (known !== undefined) return known.catch(() => this.#begin(key, patch, split, signal));
+    return this.#begin(key, patch, split, signal);
+  }
+
+  #begin(key: string, patch: string, split: Split, signal: AbortSignal): Promise<number | null> {
+    const computed = this.#compare(patch, split, signal);
+    this.#disagreements.set(key, computed);
+    // Not kept: the client has gone, or the file may be repaired.
+    computed.catch(() => this.#disagreements.delete(key));
+    return computed;
+  }
+
+  async #compare(patch: string, split: Split, signal: AbortSignal): Promise<number | null> {
+    const [before, after] = this.#stages(patch, split).slice(-2);
+    if (before === undefined || after === undefined) return null;
+    const read = async ({ folder }: StageMasks) =>
+      readMask(await fileInside(this.#root, ...folder, `${patch}.png`));
+    return this.#queue.run(signal, async () => maskDisagreement(await read(before), await read(after)));
+  }
+
+  #stages(patch: string, split: Split): StageMasks[] {
+    const isThere = ({ patches }: StageMasks): boolean => patches.has(patch);
+    const training = this.#training.filter(isThere);
+    return training.length > 0 ? training : (this.#evaluation.get(split) ?? []).filter(isThere);
+  }
+}
+
+async function stagesIn(root: string, folder: readonly string[]): Promise<StageMasks[]> {
+  const found = await Promise.all(
+    (await folders(join(root, ...folder))).map(async (stage): Promise<StageMasks> => {
+      const names = await readdir(join(root, ...folder, stage));
+      const patches = names.filter((name) => name.endsWith(".png")).map((name) => name.slice(0, -4));
+      return { stage, folder: [...folder, stage], patches: new Set(patches) };
+    }),
+  );
+  return found.sort((one, other) => orderOf(one.stage) - orderOf(other.stage));
+}
+
+async function folders(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (failure) {
+    if (failure instanceof Error && "code" in failure && failure.code === "ENOENT") return [];
+    throw failure;
+  }
+}
+
+function orderOf(stage: string): number {
+  const known = STAGE_ORDER.indexOf(stage);
+  return known >= 0 ? known : STAGE_ORDER.length + roundOf(stage);
+}
+
+function roundOf(stage: string): number {
+  return Number(/^round-(\d+)$/.exec(stage)?.[1] ?? 0);
+}
+
+/** A later round's score replaces an earlier one's. */
+async function lastScores(run: RunDirectory, training: readonly StageMasks[]): Promise<Map<string, number>> {
+  const scores = new Map<string, number>();
+  for (const { stage } of training) {
+    if (roundOf(stage) === 0) continue;
+    for (const { patch, idsScore } of (await readScores(run, roundOf(stage))) ?? [])
+      scores.set(patch, idsScore);
+  }
+  return scores;
+}

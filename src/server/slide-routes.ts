@@ -1,0 +1,55 @@
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { ServerContext } from "./context.js";
+import type { SlideDetail, SlidePatch, SlideResults } from "./contract/index.js";
+import type { DatasetIndexes } from "./datasets/dataset-index.js";
+import { patchGrid } from "./datasets/patch-grid.js";
+import type { SlideLayers } from "./layers/slide-layers.js";
+import { notFound } from "./problem.js";
+import { parameter, queryOf } from "./requests.js";
+import { findResults } from "./results/find-results.js";
+import { readSlideResults } from "./results/slide-results.js";
+import { slideDetail } from "./slides/slide-entry.js";
+import type { WorkspaceSlide } from "./workspace/workspace.js";
+
+const patchesQuery = z.object({ dataset: z.string() });
+
+const NOT_STORED = { "Cache-Control": "no-store" };
+
+/** `GET /slides/:slide`, its results and its patch grid. */
+export function slideRoutes(context: ServerContext, layers: SlideLayers, datasets: DatasetIndexes): Hono {
+  const routes = new Hono();
+  const slideOf = (request: Context): WorkspaceSlide => context.workspace.slide(parameter(request, "slide"));
+
+  routes.get("/slides/:slide", async (request) => {
+    const { signal } = request.req.raw;
+    const body: SlideDetail = await slideDetail(context, slideOf(request), { layers, datasets }, signal);
+    return request.json(body, 200, NOT_STORED);
+  });
+
+  routes.get("/slides/:slide/results", async (request) => {
+    const slide = slideOf(request);
+    const body: SlideResults = await context.openSlides.use(
+      slide.path,
+      async ({ levels, micronsPerPixel }) => {
+        const [full] = levels;
+        const [newest] = full === undefined ? [] : await findResults(context.workspace, slide, full);
+        if (newest === undefined)
+          throw notFound("no results of a run are at hand for this slide", slide.name);
+        return readSlideResults(newest, micronsPerPixel);
+      },
+    );
+    return request.json(body, 200, NOT_STORED);
+  });
+
+  routes.get("/slides/:slide/patches", async (request) => {
+    const slide = slideOf(request);
+    const { dataset } = queryOf(request, patchesQuery);
+    const index = await datasets.open(context.workspace.dataset(dataset));
+    const body: SlidePatch[] = await context.openSlides.use(slide.path, async (source) =>
+      patchGrid(index, slide.stem, source),
+    );
+    return request.json(body, 200, NOT_STORED);
+  });
+  return routes;
+}
