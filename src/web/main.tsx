@@ -1,5 +1,12 @@
 import { render } from "preact";
 import "./styles/app.css";
+import { listenToKeys } from "./interface/index.js";
+import { App } from "./shell/app.js";
+import { followServer } from "./state/workspace.js";
 
 const root = document.getElementById("app");
-if (root !== null) render(<main>EP-SAM</main>, root);
+if (root !== null) {
+  listenToKeys();
+  followServer();
+  render(<App />, root);
+}

@@ -13,6 +13,8 @@ export interface Shortcut {
   readonly group: string;
   /** `page` when left out. */
   readonly scope?: ShortcutScope;
+  /** Left out of the help sheet, as a second key for the same. */
+  readonly hidden?: boolean;
   run(event: KeyboardEvent): void;
 }
 

@@ -14,7 +14,8 @@ interface ShownLayer {
 /** The overlays of a slide as images of OpenSeadragon, in the order of the slide's list. */
 export class LayerStack {
   readonly #viewer: OpenSeadragon.Viewer;
-  readonly #slide: SlideDetail;
+  #slide: SlideDetail;
+  #settings: readonly LayerSetting[] = [];
   readonly #shown = new Map<string, ShownLayer>();
 
   constructor(viewer: OpenSeadragon.Viewer, slide: SlideDetail) {
@@ -25,6 +26,7 @@ export class LayerStack {
 
   /** Shows exactly these layers. */
   show(settings: readonly LayerSetting[]): void {
+    this.#settings = settings;
     for (const [id, shown] of this.#shown) {
       if (!settings.some((setting) => setting.id === id)) this.#hide(id, shown);
     }
@@ -32,6 +34,12 @@ export class LayerStack {
       const layer = this.#slide.layers.find(({ id }) => id === setting.id);
       if (layer !== undefined) this.#apply(layer, setting);
     }
+  }
+
+  /** The same slide with other layers. */
+  update(slide: SlideDetail): void {
+    this.#slide = slide;
+    this.show(this.#settings.filter(({ id }) => slide.layers.some((layer) => layer.id === id)));
   }
 
   #hide(id: string, { image }: ShownLayer): void {

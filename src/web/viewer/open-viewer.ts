@@ -31,6 +31,8 @@ export interface OpenViewer extends SlideViewer {
   panBy(horizontal: number, vertical: number): void;
   turnBy(degrees: number): void;
   showLayers(settings: readonly LayerSetting[]): void;
+  /** The same slide with other layers, datasets or counts. */
+  updateSlide(slide: SlideDetail): void;
   dispose(): void;
 }
 
@@ -126,6 +128,10 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
       seadragon.viewport.setRotation(seadragon.viewport.getRotation() + degrees, prefersReducedMotion());
     },
     showLayers: (settings) => layers.show(settings),
+    updateSlide(changed) {
+      slideSignal.value = changed;
+      layers.update(changed);
+    },
     dispose() {
       observer.disconnect();
       surface.dispose();
@@ -211,6 +217,12 @@ function createSeadragon({ element, navigator, slide }: OpenViewerOptions): Open
     gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
     gestureSettingsTouch: { pinchRotate: false },
   });
+  viewer.canvas.setAttribute("role", "application");
+  viewer.canvas.setAttribute("aria-roledescription", "slide viewer");
+  viewer.canvas.setAttribute(
+    "aria-label",
+    `${slide.name}. Arrow keys move, plus and minus zoom, ? lists all keys.`,
+  );
   // The page's own shortcuts take the place of OpenSeadragon's.
   viewer.addHandler("canvas-key", (event) => {
     event.preventDefaultAction = true;

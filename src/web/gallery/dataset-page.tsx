@@ -1,0 +1,201 @@
+import { useState } from "preact/hooks";
+import type { DatasetEntry, PatchEntry, PatchPage, PatchSort } from "../../server/contract/index.js";
+import { paths, requestJson } from "../api/index.js";
+import { Button, ProblemNote, Resource, useResource } from "../interface/index.js";
+import { formatRoute, type GalleryQuery, jobsRoute } from "../routing/hash-link.js";
+import { navigate } from "../routing/location.js";
+import { PageHead } from "../shell/page-head.js";
+import { workspace, workspaceRevision } from "../state/workspace.js";
+import { withSeparators } from "../viewer/index.js";
+import { PatchCard } from "./patch-card.js";
+import { PatchDialog } from "./patch-dialog.js";
+
+/** Patches on one page of the gallery. */
+const PAGE_SIZE = 60;
+
+const SORT_TITLES: Readonly<Record<PatchSort, string>> = {
+  manifest: "As in the dataset",
+  "ids-score": "Lowest IDS score first",
+  disagreement: "Largest disagreement first",
+  uncertainty: "Most uncertain first",
+};
+
+interface DatasetPageProps {
+  readonly dataset: string;
+  readonly query: GalleryQuery;
+}
+
+/** A dataset's patches side by side. */
+export function DatasetPage({ dataset, query }: DatasetPageProps) {
+  const all = workspace.value.state === "ready" ? workspace.value.value : null;
+  const entry = all?.datasets.find(({ id }) => id === dataset);
+  const runs = all?.runs.filter((run) => run.dataset === dataset && run.problem === null) ?? [];
+  const change = (changed: Partial<GalleryQuery>) =>
+    navigate({ page: "dataset", dataset, query: { ...query, offset: 0, ...changed } });
+  return (
+    <section class="scrolling-page">
+      <PageHead
+        title={entry?.name ?? "Dataset"}
+        {...(entry === undefined ? {} : { subtitle: `patches of ${entry.patchSize} px` })}
+      >
+        <a class="button" href={formatRoute(jobsRoute("train", { dataset }))}>
+          Train …
+        </a>
+      </PageHead>
+      {entry === undefined || entry.problem === null ? null : <ProblemNote problem={entry.problem} />}
+      {entry === undefined ? null : <Counts dataset={entry} />}
+      <form class="filters" aria-label="Which patches" onSubmit={(event) => event.preventDefault()}>
+        <Choice
+          title="Split"
+          value={query.split ?? ""}
+          choices={{ "": "all", train: "training", val: "validation", test: "test" }}
+          onChoose={(value) => change({ split: value === "" ? null : value })}
+        />
+        <Choice
+          title="Label"
+          value={query.label === null ? "" : query.label === 1 ? "1" : "0"}
+          choices={{ "": "all", "1": "tumour", "0": "normal" }}
+          onChoose={(value) => change({ label: value === "" ? null : value === "1" ? 1 : 0 })}
+        />
+        <label class="choice">
+          <span>Masks of</span>
+          <select
+            value={query.run ?? ""}
+            onChange={({ currentTarget: { value } }) =>
+              change(value === "" ? withoutRun(query) : { run: value })
+            }
+          >
+            <option value="">no run</option>
+            {runs.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Choice
+          title="Order"
+          value={query.sort}
+          choices={query.run === null ? { manifest: SORT_TITLES.manifest } : SORT_TITLES}
+          onChoose={(sort) => change({ sort })}
+        />
+      </form>
+      <Patches dataset={dataset} query={query} onOffset={(offset) => change({ offset })} />
+    </section>
+  );
+}
+
+/** Orders by scores need a run. */
+function withoutRun({ sort }: GalleryQuery): Partial<GalleryQuery> {
+  return sort === "manifest" ? { run: null } : { run: null, sort: "manifest" };
+}
+
+function Counts({ dataset: { counts } }: { readonly dataset: DatasetEntry }) {
+  const titles = { train: "Training", val: "Validation", test: "Test" } as const;
+  return (
+    <dl class="tiles">
+      {(["train", "val", "test"] as const).map((split) => (
+        <div key={split}>
+          <dt>{titles[split]}</dt>
+          <dd>
+            {withSeparators(counts[split].positive)} <small>tumour</small> ·{" "}
+            {withSeparators(counts[split].negative)} <small>normal</small>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+interface ChoiceProps<Value extends string> {
+  readonly title: string;
+  readonly value: Value;
+  readonly choices: Readonly<Partial<Record<Value, string>>>;
+  onChoose(value: Value): void;
+}
+
+function Choice<Value extends string>({ title, value, choices, onChoose }: ChoiceProps<Value>) {
+  const isChoice = (text: string): text is Value => text in choices;
+  return (
+    <label class="choice">
+      <span>{title}</span>
+      <select
+        value={value}
+        onChange={({ currentTarget }) => {
+          if (isChoice(currentTarget.value)) onChoose(currentTarget.value);
+        }}
+      >
+        {Object.entries<string | undefined>(choices).map(([name, words]) => (
+          <option key={name} value={name}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface PatchesProps extends DatasetPageProps {
+  onOffset(offset: number): void;
+}
+
+function Patches({ dataset, query, onOffset }: PatchesProps) {
+  const [open, setOpen] = useState<PatchEntry | null>(null);
+  const key = `${paths.patches(dataset, patchQuery(query))}#${workspaceRevision.value}`;
+  const [loaded, again] = useResource(key, (path, signal) => requestJson<PatchPage>(path, { signal }));
+  return (
+    <>
+      <Resource loaded={loaded} again={again} what="the patches">
+        {({ total, offset, patches }) => (
+          <>
+            <Pager total={total} offset={offset} onOffset={onOffset} />
+            {patches.length === 0 ? <p class="empty">No patch is like that.</p> : null}
+            <ul class="gallery">
+              {patches.map((patch) => (
+                <li key={patch.patch}>
+                  <PatchCard dataset={dataset} patch={patch} run={query.run} onOpen={() => setOpen(patch)} />
+                </li>
+              ))}
+            </ul>
+            {total > PAGE_SIZE ? <Pager total={total} offset={offset} onOffset={onOffset} /> : null}
+          </>
+        )}
+      </Resource>
+      {open === null ? null : (
+        <PatchDialog dataset={dataset} patch={open} run={query.run} onClose={() => setOpen(null)} />
+      )}
+    </>
+  );
+}
+
+function patchQuery({ split, label, run, sort, offset }: GalleryQuery): string {
+  const values = new URLSearchParams({ sort, offset: `${offset}`, limit: `${PAGE_SIZE}` });
+  if (split !== null) values.set("split", split);
+  if (label !== null) values.set("label", `${label}`);
+  if (run !== null) values.set("run", run);
+  return values.toString();
+}
+
+interface PagerProps {
+  readonly total: number;
+  readonly offset: number;
+  onOffset(offset: number): void;
+}
+
+function Pager({ total, offset, onOffset }: PagerProps) {
+  const last = Math.min(offset + PAGE_SIZE, total);
+  return (
+    <nav class="pager" aria-label="Pages of patches">
+      <span>
+        {total === 0 ? "0" : `${withSeparators(offset + 1)}–${withSeparators(last)}`} of{" "}
+        {withSeparators(total)}
+      </span>
+      <Button disabled={offset === 0} onClick={() => onOffset(Math.max(0, offset - PAGE_SIZE))}>
+        Earlier
+      </Button>
+      <Button disabled={last >= total} onClick={() => onOffset(offset + PAGE_SIZE)}>
+        Later
+      </Button>
+    </nav>
+  );
+}

@@ -1,0 +1,119 @@
+import { useState } from "preact/hooks";
+import type { JobEntry, JobState } from "../../server/contract/index.js";
+import { paths, requestJson } from "../api/index.js";
+import { Button, ProblemNote, showProblem } from "../interface/index.js";
+import { formatRoute, slideRoute, wholeGallery } from "../routing/hash-link.js";
+import { takeJob, workspace } from "../state/workspace.js";
+import { durationText, timeText } from "./times.js";
+
+const STATES: Readonly<Record<JobState, string>> = {
+  queued: "waiting",
+  running: "running",
+  done: "done",
+  failed: "failed",
+  cancelled: "cancelled",
+  interrupted: "cut off",
+};
+
+/** One job: what it does, how far it is, what came of it. */
+export function JobCard({ job }: { readonly job: JobEntry }) {
+  const { state } = job;
+  return (
+    <article class={`job ${state}`} aria-label={`${job.title}, ${STATES[state]}`}>
+      <header>
+        <h3>{job.title}</h3>
+        <span class={`state ${state}`}>{STATES[state]}</span>
+      </header>
+      <p class="hint">{timesText(job)}</p>
+      {state === "running" ? <Progress job={job} /> : null}
+      {job.problem === null ? null : <ProblemNote problem={job.problem} quiet />}
+      {state === "interrupted" ? (
+        <p>The server ended while it ran.{job.resumable ? " It can go on where it was." : ""}</p>
+      ) : null}
+      <Outcome job={job} />
+      <div class="job-actions">
+        {state === "running" || state === "queued" ? <Step job={job} step="cancel" title="Cancel" /> : null}
+        {job.resumable ? <Step job={job} step="resume" title="Resume" /> : null}
+      </div>
+      {job.log.length === 0 ? null : (
+        <details class="log">
+          <summary>Log ({job.log.length})</summary>
+          <pre>{job.log.join("\n")}</pre>
+        </details>
+      )}
+    </article>
+  );
+}
+
+function timesText({ createdAt, startedAt, finishedAt }: JobEntry): string {
+  if (startedAt === null) return `asked for ${timeText(createdAt)}`;
+  if (finishedAt === null) return `since ${timeText(startedAt)}`;
+  return `${timeText(startedAt)}, took ${durationText(startedAt, finishedAt)}`;
+}
+
+function Progress({ job: { progress, title } }: { readonly job: JobEntry }) {
+  if (progress === null) return <progress aria-label={`Progress of ${title}`} />;
+  const { task, done, total, detail } = progress;
+  return (
+    <div class="progress">
+      <progress aria-label={`Progress of ${title}`} {...(total > 0 ? { value: done, max: total } : {})} />
+      <p>
+        {task} {total > 0 ? `${done} of ${total}` : ""}
+        {detail === null ? "" : ` · ${detail}`}
+      </p>
+    </div>
+  );
+}
+
+/** Links to what a job made. */
+function Outcome({ job: { result } }: { readonly job: JobEntry }) {
+  if (result === null) return null;
+  const { run, dataset, slides = [] } = result;
+  const known = workspace.value.state === "ready" ? workspace.value.value.slides : [];
+  return (
+    <ul class="outcome">
+      {run === undefined ? null : (
+        <li>
+          <a href={formatRoute({ page: "run", run, tab: "report" })}>The run</a>
+        </li>
+      )}
+      {dataset === undefined ? null : (
+        <li>
+          <a href={formatRoute({ page: "dataset", dataset, query: wholeGallery })}>The dataset</a>
+        </li>
+      )}
+      {slides.map((slide) => (
+        <li key={slide}>
+          <a href={formatRoute(slideRoute(slide))}>
+            {known.find(({ id }) => id === slide)?.name ?? "A slide"}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface StepProps {
+  readonly job: JobEntry;
+  readonly step: "cancel" | "resume";
+  readonly title: string;
+}
+
+function Step({ job, step, title }: StepProps) {
+  const [sending, setSending] = useState(false);
+  const send = async () => {
+    setSending(true);
+    try {
+      takeJob(await requestJson<JobEntry>(`${paths.job(job.id)}/${step}`, { method: "POST", body: {} }));
+    } catch (cause) {
+      showProblem(cause);
+    } finally {
+      setSending(false);
+    }
+  };
+  return (
+    <Button disabled={sending} onClick={() => void send()}>
+      {title}
+    </Button>
+  );
+}

@@ -1,0 +1,270 @@
+import { useState } from "preact/hooks";
+import type { JobEntry, Problem, Workspace } from "../../server/contract/index.js";
+import { paths, problemOf, requestJson } from "../api/index.js";
+import { stageTitle } from "../gallery/patch-dialog.js";
+import { announce, Button, ProblemNote } from "../interface/index.js";
+import type { JobKind } from "../routing/hash-link.js";
+import { sizeText } from "../shell/sidebar.js";
+import { takeJob } from "../state/workspace.js";
+import { CheckList, SelectField, TextField } from "./fields.js";
+import {
+  type DraftErrors,
+  emptyDraft,
+  fieldsOf,
+  type JobDraft,
+  type JobField,
+  readDraft,
+  slidesWithoutResolution,
+} from "./job-draft.js";
+
+interface JobFormProps {
+  readonly kind: JobKind;
+  readonly workspace: Workspace;
+  readonly given: {
+    readonly run: string | null;
+    readonly dataset: string | null;
+    readonly slide: string | null;
+  };
+  onStarted(job: JobEntry): void;
+}
+
+/** The form that starts a job. */
+export function JobForm({ kind, workspace, given, onStarted }: JobFormProps) {
+  const [draft, setDraft] = useState<JobDraft>(() => emptyDraft(workspace, given));
+  const [errors, setErrors] = useState<DraftErrors>({});
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [sending, setSending] = useState(false);
+  const change = (changed: Partial<JobDraft>) => {
+    setDraft({ ...draft, ...changed });
+    const kept = Object.entries(errors).filter(([field]) => !(field in changed));
+    setErrors(Object.fromEntries(kept));
+  };
+  const submit = async (form: HTMLFormElement) => {
+    const read = readDraft(kind, draft, workspace);
+    if ("errors" in read) {
+      setErrors(read.errors);
+      announce(`The form has ${Object.keys(read.errors).length} mistakes.`);
+      requestAnimationFrame(() => form.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
+      return;
+    }
+    setSending(true);
+    setProblem(null);
+    try {
+      const job = await requestJson<JobEntry>(paths.jobs, { method: "POST", body: read.request });
+      takeJob(job);
+      onStarted(job);
+    } catch (cause) {
+      setProblem(problemOf(cause));
+    } finally {
+      setSending(false);
+    }
+  };
+  return (
+    <form
+      class="job-form"
+      aria-label={JOB_TITLES[kind]}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit(event.currentTarget);
+      }}
+    >
+      <p class="hint">{JOB_HINTS[kind]}</p>
+      {fieldsOf[kind].map((field) => (
+        <DraftField key={field} {...{ field, kind, draft, workspace, change }} error={errors[field]} />
+      ))}
+      {problem === null ? null : <ProblemNote problem={problem} />}
+      <p class="form-end">
+        <Button kind="main" type="submit" disabled={sending}>
+          Start
+        </Button>
+      </p>
+    </form>
+  );
+}
+
+export const JOB_TITLES: Readonly<Record<JobKind, string>> = {
+  infer: "Segment slides",
+  prepare: "Prepare a dataset",
+  train: "Train",
+  retrain: "Re-train with corrections",
+};
+
+const JOB_HINTS: Readonly<Record<JobKind, string>> = {
+  infer: "A run looks for tumour on slides: masks, heat maps, areas. Takes minutes for each slide.",
+  prepare: "Cuts labelled patches from slides and their annotations, split by patient.",
+  train:
+    "Trains classifier and decoder on a dataset. Takes hours; it goes on where it was when it is cut off.",
+  retrain: "Another round for a run's decoder, with the masks that were corrected here.",
+};
+
+interface DraftFieldProps {
+  readonly field: JobField;
+  readonly kind: JobKind;
+  readonly draft: JobDraft;
+  readonly workspace: Workspace;
+  readonly error: string | undefined;
+  change(changed: Partial<JobDraft>): void;
+}
+
+function DraftField({ field, kind, draft, workspace, error, change }: DraftFieldProps) {
+  switch (field) {
+    case "name":
+      return (
+        <TextField
+          title={kind === "prepare" ? "Name of the dataset" : "Name of the run"}
+          value={draft.name}
+          error={error}
+          onInput={(name) => change({ name })}
+        />
+      );
+    case "run":
+      return (
+        <SelectField
+          title="Run"
+          value={draft.run}
+          choices={[["", "choose …"], ...workspace.runs.map(({ id, name }) => [id, name] as const)]}
+          error={error}
+          onChoose={(run) => change({ run, stage: "" })}
+        />
+      );
+    case "stage": {
+      const stages = workspace.runs.find(({ id }) => id === draft.run)?.stages ?? [];
+      return (
+        <SelectField
+          title="Decoder"
+          value={draft.stage}
+          choices={[["", "the last one"], ...stages.map((stage) => [stage, stageTitle(stage)] as const)]}
+          error={error}
+          onChoose={(stage) => change({ stage })}
+        />
+      );
+    }
+    case "dataset":
+      return (
+        <SelectField
+          title="Dataset"
+          value={draft.dataset}
+          choices={[["", "choose …"], ...workspace.datasets.map(({ id, name }) => [id, name] as const)]}
+          error={error}
+          onChoose={(dataset) => change({ dataset })}
+        />
+      );
+    case "slides":
+      return <SlidesField {...{ kind, draft, workspace, error, change }} />;
+    case "mpp":
+      return slidesWithoutResolution(draft.slides, workspace).length === 0 ? null : (
+        <TextField
+          title="Microns per pixel"
+          hint="For the slides whose files do not tell: 0.25 is usual at 40×, 0.5 at 20×; ask who scanned them."
+          numeric
+          value={draft.mpp}
+          error={error}
+          onInput={(mpp) => change({ mpp })}
+        />
+      );
+    default:
+      return <OptionField {...{ field, draft, error, change }} />;
+  }
+}
+
+function SlidesField({ kind, draft, workspace, error, change }: Omit<DraftFieldProps, "field">) {
+  const items = workspace.slides
+    .filter(
+      ({ status, annotationCount }) =>
+        status.state === "ready" && (kind !== "retrain" || annotationCount > 0),
+    )
+    .map((slide) => ({ id: slide.id, name: slide.name, note: sizeText(slide) }));
+  if (items.length === 0) {
+    return (
+      <p class="field-error">
+        {kind === "retrain" ? "No slide has been corrected yet." : "There is no slide that can be opened."}
+      </p>
+    );
+  }
+  return (
+    <CheckList
+      title={kind === "retrain" ? "Corrected slides" : "Slides"}
+      items={items}
+      chosen={draft.slides}
+      error={error}
+      onChoose={(slides) => change({ slides })}
+    />
+  );
+}
+
+/** Fields that have a good first value. */
+function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kind" | "workspace">) {
+  switch (field) {
+    case "tissue":
+      return (
+        <SelectField
+          title="Where to look"
+          value={draft.tissue}
+          choices={[
+            ["otsu", "on tissue"],
+            ["all", "everywhere"],
+          ]}
+          error={error}
+          onChoose={(tissue) => change({ tissue })}
+        />
+      );
+    case "annotations":
+      return (
+        <SelectField
+          title="Annotations"
+          value={draft.annotations}
+          choices={[
+            ["corrections", "those saved here"],
+            ["files", "the files beside the slides"],
+          ]}
+          error={error}
+          onChoose={(annotations) => change({ annotations })}
+        />
+      );
+    case "preset":
+      return (
+        <SelectField
+          title="Preset"
+          value={draft.preset}
+          choices={[
+            ["laptop", "laptop: small and quick"],
+            ["paper", "paper: as published, slow without a GPU"],
+          ]}
+          error={error}
+          onChoose={(preset) => change({ preset })}
+        />
+      );
+    case "overlap":
+    case "gate":
+    case "patchSize":
+    case "stride":
+    case "seed":
+      return (
+        <TextField
+          {...NUMBERS[field]}
+          numeric
+          value={draft[field]}
+          error={error}
+          onInput={(text) => change({ [field]: text })}
+        />
+      );
+    default:
+      return null;
+  }
+}
+
+const NUMBERS = {
+  overlap: {
+    title: "Overlap",
+    hint: "How much neighbouring patches overlap, 0 to 0.75.",
+    placeholder: "default",
+  },
+  gate: {
+    title: "Gate",
+    hint: "Patches less probable than this are called free of tumour, 0 to 1.",
+    placeholder: "default",
+  },
+  patchSize: { title: "Patch size", hint: "Pixels." },
+  stride: { title: "Step between patches", hint: "Pixels; the patch size leaves no gaps and no overlap." },
+  seed: { title: "Seed", hint: "The same seed gives the same run." },
+} as const;

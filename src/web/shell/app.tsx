@@ -1,0 +1,87 @@
+import { useEffect, useState } from "preact/hooks";
+import { connection } from "../api/index.js";
+import { DatasetPage } from "../gallery/dataset-page.js";
+import { Icon, Notices, shortcuts } from "../interface/index.js";
+import { sidebarShown } from "../interface/preferences.js";
+import { JobsPage } from "../jobs/jobs-page.js";
+import { jobsRoute, type Route } from "../routing/hash-link.js";
+import { navigate, route } from "../routing/location.js";
+import { RunPage } from "../runs/run-page.js";
+import { SlidePage } from "../slide/slide-page.js";
+import { narrow, sheet } from "../state/screen.js";
+import { HelpSheet } from "./help-sheet.js";
+import { HomePage } from "./home-page.js";
+import { closeSheet, toggleSidebar } from "./page-head.js";
+import { Sidebar } from "./sidebar.js";
+import { stepSlide } from "./step-slide.js";
+
+/** The whole page: the workspace on the left, what was chosen beside it. */
+export function App() {
+  const [helping, setHelping] = useState(false);
+  useEffect(
+    () =>
+      shortcuts.register(
+        { key: "?", title: "This list", group: "Page", run: () => setHelping(true) },
+        { key: "b", title: "Show or hide the workspace", group: "Page", run: toggleSidebar },
+        { key: "j", title: "Jobs", group: "Page", run: () => navigate(jobsRoute()) },
+        { key: ",", title: "Previous slide", group: "Page", run: () => stepSlide(-1) },
+        { key: ".", title: "Next slide", group: "Page", run: () => stepSlide(1) },
+        { key: "Escape", title: "Close what lies over the page", group: "Page", run: closeSheet },
+      ),
+    [],
+  );
+  const place = placeOf(route.value);
+  // Whatever lay over a page goes when another page comes.
+  useEffect(closeSheet, [place]);
+  const sidebarVisible = narrow.value ? sheet.value === "sidebar" : sidebarShown.value === "shown";
+  return (
+    <div class={sidebarVisible ? "page with-sidebar" : "page"}>
+      <button type="button" class="skip-link" onClick={() => document.getElementById("main")?.focus()}>
+        Skip to the content
+      </button>
+      {sidebarVisible ? <Sidebar onHelp={() => setHelping(true)} /> : null}
+      {narrow.value && sheet.value !== "none" ? (
+        <div class="backdrop" aria-hidden="true" onClick={closeSheet} />
+      ) : null}
+      <main id="main" tabIndex={-1}>
+        {connection.value === "lost" ? (
+          <p class="connection" role="status">
+            <Icon name="warning" /> The server does not answer. Trying again …
+          </p>
+        ) : null}
+        <CurrentPage route={route.value} />
+      </main>
+      <Notices />
+      {helping ? <HelpSheet onClose={() => setHelping(false)} /> : null}
+    </div>
+  );
+}
+
+/** The page without what changes while one stays on it. */
+function placeOf(at: Route): string {
+  switch (at.page) {
+    case "slide":
+      return `slide ${at.slide}`;
+    case "dataset":
+      return `dataset ${at.dataset}`;
+    case "run":
+      return `run ${at.run}`;
+    default:
+      return at.page;
+  }
+}
+
+function CurrentPage({ route: at }: { readonly route: Route }) {
+  switch (at.page) {
+    case "home":
+      return <HomePage />;
+    case "slide":
+      return <SlidePage slide={at.slide} key={at.slide} />;
+    case "dataset":
+      return <DatasetPage dataset={at.dataset} query={at.query} key={at.dataset} />;
+    case "run":
+      return <RunPage run={at.run} tab={at.tab} key={at.run} />;
+    case "jobs":
+      return <JobsPage route={at} />;
+  }
+}

@@ -1,0 +1,250 @@
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import type { DatasetEntry, RunEntry, SlideEntry, Workspace } from "../../server/contract/index.js";
+import { paths } from "../api/index.js";
+import { Icon, type IconName, Resource, ToolButton } from "../interface/index.js";
+import { theme } from "../interface/preferences.js";
+import { formatRoute, jobsRoute, type Route, slideRoute, wholeGallery } from "../routing/hash-link.js";
+import { route } from "../routing/location.js";
+import { narrow } from "../state/screen.js";
+import { jobs, loadWorkspace, workspace } from "../state/workspace.js";
+import { withSeparators } from "../viewer/index.js";
+import { closeSheet } from "./page-head.js";
+
+/** From this many slides on the list can be filtered. */
+const MANY_SLIDES = 8;
+
+/** The workspace: slides, datasets, runs, jobs. */
+export function Sidebar({ onHelp }: { readonly onHelp: () => void }) {
+  return (
+    <nav class="sidebar" aria-label="Workspace">
+      <header class="brand">
+        <a href="#/">
+          <img src="icon.svg" alt="" width="24" height="24" />
+          EP-SAM
+        </a>
+        <ThemeButton />
+        <ToolButton icon="help" title="Keyboard shortcuts" shortcut="?" onClick={onHelp} />
+        {narrow.value ? <ToolButton icon="close" title="Close the workspace" onClick={closeSheet} /> : null}
+      </header>
+      <JobsLink />
+      <Resource loaded={workspace.value} again={() => void loadWorkspace()} what="the workspace">
+        {(value) => <Sections workspace={value} />}
+      </Resource>
+    </nav>
+  );
+}
+
+function Sections({ workspace: { slides, datasets, runs, version } }: { readonly workspace: Workspace }) {
+  const [filter, setFilter] = useState("");
+  const wanted = filter.trim().toLowerCase();
+  const shown = slides.filter(({ name }) => name.toLowerCase().includes(wanted));
+  return (
+    <div class="sidebar-sections">
+      <Section title="Slides" count={slides.length}>
+        {slides.length > MANY_SLIDES ? (
+          <input
+            type="search"
+            class="filter"
+            placeholder="Filter by name"
+            aria-label="Filter slides by name"
+            value={filter}
+            onInput={({ currentTarget }) => setFilter(currentTarget.value)}
+          />
+        ) : null}
+        <ul class="slide-list">
+          {shown.map((slide) => (
+            <li key={slide.id}>
+              <SlideItem slide={slide} />
+            </li>
+          ))}
+        </ul>
+        {slides.length > 0 && shown.length === 0 ? <p class="hint">No slide is named so.</p> : null}
+      </Section>
+      <Section title="Datasets" count={datasets.length}>
+        <ul class="plain-list">
+          {datasets.map((dataset) => (
+            <li key={dataset.id}>
+              <DatasetItem dataset={dataset} />
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <Section title="Runs" count={runs.length}>
+        <ul class="plain-list">
+          {runs.map((run) => (
+            <li key={run.id}>
+              <RunItem run={run} />
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <p class="version">
+        ep-sam {version} · <a href="licenses.txt">licences</a>
+      </p>
+    </div>
+  );
+}
+
+interface SectionProps {
+  readonly title: string;
+  readonly count: number;
+  readonly children: ComponentChildren;
+}
+
+function Section({ title, count, children }: SectionProps) {
+  return (
+    <details open class="sidebar-section">
+      <summary>
+        <Icon name="chevron" />
+        <h2>{title}</h2>
+        <span class="count">{count}</span>
+      </summary>
+      {children}
+    </details>
+  );
+}
+
+function SlideItem({ slide }: { readonly slide: SlideEntry }) {
+  const { status } = slide;
+  if (status.state === "broken") {
+    const { what, why, action } = status.problem;
+    return (
+      <div class="slide-item broken">
+        <span class="thumbnail">
+          <Icon name="warning" />
+        </span>
+        <span class="item-text">
+          <span class="item-name">{slide.name}</span>
+          <span class="item-note">
+            Cannot be opened: {[what, why].filter((text) => text !== null).join("; ")}
+          </span>
+          {action === null ? null : <span class="item-note">{action}</span>}
+        </span>
+      </div>
+    );
+  }
+  const at = route.value;
+  return (
+    <ItemLink
+      to={slideRoute(slide.id)}
+      current={at.page === "slide" && at.slide === slide.id}
+      class="slide-item"
+    >
+      <img class="thumbnail" src={paths.thumbnail(slide.id)} alt="" loading="lazy" decoding="async" />
+      <span class="item-text">
+        <span class="item-name">{slide.name}</span>
+        <span class="item-note">{sizeText(slide)}</span>
+        <span class="item-note">
+          {slide.segmented ? <span class="badge">segmented</span> : null}
+          {slide.annotationCount > 0 ? <span class="badge">{slide.annotationCount} annotations</span> : null}
+        </span>
+      </span>
+    </ItemLink>
+  );
+}
+
+/** Size and resolution of a slide. */
+export function sizeText({ size, micronsPerPixel }: SlideEntry): string {
+  const pixels = size === null ? "" : `${withSeparators(size.width)} × ${withSeparators(size.height)}`;
+  const resolution =
+    micronsPerPixel === null ? "µm/px unknown" : `${Number(micronsPerPixel.x.toPrecision(3))} µm/px`;
+  return `${pixels} · ${resolution}`;
+}
+
+function DatasetItem({ dataset }: { readonly dataset: DatasetEntry }) {
+  const at = route.value;
+  const patches = Object.values(dataset.counts).reduce((sum, one) => sum + one.positive + one.negative, 0);
+  return (
+    <ItemLink
+      to={{ page: "dataset", dataset: dataset.id, query: wholeGallery }}
+      current={at.page === "dataset" && at.dataset === dataset.id}
+      icon="dataset"
+    >
+      <span class="item-text">
+        <span class="item-name">{dataset.name}</span>
+        <span class="item-note">
+          {dataset.problem === null
+            ? `${withSeparators(patches)} patches of ${dataset.patchSize} px`
+            : `Cannot be read: ${dataset.problem.what}`}
+        </span>
+      </span>
+    </ItemLink>
+  );
+}
+
+function RunItem({ run }: { readonly run: RunEntry }) {
+  const at = route.value;
+  const note = run.finished ? (run.stages[0] ?? "no decoder") : "not finished";
+  return (
+    <ItemLink
+      to={{ page: "run", run: run.id, tab: "report" }}
+      current={at.page === "run" && at.run === run.id}
+      icon="run"
+    >
+      <span class="item-text">
+        <span class="item-name">{run.name}</span>
+        <span class="item-note">{run.problem === null ? note : `Cannot be read: ${run.problem.what}`}</span>
+      </span>
+    </ItemLink>
+  );
+}
+
+function JobsLink() {
+  const all = jobs.value.state === "ready" ? jobs.value.value : [];
+  const running = all.find(({ state }) => state === "running");
+  const waiting = all.filter(({ state }) => state === "queued").length;
+  const progress = running?.progress ?? null;
+  return (
+    <div class="jobs-link">
+      <ItemLink to={jobsRoute()} current={route.value.page === "jobs"} icon="jobs">
+        <span class="item-text">
+          <span class="item-name">Jobs</span>
+          <span class="item-note">
+            {running === undefined ? "Nothing is running" : running.title}
+            {waiting === 0 ? "" : ` · ${waiting} waiting`}
+          </span>
+        </span>
+      </ItemLink>
+      {progress === null || progress.total === 0 ? null : (
+        <progress value={progress.done} max={progress.total} aria-label="Progress of the running job" />
+      )}
+    </div>
+  );
+}
+
+interface ItemLinkProps {
+  readonly to: Route;
+  readonly current: boolean;
+  readonly icon?: IconName;
+  readonly class?: string;
+  readonly children: ComponentChildren;
+}
+
+function ItemLink({ to, current, icon, children, ...rest }: ItemLinkProps) {
+  return (
+    <a
+      class={`item ${rest.class ?? ""}`}
+      href={formatRoute(to)}
+      {...(current ? { "aria-current": "page" as const } : {})}
+    >
+      {icon === undefined ? null : <Icon name={icon} />}
+      {children}
+    </a>
+  );
+}
+
+const NEXT_THEME = { auto: "light", light: "dark", dark: "auto" } as const;
+const THEME_TITLES = { auto: "as the system", light: "light", dark: "dark" } as const;
+
+function ThemeButton() {
+  return (
+    <ToolButton
+      icon={theme.value}
+      title={`Colours: ${THEME_TITLES[theme.value]}`}
+      onClick={() => {
+        theme.value = NEXT_THEME[theme.value];
+      }}
+    />
+  );
+}

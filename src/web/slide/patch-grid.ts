@@ -1,0 +1,106 @@
+import { effect } from "@preact/signals";
+import type { SlidePatch } from "../../server/contract/index.js";
+import { paths, requestJson } from "../api/index.js";
+import { showProblem } from "../interface/index.js";
+import { cssColour, type OverlayPainter, palette, type SlideViewer } from "../viewer/index.js";
+import type { SlideSession } from "./session.js";
+
+/** Patches smaller than this on the screen, in CSS pixels, have no words. */
+const LEAST_LABELLED = 70;
+/** Lines of patches smaller than this would hide the slide. */
+const LEAST_OUTLINED = 3;
+
+/** Outlines the patches of the session's dataset over its slide; returns the end of it. */
+export function attachPatchGrid({ viewer, grid, bare }: SlideSession): () => void {
+  let patches: readonly SlidePatch[] = [];
+  const painter = viewer.addPainter((context, onto) => {
+    if (!bare.value) paintPatches(context, onto, patches);
+  });
+  let request = new AbortController();
+  const end = effect(() => {
+    const dataset = grid.value;
+    request.abort();
+    request = new AbortController();
+    patches = [];
+    painter.repaint();
+    if (dataset === null) return;
+    requestJson<readonly SlidePatch[]>(paths.slidePatches(viewer.slide.peek().id, dataset), {
+      signal: request.signal,
+    }).then((found) => {
+      patches = found;
+      painter.repaint();
+      viewer.announce(`${found.length} patches are outlined.`);
+    }, showProblem);
+  });
+  const endBare = effect(() => {
+    void bare.value;
+    painter.repaint();
+  });
+  return () => {
+    end();
+    endBare();
+    request.abort();
+    painter.remove();
+  };
+}
+
+/** Positive patches have a full line, negative ones a dashed one: colour alone does not tell them apart. */
+function paintPatches(
+  ...[context, viewer, patches]: [...Parameters<OverlayPainter>, readonly SlidePatch[]]
+): void {
+  const { zoom } = viewer.view.value;
+  const width = viewer.element.clientWidth;
+  const height = viewer.element.clientHeight;
+  context.font = "12px system-ui, sans-serif";
+  context.textBaseline = "top";
+  for (const patch of patches) {
+    const side = patch.side * zoom;
+    const middle = viewer.toScreen([patch.x + patch.side / 2, patch.y + patch.side / 2]);
+    if (side < LEAST_OUTLINED) continue;
+    if (
+      Math.abs(middle.x - width / 2) > width / 2 + side ||
+      Math.abs(middle.y - height / 2) > height / 2 + side
+    ) {
+      continue;
+    }
+    outline(context, viewer, patch);
+    if (side >= LEAST_LABELLED) label(context, viewer, patch);
+  }
+}
+
+function outline(
+  context: CanvasRenderingContext2D,
+  viewer: SlideViewer,
+  { x, y, side, label: positive }: SlidePatch,
+) {
+  const corners = (
+    [
+      [0, 0],
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ] as const
+  ).map(([right, down]) => viewer.toScreen([x + right * side, y + down * side]));
+  context.beginPath();
+  for (const corner of corners) context.lineTo(corner.x, corner.y);
+  context.closePath();
+  context.setLineDash([]);
+  context.lineWidth = 3.5;
+  context.strokeStyle = "rgb(255 255 255 / 70%)";
+  context.stroke();
+  context.lineWidth = 1.5;
+  context.setLineDash(positive === 1 ? [] : [5, 4]);
+  context.strokeStyle = cssColour(positive === 1 ? palette.vermillion : palette.blue);
+  context.stroke();
+}
+
+function label(context: CanvasRenderingContext2D, viewer: SlideViewer, patch: SlidePatch): void {
+  const { x, y } = viewer.toScreen([patch.x, patch.y]);
+  const fraction = patch.tumourFraction === null ? "" : ` ${Math.round(patch.tumourFraction * 100)} %`;
+  const text = `${patch.label === 1 ? "tumour" : "normal"}${fraction} · ${patch.split}`;
+  const { width } = context.measureText(text);
+  context.fillStyle = "rgb(255 255 255 / 88%)";
+  context.fillRect(x + 3, y + 3, width + 8, 17);
+  context.fillStyle = "#16191b";
+  context.fillText(text, x + 7, y + 5);
+}

@@ -1,0 +1,76 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { Position } from "../../server/contract/index.js";
+import { lengthText, scaleBar, withSeparators } from "../viewer/index.js";
+import type { SlideSession } from "./session.js";
+
+const LONGEST_BAR = 140;
+
+/** Scale bar, coordinates under the pointer, and what is amiss, at the lower edge of the slide. */
+export function Readouts({ session: { viewer } }: { readonly session: SlideSession }) {
+  const pointer = useSignal<Position | null>(null);
+  useEffect(() => {
+    const moved = (event: PointerEvent) => {
+      pointer.value = viewer.positionOf(event);
+    };
+    const left = () => {
+      pointer.value = null;
+    };
+    viewer.element.addEventListener("pointermove", moved);
+    viewer.element.addEventListener("pointerleave", left);
+    return () => {
+      viewer.element.removeEventListener("pointermove", moved);
+      viewer.element.removeEventListener("pointerleave", left);
+    };
+  }, [viewer, pointer]);
+  const failed = viewer.failedTiles.value;
+  return (
+    <div class="readouts">
+      <Bar viewer={viewer} />
+      <Coordinates position={pointer.value} micronsPerPixel={viewer.slide.value.micronsPerPixel} />
+      {failed > 0 ? (
+        <span class="readout warning" role="status">
+          {failed} {failed === 1 ? "tile" : "tiles"} could not be loaded
+        </span>
+      ) : null}
+    </div>
+  );
+}
+
+function Bar({ viewer }: { readonly viewer: SlideSession["viewer"] }) {
+  const bar = useComputed(() =>
+    scaleBar(viewer.view.value.zoom, viewer.slide.value.micronsPerPixel?.x ?? null, LONGEST_BAR),
+  );
+  const { length, label } = bar.value;
+  return (
+    <span class="readout scale-bar" role="img" aria-label={`Scale bar: ${label}`}>
+      <span class="bar" style={{ width: `${length}px` }} />
+      {label}
+    </span>
+  );
+}
+
+interface CoordinatesProps {
+  readonly position: Position | null;
+  readonly micronsPerPixel: { readonly x: number; readonly y: number } | null;
+}
+
+function Coordinates({ position, micronsPerPixel }: CoordinatesProps) {
+  if (position === null) return null;
+  const [x, y] = position;
+  const pixels = `${signed(x)}, ${signed(y)} px`;
+  const lengths =
+    micronsPerPixel === null
+      ? ""
+      : ` · ${lengthText(Math.max(0, x) * micronsPerPixel.x)}, ${lengthText(Math.max(0, y) * micronsPerPixel.y)}`;
+  return (
+    <span class="readout coordinates" aria-hidden="true">
+      {pixels}
+      {lengths}
+    </span>
+  );
+}
+
+function signed(value: number): string {
+  return value < 0 ? `−${withSeparators(-value)}` : withSeparators(value);
+}

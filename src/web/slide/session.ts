@@ -1,0 +1,81 @@
+import { effect, type Signal, signal, untracked } from "@preact/signals";
+import type { SlideDetail } from "../../server/contract/index.js";
+import { formatRoute, type LayerSetting, type Route, slideRoute } from "../routing/hash-link.js";
+import { keepInAddress, navigate, route } from "../routing/location.js";
+import { mapsFor, type OpenViewer, sameView, type ViewState } from "../viewer/index.js";
+
+/** What the user has chosen for the open slide; the link of the page keeps it. */
+export interface SlideSession {
+  readonly viewer: OpenViewer;
+  readonly layers: Signal<readonly LayerSetting[]>;
+  /** Dataset whose patches are outlined. */
+  readonly grid: Signal<string | null>;
+  /** Everything over the slide is hidden for a moment. */
+  readonly bare: Signal<boolean>;
+  /** Shows a place; the browser's "back" returns to the present one. */
+  goTo(view: ViewState): void;
+  dispose(): void;
+}
+
+/** The first opacity of a layer. */
+const OPACITY = { fraction: 0.6, mask: 0.8, difference: 0.7 } as const;
+
+/** How a layer looks when it is switched on. */
+export function firstSetting({ id, values }: SlideDetail["layers"][number]): LayerSetting {
+  return { id, opacity: OPACITY[values], map: mapsFor(values)[0] ?? "viridis" };
+}
+
+/** The layers that are shown when the link names none: the result, if there is one. */
+export function firstLayers({ layers }: SlideDetail): readonly LayerSetting[] {
+  const result =
+    layers.find(({ kind }) => kind === "tumour-mask") ?? layers.find(({ kind }) => kind === "ground-truth");
+  return result === undefined ? [] : [firstSetting(result)];
+}
+
+/** Keeps viewer, choices and link together, whichever of them changes. */
+export function createSession(viewer: OpenViewer, given: Extract<Route, { page: "slide" }>): SlideSession {
+  const slide = viewer.slide.value;
+  const layers = signal(given.layers ?? firstLayers(slide));
+  const grid = signal(given.grid);
+  const bare = signal(false);
+  const here = () => ({
+    ...slideRoute(slide.id),
+    view: viewer.settledView.value,
+    layers: layers.value,
+    grid: grid.value,
+  });
+  // The viewer settles once before it has opened; that view is not worth a link.
+  let opened = false;
+  const ends = [
+    effect(() => viewer.showLayers(bare.value ? [] : layers.value)),
+    effect(() => {
+      const now = here();
+      if (opened) untracked(() => keepInAddress(now));
+      opened = true;
+    }),
+    effect(() => {
+      const to = route.value;
+      if (to.page === "slide" && to.slide === slide.id) untracked(() => follow(to));
+    }),
+  ];
+
+  /** "Back", "forward", a link, or an address that was typed. */
+  function follow(to: Extract<Route, { page: "slide" }>): void {
+    if (to.layers !== null && formatRoute({ ...here(), layers: to.layers }) !== formatRoute(here())) {
+      layers.value = to.layers;
+    }
+    if (to.view !== null || to.grid !== null) grid.value = to.grid;
+    if (to.view !== null && !sameView(to.view, viewer.settledView.value)) viewer.setView(to.view);
+  }
+
+  return {
+    viewer,
+    layers,
+    grid,
+    bare,
+    goTo: (view) => navigate({ ...here(), view }),
+    dispose() {
+      for (const end of ends) end();
+    },
+  };
+}

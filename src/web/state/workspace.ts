@@ -1,0 +1,61 @@
+import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import type { JobEntry, Workspace } from "../../server/contract/index.js";
+import { connectEvents, onConnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
+import { type Loaded, showProblem } from "../interface/index.js";
+
+const workspaceState = signal<Loaded<Workspace>>({ state: "loading" });
+const jobsState = signal<Loaded<readonly JobEntry[]>>({ state: "loading" });
+const revisionState = signal(0);
+
+/** Slides, datasets and runs. */
+export const workspace: ReadonlySignal<Loaded<Workspace>> = workspaceState;
+/** The newest first. */
+export const jobs: ReadonlySignal<Loaded<readonly JobEntry[]>> = jobsState;
+/** Counts the changes of the workspace: what was fetched under an earlier number may be outdated. */
+export const workspaceRevision: ReadonlySignal<number> = revisionState;
+
+/** Fetches slides, datasets and runs anew; what was there stays in view until the new is. */
+export async function loadWorkspace(): Promise<void> {
+  try {
+    const value = await requestJson<Workspace>(paths.workspace);
+    batch(() => {
+      workspaceState.value = { state: "ready", value };
+      revisionState.value += 1;
+    });
+  } catch (cause) {
+    if (workspaceState.value.state === "ready") showProblem(cause);
+    else workspaceState.value = { state: "failed", problem: problemOf(cause) };
+  }
+}
+
+/** Fetches the jobs anew. */
+export async function loadJobs(): Promise<void> {
+  try {
+    jobsState.value = { state: "ready", value: await requestJson<readonly JobEntry[]>(paths.jobs) };
+  } catch (cause) {
+    if (jobsState.value.state !== "ready") jobsState.value = { state: "failed", problem: problemOf(cause) };
+    else showProblem(cause);
+  }
+}
+
+/** A job that is new or has changed takes its place in the list. */
+export function takeJob(job: JobEntry): void {
+  const known = jobsState.value.state === "ready" ? jobsState.value.value : [];
+  const value = known.some(({ id }) => id === job.id)
+    ? known.map((entry) => (entry.id === job.id ? job : entry))
+    : [job, ...known];
+  jobsState.value = { state: "ready", value };
+}
+
+/** Fetches everything once, and again whenever the server tells of changes or comes back. */
+export function followServer(): void {
+  onServerEvent("workspace", () => void loadWorkspace());
+  onServerEvent("jobs", takeJob);
+  onConnected(() => {
+    void loadWorkspace();
+    void loadJobs();
+  });
+  void loadWorkspace();
+  void loadJobs();
+  connectEvents();
+}
