@@ -1,0 +1,93 @@
+import * as polyclip from "polyclip-ts";
+import type { Area, Position } from "../../../server/contract/index.js";
+import { areaSize, boundsOf, boundsOverlap, closedRing, signedArea } from "./area.js";
+
+type Polygon = Area["coordinates"][number];
+
+/** Coordinates are rounded to this share of a level-0 pixel: vertices that are almost one would make slivers. */
+const STEPS_PER_PIXEL = 16;
+/** Areas smaller than this, in square level-0 pixels, are left over by rounding. */
+const LEAST_AREA = 0.5;
+
+/** What lies in either area. */
+export function unionOf(one: Area, other: Area): Area {
+  const { touched, apart } = splitByBounds(one, other);
+  return tidied([...apart, ...fromClip(polyclip.union(forClip(touched), forClip(other.coordinates)))]);
+}
+
+/** What lies in the first area and not in the second; null when nothing is left. */
+export function differenceOf(one: Area, other: Area): Area | null {
+  const { touched, apart } = splitByBounds(one, other);
+  if (touched.length === 0) return one;
+  const left = tidied([
+    ...apart,
+    ...fromClip(polyclip.difference(forClip(touched), forClip(other.coordinates))),
+  ]);
+  return left.coordinates.length === 0 ? null : left;
+}
+
+/** The area with outlines that cross themselves taken apart (even-odd rule); null when it encloses nothing. */
+export function withoutCrossings(area: Area): Area | null {
+  const result = area.coordinates.some((polygon) => polygon.some(crossesItself))
+    ? tidied(fromClip(polyclip.union(forClip(area.coordinates))))
+    : tidied(area.coordinates);
+  return result.coordinates.length === 0 || areaSize(result) < LEAST_AREA ? null : result;
+}
+
+/** Whether an outline crosses itself. */
+export function crossesItself(ring: readonly Position[]): boolean {
+  const closed = closedRing(ring);
+  for (let at = 0; at + 1 < closed.length; at++) {
+    const [from, to] = [closed[at], closed[at + 1]];
+    if (from === undefined || to === undefined) continue;
+    for (let other = at + 2; other + 1 < closed.length; other++) {
+      // The last stretch ends where the first begins.
+      if (at === 0 && other + 2 === closed.length) continue;
+      const [start, end] = [closed[other], closed[other + 1]];
+      if (start !== undefined && end !== undefined && stretchesCross(from, to, start, end)) return true;
+    }
+  }
+  return false;
+}
+
+function stretchesCross(a: Position, b: Position, c: Position, d: Position): boolean {
+  if (Math.max(a[0], b[0]) < Math.min(c[0], d[0]) || Math.max(c[0], d[0]) < Math.min(a[0], b[0]))
+    return false;
+  if (Math.max(a[1], b[1]) < Math.min(c[1], d[1]) || Math.max(c[1], d[1]) < Math.min(a[1], b[1]))
+    return false;
+  const side = (p: Position, q: Position, r: Position) =>
+    Math.sign((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]));
+  return side(a, b, c) !== side(a, b, d) && side(c, d, a) !== side(c, d, b);
+}
+
+/** Polygons that the other area can reach, and those that it cannot: clipping takes long. */
+function splitByBounds(one: Area, other: Area): { readonly touched: Polygon[]; readonly apart: Polygon[] } {
+  const reach = boundsOf(other);
+  const [touched, apart]: [Polygon[], Polygon[]] = [[], []];
+  for (const polygon of one.coordinates) {
+    const own = boundsOf({ type: "MultiPolygon", coordinates: [polygon] });
+    const meets = own !== null && reach !== null && boundsOverlap(own, reach);
+    (meets ? touched : apart).push(polygon);
+  }
+  return { touched, apart };
+}
+
+function forClip(polygons: Area["coordinates"]): polyclip.Geom {
+  const round = (value: number) => Math.round(value * STEPS_PER_PIXEL) / STEPS_PER_PIXEL;
+  return polygons.map((polygon) =>
+    polygon.map((ring) => ring.map(([x, y]): [number, number] => [round(x), round(y)])),
+  );
+}
+
+function fromClip(polygons: readonly (readonly (readonly [number, number][])[])[]): Polygon[] {
+  return polygons.map((polygon) => polygon.map((ring) => ring.map(([x, y]): Position => [x, y])));
+}
+
+/** Without slivers, every ring closed. */
+function tidied(polygons: readonly Polygon[]): Area {
+  const isLarge = (ring: readonly Position[] = []) => Math.abs(signedArea(ring)) >= LEAST_AREA;
+  const coordinates = polygons
+    .filter(([outer]) => isLarge(outer))
+    .map(([outer = [], ...holes]) => [outer, ...holes.filter(isLarge)].map(closedRing));
+  return { type: "MultiPolygon", coordinates };
+}

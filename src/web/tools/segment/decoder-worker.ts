@@ -1,0 +1,138 @@
+import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import { areaOfLogits } from "../geometry/contours.js";
+import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
+import { promptArrays } from "./prompts.js";
+
+/** ONNX Runtime Web, and the session of the decoder that was used last. */
+interface Runtime {
+  readonly engine: Exclude<Engine, "server">;
+  readonly createTensor: (data: Float32Array, shape: readonly number[]) => Tensor;
+  readonly createSession: (model: Uint8Array) => Promise<InferenceSession>;
+}
+
+/** More threads than this gain nothing on one mask. */
+const MOST_THREADS = 4;
+/** Embeddings kept here, 4 MiB each. */
+const KEPT_EMBEDDINGS = 8;
+
+let runtime: Promise<Runtime> | null = null;
+let session: { readonly address: string; readonly opened: Promise<InferenceSession> } | null = null;
+const embeddings = new Map<string, Promise<Float32Array>>();
+
+addEventListener("message", ({ data }: MessageEvent<WorkerRequest>) => {
+  void answerTo(data).then((answer) => {
+    const moved = "logits" in answer && answer.logits !== null ? [answer.logits.buffer] : [];
+    postMessage(answer, { transfer: moved });
+  });
+});
+
+async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
+  const { id } = request;
+  try {
+    runtime ??= openRuntime();
+    const { engine, createTensor } = await runtime;
+    const [model, embedding] = await Promise.all([
+      decoderSession(request.decoder),
+      embeddingAt(request.embedding),
+    ]);
+    const started = performance.now();
+    const { coordinates, labels } = promptArrays(request.prompt);
+    const results = await model.run({
+      image_embedding: createTensor(embedding, [1, 256, 64, 64]),
+      point_coordinates: createTensor(coordinates, [1, labels.length, 2]),
+      point_labels: createTensor(labels, [1, labels.length]),
+    });
+    const logits = await floatsOf(results.logits);
+    const [estimatedIou = 0] = await floatsOf(results.estimated_iou);
+    const { patchSize, box, withLogits } = request;
+    const area = areaOfLogits({ width: patchSize, height: patchSize, data: logits }, box);
+    const milliseconds = performance.now() - started;
+    return { id, area, estimatedIou, milliseconds, engine, logits: withLogits ? logits : null };
+  } catch (thrown) {
+    return { id, failure: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
+
+/** WebGPU where an adapter answers, else WebAssembly: their builds of the runtime are two. */
+async function openRuntime(): Promise<Runtime> {
+  const hasGpu = "gpu" in navigator && (await adapterOf(navigator.gpu)) !== null;
+  if (hasGpu) {
+    const ort = await import("onnxruntime-web/webgpu");
+    configure(ort.env);
+    return runtimeOf("webgpu", ort);
+  }
+  const ort = await import("onnxruntime-web/wasm");
+  configure(ort.env);
+  return runtimeOf("wasm", ort);
+}
+
+/** What `navigator.gpu` is, as far as it is used here. */
+function adapterOf(gpu: unknown): Promise<unknown> {
+  if (typeof gpu !== "object" || gpu === null || !("requestAdapter" in gpu)) return Promise.resolve(null);
+  const { requestAdapter } = gpu;
+  return typeof requestAdapter === "function"
+    ? Promise.resolve(requestAdapter.call(gpu))
+    : Promise.resolve(null);
+}
+
+type OnnxRuntime = typeof import("onnxruntime-web/wasm");
+
+function configure({ wasm }: OnnxRuntime["env"]): void {
+  wasm.wasmPaths = new URL("onnxruntime/", location.href).href;
+  wasm.numThreads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+}
+
+function runtimeOf(
+  engine: Runtime["engine"],
+  ort: Pick<OnnxRuntime, "InferenceSession" | "Tensor">,
+): Runtime {
+  return {
+    engine,
+    createTensor: (data, shape) => new ort.Tensor("float32", data, [...shape]),
+    createSession: (model) =>
+      ort.InferenceSession.create(model, { executionProviders: [engine], logSeverityLevel: 3 }),
+  };
+}
+
+function decoderSession(address: string): Promise<InferenceSession> {
+  if (session?.address !== address) {
+    const before = session;
+    session = { address, opened: openSession(address, before?.opened) };
+  }
+  return session.opened;
+}
+
+async function openSession(
+  address: string,
+  before: Promise<InferenceSession> | undefined,
+): Promise<InferenceSession> {
+  const [model, opened] = await Promise.all([fetchBytes(address), runtime]);
+  if (opened === null) throw new Error("the runtime was not opened");
+  const next = await opened.createSession(new Uint8Array(model));
+  await (await before)?.release();
+  return next;
+}
+
+function embeddingAt(address: string): Promise<Float32Array> {
+  const known = embeddings.get(address) ?? fetchBytes(address).then((bytes) => new Float32Array(bytes));
+  // The order of insertion is that of use.
+  embeddings.delete(address);
+  embeddings.set(address, known);
+  for (const oldest of embeddings.keys()) {
+    if (embeddings.size <= KEPT_EMBEDDINGS) break;
+    embeddings.delete(oldest);
+  }
+  return known;
+}
+
+async function fetchBytes(address: string): Promise<ArrayBuffer> {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address} was answered with status ${response.status}`);
+  return response.arrayBuffer();
+}
+
+async function floatsOf(tensor: Tensor | undefined): Promise<Float32Array> {
+  const data = await tensor?.getData();
+  if (data instanceof Float32Array) return data;
+  throw new Error("the decoder gave no float32 result");
+}

@@ -1,0 +1,37 @@
+import type { Area, Box, DecodeRequest } from "../../../server/contract/index.js";
+
+/** One mask to decode. */
+export interface MaskRequest {
+  /** Address of the decoder's ONNX file. */
+  readonly decoder: string;
+  /** Address of the embedding's bytes. */
+  readonly embedding: string;
+  readonly patchSize: number;
+  /** What the patch covers. */
+  readonly box: Box;
+  readonly prompt: DecodeRequest;
+}
+
+export interface MaskResult {
+  readonly area: Area;
+  readonly estimatedIou: number;
+  /** For decoding and for the outlines; what was loaded first is not counted. */
+  readonly milliseconds: number;
+  /** What decoded it. */
+  readonly engine: Engine;
+}
+
+/** Where masks are decoded. */
+export type Engine = "webgpu" | "wasm" | "server";
+
+/** To the worker. */
+export interface WorkerRequest extends MaskRequest {
+  readonly id: number;
+  /** Answers with the logits too. */
+  readonly withLogits: boolean;
+}
+
+/** From the worker. */
+export type WorkerAnswer =
+  | ({ readonly id: number; readonly logits: Float32Array | null } & MaskResult)
+  | { readonly id: number; readonly failure: string };

@@ -1,0 +1,205 @@
+import { describe, expect, it } from "vitest";
+import type { Area, Position } from "../../../src/server/contract/index.js";
+import {
+  areaContains,
+  areaOfRing,
+  areaSize,
+  boundsOf,
+  closedRing,
+} from "../../../src/web/tools/geometry/area.js";
+import {
+  crossesItself,
+  differenceOf,
+  unionOf,
+  withoutCrossings,
+} from "../../../src/web/tools/geometry/combine.js";
+import { simplifyLine, simplifyRing } from "../../../src/web/tools/geometry/simplify.js";
+import { strokeArea } from "../../../src/web/tools/geometry/stroke.js";
+import {
+  nearestEdge,
+  nearestVertex,
+  vertexAt,
+  withVertexAdded,
+  withVertexMoved,
+  withVertexRemoved,
+} from "../../../src/web/tools/geometry/vertices.js";
+
+const square = (x: number, y: number, side: number): Area =>
+  areaOfRing([
+    [x, y],
+    [x + side, y],
+    [x + side, y + side],
+    [x, y + side],
+  ]);
+
+describe("areas put together", () => {
+  it("are joined and cut, holes included", () => {
+    const joined = unionOf(square(0, 0, 100), square(50, 50, 100));
+    expect(areaSize(joined)).toBe(17_500);
+    const ring = differenceOf(square(0, 0, 100), square(25, 25, 50));
+    expect(ring?.coordinates.map((polygon) => polygon.length)).toEqual([2]);
+    if (ring === null) throw new Error("nothing left");
+    expect([areaSize(ring), areaContains(ring, [50, 50]), areaContains(ring, [5, 50])]).toEqual([
+      7500,
+      false,
+      true,
+    ]);
+    expect(areaSize(unionOf(ring, square(25, 25, 50)))).toBe(10_000);
+    expect(differenceOf(square(10, 10, 5), square(0, 0, 100))).toBeNull();
+  });
+
+  it("leave alone what the other cannot reach", () => {
+    const far = square(1000, 1000, 10);
+    const both: Area = {
+      type: "MultiPolygon",
+      coordinates: [...far.coordinates, ...square(0, 0, 10).coordinates],
+    };
+    const cut = differenceOf(both, square(5, 0, 10));
+    expect(cut?.coordinates[0]).toEqual(far.coordinates[0]);
+    expect(differenceOf(far, square(0, 0, 10))).toBe(far);
+  });
+
+  it("do not cross themselves: a drawn eight becomes two areas", () => {
+    const eight: Position[] = [
+      [0, 0],
+      [10, 10],
+      [10, 0],
+      [0, 10],
+    ];
+    expect([crossesItself(eight), crossesItself(square(0, 0, 10).coordinates[0]?.[0] ?? [])]).toEqual([
+      true,
+      false,
+    ]);
+    expect(withoutCrossings(areaOfRing(eight))?.coordinates.length).toBe(2);
+    expect(
+      withoutCrossings(
+        areaOfRing([
+          [0, 0],
+          [10, 10],
+          [20, 20],
+        ]),
+      ),
+    ).toBeNull();
+  });
+});
+
+describe("a brush stroke", () => {
+  it("covers what is nearer to its way than the radius", () => {
+    const way: Position[] = [
+      [100, 100],
+      [200, 100],
+      [200, 180],
+    ];
+    const area = strokeArea(way, 12);
+    expect(areaContains(area, [150, 110])).toBe(true);
+    expect(areaContains(area, [150, 113])).toBe(false);
+    expect(areaContains(area, [208, 108])).toBe(true);
+    expect(boundsOf(area)?.left).toBeCloseTo(88, 0);
+    const expected = 100 * 24 + 80 * 24 + Math.PI * 144 - (144 - (Math.PI * 144) / 4);
+    expect(Math.abs(areaSize(area) / expected - 1)).toBeLessThan(0.02);
+  });
+
+  it("is a disc where the pointer did not move, and may enclose a hole", () => {
+    const dot = strokeArea([[5000, 7000]], 40);
+    expect(Math.abs(areaSize(dot) / (Math.PI * 1600) - 1)).toBeLessThan(0.02);
+    const loop = Array.from({ length: 41 }, (_, step): Position => {
+      const angle = (step / 40) * 2 * Math.PI;
+      return [100 * Math.cos(angle), 100 * Math.sin(angle)];
+    });
+    const ring = strokeArea(loop, 10);
+    expect(ring.coordinates.map((polygon) => polygon.length)).toEqual([2]);
+    expect(areaContains(ring, [0, 0])).toBe(false);
+  });
+});
+
+describe("simplified outlines", () => {
+  it("keep corners and stay within the tolerance", () => {
+    const dense = Array.from({ length: 400 }, (_, index): Position => {
+      const [side, along] = [Math.floor(index / 100), index % 100];
+      const corner: Position[] = [
+        [along, 0],
+        [100, along],
+        [100 - along, 100],
+        [0, 100 - along],
+      ];
+      return corner[side] ?? [0, 0];
+    });
+    expect(simplifyRing(dense, 0.5)).toEqual(
+      closedRing([
+        [0, 0],
+        [100, 0],
+        [100, 100],
+        [0, 100],
+      ]),
+    );
+    expect(
+      simplifyLine(
+        [
+          [0, 0],
+          [5, 0.2],
+          [10, 0],
+        ],
+        0.5,
+      ),
+    ).toEqual([
+      [0, 0],
+      [10, 0],
+    ]);
+    expect(
+      simplifyRing(
+        [
+          [0, 0],
+          [1, 0],
+          [0, 1],
+        ],
+        50,
+      ),
+    ).toHaveLength(4);
+  });
+});
+
+describe("vertices", () => {
+  const area = square(0, 0, 100);
+
+  it("are found by distance and moved, the closing one with the first", () => {
+    const place = nearestVertex(area, [3, -2], 10);
+    expect(place).toEqual({ polygon: 0, ring: 0, vertex: 0 });
+    expect(nearestVertex(area, [50, 50], 10)).toBeNull();
+    if (place === null) throw new Error("no vertex");
+    const moved = withVertexMoved(area, place, [-10, -10]);
+    expect(moved.coordinates[0]?.[0]).toEqual([
+      [-10, -10],
+      [100, 0],
+      [100, 100],
+      [0, 100],
+      [-10, -10],
+    ]);
+    expect(vertexAt(moved, place)).toEqual([-10, -10]);
+  });
+
+  it("are added on edges, the closing one too, and removed until nothing is left", () => {
+    const place = nearestEdge(area, [2, 60], 5);
+    expect(place).toEqual({ polygon: 0, ring: 0, vertex: 4 });
+    if (place === null) throw new Error("no edge");
+    const five = withVertexAdded(area, place, [-20, 60]);
+    expect(areaSize(five)).toBe(11_000);
+    const triangle = withVertexRemoved(area, { polygon: 0, ring: 0, vertex: 2 });
+    expect(triangle === null ? 0 : areaSize(triangle)).toBe(5000);
+    expect(triangle && withVertexRemoved(triangle, { polygon: 0, ring: 0, vertex: 0 })).toBeNull();
+  });
+
+  it("of a hole take the hole along when too few are left", () => {
+    const ring = differenceOf(
+      area,
+      areaOfRing([
+        [20, 20],
+        [40, 20],
+        [20, 40],
+      ]),
+    );
+    if (ring === null) throw new Error("nothing left");
+    const filled = withVertexRemoved(ring, { polygon: 0, ring: 1, vertex: 1 });
+    expect(filled?.coordinates).toHaveLength(1);
+    expect(filled?.coordinates[0]).toHaveLength(1);
+  });
+});
