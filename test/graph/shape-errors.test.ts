@@ -28,6 +28,7 @@ import {
   matmul,
   maximum,
   maxPool2d,
+  maxPool2dGradient,
   maxPool2dIndices,
   mean,
   multiply,
@@ -201,6 +202,14 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
   maxPool2d: [
     misuse(["[1, 1, 2, 2]"], () => maxPool2d(x([1, 1, 2, 2]), window)),
     misuse(["[2, 2]"], () => maxPool2d(x([2, 2]), window)),
+  ],
+  maxPool2dGradient: [
+    misuse(["[1, 1, 2, 2]"], () =>
+      maxPool2dGradient(x([1, 1, 2, 2]), x([1, 1, 1, 1]), x([1, 1, 1, 1]), window),
+    ),
+    misuse(["[1, 1, 4, 4]", "pooled shape"], () =>
+      maxPool2dGradient(x([1, 1, 4, 4]), x([1, 1, 4, 4]), x([1, 1, 2, 2]), window),
+    ),
   ],
   maxPool2dIndices: [misuse(["[1, 1, 2, 2]"], () => maxPool2dIndices(x([1, 1, 2, 2]), window))],
   scatterAdd: [

@@ -1,3 +1,4 @@
+import type { LoweringContext } from "../lowering.js";
 import { OnnxDataType } from "../onnx/schema.js";
 import {
   apply,
@@ -11,6 +12,7 @@ import {
 } from "../operation.js";
 import { type DataType, floats, type Shape, type Value } from "../value.js";
 import { reduceToShape } from "./shapes.js";
+import { accurateSine } from "./sine.js";
 
 /** Attributes of operations that have none. */
 export type NoAttributes = Readonly<Record<string, never>>;
@@ -57,14 +59,22 @@ function binary(name: string, opType: string, rule: BinaryRule): Operation<NoAtt
 
 type UnaryRule = (x: Value, gradient: Value, output: Value) => Value;
 
-function unary(name: string, opType: string, rule: UnaryRule | null): Operation<NoAttributes> {
+function unary(
+  name: string,
+  opType: string,
+  rule: UnaryRule | null,
+  lowerForGpu?: (context: LoweringContext, x: string) => string,
+): Operation<NoAttributes> {
   return defineOperation<NoAttributes>({
     name,
     infer(inputs) {
       requireFloat(name, inputs);
       return { shape: onlyInput(name, inputs).shape, dataType: "float32" };
     },
-    lower: (context, inputs) => context.node(opType, inputs),
+    lower(context, inputs) {
+      if (lowerForGpu === undefined || context.target === "cpu") return context.node(opType, inputs);
+      return lowerForGpu(context, inputs[0] ?? "");
+    },
     gradient:
       rule === null
         ? null
@@ -91,8 +101,13 @@ const logOperation = unary("log", "Log", (x, gradient) => divide(gradient, x));
 const sqrtOperation = unary("sqrt", "Sqrt", (_x, gradient, output) =>
   divide(multiply(gradient, floats(0.5)), output),
 );
-const sinOperation = unary("sin", "Sin", (x, gradient) => multiply(gradient, cos(x)));
-const cosOperation = unary("cos", "Cos", (x, gradient) => negate(multiply(gradient, sin(x))));
+const sinOperation = unary("sin", "Sin", (x, gradient) => multiply(gradient, cos(x)), accurateSine);
+const cosOperation = unary(
+  "cos",
+  "Cos",
+  (x, gradient) => negate(multiply(gradient, sin(x))),
+  (context, x) => accurateSine(context, context.node("Add", [x, context.scalar(Math.PI / 2)])),
+);
 const absoluteOperation = unary("absolute", "Abs", (x, gradient) => multiply(gradient, sign(x)));
 const signOperation = unary("sign", "Sign", null);
 const reluOperation = unary("relu", "Relu", (_x, gradient, output) => multiply(gradient, isPositive(output)));

@@ -2,6 +2,7 @@ import { channelOperations } from "./channels.js";
 import { convolutionOperations } from "./convolution.js";
 import { elementwiseOperations } from "./elementwise.js";
 import { matmulOperations } from "./matmul.js";
+import { maxPoolingOperations } from "./max-pooling.js";
 import { orderingOperations } from "./ordering.js";
 import { poolingOperations } from "./pooling.js";
 import { reductionOperations } from "./reductions.js";
@@ -15,6 +16,7 @@ export const registry = {
   ...channelOperations,
   ...matmulOperations,
   ...convolutionOperations,
+  ...maxPoolingOperations,
   ...poolingOperations,
   ...orderingOperations,
 } as const;
@@ -60,15 +62,10 @@ export {
   where,
 } from "./elementwise.js";
 export { matmul, rows } from "./matmul.js";
+export { maxPool2d, maxPool2dGradient, maxPool2dIndices } from "./max-pooling.js";
 export { synchronised, zeroAfter } from "./ordering.js";
-export {
-  gather,
-  maxPool2d,
-  maxPool2dIndices,
-  type PoolingAttributes,
-  scatterAdd,
-  takeRows,
-} from "./pooling.js";
+export { gather, scatterAdd, takeRows } from "./pooling.js";
+export type { PoolingAttributes } from "./pooling-windows.js";
 export {
   maximum,
   mean,

@@ -1,73 +1,19 @@
 import type { LoweringContext } from "../lowering.js";
-import type { LoweredNode } from "../operation.js";
-import { apply, bothInputs, defineOperation, onlyInput, requireFloat, shapeError } from "../operation.js";
-import { constant, elementCount, type Shape, shape4, type Value } from "../value.js";
+import { apply, bothInputs, defineOperation, onlyInput, shapeError } from "../operation.js";
+import { constant, elementCount, type Value } from "../value.js";
 import { reshape } from "./shapes.js";
 
-/** A square window; outside the image counts as minus infinity. */
-export interface PoolingAttributes {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly padding: number;
-}
-
-function pooledShape(operation: string, inputs: readonly Value[], attributes: PoolingAttributes): Shape {
-  const { kernel, stride, padding } = attributes;
-  requireFloat(operation, inputs);
-  const [batch, channels, height, width] = shape4(onlyInput(operation, inputs), operation);
-  const size = (length: number) => Math.floor((length + 2 * padding - kernel) / stride) + 1;
-  if (size(height) < 1 || size(width) < 1)
-    throw shapeError(operation, inputs, "the window is larger than the image");
-  return [batch, channels, size(height), size(width)];
-}
-
-/** The values (result 0) or positions (result 1) of one shared node; without positions it takes a sixth of the time. */
-function maxPoolResult(
+/** Adds updates into zeros at positions of a vector. */
+export function scatterAddNodes(
   context: LoweringContext,
-  inputs: readonly string[],
-  { attributes: { kernel, stride, padding } }: LoweredNode<PoolingAttributes>,
-  index: 0 | 1,
+  updates: string,
+  indices: string,
+  size: number,
 ): string {
-  return context.sharedResult(`maxPool ${inputs.join()} ${kernel} ${stride} ${padding}`, index, () =>
-    context.addNode("MaxPool", inputs, {
-      kernel_shape: [kernel, kernel],
-      strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
-    }),
-  );
+  const zeros = context.node("Expand", [context.scalar(0), context.integers([size])]);
+  const operands = [zeros, context.reshape(indices, [-1]), context.reshape(updates, [-1])];
+  return context.node("ScatterElements", operands, { axis: 0, reduction: "add" });
 }
-
-const maxPool2dOperation = defineOperation<PoolingAttributes>({
-  name: "maxPool2d",
-  infer: (inputs, attributes) => ({
-    shape: pooledShape("maxPool2d", inputs, attributes),
-    dataType: "float32",
-  }),
-  lower: (context, inputs, node) => maxPoolResult(context, inputs, node, 0),
-  gradient({ inputs, gradient, attributes }) {
-    const x = onlyInput("maxPool2d", inputs);
-    const indices = apply(maxPool2dIndicesOperation, [x], attributes);
-    return [reshape(scatterAdd(gradient, indices, elementCount(x.shape)), x.shape)];
-  },
-});
-
-const maxPool2dIndicesOperation = defineOperation<PoolingAttributes>({
-  name: "maxPool2dIndices",
-  infer: (inputs, attributes) => ({
-    shape: pooledShape("maxPool2dIndices", inputs, attributes),
-    dataType: "int64",
-  }),
-  lower: (context, inputs, node) => maxPoolResult(context, inputs, node, 1),
-  gradient: null,
-});
-
-/** The largest value in each window of [N, C, H, W]. */
-export const maxPool2d = (x: Value, attributes: PoolingAttributes): Value =>
-  apply(maxPool2dOperation, [x], attributes);
-
-/** Where {@link maxPool2d} found its values, as positions in the whole flattened tensor. */
-export const maxPool2dIndices = (x: Value, attributes: PoolingAttributes): Value =>
-  apply(maxPool2dIndicesOperation, [x], attributes);
 
 const scatterAddOperation = defineOperation<{ size: number }>({
   name: "scatterAdd",
@@ -78,14 +24,8 @@ const scatterAddOperation = defineOperation<{ size: number }>({
     }
     return { shape: [size], dataType: "float32" };
   },
-  lower(context, [updates = "", indices = ""], { attributes: { size } }) {
-    const zeros = context.node("Expand", [context.scalar(0), context.integers([size])]);
-    return context.node(
-      "ScatterElements",
-      [zeros, context.reshape(indices, [-1]), context.reshape(updates, [-1])],
-      { axis: 0, reduction: "add" },
-    );
-  },
+  lower: (context, [updates = "", indices = ""], { attributes: { size } }) =>
+    scatterAddNodes(context, updates, indices, size),
   gradient({ inputs, gradient }) {
     const [updates, indices] = bothInputs("scatterAdd", inputs);
     return [reshape(gather(gradient, indices), updates.shape), undefined];
@@ -149,8 +89,6 @@ export const takeRows = (x: Value, positions: readonly number[]): Value =>
   apply(takeRowsOperation, [x], { positions });
 
 export const poolingOperations = {
-  maxPool2d: maxPool2dOperation,
-  maxPool2dIndices: maxPool2dIndicesOperation,
   scatterAdd: scatterAddOperation,
   gather: gatherOperation,
   takeRows: takeRowsOperation,

@@ -1,3 +1,4 @@
+import type { LoweringContext } from "../lowering.js";
 import { apply, defineOperation, onlyInput, requireAxes, shapeError } from "../operation.js";
 import { axisSize, elementCount, formatShape, type Shape, sameShape, type Value } from "../value.js";
 
@@ -86,6 +87,26 @@ function rangeFits({ start, end, step = 1 }: SliceRange, size: number): boolean 
   return step > 0 ? start <= size && end >= 0 && end <= size : start < size && end >= -1 && end < size;
 }
 
+function sliceNode(context: LoweringContext, x: string, ranges: readonly SliceRange[]): string {
+  const column = (pick: (range: SliceRange) => number) => context.integers(ranges.map(pick));
+  // ONNX counts an end of -1 from the back; a reversed slice that includes element 0 ends "before minus infinity".
+  const end = (range: SliceRange) => (range.end < 0 ? -(2 ** 31) : range.end);
+  return context.node("Slice", [
+    x,
+    column((range) => range.start),
+    column(end),
+    column((range) => range.axis),
+    column((range) => range.step ?? 1),
+  ]);
+}
+
+/** The elements of a range one by one. */
+function takeRange(context: LoweringContext, x: string, range: SliceRange): string {
+  const { axis, start, step = 1 } = range;
+  const positions = Array.from({ length: rangeLength(range) }, (_, index) => start + index * step);
+  return context.node("Gather", [x, context.integers(positions)], { axis });
+}
+
 const sliceOperation = defineOperation<{ ranges: readonly SliceRange[] }>({
   name: "slice",
   infer(inputs, { ranges }) {
@@ -101,16 +122,13 @@ const sliceOperation = defineOperation<{ ranges: readonly SliceRange[] }>({
     return { shape, dataType: x.dataType };
   },
   lower(context, [x = ""], { attributes: { ranges } }) {
-    const column = (pick: (range: SliceRange) => number) => context.integers(ranges.map(pick));
-    // ONNX counts an end of -1 from the back; a reversed slice that includes element 0 ends "before minus infinity".
-    const end = (range: SliceRange) => (range.end < 0 ? -(2 ** 31) : range.end);
-    return context.node("Slice", [
-      x,
-      column((range) => range.start),
-      column(end),
-      column((range) => range.axis),
-      column((range) => range.step ?? 1),
-    ]);
+    if (context.target === "cpu") return sliceNode(context, x, ranges);
+    // The WebGPU provider takes wrong elements in steps backwards.
+    const [forwards, backwards] = [true, false].map((isForwards) =>
+      ranges.filter(({ step = 1 }) => step > 0 === isForwards),
+    );
+    const sliced = forwards?.length ? sliceNode(context, x, forwards) : x;
+    return (backwards ?? []).reduce((result, range) => takeRange(context, result, range), sliced);
   },
   gradient({ inputs: [x], gradient, attributes: { ranges } }) {
     if (x === undefined) return [];

@@ -36,6 +36,7 @@ export const poolingCases = {
       (x) => reference.maxPool2d(x, attributes.kernel, attributes.stride, attributes.padding).values,
     ),
   ),
+  maxPool2dGradient: WINDOWS.map(([shape, attributes]) => gradientCase(shape, attributes)),
   maxPool2dIndices: [
     ...WINDOWS.map(([shape, attributes]) =>
       one(
@@ -77,6 +78,21 @@ export const poolingCases = {
     takeRowsCase([3, 1, 1], [0, 0]),
   ],
 } satisfies Partial<Record<graph.OperationName, readonly OperationCase[]>>;
+
+/** Its derivative by the image is zero: a small step changes no maximum's place. */
+function gradientCase(shape: readonly number[], attributes: graph.PoolingAttributes): OperationCase {
+  const { kernel, stride, padding } = attributes;
+  const size = (axis: number) => Math.floor(((shape[axis] ?? 0) + 2 * padding - kernel) / stride) + 1;
+  return two(
+    describeWindow(shape, attributes),
+    [distinct(shape), uniform([shape[0] ?? 0, shape[1] ?? 0, size(2), size(3)])],
+    (x, gradient) => graph.maxPool2dGradient(x, graph.maxPool2d(x, attributes), gradient, attributes),
+    (x, gradient) => {
+      const { indices } = reference.maxPool2d(x, kernel, stride, padding);
+      return { shape, data: scattered(gradient, indices, x.data.length).data };
+    },
+  );
+}
 
 function takeRowsCase(shape: readonly number[], positions: readonly number[]): OperationCase {
   return one(
