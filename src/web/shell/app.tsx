@@ -40,7 +40,7 @@ export function App() {
         Skip to the content
       </button>
       {sidebarVisible ? <Sidebar onHelp={() => setHelping(true)} /> : null}
-      {narrow.value && sheet.value !== "none" ? (
+      {narrow.value && sheet.value === "sidebar" ? (
         <div class="backdrop" aria-hidden="true" onClick={closeSheet} />
       ) : null}
       <main id="main" tabIndex={-1}>

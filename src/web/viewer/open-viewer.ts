@@ -69,6 +69,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
 
   const size = () => ({ width: element.clientWidth, height: element.clientHeight });
   const matrix = () => slideToScreen(view.value, size());
+  const whole = (rotation: number) => viewOf({ x: 0, y: 0, width, height }, size(), rotation, 1, 1.04);
   const readView = (): ViewState => {
     const { viewport } = seadragon;
     const centre = viewport.getCenter(true);
@@ -112,7 +113,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
       viewport.panTo(new OpenSeadragon.Point(x / width, y / width), immediately);
       if (immediately) settle();
     },
-    fit: () => viewer.setView({ ...viewOf({ x: 0, y: 0, width, height }, size(), view.value.rotation, 1) }),
+    fit: () => viewer.setView(whole(view.value.rotation)),
     zoomBy(factor) {
       seadragon.viewport.zoomBy(factor, undefined, prefersReducedMotion()).applyConstraints();
     },
@@ -152,7 +153,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     settledView.value = view.value;
   };
   seadragon.addHandler("open", () => {
-    if (options.view === null) viewer.setView(viewOf({ x: 0, y: 0, width, height }, size(), 0, 1), true);
+    if (options.view === null) viewer.setView(whole(0), true);
     else viewer.setView(options.view, true);
   });
   guardPointer(seadragon, () => takePointer !== null);
@@ -187,8 +188,21 @@ function guardPointer(seadragon: OpenSeadragon.Viewer, isHeld: () => boolean): v
   seadragon.addHandler("canvas-double-click", guard);
 }
 
+/**
+ * OpenSeadragon adds an inline style sheet unless it finds its own; the page's Content-Security-Policy refuses such
+ * sheets. An element of that name which means nothing to a browser stands in for it, its rule is in `styles/slide.css`.
+ */
+function keepInlineStyleAway(): void {
+  const name = "data-openseadragon-mobile-css";
+  if (document.querySelector(`style[${name}]`) !== null) return;
+  const placeholder = document.createElementNS("urn:ep-sam", "style");
+  placeholder.setAttribute(name, "true");
+  document.head.append(placeholder);
+}
+
 function createSeadragon({ element, navigator, slide }: OpenViewerOptions): OpenSeadragon.Viewer {
   const calm = prefersReducedMotion();
+  keepInlineStyleAway();
   const viewer = new OpenSeadragon.Viewer({
     element,
     tileSources: new GridTileSource(slide.levels, (level, column, row) =>

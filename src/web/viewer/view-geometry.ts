@@ -39,18 +39,21 @@ export function toSlide(matrix: AffineMatrix, point: ScreenPoint): Position {
   return [(d * x - c * y) / determinant, (a * y - b * x) / determinant];
 }
 
-/** The view that shows a box as large as it fits, with room around it. */
+/**
+ * The view that shows a box as large as it fits.
+ * @param room how much larger than the box the view is
+ */
 export function viewOf(
   box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
   size: ViewportSize,
   rotation: number,
   largestZoom: number,
+  room = 1.3,
 ): ViewState {
   const angle = (rotation * Math.PI) / 180;
   const [cosine, sine] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
   const width = box.width * cosine + box.height * sine;
   const height = box.width * sine + box.height * cosine;
-  const room = 1.3;
   return {
     centre: [box.x + box.width / 2, box.y + box.height / 2],
     zoom: Math.min(size.width / (width * room), size.height / (height * room), largestZoom),

@@ -1,0 +1,20 @@
+import { existsSync } from "node:fs";
+import { type Browser, chromium } from "playwright-core";
+import { describe, it } from "vitest";
+
+/** Debian's browser, or the one that `EPSAM_CHROMIUM` names. */
+const EXECUTABLE = process.env.EPSAM_CHROMIUM ?? "/usr/bin/chromium";
+
+/** `describe`, skipped by a name that says so where there is no Chromium. */
+export function describeWithChromium(name: string, body: () => void): void {
+  if (existsSync(EXECUTABLE)) describe(name, body);
+  else it.skip(`${name} (no Chromium at ${EXECUTABLE}; apt install chromium)`, body);
+}
+
+/** Starts Chromium without a screen; without its sandbox, which root in a container cannot have. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: EXECUTABLE,
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb", "--hide-scrollbars"],
+  });
+}
