@@ -17,8 +17,8 @@ export interface AccessRules {
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 const WILDCARD_ADDRESSES = new Set(["0.0.0.0", "::"]);
-/** A token of fewer characters could be guessed. */
-export const LEAST_TOKEN_LENGTH = 16;
+/** Long enough not to be guessed, and fit for a header. */
+const TOKEN = /^[\x21-\x7e]{16,}$/;
 
 /** Access from this machine alone, on any port, as through an SSH tunnel. */
 export const localAccess: AccessRules = { hosts: new Set(LOOPBACK_HOSTS), anyAddress: false, token: null };
@@ -33,10 +33,10 @@ export function isLoopback(address: string): boolean {
  * @throws EpSamError `usage` when others can reach the address and there is no token, or it is too short
  */
 export function accessRules(address: string, token: string | null): AccessRules {
-  if (token !== null && token.length < LEAST_TOKEN_LENGTH) {
+  if (token !== null && !TOKEN.test(token)) {
     throw new EpSamError("usage", {
       where: "--token",
-      what: `has fewer than ${LEAST_TOKEN_LENGTH} characters`,
+      what: "is no token: at least 16 letters, digits and signs, without spaces",
       why: "whoever guesses it sees the slides and can start jobs",
       action: "Pass --token alone and one is made.",
     });

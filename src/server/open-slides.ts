@@ -1,4 +1,5 @@
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
+import { EpSamError } from "../common/index.js";
 import { openSlide, type PixelSource } from "../slides/index.js";
 
 /** Slides that are kept open when nobody reads them; each holds a file and its index. */
@@ -28,7 +29,7 @@ export class OpenSlides {
 
   constructor(options: { limit?: number; open?: (path: string) => Promise<PixelSource> } = {}) {
     this.#limit = options.limit ?? DEFAULT_LIMIT;
-    this.#open = options.open ?? ((path) => openSlide(path));
+    this.#open = options.open ?? openUnmoved;
   }
 
   /** How many are open, in use or not. */
@@ -99,6 +100,16 @@ export class OpenSlides {
     entry.dropped = true;
     if (entry.users === 0) await closeSource(entry);
   }
+}
+
+/** Opens what lay at a path when the workspace was filled: a link that took its place leads somewhere else. */
+async function openUnmoved(path: string): Promise<PixelSource> {
+  if ((await realpath(path).catch(() => path)) === path) return openSlide(path);
+  throw new EpSamError("forbidden", {
+    where: path,
+    what: "has become a link to another place",
+    action: "Give that place itself to `epsam view`.",
+  });
 }
 
 /** A file that is gone is reported by opening it. */
