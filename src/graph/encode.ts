@@ -1,6 +1,7 @@
 import { EpSamError } from "../common/index.js";
 import { ancestors } from "./ancestors.js";
 import { type FusedSum, fusedSums } from "./fusion.js";
+import { MixedPrecisionNames, type Precision } from "./half-precision.js";
 import { LoweringContext, type LoweringTarget, onnxDataType } from "./lowering.js";
 import { encodeModel, type OnnxNode, type OnnxValueInfo } from "./onnx/schema.js";
 import { type FloatTensor, formatShape, type HostTensor, sameShape, type Value } from "./value.js";
@@ -18,6 +19,8 @@ export interface EncodedGraph {
 
 export interface EncodeOptions {
   readonly target?: LoweringTarget;
+  /** In float16, see {@link MixedPrecisionNames}; float32 by default. */
+  readonly precision?: Precision;
   /** Parameters stored in the graph as constants, so that the runtime can prepack them; the rest are fed. */
   readonly bind?: ReadonlyMap<string, FloatTensor> | undefined;
 }
@@ -30,8 +33,10 @@ export function encodeGraph(
   outputs: Readonly<Record<string, Value>>,
   options: EncodeOptions = {},
 ): EncodedGraph {
-  const context = new LoweringContext(options.target ?? "cpu");
-  const names = new Map<Value, string>();
+  const halves = options.precision === "float16";
+  // Sequences for the CPU's own kernels have no use here: it has next to none for float16.
+  const context = new LoweringContext(halves ? "gpu" : (options.target ?? "cpu"));
+  const names = halves ? new MixedPrecisionNames(context) : new PlainNames();
   const inputs = new Map<string, Value>();
   const values = ancestors(Object.values(outputs));
   const sums =
@@ -53,7 +58,10 @@ export function encodeGraph(
       throw new EpSamError("internal", { what, where: name });
     }
   }
-  nameOutputs(context.nodes, outputEntries, names);
+  nameOutputs(
+    context.nodes,
+    outputEntries.map(([name, value]) => [name, names.get(value)]),
+  );
   const bytes = encodeModel({
     irVersion: ONNX_IR_VERSION,
     producerName: "ep-sam",
@@ -72,35 +80,52 @@ export function encodeGraph(
   return { bytes, inputs, outputs: new Map(outputEntries) };
 }
 
-function lowerSum(
-  context: LoweringContext,
-  { term, base }: FusedSum,
-  names: ReadonlyMap<Value, string>,
-): string {
+/** The names under which results are found while a graph is encoded. */
+interface ResultNames {
+  operandsOf(value: Value): string[];
+  set(value: Value, name: string): void;
+  get(value: Value): string;
+}
+
+/** Every result in the one element type that its value has. */
+class PlainNames implements ResultNames {
+  readonly #names = new Map<Value, string>();
+
+  operandsOf({ source }: Value): string[] {
+    return source.kind === "operation" ? source.inputs.map((operand) => this.get(operand)) : [];
+  }
+
+  set(value: Value, name: string): void {
+    this.#names.set(value, name);
+  }
+
+  get(value: Value): string {
+    return this.#names.get(value) ?? "";
+  }
+}
+
+function lowerSum(context: LoweringContext, { term, base }: FusedSum, names: ResultNames): string {
   const { source } = term;
   if (source.kind !== "operation" || source.operation.lowerSum === undefined) {
     throw new EpSamError("internal", { what: "cannot add to its result", where: "fused sum" });
   }
-  const nameOf = (operand: Value) => names.get(operand) ?? "";
   const node = { attributes: source.attributes, inputs: source.inputs, output: term };
-  return source.operation.lowerSum(context, source.inputs.map(nameOf), nameOf(base), node);
+  return source.operation.lowerSum(context, names.operandsOf(term), names.get(base), node);
 }
 
 function lowerValue(
   context: LoweringContext,
   value: Value,
-  names: ReadonlyMap<Value, string>,
+  names: ResultNames,
   inputs: Map<string, Value>,
   bind: ReadonlyMap<string, FloatTensor> | undefined,
 ): string {
   const { source } = value;
   if (source.kind === "constant") return context.constant(source.tensor);
+  const operands = names.operandsOf(value);
   if (source.kind === "operation") {
-    return source.operation.lower(
-      context,
-      source.inputs.map((operand) => names.get(operand) ?? ""),
-      { attributes: source.attributes, inputs: source.inputs, output: value },
-    );
+    const { attributes, inputs: values } = source;
+    return source.operation.lower(context, operands, { attributes, inputs: values, output: value });
   }
   const bound = source.kind === "parameter" ? bind?.get(source.name) : undefined;
   if (bound !== undefined) return context.constant(checkedShape(source.name, bound, value));
@@ -115,16 +140,11 @@ function lowerValue(
  * Gives results the names of the outputs they are. What has no node of its own (an input, a constant) or is an
  * output already is copied: the copy costs a pass over memory that renaming saves.
  */
-function nameOutputs(
-  nodes: OnnxNode[],
-  outputs: readonly (readonly [string, Value])[],
-  names: ReadonlyMap<Value, string>,
-): void {
+function nameOutputs(nodes: OnnxNode[], outputs: readonly (readonly [string, string])[]): void {
   const produced = new Set(nodes.flatMap((node) => node.output));
   const renamed = new Map<string, string>();
   const copies: OnnxNode[] = [];
-  for (const [name, value] of outputs) {
-    const result = names.get(value) ?? "";
+  for (const [name, result] of outputs) {
     if (produced.has(result) && !renamed.has(result)) renamed.set(result, name);
     else {
       const input = [renamed.get(result) ?? result];

@@ -1,5 +1,6 @@
 export { type EncodedGraph, type EncodeOptions, encodeGraph } from "./encode.js";
 export { type GradientOptions, gradients } from "./gradients.js";
+export { type Precision, precisions } from "./half-precision.js";
 export {
   decodeModel,
   encodeModel,
@@ -26,6 +27,7 @@ export {
   parseDeviceRequest,
   sessionOptions,
 } from "./runtime/device.js";
+export { LockStepSession, type MicroBatches } from "./runtime/lock-step-session.js";
 export { type PlacedTensors, placeOnDevice } from "./runtime/placement.js";
 export { deviceAdvice, type Installation, installationOf } from "./runtime/probe/installation.js";
 export { probeDevice } from "./runtime/probe/probe-device.js";

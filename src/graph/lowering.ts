@@ -21,6 +21,8 @@ export class LoweringContext {
   readonly #shared = new Map<string, OnnxNode>();
   readonly #once = new Map<string, string>();
   #counter = 0;
+  /** In what numbers the operation being lowered computes. */
+  floatType: "float32" | "float16" = "float32";
 
   constructor(readonly target: LoweringTarget) {}
 
@@ -90,7 +92,7 @@ export class LoweringContext {
 
   /** Stores a float scalar once. */
   scalar(value: number): string {
-    return this.#smallConstant(`scalar ${value}`, {
+    return this.#inFloatType(`scalar ${value}`, {
       dataType: "float32",
       shape: [],
       data: Float32Array.of(value),
@@ -99,11 +101,23 @@ export class LoweringContext {
 
   /** Stores a constant vector of equal floats once. */
   filledVector(length: number, value: number): string {
-    return this.#smallConstant(`vector ${length} ${value}`, {
+    return this.#inFloatType(`vector ${length} ${value}`, {
       dataType: "float32",
       shape: [length],
       data: new Float32Array(length).fill(value),
     });
+  }
+
+  /** The element type that casts to floats have. */
+  get onnxFloatType(): number {
+    return OnnxDataType[this.floatType];
+  }
+
+  /** A float32 constant, cast where the operation computes in float16; the runtime folds the cast. */
+  #inFloatType(key: string, tensor: HostTensor): string {
+    const name = this.#smallConstant(key, tensor);
+    if (this.floatType === "float32") return name;
+    return this.once(`float16 ${key}`, () => this.node("Cast", [name], { to: OnnxDataType.float16 }));
   }
 
   #smallConstant(key: string, tensor: HostTensor): string {

@@ -14,6 +14,7 @@ export {
   attentionDropoutLayerCount,
   type CamLayer,
   type ClassifierDepth,
+  type ClassifierMode,
   camLayers,
   classActivationMap,
   dropDrawInput,

@@ -1,7 +1,7 @@
 import type { RandomStream } from "../common/index.js";
 import { type FloatTensor, input, type Value } from "../graph/index.js";
 import { binaryCrossEntropyWithLogits, filled, normal, ParameterSet, xavierUniform } from "../nn/index.js";
-import { type ResNetAdl, type ResNetAdlOptions, resNetAdl } from "./resnet-adl.js";
+import { type ClassifierMode, type ResNetAdl, type ResNetAdlOptions, resNetAdl } from "./resnet-adl.js";
 
 /** Names of the classifier graph's inputs. */
 export const classifierInputs = { images: "images", labels: "labels" } as const;
@@ -19,7 +19,7 @@ export function classifierGraph(
   options: ResNetAdlOptions,
   batchSize: number,
   size: number,
-  mode: "training" | "evaluation",
+  mode: ClassifierMode,
 ): ClassifierGraph {
   const parameters = new ParameterSet();
   const images = input(classifierInputs.images, [batchSize, 3, size, size]);

@@ -12,7 +12,15 @@ import {
   slice,
   type Value,
 } from "../graph/index.js";
-import { type Buffers, batchNormEvaluation, batchNormTraining, type ParameterSet } from "../nn/index.js";
+import {
+  type BatchNormParameters,
+  type BatchNormResult,
+  type Buffers,
+  batchNormEvaluation,
+  batchNormSynchronised,
+  batchNormTraining,
+  type ParameterSet,
+} from "../nn/index.js";
 import { attentionDropout } from "./attention-dropout.js";
 import { highFrequencyChannel } from "./high-frequency.js";
 
@@ -38,6 +46,12 @@ export type CamLayer = (typeof camLayers)[number];
 /** The name of the graph input that draws the attention dropout layers' masks: bool [3], true drops. */
 export const dropDrawInput = "attention-dropout:draws";
 export const attentionDropoutLayerCount = 3;
+
+/**
+ * What a classifier graph is built for. `microBatches`: the graph is of one of so many parts of a batch, whose batch
+ * normalisation takes the statistics of all.
+ */
+export type ClassifierMode = "training" | "evaluation" | { readonly microBatches: number };
 
 /** The classifier as a graph. */
 export interface ResNetAdl {
@@ -86,7 +100,7 @@ class Builder {
 
   constructor(
     readonly parameters: ParameterSet,
-    readonly training: boolean,
+    readonly mode: ClassifierMode,
   ) {}
 
   convolution(x: Value, name: string, outputs: number, kernel: number, stride = 1): Value {
@@ -105,11 +119,17 @@ class Builder {
       runningMean,
       runningVariance,
     };
-    if (!this.training) return batchNormEvaluation(x, parameters);
-    const { output, nextRunningMean, nextRunningVariance } = batchNormTraining(x, parameters);
+    if (this.mode === "evaluation") return batchNormEvaluation(x, parameters);
+    const { output, nextRunningMean, nextRunningVariance } = this.#trained(x, parameters);
     this.buffers.set(`${name}.running_mean`, { current: runningMean, next: nextRunningMean });
     this.buffers.set(`${name}.running_var`, { current: runningVariance, next: nextRunningVariance });
     return output;
+  }
+
+  #trained(x: Value, parameters: BatchNormParameters): BatchNormResult {
+    return typeof this.mode === "string"
+      ? batchNormTraining(x, parameters)
+      : batchNormSynchronised(x, parameters, this.mode.microBatches);
   }
 
   /** The residual branch's shortcut: identity, or a strided 1×1 convolution where sizes change. */
@@ -143,19 +163,20 @@ class Builder {
  * and, as fourth input channel, the image's high-frequency content (paper section 2).
  *
  * @param image RGB in [0, 1], [N, 3, H, W].
- * @param mode in training the graph has the further input {@link dropDrawInput}.
+ * @param mode other than in evaluation the graph has the further input {@link dropDrawInput}.
  */
 export function resNetAdl(
   parameters: ParameterSet,
   image: Value,
   options: ResNetAdlOptions,
-  mode: "training" | "evaluation",
+  mode: ClassifierMode,
 ): ResNetAdl {
-  const builder = new Builder(parameters, mode === "training");
+  const builder = new Builder(parameters, mode);
   const stemInput = options.highFrequency ? concat([image, highFrequencyChannel(image)], 1) : image;
   const stem = relu(builder.batchNorm(builder.convolution(stemInput, "conv1", 64, 7, 2), "bn1"));
   let x = maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 });
-  const draws = mode === "training" ? input(dropDrawInput, [attentionDropoutLayerCount], "bool") : undefined;
+  const draws =
+    mode === "evaluation" ? undefined : input(dropDrawInput, [attentionDropoutLayerCount], "bool");
   let drops = 0;
   let layer4First = x;
   for (const { stage, index, stride, dropAfter } of planBlocks(options.depth)) {

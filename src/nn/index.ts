@@ -1,8 +1,15 @@
 export { filled, type Initializer, normal, xavierUniform } from "./initializers.js";
 export { type AttentionInputs, type AttentionOptions, attention } from "./layers/attention.js";
-export { batchNormEvaluation, batchNormTraining } from "./layers/batch-norm.js";
+export {
+  type BatchNormParameters,
+  type BatchNormResult,
+  batchNormEvaluation,
+  batchNormSynchronised,
+  batchNormTraining,
+} from "./layers/batch-norm.js";
 export { layerNorm, layerNorm2d } from "./layers/layer-norm.js";
 export { affine, linear, multilayerPerceptron } from "./layers/linear.js";
+export { initialLossScale, type LossScale, nextLossScale } from "./loss-scaling.js";
 export {
   binaryCrossEntropyWithLogits,
   OVERLAP_SMOOTHING,
@@ -16,6 +23,7 @@ export {
   type Buffers,
   isOptimizerState,
   optimizerStateName,
+  type StepResult,
   TrainingStep,
   type TrainingStepOptions,
 } from "./training-step.js";

@@ -1,5 +1,7 @@
 import {
+  cast,
   type Device,
+  divide,
   elementCount,
   type Feeds,
   type FloatTensor,
@@ -8,18 +10,29 @@ import {
   gradients,
   type HostTensors,
   input,
+  LockStepSession,
+  type MicroBatches,
+  multiply,
+  type Precision,
   reshape,
   type StateEntry,
   StatefulSession,
   slice,
+  synchronised,
   type Value,
+  where,
 } from "../graph/index.js";
+import { allFinite, type LossScale, lossScaleFrom, lossScaleTensor, nextLossScale } from "./loss-scaling.js";
 import type { Optimizer, StepScalars } from "./optimizers.js";
 
 /** Above this, saving memory is worth the few percent of time that computing activations again takes. */
 const KEPT_ACTIVATION_BYTES = 1e9;
 
 const scalarsInput = "optimizer:scalars";
+const lossScaleInput = "step:loss-scale";
+const finiteOutput = "step:finite";
+/** Counts as optimizer state, so that checkpoints hold it. */
+const lossScaleName = "optimizer:loss-scale";
 
 /** Tensors that change beside the parameters, such as batch-norm statistics, by name. */
 export type Buffers = ReadonlyMap<string, { readonly current: Value; readonly next: Value }>;
@@ -39,7 +52,25 @@ export interface TrainingStepOptions {
   readonly outputs?: Readonly<Record<string, Value>>;
   /** Bytes of activations kept for the backward pass before they are computed again; 1 GB by default. */
   readonly keepAtMost?: number;
+  /** Computes the forward pass again segment by segment, see {@link gradients}. */
+  readonly segments?: boolean;
+  /**
+   * Runs the step in parts of the batch; the graph is then that of one part. Its loss is a mean over images; further
+   * outputs of rank 0 are averaged and others joined.
+   */
+  readonly microBatches?: MicroBatches | undefined;
+  /** In float16, products are computed in half precision and the loss is scaled; float32 by default. */
+  readonly precision?: Precision;
   readonly device: Device;
+}
+
+/** What a step gives. */
+export interface StepResult {
+  /** The loss before the step. */
+  readonly loss: number;
+  readonly outputs: HostTensors;
+  /** True when a gradient was not finite in float16 and nothing was changed but the loss's scale. */
+  readonly skipped: boolean;
 }
 
 /**
@@ -47,46 +78,42 @@ export interface TrainingStepOptions {
  * Parameters without a part in the loss are neither updated nor decayed.
  */
 export class TrainingStep {
-  readonly #session: StatefulSession;
+  readonly #session: StatefulSession | LockStepSession;
   readonly #optimizer: Optimizer;
   readonly #untouched: ReadonlyMap<string, FloatTensor>;
   #steps: number;
+  #lossScale: LossScale | undefined;
 
   private constructor(
-    session: StatefulSession,
-    optimizer: Optimizer,
+    session: StatefulSession | LockStepSession,
     untouched: ReadonlyMap<string, FloatTensor>,
-    steps: number,
+    { optimizer, stepsTaken, precision, initial }: TrainingStepOptions,
   ) {
     this.#session = session;
     this.#optimizer = optimizer;
     this.#untouched = untouched;
-    this.#steps = steps;
+    this.#steps = stepsTaken ?? 0;
+    if (precision === "float16") this.#lossScale = lossScaleFrom(initial.get(lossScaleName));
   }
 
   /** Builds the gradients and updates and compiles them. */
   static async create(options: TrainingStepOptions): Promise<TrainingStep> {
-    const { loss, parameters, buffers, optimizer, initial, device } = options;
-    const scalars = scalarValues();
-    const state = new Map<string, StateEntry>();
+    const { parameters, device, microBatches, precision = "float32" } = options;
     const untouched = new Map<string, FloatTensor>();
-    const entries = [...parameters];
-    const slopes = gradients(
-      loss,
-      entries.map(([, value]) => value),
-      { keepAtMost: options.keepAtMost ?? KEPT_ACTIVATION_BYTES },
-    );
-    entries.forEach(([name, value], index) => {
-      const gradient = slopes[index];
-      const start = initial.get(name) ?? floatTensor(value.shape);
-      if (gradient === undefined) untouched.set(name, start);
-      else addUpdate(state, optimizer, scalars, { name, value, gradient, initial });
-    });
-    for (const [name, { current, next }] of buffers ?? []) {
-      state.set(name, { current, next, initial: initial.get(name) ?? floatTensor(current.shape) });
+    const { slopes, finite } = slopesOf(options);
+    const updated: Updated[] = [];
+    for (const [name, value] of parameters) {
+      const gradient = slopes.get(name);
+      if (gradient !== undefined) updated.push({ name, value, gradient });
+      else untouched.set(name, options.initial.get(name) ?? floatTensor(value.shape));
     }
-    const session = await StatefulSession.create(state, { ...options.outputs, loss }, device);
-    return new TrainingStep(session, optimizer, untouched, options.stepsTaken ?? 0);
+    const state = stateOf(options, updated, finite);
+    const outputs = outputsOf(options, finite);
+    const session =
+      microBatches === undefined
+        ? await StatefulSession.create(state, outputs, device, { precision })
+        : await LockStepSession.create(state, outputs, device, microBatches, { precision });
+    return new TrainingStep(session, untouched, options);
   }
 
   /** Number of optimizer steps taken since training began. */
@@ -94,25 +121,31 @@ export class TrainingStep {
     return this.#steps;
   }
 
-  /** Takes one step; returns the loss before it and the further outputs. */
-  async run(
-    feeds: Feeds,
-    learningRate: number,
-  ): Promise<{ readonly loss: number; readonly outputs: HostTensors }> {
+  /**
+   * Takes one step; returns the loss before it and the further outputs.
+   * @throws EpSamError `numerical` when float16 cannot hold the gradients at any scale of the loss.
+   */
+  async run(feeds: Feeds, learningRate: number): Promise<StepResult> {
     const scalars = this.#optimizer.scalars(this.#steps + 1, learningRate);
+    const scale = this.#lossScale?.scale ?? 1;
     const results = await this.#session.step({
       ...feeds,
       [scalarsInput]: floatTensor([scalars.length], Float32Array.from(scalars)),
+      [lossScaleInput]: floatTensor([], Float32Array.of(scale)),
     });
-    this.#steps++;
-    return { loss: floatsOf(results, "loss")[0] ?? Number.NaN, outputs: results };
+    const skipped = this.#lossScale !== undefined && floatsOf(results, finiteOutput)[0] === 0;
+    if (this.#lossScale !== undefined) this.#lossScale = nextLossScale(this.#lossScale, !skipped);
+    if (!skipped) this.#steps++;
+    return { loss: floatsOf(results, "loss")[0] ?? Number.NaN, outputs: results, skipped };
   }
 
   /** Parameters, buffers and optimizer state by name; copies that later steps leave alone. */
   async snapshot(): Promise<Map<string, FloatTensor>> {
     const copy = ({ shape, data }: FloatTensor) => floatTensor(shape, data.slice());
     const entries = [...Object.entries(await this.#session.read()), ...this.#untouched];
-    return new Map(entries.map(([name, tensor]) => [name, copy(tensor)]));
+    const state = new Map(entries.map(([name, tensor]) => [name, copy(tensor)]));
+    if (this.#lossScale !== undefined) state.set(lossScaleName, lossScaleTensor(this.#lossScale));
+    return state;
   }
 
   /** Frees the compiled graph. */
@@ -135,6 +168,67 @@ function scalarValues(): StepScalars {
   const scalars = input(scalarsInput, [3]);
   const pick = (index: number) => slice(scalars, [{ axis: 0, start: index, end: index + 1 }]);
   return { learningRate: pick(0), firstCorrection: pick(1), secondCorrection: pick(2) };
+}
+
+/** A parameter with the gradient of the loss. */
+interface Updated {
+  readonly name: string;
+  readonly value: Value;
+  readonly gradient: Value;
+}
+
+/** Gradients of the loss by parameter, of the whole batch and unscaled, and whether all are finite where that is asked. */
+function slopesOf({ loss, parameters, microBatches, precision, ...options }: TrainingStepOptions): {
+  readonly slopes: ReadonlyMap<string, Value>;
+  readonly finite: Value | undefined;
+} {
+  const lossScale = input(lossScaleInput, []);
+  const halves = precision === "float16";
+  const slopes = gradients(halves ? multiply(loss, lossScale) : loss, [...parameters.values()], {
+    keepAtMost: options.keepAtMost ?? KEPT_ACTIVATION_BYTES,
+    segments: options.segments ?? false,
+  });
+  const found = new Map<string, Value>();
+  [...parameters.keys()].forEach((name, index) => {
+    const slope = slopes[index];
+    if (slope === undefined) return;
+    const whole = microBatches === undefined ? slope : synchronised(slope);
+    found.set(name, halves ? divide(whole, lossScale) : whole);
+  });
+  return { slopes: found, finite: halves ? allFinite([...found.values()]) : undefined };
+}
+
+/** What the step replaces: parameters, optimizer state and buffers, unless a gradient is not finite. */
+function stateOf(
+  { buffers, optimizer, initial }: TrainingStepOptions,
+  updated: readonly Updated[],
+  finite: Value | undefined,
+): Map<string, StateEntry> {
+  const state = new Map<string, StateEntry>();
+  const scalars = scalarValues();
+  for (const each of updated) addUpdate(state, optimizer, scalars, { ...each, initial });
+  for (const [name, { current, next }] of buffers ?? []) {
+    state.set(name, { current, next, initial: initial.get(name) ?? floatTensor(current.shape) });
+  }
+  if (finite === undefined) return state;
+  const guarded = [...state].map(([name, { current, next, initial: start }]) => {
+    const guardedNext = where(finite, next, reshape(current, next.shape));
+    return [name, { current, next: guardedNext, initial: start }] as const;
+  });
+  return new Map(guarded);
+}
+
+function outputsOf(
+  { outputs, loss, microBatches }: TrainingStepOptions,
+  finite: Value | undefined,
+): Record<string, Value> {
+  const all = Object.entries({ ...outputs, loss: reshape(loss, []) });
+  const whole = (value: Value) =>
+    microBatches !== undefined && value.shape.length === 0 ? synchronised(value) : value;
+  return {
+    ...Object.fromEntries(all.map(([name, value]) => [name, whole(value)])),
+    ...(finite === undefined ? {} : { [finiteOutput]: cast(finite, "float32") }),
+  };
 }
 
 function addUpdate(

@@ -124,7 +124,7 @@ const isPositiveOperation = defineOperation<NoAttributes>({
   lower(context, [x = ""]) {
     if (context.target !== "cpu") {
       return context.node("Cast", [context.node("Greater", [x, context.scalar(0)])], {
-        to: OnnxDataType.float32,
+        to: context.onnxFloatType,
       });
     }
     // max(0, min(1, αx + β)) in one pass and on every thread, unlike comparisons, casts and signs.

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-node";
 import { EpSamError } from "../../common/index.js";
+import type { Precision } from "../half-precision.js";
 import type { LoweringTarget } from "../lowering.js";
 
 /** Execution providers of ONNX Runtime that a graph can be run by. */
@@ -50,8 +51,17 @@ export function loweringTarget({ name }: Device): LoweringTarget {
   return name === "cpu" ? "cpu" : "gpu";
 }
 
+/**
+ * The first merges a tensor's casts to float32 and so keeps a copy of twice the size from the forward to the backward
+ * pass; the second ends the process on some graphs (1.30).
+ */
+const harmfulToFloat16 = "CommonSubexpressionElimination;NchwcTransformer";
+
 /** ONNX Runtime session options for the device. */
-export function sessionOptions(target: Device): InferenceSession.SessionOptions {
+export function sessionOptions(
+  target: Device,
+  precision: Precision = "float32",
+): InferenceSession.SessionOptions {
   return {
     executionProviders: [target.name],
     graphOptimizationLevel: "all",
@@ -62,6 +72,9 @@ export function sessionOptions(target: Device): InferenceSession.SessionOptions 
     enableMemPattern: false,
     logSeverityLevel: 3,
     // Spinning threads gain nothing measurable on a quiet machine and triple the time of a step on a busy one.
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
+    extra: {
+      session: { intra_op: { allow_spinning: "0" } },
+      ...(precision === "float16" && { optimization: { disable_specified_optimizers: harmfulToFloat16 } }),
+    },
   };
 }

@@ -56,7 +56,7 @@ export class GraphSession {
     const locations = [...graph.outputs.keys()].map((name) => [name, kept.has(name) ? "gpu-buffer" : "cpu"]);
     try {
       const session = await InferenceSession.create(graph.bytes, {
-        ...sessionOptions(target),
+        ...sessionOptions(target, options.precision),
         enableCpuMemArena: arena,
         ...(kept.size === 0 ? {} : { preferredOutputLocation: Object.fromEntries(locations) }),
       });

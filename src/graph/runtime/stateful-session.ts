@@ -1,7 +1,7 @@
 import { EpSamError } from "../../common/index.js";
 import { elementCount, type FloatTensor, formatShape, type HostTensor, type Value } from "../value.js";
 import { type Device, hasOwnMemory } from "./device.js";
-import { GraphSession } from "./session.js";
+import { GraphSession, type SessionOptions } from "./session.js";
 import { DeviceStateMemory, HostStateMemory, type StateEntry, type StateMemory } from "./state-memory.js";
 import type { Feeds } from "./tensors.js";
 
@@ -31,6 +31,7 @@ export class StatefulSession {
     state: ReadonlyMap<string, StateEntry>,
     outputs: Readonly<Record<string, Value>>,
     target: Device,
+    options: SessionOptions = {},
   ): Promise<StatefulSession> {
     const all: Record<string, Value> = { ...outputs };
     for (const [name, entry] of state) {
@@ -38,7 +39,7 @@ export class StatefulSession {
       all[nextPrefix + name] = entry.next;
     }
     const keep = [...state.keys()].map((name) => nextPrefix + name);
-    const session = await GraphSession.create(all, target, { keep });
+    const session = await GraphSession.create(all, target, { ...options, keep });
     const memory = hasOwnMemory(target) ? new DeviceStateMemory(state, target) : new HostStateMemory(state);
     return new StatefulSession(session, memory);
   }

@@ -6,12 +6,16 @@ import {
   divide,
   floats,
   multiply,
+  relu,
   reshape,
   scale,
   shape4,
   slice,
   sqrt,
+  square,
+  stackRows,
   subtract,
+  synchronised,
   type Value,
 } from "../../graph/index.js";
 
@@ -46,18 +50,58 @@ export function batchNormEvaluation(x: Value, parameters: BatchNormParameters): 
  * running variance takes the unbiased estimate, as PyTorch's does.
  */
 export function batchNormTraining(x: Value, parameters: BatchNormParameters): BatchNormResult {
-  const [batch, channels, height, width] = shape4(x, "batch norm");
+  const { mean, variance } = momentsOf(x);
+  const output = batchNorm(x, parameters.weight, parameters.bias, epsilon);
+  return { output, ...nextRunning(parameters, mean, variance, pixelsOf(x)) };
+}
+
+/**
+ * As {@link batchNormTraining}, for micro-batches of equal size that run in lock step: the statistics, and through
+ * them the gradients, are those of all micro-batches together.
+ * @param count number of micro-batches
+ */
+export function batchNormSynchronised(
+  x: Value,
+  parameters: BatchNormParameters,
+  count: number,
+): BatchNormResult {
+  const own = momentsOf(x);
+  // Means of x and x² are also the whole batch's, when they are averaged; variances are not.
+  const moments = synchronised(stackRows([own.mean, add(own.variance, square(own.mean))]));
+  const [mean, second] = [row(moments, 0), row(moments, 1)];
+  const variance = relu(subtract(second, square(mean)));
+  const factor = divide(parameters.weight, sqrt(add(variance, floats(epsilon))));
+  const output = channelAffine(x, factor, subtract(parameters.bias, multiply(mean, factor)));
+  return { output, ...nextRunning(parameters, mean, variance, count * pixelsOf(x)) };
+}
+
+function momentsOf(x: Value): { readonly mean: Value; readonly variance: Value } {
   const moments = channelMoments(x);
-  const row = (index: number) =>
-    reshape(slice(moments, [{ axis: 0, start: index, end: index + 1 }]), [channels]);
-  const mean = row(0);
-  const variance = row(1);
-  const count = batch * height * width;
+  return { mean: row(moments, 0), variance: row(moments, 1) };
+}
+
+/** Row `index` of [rows, C], as [C]. */
+function row(matrix: Value, index: number): Value {
+  const [, length] = matrix.shape;
+  return reshape(slice(matrix, [{ axis: 0, start: index, end: index + 1 }]), [length ?? 0]);
+}
+
+/** Numbers that each channel's statistics are taken over. */
+function pixelsOf(x: Value): number {
+  const [batch, , height, width] = shape4(x, "batch norm");
+  return batch * height * width;
+}
+
+function nextRunning(
+  { runningMean, runningVariance }: BatchNormParameters,
+  mean: Value,
+  variance: Value,
+  count: number,
+): Omit<BatchNormResult, "output"> {
   const unbiased = count > 1 ? count / (count - 1) : 1;
   return {
-    output: batchNorm(x, parameters.weight, parameters.bias, epsilon),
-    nextRunningMean: blend(parameters.runningMean, mean),
-    nextRunningVariance: blend(parameters.runningVariance, scale(variance, unbiased)),
+    nextRunningMean: blend(runningMean, mean),
+    nextRunningVariance: blend(runningVariance, scale(variance, unbiased)),
   };
 }
 
