@@ -22,6 +22,7 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import type { RunDirectory } from "./run-directory.js";
+import { planStepMemory, warnOfPrecision } from "./step-memory.js";
 
 const stage = "classifier";
 
@@ -64,13 +65,16 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
     load,
   });
   const validationLoader = new BatchLoader(validation, {
-    batchSize: Math.min(settings.batchSize, validation.length),
+    batchSize: validationBatchSize(options),
     seed: config.seed,
     order: "sequential",
     lastBatch: "pad",
     load,
   });
-  const graph = classifierGraph(classifierOptions(config), batchSize, size, "training");
+  const memory = planStepMemory(settings, batchSize, Object.values(classifierInputs));
+  warnOfPrecision(settings, device, reporter);
+  const mode = memory.microBatches === undefined ? "training" : { microBatches: memory.microBatches.count };
+  const graph = classifierGraph(classifierOptions(config), memory.images, size, mode);
   const schedule = stepSchedule(settings.learningRate, settings.decayPeriod, settings.decayFactor);
   const samples = settings.samplesPerEpoch ?? Number.POSITIVE_INFINITY;
   const batches = Math.min(trainLoader.batchesPerEpoch, Math.max(1, Math.ceil(samples / batchSize)));
@@ -82,12 +86,12 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
     let position = 0;
     for await (const batch of trainLoader.epoch(epoch)) {
       signal?.throwIfAborted();
-      const { loss, outputs } = await step.run(
+      const { loss, outputs, skipped } = await step.run(
         trainingFeeds(batch, draws, settings.dropRate),
         schedule(epoch),
       );
-      requireFinite(stage, epoch, loss);
-      addBatch(totals, loss, floatsOf(outputs, "logits"), batch);
+      if (!skipped) requireFinite(stage, epoch, loss);
+      if (Number.isFinite(loss)) addBatch(totals, loss, floatsOf(outputs, "logits"), batch);
       position++;
       reporter.progress({
         task: `${stage}: epoch ${epoch + 1}/${settings.epochs}`,
@@ -119,6 +123,7 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
           stepsTaken,
           outputs: { logits: graph.model.logits },
           device,
+          ...memory.options,
         }),
       trainEpoch,
       validate: (weights) => judge.judge(weights),
@@ -178,6 +183,11 @@ function addBatch(totals: Totals, loss: number, logits: Float32Array, batch: Pat
   });
 }
 
+function validationBatchSize({ config, validation }: ClassifierStageOptions): number {
+  const { batchSize, microBatch } = config.classifier;
+  return Math.min(microBatch ?? batchSize, validation.length);
+}
+
 /** Validation of the classifier, compiled once for all epochs. */
 class ClassifierJudge {
   readonly #session: GraphSession;
@@ -191,7 +201,7 @@ class ClassifierJudge {
   }
 
   static async create(options: ClassifierStageOptions, loader: BatchLoader, size: number) {
-    const batchSize = Math.min(options.config.classifier.batchSize, options.validation.length);
+    const batchSize = validationBatchSize(options);
     const graph = classifierGraph(classifierOptions(options.config), batchSize, size, "evaluation");
     return new ClassifierJudge(
       await GraphSession.create({ logits: graph.model.logits }, options.device),

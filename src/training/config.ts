@@ -4,6 +4,7 @@ import { z } from "zod";
 import { EpSamError, messageOf } from "../common/index.js";
 import { defaultAugmentation } from "../dataset/index.js";
 import { vitVariants } from "../models/index.js";
+import { stepMemoryDefaults, stepMemoryKeys } from "./step-memory.js";
 
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -51,6 +52,7 @@ const classifierSchema = z.strictObject({
   augmentation: augmentationSchema,
   /** File with starting weights (.pth, safetensors), for example torchvision's ResNet; null: random weights. */
   initialWeights: z.union([z.null(), z.string().min(1)]),
+  ...stepMemoryKeys,
 });
 
 const camSchema = z.strictObject({
@@ -93,6 +95,7 @@ const decoderSchema = z.strictObject({
   maximumPatches: z.union([z.null(), count]),
   /** `pixel-masks` stops on the loss against the validation masks, `activation-map` needs none, `auto` chooses. */
   validation: z.enum(["auto", "pixel-masks", "activation-map"]),
+  ...stepMemoryKeys,
 });
 
 const selectionSchema = z.strictObject({
@@ -147,6 +150,7 @@ const paper: TrainingConfig = {
     patience: 25,
     augmentation: { ...defaultAugmentation },
     initialWeights: null,
+    ...stepMemoryDefaults,
   },
   cam: {
     layer: "layer4-first",
@@ -167,6 +171,7 @@ const paper: TrainingConfig = {
     variants: [0, 1, 2, 3, 4, 5, 6, 7],
     maximumPatches: null,
     validation: "auto",
+    ...stepMemoryDefaults,
   },
   rounds: 3,
   selection: { idsThreshold: 0.9, minimumShare: 0 },

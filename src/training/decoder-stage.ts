@@ -26,6 +26,7 @@ import {
 import type { PatchEmbeddings } from "./patch-embeddings.js";
 import { takesMaskPrompt } from "./prompted-activation.js";
 import type { RunDirectory } from "./run-directory.js";
+import { planStepMemory, type StepMemoryPlan, warnOfPrecision } from "./step-memory.js";
 
 /** A patch with the mask its prediction is compared with: a pseudo-label, or in validation perhaps the truth. */
 export interface MaskedPatch {
@@ -67,7 +68,9 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
   const settings = config.decoder;
   requirePatches(options);
   const batchSize = Math.min(settings.batchSize, train.length);
-  const graph = decoderGraph(samWeights, frame, { batchSize, ...promptKinds(config) });
+  const memory = planStepMemory(settings, batchSize, Object.values(decoderInputs));
+  warnOfPrecision(settings, options.device, reporter);
+  const graph = decoderGraph(samWeights, frame, { batchSize: memory.images, ...promptKinds(config) });
   const batches = Math.floor(train.length / batchSize);
   const schedule =
     settings.schedule === "cosine"
@@ -80,22 +83,26 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
       train.map((_, index) => index),
     );
     const totals = { dice: 0, iou: 0 };
+    let counted = 0;
     for (let position = 0; position < batches; position++) {
       signal?.throwIfAborted();
       const indices = order.slice(position * batchSize, (position + 1) * batchSize);
       const feeds = await trainingFeeds(options, indices, epoch);
-      const { loss, outputs } = await step.run(feeds, schedule(epoch));
-      requireFinite(stage, epoch, loss);
-      totals.dice += floatsOf(outputs, "dice")[0] ?? 0;
-      totals.iou += floatsOf(outputs, "iou")[0] ?? 0;
+      const { loss, outputs, skipped } = await step.run(feeds, schedule(epoch));
+      if (!skipped) requireFinite(stage, epoch, loss);
+      if (Number.isFinite(loss)) {
+        totals.dice += floatsOf(outputs, "dice")[0] ?? 0;
+        totals.iou += floatsOf(outputs, "iou")[0] ?? 0;
+        counted++;
+      }
       reporter.progress({
         task: `${stage}: epoch ${epoch + 1}/${settings.epochs}`,
         done: position + 1,
         total: batches,
-        detail: `loss ${((totals.dice + totals.iou) / (position + 1)).toFixed(4)}`,
+        detail: `loss ${((totals.dice + totals.iou) / counted).toFixed(4)}`,
       });
     }
-    return averaged(totals, batches);
+    return averaged(totals, counted);
   };
 
   try {
@@ -107,7 +114,7 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
       reporter,
       signal,
       initialWeights: async () => decoderWeights(samWeights),
-      createStep: (initial, stepsTaken) => createStep(graph, options, initial, stepsTaken),
+      createStep: (initial, stepsTaken) => createStep(graph, options, memory, { initial, stepsTaken }),
       trainEpoch,
       validate: (weights) => judge.judge(weights),
     });
@@ -141,18 +148,18 @@ function requirePatches({ stage, train, validation }: DecoderStageOptions): void
 function createStep(
   graph: DecoderGraph,
   { config, device }: DecoderStageOptions,
-  initial: Weights,
-  stepsTaken: number,
+  memory: StepMemoryPlan,
+  from: { readonly initial: Weights; readonly stepsTaken: number },
 ): Promise<TrainingStep> {
   const { dice, iou } = graph.losses;
   return TrainingStep.create({
     loss: add(dice, iou),
     parameters: graph.parameters.all(),
     optimizer: adamW({ weightDecay: config.decoder.weightDecay }),
-    initial,
-    stepsTaken,
     outputs: { dice, iou },
     device,
+    ...from,
+    ...memory.options,
   });
 }
 

@@ -20,6 +20,7 @@ import type { RunContext } from "./run-context.js";
 import { RunDirectory, type RunRecord, stageNames } from "./run-directory.js";
 import { lockRun } from "./run-lock.js";
 import { samSource } from "./sam-source.js";
+import { withoutDefaultMemory } from "./step-memory.js";
 
 /** What a training run is started with. */
 export interface TrainOptions {
@@ -169,9 +170,18 @@ function requireStages({ stages, config, resume }: TrainOptions): void {
   }
 }
 
-/** Hash of a configuration, for telling whether two runs are the same experiment. */
+/**
+ * Hash of a configuration, for telling whether two runs are the same experiment. Runs of versions that did not know the
+ * keys about memory have the hash of their defaults.
+ */
 export function hashConfig(config: TrainingConfig): string {
-  return hashBytes(JSON.stringify(config));
+  const { classifier, decoder } = config;
+  const hashed = {
+    ...config,
+    classifier: withoutDefaultMemory(classifier),
+    decoder: withoutDefaultMemory(decoder),
+  };
+  return hashBytes(JSON.stringify(hashed));
 }
 
 async function newRecord(options: TrainOptions, data: PipelineData): Promise<RunRecord> {
