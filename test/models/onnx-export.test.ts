@@ -11,6 +11,7 @@ import {
   encodeMinisamEncoderOnnx,
   loadMinisamDecoder,
   MaskPredictor,
+  MaskPromptEmbedder,
   patchPoints,
   resNetAdl,
   type StateDict,
@@ -216,6 +217,17 @@ describe("the decoder in ONNX", () => {
     const own = await predictor.predict(embedding, { points: patchPoints(data), mask });
     await predictor.close();
     expectClose(results.logits?.data, own.logits.data, 1e-3);
+
+    // The file without a mask prompt says the same of an embedding that has the mask in it.
+    const embedder = await MaskPromptEmbedder.create(weights, device());
+    const withMask = await embedder.withMask(embedding, mask, frame);
+    await embedder.close();
+    const folded = await runFile(bytes, {
+      image_embedding: { data: withMask, dims: [1, 256, 64, 64] },
+      point_coordinates: { data, dims: [1, 1, 2] },
+      point_labels: { data: Float32Array.of(1), dims: [1, 1] },
+    });
+    expectClose(folded.logits?.data, own.logits.data, 1e-3);
   });
 });
 

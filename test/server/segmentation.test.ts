@@ -32,6 +32,11 @@ function colourAt(x: number, y: number): readonly [number, number, number] {
     : [235 - noise, 215, 230];
 }
 
+/** The JSON of an answer, of the contract's type. */
+async function bodyOf<Body>(answer: Response | Promise<Response>): Promise<Body> {
+  return (await (await answer).json()) as Body;
+}
+
 const slideOf = (path: string) =>
   memorySlide(path, SIDE, SIDE, colourAt, { micronsPerPixel: { x: 0.5, y: 0.5 } });
 
@@ -134,11 +139,11 @@ describe("segmenting with clicks", () => {
     context.workspace.addRun(directory.path("no-run"));
     app.onError(problemResponse);
     app.route("/", segmentationRoutes(context));
-  });
+  }, 60_000);
   afterAll(() => ending.abort());
 
   it("offers the decoders of runs and SAM itself; what is no run is left out", async () => {
-    const segmenters: SegmenterEntry[] = await (await app.request("/segmenters")).json();
+    const segmenters = await bodyOf<SegmenterEntry[]>(app.request("/segmenters"));
     expect(segmenters.map(({ stage, patchSize }) => [stage, patchSize])).toEqual([
       ["preliminary", 96],
       ["original", 1024],
@@ -154,11 +159,11 @@ describe("segmenting with clicks", () => {
     await app.request("/segmenters");
     expect(isDone).toBe(false);
     const [first, second] = await embedding;
-    const entry: EmbeddingEntry = await first.json();
+    const entry = await bodyOf<EmbeddingEntry>(first);
     expect(await second.json()).toEqual(entry);
     expect(entry.box).toEqual({ space: "level-0", x: 600, y: 500, width: 800, height: 800 });
     const started = performance.now();
-    expect((await (await embed("sam", { side: 800 })).json()).id).toBe(entry.id);
+    expect(await bodyOf(embed("sam", { side: 800 }))).toEqual(entry);
     expect(performance.now() - started).toBeLessThan(400);
 
     const bytes = await (await app.request(`/embeddings/${entry.id}`)).arrayBuffer();
@@ -170,7 +175,7 @@ describe("segmenting with clicks", () => {
     expect(again.status).toBe(304);
 
     const prompt: DecodeRequest = { points: [{ space: "patch", x: 512, y: 512, label: 1 }], box: null };
-    const mask: DecodedMask = await (await post(`/embeddings/${entry.id}/mask`, prompt)).json();
+    const mask = await bodyOf<DecodedMask>(post(`/embeddings/${entry.id}/mask`, prompt));
     const { coordinates, labels } = promptArrays(prompt);
     const session = await InferenceSession.create(decoder);
     const { logits, estimated_iou: iou } = await session.run({
@@ -191,9 +196,9 @@ describe("segmenting with clicks", () => {
   }, 60_000);
 
   it("takes boxes", async () => {
-    const entry: EmbeddingEntry = await (await embed("sam", { side: 800 })).json();
+    const entry = await bodyOf<EmbeddingEntry>(embed("sam", { side: 800 }));
     const box = { space: "patch", left: 270, top: 270, right: 750, bottom: 750 };
-    const mask: DecodedMask = await (await post(`/embeddings/${entry.id}/mask`, { points: [], box })).json();
+    const mask = await bodyOf<DecodedMask>(post(`/embeddings/${entry.id}/mask`, { points: [], box }));
     const [ring = []] = mask.area.coordinates[0] ?? [];
     const distances = ring.map(([x, y]) => Math.hypot(x - disc.x, y - disc.y));
     expect(Math.min(...distances)).toBeGreaterThan(disc.radius - 15);
@@ -201,13 +206,13 @@ describe("segmenting with clicks", () => {
   }, 30_000);
 
   it("reads a run's patches at its own size", async () => {
-    const segmenters: SegmenterEntry[] = await (await app.request("/segmenters")).json();
-    const entry: EmbeddingEntry = await (await embed(segmenters[0]?.id ?? "")).json();
+    const segmenters = await bodyOf<SegmenterEntry[]>(app.request("/segmenters"));
+    const entry = await bodyOf<EmbeddingEntry>(embed(segmenters[0]?.id ?? ""));
     expect(entry).toMatchObject({ patchSize: 96, box: { x: 952, y: 852, width: 96, height: 96 } });
   }, 30_000);
 
   it("refuses what is not there or cannot be", async () => {
-    const entry: EmbeddingEntry = await (await embed("sam", { side: 800 })).json();
+    const entry = await bodyOf<EmbeddingEntry>(embed("sam", { side: 800 }));
     const nothing = { points: [], box: null };
     const far = { points: [{ space: "patch", x: 1e9, y: 0, label: 1 }], box: null };
     const statuses = await Promise.all([

@@ -2,6 +2,7 @@ export { type DecoderGraph, type DecoderGraphOptions, decoderGraph, decoderInput
 export { type ImageEncoder, normalisedInput, openMinisamEncoder } from "./image-encoder.js";
 export { decodeMasks, type MaskDecoderInputs, type MaskPrediction, upsampleLogits } from "./mask-decoder.js";
 export { MaskPredictor, type MaskPredictorOptions, type PredictedMask } from "./mask-predictor.js";
+export { MaskPromptEmbedder } from "./mask-prompt-embedder.js";
 export {
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,

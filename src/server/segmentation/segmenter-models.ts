@@ -8,8 +8,22 @@ import {
   EMBEDDING_WIDTH,
   encodeDecoderOnnx,
   type ImageEncoder,
+  MaskPromptEmbedder,
+  type SamFrame,
 } from "../../models/index.js";
-import { decoderWeights, openRun, openSam, resolveConfig, samSource } from "../../training/index.js";
+import type { ClassActivationMapper } from "../../prompting/index.js";
+import {
+  decoderWeights,
+  openActivationMapper,
+  openRun,
+  openSam,
+  patchActivation,
+  type RunContext,
+  resolveConfig,
+  type SamSource,
+  samSource,
+  takesMaskPrompt,
+} from "../../training/index.js";
 import { RecentlyUsed } from "./recently-used.js";
 import type { DecodedLogits, PromptArrays, SegmentationWork, SegmenterSource, WorkResults } from "./work.js";
 
@@ -25,6 +39,13 @@ async function samOf({ run }: SegmenterSource) {
   return { sam: await openSam(context), promptFrame: context.config.sam.promptFrame, context };
 }
 
+/** What puts a run's activation maps into embeddings. */
+interface Activation {
+  readonly run: string;
+  readonly mapper: ClassActivationMapper;
+  readonly embedder: MaskPromptEmbedder;
+}
+
 /**
  * The models behind clicks, opened when they are needed: one image encoder at a time, a few decoders. Everything here
  * blocks its thread, so it runs in a process of its own.
@@ -32,6 +53,7 @@ async function samOf({ run }: SegmenterSource) {
 export class SegmenterModels {
   readonly #decoders = new RecentlyUsed<Uint8Array>(DECODER_BYTES);
   #encoder: { readonly id: string; readonly opened: ImageEncoder } | undefined;
+  #activation: Activation | undefined;
   #session: { readonly key: string; readonly opened: InferenceSession } | undefined;
 
   /** @throws EpSamError as the models do */
@@ -47,13 +69,42 @@ export class SegmenterModels {
   }
 
   async #embed(segmenter: SegmenterSource, image: RgbImage): Promise<Float32Array> {
-    const { sam, promptFrame } = await samOf(segmenter);
+    const { sam, promptFrame, context } = await samOf(segmenter);
     if (this.#encoder?.id !== sam.encoder.id) {
       await this.#encoder?.opened.close();
       this.#encoder = undefined;
       this.#encoder = { id: sam.encoder.id, opened: await sam.encoder.open(device()) };
     }
-    return this.#encoder.opened.encode(image, createSamFrame(image, { frame: promptFrame }));
+    const frame = createSamFrame(image, { frame: promptFrame });
+    const embedding = await this.#encoder.opened.encode(image, frame);
+    if (context === null || !takesMaskPrompt(context.config.sam)) return embedding;
+    return this.#withActivation(context, sam, { embedding, image, frame });
+  }
+
+  /**
+   * A decoder that learned with the activation map as a mask prompt gets it with clicks too, as part of the embedding:
+   * see docs/decisions.md for what that is worth.
+   */
+  async #withActivation(
+    context: RunContext,
+    sam: SamSource,
+    patch: { readonly embedding: Float32Array; readonly image: RgbImage; readonly frame: SamFrame },
+  ): Promise<Float32Array> {
+    const { mapper, embedder } = await this.#activationOf(context, sam, patch.image.width);
+    const { levels, probability } = await mapper.map(patch.image, 0);
+    const { logits } = await patchActivation({ levels, probability }, patch.image, context.config.cam);
+    return embedder.withMask(patch.embedding, logits, patch.frame);
+  }
+
+  async #activationOf(context: RunContext, sam: SamSource, patchSize: number): Promise<Activation> {
+    const run = JSON.stringify([context.run.root, patchSize]);
+    if (this.#activation?.run === run) return this.#activation;
+    await Promise.all([this.#activation?.mapper.close(), this.#activation?.embedder.close()]);
+    this.#activation = undefined;
+    const mapper = await openActivationMapper(context, patchSize);
+    const embedder = await MaskPromptEmbedder.create(await sam.loadDecoder(), device());
+    this.#activation = { run, mapper, embedder };
+    return this.#activation;
   }
 
   async #decoder(segmenter: SegmenterSource): Promise<Uint8Array> {

@@ -9,6 +9,7 @@ import {
   resolveConfig,
   samSource,
   stageTitle,
+  takesMaskPrompt,
 } from "../../training/index.js";
 import type { SegmenterEntry } from "../contract/index.js";
 import { opaqueId } from "../workspace/identifiers.js";
@@ -19,7 +20,7 @@ import type { SegmenterSource } from "./work.js";
 export interface Segmenter {
   readonly entry: SegmenterEntry;
   readonly source: SegmenterSource;
-  /** Id of the image encoder and its weights. */
+  /** Names everything that embeddings depend on beside the pixels: image encoder, and classifier where it has a say. */
   readonly encoder: string;
 }
 
@@ -64,9 +65,13 @@ export async function findSegmenter(workspace: Pick<Workspace, "runs">, id: stri
 async function segmentersOf(id: string, name: string, root: string): Promise<Segmenter[]> {
   try {
     const context = await openRun(root, { device: device(), reporter: silentReporter });
-    const { encoder } = await openSam(context);
+    const { id: ofImages } = (await openSam(context)).encoder;
+    const { config, run } = context;
+    const encoder = takesMaskPrompt(config.sam)
+      ? JSON.stringify([ofImages, root, run.record.createdAt])
+      : ofImages;
     const patchMpp = await patchMppOf(root);
-    const { patchSize } = context.run.record.dataset;
+    const { patchSize } = run.record.dataset;
     return finishedDecoderStages(context)
       .reverse()
       .map((stage) => ({
@@ -79,7 +84,7 @@ async function segmentersOf(id: string, name: string, root: string): Promise<Seg
           patchMpp,
         },
         source: { run: root, stage, patchSize },
-        encoder: encoder.id,
+        encoder,
       }));
   } catch (cause) {
     if (isEpSamError(cause)) return [];

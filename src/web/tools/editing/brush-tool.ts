@@ -1,0 +1,156 @@
+import type { AnnotationChange, AnnotationObject, Area, Position } from "../../../server/contract/index.js";
+import type { SlideViewer } from "../../viewer/handle.js";
+import { boundsOf, boundsOverlap } from "../geometry/area.js";
+import { differenceOf, unionOf } from "../geometry/combine.js";
+import { strokeArea } from "../geometry/stroke.js";
+import { colourOfClass, titleOf } from "./classes.js";
+import { BRUSH_SIZES, type Editor, type Pointed } from "./editor.js";
+import { traceLine } from "./path-painting.js";
+import { type PointerTool, screenDistance } from "./tool.js";
+
+/** A step of the brush's size by the keyboard. */
+const SIZE_STEP = 1.25;
+
+/**
+ * A round brush of so many pixels on the screen. Adding enlarges the selected object, or makes a new one; erasing cuts
+ * the selected objects, or whatever it meets when none is. Alt or the right button do the opposite.
+ */
+export class BrushTool implements PointerTool {
+  readonly name: "brush" | "erase";
+  readonly holdsPointer = true;
+  readonly keepsPressed = true;
+  readonly #editor: Editor;
+  readonly #repaint: () => void;
+  #way: Position[] = [];
+  #isErasing = false;
+  #pointer: Pointed | null = null;
+
+  constructor(name: "brush" | "erase", editor: Editor, repaint: () => void) {
+    this.name = name;
+    this.#editor = editor;
+    this.#repaint = repaint;
+  }
+
+  readonly shortcuts = [
+    this.#shortcut(",", "A smaller brush", () => this.#resize(1 / SIZE_STEP)),
+    this.#shortcut(".", "A larger brush", () => this.#resize(SIZE_STEP)),
+  ];
+
+  press(at: Pointed): void {
+    this.#isErasing = (this.name === "erase") !== at.isOpposite;
+    this.#way = [at.position];
+    this.#pointer = at;
+    this.#repaint();
+  }
+
+  drag(at: Pointed): void {
+    const last = this.#way.at(-1);
+    this.#pointer = at;
+    if (last === undefined) return;
+    if (screenDistance(this.#editor.viewer.toScreen(last), at.screen) >= 2) this.#way.push(at.position);
+    this.#repaint();
+  }
+
+  release(at: Pointed): void {
+    const way = this.#way;
+    this.#way = [];
+    this.#pointer = at;
+    if (way.length === 0) return;
+    const stroke = strokeArea(way, this.#editor.brushSize.value / 2 / this.#editor.viewer.view.value.zoom);
+    if (this.#isErasing) this.#erase(stroke);
+    else this.#add(stroke);
+    this.#repaint();
+  }
+
+  hover(at: Pointed | null): void {
+    this.#pointer = at;
+    this.#repaint();
+  }
+
+  cancel(): boolean {
+    const had = this.#way.length > 0;
+    this.#way = [];
+    this.#repaint();
+    return had;
+  }
+
+  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+    const size = this.#editor.brushSize.value;
+    const colour = this.#isErasing && this.#way.length > 0 ? "#111827" : this.#colour();
+    if (this.#way.length > 0) {
+      context.beginPath();
+      const [first] = this.#way;
+      // A line of one position would not be painted.
+      traceLine(context, viewer, this.#way.length === 1 && first ? [first, first] : this.#way, false);
+      Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: size, strokeStyle: colour });
+      context.globalAlpha = 0.35;
+      context.stroke();
+      context.globalAlpha = 1;
+    }
+    if (this.#pointer === null) return;
+    const { x, y } = viewer.toScreen(this.#pointer.position);
+    for (const [width, ring] of [
+      [3, "white"],
+      [1.5, this.name === "erase" ? "#111827" : colour],
+    ] as const) {
+      context.beginPath();
+      context.arc(x, y, size / 2, 0, 2 * Math.PI);
+      context.lineWidth = width;
+      context.strokeStyle = ring;
+      context.stroke();
+    }
+  }
+
+  #add(stroke: Area): void {
+    const target = this.#editor.selected.value;
+    if (target === null) this.#editor.add(stroke, "drawn", "Brush");
+    else this.#editor.reshape(target, unionOf(target.area, stroke), "Brush");
+  }
+
+  #erase(stroke: Area): void {
+    const { store, selectedObjects } = this.#editor;
+    const chosen = selectedObjects.value;
+    const candidates = chosen.length > 0 ? chosen : [...store.objects.value.values()].filter(isShown);
+    const changes: AnnotationChange[] = [];
+    const cut: AnnotationObject[] = [];
+    for (const object of candidates.filter((candidate) => meets(candidate, stroke))) {
+      const area = differenceOf(object.area, stroke);
+      if (area === object.area) continue;
+      cut.push(object);
+      changes.push(
+        area === null
+          ? { type: "remove", id: object.id }
+          : { type: "update", object: { ...object, area, review: "accepted" } },
+      );
+    }
+    const [first] = cut;
+    const what = cut.length === 1 && first !== undefined ? titleOf(first) : `${cut.length} annotations`;
+    store.edit(`Erase from ${what}`, changes);
+  }
+
+  #colour(): string {
+    const target = this.#editor.selected.value;
+    return colourOfClass(target === null ? this.#editor.classification.value : target.classification);
+  }
+
+  #resize(factor: number): void {
+    const { brushSize } = this.#editor;
+    const next = Math.round(brushSize.value * factor);
+    brushSize.value = Math.max(BRUSH_SIZES.least, Math.min(BRUSH_SIZES.most, next));
+    this.#editor.viewer.announce(`Brush of ${brushSize.value} pixels`);
+    this.#repaint();
+  }
+
+  #shortcut(key: string, title: string, run: () => void) {
+    return { key, title, group: "Drawing", run };
+  }
+}
+
+function isShown({ review }: AnnotationObject): boolean {
+  return review !== "rejected";
+}
+
+function meets(object: AnnotationObject, stroke: Area): boolean {
+  const [own, reach] = [boundsOf(object.area), boundsOf(stroke)];
+  return own !== null && reach !== null && boundsOverlap(own, reach);
+}

@@ -1,0 +1,31 @@
+import type { AnnotationObject } from "../../../server/contract/index.js";
+
+/** Classes that are offered before anybody has used one: those that training understands without being told. */
+export const USUAL_CLASSES = ["Tumor", "Exclusion"] as const;
+
+/** Okabe and Ito's palette without its greys: colours that colour-blind eyes tell apart. */
+const PALETTE = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"] as const;
+const OWN: Readonly<Record<string, string>> = { Tumor: PALETTE[0], Exclusion: PALETTE[1] };
+const WITHOUT_CLASS = "#e0b400";
+
+/** The colour of a class, the same on every slide. */
+export function colourOfClass(classification: string | null): string {
+  if (classification === null) return WITHOUT_CLASS;
+  const own = OWN[classification];
+  if (own !== undefined) return own;
+  let sum = 0;
+  for (const character of classification) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 9973;
+  return PALETTE[2 + (sum % (PALETTE.length - 2))] ?? WITHOUT_CLASS;
+}
+
+/** The classes to choose from: the usual ones, then those in use. */
+export function classesOf(objects: Iterable<AnnotationObject>): string[] {
+  const all = new Set<string>(USUAL_CLASSES);
+  for (const { classification } of objects) if (classification !== null) all.add(classification);
+  return [...all];
+}
+
+/** What an object is called in lists and messages. */
+export function titleOf({ name, classification }: Pick<AnnotationObject, "name" | "classification">): string {
+  return name === "" ? (classification ?? "No class") : name;
+}

@@ -1,0 +1,159 @@
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../server/contract/index.js";
+import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
+import { boundsOf } from "../geometry/area.js";
+import type { AnnotationStore } from "../store/annotation-store.js";
+import { titleOf } from "./classes.js";
+import { newObjectId } from "./object-id.js";
+
+/** What the pointer does. */
+export type ToolName = "select" | "segment" | "draw" | "brush" | "erase" | "vertices";
+
+/** Smallest and largest brush, in CSS pixels across. */
+export const BRUSH_SIZES = { least: 4, most: 300 } as const;
+
+/** Where the pointer, or the keyboard's cursor, is and what is held with it. */
+export interface Pointed {
+  readonly position: Position;
+  readonly screen: ScreenPoint;
+  /** The right button, or Alt: takes away instead of adding. */
+  readonly isOpposite: boolean;
+  /** With Shift: adds to what is selected. */
+  readonly isExtended: boolean;
+  /** By the keyboard's cursor. */
+  readonly isKeyboard: boolean;
+}
+
+/** What is done to the annotations of one slide, and with what. */
+export class Editor {
+  readonly viewer: SlideViewer;
+  readonly store: AnnotationStore;
+  readonly tool: Signal<ToolName> = signal("select");
+  readonly selection: Signal<ReadonlySet<string>> = signal(new Set());
+  /** Class of what is drawn next; null for none. */
+  readonly classification: Signal<string | null> = signal("Tumor");
+  /** In CSS pixels across. */
+  readonly brushSize = signal(40);
+  /** The vertex that the keyboard moves, by its number among all of the object. */
+  readonly vertex = signal(0);
+  /** Whether rejected objects are shown. */
+  readonly rejectedShown = signal(true);
+
+  /** The one selected object, or null when none or several are. */
+  readonly selected: ReadonlySignal<AnnotationObject | null>;
+  readonly selectedObjects: ReadonlySignal<readonly AnnotationObject[]>;
+
+  constructor(viewer: SlideViewer, store: AnnotationStore) {
+    this.viewer = viewer;
+    this.store = store;
+    this.selectedObjects = computed(() =>
+      [...this.selection.value].flatMap((id) => {
+        const object = store.objects.value.get(id);
+        return object === undefined ? [] : [object];
+      }),
+    );
+    this.selected = computed(() => {
+      const [first, ...others] = this.selectedObjects.value;
+      return others.length > 0 ? null : (first ?? null);
+    });
+  }
+
+  /** Adds an object of the chosen class and selects it. */
+  add(area: Area, origin: AnnotationOrigin, verb: string): void {
+    const classification = this.classification.value;
+    const object: AnnotationObject = {
+      id: newObjectId(),
+      name: "",
+      classification,
+      review: "accepted",
+      origin,
+      area,
+    };
+    this.store.edit(`${verb} ${titleOf(object)}`, [{ type: "add", object }]);
+    this.select([object.id]);
+    this.viewer.announce(`${titleOf(object)} added`);
+  }
+
+  /** Gives an object another area; nothing left of it removes it. Whoever edits an object has looked at it. */
+  reshape(object: AnnotationObject, area: Area | null, verb: string): void {
+    const title = `${verb} ${titleOf(object)}`;
+    if (area === null) this.store.edit(title, [{ type: "remove", id: object.id }]);
+    else {
+      const review = object.review === "rejected" ? "rejected" : "accepted";
+      this.store.edit(title, [{ type: "update", object: { ...object, area, review } }]);
+    }
+  }
+
+  select(ids: Iterable<string>): void {
+    this.selection.value = new Set(ids);
+    this.vertex.value = 0;
+  }
+
+  toggle(id: string): void {
+    const next = new Set(this.selection.value);
+    if (!next.delete(id)) next.add(id);
+    this.select(next);
+  }
+
+  /** Selects the object after (or before) the selected one and brings it into view. */
+  step(direction: 1 | -1): void {
+    const ids = [...this.store.objects.value.keys()];
+    const [current = ""] = this.selection.value;
+    const at = ids.indexOf(current);
+    const next = ids.at(at < 0 ? (direction > 0 ? 0 : -1) : (at + direction) % ids.length);
+    if (next !== undefined) this.show(next);
+  }
+
+  /** Selects an object and brings it into view. */
+  show(id: string): void {
+    const object = this.store.objects.value.get(id);
+    const bounds = object === undefined ? null : boundsOf(object.area);
+    if (object === undefined || bounds === null) return;
+    this.select([id]);
+    const { left, top, right, bottom } = bounds;
+    this.viewer.flyTo({ x: left, y: top, width: right - left, height: bottom - top });
+    this.viewer.announce(`${titleOf(object)}, ${object.review}`);
+  }
+
+  /** Says of the selected objects what somebody thinks of them. */
+  review(review: "accepted" | "rejected"): void {
+    this.#update(review === "accepted" ? "Accept" : "Reject", (object) => ({ ...object, review }));
+  }
+
+  /** Gives the selected objects a class; with none selected, what is drawn next. */
+  classify(classification: string | null): void {
+    this.classification.value = classification;
+    const called = classification ?? "no class";
+    this.#update(`Set class ${called} of`, (object) => ({ ...object, classification }));
+  }
+
+  remove(): void {
+    const objects = this.selectedObjects.value;
+    const title = `Delete ${describe(objects)}`;
+    this.store.edit(
+      title,
+      objects.map(({ id }) => ({ type: "remove", id })),
+    );
+    if (objects.length > 0) this.viewer.announce(`${describe(objects)} deleted`);
+    this.select([]);
+  }
+
+  #update(verb: string, change: (object: AnnotationObject) => AnnotationObject): void {
+    const objects = this.selectedObjects.value;
+    const changed = objects
+      .map((object) => ({ before: object, after: change(object) }))
+      .filter(
+        ({ before, after }) =>
+          before.review !== after.review || before.classification !== after.classification,
+      );
+    this.store.edit(
+      `${verb} ${describe(objects)}`,
+      changed.map(({ after }) => ({ type: "update", object: after })),
+    );
+  }
+}
+
+function describe(objects: readonly AnnotationObject[]): string {
+  const [first] = objects;
+  return objects.length === 1 && first !== undefined ? titleOf(first) : `${objects.length} annotations`;
+}

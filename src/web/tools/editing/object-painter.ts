@@ -1,0 +1,149 @@
+import type { AnnotationObject } from "../../../server/contract/index.js";
+import type { SlideViewer } from "../../viewer/handle.js";
+import { type Bounds, boundsOf, boundsOverlap } from "../geometry/area.js";
+import { simplifyRing } from "../geometry/simplify.js";
+import { colourOfClass } from "./classes.js";
+
+/** Objects that are smaller on the screen are dots, in CSS pixels. */
+const DOT = 3;
+/** Outlines are painted from simplified ones of the next finer zoom, by powers of this. */
+const ZOOM_STEP = 4;
+/** Rings with fewer vertices are painted as they are. */
+const FEW_VERTICES = 24;
+
+interface Prepared {
+  readonly bounds: Bounds;
+  /** By the exponent of the zoom step. */
+  readonly paths: Map<number, Path2D>;
+}
+
+/** Bounds and paths of objects: an object that changes is another one. */
+const prepared = new WeakMap<AnnotationObject, Prepared>();
+
+function prepare(object: AnnotationObject): Prepared {
+  const known = prepared.get(object);
+  if (known !== undefined) return known;
+  const bounds = boundsOf(object.area) ?? { left: 0, top: 0, right: -1, bottom: -1 };
+  const made = { bounds, paths: new Map<number, Path2D>() };
+  prepared.set(object, made);
+  return made;
+}
+
+/** The outlines of an object in level-0 pixels, as fine as a zoom shows them. */
+function pathAt(object: AnnotationObject, zoom: number): Path2D {
+  const { paths } = prepare(object);
+  const step = zoom >= 1 ? 0 : Math.floor(Math.log(zoom) / Math.log(ZOOM_STEP));
+  const known = paths.get(step);
+  if (known !== undefined) return known;
+  const tolerance = step === 0 ? 0 : 0.5 / ZOOM_STEP ** (step + 1);
+  const path = new Path2D();
+  for (const ring of object.area.coordinates.flat()) {
+    const shown = tolerance === 0 || ring.length < FEW_VERTICES ? ring : simplifyRing(ring, tolerance);
+    shown.slice(0, -1).forEach(([x, y], index) => {
+      if (index === 0) path.moveTo(x, y);
+      else path.lineTo(x, y);
+    });
+    path.closePath();
+  }
+  paths.set(step, path);
+  return path;
+}
+
+/** The part of the slide that is seen; larger than that where it is turned. */
+export function shownBounds(viewer: SlideViewer): Bounds {
+  const { clientWidth: width, clientHeight: height } = viewer.element;
+  const corners = [
+    [0, 0],
+    [width, 0],
+    [0, height],
+    [width, height],
+  ].map(([x = 0, y = 0]) => viewer.toSlide({ space: "screen", x, y }));
+  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
+  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
+}
+
+export interface PaintOptions {
+  readonly selection: ReadonlySet<string>;
+  readonly rejectedShown: boolean;
+}
+
+/**
+ * Paints objects: their class by colour, their review by line (solid accepted, dashed not looked at, dotted grey
+ * rejected), the selected ones thicker and on top. Only what is in view is painted.
+ */
+export function paintObjects(
+  context: CanvasRenderingContext2D,
+  viewer: SlideViewer,
+  objects: Iterable<AnnotationObject>,
+  { selection, rejectedShown }: PaintOptions,
+): void {
+  const { zoom } = viewer.view.value;
+  const shown = shownBounds(viewer);
+  const selected: AnnotationObject[] = [];
+  context.save();
+  toLevel0(context, viewer);
+  context.lineJoin = "round";
+  for (const object of objects) {
+    if (object.review === "rejected" && !rejectedShown) continue;
+    if (!boundsOverlap(prepare(object).bounds, shown)) continue;
+    if (selection.has(object.id)) selected.push(object);
+    else paintOne(context, object, zoom, false);
+  }
+  for (const object of selected) paintOne(context, object, zoom, true);
+  context.restore();
+}
+
+function paintOne(
+  context: CanvasRenderingContext2D,
+  object: AnnotationObject,
+  zoom: number,
+  isSelected: boolean,
+): void {
+  const { bounds } = prepare(object);
+  const isRejected = object.review === "rejected";
+  const colour = isRejected ? "#6b7280" : colourOfClass(object.classification);
+  const size = Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top) * zoom;
+  if (size < DOT && !isSelected) {
+    const side = DOT / zoom;
+    context.fillStyle = colour;
+    context.fillRect(
+      (bounds.left + bounds.right - side) / 2,
+      (bounds.top + bounds.bottom - side) / 2,
+      side,
+      side,
+    );
+    return;
+  }
+  const path = pathAt(object, zoom);
+  context.globalAlpha = isSelected ? 0.22 : isRejected ? 0 : 0.1;
+  context.fillStyle = colour;
+  context.fill(path, "evenodd");
+  context.globalAlpha = 1;
+  context.setLineDash(dashOf(object).map((length) => length / zoom));
+  if (isSelected) {
+    context.strokeStyle = "white";
+    context.lineWidth = 5.5 / zoom;
+    context.stroke(path);
+  }
+  context.strokeStyle = colour;
+  context.lineWidth = (isSelected ? 3 : 2) / zoom;
+  context.stroke(path);
+  context.setLineDash([]);
+}
+
+function dashOf({ review }: AnnotationObject): readonly number[] {
+  return { accepted: [], unreviewed: [8, 5], rejected: [2, 5] }[review];
+}
+
+/** Lets the canvas take level-0 pixels. */
+function toLevel0(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+  const [origin, right, below] = [viewer.toScreen([0, 0]), viewer.toScreen([1, 0]), viewer.toScreen([0, 1])];
+  context.transform(
+    right.x - origin.x,
+    right.y - origin.y,
+    below.x - origin.x,
+    below.y - origin.y,
+    origin.x,
+    origin.y,
+  );
+}

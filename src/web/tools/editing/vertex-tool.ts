@@ -1,0 +1,203 @@
+import type { AnnotationObject, Area, Position } from "../../../server/contract/index.js";
+import type { SlideViewer } from "../../viewer/handle.js";
+import { withoutCrossings } from "../geometry/combine.js";
+import {
+  nearestEdge,
+  nearestVertex,
+  type VertexPlace,
+  vertexAt,
+  verticesOf,
+  withVertexAdded,
+  withVertexMoved,
+  withVertexRemoved,
+} from "../geometry/vertices.js";
+import { colourOfClass } from "./classes.js";
+import type { Editor, Pointed } from "./editor.js";
+import { shownBounds } from "./object-painter.js";
+import { paintDot, strokeTwice, traceArea } from "./path-painting.js";
+import { objectAt } from "./select-tool.js";
+import { GRAB_RADIUS, type PointerTool } from "./tool.js";
+
+/** Vertices that are painted at most; more would hide the slide. */
+const MOST_HANDLES = 800;
+
+/** A vertex on its way. */
+interface Movement {
+  readonly object: AnnotationObject;
+  readonly place: VertexPlace;
+  readonly area: Area;
+  readonly verb: string;
+}
+
+/**
+ * Moves the vertices of the selected object. A press on an edge adds one; Alt or the right button take one away. The
+ * keyboard goes from vertex to vertex.
+ */
+export class VertexTool implements PointerTool {
+  readonly name = "vertices";
+  readonly holdsPointer = true;
+  readonly keepsPressed = false;
+  readonly #editor: Editor;
+  readonly #repaint: () => void;
+  #movement: Movement | null = null;
+
+  constructor(editor: Editor, repaint: () => void) {
+    this.#editor = editor;
+    this.#repaint = repaint;
+  }
+
+  readonly shortcuts = [
+    this.#shortcut(".", "Next vertex", () => this.#go(1)),
+    this.#shortcut(",", "Vertex before", () => this.#go(-1)),
+    this.#shortcut("Enter", "Add a vertex after this one", () => this.#addAfter()),
+    this.#shortcut("Backspace", "Remove this vertex", () => this.#removeCurrent()),
+    this.#nudge("ArrowLeft", "Move the vertex left", -2, 0),
+    this.#nudge("ArrowRight", "Move the vertex right", 2, 0),
+    this.#nudge("ArrowUp", "Move the vertex up", 0, -2),
+    this.#nudge("ArrowDown", "Move the vertex down", 0, 2),
+    this.#nudge("Shift+ArrowLeft", "Move the vertex far left", -20, 0),
+    this.#nudge("Shift+ArrowRight", "Move the vertex far right", 20, 0),
+    this.#nudge("Shift+ArrowUp", "Move the vertex far up", 0, -20),
+    this.#nudge("Shift+ArrowDown", "Move the vertex far down", 0, 20),
+  ];
+
+  press(at: Pointed): void {
+    const { store, viewer, selected } = this.#editor;
+    const within = GRAB_RADIUS / viewer.view.value.zoom;
+    const object = selected.value;
+    const vertex = object === null ? null : nearestVertex(object.area, at.position, within);
+    const edge = object === null || vertex !== null ? null : nearestEdge(object.area, at.position, within);
+    if (object !== null && vertex !== null) {
+      if (at.isOpposite) this.#commit(object, withVertexRemoved(object.area, vertex), "Remove a vertex of");
+      else this.#movement = { object, place: vertex, area: object.area, verb: "Move a vertex of" };
+      this.#setCurrent(object, vertex);
+    } else if (object !== null && edge !== null && !at.isOpposite) {
+      const area = withVertexAdded(object.area, edge, at.position);
+      this.#movement = { object, place: edge, area, verb: "Add a vertex to" };
+    } else {
+      const other = objectAt(store.objects.value.values(), at.position, within / 2);
+      this.#editor.select(other === null ? [] : [other.id]);
+    }
+    this.#repaint();
+  }
+
+  drag(at: Pointed): void {
+    if (this.#movement === null) return;
+    const { area, place } = this.#movement;
+    this.#movement = { ...this.#movement, area: withVertexMoved(area, place, at.position) };
+    this.#repaint();
+  }
+
+  release(): void {
+    const movement = this.#movement;
+    this.#movement = null;
+    if (movement === null) return;
+    const { object, area, verb, place } = movement;
+    if (area !== object.area) this.#commit(object, area, verb);
+    this.#setCurrent(object, place);
+    this.#repaint();
+  }
+
+  hover(): void {
+    // Handles stay as they are.
+  }
+
+  cancel(): boolean {
+    const had = this.#movement !== null;
+    this.#movement = null;
+    this.#repaint();
+    return had;
+  }
+
+  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+    const object = this.#movement?.object ?? this.#editor.selected.value;
+    if (object === null) return;
+    const area = this.#movement?.area ?? object.area;
+    const colour = colourOfClass(object.classification);
+    if (this.#movement !== null) {
+      traceArea(context, viewer, area);
+      strokeTwice(context, colour, 2);
+    }
+    const { left, top, right, bottom } = shownBounds(viewer);
+    const vertices = verticesOf(area);
+    const current = this.#editor.vertex.value % Math.max(1, vertices.length);
+    const shown = vertices.flatMap(({ position }, index) => {
+      const [x, y] = position;
+      return x < left || x > right || y < top || y > bottom ? [] : [{ position, index }];
+    });
+    if (shown.length > MOST_HANDLES) return;
+    for (const { position, index } of shown) {
+      const isCurrent = index === current;
+      paintDot(context, viewer.toScreen(position), isCurrent ? 7 : 4.5, isCurrent ? "#111827" : colour);
+    }
+  }
+
+  #commit(object: AnnotationObject, area: Area | null, verb: string): void {
+    this.#editor.reshape(object, area === null ? null : withoutCrossings(area), verb);
+  }
+
+  #setCurrent({ area }: AnnotationObject, { polygon, ring, vertex }: VertexPlace): void {
+    this.#editor.vertex.value = verticesOf(area).findIndex(
+      ({ place }) => place.polygon === polygon && place.ring === ring && place.vertex === vertex,
+    );
+  }
+
+  /** The selected object and the vertex that the keyboard is at. */
+  #current(): {
+    readonly object: AnnotationObject;
+    readonly place: VertexPlace;
+    readonly position: Position;
+  } | null {
+    const object = this.#editor.selected.value;
+    if (object === null) return null;
+    const vertices = verticesOf(object.area);
+    const vertex = vertices[this.#editor.vertex.value % Math.max(1, vertices.length)];
+    return vertex === undefined ? null : { object, ...vertex };
+  }
+
+  #go(step: 1 | -1): void {
+    const { selected, vertex, viewer } = this.#editor;
+    if (selected.value === null) return;
+    const count = verticesOf(selected.value.area).length;
+    vertex.value = (vertex.value + step + count) % count;
+    viewer.announce(`Vertex ${vertex.value + 1} of ${count}`);
+    this.#repaint();
+  }
+
+  #addAfter(): void {
+    const current = this.#current();
+    if (current === null) return;
+    const { object, place, position } = current;
+    const next = vertexAt(object.area, { ...place, vertex: place.vertex + 1 });
+    const [x, y] = next ?? vertexAt(object.area, { ...place, vertex: 0 }) ?? position;
+    const middle: Position = [(position[0] + x) / 2, (position[1] + y) / 2];
+    const added = { ...place, vertex: place.vertex + 1 };
+    this.#editor.reshape(object, withVertexAdded(object.area, added, middle), "Add a vertex to");
+    this.#editor.vertex.value += 1;
+  }
+
+  #removeCurrent(): void {
+    const current = this.#current();
+    if (current === null) return;
+    this.#commit(current.object, withVertexRemoved(current.object.area, current.place), "Remove a vertex of");
+  }
+
+  #nudge(key: string, title: string, x: number, y: number) {
+    return this.#shortcut(key, title, () => {
+      const current = this.#current();
+      if (current === null) return;
+      const { viewer } = this.#editor;
+      const from = viewer.toScreen(current.position);
+      const to = viewer.toSlide({ space: "screen", x: from.x + x, y: from.y + y });
+      this.#commit(
+        current.object,
+        withVertexMoved(current.object.area, current.place, to),
+        "Move a vertex of",
+      );
+    });
+  }
+
+  #shortcut(key: string, title: string, run: () => void) {
+    return { key, title, group: "Vertices", scope: "slide" as const, run };
+  }
+}
