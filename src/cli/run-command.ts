@@ -1,4 +1,4 @@
-import { isEpSamError, type Reporter } from "../common/index.js";
+import { isEpSamError, jobReporter, type Reporter } from "../common/index.js";
 import { reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import { type SignalSource, watchInterrupts } from "./interrupts.js";
@@ -39,11 +39,14 @@ const DEFAULT_RESUME_HINT = "Files already written are complete; run the same co
 
 /** Runs an action in this process and sets its exit code: the one way commands start their work. */
 export async function runCommand(options: CommandOptions, action: Action): Promise<void> {
-  process.exitCode = await executeAction(options, action, processTerminal(), process);
+  // A job that outlived its server would be in the way of the one that is to go on with it.
+  const job = jobReporter(process, () => process.exit(ExitCode.terminated));
+  process.exitCode = await executeAction(options, action, processTerminal(), process, job);
 }
 
 /**
  * Runs an action, prints its outcome or error and handles interruptions.
+ * @param job is told instead of the terminal when a server runs the command
  * @returns the exit code
  */
 export async function executeAction(
@@ -51,24 +54,26 @@ export async function executeAction(
   action: Action,
   terminal: Terminal,
   signals: SignalSource,
+  job: Reporter | null = null,
 ): Promise<number> {
   const json = options.json ?? false;
-  const reporter = new TerminalReporter(terminal);
+  const drawn = new TerminalReporter(terminal);
+  const reporter = job ?? drawn;
   const watch = watchInterrupts(signals, () => {
-    reporter.finish();
+    drawn.finish();
     reporter.note("Stopping at the next safe point; press Ctrl-C again to end at once.");
   });
   try {
     const announce = (outcome: Pick<CommandOutcome, "json" | "text">): void => {
-      reporter.finish();
+      drawn.finish();
       terminal.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
     };
     const outcome = await action({ reporter, json, signal: watch.signal, announce });
     if (outcome !== null) announce(outcome);
-    reporter.finish();
+    drawn.finish();
     return ExitCode[outcome?.status ?? "done"];
   } catch (thrown) {
-    reporter.finish();
+    drawn.finish();
     const stopped = watch.exitCode();
     if (stopped === undefined || isOtherFailure(thrown, watch.signal)) {
       return reportError(thrown, terminal, json);

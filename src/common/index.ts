@@ -10,6 +10,7 @@ export {
   streamFileAtomically,
   writeFileAtomically,
 } from "./files.js";
+export { JOB_VARIABLE, type JobMessage, type JobProcess, jobReporter } from "./job-channel.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
 export { packageVersion } from "./version.js";

@@ -1,5 +1,11 @@
 import type { Problem } from "./workspace.js";
 
+/**
+ * What is not marked in a corrected slide: `unknown`, so that patches are taken only where everything is marked or
+ * inside a `REVIEWED_CLASS` outline, or free of tumour, results that nobody has judged excepted.
+ */
+export type UnmarkedRule = "unknown" | "normal";
+
 /** What a job is to do; ids are those of the workspace, values left out are the command line's defaults. */
 export type JobRequest =
   | {
@@ -21,10 +27,12 @@ export type JobRequest =
       readonly slides: readonly string[];
       readonly patchSize: number;
       readonly stride: number;
+      /** Microns per pixel that patches are read at; the full resolution when left out. */
       readonly mpp?: number | undefined;
       readonly tissue?: "otsu" | "all" | undefined;
       /** Take the corrections saved here, or the annotation files beside the slides. */
       readonly annotations: "corrections" | "files";
+      readonly unmarked?: UnmarkedRule | undefined;
     }
   | {
       readonly kind: "train";
@@ -39,6 +47,7 @@ export type JobRequest =
       readonly name: string;
       readonly run: string;
       readonly slides: readonly string[];
+      readonly unmarked?: UnmarkedRule | undefined;
     };
 
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";

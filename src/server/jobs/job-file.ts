@@ -1,0 +1,75 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { EpSamError, exists, messageOf, writeFileAtomically } from "../../common/index.js";
+import type { JobEntry } from "../contract/index.js";
+import { type JobPlan, planSchema } from "./job-plan.js";
+import { jobRequestSchema } from "./request-schema.js";
+
+/** Raised when the file's form changes incompatibly. */
+const FORMAT_VERSION = 1;
+const JOBS_FILE = "jobs.json";
+
+/** A job with what the server alone knows of it. */
+export interface StoredJob {
+  readonly entry: JobEntry;
+  readonly plan: JobPlan;
+  /** Of the command at work, to know whether it has outlived its server; null when none is. */
+  readonly processId: number | null;
+}
+
+const text = z.string().nullable();
+const entrySchema: z.ZodType<JobEntry> = z.object({
+  id: z.string(),
+  title: z.string(),
+  request: jobRequestSchema,
+  state: z.enum(["queued", "running", "done", "failed", "cancelled", "interrupted"]),
+  createdAt: z.string(),
+  startedAt: text,
+  finishedAt: text,
+  progress: z.object({ task: z.string(), done: z.number(), total: z.number(), detail: text }).nullable(),
+  log: z.array(z.string()),
+  problem: z.object({ tag: z.string(), what: z.string(), where: text, why: text, action: text }).nullable(),
+  result: z
+    .object({
+      dataset: z.string().exactOptional(),
+      run: z.string().exactOptional(),
+      slides: z.array(z.string()).exactOptional(),
+    })
+    .nullable(),
+  resumable: z.boolean(),
+});
+const fileSchema = z.object({
+  format: z.literal(FORMAT_VERSION),
+  jobs: z.array(z.object({ entry: entrySchema, plan: planSchema, processId: z.int().nullable() })),
+});
+
+export function jobsFolder(stateDirectory: string): string {
+  return join(stateDirectory, "jobs");
+}
+
+/** The jobs of a state directory, the oldest first. @throws EpSamError `storage` when the file is damaged */
+export async function readJobs(folder: string): Promise<StoredJob[]> {
+  const path = join(folder, JOBS_FILE);
+  if (!(await exists(path))) return [];
+  try {
+    return fileSchema.parse(JSON.parse(await readFile(path, "utf8"))).jobs;
+  } catch (cause) {
+    throw new EpSamError(
+      "storage",
+      {
+        where: path,
+        what: "is no list of jobs of this version",
+        why: messageOf(cause),
+        action: "Move it away; what the jobs made stays where it is.",
+      },
+      { cause },
+    );
+  }
+}
+
+/** @throws EpSamError `storage` */
+export async function writeJobs(folder: string, jobs: readonly StoredJob[]): Promise<void> {
+  const content = JSON.stringify({ format: FORMAT_VERSION, jobs }, null, 2);
+  await writeFileAtomically(join(folder, JOBS_FILE), `${content}\n`);
+}

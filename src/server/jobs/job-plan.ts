@@ -1,0 +1,178 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { EpSamError, exists } from "../../common/index.js";
+import { trainedResolution } from "../../inference/index.js";
+import { RunDirectory } from "../../training/index.js";
+import type { ServerContext } from "../context.js";
+import type { JobRequest, UnmarkedRule } from "../contract/index.js";
+import type { WorkspaceSlide } from "../workspace/workspace.js";
+import { annotationFolderOf } from "./annotation-files.js";
+
+const stepSchema = z.object({
+  title: z.string(),
+  /** After `epsam`. */
+  args: z.array(z.string()),
+  /** Of a step that has begun: one whose file `begun` is there. */
+  resumeArgs: z.array(z.string()),
+  begun: z.string().nullable(),
+  /** A file that tells that the step is done. */
+  done: z.string().nullable(),
+});
+
+export const planSchema = z.object({
+  title: z.string(),
+  steps: z.array(stepSchema),
+  /** What the workspace has when the job is done: absolute paths. */
+  makes: z.object({
+    results: z.string().optional(),
+    dataset: z.string().optional(),
+    run: z.string().optional(),
+  }),
+  /** Ids of the slides that get results. */
+  slides: z.array(z.string()),
+});
+
+/** One command of a job. */
+export type JobStep = z.infer<typeof stepSchema>;
+/** What a job does, resolved: nothing in it depends on the workspace any more. */
+export type JobPlan = z.infer<typeof planSchema>;
+
+/**
+ * The commands that a request stands for.
+ * @throws EpSamError `not-found` for ids that are not in the workspace, `usage` when the name is taken
+ */
+export async function planJob(context: ServerContext, id: string, request: JobRequest): Promise<JobPlan> {
+  switch (request.kind) {
+    case "infer":
+      return planInference(context, id, request);
+    case "prepare":
+      return planPreparation(context, request);
+    case "train":
+      return planTraining(context, request);
+    case "retrain":
+      return planRetraining(context, request);
+  }
+}
+
+type RequestOf<Kind extends JobRequest["kind"]> = Extract<JobRequest, { kind: Kind }>;
+
+function planInference(context: ServerContext, id: string, request: RequestOf<"infer">): JobPlan {
+  const run = context.workspace.run(request.run);
+  const slides = slidesOf(context, request.slides);
+  const out = join(context.stateDirectory, "results", id);
+  const args = [
+    "infer",
+    ...slides.map(({ path }) => path),
+    ...["--run", run.root, "--out", out, "--as", "slides", "--json", "--resume"],
+    ...option("--stage", request.stage),
+    ...option("--overlap", request.overlap),
+    ...option("--gate", request.gate),
+    ...option("--mpp", request.mpp),
+    ...option("--tissue", request.tissue),
+  ];
+  const title = `Segment ${named(slides)} with ${run.name}`;
+  return {
+    title,
+    steps: [{ title, args, resumeArgs: args, begun: null, done: null }],
+    makes: { results: out },
+    slides: slides.map((slide) => slide.id),
+  };
+}
+
+async function planPreparation(context: ServerContext, request: RequestOf<"prepare">): Promise<JobPlan> {
+  const slides = slidesOf(context, request.slides);
+  const out = await freePlace(context, "datasets", request.name);
+  const { patchSize, stride, mpp, tissue, unmarked } = request;
+  const annotations =
+    request.annotations === "corrections"
+      ? correctionOptions(context, unmarked)
+      : ["--annotations", await annotationFolderOf(context.workspace, slides)];
+  const args = [
+    "prepare",
+    ...slides.map(({ path }) => path),
+    ...annotations,
+    ...["--out", out, "--patch-size", String(patchSize), "--stride", String(stride), "--json"],
+    ...option("--mpp", mpp),
+    ...option("--tissue", tissue),
+  ];
+  const title = `Prepare ${request.name} from ${named(slides)}`;
+  return { title, steps: [preparationStep(title, args, out)], makes: { dataset: out }, slides: [] };
+}
+
+async function planTraining(context: ServerContext, request: RequestOf<"train">): Promise<JobPlan> {
+  const dataset = context.workspace.dataset(request.dataset);
+  const out = await freePlace(context, "runs", request.name);
+  const common = ["train", "--data", dataset.root, "--out", out, "--json"];
+  const title = `Train ${request.name} on ${dataset.name}`;
+  const args = [...common, "--preset", request.preset, "--seed", String(request.seed)];
+  return { title, steps: [trainingStep(title, args, common, out)], makes: { run: out }, slides: [] };
+}
+
+/** A dataset of the corrected places at the run's patch size and resolution, then a round with it. */
+async function planRetraining(context: ServerContext, request: RequestOf<"retrain">): Promise<JobPlan> {
+  const run = context.workspace.run(request.run);
+  const slides = slidesOf(context, request.slides);
+  const out = await freePlace(context, "runs", request.name);
+  const dataset = await freePlace(context, "datasets", `${request.name} corrections`);
+  const { patchSize } = (await RunDirectory.open(run.root)).record.dataset;
+  const { resolution } = await trainedResolution(run.root);
+  const preparation = [
+    "prepare",
+    ...slides.map(({ path }) => path),
+    ...correctionOptions(context, request.unmarked),
+    ...["--out", dataset, "--patch-size", String(patchSize), "--json"],
+    // Every patch that holds tumour is a lesson, and all patients are for training.
+    ...["--positive-range", "0.005,1", "--split", "1,0,0"],
+    ...("mpp" in resolution ? ["--mpp", String(resolution.mpp)] : ["--level", String(resolution.level)]),
+  ];
+  const training = ["train", "--from-run", run.root, "--corrections", dataset, "--out", out, "--json"];
+  return {
+    title: `Retrain ${run.name} with corrections of ${named(slides)}`,
+    steps: [
+      preparationStep("Cut the corrected patches", preparation, dataset),
+      trainingStep(`Retrain ${run.name}`, training, [...training, "--resume"], out),
+    ],
+    makes: { dataset, run: out },
+    slides: [],
+  };
+}
+
+function correctionOptions({ stateDirectory }: ServerContext, unmarked: UnmarkedRule | undefined): string[] {
+  return ["--from-annotations", stateDirectory, ...option("--unmarked", unmarked)];
+}
+
+/** Preparation goes on by itself when it is called again, and makes the dataset as a whole. */
+function preparationStep(title: string, args: readonly string[], out: string): JobStep {
+  const done = join(out, "manifest.csv");
+  return { title, args: [...args], resumeArgs: [...args], begun: null, done };
+}
+
+function trainingStep(
+  title: string,
+  args: readonly string[],
+  common: readonly string[],
+  out: string,
+): JobStep {
+  const resumeArgs = common.includes("--resume") ? [...common] : [...common, "--resume"];
+  return { title, args: [...args], resumeArgs, begun: join(out, "run.json"), done: null };
+}
+
+function slidesOf({ workspace }: ServerContext, ids: readonly string[]): WorkspaceSlide[] {
+  return [...new Set(ids)].map((id) => workspace.slide(id));
+}
+
+function named(slides: readonly WorkspaceSlide[]): string {
+  const [first] = slides;
+  return slides.length === 1 && first !== undefined ? first.name : `${slides.length} slides`;
+}
+
+function option(name: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [name, String(value)];
+}
+
+/** A folder that nothing has been written to. @throws EpSamError `usage` when the name is taken */
+async function freePlace({ stateDirectory }: ServerContext, kind: string, name: string): Promise<string> {
+  const place = join(stateDirectory, kind, name);
+  if (!(await exists(place)) && !(await exists(`${place}.partial`))) return place;
+  throw new EpSamError("usage", { where: name, what: "exists already", action: "Choose another name." });
+}

@@ -1,0 +1,297 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, realpath } from "node:fs/promises";
+import { EpSamError, exists, lockDirectory, messageOf, storageError } from "../../common/index.js";
+import type { ServerContext } from "../context.js";
+import type { JobEntry, JobRequest, JobState } from "../contract/index.js";
+import { notFound, problemOf } from "../problem.js";
+import { jobsFolder, readJobs, type StoredJob, writeJobs } from "./job-file.js";
+import { JobLog } from "./job-log.js";
+import { planJob } from "./job-plan.js";
+import { type JobCommand, ownCommandLine, SERVER_ENDING } from "./job-process.js";
+import { runPlan, waitForEnd } from "./run-plan.js";
+
+/** Jobs that are remembered; the oldest finished ones are forgotten first. */
+const MOST_JOBS = 200;
+/** Jobs that may wait for their turn. */
+const MOST_QUEUED = 50;
+
+export interface JobQueueOptions {
+  /** How commands are started. Default: this package's own command line. */
+  readonly command?: JobCommand | undefined;
+  /** See `runJobCommand`. */
+  readonly graceMilliseconds?: number | undefined;
+}
+
+/**
+ * Jobs that run one after the other, each in a process of its own, so that the server goes on answering and a job can
+ * be stopped. What becomes of them is kept in the state directory: when the server ends, jobs that were running or
+ * waiting are interrupted, and none starts again unasked.
+ */
+export class JobQueue {
+  readonly #context: ServerContext;
+  readonly #options: JobQueueOptions;
+  /** The oldest first. */
+  readonly #jobs = new Map<string, StoredJob>();
+  #opened: Promise<void> | undefined;
+  #unlock: (() => Promise<void>) | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #current: { readonly id: string; readonly stop: AbortController } | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #isClosing = false;
+
+  constructor(context: ServerContext, options: JobQueueOptions = {}) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /**
+   * Reads the jobs of an earlier server, marks those that it was cut off from, and gives the workspace what they
+   * made. Every other method does it first.
+   * @throws EpSamError `busy` when another server has the state directory, `storage`
+   */
+  open(): Promise<void> {
+    this.#opened ??= this.#open().catch((failure: unknown) => {
+      this.#opened = undefined;
+      throw failure;
+    });
+    return this.#opened;
+  }
+
+  /** {@link open}, unless there never was a job here: looking leaves no trace. */
+  async openExisting(): Promise<void> {
+    const isKnown = this.#opened !== undefined || (await exists(jobsFolder(this.#context.stateDirectory)));
+    if (isKnown) await this.open();
+  }
+
+  /** The newest first. */
+  async list(): Promise<JobEntry[]> {
+    await this.openExisting();
+    return [...this.#jobs.values()].map(({ entry }) => entry).reverse();
+  }
+
+  /**
+   * Puts a job at the end of the queue.
+   * @throws EpSamError as `planJob`; `busy` when too many wait
+   */
+  async add(request: JobRequest): Promise<JobEntry> {
+    await this.open();
+    const waiting = [...this.#jobs.values()].filter(({ entry }) => entry.state === "queued");
+    if (waiting.length >= MOST_QUEUED) {
+      throw new EpSamError("busy", { what: `${MOST_QUEUED} jobs are waiting already` });
+    }
+    const id = randomBytes(6).toString("hex");
+    const plan = await planJob(this.#context, id, request);
+    this.#requireOwnPlaces(plan.makes);
+    const entry: JobEntry = {
+      id,
+      title: plan.title,
+      request,
+      state: "queued",
+      createdAt: new Date().toISOString(),
+      startedAt: null,
+      finishedAt: null,
+      progress: null,
+      log: [],
+      problem: null,
+      result: null,
+      resumable: false,
+    };
+    await this.#put({ entry, plan, processId: null });
+    this.#forgetOld();
+    this.#startNext();
+    return entry;
+  }
+
+  /** Takes a job out of the queue, or stops it at its next safe point. @throws EpSamError `not-found`, `usage` */
+  async cancel(id: string): Promise<JobEntry> {
+    const job = await this.#job(id);
+    const { state } = job.entry;
+    if (state === "running") this.#current?.stop.abort();
+    else if (state === "queued") await this.#end(job, "cancelled");
+    else throw wrongState(job, "is not running and cannot be cancelled");
+    return (await this.#job(id)).entry;
+  }
+
+  /** Puts a job that did not end well back into the queue. @throws EpSamError `not-found`, `usage` */
+  async resume(id: string): Promise<JobEntry> {
+    const job = await this.#job(id);
+    if (!job.entry.resumable) throw wrongState(job, "cannot be resumed");
+    const entry: JobEntry = {
+      ...job.entry,
+      state: "queued",
+      finishedAt: null,
+      progress: null,
+      problem: null,
+      resumable: false,
+    };
+    // At the end of the list too, since that is the queue.
+    this.#jobs.delete(id);
+    await this.#put({ ...job, entry });
+    this.#startNext();
+    return entry;
+  }
+
+  /** Interrupts what runs, waits until it is on the disk and gives the state directory free. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#current?.stop.abort(SERVER_ENDING);
+    await this.#opened?.catch(() => undefined);
+    await this.#working;
+    for (const job of [...this.#jobs.values()]) {
+      if (job.entry.state === "queued") await this.#end(job, "interrupted");
+    }
+    await this.#saving;
+    await this.#unlock?.();
+    this.#unlock = undefined;
+  }
+
+  async #open(): Promise<void> {
+    const folder = jobsFolder(this.#context.stateDirectory);
+    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+      throw storageError(folder, cause);
+    });
+    this.#unlock = await lockDirectory(folder, {
+      name: "jobs.lock",
+      tag: "busy",
+      activity: "running the jobs of",
+      why: "two servers would start them twice",
+    });
+    for (const job of await readJobs(folder)) {
+      this.#jobs.set(job.entry.id, job);
+      const { state } = job.entry;
+      if (state === "running" || state === "queued") await this.#end(job, "interrupted", job.processId);
+      else if (state === "done") await this.#addResults(job);
+    }
+  }
+
+  #startNext(): void {
+    if (this.#isClosing || this.#current !== undefined) return;
+    const next = [...this.#jobs.values()].find(({ entry }) => entry.state === "queued");
+    if (next === undefined) return;
+    const stop = new AbortController();
+    this.#current = { id: next.entry.id, stop };
+    this.#working = this.#run(next, stop.signal).catch((failure: unknown) => {
+      this.#context.reporter.warn(`${next.entry.title}: ${messageOf(failure)}`);
+    });
+    void this.#working.then(() => {
+      this.#current = undefined;
+      this.#startNext();
+    });
+  }
+
+  async #run(job: StoredJob, signal: AbortSignal): Promise<void> {
+    const { id } = job.entry;
+    const startedAt = new Date().toISOString();
+    await this.#update(id, ({ entry }) => ({ entry: { ...entry, state: "running", startedAt } }));
+    // A job of an earlier server may need a moment to notice that the server is gone.
+    if (job.processId !== null) await waitForEnd(job.processId, signal);
+    const log = new JobLog(job.entry.log, (changes) => this.#show(id, changes));
+    const end = await runPlan(job.plan, {
+      command: this.#options.command ?? ownCommandLine(),
+      graceMilliseconds: this.#options.graceMilliseconds,
+      reporter: log,
+      signal,
+      onStart: (processId) => {
+        this.#update(id, () => ({ processId })).catch((failure: unknown) => log.warn(messageOf(failure)));
+      },
+    });
+    const last = await this.#job(id);
+    if (end.type === "failed") await this.#end(last, "failed", null, end.error);
+    else if (end.type === "stopped") await this.#end(last, this.#isClosing ? "interrupted" : "cancelled");
+    else {
+      const result = await this.#addResults(last);
+      this.#context.events.publish({ event: "workspace", data: {} });
+      await this.#end({ ...last, entry: { ...last.entry, result } }, "done");
+    }
+  }
+
+  /** Shows progress and notes; they are saved with the next change of state. */
+  #show(id: string, changes: Pick<JobEntry, "log" | "progress">): void {
+    const job = this.#jobs.get(id);
+    if (job === undefined) return;
+    const entry = { ...job.entry, ...changes };
+    this.#jobs.set(id, { ...job, entry });
+    this.#context.events.publish({ event: "jobs", data: entry });
+  }
+
+  async #end(
+    job: StoredJob,
+    state: JobState,
+    processId: number | null = null,
+    error?: EpSamError,
+  ): Promise<void> {
+    const entry: JobEntry = {
+      ...job.entry,
+      state,
+      finishedAt: new Date().toISOString(),
+      problem: error === undefined ? null : problemOf(error),
+      resumable: state !== "done",
+    };
+    await this.#put({ ...job, entry, processId });
+  }
+
+  async #update(id: string, change: (job: StoredJob) => Partial<StoredJob>): Promise<void> {
+    const job = this.#jobs.get(id);
+    if (job !== undefined) await this.#put({ ...job, ...change(job) });
+  }
+
+  /** What a job made, in the workspace: ids. */
+  async #addResults({ plan }: StoredJob): Promise<JobEntry["result"]> {
+    const { workspace } = this.#context;
+    const { results, dataset, run } = plan.makes;
+    const present = async (path: string | undefined) =>
+      path !== undefined && (await exists(path)) ? await realpath(path) : null;
+    const [resultsAt, datasetAt, runAt] = [
+      await present(results),
+      await present(dataset),
+      await present(run),
+    ];
+    if (resultsAt !== null) workspace.addResults(resultsAt);
+    return {
+      ...(datasetAt === null ? {} : { dataset: workspace.addDataset(datasetAt).id }),
+      ...(runAt === null ? {} : { run: workspace.addRun(runAt).id }),
+      ...(resultsAt === null ? {} : { slides: [...plan.slides] }),
+    };
+  }
+
+  /** Two jobs that wait must not write to one place either. */
+  #requireOwnPlaces(makes: StoredJob["plan"]["makes"]): void {
+    const wanted = new Set(Object.values(makes));
+    for (const { entry, plan } of this.#jobs.values()) {
+      const isPending = entry.state !== "done";
+      if (!isPending || !Object.values(plan.makes).some((place) => wanted.has(place))) continue;
+      throw new EpSamError("usage", {
+        where: entry.title,
+        what: "is a job with the same name",
+        action: "Choose another name, or resume that job.",
+      });
+    }
+  }
+
+  #forgetOld(): void {
+    for (const [id, { entry }] of this.#jobs) {
+      if (this.#jobs.size <= MOST_JOBS) return;
+      if (entry.state !== "queued" && entry.state !== "running") this.#jobs.delete(id);
+    }
+  }
+
+  async #job(id: string): Promise<StoredJob> {
+    await this.open();
+    const job = this.#jobs.get(id);
+    if (job === undefined) throw notFound("there is no such job", id);
+    return job;
+  }
+
+  async #put(job: StoredJob): Promise<void> {
+    this.#jobs.set(job.entry.id, job);
+    this.#context.events.publish({ event: "jobs", data: job.entry });
+    this.#saving = this.#saving
+      .catch(() => undefined)
+      .then(() => writeJobs(jobsFolder(this.#context.stateDirectory), [...this.#jobs.values()]));
+    await this.#saving;
+  }
+}
+
+function wrongState({ entry }: StoredJob, what: string): EpSamError {
+  return new EpSamError("usage", { where: entry.title, what, why: `it is ${entry.state}` });
+}
