@@ -6,6 +6,7 @@ import { limitBodies } from "./body-limits.js";
 import type { ServerContext } from "./context.js";
 import { datasetRoutes } from "./dataset-routes.js";
 import { DatasetIndexes } from "./datasets/dataset-index.js";
+import { jobRoutes } from "./jobs/index.js";
 import { layerRoutes } from "./layer-routes.js";
 import { SlideLayers } from "./layers/slide-layers.js";
 import { pictureRoutes } from "./picture-routes.js";
@@ -53,6 +54,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   app.route("/api", runRoutes(context, datasets, masks));
   app.route("/api", segmentationRoutes(context));
   app.route("/api", annotationRoutes(context));
+  app.route("/api", jobRoutes(context));
   app.route("/", staticRoutes(options.pageDirectory));
   return app;
 }
