@@ -16,7 +16,7 @@ const listeners: { readonly [Name in EventName]: Set<(data: DataOf<Name>) => voi
   workspace: new Set(),
   annotations: new Set(),
 };
-const connected = new Set<() => void>();
+const reconnected = new Set<() => void>();
 const state = signal<Connection>("connecting");
 
 /** Whether the page hears of changes. */
@@ -34,11 +34,11 @@ export function onServerEvent<Name extends EventName>(
   };
 }
 
-/** Calls whenever the connection stands again: what was missed meanwhile has to be fetched. */
-export function onConnected(listener: () => void): () => void {
-  connected.add(listener);
+/** Calls whenever the connection stands again after it broke: what was missed meanwhile has to be fetched. */
+export function onReconnected(listener: () => void): () => void {
+  reconnected.add(listener);
   return () => {
-    connected.delete(listener);
+    reconnected.delete(listener);
   };
 }
 
@@ -49,8 +49,9 @@ export function connectEvents(): void {
     const source = new EventSource(paths.events);
     source.onopen = () => {
       wait = SHORTEST_WAIT;
+      const wasLost = state.value === "lost";
       state.value = "live";
-      for (const listener of [...connected]) listener();
+      if (wasLost) for (const listener of [...reconnected]) listener();
     };
     // The browser gives up for good on some errors, such as a proxy's; so every one is answered with a new start.
     source.onerror = () => {

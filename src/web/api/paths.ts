@@ -24,4 +24,11 @@ export const paths = {
   report: (run: string) => `api/runs/${part(run)}/report`,
   comparison: (run: string) => `api/runs/${part(run)}/comparison`,
   uncertain: (run: string, limit: number) => `api/runs/${part(run)}/uncertain?limit=${limit}`,
+  segmenters: "api/segmenters",
+  decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
+  embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,
+  embedding: (embedding: string) => `api/embeddings/${part(embedding)}`,
+  annotations: (slide: string) => `api/slides/${part(slide)}/annotations`,
+  exportedAnnotations: (slide: string, format: "geojson" | "asap-xml") =>
+    `api/slides/${part(slide)}/annotations/export?format=${format}`,
 } as const;

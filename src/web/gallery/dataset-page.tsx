@@ -141,8 +141,11 @@ interface PatchesProps extends DatasetPageProps {
 
 function Patches({ dataset, query, onOffset }: PatchesProps) {
   const [open, setOpen] = useState<PatchEntry | null>(null);
-  const key = `${paths.patches(dataset, patchQuery(query))}#${workspaceRevision.value}`;
-  const [loaded, again] = useResource(key, (path, signal) => requestJson<PatchPage>(path, { signal }));
+  const [loaded, again] = useResource(
+    paths.patches(dataset, patchQuery(query)),
+    (path, signal) => requestJson<PatchPage>(path, { signal }),
+    workspaceRevision.value,
+  );
   return (
     <>
       <Resource loaded={loaded} again={again} what="the patches">

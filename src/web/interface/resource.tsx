@@ -12,12 +12,14 @@ export type Loaded<Value> =
   | { readonly state: "failed"; readonly problem: Problem };
 
 /**
- * Asks for something whenever the key changes; null asks for nothing. What was there stays until the new is.
+ * Asks for something whenever the key changes; null asks for nothing.
+ * @param revision another one asks again for the same, which stays in view until the new is there
  * @returns what came, and the function that asks again
  */
 export function useResource<Value>(
   key: string | null,
   load: (key: string, signal: AbortSignal) => Promise<Value>,
+  revision = 0,
 ): readonly [loaded: Loaded<Value>, again: () => void] {
   const [loaded, setLoaded] = useState<Loaded<Value> & { readonly key?: string | null }>({
     state: "loading",
@@ -35,7 +37,7 @@ export function useResource<Value>(
       },
     );
     return () => controller.abort();
-  }, [key, request, attempt]);
+  }, [key, request, attempt, revision]);
   const current = loaded.key === key ? loaded : ({ state: "loading" } as const);
   return [current, useCallback(() => setAttempt((count) => count + 1), [])];
 }

@@ -17,7 +17,7 @@ const UNCERTAIN_LIMIT = 48;
 export function RunPage({ run, tab }: { readonly run: string; readonly tab: RunTab }) {
   const entry =
     workspace.value.state === "ready" ? workspace.value.value.runs.find(({ id }) => id === run) : undefined;
-  const [comparison] = useResource(`${paths.comparison(run)}#${workspaceRevision.value}`, loadComparison);
+  const [comparison] = useResource(paths.comparison(run), loadComparison, workspaceRevision.value);
   if (entry === undefined) return <UnknownRun />;
   const tabs: Tab<RunTab>[] = [{ name: "report", title: "Report", content: () => <Report run={entry} /> }];
   if (comparison.state === "ready" && comparison.value !== null) {

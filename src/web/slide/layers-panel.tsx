@@ -17,7 +17,7 @@ export function LayersPanel({ session }: { readonly session: SlideSession }) {
         </p>
       ) : null}
       <ul class="layer-list">
-        {[...layers].reverse().map((layer) => (
+        {layers.map((layer) => (
           <li key={layer.id}>
             <LayerRow layer={layer} session={session} />
           </li>

@@ -1,6 +1,6 @@
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import type { JobEntry, Workspace } from "../../server/contract/index.js";
-import { connectEvents, onConnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
+import { connectEvents, onReconnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
 import { type Loaded, showProblem } from "../interface/index.js";
 
 const workspaceState = signal<Loaded<Workspace>>({ state: "loading" });
@@ -18,9 +18,11 @@ export const workspaceRevision: ReadonlySignal<number> = revisionState;
 export async function loadWorkspace(): Promise<void> {
   try {
     const value = await requestJson<Workspace>(paths.workspace);
+    const known = workspaceState.value;
+    if (known.state === "ready" && JSON.stringify(known.value) === JSON.stringify(value)) return;
     batch(() => {
       workspaceState.value = { state: "ready", value };
-      revisionState.value += 1;
+      if (known.state === "ready") revisionState.value += 1;
     });
   } catch (cause) {
     if (workspaceState.value.state === "ready") showProblem(cause);
@@ -51,11 +53,11 @@ export function takeJob(job: JobEntry): void {
 export function followServer(): void {
   onServerEvent("workspace", () => void loadWorkspace());
   onServerEvent("jobs", takeJob);
-  onConnected(() => {
+  const load = () => {
     void loadWorkspace();
     void loadJobs();
-  });
-  void loadWorkspace();
-  void loadJobs();
+  };
+  load();
+  onReconnected(load);
   connectEvents();
 }

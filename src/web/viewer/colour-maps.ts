@@ -40,6 +40,8 @@ export const palette = {
   blue: [0, 114, 178],
   orange: [230, 159, 0],
   green: [0, 158, 115],
+  sky: [86, 180, 233],
+  black: [0, 0, 0],
   vermillion: [213, 94, 0],
 } as const satisfies Record<string, readonly [number, number, number]>;
 
@@ -53,11 +55,11 @@ export const maskColours: Readonly<Record<LayerEntry["kind"], readonly [number, 
   difference: palette.blue,
 };
 
-/** Classes of the difference to the ground truth, with their legend. */
+/** Classes of the difference to the ground truth, with their legend: of the palette, the three farthest apart. */
 export const differenceClasses = [
-  { level: DIFFERENCE_LEVELS.truePositive, title: "Tumour in both", colour: palette.green },
+  { level: DIFFERENCE_LEVELS.truePositive, title: "Tumour in both", colour: palette.sky },
   { level: DIFFERENCE_LEVELS.falsePositive, title: "Only in the result", colour: palette.orange },
-  { level: DIFFERENCE_LEVELS.falseNegative, title: "Only in the truth", colour: palette.blue },
+  { level: DIFFERENCE_LEVELS.falseNegative, title: "Only in the truth", colour: palette.black },
 ] as const;
 
 /** Colour and opacity of each of the 256 grey levels. */
@@ -86,7 +88,7 @@ function colourOf(map: ColourMapName, kind: LayerEntry["kind"], level: number): 
     }
     case "tint":
     case "tint-outline":
-      return level < 128 ? CLEAR : [...maskColours[kind], 140];
+      return level < 128 ? CLEAR : [...maskColours[kind], 95];
     case "outline":
       return CLEAR;
   }

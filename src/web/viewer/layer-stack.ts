@@ -93,10 +93,10 @@ export class LayerStack {
     this.#sort();
   }
 
-  /** Later layers of the slide's list lie above earlier ones, in whatever order they came. */
+  /** Earlier layers of the slide's list lie above later ones, in whatever order they came. */
   #sort(): void {
     const { world } = this.#viewer;
-    const order = this.#slide.layers.flatMap(({ id }) => this.#shown.get(id)?.image ?? []);
+    const order = [...this.#slide.layers].reverse().flatMap(({ id }) => this.#shown.get(id)?.image ?? []);
     for (const [position, image] of order.entries()) world.setItemIndex(image, position + 1);
   }
 }

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import type { Workspace } from "../../src/server/contract/index.js";
+import { emptyDraft, readDraft } from "../../src/web/jobs/job-draft.js";
+import { durationText, timeText } from "../../src/web/jobs/times.js";
+
+const slide = {
+  status: { state: "ready" },
+  size: { width: 10, height: 10 },
+  format: "TIFF",
+  annotationCount: 0,
+  segmented: false,
+} as const;
+
+const workspace: Workspace = {
+  version: "0",
+  slides: [
+    { ...slide, id: "s1", name: "one.svs", micronsPerPixel: { x: 0.25, y: 0.25 } },
+    { ...slide, id: "s2", name: "two.tif", micronsPerPixel: null },
+  ],
+  datasets: [],
+  runs: [
+    {
+      id: "r1",
+      name: "run",
+      stages: ["round-1"],
+      finished: true,
+      hasReport: true,
+      dataset: null,
+      problem: null,
+    },
+  ],
+};
+
+const nothing = { run: null, dataset: null, slide: null };
+
+describe("the form of a job", () => {
+  it("begins with what the link named", () => {
+    const draft = emptyDraft(workspace, { ...nothing, slide: "s1" });
+    expect(draft.slides).toEqual(["s1"]);
+    expect(draft.run).toBe("r1");
+  });
+
+  it("asks for a segmentation with the command line's defaults", () => {
+    const draft = emptyDraft(workspace, { ...nothing, slide: "s1" });
+    expect(readDraft("infer", draft, workspace)).toEqual({
+      request: { kind: "infer", run: "r1", slides: ["s1"], tissue: "otsu" },
+    });
+  });
+
+  it("asks for the resolution of slides that tell none, and never guesses it", () => {
+    const draft = { ...emptyDraft(workspace, nothing), slides: ["s1", "s2"] };
+    expect(readDraft("infer", draft, workspace)).toEqual({
+      errors: { mpp: "two.tif: the file tells no resolution. Give it here." },
+    });
+    expect(readDraft("infer", { ...draft, mpp: "0.5" }, workspace)).toMatchObject({ request: { mpp: 0.5 } });
+    expect(readDraft("infer", { ...draft, mpp: "half" }, workspace)).toHaveProperty("errors.mpp");
+  });
+
+  it("names every mistake", () => {
+    const draft = { ...emptyDraft(workspace, nothing), overlap: "0.8", gate: "x", run: "gone" };
+    const read = readDraft("infer", draft, workspace);
+    expect("errors" in read ? Object.keys(read.errors).sort() : []).toEqual([
+      "gate",
+      "overlap",
+      "run",
+      "slides",
+    ]);
+  });
+
+  it.each(["", "../up", ".hidden", "a/b", "x".repeat(65)])("refuses the name %j", (name) => {
+    const draft = { ...emptyDraft(workspace, nothing), name, slides: ["s1"] };
+    expect(readDraft("prepare", draft, workspace)).toHaveProperty("errors.name");
+  });
+
+  it("reads whole numbers alone where they are meant", () => {
+    const draft = { ...emptyDraft(workspace, nothing), name: "set 1", slides: ["s1"] };
+    expect(readDraft("prepare", { ...draft, stride: "256" }, workspace)).toMatchObject({
+      request: { name: "set 1", patchSize: 512, stride: 256, annotations: "corrections" },
+    });
+    expect(readDraft("prepare", { ...draft, patchSize: "1e3" }, workspace)).toHaveProperty(
+      "errors.patchSize",
+    );
+  });
+});
+
+describe("times", () => {
+  it.each([
+    ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.2Z", "less than a second"],
+    ["2026-01-01T00:00:00Z", "2026-01-01T00:00:59Z", "59 s"],
+    ["2026-01-01T00:00:00Z", "2026-01-01T01:00:05Z", "1 h"],
+    ["2026-01-01T00:00:00Z", "2026-01-01T02:03:05Z", "2 h 3 min"],
+  ])("from %s to %s are %s", (from, to, text) => expect(durationText(from, to)).toBe(text));
+
+  it("name the day when it is another", () => {
+    const now = new Date(2026, 4, 2, 12, 0);
+    const today = timeText(new Date(2026, 4, 2, 9, 5).toISOString(), now);
+    const earlier = timeText(new Date(2026, 4, 1, 9, 5).toISOString(), now);
+    expect(earlier).toContain(today);
+    expect(earlier.length).toBeGreaterThan(today.length);
+  });
+});
