@@ -1,8 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, rename, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Command } from "@commander-js/extra-typings";
@@ -10,7 +7,7 @@ import { wholeNumber } from "../src/cli/options.js";
 import { RandomStream } from "../src/common/index.js";
 import { pythonPath } from "./bench-process.js";
 import { describeMachine, isBusy } from "./machine.js";
-import { writeJpegSlide } from "./slides/write-slide.js";
+import { generatedSlide } from "./slides/generated-slide.js";
 
 // Random reads of a large slide per second, beside OpenSlide's C library on the same regions in the same run, on
 // the same cores. The sides take turns, so that what else the machine does falls on both.
@@ -84,7 +81,7 @@ interface Comparison {
   readonly ratio: number;
 }
 
-const slide = await generatedSlide();
+const slide = await generatedSlide(options.side, options.tile);
 const machine = await describeMachine();
 const comparisons: Comparison[] = [];
 for (const cores of [1, 2]) {
@@ -93,18 +90,6 @@ for (const cores of [1, 2]) {
 const { size } = await stat(slide);
 if (options.json === true) console.log(JSON.stringify({ machine, bytes: size, comparisons }, null, 2));
 else print();
-
-/** The slide, made once and kept beside other temporary files. */
-async function generatedSlide(): Promise<string> {
-  const directory = join(tmpdir(), "epsam-bench");
-  const path = join(directory, `jpeg-${options.side}-${options.tile}.tif`);
-  if (existsSync(path)) return path;
-  process.stderr.write(`writing ${path}…\n`);
-  await mkdir(directory, { recursive: true });
-  await writeJpegSlide(`${path}.tmp`, options.side, options.tile);
-  await rename(`${path}.tmp`, path);
-  return path;
-}
 
 async function compare(cores: number, aligned: boolean): Promise<Comparison> {
   const parameters = [slide, String(options.region)];
