@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { JPEG_ASSEMBLY } from "./jpeg-assembly.js";
 import { markRecyclable, takeTileBuffer } from "./tile-buffers.js";
 
 /** Decoded samples: RGB, or grey when the stream has one component. */
@@ -9,6 +10,8 @@ export interface DecodedJpeg {
   readonly height: number;
   readonly channels: number;
   readonly data: Uint8Array;
+  /** Which decoder took the stream: the fast one for baseline streams, or the complete one. */
+  readonly decoder: "fast" | "complete";
 }
 
 interface Answer {
@@ -26,18 +29,37 @@ interface Waiting {
 const MOST_WORKERS = 4;
 
 /**
- * What a worker runs. It is text so that the same file works compiled, in tests and in bundles; a stream that
- * fails leaves its decoder in an unknown state, so the next one gets a new instance.
+ * What a worker runs. It is text so that the same file works compiled, in tests and in bundles. Streams that the fast
+ * decoder leaves go to libjpeg-turbo; one that fails there leaves that in an unknown state, so the next one gets a new
+ * instance.
  */
 const WORKER = `
 const { parentPort, workerData } = require("node:worker_threads");
-const quiet = { print() {}, printErr() {} };
+// Processors without vectors of 128 bits do without it.
+const fast = WebAssembly.validate(workerData.fast)
+  ? new WebAssembly.Instance(new WebAssembly.Module(workerData.fast)).exports
+  : null;
 let loading = null;
 async function load() {
-  const codec = await require(workerData)(quiet);
+  // The codec keeps its classes in the object that it is given, so each instance gets one of its own.
+  const codec = await require(workerData.codec)({ print() {}, printErr() {} });
   return new codec.JPEGDecoder();
 }
-async function decode(bytes, into) {
+function copy(pixels, into) {
+  const data = pixels.length === into.byteLength ? new Uint8Array(into) : new Uint8Array(pixels.length);
+  data.set(pixels);
+  return data;
+}
+function decodeFast(bytes, into) {
+  const at = fast === null ? 0 : fast.reserve(bytes.length);
+  if (at === 0) return null;
+  new Uint8Array(fast.memory.buffer, at, bytes.length).set(bytes);
+  if (fast.decode(bytes.length) !== 0) return null;
+  const [width, height, channels] = [fast.width(), fast.height(), fast.channels()];
+  const pixels = new Uint8Array(fast.memory.buffer, fast.output(), width * height * channels);
+  return { width, height, channels, data: copy(pixels, into), decoder: "fast" };
+}
+async function decodeAny(bytes, into) {
   loading ??= load();
   const decoder = await loading;
   try {
@@ -46,19 +68,19 @@ async function decode(bytes, into) {
     const { width, height, componentCount } = decoder.getFrameInfo();
     const decoded = decoder.getDecodedBuffer();
     if (width === 0 || decoded.length !== width * height * componentCount) return null;
-    const data = decoded.length === into.byteLength ? new Uint8Array(into) : new Uint8Array(decoded.length);
-    data.set(decoded);
-    return { width, height, channels: componentCount, data };
+    return { width, height, channels: componentCount, data: copy(decoded, into), decoder: "complete" };
   } catch {
     loading = null;
     return null;
   }
 }
 parentPort.on("message", async ({ id, bytes, into }) => {
-  const image = await decode(bytes, into);
+  const image = decodeFast(bytes, into) ?? (await decodeAny(bytes, into));
   parentPort.postMessage({ id, image }, image === null ? [] : [image.data.buffer]);
 });
 `;
+
+const FAST_DECODER = Buffer.from(JPEG_ASSEMBLY, "base64");
 
 /** A thread that decodes one stream after another. */
 class DecodingThread {
@@ -70,7 +92,7 @@ class DecodingThread {
     const codec = createRequire(import.meta.url).resolve(
       "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs",
     );
-    this.#worker = new Worker(WORKER, { eval: true, workerData: codec });
+    this.#worker = new Worker(WORKER, { eval: true, workerData: { codec, fast: FAST_DECODER } });
     this.#worker.unref();
     this.#worker.on("message", ({ id, image }: Answer) => {
       if (image !== null) markRecyclable(image.data);
@@ -111,8 +133,8 @@ class DecodingThread {
 const threads = new Set<DecodingThread>();
 
 /**
- * Decodes a baseline or progressive JPEG of 8 bits with libjpeg-turbo in WebAssembly, on threads of its own: the
- * pixels are libjpeg's to the bit, at half the processor time of a whole image pipeline per tile.
+ * Decodes a baseline or progressive JPEG of 8 bits in WebAssembly, on threads of its own, to libjpeg's pixels: nearly
+ * all tiles by `assembly/jpeg`, which uses vectors, the others by libjpeg-turbo.
  * @param length of the pixels in bytes, as the stream's header tells
  * @returns null when the decoder finds anything wrong with the stream, warnings included
  */

@@ -1,0 +1,171 @@
+import { readFile } from "node:fs/promises";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { assemblyModule, MODULE_PATH } from "../../scripts/build-assembly.js";
+import { mutate } from "../../scripts/fixtures/mutate.js";
+import { asSharp, picture } from "../../scripts/fixtures/pictures.js";
+import type { RgbImage } from "../../src/imaging/index.js";
+import { type DecodedJpeg, decodeJpegStream } from "../../src/slides/jpeg-decoder.js";
+import { withColourMarker } from "../../src/slides/jpeg-header.js";
+import { encodeJpeg } from "../support/jpeg-encoder.js";
+import { noiseImage } from "./made-up.js";
+
+/** Libjpeg's pixels, by another build of it; the reason when it warns or fails. */
+async function expected(stream: Uint8Array): Promise<Uint8Array | string> {
+  try {
+    const image = sharp(stream, { failOn: "warning", ignoreIcc: true });
+    const { channels } = await image.metadata();
+    return await (channels === 1 ? image.toColourspace("b-w") : image).raw().toBuffer();
+  } catch (cause) {
+    return String(cause);
+  }
+}
+
+async function expectExact(stream: Uint8Array, decoder: DecodedJpeg["decoder"]): Promise<void> {
+  const reference = await expected(stream);
+  if (typeof reference === "string") throw new Error(reference);
+  const image = await decodeJpegStream(stream, reference.length);
+  expect(image?.decoder).toBe(decoder);
+  expect(Buffer.compare(image?.data ?? Buffer.alloc(0), reference), "every sample").toBe(0);
+}
+
+/** Flat parts, edges and noise, of odd sizes around those of blocks and vectors. */
+const SIZES = [
+  [256, 256],
+  [5, 3],
+  [8, 8],
+  [17, 33],
+  [31, 16],
+  [254, 241],
+  [300, 7],
+] as const;
+
+function images(width: number, height: number): readonly RgbImage[] {
+  return [picture(width, height), noiseImage(width, height)];
+}
+
+describe("baseline streams are decoded fast and exactly", () => {
+  it.each(["4:4:4", "4:2:0"] as const)("%s", async (chromaSubsampling) => {
+    for (const [width, height] of SIZES) {
+      for (const image of images(width, height)) {
+        for (const quality of [20, 80, 100]) {
+          const stream = await asSharp(image).jpeg({ quality, chromaSubsampling }).toBuffer();
+          await expectExact(withColourMarker(stream, "YCbCr"), "fast");
+        }
+      }
+    }
+  });
+
+  it("4:2:2, with the marker of JFIF", async () => {
+    for (const [width, height] of SIZES) {
+      // The encoder has room for streams that are smaller than their pixels alone.
+      if (width * height < 256) continue;
+      for (const image of images(width, height)) {
+        for (const quality of [20, 75]) {
+          await expectExact(await encodeJpeg(image, { sampling: "4:2:2", quality }), "fast");
+        }
+      }
+    }
+  });
+
+  it("RGB, which a marker tells", async () => {
+    for (const image of images(70, 50)) {
+      const stream = await asSharp(image).jpeg({ chromaSubsampling: "4:4:4" }).toBuffer();
+      await expectExact(withColourMarker(stream, "RGB"), "fast");
+    }
+  });
+
+  it("grey", async () => {
+    for (const image of images(70, 50)) {
+      await expectExact(await asSharp(image).toColourspace("b-w").jpeg().toBuffer(), "fast");
+    }
+  });
+
+  it("with tables of their own, whose codes are long", async () => {
+    const options = { quality: 97, optimizeCoding: true, chromaSubsampling: "4:2:0" } as const;
+    for (const image of images(256, 256)) {
+      const stream = await asSharp(image).jpeg(options).toBuffer();
+      await expectExact(withColourMarker(stream, "YCbCr"), "fast");
+    }
+  });
+
+  it("with restart markers", async () => {
+    const parts: Buffer[] = [];
+    for (let part = 0; part < 11; part++) {
+      parts.push(await encodeJpeg(noiseImage(40, 16, part), { sampling: "4:4:4", quality: 80 }));
+    }
+    await expectExact(stacked(parts, 16), "fast");
+  });
+});
+
+/** Streams of equal tables one under the other, with a restart marker between them (T.81 E.1.4). */
+function stacked(streams: readonly Buffer[], height: number): Buffer {
+  const scans = streams.map((stream) => ({ stream, at: stream.indexOf(Buffer.of(0xff, 0xda)) }));
+  const [first] = scans;
+  if (first === undefined) throw new Error("no streams");
+  const head = Buffer.from(first.stream.subarray(0, first.at));
+  const frame = head.indexOf(Buffer.of(0xff, 0xc0));
+  head.writeUInt16BE(height * streams.length, frame + 5);
+  const mcus = Math.ceil(head.readUInt16BE(frame + 7) / 8) * Math.ceil(height / 8);
+  const parts: Uint8Array[] = [head, Buffer.of(0xff, 0xdd, 0, 4, 0, mcus)];
+  scans.forEach(({ stream, at }, index) => {
+    const entropy = at + 2 + stream.readUInt16BE(at + 2);
+    if (index === 0) parts.push(stream.subarray(at, entropy));
+    else parts.push(Buffer.of(0xff, 0xd0 + ((index - 1) % 8)));
+    parts.push(stream.subarray(entropy, stream.length - 2));
+  });
+  return Buffer.concat([...parts, Buffer.of(0xff, 0xd9)]);
+}
+
+describe("other streams are left to the complete decoder", () => {
+  it.each([
+    ["progressive", { sampling: "4:2:0", quality: 80, progressive: true }],
+    ["4:4:0", { sampling: "4:4:0", quality: 80 }],
+    ["4:1:1", { sampling: "4:1:1", quality: 80 }],
+  ] as const)("%s", async (_, encoding) => {
+    await expectExact(await encodeJpeg(picture(100, 60), encoding), "complete");
+  });
+
+  it("without a marker of their colours", async () => {
+    await expectExact(await asSharp(picture(100, 60)).jpeg().toBuffer(), "complete");
+  });
+
+  it("larger than any tile", async () => {
+    const image = { width: 2100, height: 1010, data: new Uint8Array(2100 * 1010 * 3) };
+    await expectExact(await encodeJpeg(image, { sampling: "4:2:0", quality: 80 }), "complete");
+  });
+});
+
+describe("spoiled streams", () => {
+  it("are what libjpeg makes of them, or are found faulty", async () => {
+    let faulty = 0;
+    for (const sampling of ["4:4:4", "4:2:0"] as const) {
+      const sound = await encodeJpeg(picture(90, 70), { sampling, quality: 85 });
+      for (let index = 0; index < 150; index++) {
+        const stream = mutate(sound, [0, 150, 400], 3, index);
+        const image = await decodeJpegStream(stream, 90 * 70 * 3);
+        const reference = await expected(stream);
+        if (image?.decoder === "fast") {
+          const where = `${sampling}, mutation ${index}`;
+          expect(reference, where).toBeInstanceOf(Uint8Array);
+          expect(Buffer.from(image.data).equals(Buffer.from(reference)), where).toBe(true);
+        } else faulty += 1;
+      }
+    }
+    expect(faulty).toBeGreaterThan(100);
+  });
+
+  it("do not harm those after them", async () => {
+    const sound = await encodeJpeg(picture(90, 70), { sampling: "4:2:2", quality: 85 });
+    for (let end = 2; end < sound.length; end += 97) {
+      expect(await decodeJpegStream(sound.subarray(0, end), 90 * 70 * 3)).toBeNull();
+    }
+    await expectExact(sound, "fast");
+  });
+});
+
+describe("the compiled decoder", () => {
+  it("is what its source gives", async () => {
+    expect(await readFile(MODULE_PATH, "utf8")).toBe(await assemblyModule());
+  });
+});
