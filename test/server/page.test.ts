@@ -18,7 +18,7 @@ beforeAll(async () => {
   await writeFile(directory.path("secret.json"), "{}");
   await symlink(directory.path("secret.json"), join(page, "linked.json"));
   server = await testServer({ inputs: [], stateDirectory: directory.path("state"), pageDirectory: page });
-});
+}, 60_000);
 
 describe("the page's files", () => {
   it.each([

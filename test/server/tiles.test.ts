@@ -32,7 +32,7 @@ beforeAll(async () => {
     stateDirectory: directory.path("state"),
   });
   ids = Object.fromEntries((await server.workspace()).slides.map(({ name, id }) => [name, id]));
-});
+}, 60_000);
 
 afterAll(() => server.close());
 

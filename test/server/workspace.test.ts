@@ -30,7 +30,7 @@ describe("the workspace", () => {
     for (const name of ["inference.json", "summary.json"])
       await writeFile(join(root, "results", "a", name), "{}");
     await writeGradientSlide(join(root, "results", "a", "mask.tif"), 300, 250);
-    await makeTinyRun(join(root, "run"));
+    await makeTinyRun(join(root, "run"), { finished: [] });
     const { context } = await serve(root);
     const names = (entries: readonly { readonly name: string }[]) => entries.map(({ name }) => name).sort();
     expect(names(context.workspace.slides)).toEqual(["a.tif", "b.svs"]);

@@ -1,0 +1,266 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exportSlideResults, type TiledRaster } from "../../src/inference/index.js";
+import {
+  DIFFERENCE_LEVELS,
+  type LayerEntry,
+  type LayerKind,
+  type SlideDetail,
+} from "../../src/server/contract/index.js";
+import { openSlide } from "../../src/slides/index.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { pixelsOf, type TestServer, testServer, writeGradientSlide } from "../support/test-server.js";
+
+const directory = temporaryDirectory();
+const SIZE = { width: 1200, height: 800 };
+/** The tumour in level-0 pixels, what the annotation says of it, and a second focus that it does not know. */
+const FOUND = { left: 200, top: 100, right: 600, bottom: 300 };
+const ANNOTATED = { left: 400, top: 100, right: 800, bottom: 300 };
+const SECOND = { left: 1000, top: 600, right: 1040, bottom: 640 };
+
+let server: TestServer;
+let slide: SlideDetail;
+
+interface Rectangle {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+function contains({ left, top, right, bottom }: Rectangle, x: number, y: number): boolean {
+  return x >= left && x < right && y >= top && y < bottom;
+}
+
+/** A raster at half the resolution with values inside of the two foci. */
+function raster(value: number): TiledRaster {
+  const [width, height, tileSize] = [SIZE.width / 2, SIZE.height / 2, 256];
+  return {
+    ...{ width, height, tileSize, downsample: 2 },
+    async readTile(column, row) {
+      const tile = new Uint8Array(tileSize * tileSize);
+      for (let at = 0; at < tile.length; at++) {
+        const x = 2 * (column * tileSize + (at % tileSize));
+        const y = 2 * (row * tileSize + Math.floor(at / tileSize));
+        if (contains(FOUND, x, y) || contains(SECOND, x, y)) tile[at] = value;
+      }
+      return tile;
+    },
+  };
+}
+
+function asapXml({ left, top, right, bottom }: Rectangle): string {
+  const corners = [
+    [left, top],
+    [right, top],
+    [right, bottom],
+    [left, bottom],
+  ].map(([x, y], order) => `<Coordinate Order="${order}" X="${x}" Y="${y}" />`);
+  return `<?xml version="1.0"?><ASAP_Annotations><Annotations><Annotation Name="a" Type="Polygon" PartOfGroup="Tumor" Color="#F00"><Coordinates>${corners.join("")}</Coordinates></Annotation></Annotations><AnnotationGroups><Group Name="Tumor" PartOfGroup="None" Color="#F00"><Attributes /></Group></AnnotationGroups></ASAP_Annotations>`;
+}
+
+beforeAll(async () => {
+  const [slides, results, annotations] = ["slides", "results", "annotations"].map((name) =>
+    directory.path(name),
+  );
+  if (slides === undefined || results === undefined || annotations === undefined)
+    throw new Error("three folders");
+  await mkdir(slides);
+  await mkdir(annotations);
+  await writeGradientSlide(join(slides, "a.tif"), SIZE.width, SIZE.height);
+  await writeGradientSlide(join(slides, "plain.tif"), 300, 200);
+  await sharp({ create: { width: 64, height: 48, channels: 3, background: "#fff" } })
+    .png()
+    .toFile(join(slides, "photo.png"));
+  await mkdir(join(results, "a"), { recursive: true });
+  const source = await openSlide(join(slides, "a.tif"));
+  const micronsPerPixel = { x: 0.5, y: 0.5 };
+  const input = {
+    ...{ mask: raster(255), probability: raster(204), activation: raster(51) },
+    ...{ micronsPerPixel, level0TissueArea: SIZE.width * SIZE.height },
+    identity: { run: "run", slide: "a" },
+  };
+  await exportSlideResults(source, input, join(results, "a"));
+  await source.close();
+  await writeFile(
+    join(results, "a", "inference.json"),
+    JSON.stringify({ formatVersion: 1, ...SIZE, settings: { model: { stage: "round-2" } } }),
+  );
+  await writeFile(join(annotations, "a.xml"), asapXml(ANNOTATED));
+  server = await testServer({
+    inputs: [slides, results, join(slides, "photo.png")],
+    annotations: [annotations],
+    stateDirectory: directory.path("state"),
+  });
+  slide = await server.slide("a.tif");
+}, 60_000);
+
+afterAll(() => server.close());
+
+function layer(kind: LayerKind, of: SlideDetail = slide): LayerEntry {
+  const found = of.layers.find((entry) => entry.kind === kind);
+  if (found === undefined) throw new Error(`no layer ${kind}`);
+  return found;
+}
+
+/** The grey level that a layer shows for a level-0 pixel, in a level of it. */
+async function greyAt(kind: LayerKind, level: number, x: number, y: number): Promise<number | undefined> {
+  const { id, levels } = layer(kind);
+  const entry = levels[level];
+  if (entry === undefined) throw new Error(`no level ${level}`);
+  const [column, row] = [x / entry.downsample, y / entry.downsample].map(Math.floor);
+  if (column === undefined || row === undefined) throw new Error("two coordinates");
+  const address = [level, Math.floor(column / entry.tileWidth), Math.floor(row / entry.tileHeight)];
+  const answer = await server.request(`/api/slides/${slide.id}/layers/${id}/tiles/${address.join("/")}`);
+  expect(answer.headers.get("Content-Type")).toBe("image/png");
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  expect((await sharp(bytes).metadata()).channels).toBe(1);
+  const { data, info } = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
+  return data[((row % entry.tileHeight) * info.width + (column % entry.tileWidth)) * info.channels];
+}
+
+describe("layers", () => {
+  it("are what a run found, the tissue, the annotation and its difference to the mask", () => {
+    expect(slide.layers.map(({ kind, values }) => [kind, values])).toEqual([
+      ["tumour-mask", "mask"],
+      ["probability", "fraction"],
+      ["class-activation-map", "fraction"],
+      ["tissue-mask", "mask"],
+      ["ground-truth", "mask"],
+      ["difference", "difference"],
+    ]);
+    expect(layer("tumour-mask").origin).toBe("results, round-2");
+    expect(layer("difference").origin).toBe("results, round-2; a.xml");
+    expect(layer("tumour-mask").levels[0]).toMatchObject({ width: 600, height: 400, downsample: 2 });
+    expect(slide.segmented).toBe(true);
+  });
+
+  it.each([0, 1])("lie over the slide where they belong, at level %i", async (level) => {
+    const [inside, outside] = [[500, 200] as const, [900, 500] as const];
+    expect(await greyAt("tumour-mask", level, ...inside)).toBe(255);
+    expect(await greyAt("tumour-mask", level, ...outside)).toBe(0);
+    expect(await greyAt("probability", level, ...inside)).toBe(204);
+    expect(await greyAt("class-activation-map", level, ...inside)).toBe(51);
+    expect(await greyAt("ground-truth", level, 700, 200)).toBe(255);
+    expect(await greyAt("ground-truth", level, 300, 200)).toBe(0);
+  });
+
+  it("tell where mask and annotation differ", async () => {
+    expect(await greyAt("difference", 0, 500, 200)).toBe(DIFFERENCE_LEVELS.truePositive);
+    expect(await greyAt("difference", 0, 300, 200)).toBe(DIFFERENCE_LEVELS.falsePositive);
+    expect(await greyAt("difference", 0, 700, 200)).toBe(DIFFERENCE_LEVELS.falseNegative);
+    expect(await greyAt("difference", 0, 900, 500)).toBe(DIFFERENCE_LEVELS.trueNegative);
+  });
+
+  it("show the tissue in cells of the slide", async () => {
+    const { levels } = layer("tissue-mask");
+    const [cells] = levels;
+    expect((cells?.width ?? 0) * (cells?.downsample ?? 0)).toBeGreaterThanOrEqual(SIZE.width);
+    // The gradient is saturated at the lower left, grey nowhere else as much.
+    expect(await greyAt("tissue-mask", 0, 40, 780)).toBe(255);
+  });
+
+  it("have no tiles beyond their levels, and none under other names", async () => {
+    const address = `/api/slides/${slide.id}/layers/${layer("tumour-mask").id}/tiles`;
+    for (const place of ["0/9/0", "0/0/9", "9/0/0"]) {
+      expect((await server.request(`${address}/${place}`)).status).toBe(404);
+    }
+    expect((await server.request(`${address}/0/-1/0`)).status).toBe(400);
+    expect((await server.request(`/api/slides/${slide.id}/layers/mask.tif/tiles/0/0/0`)).status).toBe(404);
+  });
+
+  it("of results for a slide of another size are not taken", async () => {
+    const other = directory.path("results/plain");
+    await mkdir(other);
+    await writeFile(
+      join(other, "inference.json"),
+      JSON.stringify({ formatVersion: 1, ...SIZE, settings: { model: { stage: "round-2" } } }),
+    );
+    expect((await server.slide("plain.tif")).layers.map(({ kind }) => kind)).toEqual(["tissue-mask"]);
+  });
+
+  it("are not read through links that lead out of the results", async () => {
+    const folder = directory.path("results/photo");
+    await mkdir(folder);
+    const record = { formatVersion: 1, width: 64, height: 48, settings: { model: { stage: "round-2" } } };
+    await writeFile(join(folder, "inference.json"), JSON.stringify(record));
+    await symlink(directory.path("slides/photo.png"), join(folder, "mask.tif"));
+    expect((await server.slide("photo.png")).layers.map(({ kind }) => kind)).toEqual(["tissue-mask"]);
+  });
+
+  it("of an image are its mask and probability", async () => {
+    const results = await directory.folder();
+    for (const folder of ["masks", "probabilities", "results"]) await mkdir(join(results, folder));
+    await writeFile(join(results, "inference.json"), "{}");
+    const grey = sharp({
+      create: { width: 64, height: 48, channels: 3, background: "#ffffff" },
+    }).toColourspace("b-w");
+    await grey
+      .clone()
+      .png()
+      .toFile(join(results, "masks", "photo.png"));
+    await grey
+      .clone()
+      .png()
+      .toFile(join(results, "probabilities", "photo.png"));
+    const tumour = { pixels: 3072, fraction: 1, squareMicrons: 192 };
+    const record = { width: 64, height: 48, model: { stage: "preliminary" }, tumour };
+    await writeFile(join(results, "results", "photo.json"), JSON.stringify(record));
+    const inputs = [directory.path("slides/photo.png"), results];
+    const images = await testServer({ inputs, stateDirectory: directory.path("state") });
+    const photo = await images.slide("photo.png");
+    expect(photo.layers.map(({ kind }) => kind)).toEqual(["tumour-mask", "probability", "tissue-mask"]);
+    const answer = await images.request(
+      `/api/slides/${photo.id}/layers/${layer("tumour-mask", photo).id}/tiles/0/0/0`,
+    );
+    expect((await pixelsOf(answer)).data[0]).toBe(255);
+    const found = JSON.parse(await (await images.request(`/api/slides/${photo.id}/results`)).text());
+    expect(found).toMatchObject({ tumourSquareMillimetres: 192e-6, foci: [] });
+    await images.close();
+  });
+
+  it("of an annotation that is damaged are left out with the reason, and the slide stays", async () => {
+    const annotations = await directory.folder();
+    await writeFile(join(annotations, "plain.xml"), "<ASAP_Annotations><Annotations>");
+    const inputs = [directory.path("slides/plain.tif")];
+    const options = { inputs, annotations: [annotations], stateDirectory: directory.path("state") };
+    const damaged = await testServer(options);
+    const { layers, warnings } = await damaged.slide("plain.tif");
+    expect(layers.map(({ kind }) => kind)).toEqual(["tissue-mask"]);
+    expect(warnings.join()).toMatch(/plain\.xml/);
+    expect(warnings.join()).not.toContain(annotations);
+    await damaged.close();
+  });
+});
+
+describe("results", () => {
+  it("are the figures of the slide and its foci, the largest first", async () => {
+    const answer = await server.request(`/api/slides/${slide.id}/results`);
+    const { foci, ...figures } = JSON.parse(await answer.text());
+    expect(figures).toEqual({
+      origin: "results, round-2",
+      notice: "Research use only. Not for diagnosis.",
+      tumourSquareMillimetres: 0.0204,
+      tissueSquareMillimetres: 0.24,
+      tumourToTissue: 0.085,
+    });
+    expect(foci).toHaveLength(2);
+    expect(foci[0]).toMatchObject({
+      name: "Focus 1",
+      centre: [400, 200],
+      box: { x: 200, y: 100, width: 400, height: 200 },
+      squareMicrons: 20_000,
+      meanProbability: 0.8,
+    });
+    expect(foci[0].diameterMicrons).toBeCloseTo(Math.hypot(200, 100), 0);
+    expect(foci[0].sizeClass).toBe("micrometastasis");
+    expect(foci[1]).toMatchObject({ name: "Focus 2", sizeClass: "isolated-tumour-cells" });
+  });
+
+  it("are not found where there are none", async () => {
+    const { id } = await server.slide("plain.tif");
+    expect((await server.request(`/api/slides/${id}/results`)).status).toBe(404);
+  });
+});
