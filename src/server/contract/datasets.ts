@@ -37,7 +37,10 @@ export interface UncertainPatch extends PatchEntry {
   readonly uncertainty: number;
 }
 
-/** `GET /api/runs/:run/comparison`: figures of a re-trained run beside those of the run it started from. */
+/**
+ * `GET /api/runs/:run/comparison`: figures of a re-trained run beside those of the run it started from; `null` for a
+ * run that was not re-trained from another (a 404 would stand as an error in the browser's console).
+ */
 export interface RunComparison {
   readonly before: string;
   readonly after: string;

@@ -35,7 +35,7 @@ export function onServerEvent<Name extends EventName>(
 }
 
 /** Calls whenever the connection stands again after it broke: what was missed meanwhile has to be fetched. */
-export function onReconnected(listener: () => void): () => void {
+export function onConnected(listener: () => void): () => void {
   reconnected.add(listener);
   return () => {
     reconnected.delete(listener);

@@ -6,5 +6,5 @@ export {
   requestJson,
   ServerProblem,
 } from "./client.js";
-export { type Connection, connectEvents, connection, onReconnected, onServerEvent } from "./events.js";
+export { type Connection, connectEvents, connection, onConnected, onServerEvent } from "./events.js";
 export { paths } from "./paths.js";

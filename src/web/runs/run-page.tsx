@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { PatchEntry, RunComparison, RunEntry, UncertainPatch } from "../../server/contract/index.js";
-import { paths, requestJson, ServerProblem } from "../api/index.js";
+import { paths, requestJson } from "../api/index.js";
 import { PatchCard } from "../gallery/patch-card.js";
 import { PatchDialog, stageTitle } from "../gallery/patch-dialog.js";
 import { ProblemNote, Resource, type Tab, Tabs, useResource } from "../interface/index.js";
@@ -73,13 +73,8 @@ function stagesText({ finished, stages }: RunEntry): string {
 }
 
 /** @returns null for a run that was not re-trained from another */
-async function loadComparison(path: string, signal: AbortSignal): Promise<RunComparison | null> {
-  try {
-    return await requestJson<RunComparison>(path, { signal });
-  } catch (cause) {
-    if (cause instanceof ServerProblem && cause.status === 404) return null;
-    throw cause;
-  }
+function loadComparison(path: string, signal: AbortSignal): Promise<RunComparison | null> {
+  return requestJson<RunComparison | null>(path, { signal });
 }
 
 /** The report is a document of its own; without scripts, and apart from this page. */

@@ -1,6 +1,6 @@
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import type { JobEntry, Workspace } from "../../server/contract/index.js";
-import { connectEvents, onReconnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
+import { connectEvents, onConnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
 import { type Loaded, showProblem } from "../interface/index.js";
 
 const workspaceState = signal<Loaded<Workspace>>({ state: "loading" });
@@ -58,6 +58,6 @@ export function followServer(): void {
     void loadJobs();
   };
   load();
-  onReconnected(load);
+  onConnected(load);
   connectEvents();
 }
