@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { deterministicUniform, EpSamError, messageOf } from "../../src/common/index.js";
 import {
+  type Device,
+  device,
   elementCount,
   type FloatTensor,
   floatTensor,
@@ -17,6 +19,8 @@ export interface GoldenDirectory {
   readonly tag: string;
   /** `golden.json`: the sections by name. */
   readonly json: Readonly<Record<string, unknown>>;
+  /** Where the sections are recomputed. */
+  readonly device: Device;
 }
 
 /** How far one section, or one kind of value in it, is from the golden directory. */
@@ -41,11 +45,11 @@ export type Summary = z.infer<typeof summarySchema>;
  * Reads `golden.json`.
  * @throws EpSamError `usage` when the directory has none or it is not of this format
  */
-export async function loadGolden(path: string): Promise<GoldenDirectory> {
+export async function loadGolden(path: string, target: Device = device()): Promise<GoldenDirectory> {
   const file = join(path, "golden.json");
   try {
     const json = z.record(z.string(), z.unknown()).parse(JSON.parse(await readFile(file, "utf8")));
-    return { path, tag: z.string().parse(json.tag), json };
+    return { path, tag: z.string().parse(json.tag), json, device: target };
   } catch (cause) {
     throw new EpSamError(
       "usage",

@@ -1,18 +1,28 @@
 import { Command } from "@commander-js/extra-typings";
+import { deviceOption } from "../../src/cli/options.js";
 import { isEpSamError } from "../../src/common/index.js";
+import { chooseDevice, type DeviceRequest } from "../../src/graph/index.js";
 import { loadGolden, type SectionResult } from "./golden.js";
 import { isWithinTolerance, type ParityReport, runParity } from "./run-parity.js";
 
 const NAME_WIDTH = 62;
 const NUMBER_WIDTH = 10;
 
+const HELP = `
+Examples:
+  npm run parity -- ../shared/golden
+  npm run parity -- ../shared/golden --device webgpu --sections sam_points,classifier_eval`;
+
 const program = new Command("parity")
   .description("recomputes a directory of golden values and compares")
   .argument("<dir>", "directory with golden.json and the files beside it")
   .option("--sections <names>", "compare only these sections, separated by commas", (text) => text.split(","))
-  .addHelpText("after", "\nExample:\n  npm run parity -- ../shared/golden")
-  .action(async (directory, { sections }) => {
-    const golden = await loadGolden(directory);
+  .addOption(deviceOption().default("cpu" as DeviceRequest))
+  .addHelpText("after", HELP)
+  .action(async (directory, { sections, device: request }) => {
+    const { device, reason } = await chooseDevice(request);
+    print(`on ${reason}\n`);
+    const golden = await loadGolden(directory, device);
     print(tableRow("section", "error", "tolerance", "worst at"));
     const report = await runParity(golden, sections, (result) => print(resultRow(result)));
     print(summaryOf(report));

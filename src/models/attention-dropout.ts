@@ -1,6 +1,17 @@
-import { cast, greater, maximum, mean, multiply, scale, sigmoid, type Value, where } from "../graph/index.js";
+import {
+  add,
+  floats,
+  isPositive,
+  maximum,
+  mean,
+  multiply,
+  scale,
+  sigmoid,
+  subtract,
+  type Value,
+} from "../graph/index.js";
 
-/** How an attention dropout layer was drawn for this call: a truth value [1], true for the drop mask. */
+/** How an attention dropout layer was drawn for this call: [1], 1 for the drop mask, 0 for the importance map. */
 export type DropDraw = Value;
 
 /**
@@ -12,6 +23,8 @@ export type DropDraw = Value;
 export function attentionDropout(features: Value, drawDropMask: DropDraw, threshold: number): Value {
   const attention = mean(features, [1], true);
   const limit = scale(maximum(attention, [2, 3]), threshold);
-  const dropMask = cast(greater(limit, attention), "float32");
-  return multiply(features, where(drawDropMask, dropMask, sigmoid(attention)));
+  // In floats throughout: GPUs have no truth values in memory, and what moves them there moves to the CPU.
+  const dropped = multiply(isPositive(subtract(limit, attention)), drawDropMask);
+  const weighted = multiply(sigmoid(attention), subtract(floats(1), drawDropMask));
+  return multiply(features, add(dropped, weighted));
 }

@@ -1,5 +1,6 @@
 import {
   add,
+  cast,
   concat,
   conv2d,
   input,
@@ -176,7 +177,9 @@ export function resNetAdl(
   const stem = relu(builder.batchNorm(builder.convolution(stemInput, "conv1", 64, 7, 2), "bn1"));
   let x = maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 });
   const draws =
-    mode === "evaluation" ? undefined : input(dropDrawInput, [attentionDropoutLayerCount], "bool");
+    mode === "evaluation"
+      ? undefined
+      : cast(input(dropDrawInput, [attentionDropoutLayerCount], "bool"), "float32");
   let drops = 0;
   let layer4First = x;
   for (const { stage, index, stride, dropAfter } of planBlocks(options.depth)) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
+  cast,
   conv2d,
   device,
   type FloatTensor,
@@ -41,7 +42,7 @@ type Variant = Partial<Pick<TrainingStepOptions, "segments" | "precision" | "ste
 function network(images: number, microBatches: number | undefined) {
   const parameters = new ParameterSet();
   const buffers = new Map<string, { current: ReturnType<typeof input>; next: ReturnType<typeof input> }>();
-  const draws = input("draws", [LAYERS], "bool");
+  const draws = cast(input("draws", [LAYERS], "bool"), "float32");
   let x = input("images", [images, 3, SIZE, SIZE]);
   for (let layer = 0; layer < LAYERS; layer++) {
     const name = `layer${layer}`;

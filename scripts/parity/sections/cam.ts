@@ -26,7 +26,7 @@ import {
   sectionOf,
   sectionResult,
 } from "../golden.js";
-import { cpu, filledClassifier } from "./classifier-model.js";
+import { filledClassifier } from "./classifier-model.js";
 
 const RAW_TOLERANCE = 1e-4;
 /** Levels by which a map may be off: it is cut to 8 bits, and float32 sums decide on which side. */
@@ -77,7 +77,7 @@ async function computeActivations(golden: GoldenDirectory, input: string): Promi
       model: paperResNetAdl,
       weights: head === undefined ? new Map<string, FloatTensor>() : withHead(weights, head),
       inputSize: image,
-      device: cpu,
+      device: golden.device,
     },
     { layer: "layer4-first" },
   );

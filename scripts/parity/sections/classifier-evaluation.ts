@@ -11,7 +11,7 @@ import {
   sectionResult,
   summarySchema,
 } from "../golden.js";
-import { cpu, filledClassifier, IMAGE } from "./classifier-model.js";
+import { filledClassifier, IMAGE } from "./classifier-model.js";
 import { evaluate } from "./sam-model.js";
 
 const TOLERANCE = 1e-4;
@@ -29,7 +29,11 @@ const highFrequencySchema = z.object({
 export async function runHighFrequency(golden: GoldenDirectory): Promise<SectionResult[]> {
   const expected = sectionOf(golden, "high_frequency", highFrequencySchema);
   const image = describedInput(expected.input);
-  const results = await evaluate({ map: highFrequencyPerChannel(input(IMAGE, image.shape)) }, { image });
+  const results = await evaluate(
+    { map: highFrequencyPerChannel(input(IMAGE, image.shape)) },
+    { image },
+    golden.device,
+  );
   const map = results.get("map") ?? floatTensor([0]);
   const [, channels = 0, height = 0, width = 0] = image.shape;
   const start = ((channels + ROW.channel) * height + ROW.y) * width;
@@ -48,7 +52,7 @@ export async function runEvaluation(golden: GoldenDirectory): Promise<SectionRes
   const expected = sectionOf(golden, "classifier_eval", evaluationSchema);
   const image = describedInput(expected.input);
   const { model, weights } = filledClassifier(image.shape, "evaluation");
-  const session = await GraphSession.create({ logits: model.logits }, cpu, { bind: weights });
+  const session = await GraphSession.create({ logits: model.logits }, golden.device, { bind: weights });
   try {
     const logits = floatsOf(await session.run({ [IMAGE]: image }), "logits");
     const errors = new Map([["logits", listError(logits, expected.logits)]]);

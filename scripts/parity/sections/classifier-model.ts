@@ -1,10 +1,7 @@
-import { device, elementCount, type FloatTensor, input } from "../../../src/graph/index.js";
+import { elementCount, type FloatTensor, input } from "../../../src/graph/index.js";
 import { paperResNetAdl, type ResNetAdl, resNetAdl } from "../../../src/models/index.js";
 import { ParameterSet } from "../../../src/nn/index.js";
 import { fill } from "../golden.js";
-
-/** Where the classifier sections run. */
-export const cpu = device();
 
 /** Name of the classifier graph's image input. */
 export const IMAGE = "image";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  type Device,
   type FloatTensor,
   floats,
   floatsOf,
@@ -23,7 +24,7 @@ import {
   summarySchema,
 } from "../golden.js";
 import { evaluationSchema } from "./classifier-evaluation.js";
-import { cpu, type FilledClassifier, filledClassifier, IMAGE } from "./classifier-model.js";
+import { type FilledClassifier, filledClassifier, IMAGE } from "./classifier-model.js";
 
 const LEARNING_RATE = 1e-5;
 const WEIGHT_DECAY = 1e-3;
@@ -80,7 +81,7 @@ async function runTraining(
 ): Promise<SectionResult[]> {
   const expected = sectionOf(golden, section, trainingSchema);
   const image = describedInput(sectionOf(golden, "classifier_eval", evaluationSchema).input);
-  const step = await takeStep(image, expected.labels, dropMask);
+  const step = await takeStep(image, expected.labels, dropMask, golden.device);
   const forward = new Map([
     ["loss", relativeError(step.loss, expected.loss)],
     ["logits", listError(step.logits, expected.logits)],
@@ -99,7 +100,12 @@ async function runTraining(
   ];
 }
 
-async function takeStep(image: FloatTensor, labels: readonly number[], dropMask: boolean): Promise<Step> {
+async function takeStep(
+  image: FloatTensor,
+  labels: readonly number[],
+  dropMask: boolean,
+  device: Device,
+): Promise<Step> {
   const { parameters, model, weights }: FilledClassifier = filledClassifier(image.shape, "training");
   const loss = binaryCrossEntropyWithLogits(model.logits, floats(labels, [labels.length]));
   const entries = [...parameters.all()];
@@ -119,7 +125,7 @@ async function takeStep(image: FloatTensor, labels: readonly number[], dropMask:
     optimizer: adam({ weightDecay: WEIGHT_DECAY }),
     initial: weights,
     outputs,
-    device: cpu,
+    device,
   });
   try {
     const draws = new Uint8Array(attentionDropoutLayerCount).fill(dropMask ? 1 : 0);

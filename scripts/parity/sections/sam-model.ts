@@ -1,6 +1,7 @@
 import {
   constant,
-  device,
+  type Device,
+  device as defaultDevice,
   type FloatTensor,
   floatsOf,
   floatTensor,
@@ -51,12 +52,13 @@ export function samGraph(
   return { ...masks, prompts, positions };
 }
 
-/** Runs a graph once on the CPU and gives its float32 results by name. */
+/** Runs a graph once on a device and gives its float32 results by name. */
 export async function evaluate(
   outputs: Readonly<Record<string, Value>>,
   feeds: Readonly<Record<string, FloatTensor>>,
+  device: Device = defaultDevice(),
 ): Promise<Map<string, FloatTensor>> {
-  const session = await GraphSession.create(outputs, device());
+  const session = await GraphSession.create(outputs, device);
   try {
     const results = await session.run(feeds);
     return new Map(

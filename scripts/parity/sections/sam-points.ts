@@ -70,7 +70,7 @@ async function pointPrompts(golden: GoldenDirectory): Promise<SectionResult> {
     iou: graph.iou,
     pixels: sum(mask),
   };
-  const results = await evaluate(outputs, { embedding });
+  const results = await evaluate(outputs, { embedding }, golden.device);
   const errors = summaryErrors(results, expected, ["sparse", "dense_pe", "low_res"]);
   // The golden row holds every fourth pixel of row 128.
   const row = dataOf(results, "low_res").filter((_, index) => index >> 8 === 128 && index % 4 === 0);
@@ -103,7 +103,7 @@ async function allPrompts(golden: GoldenDirectory): Promise<SectionResult> {
     low_res: graph.lowResolution,
     iou: graph.iou,
   };
-  const results = await evaluate(outputs, { embedding });
+  const results = await evaluate(outputs, { embedding }, golden.device);
   const errors = summaryErrors(results, expected, ["sparse", "dense", "low_res"]);
   errors.set("iou", listError(dataOf(results, "iou"), expected.iou));
   return sectionResult(section, TOLERANCE, errors);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import {
   add,
   constant,
-  device,
+  type Device,
   type FloatTensor,
   floatsOf,
   floatTensor,
@@ -59,7 +59,11 @@ interface Problem {
 export async function run(golden: GoldenDirectory): Promise<SectionResult[]> {
   const expected = sectionOf(golden, "sam_decoder_training", trainingSchema);
   const problem = await trainingProblem(golden, expected);
-  return [await compareGradients(problem, expected), ...(await compareSteps(problem, expected))];
+  const { device } = golden;
+  return [
+    await compareGradients(problem, expected, device),
+    ...(await compareSteps(problem, expected, device)),
+  ];
 }
 
 async function trainingProblem(golden: GoldenDirectory, expected: Expected): Promise<Problem> {
@@ -93,7 +97,11 @@ function describedDisc(text: string): FloatTensor {
   return floatTensor([1, 1, height, width], mask);
 }
 
-async function compareGradients(problem: Problem, expected: Expected): Promise<SectionResult> {
+async function compareGradients(
+  problem: Problem,
+  expected: Expected,
+  device: Device,
+): Promise<SectionResult> {
   const names = [...problem.parameters.keys()];
   const slopes = gradients(problem.loss, [...problem.parameters.values()]);
   const present = names.flatMap((name, index) => {
@@ -104,7 +112,7 @@ async function compareGradients(problem: Problem, expected: Expected): Promise<S
     present.map(([name]) => [name, problem.initial.get(name) ?? floatTensor([0])]),
   );
   const outputs = Object.fromEntries(present.map(([name, slope]) => [`gradient of ${name}`, slope]));
-  const results = await evaluate(outputs, { ...feeds, embedding: problem.embedding });
+  const results = await evaluate(outputs, { ...feeds, embedding: problem.embedding }, device);
   const errors = new Map<string, number>();
   for (const [shortName, summary] of Object.entries(expected.grads_step0)) {
     const gradient = results.get(`gradient of ${PREFIX}${shortName}`);
@@ -145,7 +153,7 @@ function parameterScale(name: string, expected: Expected): number {
   return hasNoiseGradient(name) ? (2 * expected.losses.length * LEARNING_RATE) / TOLERANCE : 0;
 }
 
-async function compareSteps(problem: Problem, expected: Expected): Promise<SectionResult[]> {
+async function compareSteps(problem: Problem, expected: Expected, device: Device): Promise<SectionResult[]> {
   const { parameters, initial, losses, loss, embedding } = problem;
   const optimizer = adamW({ weightDecay: WEIGHT_DECAY });
   const step = await TrainingStep.create({
@@ -154,7 +162,7 @@ async function compareSteps(problem: Problem, expected: Expected): Promise<Secti
     optimizer,
     initial,
     outputs: { dice: losses.dice, iou: losses.iou },
-    device: device(),
+    device,
   });
   try {
     const lossErrors = new Map<string, number>();

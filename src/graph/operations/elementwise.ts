@@ -122,11 +122,8 @@ const isPositiveOperation = defineOperation<NoAttributes>({
     return { shape: onlyInput("isPositive", inputs).shape, dataType: "float32" };
   },
   lower(context, [x = ""]) {
-    if (context.target !== "cpu") {
-      return context.node("Cast", [context.node("Greater", [x, context.scalar(0)])], {
-        to: context.onnxFloatType,
-      });
-    }
+    // Not by comparison: truth values in a GPU's memory cannot be rearranged there.
+    if (context.target !== "cpu") return context.node("Relu", [context.node("Sign", [x])]);
     // max(0, min(1, αx + β)) in one pass and on every thread, unlike comparisons, casts and signs.
     return context.node("HardSigmoid", [x], { alpha: { float: FAR_ABOVE_ONE }, beta: { float: 0 } });
   },

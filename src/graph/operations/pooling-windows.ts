@@ -1,5 +1,4 @@
 import type { LoweringContext } from "../lowering.js";
-import { OnnxDataType } from "../onnx/schema.js";
 
 /** A square window; outside the image counts as minus infinity. */
 export interface PoolingAttributes {
@@ -10,8 +9,8 @@ export interface PoolingAttributes {
 
 type FourSizes = readonly [batch: number, channels: number, height: number, width: number];
 
-/** Below every number that an image holds. */
-const LOWEST = -3.4028234663852886e38;
+/** Below every number that an image holds, and not so far that differences overflow. */
+const LOWEST = -1e38;
 
 /** A position in the window, and 1 for each window whose maximum it holds first, else 0: [N, C, oh, ow]. */
 export interface ChosenPosition {
@@ -48,7 +47,9 @@ export function chosenPositions(
         context.integers([2, 3]),
         context.integers([stride, stride]),
       ]);
-      const equal = context.node("Cast", [context.node("Equal", [view, y])], { to: OnnxDataType.float32 });
+      // In floats, because truth values in a GPU's memory cannot be rearranged there.
+      const isLess = context.node("Sign", [context.node("Sub", [y, view])]);
+      const equal = context.node("Sub", [context.scalar(1), isLess]);
       const chosen: string = free === undefined ? equal : context.node("Mul", [equal, free]);
       free = context.node("Sub", [free ?? context.scalar(1), chosen]);
       positions.push({ row, column, chosen });
