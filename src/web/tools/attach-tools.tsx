@@ -1,5 +1,26 @@
-import type { ComponentType } from "preact";
+import { effect, signal } from "@preact/signals";
+import { type ComponentType, render } from "preact";
+import type { AnnotationImport } from "../../server/contract/index.js";
+import { onConnected, onServerEvent, ServerProblem } from "../api/index.js";
+import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
+import { BrushTool } from "./editing/brush-tool.js";
+import { ClickTool } from "./editing/click-tool.js";
+import { DrawTool } from "./editing/draw-tool.js";
+import { Editor } from "./editing/editor.js";
+import { editorShortcuts } from "./editing/editor-shortcuts.js";
+import { paintObjects } from "./editing/object-painter.js";
+import { PointerInput } from "./editing/pointer-input.js";
+import { SelectTool } from "./editing/select-tool.js";
+import { VertexTool } from "./editing/vertex-tool.js";
+import { AnnotationPanel } from "./panel/annotation-panel.js";
+import { ConflictDialog } from "./panel/conflict-dialog.js";
+import { ToolOptions } from "./panel/tool-options.js";
+import { Toolbar } from "./panel/toolbar.js";
+import type { ToolsState } from "./panel/tools-state.js";
+import { openSegmentation } from "./segment/segmentation.js";
+import { AnnotationStore } from "./store/annotation-store.js";
+import { serverApi } from "./store/server-api.js";
 
 /** Tools on one open slide. */
 export interface AttachedTools {
@@ -12,6 +33,129 @@ export interface AttachedTools {
 
 /** Attaches every tool to an open slide. */
 export function attachTools(viewer: SlideViewer): AttachedTools {
-  void viewer;
-  return { Toolbar: () => null, Panel: null, dispose: () => undefined };
+  const store = new AnnotationStore(serverApi(viewer.slide.peek().id));
+  const editor = new Editor(viewer, store);
+  const segmentation = openSegmentation(viewer, showProblem);
+  let repaint = (): void => undefined;
+  const repaintLater = () => repaint();
+  const clickTool = new ClickTool(editor, segmentation, repaintLater);
+  const tools = [
+    new SelectTool(editor),
+    clickTool,
+    new DrawTool(editor, repaintLater),
+    new BrushTool("brush", editor, repaintLater),
+    new BrushTool("erase", editor, repaintLater),
+    new VertexTool(editor, repaintLater),
+  ];
+  const input = new PointerInput(editor, tools, repaintLater);
+  const state = toolsState(editor, input, segmentation, clickTool);
+  const painter = viewer.addPainter((context) => {
+    paintObjects(context, viewer, store.objects.peek().values(), {
+      selection: editor.selection.peek(),
+      rejectedShown: editor.rejectedShown.peek(),
+    });
+    input.tool?.paint(context, viewer);
+    input.paint(context);
+  });
+  repaint = painter.repaint;
+  const ends = [
+    followServer(store, viewer.slide.peek().id),
+    viewer.shortcuts.register(...editorShortcuts(state)),
+    keepSelectionThere(editor),
+    effect(() => {
+      // Whatever is painted.
+      void [store.objects.value, editor.selection.value, editor.rejectedShown.value, editor.brushSize.value];
+      void [segmentation.session.prompt.value, segmentation.session.mask.value, editor.vertex.value];
+      void editor.classification.value;
+      painter.repaint();
+    }),
+    effect(() => {
+      const save = store.saveState.value;
+      if (save.state === "conflict") state.conflictShown.value = true;
+      if (save.state === "failed") showProblem(new ServerProblem(save.problem, null));
+    }),
+    showOverSlide(viewer, state),
+  ];
+  void store.load();
+  return {
+    Toolbar: () => <Toolbar state={state} />,
+    Panel: () => <AnnotationPanel state={state} />,
+    dispose() {
+      input.dispose();
+      segmentation.dispose();
+      painter.remove();
+      for (const end of ends) end();
+    },
+  };
+}
+
+function toolsState(
+  editor: Editor,
+  input: PointerInput,
+  segmentation: ToolsState["segmentation"],
+  clickTool: ClickTool,
+): ToolsState {
+  const bringIn = async (from: Blob | "results"): Promise<void> => {
+    const { added, warnings } = await editor.store.bringIn(from);
+    showMessage(importText(added, warnings));
+  };
+  return {
+    ...{ editor, input, segmentation, clickTool },
+    conflictShown: signal(false),
+    importFile: (file) => void bringIn(file),
+    importResults: () => void bringIn("results"),
+  };
+}
+
+function importText(added: number, warnings: AnnotationImport["warnings"]): string {
+  const count = added === 1 ? "1 annotation was added." : `${added} annotations were added.`;
+  return [count, ...warnings.map((warning) => `${warning}.`)].join(" ");
+}
+
+/** Fetches what others saved, also after the connection was lost, and saves then what could not be saved. */
+function followServer(store: AnnotationStore, slide: string): () => void {
+  const ends = [
+    onServerEvent("annotations", (event) => {
+      if (event.slide === slide) store.heardOf(event.revision);
+    }),
+    onConnected(() => {
+      if (store.saveState.peek().state === "failed") store.retry();
+      else if (store.saveState.peek().state === "saved") void store.load();
+    }),
+  ];
+  const onLeave = (event: BeforeUnloadEvent) => {
+    if (store.hasUnsaved) event.preventDefault();
+  };
+  addEventListener("beforeunload", onLeave);
+  return () => {
+    removeEventListener("beforeunload", onLeave);
+    for (const end of ends) end();
+  };
+}
+
+/** What is gone is no longer selected. */
+function keepSelectionThere(editor: Editor): () => void {
+  return effect(() => {
+    const objects = editor.store.objects.value;
+    const there = [...editor.selection.value].filter((id) => objects.has(id));
+    if (there.length < editor.selection.value.size) editor.select(there);
+  });
+}
+
+/** The active tool's strip, and the dialog about conflicts, above the slide. */
+function showOverSlide(viewer: SlideViewer, state: ToolsState): () => void {
+  const host = document.createElement("div");
+  host.className = "over-slide";
+  viewer.element.after(host);
+  render(
+    <>
+      <ToolOptions state={state} />
+      <ConflictDialog state={state} />
+    </>,
+    host,
+  );
+  return () => {
+    render(null, host);
+    host.remove();
+  };
 }

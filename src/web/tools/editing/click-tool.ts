@@ -1,0 +1,193 @@
+import type { SlideViewer } from "../../viewer/handle.js";
+import type { ClickSession } from "../segment/click-session.js";
+import type { Segmentation } from "../segment/segmentation.js";
+import { colourOfClass } from "./classes.js";
+import type { Editor, Pointed } from "./editor.js";
+import { paintDot, strokeTwice, traceArea } from "./path-painting.js";
+import { GRAB_RADIUS, type PointerTool, screenDistance } from "./tool.js";
+
+/** A drag of fewer CSS pixels is a click. */
+const CLICK = 6;
+const FOREGROUND = "#009e73";
+const BACKGROUND = "#d55e00";
+
+/** What the pointer does since it was pressed. */
+type Gesture =
+  | { readonly type: "pressed"; readonly at: Pointed }
+  | { readonly type: "box"; readonly from: Pointed }
+  | { readonly type: "point"; readonly index: number };
+
+/**
+ * Segments what is clicked: a click is a point inside (with Alt or the right button: outside), dragging draws a box,
+ * dragging a point moves it. The mask follows; Enter keeps it as an annotation.
+ */
+export class ClickTool implements PointerTool {
+  readonly name = "segment";
+  readonly holdsPointer = true;
+  readonly keepsPressed = false;
+  readonly #editor: Editor;
+  readonly #session: ClickSession;
+  /** Sets the patch's size for a first click. */
+  readonly #prepare: () => void;
+  readonly #repaint: () => void;
+  #gesture: Gesture | null = null;
+  /** Where the keyboard began a box. */
+  #corner: Pointed | null = null;
+  #hovered: Pointed | null = null;
+
+  constructor(
+    editor: Editor,
+    { session, prepare }: Pick<Segmentation, "session" | "prepare">,
+    repaint: () => void,
+  ) {
+    this.#editor = editor;
+    this.#session = session;
+    this.#prepare = prepare;
+    this.#repaint = repaint;
+  }
+
+  readonly shortcuts = [
+    this.#shortcut("Enter", "Keep the mask", () => this.accept()),
+    this.#shortcut("Backspace", "Take back the last point", () => this.#session.removeLast()),
+    this.#shortcut("c", "Begin or end a box at the cursor", () => this.#corners()),
+    this.#shortcut("Alt+ArrowLeft", "Move the last point left", () => this.#nudge(-4, 0)),
+    this.#shortcut("Alt+ArrowRight", "Move the last point right", () => this.#nudge(4, 0)),
+    this.#shortcut("Alt+ArrowUp", "Move the last point up", () => this.#nudge(0, -4)),
+    this.#shortcut("Alt+ArrowDown", "Move the last point down", () => this.#nudge(0, 4)),
+  ];
+
+  press(at: Pointed): void {
+    const { viewer } = this.#editor;
+    if (this.#session.isEmpty.value) this.#prepare();
+    const index = this.#session.prompt.value.points.findLastIndex(
+      ({ position }) => screenDistance(viewer.toScreen(position), at.screen) <= GRAB_RADIUS,
+    );
+    this.#gesture = index >= 0 && !at.isKeyboard ? { type: "point", index } : { type: "pressed", at };
+  }
+
+  drag(at: Pointed): void {
+    const gesture = this.#gesture;
+    if (gesture?.type === "point") this.#session.movePoint(gesture.index, at.position);
+    else if (gesture?.type === "box") this.#session.setBox([gesture.from.position, at.position]);
+    else if (gesture?.type === "pressed" && screenDistance(gesture.at.screen, at.screen) > CLICK) {
+      this.#gesture = { type: "box", from: gesture.at };
+      this.#session.setBox([gesture.at.position, at.position]);
+    }
+    this.#repaint();
+  }
+
+  release(at: Pointed): void {
+    if (this.#gesture?.type === "pressed") {
+      this.#session.addPoint({ position: this.#gesture.at.position, label: at.isOpposite ? 0 : 1 });
+    }
+    this.#gesture = null;
+    this.#repaint();
+  }
+
+  hover(at: Pointed | null): void {
+    this.#hovered = at;
+    if (this.#corner !== null && at !== null) this.#session.setBox([this.#corner.position, at.position]);
+  }
+
+  cancel(): boolean {
+    const had = !this.#session.isEmpty.value;
+    this.#gesture = null;
+    this.#corner = null;
+    this.#session.clear();
+    this.#repaint();
+    return had;
+  }
+
+  /** Makes an annotation of the mask; the patch stays for the next. */
+  accept(): void {
+    const mask = this.#session.mask.value;
+    if (mask === null) return;
+    if (mask.area.coordinates.length === 0) {
+      this.#editor.viewer.announce("The mask is empty");
+      return;
+    }
+    this.#corner = null;
+    this.#session.clear();
+    this.#editor.add(mask.area, "segmented", "Segment");
+  }
+
+  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+    const { prompt, mask, patchBox } = this.#session;
+    const { points, box } = prompt.value;
+    if (patchBox !== null && (points.length > 0 || box !== null)) {
+      const { x, y, width, height } = patchBox;
+      const corners = [
+        [x, y],
+        [x + width, y],
+        [x + width, y + height],
+        [x, y + height],
+        [x, y],
+      ] as const;
+      traceArea(context, viewer, { type: "MultiPolygon", coordinates: [[corners]] });
+      context.setLineDash([3, 6]);
+      strokeTwice(context, "#4b5563", 1);
+      context.setLineDash([]);
+    }
+    if (mask.value !== null) {
+      const colour = colourOfClass(this.#editor.classification.value);
+      traceArea(context, viewer, mask.value.area);
+      context.globalAlpha = 0.3;
+      context.fillStyle = colour;
+      context.fill("evenodd");
+      context.globalAlpha = 1;
+      strokeTwice(context, colour, 2);
+    }
+    if (box !== null) {
+      const [[left, top], [right, bottom]] = box;
+      const corners = [
+        [left, top],
+        [right, top],
+        [right, bottom],
+        [left, bottom],
+        [left, top],
+      ] as const;
+      traceArea(context, viewer, { type: "MultiPolygon", coordinates: [[corners]] });
+      strokeTwice(context, FOREGROUND, 1.5);
+    }
+    for (const { position, label } of points) {
+      const at = viewer.toScreen(position);
+      paintDot(context, at, 7, label === 1 ? FOREGROUND : BACKGROUND);
+      // A plus and a minus: colour alone does not tell them apart.
+      context.beginPath();
+      context.moveTo(at.x - 4, at.y);
+      context.lineTo(at.x + 4, at.y);
+      if (label === 1) {
+        context.moveTo(at.x, at.y - 4);
+        context.lineTo(at.x, at.y + 4);
+      }
+      context.stroke();
+    }
+  }
+
+  #corners(): void {
+    const at = this.#hovered;
+    if (at === null) return;
+    if (this.#corner === null) {
+      this.#corner = at;
+      this.#editor.viewer.announce("Box begun");
+    } else {
+      this.#session.setBox([this.#corner.position, at.position]);
+      this.#corner = null;
+      this.#editor.viewer.announce("Box drawn");
+    }
+  }
+
+  #nudge(x: number, y: number): void {
+    const { points } = this.#session.prompt.value;
+    const last = points.at(-1);
+    if (last === undefined) return;
+    const { viewer } = this.#editor;
+    const from = viewer.toScreen(last.position);
+    const to = viewer.toSlide({ space: "screen", x: from.x + x, y: from.y + y });
+    this.#session.movePoint(points.length - 1, to);
+  }
+
+  #shortcut(key: string, title: string, run: () => void) {
+    return { key, title, group: "Segment with a click", scope: "slide" as const, run };
+  }
+}

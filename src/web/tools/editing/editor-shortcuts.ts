@@ -1,0 +1,36 @@
+import type { Shortcut } from "../../interface/shortcuts.js";
+import { TOOLS } from "../panel/toolbar.js";
+import type { ToolsState } from "../panel/tools-state.js";
+
+/** Keys that work whichever tool is active; a tool's own keys come before them. */
+export function editorShortcuts({ editor, input }: ToolsState): Shortcut[] {
+  const { store, tool } = editor;
+  const key = (name: string, title: string, run: () => void): Shortcut => ({
+    key: name,
+    title,
+    group: "Annotations",
+    run,
+  });
+  return [
+    ...TOOLS.map(({ name, title, key: letter }) =>
+      key(letter, title, () => {
+        tool.value = name;
+        editor.viewer.announce(title);
+      }),
+    ),
+    key("Mod+z", "Undo", () => store.undo()),
+    key("Mod+Shift+z", "Redo", () => store.redo()),
+    key("Mod+y", "Redo", () => store.redo()),
+    key(".", "Next annotation", () => editor.step(1)),
+    key(",", "Annotation before", () => editor.step(-1)),
+    key("a", "Accept the selected annotations", () => editor.review("accepted")),
+    key("x", "Reject the selected annotations; while segmenting: clicks inside or outside", () => {
+      if (tool.value === "segment") input.opposite.value = !input.opposite.value;
+      else editor.review("rejected");
+    }),
+    key("Delete", "Delete the selected annotations", () => editor.remove()),
+    key("Escape", "Give up what was begun; put the tool away; select nothing", () => {
+      if (input.tool?.cancel() !== true) tool.value = "select";
+    }),
+  ];
+}

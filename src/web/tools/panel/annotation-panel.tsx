@@ -1,0 +1,102 @@
+import { useState } from "preact/hooks";
+import { paths } from "../../api/index.js";
+import { Button, Icon, ProblemNote } from "../../interface/index.js";
+import { classesOf } from "../editing/classes.js";
+import { ObjectList } from "./object-list.js";
+import { SegmenterChoice } from "./segmenter-choice.js";
+import type { ToolsState } from "./tools-state.js";
+
+/** The tab "Annotations". */
+export function AnnotationPanel({ state }: { readonly state: ToolsState }) {
+  const save = state.editor.store.saveState.value;
+  return (
+    <div class="panel annotation-panel">
+      {save.state === "failed" ? <ProblemNote problem={save.problem} /> : null}
+      <ClassChoice state={state} />
+      <Selection state={state} />
+      <SegmenterChoice segmentation={state.segmentation} />
+      <ObjectList state={state} />
+      <Exchange state={state} />
+    </div>
+  );
+}
+
+/** The class of what is selected, or else of what is drawn next. */
+function ClassChoice({ state: { editor } }: { readonly state: ToolsState }) {
+  const { selectedObjects, classification, store } = editor;
+  const selected = selectedObjects.value;
+  const [first] = selected;
+  const current = first === undefined ? classification.value : first.classification;
+  const set = (text: string) => editor.classify(text.trim() === "" ? null : text.trim());
+  return (
+    <label class="field">
+      <span>{first === undefined ? "Class of new annotations" : "Class"}</span>
+      <input
+        type="text"
+        list="annotation-classes"
+        maxLength={200}
+        placeholder="No class"
+        value={current ?? ""}
+        onChange={({ currentTarget }) => set(currentTarget.value)}
+      />
+      <datalist id="annotation-classes">
+        {classesOf(store.objects.value.values()).map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+    </label>
+  );
+}
+
+function Selection({ state: { editor } }: { readonly state: ToolsState }) {
+  const none = editor.selectedObjects.value.length === 0;
+  return (
+    <fieldset class="button-row">
+      <legend class="visually-hidden">Selected annotations</legend>
+      <Button disabled={none} onClick={() => editor.review("accepted")}>
+        <Icon name="check" /> Accept
+      </Button>
+      <Button disabled={none} onClick={() => editor.review("rejected")}>
+        <Icon name="close" /> Reject
+      </Button>
+      <Button kind="danger" disabled={none} onClick={() => editor.remove()}>
+        <Icon name="trash" /> Delete
+      </Button>
+    </fieldset>
+  );
+}
+
+/** Files in and out. */
+function Exchange({ state }: { readonly state: ToolsState }) {
+  const { id, segmented } = state.editor.viewer.slide.value;
+  const [key, renew] = useState(0);
+  return (
+    <section class="exchange" aria-label="Import and export">
+      <h3>Import and export</h3>
+      <label class="field">
+        <span>QuPath GeoJSON, ASAP XML, Camelyon16 JSON</span>
+        <input
+          key={key}
+          type="file"
+          accept=".geojson,.json,.xml"
+          onChange={({ currentTarget }) => {
+            const [file] = currentTarget.files ?? [];
+            if (file !== undefined) state.importFile(file);
+            // The same file can be chosen again.
+            renew(key + 1);
+          }}
+        />
+      </label>
+      <div class="button-row">
+        {segmented ? <Button onClick={() => state.importResults()}>Bring in the results</Button> : null}
+        <a class="button" href={paths.exportedAnnotations(id, "geojson")} download>
+          Export GeoJSON
+        </a>
+        <a class="button" href={paths.exportedAnnotations(id, "asap-xml")} download>
+          Export ASAP XML
+        </a>
+      </div>
+      <p class="hint">Rejected annotations are left out of exported files.</p>
+    </section>
+  );
+}

@@ -1,0 +1,106 @@
+import { useState } from "preact/hooks";
+import type { AnnotationObject, ReviewState } from "../../../server/contract/index.js";
+import { Button } from "../../interface/index.js";
+import { areaText } from "../../viewer/index.js";
+import { colourOfClass, titleOf } from "../editing/classes.js";
+import { areaSize } from "../geometry/area.js";
+import type { ToolsState } from "./tools-state.js";
+
+/** Rows before "Show more". */
+const ROWS = 100;
+const REVIEWS = { unreviewed: "not reviewed", accepted: "accepted", rejected: "rejected" } as const;
+const MARKS = { unreviewed: "?", accepted: "✓", rejected: "✗" } as const;
+
+/** Every annotation; choosing one selects it and brings it into view. */
+export function ObjectList({ state: { editor } }: { readonly state: ToolsState }) {
+  const [filter, setFilter] = useState<ReviewState | "all">("all");
+  const [rows, setRows] = useState(ROWS);
+  const objects = [...editor.store.objects.value.values()];
+  const shown = filter === "all" ? objects : objects.filter(({ review }) => review === filter);
+  return (
+    <section class="objects" aria-label="Annotations of this slide">
+      <div class="objects-head">
+        <h3>{objects.length === 1 ? "1 annotation" : `${objects.length} annotations`}</h3>
+        <select
+          aria-label="Which annotations are listed"
+          value={filter}
+          onChange={({ currentTarget }) =>
+            setFilter(isReview(currentTarget.value) ? currentTarget.value : "all")
+          }
+        >
+          <option value="all">all</option>
+          {Object.entries(REVIEWS).map(([review, text]) => (
+            <option key={review} value={review}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </div>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={editor.rejectedShown.value}
+          onChange={({ currentTarget }) => {
+            editor.rejectedShown.value = currentTarget.checked;
+          }}
+        />
+        <span>Show rejected ones on the slide</span>
+      </label>
+      {objects.length === 0 ? (
+        <p class="hint">Nothing yet: segment with a click (S), draw (D), or import.</p>
+      ) : null}
+      <ul class="object-list">
+        {shown.slice(0, rows).map((object) => (
+          <Row key={object.id} object={object} state={{ editor }} />
+        ))}
+      </ul>
+      {shown.length > rows ? (
+        <Button onClick={() => setRows(rows + 5 * ROWS)}>{`Show more (${shown.length - rows} left)`}</Button>
+      ) : null}
+    </section>
+  );
+}
+
+function Row({
+  object,
+  state: { editor },
+}: {
+  readonly object: AnnotationObject;
+  readonly state: Pick<ToolsState, "editor">;
+}) {
+  const isSelected = editor.selection.value.has(object.id);
+  return (
+    <li>
+      <button
+        type="button"
+        class="object-row"
+        aria-pressed={isSelected}
+        onClick={(event) => {
+          if (event.shiftKey || event.ctrlKey || event.metaKey) editor.toggle(object.id);
+          else editor.show(object.id);
+        }}
+      >
+        <svg class="swatch" viewBox="0 0 12 12" aria-hidden="true">
+          <rect width="12" height="12" rx="3" fill={colourOfClass(object.classification)} />
+        </svg>
+        <span class="object-title">{titleOf(object)}</span>
+        <span class="object-size">{sizeText(object, editor)}</span>
+        <span class="object-review" title={REVIEWS[object.review]}>
+          {MARKS[object.review]}
+          <span class="visually-hidden">{REVIEWS[object.review]}</span>
+        </span>
+      </button>
+    </li>
+  );
+}
+
+function sizeText({ area }: AnnotationObject, { viewer }: ToolsState["editor"]): string {
+  const { micronsPerPixel } = viewer.slide.value;
+  const pixels = areaSize(area);
+  if (micronsPerPixel === null) return `${Math.round(pixels).toLocaleString("en")} px²`;
+  return areaText(pixels * micronsPerPixel.x * micronsPerPixel.y);
+}
+
+function isReview(value: string): value is ReviewState {
+  return value in REVIEWS;
+}

@@ -1,0 +1,64 @@
+import type { DecodingPlace } from "../segment/mask-decoder.js";
+import { type PatchExtent, type Segmentation, usualExtent } from "../segment/segmentation.js";
+
+const ENGINES = {
+  webgpu: "in this browser, with WebGPU",
+  wasm: "in this browser",
+  server: "on the server",
+} as const;
+
+/** Which decoder answers clicks, on how much of the slide, and where. */
+export function SegmenterChoice({ segmentation }: { readonly segmentation: Segmentation }) {
+  const { segmenters, segmenter, chosen, extent, place } = segmentation;
+  const current = segmenter.value;
+  if (current === null) return null;
+  return (
+    <fieldset class="segmenter-choice">
+      <legend>Segment with a click</legend>
+      <label class="field">
+        <span>Decoder</span>
+        <select
+          value={current.id}
+          onChange={({ currentTarget }) => {
+            chosen.value = currentTarget.value;
+            extent.value = null;
+          }}
+        >
+          {(segmenters.value ?? []).map(({ id, title }) => (
+            <option key={id} value={id}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="field">
+        <span>Looks at</span>
+        <select
+          value={extent.value ?? usualExtent(current)}
+          onChange={({ currentTarget }) => {
+            extent.value = isExtent(currentTarget.value) ? currentTarget.value : null;
+          }}
+        >
+          <option value="trained">{patchText(current.patchSize, current.patchMpp)}</option>
+          <option value="view">as much as is seen</option>
+        </select>
+      </label>
+      <p class="hint">{placeText(place.value)}</p>
+    </fieldset>
+  );
+}
+
+function patchText(side: number, mpp: number | null): string {
+  return mpp === null ? `${side} pixels a side` : `${Math.round(side * mpp)} µm a side, as it was trained`;
+}
+
+function placeText({ engine, milliseconds, why }: DecodingPlace): string {
+  if (engine === null) return "The first click at a place takes longest.";
+  const time = milliseconds === null ? "" : ` (${Math.round(milliseconds)} ms)`;
+  const reason = why === null ? "" : ` The browser cannot: ${why}`;
+  return `Masks are decoded ${ENGINES[engine]}${time}.${reason}`;
+}
+
+function isExtent(value: string): value is PatchExtent {
+  return value === "trained" || value === "view";
+}

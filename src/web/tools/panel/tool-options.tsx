@@ -1,0 +1,118 @@
+import { Button, ToolButton } from "../../interface/index.js";
+import { BRUSH_SIZES } from "../editing/editor.js";
+import type { ToolsState } from "./tools-state.js";
+
+/** What belongs to the active tool, in a strip over the slide, within reach of a thumb. */
+export function ToolOptions({ state }: { readonly state: ToolsState }) {
+  const tool = state.editor.tool.value;
+  if (tool === "select")
+    return state.editor.selectedObjects.value.length === 0 ? null : <Selected state={state} />;
+  return (
+    <fieldset class="tool-strip">
+      <legend class="visually-hidden">Active tool</legend>
+      {tool === "segment" ? <Segmenting state={state} /> : null}
+      {tool === "draw" ? <span>Drag an outline, or click vertices and press Enter.</span> : null}
+      {tool === "brush" || tool === "erase" ? <Brush state={state} /> : null}
+      {tool === "vertices" ? <Vertices state={state} /> : null}
+      <ToolButton
+        icon="close"
+        title="Put the tool away"
+        shortcut="Esc"
+        onClick={() => {
+          state.editor.tool.value = "select";
+        }}
+      />
+    </fieldset>
+  );
+}
+
+function Selected({ state: { editor } }: { readonly state: ToolsState }) {
+  const count = editor.selectedObjects.value.length;
+  return (
+    <fieldset class="tool-strip">
+      <legend class="visually-hidden">Selected annotations</legend>
+      <span>{count === 1 ? "1 selected" : `${count} selected`}</span>
+      <ToolButton icon="check" title="Accept" shortcut="A" onClick={() => editor.review("accepted")} />
+      <ToolButton icon="close" title="Reject" shortcut="X" onClick={() => editor.review("rejected")} />
+      <ToolButton icon="trash" title="Delete" shortcut="Del" onClick={() => editor.remove()} />
+    </fieldset>
+  );
+}
+
+function Segmenting({ state: { clickTool, segmentation, input } }: { readonly state: ToolsState }) {
+  const { session, place } = segmentation;
+  const status = session.status.value;
+  const text = {
+    idle: "Click what is to be segmented.",
+    embedding: "Looking at this place …",
+    decoding: "Segmenting …",
+    ready: `Certainty ${Math.round((session.mask.value?.estimatedIou ?? 0) * 100)} %`,
+  }[status];
+  return (
+    <>
+      <span class="tool-status" role="status" data-status={status} data-engine={place.value.engine ?? ""}>
+        {text}
+      </span>
+      <ToolButton
+        icon={input.opposite.value ? "minus" : "plus"}
+        title={input.opposite.value ? "Clicks are outside" : "Clicks are inside"}
+        shortcut="X"
+        pressed={input.opposite.value}
+        onClick={() => {
+          input.opposite.value = !input.opposite.value;
+        }}
+      />
+      <ToolButton
+        icon="undo"
+        title="Take back the last point"
+        shortcut="Backspace"
+        disabled={session.isEmpty.value}
+        onClick={() => session.removeLast()}
+      />
+      <Button
+        kind="main"
+        disabled={status === "idle" || session.mask.value === null}
+        onClick={() => clickTool.accept()}
+      >
+        Keep (Enter)
+      </Button>
+    </>
+  );
+}
+
+function Brush({ state: { editor } }: { readonly state: ToolsState }) {
+  const { brushSize, selected, tool } = editor;
+  const hint =
+    tool.value === "brush"
+      ? selected.value === null
+        ? "Paints a new annotation."
+        : "Adds to the selected one."
+      : "Erases.";
+  return (
+    <>
+      <label class="brush-size">
+        <span>Size</span>
+        <input
+          type="range"
+          min={BRUSH_SIZES.least}
+          max={BRUSH_SIZES.most}
+          value={brushSize.value}
+          onInput={({ currentTarget }) => {
+            brushSize.value = Number(currentTarget.value);
+          }}
+        />
+      </label>
+      <span>{hint}</span>
+    </>
+  );
+}
+
+function Vertices({ state: { editor } }: { readonly state: ToolsState }) {
+  return (
+    <span>
+      {editor.selected.value === null
+        ? "Click the annotation to edit."
+        : "Drag vertices; press an edge to add one, Alt or the right button to remove one."}
+    </span>
+  );
+}

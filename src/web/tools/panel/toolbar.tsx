@@ -1,0 +1,61 @@
+import { type IconName, ToolButton } from "../../interface/index.js";
+import type { ToolName } from "../editing/editor.js";
+import { SaveMark } from "./save-mark.js";
+import type { ToolsState } from "./tools-state.js";
+
+/** The tools in the order of the toolbar. */
+export const TOOLS: readonly {
+  readonly name: ToolName;
+  readonly title: string;
+  readonly icon: IconName;
+  readonly key: string;
+}[] = [
+  { name: "select", title: "Move and select", icon: "select", key: "v" },
+  { name: "segment", title: "Segment with a click", icon: "wand", key: "s" },
+  { name: "draw", title: "Draw", icon: "pencil", key: "d" },
+  { name: "brush", title: "Brush", icon: "brush", key: "b" },
+  { name: "erase", title: "Erase", icon: "eraser", key: "e" },
+  { name: "vertices", title: "Edit vertices", icon: "vertices", key: "m" },
+];
+
+/** Tools, undo and redo, and whether everything is saved. */
+export function Toolbar({ state }: { readonly state: ToolsState }) {
+  const { editor } = state;
+  const { undoTitle, redoTitle } = editor.store;
+  const [undo, redo] = [undoTitle.value, redoTitle.value];
+  return (
+    <>
+      <span class="toolbar-group annotation-tools">
+        {TOOLS.map(({ name, title, icon, key }) => (
+          <ToolButton
+            key={name}
+            icon={icon}
+            title={title}
+            shortcut={key.toUpperCase()}
+            pressed={editor.tool.value === name}
+            onClick={() => {
+              editor.tool.value = name;
+            }}
+          />
+        ))}
+      </span>
+      <span class="toolbar-group">
+        <ToolButton
+          icon="undo"
+          title={undo === null ? "Undo" : `Undo: ${undo}`}
+          shortcut="Ctrl+Z"
+          disabled={undo === null}
+          onClick={() => editor.store.undo()}
+        />
+        <ToolButton
+          icon="redo"
+          title={redo === null ? "Redo" : `Redo: ${redo}`}
+          shortcut="Ctrl+Shift+Z"
+          disabled={redo === null}
+          onClick={() => editor.store.redo()}
+        />
+        <SaveMark state={state} />
+      </span>
+    </>
+  );
+}

@@ -1,0 +1,19 @@
+import type { Signal } from "@preact/signals";
+import type { ClickTool } from "../editing/click-tool.js";
+import type { Editor } from "../editing/editor.js";
+import type { PointerInput } from "../editing/pointer-input.js";
+import type { Segmentation } from "../segment/segmentation.js";
+
+/** What the toolbar, the strip over the slide and the panel work with. */
+export interface ToolsState {
+  readonly editor: Editor;
+  readonly input: PointerInput;
+  readonly segmentation: Segmentation;
+  readonly clickTool: ClickTool;
+  /** Whether the dialog about a conflict is open. */
+  readonly conflictShown: Signal<boolean>;
+  /** Chooses a file and brings its annotations in. */
+  importFile(file: Blob): void;
+  /** Brings in the outlines that a run has found. */
+  importResults(): void;
+}
