@@ -19,7 +19,7 @@ import {
   paperResNetAdl,
   patchPoints,
 } from "../src/models/index.js";
-import { adam, adamW, TrainingStep } from "../src/nn/index.js";
+import { adam, adamW, TrainingStep, type TrainingStepOptions } from "../src/nn/index.js";
 import { ClassActivationMapper } from "../src/prompting/index.js";
 
 /** One measured piece of work. */
@@ -79,14 +79,31 @@ function requireSection(name: string): Section {
   return section;
 }
 
-function classifierStep(batchSize: number, size: number): Section {
+/** A training step's ways to save memory. */
+export type StepMemory = Pick<TrainingStepOptions, "keepAtMost" | "segments" | "precision"> & {
+  /** Images of a micro-batch; the whole batch unless told. */
+  readonly microBatch?: number;
+};
+
+/** How a batch is divided for a step. */
+function divided(batchSize: number, { microBatch, ...options }: StepMemory, inputs: readonly string[]) {
+  if (microBatch === undefined || microBatch >= batchSize)
+    return { images: batchSize, count: undefined, options };
+  const count = batchSize / microBatch;
+  return { images: microBatch, count, options: { ...options, microBatches: { count, split: inputs } } };
+}
+
+/** The patch classifier's training step on patches of `size`². */
+export function classifierStep(batchSize: number, size: number, memory: StepMemory = {}): Section {
   return {
     title: `ResNet-50-ADL training step, ${size}² patches, batch ${batchSize}`,
     images: batchSize,
     target: 1.4,
     inPyTorch: true,
     async prepare(device) {
-      const { parameters, model, loss } = classifierGraph(paperResNetAdl, batchSize, size, "training");
+      const { images, count, options } = divided(batchSize, memory, Object.values(classifierInputs));
+      const mode = count === undefined ? "training" : { microBatches: count };
+      const { parameters, model, loss } = classifierGraph(paperResNetAdl, images, size, mode);
       const step = await TrainingStep.create({
         loss,
         parameters: parameters.all(),
@@ -94,6 +111,7 @@ function classifierStep(batchSize: number, size: number): Section {
         optimizer: adam({ weightDecay: 1e-3 }),
         initial: initialClassifierWeights(paperResNetAdl, stream),
         device,
+        ...options,
       });
       const draws = stream("draws");
       const labels = Float32Array.from({ length: batchSize }, (_, index) => index % 2);
@@ -133,10 +151,16 @@ function activationMap(layer: CamLayer, detail: string): Section {
   };
 }
 
-async function decoderStep(device: Device): Promise<() => Promise<void>> {
+/** The mask decoder's training step on patches of 512². */
+export async function decoderStep(
+  device: Device,
+  batchSize = DECODER_BATCH,
+  memory: StepMemory = {},
+): Promise<() => Promise<void>> {
   const weights = await loadMinisamDecoder();
   const frame = createSamFrame({ width: PATCH, height: PATCH });
-  const graph = decoderGraph(weights, frame, { batchSize: DECODER_BATCH, points: POINTS });
+  const { images, options } = divided(batchSize, memory, Object.values(decoderInputs));
+  const graph = decoderGraph(weights, frame, { batchSize: images, points: POINTS });
   const { dice, iou } = graph.losses;
   const step = await TrainingStep.create({
     loss: add(dice, iou),
@@ -145,18 +169,19 @@ async function decoderStep(device: Device): Promise<() => Promise<void>> {
     initial: weights,
     outputs: { dice, iou },
     device,
+    ...options,
   });
   const random = stream("points");
-  const prompts = Array.from({ length: DECODER_BATCH }, () =>
+  const prompts = Array.from({ length: batchSize }, () =>
     frame.transformPoints(
       patchPoints(Float32Array.from({ length: POINTS * 2 }, () => random.uniform() * PATCH)),
     ),
   );
   const { coordinates, labels } = batchPoints(prompts, POINTS);
-  const target = randomTensor("target", [DECODER_BATCH, PATCH, PATCH]);
+  const target = randomTensor("target", [batchSize, PATCH, PATCH]);
   const feeds = {
     [decoderInputs.embedding]: randomTensor("embedding", [
-      DECODER_BATCH,
+      batchSize,
       EMBEDDING_WIDTH,
       EMBEDDING_SIZE,
       EMBEDDING_SIZE,
