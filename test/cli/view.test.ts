@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { viewCommand } from "../../src/cli/commands/view.js";
+import type { Workspace } from "../../src/server/index.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { writeGradientSlide } from "../support/test-server.js";
+import { runInProcess } from "./run-in-process.js";
+
+const directory = temporaryDirectory();
+const children: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+/** Starts the command in a process of its own and waits for the document that it prints first. */
+async function start(...words: readonly string[]) {
+  const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
+  const args = ["--import", import.meta.resolve("tsx"), main, "view", "--json", ...words];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  children.push(child);
+  const written = { stdout: "", stderr: "" };
+  child.stderr.on("data", (chunk) => {
+    written.stderr += String(chunk);
+  });
+  child.stdout.on("data", (chunk) => {
+    written.stdout += String(chunk);
+  });
+  while (!written.stdout.includes("}\n")) await once(child.stdout, "data");
+  return { child, written, announced: JSON.parse(written.stdout) };
+}
+
+async function slidesFolder(): Promise<string> {
+  const folder = await directory.folder();
+  await mkdir(join(folder, "case"));
+  await writeGradientSlide(join(folder, "case", "a.tif"), 300, 200);
+  return folder;
+}
+
+describe("epsam view", () => {
+  it("serves what it was given at the address it prints, and ends cleanly on Ctrl-C", async () => {
+    const folder = await slidesFolder();
+    const state = directory.path("state");
+    const { child, written, announced } = await start(folder, "--port", "0", "--state", state);
+    expect(announced).toMatchObject({ stateDirectory: state, slides: 1, datasets: 0, runs: 0 });
+    expect(announced.address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    const answer = await fetch(new URL("api/workspace", announced.address));
+    const workspace: Workspace = JSON.parse(await answer.text());
+    expect(workspace.slides.map(({ name }) => name)).toEqual(["a.tif"]);
+    const closed = once(child, "close");
+    child.kill("SIGINT");
+    expect(await closed).toEqual([0, null]);
+    // The announcement was the only document.
+    expect(JSON.parse(written.stdout)).toEqual(announced);
+    expect(written.stderr).not.toContain("Error");
+  }, 120_000);
+
+  it("requires the token that it made up", async () => {
+    const { announced } = await start("--port", "0", "--state", directory.path("state"), "--token");
+    const address = new URL(announced.address);
+    const token = address.searchParams.get("token") ?? "";
+    expect(token.length).toBeGreaterThanOrEqual(32);
+    expect((await fetch(new URL("/api/workspace", address))).status).toBe(401);
+    const headers = { Authorization: `Bearer ${token}` };
+    expect((await fetch(new URL("/api/workspace", address), { headers })).status).toBe(200);
+  }, 120_000);
+
+  it.each([
+    [["--host", "0.0.0.0"], "can be reached from other machines"],
+    [["--host", "0.0.0.0", "--token", "short"], "is no token"],
+    [["absent-folder"], "cannot be found"],
+    [["--annotations", "package.json"], "is no folder"],
+  ])("refuses %j", async (words, message) => {
+    const { stderr, code } = await runInProcess(viewCommand(), words);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+
+  it("says that a port is taken", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const address = other.address();
+    const port = typeof address === "object" ? String(address?.port) : "";
+    const { stderr, code } = await runInProcess(viewCommand(), ["--port", port]);
+    other.close();
+    expect(code).toBe(2);
+    expect(stderr).toContain("is in use by another program");
+  });
+});
