@@ -11,6 +11,7 @@ import {
   threeInputs,
 } from "../operation.js";
 import { type DataType, floats, type Shape, type Value } from "../value.js";
+import { positiveNode } from "./positive.js";
 import { reduceToShape } from "./shapes.js";
 import { accurateSine } from "./sine.js";
 
@@ -109,11 +110,11 @@ const cosOperation = unary(
   (context, x) => accurateSine(context, context.node("Add", [x, context.scalar(Math.PI / 2)])),
 );
 const absoluteOperation = unary("absolute", "Abs", (x, gradient) => multiply(gradient, sign(x)));
-const signOperation = unary("sign", "Sign", null);
+const signOperation = unary("sign", "Sign", null, (context, x) =>
+  // The WebGPU provider has no sign.
+  context.node("Sub", [positiveNode(context, x), positiveNode(context, context.node("Neg", [x]))]),
+);
 const reluOperation = unary("relu", "Relu", (_x, gradient, output) => multiply(gradient, isPositive(output)));
-
-/** Takes every positive normal float32 to 1 or more. */
-const FAR_ABOVE_ONE = 3e38;
 
 const isPositiveOperation = defineOperation<NoAttributes>({
   name: "isPositive",
@@ -122,10 +123,7 @@ const isPositiveOperation = defineOperation<NoAttributes>({
     return { shape: onlyInput("isPositive", inputs).shape, dataType: "float32" };
   },
   lower(context, [x = ""]) {
-    // Not by comparison: truth values in a GPU's memory cannot be rearranged there.
-    if (context.target !== "cpu") return context.node("Relu", [context.node("Sign", [x])]);
-    // max(0, min(1, αx + β)) in one pass and on every thread, unlike comparisons, casts and signs.
-    return context.node("HardSigmoid", [x], { alpha: { float: FAR_ABOVE_ONE }, beta: { float: 0 } });
+    return positiveNode(context, x);
   },
   gradient: null,
 });

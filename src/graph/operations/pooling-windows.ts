@@ -1,4 +1,5 @@
 import type { LoweringContext } from "../lowering.js";
+import { positiveNode } from "./positive.js";
 
 /** A square window; outside the image counts as minus infinity. */
 export interface PoolingAttributes {
@@ -48,7 +49,7 @@ export function chosenPositions(
         context.integers([stride, stride]),
       ]);
       // In floats, because truth values in a GPU's memory cannot be rearranged there.
-      const isLess = context.node("Sign", [context.node("Sub", [y, view])]);
+      const isLess = positiveNode(context, context.node("Sub", [y, view]));
       const equal = context.node("Sub", [context.scalar(1), isLess]);
       const chosen: string = free === undefined ? equal : context.node("Mul", [equal, free]);
       free = context.node("Sub", [free ?? context.scalar(1), chosen]);
