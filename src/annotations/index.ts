@@ -8,9 +8,16 @@ export {
   ringOf,
   signedArea,
 } from "./geometry.js";
+export { KnownRegion, type UnmarkedRule } from "./known-region.js";
 export { parseAnnotations, type ReadAnnotationsOptions, readAnnotations } from "./read.js";
 export { type RasterGrid, TumourRegion } from "./region.js";
-export { type AnnotationRole, defaultGroupRules, GroupRoles, type GroupRules } from "./roles.js";
+export {
+  type AnnotationRole,
+  defaultGroupRules,
+  GroupRoles,
+  type GroupRules,
+  UNREVIEWED_GROUP,
+} from "./roles.js";
 export type { SplineRule } from "./spline.js";
 export type {
   Annotation,

@@ -46,12 +46,14 @@ export class TumourRegion {
    * @throws EpSamError `annotation` for annotations of a group without a role
    */
   static of(set: AnnotationSet, roles: GroupRoles = new GroupRoles()): TumourRegion {
-    const polygons = { tumour: [], exclusion: [], ignored: [] } as Record<string, Level0Polygon[]>;
+    const [tumour, exclusions]: [Level0Polygon[], Level0Polygon[]] = [[], []];
     for (const annotation of set.annotations) {
       if (annotation.polygons.length === 0) continue;
-      polygons[roles.roleOf(annotation, set)]?.push(...annotation.polygons);
+      const role = roles.roleOf(annotation, set);
+      if (role === "tumour") tumour.push(...annotation.polygons);
+      else if (role === "exclusion") exclusions.push(...annotation.polygons);
     }
-    return new TumourRegion(polygons.tumour ?? [], polygons.exclusion);
+    return new TumourRegion(tumour, exclusions);
   }
 
   /** True when nothing is tumour: no polygon of that role. */

@@ -2,20 +2,30 @@ import { EpSamError } from "../common/index.js";
 import { annotationError } from "./errors.js";
 import type { Annotation, AnnotationSet } from "./types.js";
 
-/** What the area of an annotation means: tumour, no tumour whatever else says so, or nothing. */
-export type AnnotationRole = "tumour" | "exclusion" | "ignored";
+/**
+ * What the area of an annotation means: tumour; no tumour whatever else says so; nothing; that everything in it has
+ * been looked at; or that nobody has judged what it shows.
+ */
+export type AnnotationRole = "tumour" | "exclusion" | "ignored" | "reviewed" | "unknown";
+
+/** Group of outlines that a program has found and nobody has judged. */
+export const UNREVIEWED_GROUP = "Unreviewed";
 
 /** Names of groups or classifications by role, compared without case; `None` stands for annotations of no group. */
 export type GroupRules = Readonly<Record<AnnotationRole, readonly string[]>>;
 
+const ROLES = ["tumour", "exclusion", "ignored", "reviewed", "unknown"] as const satisfies AnnotationRole[];
+
 /**
  * The groups that are known unless told otherwise: Camelyon16 (`_0`, `_1` tumour, `_2` not), Camelyon17
- * (`metastases`, `normal`), ASAP's and QuPath's customary names.
+ * (`metastases`, `normal`), ASAP's and QuPath's customary names; QuPath's regions are reviewed outlines.
  */
 export const defaultGroupRules: GroupRules = {
   tumour: ["Tumor", "Tumour", "metastases", "metastasis", "malignant", "_0", "_1"],
   exclusion: ["Exclusion", "normal", "benign", "_2", "Ignore*"],
   ignored: [],
+  reviewed: ["Region*"],
+  unknown: [UNREVIEWED_GROUP],
 };
 
 /** Finds the role of groups; what the user says goes before the defaults. */
@@ -25,7 +35,7 @@ export class GroupRoles {
 
   /** @throws EpSamError `usage` when a group is given two roles */
   constructor(rules: Partial<GroupRules> = {}) {
-    for (const role of ["tumour", "exclusion", "ignored"] as const) {
+    for (const role of ROLES) {
       for (const name of defaultGroupRules[role]) this.#roles.set(keyOf(name), role);
       for (const name of rules[role] ?? []) this.#name(name, role);
     }

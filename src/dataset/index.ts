@@ -26,6 +26,7 @@ export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBat
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
 export { DESCRIPTION_FILE, listPatches, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
 export { type PatchResolution, patchResolution } from "./patch-resolution.js";
+export { readPixelSizes } from "./pixel-sizes.js";
 export { findInputs, type InputImage } from "./preparation/discover.js";
 export type {
   BorderRule,

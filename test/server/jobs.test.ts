@@ -116,7 +116,7 @@ describe("jobs", () => {
   });
 
   it("are cancelled while they wait and while they run, and go on when resumed", async () => {
-    const [first, second] = [await server.start("work-30"), await server.start("work-1")];
+    const [first, second] = [await server.start("work-15"), await server.start("work-1")];
     expect((await server.post(`/${second.id}/cancel`)).state).toBe("cancelled");
     await server.until(first.id, isAt(2));
     await server.post(`/${first.id}/cancel`);
@@ -185,7 +185,7 @@ describe("jobs", () => {
 
 describe("the end of the server", () => {
   it("interrupts what runs and what waits; the next server offers to go on and starts nothing itself", async () => {
-    const [first, second] = [await server.start("work-30"), await server.start("work-1")];
+    const [first, second] = [await server.start("work-15"), await server.start("work-1")];
     await server.until(first.id, isAt(2));
     await server.close();
     const next = new JobServer(server.context.stateDirectory);

@@ -1,12 +1,14 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError } from "../../common/index.js";
 import {
+  findSlideFiles,
   type PreparationResult,
   prepareDataset,
   prepareSlides,
   profileNames,
   type SlidePreparationResult,
 } from "../../dataset/index.js";
+import { writeCorrectionFiles } from "../../server/index.js";
 import {
   exclusionGroupsOption,
   GROUP_OPTIONS,
@@ -35,6 +37,7 @@ Examples:
   $ epsam prepare patches --out dataset          patches named <id>_0.png and <id>_1.png, or with a labels.csv
   $ epsam prepare slides --annotations xml --mpp 0.5 --out dataset
   $ epsam prepare CAMELYON17/images --annotations CAMELYON17/annotations --profile camelyon17 --out dataset
+  $ epsam prepare slides --from-annotations epsam-view --split 1,0,0 --out corrections     corrections of \`epsam view\`
 
 Inputs that cannot be read are skipped and named; the exit code is then 3. Work on slides that was interrupted
 goes on when the same command is given again.`;
@@ -128,6 +131,18 @@ export function prepareCommand() {
       ).argParser(path),
     )
     .addOption(
+      new Option(
+        "--from-annotations <state>",
+        "slides: the corrections that `epsam view` saved in this state directory",
+      ).argParser(path),
+    )
+    .addOption(
+      new Option(
+        "--unmarked <rule>",
+        "slides: what is not marked: unknown (default of --from-annotations), or free of tumour",
+      ).choices(["unknown", "normal"] as const),
+    )
+    .addOption(
       new Option("--level <number>", "slides: the pyramid level to read (default: 0)").argParser(
         wholeNumber(0),
       ),
@@ -200,6 +215,7 @@ interface PrepareCommandOptions
     GroupOptions {
   readonly as?: "images" | "patches" | "slides" | undefined;
   readonly annotations?: string | undefined;
+  readonly fromAnnotations?: string | undefined;
   readonly mppCsv?: string | undefined;
   readonly splitCsv?: string | undefined;
   readonly minTissue?: number | undefined;
@@ -214,12 +230,14 @@ const SLIDE_OPTIONS = {
   ...GROUP_OPTIONS,
   splines: "--splines",
   unannotated: "--unannotated",
+  unmarked: "--unmarked",
   tissue: "--tissue",
   minTissue: "--min-tissue",
 } as const satisfies Partial<Record<keyof PrepareCommandOptions, string>>;
 
 /** With annotations the inputs are slides; anything else is images or patches. */
-function prepare(options: PrepareCommandOptions): Promise<PreparationResult | SlidePreparationResult> {
+async function prepare(given: PrepareCommandOptions): Promise<PreparationResult | SlidePreparationResult> {
+  const options = await withCorrections(given);
   const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
   const { tumourGroups, exclusionGroups, ignoreGroups, ...common } = options;
   if (annotations === undefined) {
@@ -238,6 +256,22 @@ function prepare(options: PrepareCommandOptions): Promise<PreparationResult | Sl
     minimumTissue: minTissue,
     groups: groupRules({ tumourGroups, exclusionGroups, ignoreGroups }),
   });
+}
+
+/** Corrections as annotation files; nobody may have looked at what they do not speak of. */
+async function withCorrections({
+  fromAnnotations,
+  ...options
+}: PrepareCommandOptions): Promise<PrepareCommandOptions> {
+  if (fromAnnotations === undefined) return options;
+  if (options.annotations !== undefined) {
+    const action = "Give one of them.";
+    const where = "--annotations and --from-annotations";
+    throw new EpSamError("usage", { where, what: "are both given", action });
+  }
+  const slides = (await findSlideFiles(options.inputs)).map(({ path: file }) => file);
+  const { folder } = await writeCorrectionFiles(fromAnnotations, slides);
+  return { ...options, annotations: folder, unmarked: options.unmarked ?? "unknown" };
 }
 
 function withoutAnnotations(option: string): EpSamError {

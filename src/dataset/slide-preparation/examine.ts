@@ -1,5 +1,11 @@
-import { type AnnotationSet, GroupRoles, readAnnotations, TumourRegion } from "../../annotations/index.js";
-import { isEpSamError } from "../../common/index.js";
+import {
+  type AnnotationSet,
+  GroupRoles,
+  KnownRegion,
+  readAnnotations,
+  TumourRegion,
+} from "../../annotations/index.js";
+import { EpSamError, isEpSamError } from "../../common/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { PatchPosition } from "../preparation/lattice.js";
 import type { Examination } from "../preparation/source.js";
@@ -32,7 +38,7 @@ export async function examineSlide(
   context: ExaminationContext,
 ): Promise<Examination<SlideExamination>> {
   try {
-    const region = await tumourOf(slide, context.settings);
+    const region = await annotatedRegion(slide, context.settings);
     const source = await context.openSlide(slide.path);
     try {
       return await examineSource(source, region, context);
@@ -47,11 +53,35 @@ export async function examineSlide(
   }
 }
 
-/** The tumour of a slide, as its annotations tell. */
-export async function tumourOf(slide: SlideFile, settings: SlideSettings): Promise<TumourRegion> {
-  if (slide.annotationPath === null) return new TumourRegion([]);
+/** What the annotations of a slide tell. */
+export interface AnnotatedRegion {
+  readonly tumour: TumourRegion;
+  /** Null when everything is known. */
+  readonly known: KnownRegion | null;
+}
+
+/**
+ * The tumour of a slide, as its annotations tell, and where they do.
+ * @throws EpSamError `annotation`, also for reviewed regions when it was not told what lies outside of them
+ */
+export async function annotatedRegion(slide: SlideFile, settings: SlideSettings): Promise<AnnotatedRegion> {
+  if (slide.annotationPath === null) return { tumour: new TumourRegion([]), known: null };
   const set: AnnotationSet = await readAnnotations(slide.annotationPath, { splines: settings.splines });
-  return TumourRegion.of(set, new GroupRoles(settings.groups));
+  const roles = new GroupRoles(settings.groups);
+  const tumour = TumourRegion.of(set, roles);
+  if (settings.unmarked !== null) return { tumour, known: KnownRegion.of(set, roles, settings.unmarked) };
+  const partial = set.annotations.find((annotation) =>
+    annotation.polygons.length === 0
+      ? false
+      : ["reviewed", "unknown"].includes(roles.roleOf(annotation, set)),
+  );
+  if (partial === undefined) return { tumour, known: null };
+  throw new EpSamError("annotation", {
+    where: slide.annotationPath,
+    what: `has outlines of the group "${partial.group ?? "None"}"`,
+    why: "they say that not everything has been looked at",
+    action: "Pass --unmarked unknown to use what is marked or reviewed alone, or --unmarked normal.",
+  });
 }
 
 /** What was wrong and how it showed; the list of skipped inputs has the slide's name already. */
@@ -70,7 +100,7 @@ export function reasonOf({
 
 async function examineSource(
   source: PixelSource,
-  region: TumourRegion,
+  region: AnnotatedRegion,
   context: ExaminationContext,
 ): Promise<Examination<SlideExamination>> {
   const { settings, knownMpp } = context;
@@ -125,18 +155,22 @@ async function tissueOf(
 
 async function measurePatches(
   lattice: readonly PatchPosition[],
-  region: TumourRegion,
+  region: AnnotatedRegion,
   tissue: TissueMask | null,
   geometry: PatchGeometry,
   { settings, signal, onProgress }: ExaminationContext,
-): Promise<Pick<SlideExamination, "candidates" | "withoutTissue">> {
+): Promise<Pick<SlideExamination, "candidates" | "withoutTissue" | "notKnown">> {
   const candidates: [number, number, number][] = [];
+  let withTissue = 0;
   const { patchSize, pixelSize } = geometry;
   for (const [index, { x, y }] of lattice.entries()) {
     const box = { left: x, top: y, right: x + patchSize * pixelSize.x, bottom: y + patchSize * pixelSize.y };
     const share = tissue?.fraction(box) ?? 1;
     if (share >= settings.minimumTissue) {
-      candidates.push([x, y, region.fraction(gridOf({ x, y }, geometry))]);
+      withTissue += 1;
+      const grid = gridOf({ x, y }, geometry);
+      const isKnown = region.known === null || region.known.covers(grid);
+      if (isKnown) candidates.push([x, y, region.tumour.fraction(grid)]);
     }
     if ((index + 1) % PATCHES_PER_STEP !== 0 && index + 1 !== lattice.length) continue;
     onProgress("patches", index + 1, lattice.length);
@@ -144,5 +178,6 @@ async function measurePatches(
     await new Promise((resume) => setImmediate(resume));
     signal?.throwIfAborted();
   }
-  return { candidates, withoutTissue: lattice.length - candidates.length };
+  const notKnown = withTissue - candidates.length;
+  return { candidates, withoutTissue: lattice.length - withTissue, notKnown };
 }

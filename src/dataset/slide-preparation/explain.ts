@@ -22,7 +22,9 @@ export function checkSlidePlan(
   const counts = countLabels(rows);
   const total = countLabels(rows.map((row) => ({ ...row, split: "train" as const }))).train;
   const missing = missingLabel(total);
-  if (rows.length === 0 || (missing !== null && counts.train.positive + counts.train.negative > 0)) {
+  // Corrections of one kind alone can be learnt from beside other data.
+  const needsBoth = settings.unmarked === null && counts.train.positive + counts.train.negative > 0;
+  if (rows.length === 0 || (missing !== null && needsBoth)) {
     throw new EpSamError("dataset", {
       where: out,
       what: rows.length === 0 ? "no patches are left" : `no ${missing} patches are left`,
@@ -54,6 +56,7 @@ function whatHappened(
     `${slides.length} slides used, ${skipped.length} skipped${example}`,
     `${lattice} patches on the lattice`,
     `${discarded.withoutTissue} left out with less than ${percent(settings.minimumTissue)} tissue`,
+    ...(discarded.notKnown === 0 ? [] : [`${discarded.notKnown} of which not everything is known`]),
     `${discarded.belowPositiveRange} with tumour below ${percent(low)}`,
     `${discarded.abovePositiveRange} above ${percent(high)}`,
     `${discarded.overLimit} over a limit`,
@@ -69,6 +72,9 @@ function whatToChange({ slides, discarded }: SlidePlan, missing: string | null):
   const lattice = slides.reduce((sum, { examination }) => sum + examination.latticePatches, 0);
   if (discarded.withoutTissue === lattice) {
     return "Look at a slide with `epsam slide thumbnail`; for regions that are tissue altogether pass --tissue all.";
+  }
+  if (discarded.notKnown > 0 && discarded.notKnown + discarded.withoutTissue === lattice) {
+    return "Outline what was looked at completely as Region*, or pass --unmarked normal if all of the slides was.";
   }
   if (missing === "negative") {
     return "Add slides with normal tissue, or try a smaller --patch-size, a higher --negative-limit or --tissue all.";

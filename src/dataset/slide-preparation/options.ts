@@ -1,4 +1,4 @@
-import type { GroupRules, SplineRule } from "../../annotations/index.js";
+import type { GroupRules, SplineRule, UnmarkedRule } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import {
@@ -60,6 +60,12 @@ export interface PrepareSlidesOptions
   readonly splines?: SplineRule | undefined;
   /** Default `skip`. */
   readonly unannotated?: UnannotatedRule | undefined;
+  /**
+   * What the parts of a slide are that its annotations do not speak of; patches that are not known completely are
+   * left out. Untold, they are free of tumour, and reviewed regions among the annotations are refused, since they
+   * say that not everything has been looked at.
+   */
+  readonly unmarked?: UnmarkedRule | undefined;
   /** Default `otsu`. */
   readonly tissue?: TissueRule | undefined;
   /** Least share of a patch that must be tissue, in [0, 1]. Default 0.1. */
@@ -78,6 +84,8 @@ export interface SlideSettings
   readonly tissue: TissueRule;
   readonly minimumTissue: number;
   readonly unannotated: UnannotatedRule;
+  /** Null when it was not told. */
+  readonly unmarked: UnmarkedRule | null;
   readonly splines: SplineRule;
   readonly groups: Partial<GroupRules>;
   readonly profile: ProfileName | null;
@@ -88,6 +96,8 @@ export interface SlideSettings
 export interface DiscardedSlidePatches extends DiscardedPatches {
   /** Less tissue than `minimumTissue`. */
   readonly withoutTissue: number;
+  /** Nobody has said of some part whether it is tumour. */
+  readonly notKnown: number;
 }
 
 export interface SlidePreparationResult extends Omit<PreparationResult, "inputKind" | "discarded"> {
@@ -118,6 +128,7 @@ export function resolveSlideSettings(options: PrepareSlidesOptions): SlideSettin
     tissue,
     minimumTissue,
     unannotated: options.unannotated ?? "skip",
+    unmarked: options.unmarked ?? null,
     splines: options.splines ?? "curve",
     groups: options.groups ?? {},
     profile,

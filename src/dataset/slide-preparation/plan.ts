@@ -51,7 +51,8 @@ export function planPatches(
     if (ofSlide === undefined) rowsOf.set(row.slide, [row]);
     else ofSlide.push(row);
   }
-  const withoutTissue = examined.reduce((total, { examination }) => total + examination.withoutTissue, 0);
+  const total = (name: "withoutTissue" | "notKnown") =>
+    examined.reduce((sum, { examination }) => sum + examination[name], 0);
   return {
     slides: located.map(({ file, examination, split }) => ({
       file,
@@ -60,7 +61,11 @@ export function planPatches(
       split,
       patches: rowsOf.get(file.stem) ?? [],
     })),
-    discarded: { withoutTissue, ...addDiscarded(selections.map(({ discarded }) => discarded)) },
+    discarded: {
+      withoutTissue: total("withoutTissue"),
+      notKnown: total("notKnown"),
+      ...addDiscarded(selections.map(({ discarded }) => discarded)),
+    },
   };
 }
 

@@ -200,7 +200,7 @@ async function finish(
 
 /** No times and no absolute paths, so that equal jobs write equal bytes; slides are too large to be hashed. */
 async function describeSlide({ file, examination, split, patches }: SlidePlan["slides"][number]) {
-  const { width, height, level, pixelSize, mpp, tissueShare, latticePatches, withoutTissue, warnings } =
+  const { width, height, level, pixelSize, mpp, tissueShare, latticePatches, withoutTissue, notKnown } =
     examination;
   return {
     slide: basename(file.path),
@@ -214,8 +214,9 @@ async function describeSlide({ file, examination, split, patches }: SlidePlan["s
     tissueShare,
     latticePatches,
     withoutTissue,
+    notKnown,
     patches: patches.length,
     split,
-    warnings,
+    warnings: examination.warnings,
   };
 }

@@ -8,7 +8,7 @@ import type { SlideSettings } from "./options.js";
 const STATE_FILE = "state.json";
 const SLIDES_FOLDER = "slides";
 /** Raised when examinations change their meaning, so that old ones are made again. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 /** A slide that ended the program this often is not tried again. */
 const MAXIMUM_CRASHES = 3;
 
@@ -24,7 +24,9 @@ const examinationSchema = z.object({
   tissueShare: z.number(),
   latticePatches: z.number(),
   withoutTissue: z.number(),
-  /** x, y and tumour fraction of the patches with tissue. */
+  /** Patches with tissue of which not everything is known. */
+  notKnown: z.number(),
+  /** x, y and tumour fraction of the patches with tissue that are known. */
   candidates: z.array(z.tuple([z.number(), z.number(), z.number()])),
   warnings: z.array(z.string()),
 });

@@ -1,11 +1,12 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { TumourRegion } from "../../annotations/index.js";
 import { exists, isEpSamError, type Reporter } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { mapConcurrently } from "../concurrency.js";
 import { type ManifestRow, patchFileName, SPLITS } from "../records.js";
-import { reasonOf, tumourOf } from "./examine.js";
+import { annotatedRegion, reasonOf } from "./examine.js";
 import { gridOf, readPatch } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
 import type { PlannedSlide, SlidePlan } from "./plan.js";
@@ -51,12 +52,12 @@ async function writeSlide(
 ): Promise<string | null> {
   const { settings, openSlide, concurrency, signal } = context;
   try {
-    const region = await tumourOf(slide.file, settings);
+    const { tumour } = await annotatedRegion(slide.file, settings);
     const source = await openSlide(slide.file.path);
     try {
       await mapConcurrently(slide.patches, concurrency, async (row) => {
         signal?.throwIfAborted();
-        await writePatch(directory, row, slide, source, region, signal);
+        await writePatch(directory, row, slide, source, tumour, signal);
         onPatch();
       });
     } finally {
@@ -74,7 +75,7 @@ async function writePatch(
   row: ManifestRow,
   { geometry }: PlannedSlide,
   source: PixelSource,
-  region: Awaited<ReturnType<typeof tumourOf>>,
+  tumour: TumourRegion,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const position = { x: row.x ?? 0, y: row.y ?? 0 };
@@ -83,7 +84,7 @@ async function writePatch(
   // A negative needs a mask only where a negative limit above 0 let some tumour in.
   const needsMask = row.label === 1 || (row.tumourFraction ?? 0) > 0;
   if (needsMask && !(await exists(maskPath))) {
-    await writeMaskPng(maskPath, region.rasterise(gridOf(position, geometry)));
+    await writeMaskPng(maskPath, tumour.rasterise(gridOf(position, geometry)));
   }
   const imagePath = join(directory, row.split, "image", name);
   if (await exists(imagePath)) return;

@@ -1,0 +1,100 @@
+import { mkdir, readFile, realpath } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { type Annotation, formatGeoJson, UNREVIEWED_GROUP } from "../../annotations/index.js";
+import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common/index.js";
+import { polygonsOf } from "../annotations/area.js";
+import { parseJournal } from "../annotations/journal-lines.js";
+import { annotationFolder, listJournals } from "../annotations/store.js";
+import type { AnnotationObject } from "../contract/index.js";
+
+/** Digits after the point of the coordinates: what was drawn is what is learnt. */
+const DIGITS = 5;
+
+/** Annotation files made of the corrections in a state directory. */
+export interface CorrectionFiles {
+  /** Holds `<slide>.geojson` for each slide that was corrected. */
+  readonly folder: string;
+  /** Absolute paths of these slides, as far as they are where they were. */
+  readonly slides: readonly string[];
+}
+
+/**
+ * Writes the corrections that `epsam view` has saved as annotation files, named like the slides, for preparation:
+ * accepted and drawn objects under their class, rejected ones left out, and results that nobody has judged as
+ * `Unreviewed`. The folder's name follows from the content, so that the same corrections are the same files. It may
+ * be done while a server saves: what it has acknowledged by then is there.
+ * @param slides paths of the slides whose corrections are wanted; all when left out
+ * @throws EpSamError `usage` when there are none, `dataset` when two slides have the same name, `annotation` when a
+ *   journal is damaged, `storage`
+ */
+export async function writeCorrectionFiles(
+  stateDirectory: string,
+  slides?: readonly string[],
+): Promise<CorrectionFiles> {
+  const wanted = slides === undefined ? null : new Set(await Promise.all(slides.map(resolved)));
+  const files = new Map<string, { readonly path: string; readonly content: string }>();
+  for (const journal of await listJournals(annotationFolder(stateDirectory))) {
+    const { slide, history } = parseJournal(journal, await readFile(journal));
+    const objects = history.objects.map(({ object }) => object);
+    const path = await resolved(slide.path);
+    if (objects.length === 0 || (wanted !== null && !wanted.has(path))) continue;
+    const name = basename(slide.name, extname(slide.name));
+    const other = files.get(name.toLowerCase());
+    if (other !== undefined) throw sameName(path, other.path);
+    const annotations = objects.flatMap(annotationOf);
+    const content = formatGeoJson(annotations, [], { digits: DIGITS });
+    files.set(name.toLowerCase(), { path, content });
+  }
+  if (files.size === 0) throw noCorrections(stateDirectory);
+  const entries = [...files.values()];
+  const digest = hashBytes(JSON.stringify(entries)).slice(0, 16);
+  const folder = join(stateDirectory, "corrections", digest);
+  await mkdir(folder, { recursive: true });
+  for (const { path, content } of entries) {
+    const file = join(folder, `${basename(path, extname(path))}.geojson`);
+    // Unchanged files keep their time, by which an interrupted preparation knows them again.
+    if (!(await exists(file))) await writeFileAtomically(file, content);
+  }
+  return { folder, slides: entries.map(({ path }) => path) };
+}
+
+/** Symbolic links resolved, as the server names slides; a slide that is gone keeps its name. */
+async function resolved(path: string): Promise<string> {
+  return (await exists(path)) ? realpath(path) : path;
+}
+
+function annotationOf(object: AnnotationObject): Annotation[] {
+  const { id, name, classification, review, area } = object;
+  if (review === "rejected") return [];
+  // Whoever draws an outline has looked at it.
+  const isJudged = review === "accepted" || object.origin === "drawn";
+  return [
+    {
+      id,
+      name,
+      group: isJudged ? classification : UNREVIEWED_GROUP,
+      colour: null,
+      polygons: polygonsOf(area),
+      points: [],
+      measurements: {},
+    },
+  ];
+}
+
+function sameName(path: string, other: string): EpSamError {
+  return new EpSamError("dataset", {
+    where: path,
+    what: `has the same name as ${other}`,
+    why: "annotations, patients and patches are matched by file name without extension",
+    action: "Rename one of them, or take one of them alone.",
+  });
+}
+
+function noCorrections(stateDirectory: string): EpSamError {
+  return new EpSamError("usage", {
+    where: stateDirectory,
+    what: "holds no corrections of these slides",
+    why: "they are saved there by `epsam view --state`",
+    action: "Give the state directory that `epsam view` printed, and the slides that were corrected.",
+  });
+}
