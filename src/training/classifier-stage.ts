@@ -1,6 +1,13 @@
 import { RandomStream, type Reporter, silentReporter } from "../common/index.js";
 import { BatchLoader, type PatchBatch, type PatchRecord } from "../dataset/index.js";
-import { type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../graph/index.js";
+import {
+  type Device,
+  floatsOf,
+  floatTensor,
+  GraphSession,
+  type HostTensors,
+  placeOnDevice,
+} from "../graph/index.js";
 import {
   attentionDropoutLayerCount,
   classifierGraph,
@@ -192,11 +199,17 @@ function validationBatchSize({ config, validation }: ClassifierStageOptions): nu
 class ClassifierJudge {
   readonly #session: GraphSession;
   readonly #loader: BatchLoader;
+  readonly #device: Device;
   readonly #signal: AbortSignal | undefined;
 
-  private constructor(session: GraphSession, loader: BatchLoader, signal: AbortSignal | undefined) {
+  private constructor(
+    session: GraphSession,
+    loader: BatchLoader,
+    { device, signal }: Pick<ClassifierStageOptions, "device" | "signal">,
+  ) {
     this.#session = session;
     this.#loader = loader;
+    this.#device = device;
     this.#signal = signal;
   }
 
@@ -206,7 +219,7 @@ class ClassifierJudge {
     return new ClassifierJudge(
       await GraphSession.create({ logits: graph.model.logits }, options.device),
       loader,
-      options.signal,
+      options,
     );
   }
 
@@ -216,22 +229,24 @@ class ClassifierJudge {
       { loss: 0, correct: 0, count: 0 },
       { loss: 0, correct: 0, count: 0 },
     ];
-    for await (const batch of this.#loader.epoch(0)) {
-      this.#signal?.throwIfAborted();
-      const { [classifierInputs.labels]: _unused, ...images } = imageFeeds(batch);
-      const logits = floatsOf(
-        await this.#session.run({ ...images, ...Object.fromEntries(weights) }),
-        "logits",
-      );
-      logits.forEach((logit, index) => {
-        if (batch.weights[index] === 0) return;
-        const label = batch.labels[index] ?? 0;
-        const totals = perLabel[label];
-        if (totals === undefined) return;
-        totals.loss += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
-        totals.count++;
-        if (logit > 0 === label > 0.5) totals.correct++;
-      });
+    const placed = await placeOnDevice(Object.fromEntries(weights), this.#device);
+    try {
+      for await (const batch of this.#loader.epoch(0)) {
+        this.#signal?.throwIfAborted();
+        const { [classifierInputs.labels]: _unused, ...images } = imageFeeds(batch);
+        const logits = floatsOf(await this.#session.run({ ...images, ...placed.feeds }), "logits");
+        logits.forEach((logit, index) => {
+          if (batch.weights[index] === 0) return;
+          const label = batch.labels[index] ?? 0;
+          const totals = perLabel[label];
+          if (totals === undefined) return;
+          totals.loss += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
+          totals.count++;
+          if (logit > 0 === label > 0.5) totals.correct++;
+        });
+      }
+    } finally {
+      await placed.release();
     }
     const present = perLabel.filter(({ count }) => count > 0);
     const average = (pick: (totals: Totals) => number) =>

@@ -1,13 +1,20 @@
 import { EpSamError, RandomStream, type Reporter } from "../common/index.js";
 import { type PatchRecord, SPLITS } from "../dataset/index.js";
-import { add, type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../graph/index.js";
+import {
+  add,
+  type Device,
+  floatsOf,
+  floatTensor,
+  GraphSession,
+  type HostTensors,
+  device as hostDevice,
+  placeOnDevice,
+} from "../graph/index.js";
 import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
 import {
   type DecoderGraph,
   decoderGraph,
   decoderInputs,
-  EMBEDDING_SIZE,
-  EMBEDDING_WIDTH,
   type PatchPrompt,
   promptFeeds,
   type SamFrame,
@@ -16,6 +23,7 @@ import {
 import { adamW, constantSchedule, cosineSchedule, TrainingStep } from "../nn/index.js";
 import { pointsInMask } from "../prompting/index.js";
 import type { TrainingConfig } from "./config.js";
+import { EmbeddingFeeds } from "./embedding-feeds.js";
 import {
   type EpochLoopResult,
   type EpochValues,
@@ -77,6 +85,13 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
       ? cosineSchedule(settings.learningRate, settings.epochs)
       : constantSchedule(settings.learningRate);
   const judge = await DecoderJudge.create(options);
+  const embeddings = await EmbeddingFeeds.create(
+    options.embeddings,
+    memory.microBatches === undefined ? options.device : hostDevice(),
+    {
+      batchSize,
+    },
+  );
 
   const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
     const order = new RandomStream(config.seed, stage, "order", epoch).shuffled(
@@ -87,8 +102,10 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
     for (let position = 0; position < batches; position++) {
       signal?.throwIfAborted();
       const indices = order.slice(position * batchSize, (position + 1) * batchSize);
-      const feeds = await trainingFeeds(options, indices, epoch);
-      const { loss, outputs, skipped } = await step.run(feeds, schedule(epoch));
+      const samples = await trainingSamples(options, indices, epoch);
+      const { loss, outputs, skipped } = await embeddings.with(samples, (embedding) =>
+        step.run({ ...feedsOf(options, samples), [decoderInputs.embedding]: embedding }, schedule(epoch)),
+      );
       if (!skipped) requireFinite(stage, epoch, loss);
       if (Number.isFinite(loss)) {
         totals.dice += floatsOf(outputs, "dice")[0] ?? 0;
@@ -120,6 +137,7 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
     });
   } finally {
     await judge.close();
+    await embeddings.close();
   }
 }
 
@@ -164,11 +182,11 @@ function createStep(
 }
 
 /** One batch: each patch under a random variant, with points drawn inside its mask. */
-async function trainingFeeds(
+async function trainingSamples(
   options: DecoderStageOptions,
   indices: readonly number[],
   epoch: number,
-): Promise<HostTensors> {
+): Promise<Sample[]> {
   const { config, stage, train } = options;
   const samples: Sample[] = [];
   for (const index of indices) {
@@ -183,7 +201,7 @@ async function trainingFeeds(
     const prompt = { points, mask: logits && applyDihedral(logits, variant) };
     samples.push({ patch: item.patch, variant, mask, prompt });
   }
-  return feedsOf(options, samples);
+  return samples;
 }
 
 /** One patch of a batch. */
@@ -203,10 +221,8 @@ function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
   });
 }
 
-async function feedsOf(
-  { config, frame, embeddings }: DecoderStageOptions,
-  samples: readonly Sample[],
-): Promise<HostTensors> {
+/** What the decoder is fed with besides the embeddings. */
+function feedsOf({ config, frame }: DecoderStageOptions, samples: readonly Sample[]): HostTensors {
   const { height, width } = frame.patch;
   const prompts = samples.map(({ prompt }) => prompt);
   const target = new Float32Array(samples.length * height * width);
@@ -214,10 +230,6 @@ async function feedsOf(
     target.set(mask.data, index * height * width);
   });
   return {
-    [decoderInputs.embedding]: floatTensor(
-      [samples.length, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE],
-      await embeddings.batch(samples),
-    ),
     ...promptFeeds(prompts, frame, promptKinds(config)),
     [decoderInputs.target]: floatTensor([samples.length, height, width], target),
   };
@@ -230,10 +242,12 @@ function averaged({ dice, iou }: { dice: number; iou: number }, count: number): 
 /** Validation of the decoder with activation-map prompts, patch by patch, compiled once for all epochs. */
 class DecoderJudge {
   readonly #session: GraphSession;
+  readonly #embeddings: EmbeddingFeeds;
   readonly #options: DecoderStageOptions;
 
-  private constructor(session: GraphSession, options: DecoderStageOptions) {
+  private constructor(session: GraphSession, embeddings: EmbeddingFeeds, options: DecoderStageOptions) {
     this.#session = session;
+    this.#embeddings = embeddings;
     this.#options = options;
   }
 
@@ -241,25 +255,35 @@ class DecoderJudge {
     const { samWeights, frame, config } = options;
     const graph = decoderGraph(samWeights, frame, { batchSize: 1, ...promptKinds(config) });
     const { dice, iou } = graph.losses;
-    return new DecoderJudge(await GraphSession.create({ dice, iou }, options.device), options);
+    const session = await GraphSession.create({ dice, iou }, options.device);
+    const feeds = await EmbeddingFeeds.create(options.embeddings, options.device, { batchSize: 1 });
+    return new DecoderJudge(session, feeds, options);
   }
 
   async judge(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     const totals = { dice: 0, iou: 0 };
-    const { validation, signal } = this.#options;
-    for (const item of validation) {
-      signal?.throwIfAborted();
-      const sample = { ...item, variant: 0, mask: await item.readMask() };
-      const feeds = await feedsOf(this.#options, [sample]);
-      const results = await this.#session.run({ ...feeds, ...Object.fromEntries(weights) });
-      totals.dice += floatsOf(results, "dice")[0] ?? 0;
-      totals.iou += floatsOf(results, "iou")[0] ?? 0;
+    const { validation, signal, device } = this.#options;
+    const placed = await placeOnDevice(Object.fromEntries(weights), device);
+    try {
+      for (const item of validation) {
+        signal?.throwIfAborted();
+        const samples = [{ ...item, variant: 0, mask: await item.readMask() }];
+        const feeds = { ...placed.feeds, ...feedsOf(this.#options, samples) };
+        const results = await this.#embeddings.with(samples, (embedding) =>
+          this.#session.run({ ...feeds, [decoderInputs.embedding]: embedding }),
+        );
+        totals.dice += floatsOf(results, "dice")[0] ?? 0;
+        totals.iou += floatsOf(results, "iou")[0] ?? 0;
+      }
+    } finally {
+      await placed.release();
     }
     const values = averaged(totals, validation.length);
     return { criterion: values.loss ?? Number.NaN, values };
   }
 
   async close(): Promise<void> {
+    await this.#embeddings.close();
     await this.#session.close();
   }
 }
