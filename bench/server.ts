@@ -28,17 +28,22 @@ const MEBIBYTE = 2 ** 20;
 interface Measured extends Load {
   readonly mode: "stored" | "encode";
   readonly clients: number;
+  /** Of the server, all its threads: tells more than the clock while other work shares the machine. */
+  readonly processorMillisecondsPerTile: number;
 }
 
 const path = await generatedSlide(options.side, options.tile);
 const machine = await describeMachine();
 const loads: Measured[] = [];
 for (const mode of ["stored", "encode"] as const) {
-  await withServer(mode, async (target) => {
+  await withServer(mode, async (target, server) => {
     // Warms up: code is compiled and files are in the system's memory.
     await measureLoad(target, 8, Math.ceil(options.tiles / 4), 0);
     for (const clients of CLIENTS) {
-      loads.push({ mode, clients, ...(await measureLoad(target, clients, options.tiles, 1)) });
+      const before = await processorMilliseconds(server.pid ?? 0);
+      const load = await measureLoad(target, clients, options.tiles, 1);
+      const used = (await processorMilliseconds(server.pid ?? 0)) - before;
+      loads.push({ mode, clients, ...load, processorMillisecondsPerTile: used / options.tiles });
     }
   });
 }
@@ -54,8 +59,9 @@ async function withServer<Result>(
   const server = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), script, path, mode], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  const { value } = await createInterface({ input: server.stdout })[Symbol.asyncIterator]().next();
-  const { port, slide }: { port: number; slide: string } = JSON.parse(value ?? "{}");
+  const { value, done } = await createInterface({ input: server.stdout })[Symbol.asyncIterator]().next();
+  if (done === true) throw new Error("the server ended; its message is above");
+  const { port, slide }: { port: number; slide: string } = JSON.parse(value);
   const tilesPerSide = Math.floor(options.side / options.tile);
   try {
     return await use({ port, slide, tilesPerSide }, server);
@@ -84,19 +90,19 @@ async function residentBytes(process: number): Promise<number> {
   return Number(kilobytes ?? Number.NaN) * 1024;
 }
 
+/** Processor time of a process so far (proc(5): fields 14 and 15 of `stat`, in hundredths of a second). */
+async function processorMilliseconds(process: number): Promise<number> {
+  const fields = (await readFile(`/proc/${process}/stat`, "utf8")).replace(/^.*\) /s, "").split(" ");
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
+
 function print(): void {
   const busy = isBusy(machine) ? `; busy, load ${machine.load.toFixed(1)}` : "";
   console.log(`${machine.processor}, ${machine.cores} cores, Node ${machine.node}${busy}`);
   console.log(
     `${options.side}² BigTIFF of ${options.tile}² JPEG tiles, server and clients on the same cores`,
   );
-  for (const { mode, clients, tilesPerSecond, medianMilliseconds, p95Milliseconds, bytes } of loads) {
-    const how = mode === "stored" ? "as stored   " : "encoded anew";
-    const times = `median ${medianMilliseconds.toFixed(1)} ms, p95 ${p95Milliseconds.toFixed(1)} ms`;
-    console.log(
-      `${how} ${String(clients).padStart(2)} clients: ${tilesPerSecond.toFixed(0).padStart(5)} tiles/s, ${times}, ${(bytes / 1024).toFixed(0)} KiB`,
-    );
-  }
+  for (const load of loads) console.log(describe(load));
   const [first = 0, second = first] = memory;
   const last = memory.at(-1) ?? 0;
   const list = memory.map((bytes) => (bytes / MEBIBYTE).toFixed(0)).join(" ");
@@ -104,4 +110,16 @@ function print(): void {
   console.log(
     `growth ${((last - first) / MEBIBYTE).toFixed(0)} MiB after the first tenth, ${((last - second) / MEBIBYTE).toFixed(0)} after the second`,
   );
+}
+
+function describe(load: Measured): string {
+  const { mode, clients, tilesPerSecond, medianMilliseconds, p95Milliseconds, bytes } = load;
+  const how = mode === "stored" ? "as stored   " : "encoded anew";
+  return [
+    `${how} ${String(clients).padStart(2)} clients: ${tilesPerSecond.toFixed(0).padStart(5)} tiles/s`,
+    `median ${medianMilliseconds.toFixed(1)} ms`,
+    `p95 ${p95Milliseconds.toFixed(1)} ms`,
+    `${load.processorMillisecondsPerTile.toFixed(2)} ms of processor each`,
+    `${(bytes / 1024).toFixed(0)} KiB`,
+  ].join(", ");
 }

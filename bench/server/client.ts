@@ -35,7 +35,8 @@ export async function measureLoad(
       left -= 1;
       const [column, row] = [random.integer(target.tilesPerSide), random.integer(target.tilesPerSide)];
       const start = performance.now();
-      bytes += await fetchTile(target, agent, column, row);
+      const length = await fetchTile(target, agent, column, row);
+      bytes += length;
       times.push(performance.now() - start);
     }
   };
