@@ -81,6 +81,11 @@ export class LoweringContext {
     return name;
   }
 
+  /** True for a tensor that is stored in the graph, which the runtime may rearrange once and for all. */
+  stores(name: string): boolean {
+    return this.initializers.some((tensor) => tensor.name === name);
+  }
+
   /** Stores a small list of integers (axes, sizes, starts) once. */
   integers(values: readonly number[]): string {
     return this.#smallConstant(`integers ${values.join(",")}`, {

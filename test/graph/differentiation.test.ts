@@ -98,9 +98,9 @@ describe("gradients", () => {
     const loss = sum(conv2d(x, weight));
     const ofWeight = required(gradients(loss, [weight])[0]);
     expect(operationCount(ofWeight, "conv2d")).toBe(0);
-    expect(operationCount(ofWeight, "slice")).toBeGreaterThan(0);
+    expect(operationCount(ofWeight, "conv2dWeightGradient")).toBeGreaterThan(0);
     const ofX = required(gradients(loss, [x])[0]);
-    expect(operationCount(ofX, "slice")).toBe(0);
+    expect(operationCount(ofX, "conv2dWeightGradient")).toBe(0);
   });
 
   it("survive a chain of 5,000 operations", async () => {

@@ -13,6 +13,7 @@ import {
   concat,
   constant,
   conv2d,
+  conv2dWeightGradient,
   convTranspose2d,
   cos,
   type DataType,
@@ -191,6 +192,17 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
     misuse(["[3, 5, 5]", "[4, 3, 3, 3]"], () => conv2d(x([3, 5, 5]), x([4, 3, 3, 3]))),
     misuse(["[1, 3, 5, 5]", "[4, 3, 9]"], () => conv2d(x([1, 3, 5, 5]), x([4, 3, 9]))),
     misuse(["[4, 3, 3, 3]", "[5]"], () => conv2d(x([1, 3, 5, 5]), x([4, 3, 3, 3]), { bias: x([5]) })),
+  ],
+  conv2dWeightGradient: [
+    misuse(["[1, 3, 5, 5]", "[1, 2, 5, 4]", "3×3"], () =>
+      conv2dWeightGradient(x([1, 3, 5, 5]), x([1, 2, 5, 4]), { stride: 1, padding: 1, kernel: [3, 3] }),
+    ),
+    misuse(["[1, 3, 5, 5]", "[2, 2, 5, 5]"], () =>
+      conv2dWeightGradient(x([1, 3, 5, 5]), x([2, 2, 5, 5]), { stride: 1, padding: 1, kernel: [3, 3] }),
+    ),
+    misuse(["[3, 5, 5]"], () =>
+      conv2dWeightGradient(x([3, 5, 5]), x([1, 2, 5, 5]), { stride: 1, padding: 1, kernel: [3, 3] }),
+    ),
   ],
   convTranspose2d: [
     misuse(["[1, 3, 5, 5]", "[2, 4, 3, 3]"], () => convTranspose2d(x([1, 3, 5, 5]), x([2, 4, 3, 3]))),

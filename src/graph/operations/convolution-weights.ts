@@ -10,6 +10,11 @@ export interface ConvolutionAttributes {
   readonly padding: number;
 }
 
+/** A convolution's attributes and the size of its kernel, which its operands leave open. */
+export interface WeightGradientAttributes extends ConvolutionAttributes {
+  readonly kernel: readonly [height: number, width: number];
+}
+
 /** Weights [O, C, kh, kw] times one factor for each output. */
 export function scaleOutputs(weight: Value, factor: Value): Value {
   const [outputs] = weight.shape;
@@ -33,31 +38,31 @@ export function flippedWeights(weight: Value): Value {
   return reshape(matmul(kernels, floats(reversed, [positions, positions]), { transposeA: true }), shape);
 }
 
-/** The gradient of a convolution with respect to its weight, [O, C, kh, kw]. */
-export function weightGradient(
+/** The weight's gradient from an image and the result's gradient, by whichever products are the fastest. */
+export function weightGradientProducts(
   x: Value,
-  weight: Value,
   gradient: Value,
-  attributes: ConvolutionAttributes,
+  attributes: WeightGradientAttributes,
 ): Value {
   const [batch] = shape4(x, "conv2d");
-  const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
+  const [kernelHeight, kernelWidth] = attributes.kernel;
   const gathered =
     kernelHeight * kernelWidth > 1 &&
     batch >= GATHERED_IMAGES &&
-    (attributes.stride > 1 || imagesTogether(weight, gradient));
+    (attributes.stride > 1 || imagesTogether(x, gradient, attributes));
   return gathered
-    ? gatheredWeightGradient(x, weight, gradient, attributes)
-    : shiftedWeightGradient(x, weight, gradient, attributes);
+    ? gatheredWeightGradient(x, gradient, attributes)
+    : shiftedWeightGradient(x, gradient, attributes);
 }
 
 /** From this many images on, the values of a pixel in all of them are worth copying together. */
 const GATHERED_IMAGES = 8;
 
 /** True where copying the images of a channel together costs less than adding up a product for each image. */
-function imagesTogether(weight: Value, gradient: Value): boolean {
-  const [outputs, channels, kernelHeight, kernelWidth] = shape4(weight, "conv2d");
-  const [batch, , outHeight, outWidth] = shape4(gradient, "conv2d");
+function imagesTogether(x: Value, gradient: Value, { kernel }: WeightGradientAttributes): boolean {
+  const [, channels] = shape4(x, "conv2d");
+  const [batch, outputs, outHeight, outWidth] = shape4(gradient, "conv2d");
+  const [kernelHeight, kernelWidth] = kernel;
   return (
     batch > 1 && (channels + outputs) * outHeight * outWidth < kernelHeight * kernelWidth * channels * outputs
   );
@@ -69,13 +74,11 @@ function imagesTogether(weight: Value, gradient: Value): boolean {
  */
 function gatheredWeightGradient(
   x: Value,
-  weight: Value,
   gradient: Value,
-  { stride, padding }: ConvolutionAttributes,
+  { stride, padding, kernel: [kernelHeight, kernelWidth] }: WeightGradientAttributes,
 ): Value {
   const [batch, channels] = shape4(x, "conv2d");
-  const [outputs, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
-  const [, , outHeight, outWidth] = shape4(gradient, "conv2d");
+  const [, outputs, outHeight, outWidth] = shape4(gradient, "conv2d");
   const imagesInnermost = (value: Value) => transpose(value, [1, 2, 3, 0]);
   const padded = pad(
     imagesInnermost(x),
@@ -97,22 +100,17 @@ function gatheredWeightGradient(
     reshape(columns, [channels * kernelHeight * kernelWidth, outHeight * outWidth * batch]),
     { transposeB: true },
   );
-  return reshape(product, weight.shape);
+  return reshape(product, [outputs, channels, kernelHeight, kernelWidth]);
 }
 
 /** One matrix product for each kernel position, over views of the input shifted by that position. */
-function shiftedWeightGradient(
-  x: Value,
-  weight: Value,
-  gradient: Value,
-  attributes: ConvolutionAttributes,
-): Value {
+function shiftedWeightGradient(x: Value, gradient: Value, attributes: WeightGradientAttributes): Value {
   const { stride, padding } = attributes;
+  const [kernelHeight, kernelWidth] = attributes.kernel;
   const [batch, channels] = shape4(x, "conv2d");
-  const [outputs, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
-  const [, , outHeight, outWidth] = shape4(gradient, "conv2d");
+  const [, outputs, outHeight, outWidth] = shape4(gradient, "conv2d");
   const [pixels, positions] = [outHeight * outWidth, kernelHeight * kernelWidth];
-  const together = imagesTogether(weight, gradient);
+  const together = imagesTogether(x, gradient, attributes);
   const arranged = (value: Value) => (together ? channelsOutermost(value) : value);
   const flat = (value: Value, rows: number) =>
     reshape(value, together ? [rows, batch * pixels] : [batch, rows, pixels]);
@@ -137,7 +135,7 @@ function shiftedWeightGradient(
     return concat(columns.map(product), 1);
   });
   const joined = reshape(concat(rowsOfKernel, 1), [outputs, positions, channels]);
-  return reshape(transpose(joined, [0, 2, 1]), weight.shape);
+  return reshape(transpose(joined, [0, 2, 1]), [outputs, channels, kernelHeight, kernelWidth]);
 }
 
 /** [N, C, H, W] as [C, N, H, W]; taking rows uses every thread, a transposition one. */

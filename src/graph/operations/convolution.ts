@@ -1,5 +1,8 @@
+import { lowerComposition } from "../composition.js";
+import type { LoweringContext } from "../lowering.js";
 import {
   apply,
+  bothInputs,
   defineOperation,
   fourSizes,
   type LoweredNode,
@@ -8,13 +11,21 @@ import {
 } from "../operation.js";
 import { shape4, type Value } from "../value.js";
 import { channelSum, scaledChannels } from "./channels.js";
+import { vectorChannels } from "./convolution-channels.js";
 import {
   type ConvolutionAttributes,
   flippedWeights,
   scaleOutputs,
-  weightGradient,
+  type WeightGradientAttributes,
+  weightGradientProducts,
 } from "./convolution-weights.js";
 import { multiply } from "./elementwise.js";
+import {
+  winogradConvolution,
+  winogradInputGradient,
+  winogradPays,
+  winogradWeightGradient,
+} from "./winograd.js";
 
 const conv2dOperation = defineOperation<ConvolutionAttributes>({
   name: "conv2d",
@@ -31,8 +42,15 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
       throw shapeError("conv2d", inputs, "the kernel is larger than the image");
     return { shape, dataType: "float32" };
   },
-  lower: (context, inputs, node) => context.node("Conv", inputs, convAttributes(node)),
-  lowerSum(context, [x = "", weight = "", bias = ""], base, node) {
+  lower(context, inputs, node) {
+    const convolved = byWinograd(context, inputs, node);
+    if (convolved !== undefined) return convolved;
+    return context.node("Conv", vectorChannels(context, inputs, node.inputs), convAttributes(node));
+  },
+  lowerSum(context, inputs, base, node) {
+    const result = byWinograd(context, inputs, node);
+    if (result !== undefined) return context.node("Add", [base, result]);
+    const [x = "", weight = "", bias = ""] = inputs;
     return context.node("FusedConv", [x, weight, bias, base], convAttributes(node), "com.microsoft");
   },
   gradient({ inputs, gradient, attributes, needed }) {
@@ -54,6 +72,33 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
     ];
   },
 });
+
+/** Nodes of Winograd's algorithm where they pay; weights stored in the graph are left to the runtime's own layouts. */
+function byWinograd(
+  context: LoweringContext,
+  names: readonly string[],
+  { attributes, inputs, output }: LoweredNode<ConvolutionAttributes>,
+): string | undefined {
+  const [x, weight, bias] = convolutionOperands("conv2d", inputs);
+  if (context.target !== "cpu" || bias !== undefined || context.stores(names[1] ?? "")) return undefined;
+  const [, , ...kernel] = shape4(weight, "conv2d");
+  if (!suitsWinograd(x, output, { ...attributes, kernel })) return undefined;
+  return lowerComposition(context, names, inputs, (image, weights) =>
+    winogradConvolution(image, weights, attributes.padding),
+  );
+}
+
+/** True where the CPU convolves images `x` to images `result`, and back, faster by Winograd's algorithm. */
+function suitsWinograd(
+  x: Value,
+  result: Value,
+  { stride, kernel: [kernelHeight, kernelWidth] }: WeightGradientAttributes,
+): boolean {
+  if (stride !== 1 || kernelHeight !== 3 || kernelWidth !== 3) return false;
+  const [batch, channels] = shape4(x, "conv2d");
+  const [, outputs, height, width] = shape4(result, "conv2d");
+  return winogradPays({ batch, channels, outputs, height, width });
+}
 
 function convAttributes({ attributes: { stride, padding }, inputs }: LoweredNode<ConvolutionAttributes>) {
   const [, weight] = convolutionOperands("conv2d", inputs);
@@ -83,15 +128,82 @@ function convolutionOperands(
 
 /** The gradient of a convolution with respect to its input. */
 function inputGradient(x: Value, weight: Value, gradient: Value, attributes: ConvolutionAttributes): Value {
-  const { stride, padding } = attributes;
   const [, , height, width] = shape4(x, "conv2d");
-  const [, , kernelHeight, kernelWidth] = shape4(weight, "conv2d");
-  if (stride === 1 && kernelHeight === kernelWidth && padding <= kernelHeight - 1) {
-    // Faster than ConvTranspose: convolve with the flipped weights, inputs and outputs swapped.
-    return conv2d(gradient, flippedWeights(weight), { padding: kernelHeight - 1 - padding });
+  const [, , ...kernel] = shape4(weight, "conv2d");
+  if (canTurn(kernel, attributes) && !suitsWinograd(x, gradient, { ...attributes, kernel })) {
+    return turnedConvolution(gradient, weight, attributes.padding);
   }
-  return convTranspose2d(gradient, weight, { stride, padding, outputSize: [height, width] });
+  return convTranspose2d(gradient, weight, { ...attributes, outputSize: [height, width] });
 }
+
+type KernelSize = readonly [height: number, width: number];
+
+const canTurn = ([kernelHeight, kernelWidth]: KernelSize, { stride, padding }: ConvolutionAttributes) =>
+  stride === 1 && kernelHeight === kernelWidth && padding <= kernelHeight - 1;
+
+/** A transposed convolution of stride 1 by the turned weights, faster than ConvTranspose. */
+function turnedConvolution(x: Value, weight: Value, padding: number): Value {
+  const [, , kernelHeight] = shape4(weight, "conv2d");
+  return conv2d(x, flippedWeights(weight), { padding: kernelHeight - 1 - padding });
+}
+
+const conv2dWeightGradientOperation = defineOperation<WeightGradientAttributes>({
+  name: "conv2dWeightGradient",
+  infer(inputs, { stride, padding, kernel }) {
+    const [x, gradient] = bothInputs("conv2dWeightGradient", inputs);
+    requireFloat("conv2dWeightGradient", inputs);
+    const [batch, channels, ...size] = fourSizes("conv2dWeightGradient", inputs, x);
+    const [resultBatch, outputs, ...resultSize] = fourSizes("conv2dWeightGradient", inputs, gradient);
+    const fits = resultSize.every(
+      (length, axis) =>
+        length === Math.floor(((size[axis] ?? 0) + 2 * padding - (kernel[axis] ?? 0)) / stride) + 1,
+    );
+    if (batch !== resultBatch || !fits) {
+      throw shapeError("conv2dWeightGradient", inputs, `a kernel of ${kernel.join("×")} does not join them`);
+    }
+    return { shape: [outputs, channels, ...kernel], dataType: "float32" };
+  },
+  lower(context, names, { attributes, inputs }) {
+    const [x, gradient] = bothInputs("conv2dWeightGradient", inputs);
+    const winograd = context.target === "cpu" && suitsWinograd(x, gradient, attributes);
+    return lowerComposition(context, names, inputs, (image, forResult) =>
+      winograd
+        ? winogradWeightGradient(image, forResult, attributes.padding)
+        : weightGradientProducts(image, forResult, attributes),
+    );
+  },
+  gradient({ inputs, gradient, attributes, needed }) {
+    const [x, forResult] = bothInputs("conv2dWeightGradient", inputs);
+    return [
+      needed[0] ? inputGradient(x, gradient, forResult, attributes) : undefined,
+      needed[1] ? conv2d(x, gradient, attributes) : undefined,
+    ];
+  },
+});
+
+/** The gradient of a convolution with respect to its weight, [O, C, kh, kw]. */
+function weightGradient(
+  x: Value,
+  weight: Value,
+  gradient: Value,
+  { stride, padding }: ConvolutionAttributes,
+): Value {
+  const [, , ...kernel] = shape4(weight, "conv2d");
+  return conv2dWeightGradient(x, gradient, { stride, padding, kernel });
+}
+
+/**
+ * The gradient of {@link conv2d} with respect to its weight, [O, C, kh, kw].
+ *
+ * @param x the convolved images, [N, C, H, W]
+ * @param gradient with respect to the result, [N, O, H', W']
+ * @throws EpSamError `shape` when no such kernel leads from one to the other.
+ */
+export const conv2dWeightGradient = (
+  x: Value,
+  gradient: Value,
+  attributes: WeightGradientAttributes,
+): Value => apply(conv2dWeightGradientOperation, [x, gradient], attributes);
 
 /**
  * Convolution of [N, C, H, W] with [O, C, kh, kw], with an optional bias [O].
@@ -128,10 +240,19 @@ const convTranspose2dOperation = defineOperation<ConvolutionTransposeAttributes>
     });
     return { shape: [batch, outputs, ...outputSize], dataType: "float32" };
   },
-  lower(context, inputs, { attributes: { stride, padding, outputSize }, inputs: values }) {
-    const [x, weight] = convolutionOperands("convTranspose2d", values);
+  lower(context, inputs, { attributes, inputs: values, output }) {
+    const { stride, padding, outputSize } = attributes;
+    const [x, weight, bias] = convolutionOperands("convTranspose2d", values);
     const [, , ...size] = shape4(x, "convTranspose2d");
     const [, , ...kernel] = shape4(weight, "convTranspose2d");
+    if (bias === undefined && canTurn(kernel, attributes)) {
+      const winograd = context.target === "cpu" && suitsWinograd(output, x, { ...attributes, kernel });
+      return lowerComposition(context, inputs, values, (image, weights) =>
+        winograd
+          ? winogradInputGradient(image, weights, padding, outputSize)
+          : turnedConvolution(image, weights, padding),
+      );
+    }
     const extra = outputSize.map(
       (length, axis) => length - (((size[axis] ?? 0) - 1) * stride - 2 * padding + (kernel[axis] ?? 0)),
     );
@@ -174,4 +295,8 @@ export function convTranspose2d(
   return apply(convTranspose2dOperation, inputs, { stride, padding, outputSize });
 }
 
-export const convolutionOperations = { conv2d: conv2dOperation, convTranspose2d: convTranspose2dOperation };
+export const convolutionOperations = {
+  conv2d: conv2dOperation,
+  convTranspose2d: convTranspose2dOperation,
+  conv2dWeightGradient: conv2dWeightGradientOperation,
+};

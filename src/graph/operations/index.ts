@@ -34,8 +34,8 @@ export {
   channelScale,
   channelSum,
 } from "./channels.js";
-export { conv2d, convTranspose2d } from "./convolution.js";
-export type { ConvolutionAttributes } from "./convolution-weights.js";
+export { conv2d, conv2dWeightGradient, convTranspose2d } from "./convolution.js";
+export type { ConvolutionAttributes, WeightGradientAttributes } from "./convolution-weights.js";
 export {
   absolute,
   add,

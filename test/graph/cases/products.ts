@@ -68,6 +68,20 @@ function transposedCase(
   );
 }
 
+function weightGradientCase({ image, outputs, kernel, stride, padding }: Convolution): OperationCase {
+  const sizes = typeof kernel === "number" ? ([kernel, kernel] as const) : kernel;
+  const [batch, , height, width] = image;
+  const result = [height, width].map((length, axis) =>
+    Math.floor((length + 2 * padding - (sizes[axis] ?? 0)) / stride + 1),
+  );
+  return two(
+    describeConvolution({ image, outputs, kernel, stride, padding }),
+    [uniform(image), uniform([batch, outputs, ...result])],
+    (x, gradient) => graph.conv2dWeightGradient(x, gradient, { stride, padding, kernel: sizes }),
+    (x, gradient) => reference.conv2dWeightGradient(x, gradient, stride, padding, sizes),
+  );
+}
+
 export const productCases = {
   matmul: [
     ...matmulCases([], []),
@@ -123,6 +137,12 @@ export const productCases = {
       (x, weight, bias) => graph.conv2d(x, weight, { bias, padding: 1, stride: 2 }),
       (x, weight, bias) => reference.conv2d(x, weight, 2, 1, bias),
     ),
+  ],
+  conv2dWeightGradient: [
+    weightGradientCase({ image: [2, 3, 5, 4], outputs: 2, kernel: 3, stride: 1, padding: 1 }),
+    weightGradientCase({ image: [2, 2, 6, 7], outputs: 3, kernel: 3, stride: 2, padding: 1 }),
+    weightGradientCase({ image: [8, 2, 5, 4], outputs: 2, kernel: [2, 3], stride: 1, padding: 0 }),
+    weightGradientCase({ image: [1, 4, 3, 3], outputs: 2, kernel: 1, stride: 1, padding: 0 }),
   ],
   convTranspose2d: [
     transposedCase({ image: [1, 3, 4, 5], outputs: 2, kernel: 2, stride: 2, padding: 0 }, [8, 10]),

@@ -118,6 +118,33 @@ export function conv2d(x: Tensor, weight: Tensor, stride: number, padding: numbe
   });
 }
 
+/** The gradient of {@link conv2d} with respect to a weight of the given kernel size, from the defining sum. */
+export function conv2dWeightGradient(
+  x: Tensor,
+  gradient: Tensor,
+  stride: number,
+  padding: number,
+  [kernelHeight, kernelWidth]: readonly [number, number],
+): Tensor {
+  const [, channels = 0, height = 0, width = 0] = x.shape;
+  const [batch = 0, outputs = 0, outHeight = 0, outWidth = 0] = gradient.shape;
+  return generate([outputs, channels, kernelHeight, kernelWidth], ([o = 0, c = 0, u = 0, v = 0]) => {
+    let sum = 0;
+    for (let n = 0; n < batch; n++) {
+      for (let i = 0; i < outHeight; i++) {
+        const row = i * stride + u - padding;
+        if (row < 0 || row >= height) continue;
+        for (let j = 0; j < outWidth; j++) {
+          const column = j * stride + v - padding;
+          if (column < 0 || column >= width) continue;
+          sum += at(x, [n, c, row, column]) * at(gradient, [n, o, i, j]);
+        }
+      }
+    }
+    return sum;
+  });
+}
+
 /** Transposed convolution: every input pixel adds its weighted kernel to the output. */
 export function convTranspose2d(
   x: Tensor,

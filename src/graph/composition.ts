@@ -1,0 +1,45 @@
+import { EpSamError } from "../common/index.js";
+import { ancestors } from "./ancestors.js";
+import type { LoweringContext } from "./lowering.js";
+import { makeValue, type Value } from "./value.js";
+
+/**
+ * Adds the nodes of what `compose` makes of an operation's operands, in place of a node of its own: how an operation
+ * is lowered to others, where which ones depends on the target.
+ *
+ * @param names results that hold the operands
+ * @returns the name of the result
+ */
+export function lowerComposition(
+  context: LoweringContext,
+  names: readonly string[],
+  operands: readonly Value[],
+  compose: (...operands: Value[]) => Value,
+): string {
+  const results = new Map<Value, string>();
+  const placeholders = operands.map(({ shape, dataType }, index) => {
+    const name = names[index] ?? "";
+    const placeholder = makeValue(shape, dataType, { kind: "input", name });
+    results.set(placeholder, name);
+    return placeholder;
+  });
+  const end = compose(...placeholders);
+  for (const value of ancestors([end])) {
+    if (!results.has(value)) results.set(value, lowerPart(context, value, results));
+  }
+  return results.get(end) ?? "";
+}
+
+function lowerPart(context: LoweringContext, value: Value, results: ReadonlyMap<Value, string>): string {
+  const { source } = value;
+  if (source.kind === "operation") {
+    const { operation, inputs, attributes } = source;
+    const names = inputs.map((operand) => results.get(operand) ?? "");
+    return operation.lower(context, names, { attributes, inputs, output: value });
+  }
+  if (source.kind === "constant") {
+    // Constants that compositions share exist once, so that the runtime can merge equal nodes.
+    return context.once(`constant ${value.id}`, () => context.constant(source.tensor));
+  }
+  throw new EpSamError("internal", { what: "is not an operand of the composition", where: source.name });
+}
