@@ -26,10 +26,19 @@ export function App() {
         { key: "j", title: "Jobs", group: "Page", run: () => navigate(jobsRoute()) },
         { key: ",", title: "Previous slide", group: "Page", run: () => stepSlide(-1) },
         { key: ".", title: "Next slide", group: "Page", run: () => stepSlide(1) },
-        { key: "Escape", title: "Close what lies over the page", group: "Page", run: closeSheet },
       ),
     [],
   );
+  const covered = narrow.value && sheet.value === "sidebar";
+  useEffect(() => {
+    if (!covered) return undefined;
+    return shortcuts.register({
+      key: "Escape",
+      title: "Close the workspace",
+      group: "Page",
+      run: closeSheet,
+    });
+  }, [covered]);
   const place = placeOf(route.value);
   // Whatever lay over a page goes when another page comes.
   useEffect(closeSheet, [place]);
@@ -40,9 +49,7 @@ export function App() {
         Skip to the content
       </button>
       {sidebarVisible ? <Sidebar onHelp={() => setHelping(true)} /> : null}
-      {narrow.value && sheet.value === "sidebar" ? (
-        <div class="backdrop" aria-hidden="true" onClick={closeSheet} />
-      ) : null}
+      {covered ? <div class="backdrop" aria-hidden="true" onClick={closeSheet} /> : null}
       <main id="main" tabIndex={-1}>
         {connection.value === "lost" ? (
           <p class="connection" role="status">

@@ -75,7 +75,7 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
         )}
       </PageHead>
       <div class="slide-body">
-        <div class="stage" ref={stage}>
+        <div class="stage" ref={stage} aria-busy={open?.session.viewer.loading.value ?? true}>
           <div class="slide-view" ref={picture} />
           <div class="navigator" ref={navigator} hidden={!navigatorShown} />
           {open === null ? null : <Readouts session={open.session} />}

@@ -1,0 +1,117 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import axe, { type AxeResults } from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import sharp from "sharp";
+import { expect } from "vitest";
+import { writeGeneratedSlides } from "../../src/cli/demo/generated-slides.js";
+import { silentReporter } from "../../src/common/index.js";
+
+export const DESKTOP = { width: 1440, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+
+/** A workspace: two generated slides with the outlines of their tumour, a broken one, and a dataset of four patches. */
+export async function writeWorkspace(
+  directory: string,
+): Promise<{ inputs: string[]; annotations: string[] }> {
+  const { slides, annotations } = await writeGeneratedSlides(join(directory, "tissue"), {
+    count: 2,
+    seed: 7,
+    size: 640,
+    micronsPerPixel: 0.5,
+    reporter: silentReporter,
+  });
+  await writeFile(join(slides, "broken.svs"), "no slide");
+  const dataset = join(directory, "patches");
+  for (const split of ["train", "val"]) await writePatches(join(dataset, split), split);
+  return { inputs: [slides, dataset], annotations: [annotations] };
+}
+
+/** One patch with a square of tumour and one without, named as the original's are. */
+async function writePatches(directory: string, name: string): Promise<void> {
+  await mkdir(join(directory, "image"), { recursive: true });
+  await mkdir(join(directory, "mask"), { recursive: true });
+  const plain = (colour: string, side: number) =>
+    sharp({ create: { width: side, height: side, channels: 3, background: colour } });
+  await plain("#c86fa0", 64)
+    .png()
+    .toFile(join(directory, "image", `${name}-a_1.png`));
+  await plain("#e8c0d8", 64)
+    .png()
+    .toFile(join(directory, "image", `${name}-b_0.png`));
+  const square = await plain("#ffffff", 32).png().toBuffer();
+  await plain("#000000", 64)
+    .composite([{ input: square, left: 16, top: 16 }])
+    .toColourspace("b-w")
+    .png()
+    .toFile(join(directory, "mask", `${name}-a_1.png`));
+}
+
+/** A page that keeps what the browser complains of. */
+export interface WatchedPage {
+  readonly page: Page;
+  readonly complaints: string[];
+}
+
+/** Opens the page in a context of its own. */
+export async function openPage(
+  browser: Browser,
+  address: string,
+  options: { readonly viewport?: typeof DESKTOP; readonly dark?: boolean } = {},
+): Promise<WatchedPage> {
+  const { viewport = DESKTOP, dark = false } = options;
+  const page = await browser.newPage({
+    viewport,
+    hasTouch: viewport === PHONE,
+    colorScheme: dark ? "dark" : "light",
+    reducedMotion: "reduce",
+  });
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(new URL(address).origin) && !request.url().startsWith("blob:")) {
+      complaints.push(`asked for ${request.url()}`);
+    }
+  });
+  await page.goto(address);
+  return { page, complaints };
+}
+
+/** Waits until the slide stands still and all its tiles are there. */
+export async function settled(page: Page): Promise<void> {
+  await page.locator(".stage[aria-busy=false]").waitFor();
+  // Tiles are drawn with the next frame.
+  await page.evaluate(
+    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+  );
+}
+
+/** Pixels of a rectangle of the screen, RGB. */
+export async function screenPixels(
+  page: Page,
+  clip: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
+): Promise<Uint8Array> {
+  const png = await page.screenshot({ clip });
+  return new Uint8Array(await sharp(png).removeAlpha().raw().toBuffer());
+}
+
+/** Mean difference of two pictures' values. */
+export function meanDifference(one: Uint8Array, other: Uint8Array): number {
+  expect(one.length).toBe(other.length);
+  return one.reduce((sum, value, index) => sum + Math.abs(value - (other[index] ?? 0)), 0) / one.length;
+}
+
+/** What axe-core finds that is serious or critical, in words. */
+export async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<AxeResults>("axe.run(document)");
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`,
+    );
+}

@@ -1,0 +1,229 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { openSlide } from "../../src/slides/index.js";
+import { describeWithChromium, launchChromium } from "../support/chromium.js";
+import { type PageServer, servePage } from "../support/page-server.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import {
+  meanDifference,
+  openPage,
+  PHONE,
+  screenPixels,
+  seriousFindings,
+  settled,
+  type WatchedPage,
+  writeWorkspace,
+} from "./page-fixture.js";
+
+const directory = temporaryDirectory();
+
+describeWithChromium("the page", () => {
+  let server: PageServer;
+  let browser: Browser;
+  let slide: { readonly id: string; readonly path: string };
+  let watched: WatchedPage;
+  let page: Page;
+
+  beforeAll(async () => {
+    const workspace = await writeWorkspace(directory.path("workspace"));
+    server = await servePage({ ...workspace, stateDirectory: directory.path("state") });
+    browser = await launchChromium();
+    const [first] = server.context.workspace.slides.filter(({ name }) => name !== "broken.svs");
+    if (first === undefined) throw new Error("the generated slides are not in the workspace");
+    slide = first;
+  }, 240_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  const open = async (hash = "", options: Parameters<typeof openPage>[2] = {}) => {
+    watched = await openPage(browser, `${server.address}${hash}`, options);
+    page = watched.page;
+    page.setDefaultTimeout(20_000);
+  };
+  const slideAt = (query = "") => `#/slides/${slide.id}${query}`;
+  /** The middle of the slide on the screen. */
+  const middle = async (width: number, height: number) => {
+    const box = await page.locator(".slide-view").boundingBox();
+    if (box === null) throw new Error("the slide is not on the screen");
+    return {
+      x: Math.floor(box.x + box.width / 2 - width / 2),
+      y: Math.floor(box.y + box.height / 2 - height / 2),
+      width,
+      height,
+    };
+  };
+  const fragment = () => new URLSearchParams(new URL(page.url()).hash.split("?")[1] ?? "");
+
+  beforeEach(() => {
+    watched = { complaints: [], page };
+  });
+  afterEach(async () => {
+    expect(watched.complaints).toEqual([]);
+    await page.close();
+  });
+
+  it("lists slides with size and resolution, and a broken one with the reason", async () => {
+    await open();
+    const list = page.getByRole("navigation", { name: "Workspace" });
+    await list.getByText("640 × 640 · 0.5 µm/px").first().waitFor();
+    expect(await list.locator(".broken").innerText()).toMatch(/broken\.svs\s+Cannot be opened: .+/);
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  it("shows a slide's own colours, pixel for pixel", async () => {
+    await open(slideAt("?at=320,320&zoom=1&layer="));
+    await settled(page);
+    const clip = await middle(200, 160);
+    const shown = await screenPixels(page, clip);
+    const source = await openSlide(slide.path);
+    // The middle of the view lies on a pixel's edge or middle, depending on the size of the window.
+    const region = { level: 0, width: 200, height: 160 };
+    const expected = await source.readRegion({ ...region, origin: { space: "level-0", x: 220, y: 240 } });
+    await source.close();
+    expect(meanDifference(shown, expected.data)).toBeLessThan(4);
+  });
+
+  it("moves, zooms and turns, and its link brings the view back", async () => {
+    await open(slideAt());
+    await settled(page);
+    await page.locator(".openseadragon-canvas").first().focus();
+    await page.keyboard.press("1");
+    await page.keyboard.press("r");
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(() => fragment().get("turn")).toBe("90");
+    await expect.poll(() => fragment().get("zoom")).toBe("1");
+    await settled(page);
+    const before = await screenPixels(page, await middle(100, 100));
+    const link = page.url();
+    await page.reload();
+    await settled(page);
+    expect(page.url()).toBe(link);
+    expect(meanDifference(await screenPixels(page, await middle(100, 100)), before)).toBeLessThan(1);
+    const at = fragment().get("at");
+    await page.mouse.move(600, 500);
+    await page.mouse.down();
+    await page.mouse.move(500, 400, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(() => fragment().get("at")).not.toBe(at);
+    await page.mouse.wheel(0, -240);
+    await expect.poll(() => Number(fragment().get("zoom"))).toBeGreaterThan(1);
+  });
+
+  it("goes back to the view that was left", async () => {
+    await open(slideAt("?at=100,100&zoom=2&layer="));
+    await settled(page);
+    await page.getByRole("link", { name: /^Jobs/ }).click();
+    await page.getByRole("heading", { name: "Jobs", exact: true }).waitFor();
+    await page.goBack();
+    await settled(page);
+    expect(fragment().get("at")).toBe("100,100");
+    expect(fragment().get("zoom")).toBe("2");
+  });
+
+  it("lays the ground truth over the slide, in the opacity and colours that are chosen", async () => {
+    await open(slideAt("?at=320,320&zoom=1&layer="));
+    await settled(page);
+    const whole = await middle(400, 320);
+    const bare = await screenPixels(page, whole);
+    await page.getByRole("checkbox", { name: /^Ground truth/ }).check();
+    await settled(page);
+    await expect.poll(async () => meanDifference(await screenPixels(page, whole), bare)).toBeGreaterThan(3);
+    await page.getByRole("slider", { name: "Opacity of Ground truth" }).fill("0");
+    await expect.poll(async () => meanDifference(await screenPixels(page, whole), bare)).toBeLessThan(0.5);
+    await page.getByRole("slider", { name: "Opacity of Ground truth" }).fill("1");
+    await page.getByRole("combobox", { name: "Colours of Ground truth" }).selectOption("tint");
+    await expect.poll(() => fragment().get("layer")).toMatch(/:1:tint$/);
+    await settled(page);
+    const tinted = await screenPixels(page, whole);
+    await page.getByRole("combobox", { name: "Colours of Ground truth" }).selectOption("outline");
+    await settled(page);
+    await expect.poll(async () => meanDifference(await screenPixels(page, whole), tinted)).toBeGreaterThan(2);
+    await page.keyboard.press("h");
+    await expect.poll(async () => meanDifference(await screenPixels(page, whole), bare)).toBeLessThan(0.5);
+  });
+
+  it("can be used by keyboard alone", async () => {
+    await open();
+    await page.locator(".slide-item").first().waitFor();
+    for (let presses = 0; presses < 30; presses += 1) {
+      await page.keyboard.press("Tab");
+      if (await page.evaluate(() => document.activeElement?.classList.contains("slide-item"))) break;
+    }
+    await page.keyboard.press("Enter");
+    await settled(page);
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    const tab = async (name: string) => {
+      for (let presses = 0; presses < 80; presses += 1) {
+        await page.keyboard.press("Tab");
+        const label = await page.evaluate(
+          () => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent,
+        );
+        if (label?.startsWith(name)) return;
+      }
+      throw new Error(`the Tab key does not come to ${name}`);
+    };
+    await tab("Layers");
+    await page.keyboard.press("ArrowRight");
+    await page.getByRole("tab", { name: "Results", selected: true }).waitFor();
+    await page.keyboard.press("End");
+    await page.getByRole("tab", { name: "Slide", selected: true }).waitFor();
+    await page.getByText("0.5 × 0.5 µm/px").waitFor();
+  });
+
+  it("shows a dataset's patches and enlarges one with its mask", async () => {
+    await open();
+    await page.getByRole("link", { name: /^patches/ }).click();
+    await page.getByRole("combobox", { name: "Label" }).selectOption("tumour");
+    await page.getByText("1–2 of 2").waitFor();
+    await page.locator(".patch-card").first().click();
+    const dialog = page.getByRole("dialog");
+    await dialog.locator("canvas").waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  });
+
+  it("says what is wrong with a form, and takes it to the field", async () => {
+    await open("#/jobs?start=prepare");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText("Choose at least one slide.").waitFor();
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-invalid")))
+      .toBe("true");
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  it.each([
+    ["light", false],
+    ["dark", true],
+  ])("has nothing serious against it with a slide open, %s", async (_, dark) => {
+    await open(slideAt(), { dark });
+    await settled(page);
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  it("fits a phone: workspace and panel come when they are asked for", async () => {
+    await open(slideAt(), { viewport: PHONE });
+    await settled(page);
+    expect(await page.getByRole("navigation", { name: "Workspace" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Panel" }).click();
+    await page.getByRole("checkbox", { name: /^Ground truth/ }).waitFor();
+    const view = await page.locator(".slide-view").boundingBox();
+    expect(view?.height).toBeGreaterThan(250);
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole("button", { name: "Workspace" }).click();
+    await page.getByRole("navigation", { name: "Workspace" }).waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("navigation", { name: "Workspace" }).waitFor({ state: "detached" });
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBeLessThanOrEqual(PHONE.width);
+  });
+});
