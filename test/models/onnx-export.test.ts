@@ -176,6 +176,42 @@ describe("the decoder in ONNX", () => {
     expect(results.estimated_iou?.data[0]).toBeCloseTo(own.estimatedIou, 4);
   });
 
+  it("gives the decoder's own logits where they are asked for, with boxes and padding as points", async () => {
+    const file = encodeDecoderOnnx({
+      weights,
+      frame,
+      maskPrompt: false,
+      boxes: true,
+      resolution: "low",
+      metadata: {},
+    });
+    const results = await runFile(file, {
+      image_embedding: embeddingFeed,
+      point_coordinates: { data: Float32Array.of(30, 40, 70, 20, 0, 0), dims: [1, 3, 2] },
+      point_labels: { data: Float32Array.of(1, 0, -1), dims: [1, 3] },
+    });
+    expect(results.logits?.dims).toEqual([1, 256, 256]);
+    const predictor = await MaskPredictor.create({ weights, frame, points: 2, device: device() });
+    const prompt = { points: patchPoints(Float32Array.of(30, 40, 70, 20), Float32Array.of(1, 0)) };
+    const own = await predictor.predict(embedding, prompt);
+    await predictor.close();
+    const low = { width: 256, height: 256, data: results.logits?.data ?? new Float32Array(0) };
+    const [rows, columns] = [frame.outputMatrixRows(), frame.outputMatrixColumns()];
+    const upsampled = Float32Array.from({ length: 96 * 96 }, (_, index) => {
+      const [y, x] = [Math.floor(index / 96), index % 96];
+      let sum = 0;
+      for (let row = 0; row < 256; row++) {
+        const weight = rows[y * 256 + row] ?? 0;
+        if (weight === 0) continue;
+        for (let column = 0; column < 256; column++) {
+          sum += weight * (columns[x * 256 + column] ?? 0) * (low.data[row * 256 + column] ?? 0);
+        }
+      }
+      return sum;
+    });
+    expectClose(upsampled, own.logits.data, 1e-4);
+  });
+
   it("keeps coordinates in the patch's frame for decoders that were trained so", async () => {
     const patchFrame = createSamFrame({ width: 96, height: 96 }, { frame: "patch" });
     const data = Float32Array.of(30, 40);

@@ -25,6 +25,11 @@ export interface DecoderExport {
    * gives one where there is no box (segment-anything's own ONNX decoder has this convention). Default: points alone.
    */
   readonly boxes?: boolean | undefined;
+  /**
+   * `patch`, the default: logits at the patch's resolution. `low`: as the decoder gives them, [1, 256, 256] over the
+   * whole of SAM's input, which a square patch fills; whoever draws outlines interpolates anyway.
+   */
+  readonly resolution?: "patch" | "low" | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -47,7 +52,7 @@ export function encodeDecoderOnnx(options: DecoderExport): Uint8Array {
 }
 
 function decoderOutputs(
-  { weights, frame: samFrame, maskPrompt, boxes }: DecoderExport,
+  { weights, frame: samFrame, maskPrompt, boxes, resolution = "patch" }: DecoderExport,
   points: number,
 ): Record<string, Value> {
   const { frame, patch, resized, outputMatrixRows, outputMatrixColumns } = samFrame;
@@ -63,6 +68,10 @@ function decoderOutputs(
     positions: embeddingPositions(parameters),
     prompts: encodePrompts(parameters, { points: { coordinates, labels, corners: boxes }, masks }),
   });
+  if (resolution === "low") {
+    const size = LOW_RESOLUTION_SIZE;
+    return { logits: reshape(lowResolution, [1, size, size]), estimated_iou: iou };
+  }
   const rows = constant(floatTensor([patch.height, LOW_RESOLUTION_SIZE], outputMatrixRows()));
   const columns = constant(floatTensor([patch.width, LOW_RESOLUTION_SIZE], outputMatrixColumns()));
   const logits = upsampleLogits(lowResolution, rows, columns);

@@ -1,11 +1,12 @@
-import { decodeModel, encodeGraph, type FloatTensor } from "../../graph/index.js";
+import { decodeModel, elementCount, encodeGraph, type FloatTensor } from "../../graph/index.js";
 import { frozenParameters } from "../../nn/index.js";
 import { readFloatTensors } from "../checkpoints/model-weights.js";
-import { type VitVariant, vitArchitectures } from "../sam/index.js";
+import { type TensorSource, type VitVariant, vitArchitectures } from "../sam/index.js";
+import { requireVitTensors, type VitArchitecture } from "../sam/vit-architecture.js";
 import { planStretches, stretchGraph, stretchInput } from "../sam/vit-graph.js";
-import { minisamPath, type WeightFile } from "../weights/index.js";
+import { minisamPath } from "../weights/index.js";
 import { readOnnxModel } from "../weights/onnx-initializers.js";
-import { encodeOnnxFile } from "./onnx-file.js";
+import { encodeOnnxFile, requireRoomInFile } from "./onnx-file.js";
 
 /** How images are made ready for any of SAM's encoders. */
 const preprocessing =
@@ -17,16 +18,29 @@ const preprocessing =
  * [1, 256, 64, 64]. ViT-H is beyond the 2 GiB of an ONNX file.
  * @throws EpSamError `weights` when tensors are missing or misshaped, or the file would be too large
  */
-export async function encodeVitEncoderOnnx(
+export function encodeVitEncoderOnnx(
   variant: VitVariant,
-  file: WeightFile,
+  weights: TensorSource,
   metadata: Readonly<Record<string, string>>,
 ): Promise<Uint8Array> {
-  const architecture = vitArchitectures[variant];
+  return encodeVitOnnx(vitArchitectures[variant], weights, metadata);
+}
+
+/** As {@link encodeVitEncoderOnnx}, of any size. */
+export async function encodeVitOnnx(
+  architecture: VitArchitecture,
+  source: TensorSource,
+  metadata: Readonly<Record<string, string>>,
+): Promise<Uint8Array> {
   const [whole] = planStretches(architecture, Number.POSITIVE_INFINITY);
-  const weights: ReadonlyMap<string, FloatTensor> = await readFloatTensors(file, whole?.names ?? []);
+  const names = whole?.names ?? [];
+  requireVitTensors(architecture, source.tensors, { file: source.path });
+  requireRoomInFile(
+    names.reduce((sum, name) => sum + elementCount(source.tensors.get(name)?.shape ?? [0]), 0),
+  );
+  const weights: ReadonlyMap<string, FloatTensor> = await readFloatTensors(source, names);
   const blocks = { firstBlock: 0, endBlock: architecture.depth };
-  const embedding = stretchGraph(architecture, blocks, frozenParameters(weights), file.tensors);
+  const embedding = stretchGraph(architecture, blocks, frozenParameters(weights), source.tensors);
   const { bytes } = encodeGraph({ image_embedding: embedding }, { target: "gpu" });
   return encodeOnnxFile(decodeModel(bytes), { input: `${stretchInput}: ${preprocessing}`, ...metadata });
 }

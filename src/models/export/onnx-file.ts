@@ -25,6 +25,15 @@ export function encodeOnnxFile(model: OnnxModel, metadata: Readonly<Record<strin
   return bytes;
 }
 
+/**
+ * Checks that numbers of float32 fit into an ONNX file, before they are read.
+ * @throws EpSamError `weights` when they take more than 2 GiB
+ */
+export function requireRoomInFile(elements: number): void {
+  const size = elements * Float32Array.BYTES_PER_ELEMENT;
+  if (size > LARGEST_FILE) throw tooLarge(size);
+}
+
 function tooLarge(size: number): EpSamError {
   return new EpSamError("weights", {
     what: `takes ${(size / 2 ** 30).toFixed(1)} GiB, and an ONNX file can have 2`,

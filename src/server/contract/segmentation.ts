@@ -50,7 +50,8 @@ export interface PromptBox {
 /**
  * The decoder as ONNX: `GET /api/segmenters/:id/decoder`. Inputs `image_embedding` [1, 256, 64, 64],
  * `point_coordinates` [1, points, 2] in patch pixels, `point_labels` [1, points] (1 foreground, 0 background, 2 and 3
- * the corners of a box, -1 padding); outputs `logits` [1, patchSize, patchSize] and `estimated_iou` [1, 1].
+ * the corners of a box, -1 padding); outputs `logits` [1, 256, 256], which cover the whole
+ * patch, above 0 for foreground, and `estimated_iou` [1, 1].
  * `POST /api/embeddings/:id/mask` decodes on the server instead and answers the same logits as a mask.
  */
 export interface DecodeRequest {

@@ -1,19 +1,25 @@
+import { resizeFloatMap } from "../../imaging/index.js";
 import { rasterOf, traceFoci } from "../../inference/index.js";
 import type { Area, Box, Position } from "../contract/index.js";
 
-/** Areas of fewer pixels than this are specks that nobody means. */
+/** Areas of fewer pixels of the logits than this are specks that nobody means. */
 const LEAST_PIXELS = 16;
 
 /**
- * The foreground of logits as an area of the slide, its outlines through the middles of pixel edges, simplified to
- * half a pixel.
- * @param logits [patchSize, patchSize], above 0 for foreground
+ * The foreground of logits as an area of the slide: outlines through the middles of the patch's pixel edges,
+ * simplified to half a pixel.
+ * @param logits square over the whole patch, above 0 for foreground
  * @param box what the patch covers
  */
 export async function areaOfLogits(logits: Float32Array, patchSize: number, box: Box): Promise<Area> {
-  const data = Uint8Array.from(logits, (logit) => (logit > 0 ? 255 : 0));
+  const side = Math.round(Math.sqrt(logits.length));
+  const resized = resizeFloatMap({ width: side, height: side, data: logits }, patchSize, patchSize);
+  const data = Uint8Array.from(resized.data, (logit) => (logit > 0 ? 255 : 0));
   const raster = rasterOf({ width: patchSize, height: patchSize, data });
-  const foci = await traceFoci(raster, { micronsPerPixel: null, minimumArea: LEAST_PIXELS });
+  const foci = await traceFoci(raster, {
+    micronsPerPixel: null,
+    minimumArea: LEAST_PIXELS * (patchSize / side) ** 2,
+  });
   const [scaleX, scaleY] = [box.width / patchSize, box.height / patchSize];
   const ringOf = ({ coordinates }: { readonly coordinates: Float64Array }): Position[] => {
     const ring: Position[] = [];

@@ -116,7 +116,8 @@ export class SegmenterModels {
     const weights = context === null ? own : await decoderWeights(context, segmenter.stage, own);
     const side = { width: segmenter.patchSize, height: segmenter.patchSize };
     const frame = createSamFrame(side, { frame: promptFrame });
-    const bytes = encodeDecoderOnnx({ weights, frame, maskPrompt: false, boxes: true, metadata: {} });
+    const options = { maskPrompt: false, boxes: true, resolution: "low", metadata: {} } as const;
+    const bytes = encodeDecoderOnnx({ weights, frame, ...options });
     this.#decoders.set(key, bytes, bytes.length);
     return bytes;
   }

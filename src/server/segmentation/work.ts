@@ -38,7 +38,7 @@ export interface WorkResults {
 }
 
 export interface DecodedLogits {
-  /** [patchSize, patchSize], above 0 for foreground. */
+  /** [256, 256] over the patch, above 0 for foreground. */
   readonly logits: Float32Array;
   readonly estimatedIou: number;
 }

@@ -193,7 +193,6 @@ describe("decoding", () => {
   const request = (x: number): MaskRequest => ({
     decoder: "decoder",
     embedding: "embedding",
-    patchSize: 100,
     box: { space: "level-0", x: 0, y: 0, width: 100, height: 100 },
     prompt: { points: [{ space: "patch", x, y: 0, label: 1 }], box: null },
   });

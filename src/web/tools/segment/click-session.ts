@@ -137,7 +137,6 @@ export class ClickSession {
       const result = await this.#options.decoder.decode({
         decoder: this.#options.decoderAddress(this.#segmenter.id),
         embedding: this.#options.embeddingAddress(entry.id),
-        patchSize: entry.patchSize,
         box: entry.box,
         prompt: inPatch(prompt, entry),
       });

@@ -44,8 +44,9 @@ async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
     });
     const logits = await floatsOf(results.logits);
     const [estimatedIou = 0] = await floatsOf(results.estimated_iou);
-    const { patchSize, box, withLogits } = request;
-    const area = areaOfLogits({ width: patchSize, height: patchSize, data: logits }, box);
+    const { box, withLogits } = request;
+    const side = Math.round(Math.sqrt(logits.length));
+    const area = areaOfLogits({ width: side, height: side, data: logits }, box);
     const milliseconds = performance.now() - started;
     return { id, area, estimatedIou, milliseconds, engine, logits: withLogits ? logits : null };
   } catch (thrown) {

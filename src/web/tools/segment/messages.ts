@@ -6,7 +6,6 @@ export interface MaskRequest {
   readonly decoder: string;
   /** Address of the embedding's bytes. */
   readonly embedding: string;
-  readonly patchSize: number;
   /** What the patch covers. */
   readonly box: Box;
   readonly prompt: DecodeRequest;
