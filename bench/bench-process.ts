@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { DeviceName } from "../src/graph/index.js";
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
@@ -17,13 +18,14 @@ export class BenchProcess {
   }
 
   /** Starts ours and waits until the work is compiled. */
-  static ours(section: string, threads: number): Promise<BenchProcess> {
+  static ours(section: string, threads: number, device: DeviceName = "cpu"): Promise<BenchProcess> {
     return BenchProcess.#started(process.execPath, [
       "--import",
       import.meta.resolve("tsx"),
       here("worker.ts"),
       section,
       String(threads),
+      device,
     ]);
   }
 

@@ -18,6 +18,7 @@ import {
   openMinisamEncoder,
   paperResNetAdl,
   patchPoints,
+  type ResNetAdlOptions,
 } from "../src/models/index.js";
 import { adam, adamW, TrainingStep, type TrainingStepOptions } from "../src/nn/index.js";
 import { ClassActivationMapper } from "../src/prompting/index.js";
@@ -73,6 +74,15 @@ export const memorySections: Readonly<Record<string, Section & { readonly limitB
   decoder: { ...requireSection("decoder"), limitBytes: 3e9 },
 };
 
+/** Small enough for a GPU in software; `--only` asks for them by name. */
+export const tinySections: Readonly<Record<string, Section>> = {
+  "classifier-tiny": {
+    ...classifierStep(2, 64, {}, { ...paperResNetAdl, depth: 18 }),
+    title: "ResNet-18-ADL training step, 64² patches, batch 2",
+    inPyTorch: false,
+  },
+};
+
 function requireSection(name: string): Section {
   const section = sections[name];
   if (section === undefined) throw new RangeError(`no section is called ${name}`);
@@ -94,7 +104,12 @@ function divided(batchSize: number, { microBatch, ...options }: StepMemory, inpu
 }
 
 /** The patch classifier's training step on patches of `size`². */
-export function classifierStep(batchSize: number, size: number, memory: StepMemory = {}): Section {
+export function classifierStep(
+  batchSize: number,
+  size: number,
+  memory: StepMemory = {},
+  network: ResNetAdlOptions = paperResNetAdl,
+): Section {
   return {
     title: `ResNet-50-ADL training step, ${size}² patches, batch ${batchSize}`,
     images: batchSize,
@@ -103,13 +118,13 @@ export function classifierStep(batchSize: number, size: number, memory: StepMemo
     async prepare(device) {
       const { images, count, options } = divided(batchSize, memory, Object.values(classifierInputs));
       const mode = count === undefined ? "training" : { microBatches: count };
-      const { parameters, model, loss } = classifierGraph(paperResNetAdl, images, size, mode);
+      const { parameters, model, loss } = classifierGraph(network, images, size, mode);
       const step = await TrainingStep.create({
         loss,
         parameters: parameters.all(),
         buffers: model.buffers,
         optimizer: adam({ weightDecay: 1e-3 }),
-        initial: initialClassifierWeights(paperResNetAdl, stream),
+        initial: initialClassifierWeights(network, stream),
         device,
         ...options,
       });

@@ -1,8 +1,10 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { wholeNumber } from "../src/cli/options.js";
+import { deviceOption, wholeNumber } from "../src/cli/options.js";
+import { chooseDevice, type DeviceRequest } from "../src/graph/index.js";
 import { BenchProcess } from "./bench-process.js";
+import { DeviceMemoryWatch } from "./device-memory.js";
 import { describeMachine, isBusy, type Machine } from "./machine.js";
-import { memorySections, type Section, sections } from "./sections.js";
+import { memorySections, type Section, sections, tinySections } from "./sections.js";
 
 // Seconds per image of each kind of training and inference step, beside PyTorch's on the same shapes in the same run.
 
@@ -13,6 +15,8 @@ interface Timing {
   readonly fastest: number;
   readonly slowest: number;
   readonly peakBytes: number;
+  /** On the device, beyond what was in use before; undefined on the CPU and where no driver tells. */
+  readonly devicePeakBytes: number | undefined;
 }
 
 interface SectionTimes {
@@ -29,25 +33,28 @@ const program = new Command("bench:training")
   .description("Times our training and inference steps beside PyTorch's.")
   .addOption(
     new Option("--only <section>", "one section").choices([
-      ...new Set([...Object.keys(sections), ...Object.keys(memorySections)]),
+      ...new Set([...Object.keys(sections), ...Object.keys(memorySections), ...Object.keys(tinySections)]),
     ]),
   )
   .option("--repeats <count>", "counted steps of each side", wholeNumber(1), 7)
   .option("--warm-up <count>", "steps before, which are not counted", wholeNumber(0), 2)
   .option("--threads <count>", "threads of each side", wholeNumber(1), 2)
+  .addOption(deviceOption().default("cpu" as DeviceRequest))
   .option("--memory", "measure the peak memory of the largest steps instead of times")
   .option("--json", "print one JSON document")
   .parse();
 const options = program.opts();
 
 const machine = await describeMachine();
+const { device, reason: deviceText } = await chooseDevice(options.device);
 if (options.json !== true) printMachine(machine);
 if (options.memory === true) await measureMemory();
 else await measureTimes();
 
 async function measureTimes(): Promise<void> {
   const results: SectionTimes[] = [];
-  for (const [name, section] of chosen(sections)) {
+  const asked = options.only === undefined ? sections : { ...sections, ...tinySections };
+  for (const [name, section] of chosen(asked)) {
     process.stderr.write(`${section.title}…\n`);
     results.push(await timeSection(name, section));
   }
@@ -62,8 +69,9 @@ function chosen<Of>(from: Readonly<Record<string, Of>>): [string, Of][] {
 
 /** Steps of both sides in turn, one at a time, so that a slow spell of the machine meets both. */
 async function timeSection(name: string, section: Section): Promise<SectionTimes> {
-  const compared = section.inPyTorch && machine.pyTorch !== undefined;
-  const ours = await BenchProcess.ours(name, options.threads);
+  const compared = section.inPyTorch && machine.pyTorch !== undefined && device.name === "cpu";
+  const watch = device.name === "cpu" ? undefined : await DeviceMemoryWatch.start();
+  const ours = await BenchProcess.ours(name, options.threads, device.name);
   const theirs = compared ? await BenchProcess.pyTorch(name, options.threads) : undefined;
   const seconds = { ours: [] as number[], theirs: [] as number[] };
   for (let step = 0; step < options.warmUp + options.repeats; step++) {
@@ -71,7 +79,7 @@ async function timeSection(name: string, section: Section): Promise<SectionTimes
     if (theirs !== undefined) seconds.theirs.push(await theirs.step());
   }
   const counted = (all: readonly number[]) => all.slice(options.warmUp).map((time) => time / section.images);
-  const oursTiming = timing(counted(seconds.ours), await ours.peakBytes());
+  const oursTiming = timing(counted(seconds.ours), await ours.peakBytes(), watch?.stop());
   const theirsTiming = theirs && timing(counted(seconds.theirs), await theirs.peakBytes());
   await Promise.all([ours.close(), theirs?.close()]);
   return {
@@ -84,7 +92,7 @@ async function timeSection(name: string, section: Section): Promise<SectionTimes
   };
 }
 
-function timing(times: readonly number[], peakBytes: number): Timing {
+function timing(times: readonly number[], peakBytes: number, devicePeakBytes?: number): Timing {
   const sorted = [...times].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   const at = (index: number) => sorted[index] ?? Number.NaN;
@@ -93,32 +101,52 @@ function timing(times: readonly number[], peakBytes: number): Timing {
     fastest: at(0),
     slowest: at(sorted.length - 1),
     peakBytes,
+    devicePeakBytes,
   };
 }
 
 /** Peak memory after a few steps (it still grows at the second), each section in a process of its own. */
 async function measureMemory(): Promise<void> {
-  const results: { section: string; title: string; peakBytes: number; limitBytes: number }[] = [];
+  const results: MemoryPeak[] = [];
   for (const [name, { title, limitBytes }] of chosen(memorySections)) {
     process.stderr.write(`${title}…\n`);
-    const ours = await BenchProcess.ours(name, options.threads);
+    const watch = device.name === "cpu" ? undefined : await DeviceMemoryWatch.start();
+    const ours = await BenchProcess.ours(name, options.threads, device.name);
     for (let step = 0; step < 3; step++) await ours.step();
-    results.push({ section: name, title, peakBytes: await ours.peakBytes(), limitBytes });
+    const devicePeakBytes = watch?.stop();
+    results.push({ section: name, title, peakBytes: await ours.peakBytes(), devicePeakBytes, limitBytes });
     await ours.close();
   }
   if (options.json === true) console.log(JSON.stringify({ machine, results }, null, 2));
   else {
-    console.log("\n| step | peak memory | limit |\n| --- | ---: | ---: |");
-    for (const { title, peakBytes, limitBytes } of results) {
-      console.log(`| ${title} | ${gigabytes(peakBytes)} | ${gigabytes(limitBytes)} |`);
+    console.log("\n| step | peak memory | on the device | limit |\n| --- | ---: | ---: | ---: |");
+    for (const { title, peakBytes, devicePeakBytes, limitBytes } of results) {
+      const cells = [title, gigabytes(peakBytes), deviceGigabytes(devicePeakBytes), gigabytes(limitBytes)];
+      console.log(`| ${cells.join(" | ")} |`);
     }
   }
-  if (results.some(({ peakBytes, limitBytes }) => peakBytes > limitBytes)) process.exitCode = 1;
+  const isAbove = ({ peakBytes, devicePeakBytes, limitBytes }: MemoryPeak) =>
+    (devicePeakBytes ?? peakBytes) > limitBytes;
+  if (results.some(isAbove)) process.exitCode = 1;
+}
+
+/** What a step took. */
+interface MemoryPeak {
+  readonly section: string;
+  readonly title: string;
+  readonly peakBytes: number;
+  readonly devicePeakBytes: number | undefined;
+  readonly limitBytes: number;
+}
+
+function deviceGigabytes(bytes: number | undefined): string {
+  return bytes === undefined ? "n/a" : gigabytes(bytes);
 }
 
 function printMachine(of: Machine): void {
   const versions = `Node ${of.node}, ONNX Runtime ${of.onnxRuntime}, PyTorch ${of.pyTorch ?? "not installed"}`;
   console.log(`${of.processor}, ${of.cores} cores, ${gigabytes(of.memoryBytes)} memory; ${versions}`);
+  console.log(`Device: ${deviceText}`);
   console.log(`${options.threads} threads; load average before the start: ${of.load.toFixed(2)}`);
   if (isBusy(of)) {
     console.log("WARNING: the machine is busy with other work; these times and ratios are not reliable.");
@@ -130,9 +158,9 @@ function printMachine(of: Machine): void {
 
 function printTimes(results: readonly SectionTimes[]): void {
   console.log(
-    "\n| step | ours, s per image (range) | PyTorch, s per image (range) | PyTorch / ours | target | peak memory, ours / PyTorch |",
+    "\n| step | ours, s per image (range) | PyTorch, s per image (range) | PyTorch / ours | target | peak memory, ours / PyTorch | on the device |",
   );
-  console.log("| --- | ---: | ---: | ---: | ---: | ---: |");
+  console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
   for (const { title, ours, pyTorch, ratio, target } of results) {
     const cells = [
       title,
@@ -141,6 +169,7 @@ function printTimes(results: readonly SectionTimes[]): void {
       ratio === undefined ? "n/a" : `${ratio.toFixed(2)}×`,
       target === undefined ? "" : `${target}×`,
       `${gigabytes(ours.peakBytes)} / ${pyTorch === undefined ? "n/a" : gigabytes(pyTorch.peakBytes)}`,
+      deviceGigabytes(ours.devicePeakBytes),
     ];
     console.log(`| ${cells.join(" | ")} |`);
   }
