@@ -4,6 +4,8 @@ import { openSlide, type PixelSource } from "../slides/index.js";
 
 /** Slides that are kept open when nobody reads them; each holds a file and its index. */
 const DEFAULT_LIMIT = 12;
+/** Bytes of those that hold all their pixels, as plain images do. */
+const DEFAULT_HELD_BYTES = 2 ** 29;
 
 interface OpenEntry {
   readonly path: string;
@@ -11,6 +13,8 @@ interface OpenEntry {
   readonly version: string;
   readonly source: Promise<PixelSource>;
   users: number;
+  /** What it holds in memory; 0 until it is open. */
+  heldBytes: number;
   /** True once it has left the list: whoever uses it last closes it. */
   dropped: boolean;
 }
@@ -21,14 +25,24 @@ export async function fileVersion(path: string): Promise<string> {
   return `${size.toString(36)}-${Math.round(mtimeMs).toString(36)}`;
 }
 
+export interface OpenSlidesOptions {
+  /** How many are kept open. */
+  readonly limit?: number | undefined;
+  /** Bytes of pixels that those kept open may hold. */
+  readonly heldBytes?: number | undefined;
+  readonly open?: ((path: string) => Promise<PixelSource>) | undefined;
+}
+
 /** Open slides and rasters; the least recently used ones are closed, and files that changed are opened again. */
 export class OpenSlides {
   readonly #entries = new Map<string, OpenEntry>();
   readonly #limit: number;
+  readonly #heldLimit: number;
   readonly #open: (path: string) => Promise<PixelSource>;
 
-  constructor(options: { limit?: number; open?: (path: string) => Promise<PixelSource> } = {}) {
+  constructor(options: OpenSlidesOptions = {}) {
     this.#limit = options.limit ?? DEFAULT_LIMIT;
+    this.#heldLimit = options.heldBytes ?? DEFAULT_HELD_BYTES;
     this.#open = options.open ?? openUnmoved;
   }
 
@@ -45,10 +59,14 @@ export class OpenSlides {
     path: string,
     task: (source: PixelSource, version: string) => Promise<Result>,
   ): Promise<Result> {
-    const entry = await this.#entry(path);
-    entry.users += 1;
+    const version = await versionOrAbsent(path);
+    const { entry, outdated } = this.#acquire(path, version);
     try {
-      return await task(await entry.source, entry.version);
+      if (outdated !== null) await closeSource(outdated);
+      const source = await entry.source;
+      entry.heldBytes = source.heldBytes ?? 0;
+      await Promise.all(this.#takeExcess().map(closeSource));
+      return await task(source, version);
     } finally {
       entry.users -= 1;
       if (entry.dropped && entry.users === 0) await closeSource(entry);
@@ -62,43 +80,51 @@ export class OpenSlides {
     await Promise.all(entries.map(closeSource));
   }
 
-  async #entry(path: string): Promise<OpenEntry> {
-    const version = await versionOrAbsent(path);
+  /** The entry of a path, in use from now on; without any waiting in between, so that nobody closes it meanwhile. */
+  #acquire(
+    path: string,
+    version: string,
+  ): { readonly entry: OpenEntry; readonly outdated: OpenEntry | null } {
     const held = this.#entries.get(path);
-    if (held !== undefined) {
-      this.#entries.delete(path);
-      if (held.version === version) {
-        this.#entries.set(path, held);
-        return held;
-      }
-      await this.#drop(held);
-    }
-    const entry: OpenEntry = { path, version, source: this.#open(path), users: 0, dropped: false };
-    // A failure is not kept: the file may be repaired.
-    entry.source.catch(() => this.#forget(entry));
+    this.#entries.delete(path);
+    const isCurrent = held?.version === version;
+    const entry = held !== undefined && isCurrent ? held : this.#begin(path, version);
+    entry.users += 1;
     this.#entries.set(path, entry);
-    await this.#shrink();
+    const outdated = held !== undefined && !isCurrent && this.#drop(held) ? held : null;
+    return { entry, outdated };
+  }
+
+  #begin(path: string, version: string): OpenEntry {
+    const source = this.#open(path);
+    const entry: OpenEntry = { path, version, source, users: 0, heldBytes: 0, dropped: false };
+    // A failure is not kept: the file may be repaired.
+    source.catch(() => this.#forget(entry));
     return entry;
   }
 
-  async #shrink(): Promise<void> {
+  /** Takes the least recently used ones that nobody uses out of the list, as many as are too many. */
+  #takeExcess(): OpenEntry[] {
+    const excess: OpenEntry[] = [];
+    let heldBytes = [...this.#entries.values()].reduce((sum, entry) => sum + entry.heldBytes, 0);
     for (const entry of [...this.#entries.values()]) {
-      if (this.#entries.size <= this.#limit) return;
+      if (this.#entries.size <= this.#limit && heldBytes <= this.#heldLimit) break;
       if (entry.users > 0) continue;
-      // The newest is what is wanted now.
-      if (entry === [...this.#entries.values()].at(-1)) return;
       this.#entries.delete(entry.path);
-      await this.#drop(entry);
+      heldBytes -= entry.heldBytes;
+      if (this.#drop(entry)) excess.push(entry);
     }
+    return excess;
   }
 
   #forget(entry: OpenEntry): void {
     if (this.#entries.get(entry.path) === entry) this.#entries.delete(entry.path);
   }
 
-  async #drop(entry: OpenEntry): Promise<void> {
+  /** @returns whether it can be closed now; otherwise its last user does */
+  #drop(entry: OpenEntry): boolean {
     entry.dropped = true;
-    if (entry.users === 0) await closeSource(entry);
+    return entry.users === 0;
   }
 }
 

@@ -5,7 +5,7 @@ import type { DatasetEntry, Workspace } from "./contract/index.js";
 import type { DatasetIndexes, IndexedDataset } from "./datasets/dataset-index.js";
 import { problemOf } from "./problem.js";
 import { runEntry } from "./runs/run-entry.js";
-import { slideEntry } from "./slides/slide-entry.js";
+import { SlideList } from "./slides/slide-entry.js";
 import type { WorkspaceDirectory, WorkspaceSlide } from "./workspace/workspace.js";
 
 /** Slides that are opened at a time for the list. */
@@ -14,13 +14,14 @@ const OPENERS = 4;
 /** `GET /workspace` */
 export function workspaceRoutes(context: ServerContext, datasets: DatasetIndexes): Hono {
   const routes = new Hono();
+  const list = new SlideList(context);
   routes.get("/workspace", async (request) => {
     const { workspace } = context;
     const described = await Promise.all(workspace.datasets.map((entry) => describeDataset(entry, datasets)));
     const indexed = described.flatMap(({ index }) => (index === null ? [] : [index]));
     const body: Workspace = {
       version: await packageVersion(),
-      slides: await listSlides(context, workspace.slides),
+      slides: await listSlides(list, workspace.slides),
       datasets: described.map(({ entry }) => entry),
       runs: await Promise.all(workspace.runs.map((run) => runEntry(run, indexed))),
     };
@@ -29,14 +30,11 @@ export function workspaceRoutes(context: ServerContext, datasets: DatasetIndexes
   return routes;
 }
 
-async function listSlides(
-  context: ServerContext,
-  slides: readonly WorkspaceSlide[],
-): Promise<Workspace["slides"]> {
+async function listSlides(list: SlideList, slides: readonly WorkspaceSlide[]): Promise<Workspace["slides"]> {
   const entries = new Array<Workspace["slides"][number]>(slides.length);
   const queue = slides.entries();
   const work = async (): Promise<void> => {
-    for (const [index, slide] of queue) entries[index] = await slideEntry(context, slide);
+    for (const [index, slide] of queue) entries[index] = await list.entry(slide);
   };
   await Promise.all(Array.from({ length: OPENERS }, work));
   return entries;

@@ -62,6 +62,8 @@ export interface PixelSource {
   readonly associatedImages: readonly string[];
   /** What is unusual but did not stop the reading, such as missing tiles; grows while reading. */
   readonly warnings: readonly string[];
+  /** Bytes of pixels that it holds while it is open, beside the tile cache; left out where that is none. */
+  readonly heldBytes?: number | undefined;
   /** The slide's own properties by name, as the file spells them. */
   readonly properties: Readonly<Record<string, string>>;
   /**

@@ -58,6 +58,7 @@ export async function openPlainImage(
     associatedImages: new Map(),
     warnings: [],
     properties: {},
+    heldBytes: width * height * 3,
     tileCache,
     release: async () => {
       image.current = null;

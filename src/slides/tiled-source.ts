@@ -38,6 +38,8 @@ export interface TiledSourceParts {
   readonly warnings: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
   readonly tileCache?: TileCache | undefined;
+  /** Bytes of pixels that stay in memory until released. */
+  readonly heldBytes?: number | undefined;
   /** Closes the files. */
   release(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export class TiledSource implements PixelSource {
   readonly associatedImages: readonly string[];
   readonly warnings: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
+  readonly heldBytes: number | undefined;
   readonly #parts: TiledSourceParts;
   readonly #cache: TileCache;
   readonly #prefix = newCachePrefix();
@@ -68,6 +71,7 @@ export class TiledSource implements PixelSource {
     this.associatedImages = [...parts.associatedImages.keys()];
     this.warnings = parts.warnings;
     this.properties = parts.properties;
+    this.heldBytes = parts.heldBytes;
   }
 
   async readRegion(region: Region, options: ReadOptions = {}): Promise<RgbImage> {

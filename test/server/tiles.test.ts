@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RandomStream } from "../../src/common/index.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
 import { servedLevels } from "../../src/server/slides/served-levels.js";
 import { encodedTile } from "../../src/server/slides/slide-tile.js";
@@ -240,6 +241,51 @@ describe("open slides", () => {
     await rm(a);
     await slides.close();
     expect(closed).toEqual([b, c, a, c]);
+  });
+
+  it("that hold all their pixels are kept within a limit of bytes", async () => {
+    const closed: string[] = [];
+    const slides = new OpenSlides({
+      heldBytes: 250,
+      open: async (path) => {
+        const close = async (): Promise<void> => {
+          closed.push(path);
+        };
+        return { ...memorySlide(path, 64, 64, () => [0, 0, 0]), heldBytes: 100, close };
+      },
+    });
+    for (const path of ["a", "b", "a", "c"]) await slides.use(path, async () => undefined);
+    expect(closed).toEqual(["b"]);
+    expect(slides.size).toBe(2);
+  });
+
+  it("are never closed under those who use them at the same time", async () => {
+    const open = new Set<string>();
+    let opened = 0;
+    const slides = new OpenSlides({
+      limit: 1,
+      open: async (path) => {
+        const id = `${path} ${++opened}`;
+        open.add(id);
+        const close = async (): Promise<void> => {
+          open.delete(id);
+        };
+        return { ...memorySlide(id, 64, 64, () => [0, 0, 0]), close };
+      },
+    });
+    const random = new RandomStream(0, "open slides");
+    const uses = Array.from({ length: 200 }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, random.integer(20)));
+      await slides.use(`slide ${random.integer(4)}`, async ({ path }) => {
+        for (let moment = 0; moment < 3; moment++) {
+          expect(open.has(path)).toBe(true);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      });
+    });
+    await Promise.all(uses);
+    await slides.close();
+    expect(open.size).toBe(0);
   });
 
   it("that failed are tried again", async () => {

@@ -4,19 +4,43 @@ import type { SlideDetail, SlideEntry } from "../contract/index.js";
 import type { DatasetIndexes } from "../datasets/dataset-index.js";
 import { patchesOfSlide } from "../datasets/dataset-index.js";
 import type { SlideLayers } from "../layers/slide-layers.js";
+import { fileVersion } from "../open-slides.js";
 import { problemOf } from "../problem.js";
 import { hasResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { servedLevels } from "./served-levels.js";
 
-/** A slide as the list shows it; one that cannot be opened is told with the reason. */
-export async function slideEntry(context: ServerContext, slide: WorkspaceSlide): Promise<SlideEntry> {
-  try {
-    return await context.openSlides.use(slide.path, (source) => readyEntry(context, slide, source));
-  } catch (thrown) {
-    const status = { state: "broken", problem: problemOf(thrown) } as const;
-    const unknown = { size: null, micronsPerPixel: null, format: null };
-    return { ...(await knownFacts(context, slide)), ...unknown, status };
+/** What the list shows of a slide that could be opened. */
+type OpenedFacts = Pick<SlideEntry, "status" | "size" | "micronsPerPixel" | "format">;
+
+/** The slides of the list; those that were opened once are not opened again until they change. */
+export class SlideList {
+  readonly #context: ServerContext;
+  readonly #opened = new Map<string, { readonly version: string; readonly facts: OpenedFacts }>();
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  /** A slide as the list shows it; one that cannot be opened is told with the reason. */
+  async entry(slide: WorkspaceSlide): Promise<SlideEntry> {
+    const facts = await this.#facts(slide).catch((thrown: unknown): OpenedFacts => {
+      const status = { state: "broken", problem: problemOf(thrown) } as const;
+      return { status, size: null, micronsPerPixel: null, format: null };
+    });
+    return { ...(await knownFacts(this.#context, slide)), ...facts };
+  }
+
+  async #facts({ path }: WorkspaceSlide): Promise<OpenedFacts> {
+    const known = this.#opened.get(path);
+    // A file that is gone is reported by opening it.
+    const current = await fileVersion(path).catch(() => null);
+    if (known !== undefined && known.version === current) return known.facts;
+    return this.#context.openSlides.use(path, async (source, version) => {
+      const facts = openedFacts(source);
+      this.#opened.set(path, { version, facts });
+      return facts;
+    });
   }
 }
 
@@ -30,7 +54,8 @@ export function slideDetail(
   return context.openSlides.use(slide.path, async (source) => {
     const { layers, warnings } = await found.layers.find(slide, signal);
     return {
-      ...(await readyEntry(context, slide, source)),
+      ...(await knownFacts(context, slide)),
+      ...openedFacts(source),
       levels: servedLevels(source).map(({ width, height, downsample, tileWidth, tileHeight }) => ({
         ...{ width, height, downsample, tileWidth, tileHeight },
       })),
@@ -43,17 +68,10 @@ export function slideDetail(
   });
 }
 
-async function readyEntry(
-  context: ServerContext,
-  slide: WorkspaceSlide,
-  { levels, micronsPerPixel, format }: PixelSource,
-): Promise<SlideEntry> {
+function openedFacts({ levels, micronsPerPixel, format }: PixelSource): OpenedFacts {
   const [full] = levels;
   const size = full === undefined ? null : { width: full.width, height: full.height };
-  return {
-    ...(await knownFacts(context, slide)),
-    ...{ status: { state: "ready" }, size, micronsPerPixel, format },
-  };
+  return { status: { state: "ready" }, size, micronsPerPixel, format };
 }
 
 async function knownFacts(
