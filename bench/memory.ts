@@ -19,7 +19,7 @@ const options = new Command("bench:memory")
   .option("--steps <count>", "steps of each", wholeNumber(1), 3)
   .option("--threads <count>", "threads", wholeNumber(1), 2)
   .option("--limit <gigabytes>", "leave out what is expected to take more", wholeNumber(1), 12)
-  .option("--largest <batch>", "largest batch", wholeNumber(1), 16)
+  .option("--batch <sizes>", "batches, separated by commas", (text) => text.split(",").map(Number))
   .parse()
   .opts();
 
@@ -29,7 +29,7 @@ console.log(
 );
 for (const [name, model] of Object.entries(memoryModels)) {
   if (options.model !== undefined && options.model !== name) continue;
-  const batches = model.batches.filter((batch) => batch <= options.largest);
+  const batches = options.batch ?? model.batches;
   const header = batches.map((batch) => ` batch ${batch} |`).join("");
   console.log(`\n${model.title}: GB (core-seconds per image)\n\n| |${header}`);
   console.log(`|---|${batches.map(() => "---:|").join("")}`);
