@@ -70,7 +70,10 @@ function sharedPrefix(names: readonly string[]): string {
  * Reads tensors as float32 and in the given order.
  * @throws EpSamError `weights` naming a tensor that holds no floating-point numbers
  */
-export async function readFloatTensors(file: WeightFile, names: readonly string[]): Promise<StateDict> {
+export async function readFloatTensors(
+  file: Pick<WeightFile, "path" | "read">,
+  names: readonly string[],
+): Promise<StateDict> {
   const weights = new Map<string, FloatTensor>();
   for (const name of names) {
     const tensor = await file.read(name);
