@@ -1,6 +1,6 @@
 import { mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { EpSamError, type ErrorTag } from "./errors.js";
 import { storageError } from "./files.js";
@@ -20,7 +20,7 @@ export interface LockOptions {
 const ownerSchema = z.object({ process: z.int(), host: z.string() });
 type Owner = z.infer<typeof ownerSchema>;
 
-/** Directories that this process holds, so that a lock with its number from before a reboot is known stale. */
+/** Lock files that this process holds, so that one with its number from before a reboot is known stale. */
 const held = new Set<string>();
 
 /**
@@ -31,19 +31,51 @@ const held = new Set<string>();
  *   or written to.
  */
 export async function lockDirectory(root: string, options: LockOptions): Promise<() => Promise<void>> {
-  const directory = await madeDirectory(root);
-  const file = join(directory, options.name);
+  return hold(join(await madeDirectory(root), options.name), root, options);
+}
+
+/**
+ * Reserves a directory that need not exist yet, by a hidden lock file beside it; otherwise like {@link lockDirectory}.
+ */
+export async function lockBeside(
+  directory: string,
+  options: Omit<LockOptions, "name">,
+): Promise<() => Promise<void>> {
+  const parent = await madeDirectory(dirname(resolve(directory)));
+  return hold(join(parent, `.${basename(resolve(directory))}.lock`), directory, options);
+}
+
+async function hold(
+  file: string,
+  directory: string,
+  options: Omit<LockOptions, "name">,
+): Promise<() => Promise<void>> {
   const owner: Owner = { process: process.pid, host: hostname() };
+  if (held.has(file)) throw inUse(directory, file, owner, options);
+  held.add(file);
+  try {
+    await take(file, directory, owner, options);
+  } catch (failure) {
+    held.delete(file);
+    throw failure;
+  }
+  return async () => {
+    await rm(file, { force: true });
+    held.delete(file);
+  };
+}
+
+async function take(
+  file: string,
+  directory: string,
+  owner: Owner,
+  options: Omit<LockOptions, "name">,
+): Promise<void> {
   for (let attempt = 1; !(await created(file, owner)); attempt++) {
     const other = await readOwner(file);
-    if (attempt > 1 || !isStale(other, directory)) throw inUse(root, file, other, options);
+    if (attempt > 1 || !isStale(other)) throw inUse(directory, file, other, options);
     await rm(file, { force: true });
   }
-  held.add(directory);
-  return async () => {
-    held.delete(directory);
-    await rm(file, { force: true });
-  };
 }
 
 async function madeDirectory(root: string): Promise<string> {
@@ -75,10 +107,10 @@ async function readOwner(file: string): Promise<Owner | undefined> {
   }
 }
 
-/** True when the owner was a process of this machine that is gone. */
-function isStale(owner: Owner | undefined, directory: string): boolean {
+/** True when the owner was a process of this machine that is gone; one with our number was before us. */
+function isStale(owner: Owner | undefined): boolean {
   if (owner === undefined || owner.host !== hostname()) return false;
-  return owner.process === process.pid ? !held.has(directory) : !isAlive(owner.process);
+  return owner.process === process.pid || !isAlive(owner.process);
 }
 
 function isAlive(id: number): boolean {
@@ -98,7 +130,7 @@ function inUse(
   root: string,
   file: string,
   owner: Owner | undefined,
-  { tag, activity, why }: LockOptions,
+  { tag, activity, why }: Omit<LockOptions, "name">,
 ): EpSamError {
   const who = owner === undefined ? "another process" : `process ${owner.process} on ${owner.host}`;
   return new EpSamError(tag, {

@@ -1,6 +1,6 @@
 export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
 export { deterministicUniform } from "./deterministic-fill.js";
-export { type LockOptions, lockDirectory } from "./directory-lock.js";
+export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
 export { EpSamError, type ErrorFields, type ErrorTag, isEpSamError, messageOf } from "./errors.js";
 export {
   exists,

@@ -31,7 +31,7 @@ import {
   resolveSettings,
 } from "./options.js";
 import { type PlannedSource, type PreparationPlan, readSource } from "./source.js";
-import { checkOutput, writeDirectoryAtomically } from "./staging.js";
+import { reserveOutput, writeDirectoryAtomically } from "./staging.js";
 
 /** Raised when the layout of dataset directories changes incompatibly. */
 const FORMAT_VERSION = 1;
@@ -41,13 +41,23 @@ const FORMAT_VERSION = 1;
  * The same inputs, settings and seed give the same bytes. Nothing is left behind when it fails.
  * @returns counts, what was left out, and the hash; inputs that could not be used are in `skipped`
  * @throws EpSamError `usage` for options and paths, `input-mask` for missing or non-binary masks, `dataset` when
- * nothing is left or a label is missing altogether, `storage` when the disk is full.
+ * nothing is left or a label is missing altogether, `storage` when the disk is full. Another process that prepares
+ * into the same directory is `usage`.
  */
 export async function prepareDataset(options: PrepareOptions): Promise<PreparationResult> {
-  const reporter = options.reporter ?? silentReporter;
   const settings = resolveSettings(options);
   const files = [options.masks, options.patients].filter((path) => path !== undefined);
-  await checkOutput(options.out, options.overwrite ?? false, [...options.inputs, ...files]);
+  const { out, overwrite = false } = options;
+  return reserveOutput({ out, overwrite, inputs: [...options.inputs, ...files] }, () =>
+    prepareReserved(options, settings),
+  );
+}
+
+async function prepareReserved(
+  options: PrepareOptions,
+  settings: PreparationSettings,
+): Promise<PreparationResult> {
+  const reporter = options.reporter ?? silentReporter;
   const found = await findInputs(options.inputs);
   const inputKind = detectInputKind(found, options);
   const concurrency = options.concurrency ?? 2;

@@ -1,16 +1,46 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { EpSamError, exists, storageError } from "../../common/index.js";
+import { EpSamError, exists, lockBeside, storageError } from "../../common/index.js";
 import { MANIFEST_FILE } from "../manifest.js";
 import { DESCRIPTION_FILE } from "../open-dataset.js";
+
+/**
+ * Prepares into an output directory that no other process prepares into at the same time.
+ * @throws EpSamError `usage` when another does, or as {@link checkOutput} says; and whatever `work` throws.
+ */
+export async function reserveOutput<T>(
+  { out, overwrite, inputs }: OutputRequest,
+  work: () => Promise<T>,
+): Promise<T> {
+  await checkOutput(out, overwrite, inputs);
+  const release = await lockBeside(out, {
+    tag: "usage",
+    activity: "preparing",
+    why: "two would mix their patches",
+  });
+  try {
+    // Another process may have finished a dataset there since.
+    await checkOutput(out, overwrite, inputs);
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+export interface OutputRequest {
+  readonly out: string;
+  readonly overwrite: boolean;
+  /** Everything that is read, which the output may not hold. */
+  readonly inputs: readonly string[];
+}
 
 /**
  * Refuses an output directory before any work: one with something in it, unless it is a dataset and `overwrite`
  * is given, or one that holds an input.
  * @throws EpSamError `usage` saying which.
  */
-export async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
+async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
   const inside = inputs.find((input) => isWithin(resolve(out), resolve(input)));
   if (inside !== undefined) {
     throw new EpSamError("usage", {

@@ -10,7 +10,7 @@ import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/
 import { formatManifest, MANIFEST_FILE } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import type { SkippedInput } from "../preparation/options.js";
-import { checkOutput, replaceDirectory } from "../preparation/staging.js";
+import { replaceDirectory, reserveOutput } from "../preparation/staging.js";
 import type { LabelCounts, Split } from "../records.js";
 import { type ExaminationContext, examineSlide } from "./examine.js";
 import { checkSlidePlan } from "./explain.js";
@@ -48,15 +48,24 @@ interface Job {
  * settings and seed give the same bytes, however often the job was interrupted.
  * @returns counts, what was left out, and the hash; slides that could not be used are in `skipped`
  * @throws EpSamError `usage` for options and paths, `dataset` when nothing is left (saying what left out what) or
- *   a table is malformed, `storage` when the disk is full
+ *   a table is malformed, `storage` when the disk is full, `usage` when another process prepares into the directory
  */
 export async function prepareSlides(options: PrepareSlidesOptions): Promise<SlidePreparationResult> {
   const settings = resolveSlideSettings(options);
-  const { reporter = silentReporter, signal, overwrite = false } = options;
   const tables = [options.patients, options.splitTable, options.mppTable].filter(
     (path) => path !== undefined,
   );
-  await checkOutput(options.out, overwrite, [...options.inputs, options.annotations, ...tables]);
+  const { out, overwrite = false } = options;
+  return reserveOutput({ out, overwrite, inputs: [...options.inputs, options.annotations, ...tables] }, () =>
+    prepareReserved(options, settings),
+  );
+}
+
+async function prepareReserved(
+  options: PrepareSlidesOptions,
+  settings: SlideSettings,
+): Promise<SlidePreparationResult> {
+  const { reporter = silentReporter, signal, overwrite = false } = options;
   const found = await findSlides(options.inputs, options.annotations, settings.unannotated);
   const knownMpp = options.mppTable === undefined ? new Map() : await readMppTable(options.mppTable);
   const stems = found.slides.map(({ stem }) => stem);
