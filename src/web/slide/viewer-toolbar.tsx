@@ -18,7 +18,9 @@ export function ViewerToolbar({ session, tools: Tools, stage }: ViewerToolbarPro
   const panelOpen = narrow.value ? sheet.value === "inspector" : inspectorShown.value === "shown";
   return (
     <div class="toolbar" role="toolbar" aria-label="Slide">
-      <Tools />
+      <span class="toolbar-group tool-row">
+        <Tools />
+      </span>
       <span class="toolbar-group view-tools">
         <Magnification session={session} />
         <ToolButton icon="minus" title="Farther" shortcut="-" onClick={() => viewer.zoomBy(1 / 1.5)} />
