@@ -1,5 +1,5 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, stat, symlink, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exportSlideResults, type TiledRaster } from "../../src/inference/index.js";
@@ -51,6 +51,19 @@ function raster(value: number): TiledRaster {
   };
 }
 
+/** What `epsam infer` records of a slide it has finished. */
+async function record(
+  path: string,
+  size: { readonly width: number; readonly height: number },
+): Promise<string> {
+  const slide = {
+    name: basename(path),
+    bytes: (await stat(path)).size,
+    modified: "2026-01-01T00:00:00.000Z",
+  };
+  return JSON.stringify({ formatVersion: 1, ...size, settings: { slide, model: { stage: "round-2" } } });
+}
+
 function asapXml({ left, top, right, bottom }: Rectangle): string {
   const corners = [
     [left, top],
@@ -84,10 +97,7 @@ beforeAll(async () => {
   };
   await exportSlideResults(source, input, join(results, "a"));
   await source.close();
-  await writeFile(
-    join(results, "a", "inference.json"),
-    JSON.stringify({ formatVersion: 1, ...SIZE, settings: { model: { stage: "round-2" } } }),
-  );
+  await writeFile(join(results, "a", "inference.json"), await record(join(slides, "a.tif"), SIZE));
   await writeFile(join(annotations, "a.xml"), asapXml(ANNOTATED));
   server = await testServer({
     inputs: [slides, results, join(slides, "photo.png")],
@@ -174,20 +184,56 @@ describe("layers", () => {
   it("of results for a slide of another size are not taken", async () => {
     const other = directory.path("results/plain");
     await mkdir(other);
-    await writeFile(
-      join(other, "inference.json"),
-      JSON.stringify({ formatVersion: 1, ...SIZE, settings: { model: { stage: "round-2" } } }),
-    );
+    await writeFile(join(other, "inference.json"), await record(directory.path("slides/plain.tif"), SIZE));
     expect((await server.slide("plain.tif")).layers.map(({ kind }) => kind)).toEqual(["tissue-mask"]);
   });
 
   it("are not read through links that lead out of the results", async () => {
     const folder = directory.path("results/photo");
     await mkdir(folder);
-    const record = { formatVersion: 1, width: 64, height: 48, settings: { model: { stage: "round-2" } } };
-    await writeFile(join(folder, "inference.json"), JSON.stringify(record));
-    await symlink(directory.path("slides/photo.png"), join(folder, "mask.tif"));
+    const photo = directory.path("slides/photo.png");
+    await writeFile(join(folder, "inference.json"), await record(photo, { width: 64, height: 48 }));
+    await symlink(photo, join(folder, "mask.tif"));
     expect((await server.slide("photo.png")).layers.map(({ kind }) => kind)).toEqual(["tissue-mask"]);
+  });
+
+  it("and annotations go to the right one of two slides of the same name", async () => {
+    const root = await directory.folder();
+    for (const [part, compression] of [
+      ["one", "jpeg"],
+      ["two", "lzw"],
+    ] as const) {
+      await mkdir(join(root, part, "slides"), { recursive: true });
+      await mkdir(join(root, part, "annotations"));
+      const path = join(root, part, "slides", "a.tif");
+      await writeGradientSlide(path, SIZE.width, SIZE.height, { compression });
+      await writeFile(join(root, part, "annotations", "a.xml"), asapXml(ANNOTATED));
+    }
+    await mkdir(join(root, "results", "a"), { recursive: true });
+    await writeFile(join(root, "results", "a", "summary.json"), "{}");
+    await writeFile(
+      join(root, "results", "a", "inference.json"),
+      // The first has the same name and size in pixels.
+      await record(join(root, "two", "slides", "a.tif"), SIZE),
+    );
+    await copyFile(directory.path("results/a/mask.tif"), join(root, "results", "a", "mask.tif"));
+    const twins = await testServer({ inputs: [root], stateDirectory: directory.path("state") });
+    const layersOf = async (id = ""): Promise<string[]> => {
+      const detail: SlideDetail = JSON.parse(await (await twins.request(`/api/slides/${id}`)).text());
+      return detail.layers.map(({ kind }) => kind);
+    };
+    const [first, second] = twins.context.workspace.slides;
+    expect(await layersOf(first?.id)).toEqual(["tissue-mask", "ground-truth"]);
+    expect(await layersOf(second?.id)).toEqual(["tumour-mask", "tissue-mask", "ground-truth", "difference"]);
+    expect((await twins.workspace()).slides.map(({ segmented }) => segmented)).toEqual([false, true]);
+    const { context } = twins;
+    expect(first === undefined ? [] : context.workspace.annotationFoldersOf(first)).toEqual([
+      join(root, "one", "annotations"),
+    ]);
+    expect(second === undefined ? [] : context.workspace.annotationFoldersOf(second)).toEqual([
+      join(root, "two", "annotations"),
+    ]);
+    await twins.close();
   });
 
   it("of an image are its mask and probability", async () => {

@@ -61,17 +61,14 @@ export async function findGroundTruth(
   return { path, version, region };
 }
 
-async function annotationFile(
-  { workspace }: ServerContext,
-  { stem, path }: WorkspaceSlide,
-): Promise<string | null> {
-  for (const folder of workspace.annotationFolders) {
-    const found = await findAnnotation(stem, folder);
+async function annotationFile({ workspace }: ServerContext, slide: WorkspaceSlide): Promise<string | null> {
+  for (const folder of workspace.annotationFoldersOf(slide)) {
+    const found = await findAnnotation(slide.stem, folder);
     if (found !== null) return fileInside(folder, basename(found));
   }
   for (const extension of NEIGHBOUR_EXTENSIONS) {
     try {
-      return await fileInside(dirname(path), `${stem}${extension}`);
+      return await fileInside(dirname(slide.path), `${slide.stem}${extension}`);
     } catch (failure) {
       if (!isEpSamError(failure, "not-found") && !isEpSamError(failure, "forbidden")) throw failure;
     }

@@ -37,7 +37,10 @@ export type ImageFigures = z.infer<typeof imageRecordSchema>["tumour"];
 const sizeShape = { width: z.number(), height: z.number() };
 const slideRecordSchema = z.object({
   ...sizeShape,
-  settings: z.object({ model: z.object({ stage: z.string() }) }),
+  settings: z.object({
+    slide: z.object({ name: z.string(), bytes: z.number() }),
+    model: z.object({ stage: z.string() }),
+  }),
 });
 const imageRecordSchema = z.object({
   ...sizeShape,
@@ -64,35 +67,42 @@ export async function findResults(
 ): Promise<StoredResults[]> {
   const found: StoredResults[] = [];
   for (const root of workspace.results) {
-    const folders = basename(root) === slide.stem ? [[], [slide.stem]] : [[slide.stem]];
-    for (const folder of folders) found.push(...(await slideResults(root, folder, size)));
+    for (const folder of foldersOf(root, slide))
+      found.push(...(await slideResults(root, folder, slide, size)));
     found.push(...(await imageResults(root, slide.stem, size)));
   }
   return found.sort((one, other) => other.finished - one.finished);
 }
 
-/** Whether there is a record of a finished result, without looking into it. */
-export async function hasResults(workspace: Workspace, { stem }: WorkspaceSlide): Promise<boolean> {
+/** Whether there are finished results of a slide, as far as their records tell. */
+export async function hasResults(workspace: Workspace, slide: WorkspaceSlide): Promise<boolean> {
   for (const root of workspace.results) {
-    const places = [
-      [stem, RECORD_FILE],
-      ["results", `${stem}.json`],
-    ];
-    if (basename(root) === stem) places.push([RECORD_FILE]);
-    for (const place of places) if ((await existing(root, ...place)) !== null) return true;
+    if ((await existing(root, "results", `${slide.stem}.json`)) !== null) return true;
+    for (const folder of foldersOf(root, slide)) {
+      const path = await existing(root, ...folder, RECORD_FILE);
+      const record = path === null ? null : await readRecord(path, slideRecordSchema);
+      if (record !== null && (await isSameFile(record.settings.slide, slide))) return true;
+    }
   }
   return false;
+}
+
+/** Where a slide's results may lie in a directory: in a folder of its name, or in the directory itself. */
+function foldersOf(root: string, { stem }: WorkspaceSlide): readonly (readonly string[])[] {
+  return basename(root) === stem ? [[], [stem]] : [[stem]];
 }
 
 async function slideResults(
   root: string,
   folder: readonly string[],
+  slide: WorkspaceSlide,
   size: { readonly width: number; readonly height: number },
 ): Promise<StoredResults[]> {
   const recordPath = await existing(root, ...folder, RECORD_FILE);
   if (recordPath === null) return [];
   const record = await readRecord(recordPath, slideRecordSchema);
   if (record === null || !isSameSize(record, size)) return [];
+  if (!(await isSameFile(record.settings.slide, slide))) return [];
   const files = SLIDE_RASTERS.map(async ([kind, name]) =>
     rasterOf(kind, await existing(root, ...folder, name)),
   );
@@ -157,6 +167,20 @@ async function readRecord<Schema extends z.ZodType>(
     if (failure instanceof SyntaxError) return null;
     throw failure;
   }
+}
+
+/** Told by name and bytes: another slide of the same name may have the same size in pixels, and a copy another time. */
+async function isSameFile(
+  recorded: { readonly name: string; readonly bytes: number },
+  { name, path }: WorkspaceSlide,
+): Promise<boolean> {
+  if (recorded.name !== name) return false;
+  // A slide that is gone has no results; opening it tells.
+  const bytes = await stat(path).then(
+    ({ size }) => size,
+    () => null,
+  );
+  return recorded.bytes === bytes;
 }
 
 function isSameSize(

@@ -14,6 +14,8 @@ const RUN_FILE = "run.json";
 const INFERENCE_FILE = "inference.json";
 const SUMMARY_FILE = "summary.json";
 const IMAGE_EXTENSIONS = new Set([".png", ".jpg", ".jpeg", ".webp", ".bmp"]);
+/** Folders of this name hold annotation files, as those that `epsam demo` makes. */
+const ANNOTATION_FOLDER = "annotations";
 /** Names that masks have beside their images. */
 const MASK_NAME = /_(mask|anno)$/;
 
@@ -106,6 +108,7 @@ class Walk {
     for (const { name } of entries.filter((entry) => entry.isDirectory())) {
       // Tiles and data of MIRAX, VMS and DeepZoom lie in folders named after their slide.
       if (stems.has(name) || stems.has(name.replace(/_files$/, ""))) continue;
+      if (name.toLowerCase() === ANNOTATION_FOLDER) this.workspace.addAnnotationFolder(join(folder, name));
       await this.visit(join(folder, name), depth + 1);
     }
   }

@@ -1,4 +1,4 @@
-import { basename, extname } from "node:path";
+import { basename, extname, sep } from "node:path";
 import { notFound } from "../problem.js";
 import { opaqueId } from "./identifiers.js";
 
@@ -84,6 +84,18 @@ export class Workspace {
     this.#annotations.add(folder);
   }
 
+  /**
+   * The annotation folders that may hold a slide's file, the nearest first: of slides with the same name, a folder
+   * belongs to those that lie nearest to it.
+   */
+  annotationFoldersOf(slide: WorkspaceSlide): string[] {
+    const name = slide.stem.toLowerCase();
+    const rivals = this.slides.filter(({ stem }) => stem.toLowerCase() === name);
+    return this.annotationFolders
+      .filter((folder) => rivals.every(({ path }) => nearness(path, folder) <= nearness(slide.path, folder)))
+      .sort((one, other) => nearness(slide.path, other) - nearness(slide.path, one));
+  }
+
   /** @throws EpSamError `not-found` */
   slide(id: string): WorkspaceSlide {
     return found(this.#slides.get(id), "there is no such slide", id);
@@ -98,6 +110,13 @@ export class Workspace {
   run(id: string): WorkspaceDirectory {
     return found(this.#runs.get(id), "there is no such run", id);
   }
+}
+
+/** Folders that two paths have in common from the root. */
+function nearness(one: string, other: string): number {
+  const [parts, others] = [one.split(sep), other.split(sep)];
+  const different = parts.findIndex((part, index) => part !== others[index]);
+  return different < 0 ? parts.length : different;
 }
 
 function found<Entry>(entry: Entry | undefined, what: string, id: string): Entry {
