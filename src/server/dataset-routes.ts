@@ -21,6 +21,8 @@ const pageQuery = z.object({
     .transform((text) => (text === "1" ? 1 : 0))
     .optional(),
   run: z.string().optional(),
+  idsBelow: z.coerce.number().min(0).max(2).optional(),
+  disagreementAbove: z.coerce.number().min(0).max(1).optional(),
   sort: z.enum(["manifest", "ids-score", "disagreement", "uncertainty"]).default("manifest"),
   offset: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(100),

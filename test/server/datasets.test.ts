@@ -179,12 +179,26 @@ describe("the gallery", () => {
     expect(ids(await page(`${training}uncertainty&offset=1`))).toEqual(["p1", "p3"]);
   });
 
-  it.each(["split=other", "label=2", "sort=size", "limit=0", "limit=501", "offset=-1"])(
-    "refuses %s",
-    async (query) => {
-      expect((await server.request(`/api/datasets/${dataset}/patches?${query}`)).status).toBe(400);
-    },
-  );
+  it("leaves out what does not pass a limit of score or disagreement, and counts the rest", async () => {
+    expect(await page(`run=${run}&idsBelow=0.9`)).toMatchObject({ total: 1, patches: [{ patch: "p2" }] });
+    expect(ids(await page(`run=${run}&idsBelow=0.96`))).toEqual(["p1", "p2"]);
+    const disagreeing = await page(`run=${run}&disagreementAbove=0.5&sort=ids-score`);
+    expect(disagreeing).toMatchObject({ total: 1, patches: [{ patch: "p2" }] });
+    expect(ids(await page("idsBelow=1"))).toEqual([]);
+  });
+
+  it.each([
+    "split=other",
+    "label=2",
+    "sort=size",
+    "idsBelow=x",
+    "disagreementAbove=2",
+    "limit=0",
+    "limit=501",
+    "offset=-1",
+  ])("refuses %s", async (query) => {
+    expect((await server.request(`/api/datasets/${dataset}/patches?${query}`)).status).toBe(400);
+  });
 });
 
 describe("pictures of patches", () => {

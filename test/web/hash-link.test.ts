@@ -29,7 +29,15 @@ describe("links", () => {
       {
         page: "dataset",
         dataset: "d",
-        query: { split: "val", label: 0, run: "r", sort: "ids-score", offset: 120 },
+        query: {
+          split: "val",
+          label: 0,
+          run: "r",
+          idsBelow: 0.9,
+          disagreementAbove: 0,
+          sort: "ids-score",
+          offset: 120,
+        },
       },
     ],
     ["a run's tab", { page: "run", run: "r", tab: "uncertain" }],

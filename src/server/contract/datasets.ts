@@ -1,4 +1,7 @@
-/** `GET /api/datasets/:dataset/patches?split=&label=&run=&sort=&offset=&limit=`: a page of the gallery. */
+/**
+ * `GET /api/datasets/:dataset/patches?split=&label=&run=&idsBelow=&disagreementAbove=&sort=&offset=&limit=`: a page of
+ * the gallery. Patches without a score or a disagreement do not pass a limit of it.
+ */
 export interface PatchPage {
   readonly total: number;
   readonly offset: number;

@@ -9,6 +9,10 @@ import { type IndexedDataset, nameKey } from "./dataset-index.js";
 export interface GalleryQuery {
   readonly split?: PatchRecord["split"] | undefined;
   readonly label?: 0 | 1 | undefined;
+  /** Only patches whose IDS score is lower. */
+  readonly idsBelow?: number | undefined;
+  /** Only patches whose last two stages disagree more. */
+  readonly disagreementAbove?: number | undefined;
   readonly sort: PatchSort;
   readonly offset: number;
   readonly limit: number;
@@ -22,19 +26,26 @@ export async function galleryPage(
   query: GalleryQuery,
   signal: AbortSignal,
 ): Promise<PatchPage> {
-  const { split, label, sort, offset, limit } = query;
+  const { split, label, idsBelow, disagreementAbove, sort, offset, limit } = query;
   const chosen = dataset.patches.filter(
     (patch) =>
-      (split === undefined || patch.split === split) && (label === undefined || patch.label === label),
+      (split === undefined || patch.split === split) &&
+      (label === undefined || patch.label === label) &&
+      (idsBelow === undefined || (masks?.idsScore(patch.id) ?? Number.POSITIVE_INFINITY) < idsBelow),
   );
   const describe = describer(workspace, masks, signal);
   const page = <Item>(items: readonly Item[]): Item[] => items.slice(offset, offset + limit);
-  // Only an order that depends on every mask needs them all.
-  const isCheap = sort === "manifest" || sort === "ids-score";
-  const patches = isCheap
-    ? await Promise.all(page(sort === "manifest" ? chosen : byScore(chosen, masks)).map(describe))
-    : page(sorted(await Promise.all(chosen.map(describe)), sort));
-  return { total: chosen.length, offset, patches };
+  const inOrder = sort === "ids-score" ? byScore(chosen, masks) : chosen;
+  const needsScores = sort === "disagreement" || sort === "uncertainty";
+  // Only an order or a limit that depends on every mask needs them all.
+  if (!needsScores && disagreementAbove === undefined) {
+    return { total: chosen.length, offset, patches: await Promise.all(page(inOrder).map(describe)) };
+  }
+  const passing = (await Promise.all(inOrder.map(describe))).filter(
+    ({ disagreement }) => disagreementAbove === undefined || (disagreement ?? -1) > disagreementAbove,
+  );
+  const patches = page(needsScores ? sorted(passing, sort) : passing);
+  return { total: passing.length, offset, patches };
 }
 
 /** The patches of a run's dataset that a correction would teach most: those in training, the most uncertain first. */

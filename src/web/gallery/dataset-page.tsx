@@ -61,9 +61,7 @@ export function DatasetPage({ dataset, query }: DatasetPageProps) {
           <span>Masks of</span>
           <select
             value={query.run ?? ""}
-            onChange={({ currentTarget: { value } }) =>
-              change(value === "" ? withoutRun(query) : { run: value })
-            }
+            onChange={({ currentTarget: { value } }) => change(value === "" ? WITHOUT_RUN : { run: value })}
           >
             <option value="">no run</option>
             {runs.map(({ id, name }) => (
@@ -73,6 +71,22 @@ export function DatasetPage({ dataset, query }: DatasetPageProps) {
             ))}
           </select>
         </label>
+        {query.run === null ? null : (
+          <>
+            <Choice
+              title="IDS score"
+              value={`${query.idsBelow ?? ""}`}
+              choices={IDS_LIMITS}
+              onChoose={(value) => change({ idsBelow: value === "" ? null : Number(value) })}
+            />
+            <Choice
+              title="Disagreement of stages"
+              value={`${query.disagreementAbove ?? ""}`}
+              choices={DISAGREEMENT_LIMITS}
+              onChoose={(value) => change({ disagreementAbove: value === "" ? null : Number(value) })}
+            />
+          </>
+        )}
         <Choice
           title="Order"
           value={query.sort}
@@ -85,10 +99,21 @@ export function DatasetPage({ dataset, query }: DatasetPageProps) {
   );
 }
 
-/** Orders by scores need a run. */
-function withoutRun({ sort }: GalleryQuery): Partial<GalleryQuery> {
-  return sort === "manifest" ? { run: null } : { run: null, sort: "manifest" };
+/** Orders and limits by scores need a run. */
+const WITHOUT_RUN: Partial<GalleryQuery> = {
+  run: null,
+  idsBelow: null,
+  disagreementAbove: null,
+  sort: "manifest",
+};
+
+/** Choices of a limit, with the words for none and for each. */
+function limits(none: string, words: string, values: readonly number[]): Readonly<Record<string, string>> {
+  return { "": none, ...Object.fromEntries(values.map((value) => [`${value}`, `${words} ${value}`])) };
 }
+
+const IDS_LIMITS = limits("any", "below", [0.5, 0.7, 0.9, 0.95, 0.99]);
+const DISAGREEMENT_LIMITS = limits("any", "above", [0.05, 0.1, 0.2, 0.3, 0.5]);
 
 function Counts({ dataset: { counts } }: { readonly dataset: DatasetEntry }) {
   const titles = { train: "Training", val: "Validation", test: "Test" } as const;
@@ -171,11 +196,13 @@ function Patches({ dataset, query, onOffset }: PatchesProps) {
   );
 }
 
-function patchQuery({ split, label, run, sort, offset }: GalleryQuery): string {
+function patchQuery({ split, label, run, idsBelow, disagreementAbove, sort, offset }: GalleryQuery): string {
   const values = new URLSearchParams({ sort, offset: `${offset}`, limit: `${PAGE_SIZE}` });
   if (split !== null) values.set("split", split);
   if (label !== null) values.set("label", `${label}`);
   if (run !== null) values.set("run", run);
+  if (idsBelow !== null) values.set("idsBelow", `${idsBelow}`);
+  if (disagreementAbove !== null) values.set("disagreementAbove", `${disagreementAbove}`);
   return values.toString();
 }
 

@@ -15,6 +15,10 @@ export interface GalleryQuery {
   readonly split: "train" | "val" | "test" | null;
   readonly label: 0 | 1 | null;
   readonly run: string | null;
+  /** Only patches whose IDS score is lower. */
+  readonly idsBelow: number | null;
+  /** Only patches whose last two stages disagree more, as a fraction. */
+  readonly disagreementAbove: number | null;
   readonly sort: PatchSort;
   readonly offset: number;
 }
@@ -54,6 +58,8 @@ export const wholeGallery: GalleryQuery = {
   split: null,
   label: null,
   run: null,
+  idsBelow: null,
+  disagreementAbove: null,
   sort: "manifest",
   offset: 0,
 };
@@ -85,11 +91,13 @@ export function formatRoute(route: Route): string {
         ["grid", route.grid],
       ])}`;
     case "dataset": {
-      const { split, label, run, sort, offset } = route.query;
+      const { split, label, run, idsBelow, disagreementAbove, sort, offset } = route.query;
       return `#/datasets/${escaped(route.dataset)}${query([
         ["split", split],
         ["label", label],
         ["run", run],
+        ["ids-below", idsBelow],
+        ["disagreement-above", disagreementAbove],
         ["sort", sort === wholeGallery.sort ? null : sort],
         ["offset", offset === 0 ? null : offset],
       ])}`;
@@ -181,9 +189,16 @@ function parseGallery(values: URLSearchParams): GalleryQuery {
     split: (["train", "val", "test"] as const).find((split) => split === values.get("split")) ?? null,
     label: label === "0" ? 0 : label === "1" ? 1 : null,
     run: values.get("run"),
+    idsBelow: parseFraction(values.get("ids-below")),
+    disagreementAbove: parseFraction(values.get("disagreement-above")),
     sort: SORTS.find((sort) => sort === values.get("sort")) ?? wholeGallery.sort,
     offset: Number.isSafeInteger(offset) && offset > 0 ? offset : 0,
   };
+}
+
+function parseFraction(text: string | null): number | null {
+  const value = text === null || text === "" ? Number.NaN : Number(text);
+  return value >= 0 && value <= 1 ? value : null;
 }
 
 function rounded(value: number, digits: number): number {
