@@ -4,6 +4,7 @@ import { EpSamError, exists } from "../../common/index.js";
 import { listNames } from "../open-dataset.js";
 import { compareText, SPLITS } from "../records.js";
 import type { InputKind, SkippedInput } from "./options.js";
+import { subfolderHint } from "./subfolders.js";
 
 /** Extensions of the image files that can be read. */
 const IMAGE_EXTENSIONS = new Set([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"]);
@@ -97,6 +98,12 @@ async function explainNoImages(
         return noImages(input, "It is a dataset already: give it to `epsam train --data` as it is.");
       }
     }
+  }
+  const isImage = (name: string): boolean =>
+    !name.startsWith(".") && IMAGE_EXTENSIONS.has(extname(name).toLowerCase());
+  const hint = await subfolderHint(inputs, "images", isImage);
+  if (hint !== null) {
+    return noImages(inputs.join(", "), `${hint.action}. A folder of masks goes to --masks.`, hint.why);
   }
   const first = skipped[0];
   const why =

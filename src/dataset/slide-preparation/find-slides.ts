@@ -3,6 +3,7 @@ import { basename, extname, join, resolve } from "node:path";
 import { EpSamError, exists } from "../../common/index.js";
 import { stemOf } from "../preparation/discover.js";
 import type { SkippedInput } from "../preparation/options.js";
+import { subfolderHint } from "../preparation/subfolders.js";
 import { compareText } from "../records.js";
 import type { UnannotatedRule } from "./options.js";
 
@@ -41,14 +42,7 @@ export async function findSlides(
   unannotated: UnannotatedRule,
 ): Promise<FoundSlides> {
   const paths = (await Promise.all(inputs.map(listSlides))).flat();
-  if (paths.length === 0) {
-    throw new EpSamError("usage", {
-      where: inputs.join(", "),
-      what: "holds no slides",
-      why: `known by ${[...SLIDE_EXTENSIONS].join(", ")} or a folder of .dcm files`,
-      action: "Give the slides, or the folder that holds them itself.",
-    });
-  }
+  if (paths.length === 0) throw await noSlides(inputs);
   const annotations = await listAnnotations(annotationFolder);
   const slides: SlideFile[] = [];
   const skipped: SkippedInput[] = [];
@@ -61,6 +55,18 @@ export async function findSlides(
     }
   }
   return { slides, skipped };
+}
+
+async function noSlides(inputs: readonly string[]): Promise<EpSamError> {
+  const isSlide = (name: string): boolean =>
+    !name.startsWith(".") && (isSlideName(name) || extname(name).toLowerCase() === ".dcm");
+  const hint = await subfolderHint(inputs, "slides", isSlide);
+  return new EpSamError("usage", {
+    where: inputs.join(", "),
+    what: "holds no slides",
+    why: hint?.why ?? `known by ${[...SLIDE_EXTENSIONS].join(", ")} or a folder of .dcm files`,
+    action: hint === null ? "Give the slides, or the folder that holds them itself." : `${hint.action}.`,
+  });
 }
 
 /**
