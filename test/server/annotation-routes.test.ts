@@ -13,7 +13,9 @@ import type {
   AnnotationState,
   ProblemBody,
 } from "../../src/server/contract/index.js";
+import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
+import { memorySlide } from "../support/memory-slide.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { areaFrom, objectOf, square, uuid } from "./annotation-fixtures.js";
 
@@ -25,8 +27,14 @@ let server: AbortController;
 
 function start(stateDirectory: string): void {
   server = new AbortController();
-  context = createServerContext({ stateDirectory, signal: server.signal, reporter: silentReporter });
-  slide = context.workspace.addSlide("/slides/Case 1.tif").id;
+  const openSlides = new OpenSlides({ open: async (path) => memorySlide(path, 640, 480, () => [0, 0, 0]) });
+  context = createServerContext({
+    stateDirectory,
+    signal: server.signal,
+    reporter: silentReporter,
+    openSlides,
+  });
+  slide = context.workspace.addSlide(join(stateDirectory, "Case 1.tif")).id;
   app = new Hono();
   app.onError((thrown) => problemResponse(thrown));
   app.route("/api", annotationRoutes(context));
@@ -307,6 +315,7 @@ describe("files", () => {
 
 describe("results of a run", () => {
   it("are brought in as unreviewed objects, once", async () => {
+    await writeFile(join(context.stateDirectory, "Case 1.tif"), "pixels");
     expect((await post("/results?revision=0", {})).status).toBe(404);
     const root = await files.folder();
     await mkdir(join(root, "Case 1"));
@@ -318,6 +327,9 @@ describe("results of a run", () => {
     });
     const file = join(root, "Case 1", "tumour.geojson");
     await writeFile(file, JSON.stringify({ type: "FeatureCollection", features: [feature(1), feature(2)] }));
+    const settings = { slide: { name: "Case 1.tif", bytes: 6 }, model: { stage: "round-1" } };
+    const record = { formatVersion: 1, width: 640, height: 480, settings };
+    await writeFile(join(root, "Case 1", "inference.json"), JSON.stringify(record));
     context.workspace.addResults(root);
     const first = await upload("results?revision=0", "");
     expect(first.added).toBe(2);

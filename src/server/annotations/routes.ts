@@ -1,12 +1,11 @@
-import { join } from "node:path";
 import { Hono } from "hono";
 import { z } from "zod";
 import { type AnnotationSet, parseAnnotations, readAnnotations } from "../../annotations/index.js";
-import { EpSamError, exists, messageOf } from "../../common/index.js";
-import { SLIDE_RESULT_FILES } from "../../inference/index.js";
+import { EpSamError, messageOf } from "../../common/index.js";
 import type { ServerContext } from "../context.js";
 import type { AnnotationImport, AnnotationObject } from "../contract/index.js";
 import { jsonBody, parameter, queryOf } from "../requests.js";
+import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
 import { editSchema, stepSchema } from "./schema.js";
@@ -105,11 +104,14 @@ async function bringIn(
   return noStore(Response.json(body));
 }
 
-/** The outlines that the run whose results were added last has found. */
-async function resultsOf({ workspace }: ServerContext, slide: WorkspaceSlide): Promise<AnnotationSet> {
-  for (const root of [...workspace.results].reverse()) {
-    const file = join(root, slide.stem, SLIDE_RESULT_FILES.geojson);
-    if (await exists(file)) return readAnnotations(file);
+/** The outlines of the newest results. */
+async function resultsOf(
+  { workspace, openSlides }: ServerContext,
+  slide: WorkspaceSlide,
+): Promise<AnnotationSet> {
+  const size = await openSlides.use(slide.path, async ({ levels }) => levels[0] ?? { width: 0, height: 0 });
+  for (const { fociPath } of await findResults(workspace, slide, size)) {
+    if (fociPath !== null) return readAnnotations(fociPath);
   }
   throw new EpSamError("not-found", {
     where: slide.name,
