@@ -145,16 +145,18 @@ describe("segmenting by clicks", () => {
     expect(decoded[0]?.prompt.box).toEqual({ space: "patch", left: 35, top: 35, right: 65, bottom: 65 });
   });
 
-  it("tells what failed and embeds anew at the next click", async () => {
+  it("embeds anew, once, what the server has forgotten, and tells what fails again", async () => {
     const { session, embedded, problems, fail } = openSession();
-    fail(new Error("forgotten"));
     session.addPoint({ position: [1000, 500], label: 1 });
     await settled();
-    expect([problems.length, session.status.value]).toEqual([1, "idle"]);
-    fail(null);
+    fail(new Error("forgotten"));
     session.addPoint({ position: [1010, 500], label: 1 });
     await settled();
-    expect([embedded.length, session.status.value]).toEqual([2, "ready"]);
+    expect([embedded.length, problems.length, session.status.value]).toEqual([2, 1, "ready"]);
+    fail(null);
+    session.addPoint({ position: [1020, 500], label: 1 });
+    await settled();
+    expect([embedded.length, problems.length, session.status.value]).toEqual([3, 1, "ready"]);
   });
 });
 
@@ -176,7 +178,7 @@ class FakeWorker implements WorkerPort {
     listener: (event: { readonly data: WorkerAnswer; readonly message?: string }) => void,
   ): void {
     if (type === "message") this.onMessage = (event) => listener(event);
-    else this.onError = (event) => listener({ data: { id: 0, failure: "" }, ...event });
+    else this.onError = (event) => listener({ data: { id: 0, failure: "", isServers: false }, ...event });
   }
 
   terminate(): void {
@@ -212,6 +214,21 @@ describe("decoding", () => {
     const engines = (await Promise.all(results)).map((result) => result?.engine ?? null);
     expect(engines).toEqual(["wasm", null, "wasm"]);
     expect(decoder.place.value).toEqual({ engine: "wasm", milliseconds: 5, why: null });
+  });
+
+  it("asks again in the browser after the server had nothing to decode", async () => {
+    const worker = new FakeWorker();
+    const decoder = new MaskDecoder({
+      startWorker: () => worker,
+      decodeOnServer: () => Promise.reject(new Error("not needed")),
+    });
+    const first = decoder.decode(request(1));
+    worker.onMessage({ data: { id: 1, failure: "status 404", isServers: true } });
+    await expect(first).rejects.toThrow("status 404");
+    const second = decoder.decode(request(2));
+    await settled();
+    worker.answerLast();
+    expect([(await second)?.engine, worker.isEnded]).toEqual(["wasm", false]);
   });
 
   it("goes to the server for good when the browser cannot, and says why", async () => {

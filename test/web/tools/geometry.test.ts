@@ -46,6 +46,11 @@ describe("areas put together", () => {
     ]);
     expect(areaSize(unionOf(ring, square(25, 25, 50)))).toBe(10_000);
     expect(differenceOf(square(10, 10, 5), square(0, 0, 100))).toBeNull();
+    const almost = [
+      differenceOf(square(0, 0, 100), square(0, 1, 100)),
+      differenceOf(square(0, 0, 100), square(0, 1, 100), 150),
+    ];
+    expect(almost.map((area) => (area === null ? 0 : areaSize(area)))).toEqual([100, 0]);
   });
 
   it("leave alone what the other cannot reach", () => {

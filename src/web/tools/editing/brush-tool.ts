@@ -11,6 +11,9 @@ import { type PointerTool, screenDistance } from "./tool.js";
 /** A step of the brush's size by the keyboard. */
 const SIZE_STEP = 1.25;
 
+/** What erasing leaves of less than this share of the brush is a crumb that nobody sees. */
+const CRUMB = 0.05;
+
 /**
  * A round brush of so many pixels on the screen. Adding enlarges the selected object, or makes a new one; erasing cuts
  * the selected objects, or whatever it meets when none is. Alt or the right button do the opposite.
@@ -56,8 +59,9 @@ export class BrushTool implements PointerTool {
     this.#way = [];
     this.#pointer = at;
     if (way.length === 0) return;
-    const stroke = strokeArea(way, this.#editor.brushSize.value / 2 / this.#editor.viewer.view.value.zoom);
-    if (this.#isErasing) this.#erase(stroke);
+    const radius = this.#editor.brushSize.value / 2 / this.#editor.viewer.view.value.zoom;
+    const stroke = strokeArea(way, radius);
+    if (this.#isErasing) this.#erase(stroke, CRUMB * Math.PI * radius * radius);
     else this.#add(stroke);
     this.#repaint();
   }
@@ -107,14 +111,14 @@ export class BrushTool implements PointerTool {
     else this.#editor.reshape(target, unionOf(target.area, stroke), "Brush");
   }
 
-  #erase(stroke: Area): void {
+  #erase(stroke: Area, crumb: number): void {
     const { store, selectedObjects } = this.#editor;
     const chosen = selectedObjects.value;
     const candidates = chosen.length > 0 ? chosen : [...store.objects.value.values()].filter(isShown);
     const changes: AnnotationChange[] = [];
     const cut: AnnotationObject[] = [];
     for (const object of candidates.filter((candidate) => meets(candidate, stroke))) {
-      const area = differenceOf(object.area, stroke);
+      const area = differenceOf(object.area, stroke, crumb);
       if (area === object.area) continue;
       cut.push(object);
       changes.push(

@@ -94,6 +94,7 @@ export class PointerInput {
       this.#isPressed = false;
       this.#isKeyPressed = false;
       this.#cursor.value = null;
+      this.opposite.value = false;
       for (const end of ends) end();
       this.#repaint();
     };

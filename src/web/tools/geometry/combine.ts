@@ -15,14 +15,16 @@ export function unionOf(one: Area, other: Area): Area {
   return tidied([...apart, ...fromClip(polyclip.union(forClip(touched), forClip(other.coordinates)))]);
 }
 
-/** What lies in the first area and not in the second; null when nothing is left. */
-export function differenceOf(one: Area, other: Area): Area | null {
+/**
+ * What lies in the first area and not in the second; null when nothing is left.
+ * @param crumb what is cut to fewer square pixels than this goes altogether
+ */
+export function differenceOf(one: Area, other: Area, crumb = 0): Area | null {
   const { touched, apart } = splitByBounds(one, other);
   if (touched.length === 0) return one;
-  const left = tidied([
-    ...apart,
-    ...fromClip(polyclip.difference(forClip(touched), forClip(other.coordinates))),
-  ]);
+  const parts = fromClip(polyclip.difference(forClip(touched), forClip(other.coordinates)));
+  const kept = parts.filter(([outer = []]) => Math.abs(signedArea(outer)) >= crumb);
+  const left = tidied([...apart, ...kept]);
   return left.coordinates.length === 0 ? null : left;
 }
 

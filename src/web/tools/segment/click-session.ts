@@ -129,6 +129,7 @@ export class ClickSession {
 
   async #update(): Promise<void> {
     const prompt = this.#prompt.value;
+    const before = this.#patch;
     try {
       const entry = await this.#patchFor(prompt);
       // Newer prompts ask for themselves.
@@ -148,8 +149,10 @@ export class ClickSession {
       });
     } catch (thrown) {
       if (this.#prompt.value !== prompt) return;
-      // The server may have forgotten the embedding: the next click has it made anew.
+      const wasKept = before !== null && this.#patch === before;
       this.#patch = null;
+      // The server may have forgotten the embedding, or was started anew: it is made again, once.
+      if (wasKept) return this.#update();
       this.#status.value = this.#area.value === null ? "idle" : "ready";
       this.#options.onProblem(thrown);
     }

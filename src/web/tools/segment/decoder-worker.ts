@@ -26,6 +26,11 @@ addEventListener("message", ({ data }: MessageEvent<WorkerRequest>) => {
   });
 });
 
+/** The server did not give what was asked for. */
+class NotGiven extends Error {
+  override readonly name = "NotGiven";
+}
+
 async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
   const { id } = request;
   try {
@@ -50,7 +55,8 @@ async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
     const milliseconds = performance.now() - started;
     return { id, area, estimatedIou, milliseconds, engine, logits: withLogits ? logits : null };
   } catch (thrown) {
-    return { id, failure: thrown instanceof Error ? thrown.message : String(thrown) };
+    const failure = thrown instanceof Error ? thrown.message : String(thrown);
+    return { id, failure, isServers: thrown instanceof NotGiven };
   }
 }
 
@@ -96,11 +102,15 @@ function runtimeOf(
 }
 
 function decoderSession(address: string): Promise<InferenceSession> {
-  if (session?.address !== address) {
-    const before = session;
-    session = { address, opened: openSession(address, before?.opened) };
-  }
-  return session.opened;
+  if (session?.address === address) return session.opened;
+  const opened = openSession(address, session?.opened);
+  const next = { address, opened };
+  session = next;
+  // What failed is tried again at the next request.
+  opened.catch(() => {
+    if (session === next) session = null;
+  });
+  return opened;
 }
 
 async function openSession(
@@ -110,12 +120,15 @@ async function openSession(
   const [model, opened] = await Promise.all([fetchBytes(address), runtime]);
   if (opened === null) throw new Error("the runtime was not opened");
   const next = await opened.createSession(new Uint8Array(model));
-  await (await before)?.release();
+  await before?.then(
+    (earlier) => earlier.release(),
+    () => undefined,
+  );
   return next;
 }
 
 function embeddingAt(address: string): Promise<Float32Array> {
-  const known = embeddings.get(address) ?? fetchBytes(address).then((bytes) => new Float32Array(bytes));
+  const known = embeddings.get(address) ?? fetchEmbedding(address);
   // The order of insertion is that of use.
   embeddings.delete(address);
   embeddings.set(address, known);
@@ -126,9 +139,20 @@ function embeddingAt(address: string): Promise<Float32Array> {
   return known;
 }
 
+async function fetchEmbedding(address: string): Promise<Float32Array> {
+  try {
+    return new Float32Array(await fetchBytes(address));
+  } catch (thrown) {
+    embeddings.delete(address);
+    throw thrown;
+  }
+}
+
 async function fetchBytes(address: string): Promise<ArrayBuffer> {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`${address} was answered with status ${response.status}`);
+  const response = await fetch(address).catch((thrown: unknown) => {
+    throw new NotGiven(`${address} cannot be reached`, { cause: thrown });
+  });
+  if (!response.ok) throw new NotGiven(`${address} was answered with status ${response.status}`);
   return response.arrayBuffer();
 }
 

@@ -26,6 +26,17 @@ export interface DecodingPlace {
   readonly why: string | null;
 }
 
+/** The worker could not even be started. */
+interface Unable {
+  readonly failure: string;
+  readonly isServers: false;
+}
+
+/** Not the browser failed but the server, which has forgotten the embedding, or does not answer. */
+class ServersFailure extends Error {
+  override readonly name = "ServersFailure";
+}
+
 interface Waiting {
   readonly request: MaskRequest;
   readonly resolve: (result: MaskResult | null) => void;
@@ -41,7 +52,7 @@ export class MaskDecoder {
   readonly #place = signal<DecodingPlace>({ engine: null, milliseconds: null, why: null });
   #worker: WorkerPort | null = null;
   /** Takes what the worker answers to the request under way. */
-  #onAnswer: (answer: WorkerAnswer | { readonly failure: string }) => void = () => undefined;
+  #onAnswer: (answer: WorkerAnswer | Unable) => void = () => undefined;
   #isBusy = false;
   #next: Waiting | null = null;
   #nextId = 1;
@@ -97,6 +108,7 @@ export class MaskDecoder {
       try {
         return await this.#decodeHere(request);
       } catch (thrown) {
+        if (thrown instanceof ServersFailure) throw thrown;
         const why = thrown instanceof Error ? thrown.message : String(thrown);
         this.#place.value = { engine: "server", milliseconds: null, why };
         this.#worker?.terminate();
@@ -109,15 +121,14 @@ export class MaskDecoder {
   }
 
   #decodeHere(request: MaskRequest): Promise<MaskResult> {
-    const id = this.#nextId++;
     this.#worker ??= this.#start();
     const worker = this.#worker;
     return new Promise((resolve, reject) => {
       this.#onAnswer = (answer) => {
-        if ("failure" in answer) reject(new Error(answer.failure));
-        else if (answer.id === id) resolve(answer);
+        if (!("failure" in answer)) resolve(answer);
+        else reject(answer.isServers ? new ServersFailure(answer.failure) : new Error(answer.failure));
       };
-      worker.postMessage({ ...request, id, withLogits: false });
+      worker.postMessage({ ...request, id: this.#nextId++, withLogits: false });
     });
   }
 
@@ -125,7 +136,7 @@ export class MaskDecoder {
     const worker = this.#options.startWorker();
     worker.addEventListener("message", ({ data }) => this.#onAnswer(data));
     worker.addEventListener("error", ({ message = "its worker could not be started" }) =>
-      this.#onAnswer({ failure: message }),
+      this.#onAnswer({ failure: message, isServers: false }),
     );
     return worker;
   }

@@ -33,4 +33,9 @@ export interface WorkerRequest extends MaskRequest {
 /** From the worker. */
 export type WorkerAnswer =
   | ({ readonly id: number; readonly logits: Float32Array | null } & MaskResult)
-  | { readonly id: number; readonly failure: string };
+  | {
+      readonly id: number;
+      readonly failure: string;
+      /** The server did not give the embedding or the decoder: the browser itself may well be able. */
+      readonly isServers: boolean;
+    };

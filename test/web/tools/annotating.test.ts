@@ -1,0 +1,390 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { readAnnotations } from "../../../src/annotations/index.js";
+import { writeGeneratedSlides } from "../../../src/cli/demo/generated-slides.js";
+import { silentReporter } from "../../../src/common/index.js";
+import type { AnnotationState, Area, EmbeddingEntry, Workspace } from "../../../src/server/contract/index.js";
+import { areaContains, areaSize, boundsOf } from "../../../src/web/tools/geometry/area.js";
+import { promptArrays } from "../../../src/web/tools/segment/prompts.js";
+import { describeWithChromium, launchChromium } from "../../support/chromium.js";
+import { temporaryDirectory } from "../../support/temporary-directory.js";
+import { ViewProcess } from "../../support/view-process.js";
+import { openPage, PHONE, seriousFindings, settled, type WatchedPage } from "../page-fixture.js";
+
+const directory = temporaryDirectory();
+/** Milliseconds: the first click starts the models, on a machine that may be busy. */
+const PATIENCE = 120_000;
+
+/** Share of the places in either area that are in both, on a grid of 2 pixels. */
+function overlapOf(one: Area, other: Area): number {
+  const [first, second] = [boundsOf(one), boundsOf(other)];
+  if (first === null || second === null) return 0;
+  let [both, either] = [0, 0];
+  for (let y = Math.min(first.top, second.top); y < Math.max(first.bottom, second.bottom); y += 2) {
+    for (let x = Math.min(first.left, second.left); x < Math.max(first.right, second.right); x += 2) {
+      const [inOne, inOther] = [areaContains(one, [x, y]), areaContains(other, [x, y])];
+      if (inOne && inOther) both += 1;
+      if (inOne || inOther) either += 1;
+    }
+  }
+  return both / either;
+}
+
+describeWithChromium("annotating in the page", () => {
+  let view: ViewProcess;
+  let browser: Browser;
+  let slide = "";
+  const opened: WatchedPage[] = [];
+
+  beforeAll(async () => {
+    const { slides } = await writeGeneratedSlides(directory.path("tissue"), {
+      ...{ count: 1, seed: 3, size: 640, micronsPerPixel: 0.5, reporter: silentReporter },
+    });
+    view = await ViewProcess.start({
+      stateDirectory: directory.path("state"),
+      pageDirectory: directory.path("page"),
+      inputs: [slides],
+    });
+    browser = await launchChromium();
+    const workspace = await fetched<Workspace>("api/workspace");
+    slide = workspace.slides[0]?.id ?? "";
+  }, 240_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await view?.kill();
+  });
+
+  afterEach(async () => {
+    for (const { page, complaints } of opened.splice(0)) {
+      expect(complaints).toEqual([]);
+      await page.close();
+    }
+  });
+
+  const fetched = async <Body>(path: string): Promise<Body> =>
+    (await (await fetch(`${view.address}${path}`)).json()) as Body;
+  const state = () => fetched<AnnotationState>(`api/slides/${slide}/annotations`);
+  const open = async (options: Parameters<typeof openPage>[2] = {}) => {
+    const watched = await openPage(
+      browser,
+      `${view.address}#/slides/${slide}?at=320,320&zoom=1&layer=`,
+      options,
+    );
+    watched.page.setDefaultTimeout(30_000);
+    opened.push(watched);
+    await settled(watched.page);
+    return watched;
+  };
+  /** A place of the slide on the screen: the view shows it one to one, its middle in the middle. */
+  const place = async (page: Page, x: number, y: number) => {
+    const box = await page.locator(".slide-view").boundingBox();
+    if (box === null) throw new Error("the slide is not on the screen");
+    return { x: box.x + box.width / 2 + x - 320, y: box.y + box.height / 2 + y - 320 };
+  };
+  const click = async (
+    page: Page,
+    x: number,
+    y: number,
+    options: Parameters<Page["mouse"]["click"]>[2] = {},
+  ) => {
+    const at = await place(page, x, y);
+    await page.mouse.click(at.x, at.y, options);
+    await drawn(page);
+  };
+  /** What the last event changed is on the screen. */
+  const drawn = (page: Page) =>
+    page.evaluate(
+      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    );
+  const drag = async (page: Page, positions: readonly (readonly [number, number])[]) => {
+    const points = await Promise.all(positions.map(([x, y]) => place(page, x, y)));
+    const [first, ...others] = points;
+    if (first === undefined) throw new Error("nowhere to drag from");
+    await page.mouse.move(first.x, first.y);
+    await page.mouse.down();
+    for (const { x, y } of others) await page.mouse.move(x, y, { steps: 4 });
+    await page.mouse.up();
+  };
+  const saved = (page: Page) => page.locator(".save-mark[data-state=saved]").waitFor();
+  const tool = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
+  const masked = (page: Page) =>
+    page.locator(".tool-status[data-status=ready]").waitFor({ timeout: PATIENCE });
+
+  it("segments what is clicked, in the browser as on the server, and keeps it", async () => {
+    const { page } = await open();
+    const embedding = page.waitForResponse((response) => response.url().endsWith("/embeddings"), {
+      timeout: PATIENCE,
+    });
+    await tool(page, "Segment with a click");
+    await click(page, 300, 300);
+    const entry: EmbeddingEntry = await (await embedding).json();
+    await masked(page);
+    expect(await page.locator(".tool-status").getAttribute("data-engine")).toMatch(/wasm|webgpu/);
+    const times: number[] = [];
+    for (const [x, y] of [
+      [310, 320],
+      [290, 310],
+      [305, 285],
+    ] as const) {
+      await click(page, x, y);
+      await masked(page);
+      await page.getByRole("tab", { name: "Annotations" }).click();
+      const [, time] = /\((\d+) ms\)/.exec(await page.locator(".segmenter-choice .hint").innerText()) ?? [];
+      times.push(Number(time));
+    }
+    console.log(`further clicks were decoded in ${times.join(", ")} ms`);
+    await page.getByRole("button", { name: "Keep (Enter)" }).click();
+    await saved(page);
+    const [object] = (await state()).objects;
+    expect(object).toMatchObject({ classification: "Tumor", origin: "segmented", review: "accepted" });
+    if (object === undefined) throw new Error("nothing was saved");
+    expect(areaContains(object.area, [300, 300])).toBe(true);
+
+    const inPatch = (x: number, y: number) => ({
+      space: "patch" as const,
+      x: ((x - entry.box.x) * entry.patchSize) / entry.box.width,
+      y: ((y - entry.box.y) * entry.patchSize) / entry.box.height,
+      label: 1 as const,
+    });
+    const points = [inPatch(300, 300), inPatch(310, 320), inPatch(290, 310), inPatch(305, 285)];
+    const prompt = { points, box: null };
+    const answer = await fetch(`${view.address}api/embeddings/${entry.id}/mask`, {
+      method: "POST",
+      body: JSON.stringify(prompt),
+      headers: { "Content-Type": "application/json" },
+    });
+    const { area } = (await answer.json()) as { readonly area: Area };
+    expect(overlapOf(object.area, area)).toBeGreaterThan(0.97);
+
+    const bytes = async (path: string) => (await fetch(`${view.address}${path}`)).arrayBuffer();
+    const session = await InferenceSession.create(new Uint8Array(await bytes("api/segmenters/sam/decoder")));
+    const { coordinates, labels } = promptArrays(prompt);
+    const results = await session.run({
+      image_embedding: new Tensor(
+        "float32",
+        new Float32Array(await bytes(`api/embeddings/${entry.id}`)),
+        [1, 256, 64, 64],
+      ),
+      point_coordinates: new Tensor("float32", coordinates, [1, labels.length, 2]),
+      point_labels: new Tensor("float32", labels, [1, labels.length]),
+    });
+    await session.release();
+    const here = await page.evaluate(logitsInWorker, {
+      id: 1,
+      withLogits: true,
+      decoder: `${view.address}api/segmenters/sam/decoder`,
+      embedding: `${view.address}api/embeddings/${entry.id}`,
+      box: entry.box,
+      prompt,
+    });
+    const there = results.logits?.data;
+    if (!(there instanceof Float32Array)) throw new Error("no logits");
+    const worst = there.reduce((most, value, at) => Math.max(most, Math.abs(value - (here[at] ?? NaN))), 0);
+    expect([here.length, there.length]).toEqual([65_536, 65_536]);
+    expect(worst).toBeLessThan(1e-3);
+  }, 240_000);
+
+  it("decodes on the server, and says so, where the browser cannot", async () => {
+    const { page, complaints } = await open();
+    await page.route("**/decoder-worker.js", (route) => route.abort());
+    await tool(page, "Segment with a click");
+    await drag(page, [
+      [200, 200],
+      [260, 260],
+      [330, 340],
+    ]);
+    await masked(page);
+    expect(await page.locator(".tool-status").getAttribute("data-engine")).toBe("server");
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    await page.getByText("Masks are decoded on the server").waitFor();
+    await page.keyboard.press("Escape");
+    // The aborted request is what the browser complains of.
+    complaints.splice(0);
+  }, 240_000);
+
+  it("draws, brushes, erases, moves vertices, classifies, deletes and undoes", async () => {
+    const { page } = await open();
+    const before = (await state()).objects.length;
+    await page.keyboard.press("d");
+    await drag(page, [
+      [100, 100],
+      [200, 100],
+      [200, 200],
+      [100, 200],
+    ]);
+    await saved(page);
+    const last = async () => (await state()).objects.at(-1) ?? expect.unreachable();
+    expect(areaSize((await last()).area)).toBeCloseTo(10_000, -3);
+
+    await page.keyboard.press("b");
+    await drag(page, [
+      [200, 150],
+      [260, 150],
+    ]);
+    await saved(page);
+    expect(areaContains((await last()).area, [255, 150])).toBe(true);
+    await page.keyboard.press("e");
+    await drag(page, [
+      [80, 150],
+      [300, 150],
+    ]);
+    await saved(page);
+    const cut = await last();
+    expect(areaContains(cut.area, [150, 150])).toBe(false);
+    expect(cut.area.coordinates).toHaveLength(2);
+
+    await page.keyboard.press("m");
+    await drag(page, [
+      [100, 100],
+      [70, 70],
+    ]);
+    await saved(page);
+    expect(areaContains((await last()).area, [85, 85])).toBe(true);
+
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    const name = page.getByRole("combobox", { name: "Class" });
+    await name.fill("Stroma");
+    await name.press("Enter");
+    await expect.poll(async () => (await last()).classification).toBe("Stroma");
+    await page.getByRole("button", { name: "Reject" }).first().click();
+    await expect.poll(async () => (await last()).review).toBe("rejected");
+    await page.getByRole("button", { name: "Delete" }).first().click();
+    await expect.poll(async () => (await state()).objects.length).toBe(before);
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
+    await page.keyboard.press("Control+Shift+z");
+    await expect.poll(async () => (await state()).objects.length).toBe(before);
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await last()).review).toBe("rejected");
+    await page.getByRole("button", { name: "Undo: Reject Stroma" }).click();
+    await expect.poll(async () => (await last()).review).toBe("accepted");
+    expect(await seriousFindings(page)).toEqual([]);
+  }, 120_000);
+
+  it("works by keyboard alone: a click, an outline, a stroke, a vertex", async () => {
+    const { page } = await open();
+    const before = (await state()).objects.length;
+    const press = async (...keys: readonly string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    await page.locator(".openseadragon-canvas").first().focus();
+    await press("s", "ArrowLeft", "ArrowUp", "Space");
+    await masked(page);
+    await press("Alt+ArrowRight");
+    await masked(page);
+    await press("Enter");
+    await saved(page);
+    await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
+    await press("Escape", "d", "Space", "Shift+ArrowRight", "Space", "Shift+ArrowDown", "Space", "Enter");
+    await expect.poll(async () => (await state()).objects.length).toBe(before + 2);
+    const triangle = (await state()).objects.at(-1) ?? expect.unreachable();
+    expect(areaSize(triangle.area)).toBeCloseTo(1800, 0);
+    await press("b", "Space", "Shift+ArrowLeft", "Space");
+    await expect
+      .poll(async () => areaSize((await state()).objects.at(-1)?.area ?? triangle.area))
+      .toBeGreaterThan(2500);
+    await press("m", ".", "Shift+ArrowUp");
+    await saved(page);
+    await press("Escape", "Escape", ".", "Delete");
+    await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
+    expect((await state()).undo).toMatch(/^Delete /);
+  }, 240_000);
+
+  it("finds everything again after the server was killed, and exports it", async () => {
+    const { page, complaints } = await open();
+    await page.keyboard.press("d");
+    await drag(page, [
+      [400, 400],
+      [500, 400],
+      [450, 500],
+    ]);
+    await saved(page);
+    const before = await state();
+    await view.kill();
+    await view.restart();
+    expect(await state()).toEqual(before);
+    await page.reload();
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    await page.getByRole("heading", { name: `${before.objects.length} annotations` }).waitFor();
+    complaints.splice(0);
+    for (const format of ["GeoJSON", "ASAP XML"]) {
+      const download = page.waitForEvent("download");
+      await page.getByRole("link", { name: `Export ${format}` }).click();
+      const file = directory.path(`exported-${format === "GeoJSON" ? "a.geojson" : "a.xml"}`);
+      await (await download).saveAs(file);
+      const { annotations } = await readAnnotations(file);
+      const kept = before.objects.filter(({ review }) => review !== "rejected");
+      const outer = annotations.flatMap(({ polygons }) => polygons).length;
+      expect(outer).toBeGreaterThanOrEqual(kept.flatMap(({ area }) => area.coordinates).length);
+      if (format === "GeoJSON") expect(annotations.map(({ id }) => id)).toEqual(kept.map(({ id }) => id));
+    }
+    // Brought in again, it says the same: nothing changes.
+    await page.locator("input[type=file]").setInputFiles(directory.path("exported-a.geojson"));
+    await page.locator(".notice", { hasText: "0 annotations were added." }).waitFor();
+    expect((await state()).objects).toHaveLength(before.objects.length);
+  }, 120_000);
+
+  it("shows in a second tab what the first saved, and a conflict where that had not heard of it", async () => {
+    const [first, second] = [await open(), await open()];
+    const deaf = await browser.newPage({ reducedMotion: "reduce" });
+    await deaf.route("**/api/events", (route) => route.abort());
+    await deaf.goto(first.page.url());
+    await settled(deaf);
+    await deaf.getByRole("tab", { name: "Annotations" }).click();
+    await second.page.getByRole("tab", { name: "Annotations" }).click();
+    const count = (await state()).objects.length;
+    await deaf.getByRole("heading", { name: `${count} annotations` }).waitFor();
+    const corner = [
+      [20, 500],
+      [60, 500],
+      [40, 560],
+    ] as const;
+    await first.page.keyboard.press("d");
+    await drag(first.page, corner);
+    await saved(first.page);
+    await second.page.getByRole("heading", { name: `${count + 1} annotations` }).waitFor();
+
+    await deaf.keyboard.press("d");
+    await drag(
+      deaf,
+      corner.map(([x, y]) => [x + 80, y] as const),
+    );
+    const dialog = deaf.getByRole("dialog", { name: "Saved elsewhere meanwhile" });
+    await dialog.waitFor();
+    expect(await dialog.getByRole("list").first().innerText()).toBe("Draw Tumor");
+    expect(await seriousFindings(deaf)).toEqual([]);
+    expect((await state()).objects).toHaveLength(count + 1);
+    await dialog.getByRole("button", { name: "Reload and apply mine again" }).click();
+    await saved(deaf);
+    expect((await state()).objects).toHaveLength(count + 2);
+    await second.page.getByRole("heading", { name: `${count + 2} annotations` }).waitFor();
+    await deaf.close();
+  }, 120_000);
+
+  it("fits a phone, with fingers", async () => {
+    const { page } = await open({ viewport: PHONE });
+    await page.getByRole("button", { name: "Brush" }).tap();
+    const before = (await state()).objects.length;
+    const at = await place(page, 330, 360);
+    await page.touchscreen.tap(at.x, at.y);
+    await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
+    expect(await seriousFindings(page)).toEqual([]);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBeLessThanOrEqual(PHONE.width);
+  }, 60_000);
+});
+
+/** Runs in the page: what its worker makes of a request. */
+function logitsInWorker(request: object): Promise<number[]> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL("decoder-worker.js", document.baseURI), { type: "module" });
+    worker.addEventListener("message", ({ data }) => {
+      if ("failure" in data) reject(new Error(data.failure));
+      else resolve(Array.from(data.logits as Float32Array));
+      worker.terminate();
+    });
+    worker.postMessage(request);
+  });
+}
