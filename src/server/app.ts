@@ -9,6 +9,7 @@ import { DatasetIndexes } from "./datasets/dataset-index.js";
 import { jobRoutes } from "./jobs/index.js";
 import { layerRoutes } from "./layer-routes.js";
 import { SlideLayers } from "./layers/slide-layers.js";
+import { learningRoutes } from "./learning/routes.js";
 import { pictureRoutes } from "./picture-routes.js";
 import { notFound, problemResponse, statusOf, unexpected } from "./problem.js";
 import { runRoutes } from "./run-routes.js";
@@ -55,6 +56,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   app.route("/api", segmentationRoutes(context));
   app.route("/api", annotationRoutes(context));
   app.route("/api", jobRoutes(context));
+  app.route("/api", learningRoutes(context));
   app.route("/", staticRoutes(options.pageDirectory));
   return app;
 }

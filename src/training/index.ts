@@ -36,9 +36,12 @@ export {
   patchActivation,
   takesMaskPrompt,
 } from "./prompted-activation.js";
+export { type RetrainOptions, retrainWithCorrections } from "./retrain.js";
+export { compareWithOrigin, type RetrainingComparison } from "./retrain-comparison.js";
 export type { RunContext } from "./run-context.js";
 export {
   type MetricLine,
+  type RetrainingRecord,
   RunDirectory,
   type RunRecord,
   type StageRecord,

@@ -10,6 +10,7 @@ import {
   writeSafetensors,
 } from "../models/index.js";
 import { trainClassifier } from "./classifier-stage.js";
+import type { CorrectedMasks } from "./corrected-masks.js";
 import { type MaskedPatch, type PromptedPatch, trainDecoder } from "./decoder-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
 import { openEmbeddings, withPredictor } from "./open-predictor.js";
@@ -24,6 +25,8 @@ export interface PipelineData {
   readonly dataset: Dataset;
   /** Patches that the classifier learns from when they differ from those that are segmented. */
   readonly classifierDataset: Dataset;
+  /** Masks that an expert has corrected, learnt from in the last round beside the pseudo-labels. */
+  readonly corrections?: CorrectedMasks | undefined;
 }
 
 /** The training stages of one run with what they share. Each returns the figures worth a line in `run.json`. */
@@ -88,18 +91,28 @@ export class PipelineStages {
   /**
    * Predicts pseudo-labels with the decoder of the stage before and trains the original decoder on those that
    * agree with the activation maps. When none does there is nothing to learn from: the decoder before is kept.
+   * The last round of a run with corrections learns from those too, whatever the classifier says of them, and not
+   * from pseudo-labels of places that were corrected.
    */
   async round(round: number): Promise<StageSummary> {
     const stage = `round-${round}`;
     const previous = round === 1 ? "preliminary" : `round-${round - 1}`;
     const { run } = this.#context;
-    const candidates = this.#decoderPatches();
+    const isLast = round === this.#context.config.rounds;
+    const corrections = isLast ? this.#data.corrections : undefined;
+    const candidates = this.#decoderPatches().filter((patch) => corrections?.cover(patch) !== true);
     const decoder = await readDecoder(this.#context, previous, this.#samWeights);
     const selected = await this.#withPredictor([decoder], (predictor) =>
       predictPseudoLabels(this.#context, round, candidates, predictor),
     );
-    const counts = { pseudoLabels: selected.length, candidates: candidates.length };
-    if (selected.length > 0) return { ...(await this.#trainDecoder(stage, selected)), ...counts };
+    const corrected = corrections?.patches ?? [];
+    const counts = {
+      pseudoLabels: selected.length,
+      candidates: candidates.length,
+      ...(corrections === undefined ? {} : { correctedMasks: corrected.length }),
+    };
+    const train = [...corrected, ...selected];
+    if (train.length > 0) return { ...(await this.#trainDecoder(stage, train)), ...counts };
     const { idsThreshold } = this.#context.config.selection;
     this.#context.reporter.warn(
       `${stage}: no predicted mask reached the IDS score ${idsThreshold}, so the decoder of ${previous} is kept. ` +
@@ -115,7 +128,7 @@ export class PipelineStages {
     const { criterion, patches } = await this.#validationPatches();
     const embeddings = await openEmbeddings(this.#context, this.#frame);
     try {
-      const result = await this.#withPredictor([], (predictor) =>
+      const result = await this.#withPredictors((predictorOf) =>
         trainDecoder({
           ...this.#context,
           stage,
@@ -124,7 +137,7 @@ export class PipelineStages {
           samWeights: this.#samWeights,
           frame: this.#frame,
           embeddings,
-          activationLogits: async (patch) => (await predictor.activation(patch)).logits,
+          activationLogits: async (patch) => (await predictorOf(patch).activation(patch)).logits,
         }),
       );
       await this.#save(stage, decoderFile(this.#context.run, stage), result.weights);
@@ -183,6 +196,20 @@ export class PipelineStages {
       }
     });
     return { criterion: byMask ? "loss against pixel masks" : "loss against initial masks", patches };
+  }
+
+  /** Patch ids are unique only within a dataset, so that corrected patches have a predictor of their own. */
+  #withPredictors<Result>(
+    work: (predictorOf: (patch: PatchRecord) => PatchPredictor) => Promise<Result>,
+  ): Promise<Result> {
+    const { corrections } = this.#data;
+    return this.#withPredictor([], (predictor) => {
+      if (corrections === undefined) return work(() => predictor);
+      const parts = { dataset: corrections.dataset, frame: this.#frame, decoders: [] };
+      return withPredictor(this.#context, parts, (own) =>
+        work((patch) => (corrections.holds(patch) ? own : predictor)),
+      );
+    });
   }
 
   #withPredictor<Result>(

@@ -29,6 +29,17 @@ const resolutionSchema = z
   })
   .optional();
 
+/** Of a run that goes on from another with masks that an expert corrected. */
+const retrainingSchema = z.object({
+  /** The run that it started from, and the stage whose decoder predicted the pseudo-labels. */
+  from: z.object({ root: z.string(), configHash: z.string(), stage: z.string() }),
+  /** The dataset of corrected patches. */
+  corrections: z.object({ root: z.string(), hash: z.string() }),
+  /** Corrected masks that were learnt from, with the SHA-256 of their files. */
+  masks: z.array(z.object({ patch: z.string(), sha256: z.string() })),
+});
+export type RetrainingRecord = z.infer<typeof retrainingSchema>;
+
 const runRecordSchema = z.object({
   formatVersion: z.literal(1),
   createdAt: z.string(),
@@ -49,6 +60,7 @@ const runRecordSchema = z.object({
   weights: z.array(z.object({ name: z.string(), file: z.string(), sha256: z.string() })),
   versions: z.record(z.string(), z.string()),
   device: z.object({ name: z.string(), threads: z.number(), processor: z.string() }),
+  retraining: retrainingSchema.optional(),
   stages: z.record(z.string(), stageRecordSchema),
 });
 

@@ -99,7 +99,14 @@ async function openData({ data, classifierData, reporter }: TrainOptions): Promi
 
 async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Promise<RunDirectory> {
   const run = await RunDirectory.open(out);
-  const { dataset, classifierDataset } = run.record;
+  const { dataset, classifierDataset, retraining } = run.record;
+  if (retraining !== undefined) {
+    throw new EpSamError("usage", {
+      what: "is a round with corrections",
+      where: out,
+      action: `Go on with --from-run ${retraining.from.root} --corrections ${retraining.corrections.root} --resume.`,
+    });
+  }
   await run.removeTemporaryFiles();
   requireSameData(data.dataset, dataset.hash);
   requireSameData(data.classifierDataset, (classifierDataset ?? dataset).hash);
@@ -115,7 +122,7 @@ async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Pro
 }
 
 /** @throws EpSamError `dataset` when a stage would lack patches or masks to learn or choose from. */
-function requireTrainable(
+export function requireTrainable(
   { dataset, classifierDataset }: PipelineData,
   { config, reporter }: TrainOptions,
 ): void {
@@ -141,7 +148,8 @@ function requireTrainable(
   }
 }
 
-function requireSameData(dataset: Dataset, hash: string): void {
+/** @throws EpSamError `dataset` when the data are not those that a run began with */
+export function requireSameData(dataset: Dataset, hash: string): void {
   if (dataset.hash === hash) return;
   throw new EpSamError("dataset", {
     what: "is not the data that the run began with",
@@ -184,7 +192,8 @@ export function hashConfig(config: TrainingConfig): string {
   return hashBytes(JSON.stringify(hashed));
 }
 
-async function newRecord(options: TrainOptions, data: PipelineData): Promise<RunRecord> {
+/** What `run.json` says of a run that begins. */
+export async function newRecord(options: TrainOptions, data: PipelineData): Promise<RunRecord> {
   const { config, preset, device } = options;
   const { files } = await samSource(config.sam);
   const described = ({ root, hash, patchSize }: Dataset) => ({ root, hash, patchSize });

@@ -3,6 +3,7 @@ import { stringify } from "yaml";
 import { EpSamError } from "../../common/index.js";
 import { writeRunReport } from "../../report/index.js";
 import {
+  compareWithOrigin,
   mergeRecords,
   type PresetName,
   parseConfig,
@@ -11,12 +12,14 @@ import {
   RunDirectory,
   readConfigFile,
   resolveConfig,
+  retrainWithCorrections,
   type TrainingConfig,
   train,
 } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import { deviceOption, jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
-import { type CommandOutcome, runCommand } from "../run-command.js";
+import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+import { describeComparison } from "./train-text.js";
 
 const HELP = `
 Examples:
@@ -24,10 +27,12 @@ Examples:
   $ epsam train --data dataset --out run --resume            go on after an interruption
   $ epsam train --preset paper --print-config > config.yaml  every value, to change and pass with --config
   $ epsam train --data dataset --out run --resume --stage evaluation
+  $ epsam train --from-run run --corrections corrected --out better      one more round, with corrected masks
 
 Stages: classifier, initial-masks, preliminary, round-1 to round-3, evaluation.
 Pixel masks of training patches are never read; those of the validation split choose the best epoch when they
-exist (decoder.validation), those of the test split are for the figures.`;
+exist (decoder.validation), those of the test split are for the figures. Corrected masks are made by
+\`epsam prepare --from-annotations\`; the round learns from them beside the run's own pseudo-labels.`;
 
 /** `epsam train`: the whole method, from weak labels to a fine-tuned segmenter. */
 export function trainCommand() {
@@ -39,6 +44,15 @@ export function trainCommand() {
         "--classifier-data <dataset>",
         "another dataset for the classifier alone, such as smaller patches of the same images",
       ).argParser(path),
+    )
+    .addOption(
+      new Option(
+        "--from-run <run>",
+        "a trained run to go on from with --corrections; its values and data are kept",
+      ).argParser(path),
+    )
+    .addOption(
+      new Option("--corrections <dataset>", "dataset of corrected patches, for --from-run").argParser(path),
     )
     .addOption(outOption("the run directory to make or, with --resume, to go on with"))
     .addOption(new Option("--preset <name>", "values to start from (default: paper)").choices(presetNames))
@@ -57,6 +71,9 @@ export function trainCommand() {
     .addHelpText("after", HELP)
     .action((options) =>
       runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, async (context) => {
+        if (options.fromRun !== undefined || options.corrections !== undefined) {
+          return retrain(options, context);
+        }
         const { config, preset } = await effectiveConfig(options);
         if (options.printConfig) return { json: config, text: stringify(config).trimEnd() };
         const result = await train({
@@ -76,6 +93,53 @@ export function trainCommand() {
         return outcomeOf(result, await writeRunReport(result, result.dataset));
       }),
     );
+}
+
+interface RetrainChoice extends ConfigChoice {
+  readonly data?: string | undefined;
+  readonly fromRun?: string | undefined;
+  readonly corrections?: string | undefined;
+  readonly classifierData?: string | undefined;
+  readonly stage?: readonly string[] | undefined;
+  readonly printConfig?: true | undefined;
+  readonly overwrite?: true | undefined;
+  readonly device: Parameters<typeof deviceFor>[0];
+}
+
+/** Options of training that have no meaning for a round with corrections, which keeps the values of its run. */
+const TRAINING_ALONE = {
+  classifierData: "--classifier-data",
+  preset: "--preset",
+  config: "--config",
+  stage: "--stage",
+  printConfig: "--print-config",
+  overwrite: "--overwrite",
+} as const satisfies Partial<Record<keyof RetrainChoice, string>>;
+
+async function retrain(options: RetrainChoice, context: ActionContext): Promise<CommandOutcome> {
+  const other = Object.entries(TRAINING_ALONE).find(([name]) => name in options)?.[1];
+  if (other !== undefined) {
+    const action = "Leave it out: the round keeps the values of the run it goes on from.";
+    throw new EpSamError("usage", { where: other, what: "does not go with --from-run", action });
+  }
+  const result = await retrainWithCorrections({
+    from: required(options.fromRun, "--from-run"),
+    corrections: required(options.corrections, "--corrections"),
+    data: options.data,
+    out: required(options.out, "--out"),
+    seed: options.seed,
+    resume: options.resume ?? false,
+    device: await deviceFor(options.device, context.reporter),
+    reporter: context.reporter,
+    signal: context.signal,
+    commandLine: process.argv.slice(2),
+  });
+  const outcome = outcomeOf(result, await writeRunReport(result, result.dataset));
+  const comparison = await compareWithOrigin(result.run);
+  return {
+    json: { ...outcome.json, comparison },
+    text: [outcome.text, ...(comparison === null ? [] : describeComparison(comparison))].join("\n"),
+  };
 }
 
 interface ConfigChoice {
@@ -111,7 +175,7 @@ function required(value: string | undefined, option: string): string {
   });
 }
 
-function outcomeOf({ run }: RunContext, report: string): CommandOutcome {
+function outcomeOf({ run }: RunContext, report: string): CommandOutcome & { readonly json: object } {
   const stages = Object.entries(run.record.stages);
   const lines = stages.map(
     ([name, { state, seconds }]) => `  ${name.padEnd(14)} ${state.padEnd(8)} ${seconds.toFixed(0)} s`,

@@ -1,0 +1,37 @@
+import { realpath } from "node:fs/promises";
+import { Hono } from "hono";
+import { exists } from "../../common/index.js";
+import { compareWithOrigin, RunDirectory } from "../../training/index.js";
+import type { ServerContext } from "../context.js";
+import type { RunComparison } from "../contract/index.js";
+import { parameter } from "../requests.js";
+
+/** `GET /runs/:run/comparison`: figures of a run that was trained again; null for other runs. */
+export function learningRoutes({ workspace }: ServerContext): Hono {
+  const routes = new Hono();
+  routes.get("/runs/:run/comparison", async (request) => {
+    const entry = workspace.run(parameter(request, "run"));
+    const run = await RunDirectory.open(entry.root);
+    const comparison = await compareWithOrigin(run);
+    const root = run.record.retraining?.from.root;
+    const before = root === undefined ? undefined : await runAt(root);
+    const body: RunComparison | null =
+      comparison === null
+        ? null
+        : {
+            before: `${before ?? "before"}, ${comparison.before}`,
+            after: `${entry.name}, ${comparison.after}`,
+            patches: comparison.patches,
+            figures: comparison.figures,
+          };
+    return request.json(body, 200, { "Cache-Control": "no-store" });
+  });
+  return routes;
+
+  /** Name of a run of the workspace; folders are not told. */
+  async function runAt(root: string): Promise<string | undefined> {
+    if (!(await exists(root))) return undefined;
+    const path = await realpath(root);
+    return workspace.runs.find((run) => run.root === path)?.name;
+  }
+}

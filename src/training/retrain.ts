@@ -1,0 +1,187 @@
+import { link, mkdir, readdir, readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { EpSamError, exists, type Reporter, writeFileAtomically } from "../common/index.js";
+import { openDataset } from "../dataset/index.js";
+import type { Device } from "../graph/index.js";
+import type { TrainingConfig } from "./config.js";
+import { type CorrectedMasks, correctedMasks } from "./corrected-masks.js";
+import type { EncoderSource } from "./patch-embeddings.js";
+import { runPipeline } from "./pipeline.js";
+import type { RunContext } from "./run-context.js";
+import { RunDirectory, type RunRecord, stageNames } from "./run-directory.js";
+import { lockRun } from "./run-lock.js";
+import { classifierFile, decoderFile, finishedDecoderStages } from "./run-models.js";
+import { newRecord, openRun, requireSameData, requireTrainable, type TrainedRun } from "./start-run.js";
+
+/** What a round with corrections is started with. */
+export interface RetrainOptions {
+  /** The run to go on from: its classifier, its decoders, its data. It stays as it is. */
+  readonly from: string;
+  /** Dataset of corrected patches, see `epsam prepare --from-annotations`. */
+  readonly corrections: string;
+  /** The dataset of the run, when it is not where it was. */
+  readonly data?: string | undefined;
+  readonly out: string;
+  /** That of the run when left out. */
+  readonly seed?: number | undefined;
+  /** Goes on with the round that was begun in `out`. */
+  readonly resume: boolean;
+  readonly device: Device;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+  readonly commandLine?: readonly string[] | undefined;
+  /** The image encoder, that of the run's configuration unless told. */
+  readonly encoder?: EncoderSource | undefined;
+}
+
+/**
+ * One more round of re-training (paper section 2) with masks that an expert has corrected: the run's classifier and
+ * last decoder give pseudo-labels as in every round, the corrected masks are targets beside them, and the original
+ * decoder learns from both. The result is a run of its own in `out` with the earlier stages in it, so that its
+ * evaluation compares before and after on the same patches. Nothing of the run it goes on from is changed.
+ * @throws EpSamError `run-directory` when there is no run, or it has no trained decoder; `usage` when `out` holds
+ *   something; `dataset` when the data are not those of the run, or no corrected patch can be learnt from; as `train`
+ */
+export async function retrainWithCorrections(options: RetrainOptions): Promise<TrainedRun> {
+  const { device, reporter, signal, encoder } = options;
+  const origin = await openRun(options.from, options);
+  const before = lastDecoder(origin);
+  const warn = (message: string) => reporter.warn(message);
+  const dataset = await openDataset(options.data ?? origin.run.record.dataset.root, { warn });
+  requireSameData(dataset, origin.run.record.dataset.hash);
+  const corrections = await correctedMasks(
+    await openDataset(options.corrections, { warn }),
+    dataset,
+    reporter,
+  );
+  const config = configOf(origin.config, before, options.seed);
+  const data = { dataset, classifierDataset: dataset, corrections };
+  const trainOptions = { ...options, data: dataset.root, preset: "paper" as const, config, overwrite: false };
+  requireTrainable(data, trainOptions);
+  if (options.resume) await RunDirectory.open(options.out);
+  const unlock = await lockRun(options.out);
+  try {
+    const record = {
+      ...(await newRecord(trainOptions, data)),
+      ...inherited(origin.run.record),
+      retraining: retrainingOf(origin, before, corrections),
+    };
+    const run = options.resume
+      ? await resumed(options.out, record)
+      : await RunDirectory.create(options.out, record, false);
+    await inheritStages(origin.run, run, before);
+    const context: TrainedRun = { run, config, device, reporter, signal, encoder, dataset };
+    await runPipeline(context, data);
+    return context;
+  } finally {
+    await unlock();
+  }
+}
+
+function lastDecoder(origin: RunContext): string {
+  const stage = finishedDecoderStages(origin).at(-1);
+  if (stage !== undefined) return stage;
+  throw new EpSamError("run-directory", {
+    where: origin.run.root,
+    what: "has no trained decoder yet",
+    action: "Go on with `epsam train --resume` first.",
+  });
+}
+
+/** The run's configuration with one round more than its last finished one. */
+function configOf(config: TrainingConfig, before: string, seed: number | undefined): TrainingConfig {
+  return { ...config, rounds: roundOf(before) + 1, seed: seed ?? config.seed };
+}
+
+function roundOf(stage: string): number {
+  return stage === "preliminary" ? 0 : Number(stage.replace("round-", ""));
+}
+
+/** What the classifier was trained on stays true of it. */
+function inherited({
+  preset,
+  classifierDataset,
+}: RunRecord): Pick<RunRecord, "preset" | "classifierDataset"> {
+  return { preset, ...(classifierDataset === undefined ? {} : { classifierDataset }) };
+}
+
+function retrainingOf(
+  { run }: RunContext,
+  stage: string,
+  { dataset, files }: CorrectedMasks,
+): NonNullable<RunRecord["retraining"]> {
+  return {
+    from: { root: resolve(run.root), configHash: run.record.configHash, stage },
+    corrections: { root: resolve(dataset.root), hash: dataset.hash },
+    masks: [...files],
+  };
+}
+
+/** @throws EpSamError `configuration` when the round was begun from another run, or with other corrections */
+async function resumed(out: string, wanted: RunRecord): Promise<RunDirectory> {
+  const run = await RunDirectory.open(out);
+  await run.removeTemporaryFiles();
+  const { retraining, configHash } = run.record;
+  const identity = (record: Pick<RunRecord, "retraining">) => [
+    record.retraining?.from.configHash,
+    record.retraining?.from.stage,
+    record.retraining?.corrections.hash,
+    record.retraining?.masks,
+  ];
+  const isSame =
+    configHash === wanted.configHash &&
+    JSON.stringify(identity({ retraining })) === JSON.stringify(identity(wanted));
+  if (isSame) return run;
+  throw new EpSamError("configuration", {
+    where: run.path("run.json"),
+    what: "was begun from another run, with other corrections or another seed",
+    why: "a resumed run must give the result of an uninterrupted one",
+    action: "Train into a new directory.",
+  });
+}
+
+/** Takes over what the earlier stages have made, stage by stage, so that an interruption costs nothing. */
+async function inheritStages(origin: RunDirectory, run: RunDirectory, last: string): Promise<void> {
+  const names = stageNames(roundOf(last)).filter((stage) => stage !== "evaluation");
+  const metrics = await origin.metrics();
+  for (const stage of names) {
+    if (run.isDone(stage)) continue;
+    for (const path of await filesOf(origin, stage)) await takeOver(origin, run, path);
+    await run.dropMetrics(stage, 0);
+    for (const line of metrics.filter((metric) => metric.stage === stage)) await run.appendMetrics(line);
+    const record = origin.record.stages[stage];
+    if (record !== undefined) await run.updateStage(stage, record);
+  }
+}
+
+/** Files that a stage has made, as paths inside the run. */
+async function filesOf(run: RunDirectory, stage: string): Promise<string[]> {
+  const inside = (path: string) => path.slice(run.root.length + 1);
+  if (stage === "classifier") {
+    return [inside(classifierFile(run)), ...(await filesIn(run, "activation-maps"))];
+  }
+  if (stage === "initial-masks") return filesIn(run, "masks", "initial");
+  return [inside(decoderFile(run, stage)), ...(await filesIn(run, "masks", stage))];
+}
+
+/** Files of a folder, without those of folders in it. */
+async function filesIn(run: RunDirectory, ...folder: readonly string[]): Promise<string[]> {
+  const path = run.path(...folder);
+  if (!(await exists(path))) return [];
+  const entries = await readdir(path, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => join(...folder, name));
+}
+
+/** The same file under two names where the disk can: runs never change a file but replace it. */
+async function takeOver(origin: RunDirectory, run: RunDirectory, path: string): Promise<void> {
+  const target = run.path(path);
+  if (await exists(target)) return;
+  await mkdir(dirname(target), { recursive: true });
+  try {
+    await link(origin.path(path), target);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code !== "EXDEV" && code !== "EPERM" && code !== "ENOTSUP" && code !== "EMLINK") throw cause;
+    await writeFileAtomically(target, await readFile(origin.path(path)));
+  }
+}
