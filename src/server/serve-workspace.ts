@@ -5,6 +5,7 @@ import { isEpSamError, type Reporter } from "../common/index.js";
 import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
 import { createServerContext, type ServerContext } from "./context.js";
+import { resultsWithoutSlide } from "./results/find-results.js";
 import { type RunningServer, startServer } from "./start-server.js";
 import { addAnnotationFolder, addInput } from "./workspace/recognise.js";
 
@@ -12,6 +13,8 @@ import { addAnnotationFolder, addInput } from "./workspace/recognise.js";
 export const DEFAULT_VIEW_PORT = 8765;
 export const DEFAULT_VIEW_HOST = "127.0.0.1";
 export const DEFAULT_STATE_DIRECTORY = "epsam-view";
+
+const NAMES_IN_MESSAGE = 5;
 
 export interface ServeOptions {
   /** Slides, folders of them, datasets, runs and results. */
@@ -72,11 +75,24 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   };
 }
 
+/** What the user gave is there, and what seems to be missing is told. */
 async function fillWorkspace({ workspace }: ServerContext, options: ServeOptions): Promise<void> {
   const { inputs, runs = [], results = [], annotations = [], reporter } = options;
   const warn = (message: string): void => reporter.warn(message);
   for (const input of [...inputs, ...runs, ...results]) await addInput(workspace, input, { warn });
   for (const folder of annotations) await addAnnotationFolder(workspace, folder);
+  const { slides, datasets, runs: found } = workspace;
+  if (inputs.length > 0 && slides.length + datasets.length + found.length === 0) {
+    warn(`Nothing to look at in ${inputs.join(", ")}: no slides, images, datasets or runs.`);
+  }
+  const missing = await resultsWithoutSlide(workspace);
+  if (missing.length > 0) {
+    const names = missing.slice(0, NAMES_IN_MESSAGE).join(", ");
+    const rest = missing.length > NAMES_IN_MESSAGE ? ", …" : "";
+    warn(
+      `Results of ${missing.length} slides that are not among the inputs: ${names}${rest}. Give them, too.`,
+    );
+  }
 }
 
 async function startOnPort(

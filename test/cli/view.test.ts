@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { viewCommand } from "../../src/cli/commands/view.js";
-import type { Workspace } from "../../src/server/index.js";
+import { silentReporter } from "../../src/common/index.js";
+import { serveWorkspace, type Workspace } from "../../src/server/index.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { writeGradientSlide } from "../support/test-server.js";
 import { runInProcess } from "./run-in-process.js";
@@ -58,6 +59,23 @@ describe("epsam view", () => {
     expect(JSON.parse(written.stdout)).toEqual(announced);
     expect(written.stderr).not.toContain("Error");
   }, 120_000);
+
+  it("says what is missing", async () => {
+    const results = await directory.folder();
+    await mkdir(join(results, "elsewhere"));
+    for (const name of ["inference.json", "summary.json"]) {
+      await writeFile(join(results, "elsewhere", name), "{}");
+    }
+    const warnings: string[] = [];
+    const reporter = { ...silentReporter, warn: (message: string) => warnings.push(message) };
+    const ended = new AbortController();
+    const stateDirectory = directory.path("state");
+    const options = { port: 0, stateDirectory, reporter, signal: ended.signal };
+    const served = await serveWorkspace({ ...options, inputs: [results, await directory.folder()] });
+    ended.abort();
+    await served.close();
+    expect(warnings.join("\n")).toMatch(/Nothing to look at[\s\S]*Results of 1 slides .*elsewhere/);
+  });
 
   it("requires the token that it made up", async () => {
     const { announced } = await start("--port", "0", "--state", directory.path("state"), "--token");

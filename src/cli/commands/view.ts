@@ -106,7 +106,12 @@ function describe({ address, stateDirectory, counts }: ServedWorkspace): string 
   const { slides, datasets, runs } = counts;
   return [
     `Open ${address}`,
-    `  ${slides} slides, ${datasets} datasets, ${runs} runs; corrections and jobs in ${stateDirectory}`,
+    `  ${counted(slides, "slide")}, ${counted(datasets, "dataset")}, ${counted(runs, "run")}`,
+    `  corrections and jobs in ${stateDirectory}`,
     "  End with Ctrl-C.",
   ].join("\n");
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -13,7 +13,7 @@ import {
 } from "./annotation-layers.js";
 import type { Layer } from "./layer.js";
 import { resultLayer } from "./result-layer.js";
-import { createTissueMasks, tissueLayer } from "./tissue-layer.js";
+import { TissueMasks, tissueLayer } from "./tissue-layer.js";
 
 /** The layers of a slide, and what kept others from being there. */
 export interface FoundLayers {
@@ -24,7 +24,7 @@ export interface FoundLayers {
 /** Finds the layers of slides, and the layer that an address means. */
 export class SlideLayers {
   readonly #context: ServerContext;
-  readonly #masks = createTissueMasks();
+  readonly #masks = new TissueMasks();
   readonly #regions = createTumourRegions();
   /** What was found last for each slide, so that a tile does not look for the layers anew. */
   readonly #found = new Map<string, FoundLayers>();

@@ -5,18 +5,20 @@ import type { ServerContext } from "../context.js";
 import type { LayerEntry } from "../contract/index.js";
 import { SharedWork } from "../shared-work.js";
 import { levelAt, tilePlace } from "../tile-place.js";
+import { WorkQueue } from "../work-queue.js";
 import { opaqueId } from "../workspace/identifiers.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { halvedLevels, type Layer } from "./layer.js";
 
 /** Masks kept; a slide of 100,000 pixels along each side takes 5 MB. */
 const MASK_CACHE_BYTES = 64 * 2 ** 20;
+const WAITING_MASKS = 64;
 
 /** Tissue masks of slides, each computed when the first of its tiles is asked for. */
-export type TissueMasks = SharedWork<TissueMask>;
-
-export function createTissueMasks(): TissueMasks {
-  return new SharedWork(MASK_CACHE_BYTES, ({ width, height }) => Math.ceil((width * height) / 8));
+export class TissueMasks {
+  readonly found = new SharedWork<TissueMask>(MASK_CACHE_BYTES, ({ width, height }) => (width * height) / 8);
+  /** One at a time, beside thumbnails, which need not wait for it. */
+  readonly queue = new WorkQueue({ running: 1, waiting: WAITING_MASKS });
 }
 
 /** Where a slide has tissue by the rule that preparation and inference use. */
@@ -41,9 +43,9 @@ export function tissueLayer(
     async readTile(index, column, row, signal) {
       const level = levelAt(entry.levels, index);
       const place = tilePlace(level, column, row);
-      const mask = await masks.get(entry.id, signal, (aborted) =>
+      const mask = await masks.found.get(entry.id, signal, (aborted) =>
         context.openSlides.use(slide.path, (opened) =>
-          context.background.run(aborted, () => findTissue(opened, "otsu", { signal: aborted })),
+          masks.queue.run(aborted, () => findTissue(opened, "otsu", { signal: aborted })),
         ),
       );
       return cellsOf(mask, place, 2 ** index);

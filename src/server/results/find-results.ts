@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
 import { isEpSamError } from "../../common/index.js";
@@ -85,6 +85,19 @@ export async function hasResults(workspace: Workspace, slide: WorkspaceSlide): P
     }
   }
   return false;
+}
+
+/** Names of slides that have results in the workspace and are not in it themselves. */
+export async function resultsWithoutSlide(workspace: Workspace): Promise<string[]> {
+  const known = new Set(workspace.slides.map(({ stem }) => stem));
+  const missing: string[] = [];
+  for (const root of workspace.results) {
+    const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    for (const { name } of folders) {
+      if (!known.has(name) && (await existing(root, name, RECORD_FILE)) !== null) missing.push(name);
+    }
+  }
+  return missing;
 }
 
 /** Where a slide's results may lie in a directory: in a folder of its name, or in the directory itself. */
