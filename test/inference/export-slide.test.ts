@@ -23,36 +23,13 @@ import {
 } from "../../src/inference/export/index.js";
 import { openSlide } from "../../src/slides/index.js";
 import { memorySlide } from "../support/memory-slide.js";
-import { describeWithShared, sharedPath } from "../support/shared.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
-import { blobMask, maskOf } from "./outline-fixtures.js";
+import { blobMask, differenceOf, maskOf } from "./outline-fixtures.js";
 
 const files = temporaryDirectory();
 const micronsPerPixel = { x: 0.25, y: 0.25 };
 const identity = { run: "run-1", slide: "slide-1" };
 const mask255 = (mask: Mask): Mask => ({ ...mask, data: mask.data.map((value) => 255 * value) });
-
-/** Pixels that differ, and those of them with no pixel of the first mask's other side next to them. */
-function compare(one: Mask, other: Mask): { differing: number; beyondBoundary: number } {
-  let differing = 0;
-  let beyondBoundary = 0;
-  const { width, height, data } = one;
-  for (let pixel = 0; pixel < data.length; pixel++) {
-    if (data[pixel] === other.data[pixel]) continue;
-    differing++;
-    const [x, y] = [pixel % width, Math.floor(pixel / width)];
-    let atBoundary = false;
-    for (let dy = -1; dy <= 1; dy++) {
-      for (let dx = -1; dx <= 1; dx++) {
-        const inside = x + dx >= 0 && x + dx < width && y + dy >= 0 && y + dy < height;
-        const near = inside ? data[pixel + dy * width + dx] : 0;
-        if (near !== data[pixel]) atBoundary = true;
-      }
-    }
-    if (!atBoundary) beyondBoundary++;
-  }
-  return { differing, beyondBoundary };
-}
 
 const gridOf = ({ width, height }: Mask, downsample: number) => ({
   origin: { space: "level-0", x: 0, y: 0 } as const,
@@ -74,7 +51,7 @@ describe("foci as annotations", () => {
     const path = files.path(`exact-${name}`);
     await write(path, foci, { identity });
     const back = TumourRegion.of(await readAnnotations(path)).rasterise(gridOf(mask, 4));
-    expect(compare(mask255(back), mask)).toEqual({ differing: 0, beyondBoundary: 0 });
+    expect(differenceOf(mask255(back), mask)).toMatchObject({ differing: 0, beyondBoundary: 0 });
   });
 
   it.each(writers)(
@@ -85,7 +62,7 @@ describe("foci as annotations", () => {
         const path = files.path(`simple-${name}`);
         await write(path, foci, { identity });
         const back = TumourRegion.of(await readAnnotations(path)).rasterise(gridOf(mask, downsample));
-        const { differing, beyondBoundary } = compare(mask, mask255(back));
+        const { differing, beyondBoundary } = differenceOf(mask, mask255(back));
         expect(beyondBoundary).toBe(0);
         expect(differing).toBeLessThan(0.02 * mask.data.length);
       }
@@ -269,21 +246,5 @@ describe("exportSlideResults", () => {
     };
     const options = { signal: AbortSignal.abort() };
     await expect(exportSlideResults(slide, input, files.path("aborted"), options)).rejects.toThrow("aborted");
-  });
-});
-
-const annotation = "data/slides/bcss1008.xml";
-describeWithShared("the round trip of a real annotation", [annotation], () => {
-  it("annotation to mask to outlines to GeoJSON to mask loses less than a pixel of boundary", async () => {
-    const size = { width: 1000, height: 1000 };
-    const region = TumourRegion.of(await readAnnotations(sharedPath(annotation)));
-    const mask = mask255(region.rasterise(gridOf({ ...size, data: new Uint8Array() }, 4)));
-    const foci = await traceFoci(rasterOf(mask, 4, 256), { micronsPerPixel });
-    expect(foci.length).toBeGreaterThan(0);
-    await writeFociGeoJson(files.path("real.geojson"), foci, { identity });
-    const back = TumourRegion.of(await readAnnotations(files.path("real.geojson")));
-    const { differing, beyondBoundary } = compare(mask, mask255(back.rasterise(gridOf(mask, 4))));
-    expect(beyondBoundary).toBe(0);
-    expect(differing).toBeLessThan(0.01 * mask.data.length);
   });
 });

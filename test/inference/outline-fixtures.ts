@@ -82,3 +82,36 @@ function distance(x: number, y: number, [ax, ay, bx, by]: Segment): number {
   const share = Math.min(Math.max(((x - ax) * ux + (y - ay) * uy) / (ux * ux + uy * uy), 0), 1);
   return Math.hypot(x - ax - share * ux, y - ay - share * uy);
 }
+
+/** How two masks of one size differ. */
+export interface MaskDifference {
+  readonly differing: number;
+  /** Of those that differ, the ones with no pixel of the first mask's other side next to them. */
+  readonly beyondBoundary: number;
+  /** Pixels of the first mask with one of the other side next to them. */
+  readonly boundary: number;
+}
+
+export function differenceOf(one: Mask, other: Mask): MaskDifference {
+  let [differing, beyondBoundary, boundary] = [0, 0, 0];
+  for (let pixel = 0; pixel < one.data.length; pixel++) {
+    const atBoundary = isAtBoundary(one, pixel);
+    if (atBoundary) boundary++;
+    if (one.data[pixel] === other.data[pixel]) continue;
+    differing++;
+    if (!atBoundary) beyondBoundary++;
+  }
+  return { differing, beyondBoundary, boundary };
+}
+
+/** True when one of the eight pixels around is of the other side; beyond the mask is none. */
+function isAtBoundary({ width, height, data }: Mask, pixel: number): boolean {
+  const [x, y] = [pixel % width, Math.floor(pixel / width)];
+  for (let dy = -1; dy <= 1; dy++) {
+    for (let dx = -1; dx <= 1; dx++) {
+      const inside = x + dx >= 0 && x + dx < width && y + dy >= 0 && y + dy < height;
+      if ((inside ? data[pixel + dy * width + dx] : 0) !== data[pixel]) return true;
+    }
+  }
+  return false;
+}
