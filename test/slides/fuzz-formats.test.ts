@@ -1,40 +1,47 @@
 import { mkdir, readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { mutate } from "../../scripts/fixtures/mutate.js";
 import { cutTiles, dicomBytes, IMPLICIT } from "../support/dicom-writer.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
-import { SlideChild } from "../support/slide-child.js";
+import { HOSTILE_LIMITS, SlideChild } from "../support/slide-child.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { encode, gradientImage } from "./made-up.js";
 
 /** Seconds for each file; EPSAM_FUZZ_SECONDS=600 looks longer, EPSAM_FUZZ_SEED=2 elsewhere. */
 const SECONDS = Number(process.env.EPSAM_FUZZ_SECONDS ?? 30) / 15;
 const SEED = Number(process.env.EPSAM_FUZZ_SEED ?? 1);
-const MOST_MEGABYTES = 300;
 const PATIENCE = 60;
 const LEAST_MUTATIONS = 20;
 /** Where the attributes of a DICOM file lie. */
 const HEADER = [128, 400, 700, 1000];
 
 const files = temporaryDirectory();
-let child: SlideChild;
-beforeAll(() => {
-  child = new SlideChild();
-});
-afterAll(() => {
-  child.close();
-});
 
-/** Reads spoiled copies of one file in turn until the time is up. */
+/** Reads spoiled copies of one file in turn, in a process of their own, until the time is up. */
 async function fuzz(name: string, original: Uint8Array, aims: readonly number[]): Promise<void> {
+  const child = new SlideChild();
+  try {
+    await readSpoiled(child, name, original, aims);
+  } finally {
+    child.close();
+  }
+}
+
+async function readSpoiled(
+  child: SlideChild,
+  name: string,
+  original: Uint8Array,
+  aims: readonly number[],
+): Promise<void> {
   let refused = 0;
   const end = Date.now() + SECONDS * 1000;
   for (let index = 0; index < LEAST_MUTATIONS || Date.now() < end; index++) {
     const path = await files.write(name, mutate(original, aims, SEED, index));
-    const { outcome, message, peakMegabytes } = await child.read(path, PATIENCE);
+    const { outcome, message, cpuSeconds, peakMegabytes } = await child.read(path, PATIENCE);
     const where = `${name}, seed ${SEED}, mutation ${index}: ${message}`;
     expect(["read", "slide"], where).toContain(outcome);
-    expect(peakMegabytes, where).toBeLessThan(MOST_MEGABYTES);
+    expect(peakMegabytes, where).toBeLessThan(HOSTILE_LIMITS.megabytes);
+    expect(cpuSeconds, where).toBeLessThan(HOSTILE_LIMITS.seconds);
     if (outcome === "slide") refused += 1;
   }
   expect(refused, "some mutations do harm").toBeGreaterThan(0);

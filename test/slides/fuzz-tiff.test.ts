@@ -1,18 +1,16 @@
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { directoryOffsets, mutate } from "../../scripts/fixtures/mutate.js";
 import { cutTiles, encodeJpeg2000, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage, jpegPage, rgbFields } from "../../scripts/fixtures/slide-files.js";
 import { ascii, buildTiff, long } from "../../scripts/fixtures/tiff-writer.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
-import { SlideChild } from "../support/slide-child.js";
+import { HOSTILE_LIMITS, SlideChild } from "../support/slide-child.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 /** Seconds in all; EPSAM_FUZZ_SECONDS=600 looks longer, EPSAM_FUZZ_SEED=2 elsewhere. */
 const SECONDS = Number(process.env.EPSAM_FUZZ_SECONDS ?? 30);
 const SEED = Number(process.env.EPSAM_FUZZ_SEED ?? 1);
-/** Of the reading process; a sound slide takes about 160. */
-const MOST_MEGABYTES = 300;
 const PATIENCE = 60;
 /** Mutations of each file on however slow a machine. */
 const LEAST_MUTATIONS = 30;
@@ -20,25 +18,33 @@ const LEAST_MUTATIONS = 30;
 const REAL = ["cmu-1-small-region.svs", "bcss1008.tif", "small_HE_levels.tiff", "kidney-48-5.tif"];
 
 const files = temporaryDirectory();
-let child: SlideChild;
-beforeAll(() => {
-  child = new SlideChild();
-});
-afterAll(() => {
-  child.close();
-});
 
-/** Reads spoiled copies of one file in turn until the time is up. */
+/** Reads spoiled copies of one file in turn, in a process of their own, until the time is up. */
 async function fuzz(name: string, original: Buffer, seconds: number): Promise<void> {
+  const child = new SlideChild();
+  try {
+    await readSpoiled(child, name, original, seconds);
+  } finally {
+    child.close();
+  }
+}
+
+async function readSpoiled(
+  child: SlideChild,
+  name: string,
+  original: Buffer,
+  seconds: number,
+): Promise<void> {
   const aims = directoryOffsets(original);
   const outcomes = new Map<string, number>();
   const end = Date.now() + seconds * 1000;
   for (let index = 0; index < LEAST_MUTATIONS || Date.now() < end; index++) {
     const path = await files.write("spoiled.tif", mutate(original, aims, SEED, index));
-    const { outcome, message, peakMegabytes } = await child.read(path, PATIENCE);
+    const { outcome, message, cpuSeconds, peakMegabytes } = await child.read(path, PATIENCE);
     const where = `${name}, seed ${SEED}, mutation ${index}: ${message}`;
     expect(["read", "slide"], where).toContain(outcome);
-    expect(peakMegabytes, where).toBeLessThan(MOST_MEGABYTES);
+    expect(peakMegabytes, where).toBeLessThan(HOSTILE_LIMITS.megabytes);
+    expect(cpuSeconds, where).toBeLessThan(HOSTILE_LIMITS.seconds);
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   }
   expect(outcomes.get("slide"), "some mutations do harm").toBeGreaterThan(0);

@@ -1,12 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HOSTILE_FILES } from "../../scripts/fixtures/hostile-tiff.js";
-import { SlideChild } from "../support/slide-child.js";
+import { HOSTILE_LIMITS, SlideChild } from "../support/slide-child.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
-/** Of the reading process, its JavaScript engine and libraries included. */
-const MOST_MEGABYTES = 200;
-/** Processor time, which does not depend on what else the machine does. */
-const MOST_SECONDS = 1;
 /** A shared machine may be slow; the process is ended after this. */
 const PATIENCE = 30;
 
@@ -31,8 +27,8 @@ describe("hostile files are refused by name, within a second and 200 MB", () => 
       expect({ outcome, message }).toEqual({ outcome: "read", message: "" });
       expect(warnings.join()).toContain(file.expected.warning);
     }
-    expect(cpuSeconds).toBeLessThan(MOST_SECONDS);
-    expect(peakMegabytes).toBeLessThan(MOST_MEGABYTES);
+    expect(cpuSeconds).toBeLessThan(HOSTILE_LIMITS.seconds);
+    expect(peakMegabytes).toBeLessThan(HOSTILE_LIMITS.megabytes);
   });
 
   it("names every case once", () => {

@@ -3,6 +3,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { SlideOutcome } from "./slide-worker.js";
 
+/** What no file may take, however hostile. */
+export const HOSTILE_LIMITS = {
+  /** Largest resident set of the reading process since it began: engine, libraries and threads (about 110) included. */
+  megabytes: 200,
+  /** Processor time of all its threads for one file, which does not depend on what else the machine does. */
+  seconds: 1,
+} as const;
+
 /**
  * A process of its own that opens slides and reads from them, with its JavaScript heap limited: what crashes or
  * hangs there is a finding and not the end of the tests.
@@ -10,6 +18,7 @@ import type { SlideOutcome } from "./slide-worker.js";
 export class SlideChild {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
+  readonly #ready: Promise<unknown>;
   #errors = "";
 
   constructor() {
@@ -20,6 +29,7 @@ export class SlideChild {
       this.#errors += text.toString("utf8");
     });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+    this.#ready = this.#lines.next();
   }
 
   /**
@@ -27,6 +37,7 @@ export class SlideChild {
    * @param patience seconds until a file without an answer counts as a hang
    */
   async read(path: string, patience: number): Promise<SlideOutcome> {
+    await this.#ready;
     this.#child.stdin.write(`${path}\n`);
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), patience * 1000);
     const { value, done } = await this.#lines.next();

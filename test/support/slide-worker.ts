@@ -47,6 +47,8 @@ async function outcomeOf(path: string): Promise<Pick<SlideOutcome, "outcome" | "
   }
 }
 
+// Starting takes seconds on a busy machine and is no file's fault.
+process.stdout.write("ready\n");
 for await (const path of createInterface({ input: process.stdin })) {
   const before = process.cpuUsage();
   const result = await outcomeOf(path);
