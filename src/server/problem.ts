@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { EpSamError, type ErrorTag, isEpSamError, messageOf } from "../common/index.js";
 import type { Problem, ProblemBody } from "./contract/index.js";
 
@@ -88,11 +87,16 @@ export function notFound(what: string, where?: string): EpSamError {
   });
 }
 
+/** A place is a path, a file's name or an option; of paths the last part is told. */
 function withoutFolder(where: string): string {
-  return /[\\/]/.test(where) && !/\s/.test(where) ? basename(where) : withoutFolders(where);
+  return /[\\/]/.test(where)
+    ? where.slice(1 + Math.max(where.lastIndexOf("/"), where.lastIndexOf("\\")))
+    : where;
 }
 
-/** Absolute paths in a text, cut down to their last part. */
+/** Absolute paths in a text, cut down to their last part: those in quotes as the system writes them, and others. */
 function withoutFolders(text: string): string {
-  return text.replace(/(?<![\w./<])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:;,"'`()]+)+[\\/]([^\s\\/:;,"'`()]+)/g, "$1");
+  return text
+    .replace(/(['"`])(?:[A-Za-z]:)?[\\/][^'"`]*[\\/]([^'"`\\/]+)\1/g, "$1$2$1")
+    .replace(/(?<![\w./<])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:;,"'`()]+)+[\\/]([^\s\\/:;,"'`()]+)/g, "$1");
 }
