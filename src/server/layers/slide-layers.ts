@@ -21,6 +21,9 @@ export interface FoundLayers {
   readonly warnings: readonly string[];
 }
 
+/** Slides whose layers are remembered; they hold the outlines of their annotations. */
+const REMEMBERED_SLIDES = 8;
+
 /** Finds the layers of slides, and the layer that an address means. */
 export class SlideLayers {
   readonly #context: ServerContext;
@@ -45,7 +48,12 @@ export class SlideLayers {
     const found = await this.#context.openSlides.use(slide.path, (source, version) =>
       this.#search(slide, source, version, signal),
     );
+    this.#found.delete(slide.id);
     this.#found.set(slide.id, found);
+    for (const oldest of this.#found.keys()) {
+      if (this.#found.size <= REMEMBERED_SLIDES) break;
+      this.#found.delete(oldest);
+    }
     return found;
   }
 
