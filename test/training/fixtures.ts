@@ -109,6 +109,8 @@ export interface DatasetOptions {
   readonly without?: Partial<Record<Split, 0 | 1>>;
   /** Side of the patches in pixels; {@link PATCH_SIZE} unless told. */
   readonly patchSize?: number;
+  /** Patches of each label in a split; {@link patchCounts} unless told. */
+  readonly counts?: Readonly<Record<Split, number>>;
   /** False leaves the manifest's tumour_fraction empty. */
   readonly tumourFraction?: boolean;
 }
@@ -120,7 +122,7 @@ export async function writeDataset(root: string, options: DatasetOptions = {}): 
     await mkdir(join(root, split, "image"), { recursive: true });
     for (const label of [0, 1] as const) {
       if (options.without?.[split] === label) continue;
-      for (let index = 0; index < patchCounts[split]; index++) {
+      for (let index = 0; index < (options.counts ?? patchCounts)[split]; index++) {
         rows.push(await writePatch(root, split, label, index, options));
       }
     }
