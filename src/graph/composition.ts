@@ -5,7 +5,8 @@ import { makeValue, type Value } from "./value.js";
 
 /**
  * Adds the nodes of what `compose` makes of an operation's operands, in place of a node of its own: how an operation
- * is lowered to others, where which ones depends on the target.
+ * is lowered to others, where which ones depends on the target. Equal parts of several compositions exist once: the
+ * runtime itself merges equal nodes of the ONNX standard only.
  *
  * @param names results that hold the operands
  * @returns the name of the result
@@ -35,10 +36,10 @@ function lowerPart(context: LoweringContext, value: Value, results: ReadonlyMap<
   if (source.kind === "operation") {
     const { operation, inputs, attributes } = source;
     const names = inputs.map((operand) => results.get(operand) ?? "");
-    return operation.lower(context, names, { attributes, inputs, output: value });
+    const key = `${operation.name} ${names.join()} ${JSON.stringify(attributes)}`;
+    return context.once(key, () => operation.lower(context, names, { attributes, inputs, output: value }));
   }
   if (source.kind === "constant") {
-    // Constants that compositions share exist once, so that the runtime can merge equal nodes.
     return context.once(`constant ${value.id}`, () => context.constant(source.tensor));
   }
   throw new EpSamError("internal", { what: "is not an operand of the composition", where: source.name });

@@ -108,8 +108,8 @@ const CHANNELS = 128;
 const IMAGE = [4, CHANNELS, 32, 32] as const;
 
 /** A convolution with many channels that adds to its image, and its gradients. */
-function wideBlock() {
-  const x = parameter("x", IMAGE);
+function wideBlock(image: readonly [number, number, number, number] = IMAGE) {
+  const x = parameter("x", image);
   const weight = parameter("weight", [CHANNELS, CHANNELS, 3, 3]);
   const y = add(x, conv2d(x, weight, { padding: 1 }));
   const [forX, forWeight] = gradients(sum(multiply(y, y)), [x, weight]).map(present);
@@ -155,11 +155,14 @@ describe("where Winograd's algorithm is used", () => {
     expect(pays(16, 512, 1)).toBe(false);
   });
 
-  it("takes a weight's gradient of its own, too", () => {
+  it("transforms images once for all, unless what is kept since the forward pass would be large", () => {
+    const transforms = (outputs: Readonly<Record<string, Value>>) =>
+      operatorsOf(outputs).filter((name) => name === "Transpose").length;
+    // Image and result; the result's gradient and the image's.
+    expect(transforms(wideBlock().outputs)).toBe(4);
+    expect(transforms(wideBlock([16, CHANNELS, 64, 64]).outputs)).toBe(5);
     const [x, forResult] = [input("x", IMAGE), input("gradient", IMAGE)];
-    const attributes = { stride: 1, padding: 1, kernel: [3, 3] as const };
-    const of = conv2dWeightGradient(x, forResult, attributes);
-    const transpositions = operatorsOf({ of }).filter((name) => name === "Transpose");
-    expect(transpositions).toHaveLength(2);
+    const of = conv2dWeightGradient(x, forResult, { stride: 1, padding: 1, kernel: [3, 3] });
+    expect(transforms({ of })).toBe(2);
   });
 });

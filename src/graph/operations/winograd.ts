@@ -69,6 +69,8 @@ const tilesAlong = (length: number) => Math.ceil(length / TILE);
 
 /** Multiplications that transforming one element costs as much as: measured, two to four passes over memory. */
 const TRANSFORM_COST = 100;
+/** Planes of so many numbers (32 MB) are kept from the forward to the backward pass; larger ones are made again. */
+const LARGEST_KEPT = 2 ** 23;
 /** The share of the direct convolution's cost from which the detour is not worth its rounding error. */
 const LARGEST_SHARE = 0.8;
 
@@ -83,7 +85,7 @@ export function winogradPays({ batch, channels, outputs, height, width }: Winogr
 
 const constants = new Map<string, Value>();
 
-/** A constant matrix, made once: transforms of the same image by the same matrices are then merged by the runtime. */
+/** A constant matrix, made once: transforms of the same image by the same matrices are then merged. */
 function constantMatrix(key: string, make: () => Matrix): Value {
   const known = constants.get(key);
   if (known !== undefined) return known;
@@ -217,12 +219,13 @@ export function winogradInputGradient(
 
 /** The gradient of {@link winogradConvolution} with respect to the weight, [O, C, 3, 3]. */
 export function winogradWeightGradient(x: Value, gradient: Value, padding: number): Value {
-  const [, channels] = shape4(x, "conv2d");
+  const [batch, channels] = shape4(x, "conv2d");
   const [, outputs] = shape4(gradient, "conv2d");
   const resultSize = sizeOf(gradient);
   const { rows, columns } = pixelMatrices(sizeOf(x), resultSize, padding);
-  // The image's planes are more than twice its size: made again, and not before the gradient, rather than kept.
-  const pixels = toPlanes(x, { rows, columns: add(columns, zeroAfter(gradient)) });
+  const kept = PLANES * batch * tilesOf(rows) * tilesOf(columns) * channels <= LARGEST_KEPT;
+  // The zero makes the transform another one than the forward pass's, and keeps it from being made before the gradient.
+  const pixels = toPlanes(x, { rows, columns: kept ? columns : add(columns, zeroAfter(gradient)) });
   const planes = matmul(toPlanes(gradient, resultMatrices(resultSize)), pixels, { transposeA: true });
   const kernels = matmul(reshape(planes, [PLANES, outputs * channels]), kernelMatrix(), { transposeA: true });
   return reshape(kernels, [outputs, channels, KERNEL, KERNEL]);
