@@ -25,7 +25,17 @@ export interface Examination {
   probe(name: DeviceName): Promise<ProbeResult>;
 }
 
-const realExamination: Examination = { installation: installationOf, probe: (name) => probeDevice(name) };
+/** Devices do not change while the program runs, so each is tried once. */
+const probed = new Map<DeviceName, Promise<ProbeResult>>();
+
+const realExamination: Examination = {
+  installation: installationOf,
+  probe(name) {
+    const result = probed.get(name) ?? probeDevice(name);
+    probed.set(name, result);
+    return result;
+  },
+};
 
 /**
  * The device for a request. All but the CPU are tried first, in a process of their own; `auto` takes the first that
