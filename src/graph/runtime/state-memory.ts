@@ -1,5 +1,5 @@
 import { EpSamError } from "../../common/index.js";
-import { type FloatTensor, floatTensor, input, type Value } from "../value.js";
+import { type FloatTensor, floatTensor, input, type Shape, type Value } from "../value.js";
 import type { Device } from "./device.js";
 import { floatsOf, GraphSession, type HostTensors } from "./session.js";
 import { DeviceTensor, type Feeds } from "./tensors.js";
@@ -27,9 +27,10 @@ export interface StateMemory {
   close(): Promise<void>;
 }
 
-/** The two contents of an entry that steps read and write in turn. */
+/** The two contents of an entry that steps read and write in turn; not the entry, which holds the first as well. */
 interface HostBuffers {
-  readonly entry: StateEntry;
+  readonly readShape: Shape;
+  readonly writtenShape: Shape;
   current: FloatTensor;
   spare: FloatTensor;
 }
@@ -39,10 +40,11 @@ export class HostStateMemory implements StateMemory {
   readonly #buffers = new Map<string, HostBuffers>();
 
   constructor(entries: ReadonlyMap<string, StateEntry>) {
-    for (const [name, entry] of entries) {
-      const { shape, data } = entry.initial;
+    for (const [name, { current, next, initial }] of entries) {
+      const { shape, data } = initial;
       this.#buffers.set(name, {
-        entry,
+        readShape: current.shape,
+        writtenShape: next.shape,
         current: floatTensor(shape, data.slice()),
         spare: floatTensor(shape),
       });
@@ -50,11 +52,11 @@ export class HostStateMemory implements StateMemory {
   }
 
   feeds(): Feeds {
-    return this.#map(({ entry, current }) => floatTensor(entry.current.shape, current.data));
+    return this.#map(({ readShape, current }) => floatTensor(readShape, current.data));
   }
 
   targets(): HostTensors {
-    return this.#map(({ entry, spare }) => floatTensor(entry.next.shape, spare.data));
+    return this.#map(({ writtenShape, spare }) => floatTensor(writtenShape, spare.data));
   }
 
   advance(): void {
