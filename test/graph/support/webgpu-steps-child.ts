@@ -1,0 +1,130 @@
+/**
+ * The process that tries training steps on webgpu: whether state stays on the device, and that every node of the
+ * classifier's and the decoder's step has a kernel there. Writes a line of JSON for each.
+ */
+import ort from "onnxruntime-node";
+import { messageOf, RandomStream } from "../../../src/common/index.js";
+import {
+  add,
+  cast,
+  device,
+  floatsOf,
+  floatTensor,
+  GraphSession,
+  input,
+  placeOnDevice,
+  reshape,
+  StatefulSession,
+  scale,
+  sum,
+  type Value,
+} from "../../../src/graph/index.js";
+import {
+  classifierGraph,
+  createSamFrame,
+  decoderGraph,
+  initialClassifierWeights,
+  loadMinisamDecoder,
+} from "../../../src/models/index.js";
+import { adam, adamW, TrainingStep } from "../../../src/nn/index.js";
+
+const webgpu = device("webgpu", 1);
+
+/** From now on sessions are refused when a node would go to the CPU. */
+function refuseTheCpu(): void {
+  const { create } = ort.InferenceSession;
+  type Create = (
+    bytes: Uint8Array,
+    options?: ort.InferenceSession.SessionOptions,
+  ) => ReturnType<typeof create>;
+  const strict: Create = (bytes, options) =>
+    create.call(ort.InferenceSession, bytes, {
+      ...options,
+      extra: { session: { disable_cpu_ep_fallback: "1" } },
+    });
+  Object.assign(ort.InferenceSession, { create: strict });
+}
+
+const vector = (...data: number[]) => floatTensor([data.length], Float32Array.from(data));
+
+/** position ← position + speed; speed ← speed + push, read and computed in other shapes than the content's. */
+async function state(): Promise<object> {
+  const [position, speed, push] = [input("position", [2]), input("speed", [2]), input("push", [2])];
+  const moved = reshape(add(position, speed), [2, 1]);
+  const session = await StatefulSession.create(
+    new Map([
+      ["position", { current: position, next: moved, initial: vector(0, 100) }],
+      ["speed", { current: speed, next: add(speed, push), initial: vector(1, 0) }],
+    ]),
+    { total: sum(position) },
+    webgpu,
+  );
+  const totals: number[] = [];
+  for (let step = 1; step <= 4; step++) {
+    const results = await session.step({ push: vector(step, -1) });
+    totals.push(floatsOf(results, "total")[0] ?? Number.NaN);
+  }
+  const { position: last } = await session.read();
+  await session.close();
+  return { totals, position: [...(last?.data ?? [])] };
+}
+
+/** Tensors that are sent once and read by two runs. */
+async function placement(): Promise<object> {
+  const placed = await placeOnDevice({ x: vector(1, 2) }, webgpu);
+  const session = await GraphSession.create({ y: scale(input("x", [2]), 3) }, webgpu);
+  const runs = [await session.run(placed.feeds), await session.run(placed.feeds)];
+  await placed.release();
+  const failure = await session.run(placed.feeds).catch(messageOf);
+  await session.close();
+  return { runs: runs.map((results) => [...floatsOf(results, "y")]), failure };
+}
+
+/** int64 sums have no kernel: that they are refused shows that the check is one. */
+async function refusal(): Promise<object> {
+  const positions: Value = input("positions", [3], "int64");
+  const total = cast(sum(positions), "float32");
+  return { failure: await GraphSession.create({ total }, webgpu).then(() => "none", messageOf) };
+}
+
+async function classifierStep(): Promise<object> {
+  const options = { depth: 18, dropThreshold: 0.8, highFrequency: true } as const;
+  const { loss, parameters, model } = classifierGraph(options, 2, 64, "training");
+  await TrainingStep.create({
+    loss,
+    parameters: parameters.all(),
+    buffers: model.buffers,
+    optimizer: adam({ weightDecay: 1e-3 }),
+    initial: initialClassifierWeights(options, (name) => new RandomStream(0, name)),
+    device: webgpu,
+  });
+  return { compiled: true };
+}
+
+async function decoderStep(): Promise<object> {
+  const weights = await loadMinisamDecoder();
+  const frame = createSamFrame({ width: 64, height: 64 });
+  const { losses, parameters } = decoderGraph(weights, frame, { batchSize: 2, points: 5 });
+  await TrainingStep.create({
+    loss: add(losses.dice, losses.iou),
+    parameters: parameters.all(),
+    optimizer: adamW({ weightDecay: 1e-2 }),
+    initial: weights,
+    outputs: { ...losses },
+    device: webgpu,
+  });
+  return { compiled: true };
+}
+
+async function report(name: string, work: () => Promise<object>): Promise<void> {
+  const found = await work().catch((thrown: unknown) => ({ failure: messageOf(thrown) }));
+  process.stdout.write(`${JSON.stringify({ name, ...found })}\n`);
+}
+
+await report("state", state);
+await report("placement", placement);
+refuseTheCpu();
+await report("refusal", refusal);
+await report("classifier step", classifierStep);
+await report("decoder step", decoderStep);
+process.exit();
