@@ -9,6 +9,7 @@ import { GridTileSource } from "./grid-tile-source.js";
 import type { ScreenPoint, SlideViewer, ViewState } from "./handle.js";
 import { LayerStack } from "./layer-stack.js";
 import { OverlaySurface } from "./overlay-surface.js";
+import { PixelDrawer } from "./pixel-drawer.js";
 import { slideToScreen, toScreen, toSlide, viewOf } from "./view-geometry.js";
 
 /** CSS pixels per level-0 pixel at which zooming in ends. */
@@ -208,8 +209,8 @@ function createSeadragon({ element, navigator, slide }: OpenViewerOptions): Open
     tileSources: new GridTileSource(slide.levels, (level, column, row) =>
       paths.tile(slide.id, level, column, row),
     ),
-    // The drawer reads tiles as they are and every browser has it; overlays need no WebGL context of their own.
-    drawer: "canvas",
+    // Every browser has a canvas, its pixels can be placed exactly, and it needs none of the few WebGL contexts.
+    drawer: PixelDrawer,
     showNavigationControl: false,
     showNavigator: true,
     navigatorElement: navigator,
