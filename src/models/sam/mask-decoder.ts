@@ -27,7 +27,7 @@ export interface MaskDecoderInputs {
   readonly prompts: PromptEmbeddings;
 }
 
-/** M is 1, or 3 for `multimask`. */
+/** M is 1, 3 for `multimask`, 4 for all. */
 export interface MaskPrediction {
   /** Logits, [B, M, 256, 256]; above 0 is foreground. */
   readonly lowResolution: Value;
@@ -40,12 +40,12 @@ export interface MaskPrediction {
  * The image stays in the layout [pixels, channels] throughout, so that every layer is one matrix product; only
  * the finished logits are put in image order.
  * @param parameters gives `mask_decoder.*` by state-dict name
- * @param multimask three masks of different extent for ambiguous prompts instead of one
+ * @param multimask three masks of different extent for ambiguous prompts instead of one; `all`: the one, then the three
  */
 export function decodeMasks(
   parameters: ParameterLookup,
   { embedding, positions, prompts }: MaskDecoderInputs,
-  { multimask = false }: { multimask?: boolean } = {},
+  { multimask = false }: { multimask?: boolean | "all" } = {},
 ): MaskPrediction {
   const own = lookupWithin(parameters, "mask_decoder");
   const [batch] = shape4(embedding, "decodeMasks");
@@ -61,7 +61,7 @@ export function decodeMasks(
   const image = pixelsFirst(add(embedding, prompts.dense));
   const attended = twoWayTransformer(lookupWithin(own, "transformer"), { tokens, image }, positions);
   // Token 0 predicts the quality; of the four mask tokens the first serves the single mask.
-  const chosen = multimask ? { start: 1, end: MASK_TOKENS } : { start: 0, end: 1 };
+  const chosen = { start: multimask === true ? 1 : 0, end: multimask === false ? 1 : MASK_TOKENS };
   const filters = slice(maskFilters(own, attended.tokens), [{ axis: 1, ...chosen }]);
   const qualities = multilayerPerceptron(
     lookupWithin(own, "iou_prediction_head"),

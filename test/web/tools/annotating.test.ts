@@ -1,11 +1,11 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { readAnnotations } from "../../../src/annotations/index.js";
+import { readAnnotations, ringOf, TumourRegion } from "../../../src/annotations/index.js";
 import { writeGeneratedSlides } from "../../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../../src/common/index.js";
 import type { AnnotationState, Area, EmbeddingEntry, Workspace } from "../../../src/server/contract/index.js";
-import { areaContains, areaSize, boundsOf } from "../../../src/web/tools/geometry/area.js";
+import { areaContains, areaSize } from "../../../src/web/tools/geometry/area.js";
 import { promptArrays } from "../../../src/web/tools/segment/prompts.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
@@ -16,18 +16,26 @@ const directory = temporaryDirectory();
 /** Milliseconds: the first click starts the models, on a machine that may be busy. */
 const PATIENCE = 120_000;
 
-/** Share of the places in either area that are in both, on a grid of 2 pixels. */
+/** The pixels of the slide that an area covers. */
+function pixelsOf({ coordinates }: Area): Uint8Array {
+  const ring = (positions: Area["coordinates"][number][number]) => ringOf(positions.slice(0, -1).flat());
+  const polygons = coordinates.flatMap(([outer, ...holes]) =>
+    outer === undefined ? [] : [{ outer: ring(outer), holes: holes.map(ring) }],
+  );
+  const grid = {
+    origin: { space: "level-0", x: 0, y: 0 },
+    pixelSize: { x: 1, y: 1 },
+    width: 640,
+    height: 640,
+  } as const;
+  return new TumourRegion(polygons).rasterise(grid).data;
+}
+
+/** Intersection over union. */
 function overlapOf(one: Area, other: Area): number {
-  const [first, second] = [boundsOf(one), boundsOf(other)];
-  if (first === null || second === null) return 0;
-  let [both, either] = [0, 0];
-  for (let y = Math.min(first.top, second.top); y < Math.max(first.bottom, second.bottom); y += 2) {
-    for (let x = Math.min(first.left, second.left); x < Math.max(first.right, second.right); x += 2) {
-      const [inOne, inOther] = [areaContains(one, [x, y]), areaContains(other, [x, y])];
-      if (inOne && inOther) both += 1;
-      if (inOne || inOther) either += 1;
-    }
-  }
+  const [first, second] = [pixelsOf(one), pixelsOf(other)];
+  const both = first.reduce((sum, value, at) => sum + (value & (second[at] ?? 0)), 0);
+  const either = first.reduce((sum, value, at) => sum + (value | (second[at] ?? 0)), 0);
   return both / either;
 }
 

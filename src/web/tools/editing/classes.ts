@@ -1,11 +1,15 @@
-import type { AnnotationObject } from "../../../server/contract/index.js";
+import { type AnnotationObject, REVIEWED_CLASS } from "../../../server/contract/index.js";
 
 /** Classes that are offered before anybody has used one: those that training understands without being told. */
-export const USUAL_CLASSES = ["Tumor", "Exclusion"] as const;
+export const USUAL_CLASSES = ["Tumor", "Exclusion", REVIEWED_CLASS] as const;
 
 /** Okabe and Ito's palette without its greys: colours that colour-blind eyes tell apart. */
 const PALETTE = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"] as const;
-const OWN: Readonly<Record<string, string>> = { Tumor: PALETTE[0], Exclusion: PALETTE[1] };
+const OWN: Readonly<Record<string, string>> = {
+  Tumor: PALETTE[0],
+  Exclusion: PALETTE[1],
+  [REVIEWED_CLASS]: PALETTE[2],
+};
 const WITHOUT_CLASS = "#e0b400";
 
 /** The colour of a class, the same on every slide. */
@@ -15,7 +19,7 @@ export function colourOfClass(classification: string | null): string {
   if (own !== undefined) return own;
   let sum = 0;
   for (const character of classification) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 9973;
-  return PALETTE[2 + (sum % (PALETTE.length - 2))] ?? WITHOUT_CLASS;
+  return PALETTE[3 + (sum % (PALETTE.length - 3))] ?? WITHOUT_CLASS;
 }
 
 /** The classes to choose from: the usual ones, then those in use. */

@@ -102,7 +102,7 @@ function Brush({ state: { editor } }: { readonly state: ToolsState }) {
           }}
         />
       </label>
-      <span>{hint}</span>
+      <span class="tool-hint">{hint}</span>
     </>
   );
 }
