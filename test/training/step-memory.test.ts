@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hashBytes } from "../../src/common/index.js";
+import { hashConfig, parseConfig, presets, type TrainingConfig } from "../../src/training/index.js";
+import { planStepMemory } from "../../src/training/step-memory.js";
+import {
+  makeFolder,
+  quickEncoder,
+  recordingReporter,
+  removeFolders,
+  tinyConfig,
+  trainTiny,
+  writeDataset,
+} from "./fixtures.js";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await makeFolder();
+  await writeDataset(join(folder, "data"));
+}, 300_000);
+afterAll(() => removeFolders([folder]), 300_000);
+
+const plain = { microBatch: null, checkpointing: "activations", precision: "float32" } as const;
+
+describe("a batch", () => {
+  it.each([
+    [16, null, 16, undefined],
+    [16, 16, 16, undefined],
+    [16, 100, 16, undefined],
+    [16, 4, 4, 4],
+    [16, 6, 4, 4],
+    [15, 4, 3, 5],
+    [13, 4, 1, 13],
+  ])("of %i images with microBatch %s has parts of %i", (batchSize, microBatch, images, count) => {
+    const plan = planStepMemory({ ...plain, microBatch }, batchSize, ["images"]);
+    expect(plan.images).toBe(images);
+    expect(plan.microBatches).toEqual(count === undefined ? undefined : { count, split: ["images"] });
+  });
+});
+
+describe("the configuration", () => {
+  it("of a run that did not know the keys is read, and has the hash it had", () => {
+    const { microBatch, checkpointing, precision, ...classifier } = presets.paper.classifier;
+    expect({ microBatch, checkpointing, precision }).toEqual(plain);
+    const { microBatch: _1, checkpointing: _2, precision: _3, ...decoder } = presets.paper.decoder;
+    const old = { ...presets.paper, classifier, decoder };
+    const read = parseConfig(old, "run.json");
+    expect(read).toEqual(presets.paper);
+    expect(hashConfig(read)).toBe(hashBytes(JSON.stringify(old)));
+    const other = { ...read, classifier: { ...read.classifier, microBatch: 4 } };
+    expect(hashConfig(other)).not.toBe(hashConfig(read));
+  });
+});
+
+/** Figures of every epoch of classifier and preliminary fine-tuning. */
+async function figures(
+  name: string,
+  memory: Partial<TrainingConfig["decoder"]>,
+  stages = ["classifier", "initial-masks", "preliminary"],
+) {
+  const reporter = recordingReporter();
+  const overrides = {
+    // Gentle steps: with larger ones, rounding grows to differences of its own.
+    classifier: { ...memory, epochs: 1, inputSize: 32, learningRate: 1e-6 },
+    decoder: { ...memory, epochs: 1, batchSize: 4 },
+    sam: { maskPrompt: "none" },
+    rounds: 0,
+  };
+  const { run } = await trainTiny({
+    data: join(folder, "data"),
+    out: join(folder, name),
+    config: tinyConfig(overrides),
+    stages,
+    encoder: quickEncoder,
+    reporter,
+  });
+  const lines = (await run.metrics()).flatMap(({ stage, split, values }) =>
+    Object.entries(values).map(([key, value]) => [`${stage} ${split} ${key}`, value] as const),
+  );
+  return { figures: Object.fromEntries(lines), warnings: reporter.warnings };
+}
+
+describe("training in micro-batches with segments computed again", { timeout: 600_000 }, () => {
+  it("has the figures of training with whole batches", async () => {
+    const whole = await figures("whole", {});
+    const parts = await figures("parts", { microBatch: 2, checkpointing: "segments" });
+    expect(Object.keys(whole.figures)).toEqual(
+      expect.arrayContaining(["classifier train loss", "classifier val loss", "preliminary train dice"]),
+    );
+    expect(Object.keys(parts.figures)).toEqual(Object.keys(whole.figures));
+    for (const [name, value] of Object.entries(whole.figures)) {
+      expect(parts.figures[name], name).toBeCloseTo(value ?? Number.NaN, 3);
+    }
+  });
+
+  it("warns of float16 where it gains nothing", async () => {
+    const { warnings, figures: halves } = await figures("half", { precision: "float16" }, ["classifier"]);
+    expect(warnings.filter((warning) => warning.includes("float16 on the CPU"))).toHaveLength(1);
+    expect(halves["classifier train loss"]).toBeCloseTo(Math.log(2), 0);
+  });
+});
