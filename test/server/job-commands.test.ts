@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeGeneratedSlides } from "../../src/cli/demo/generated-slides.js";
@@ -8,16 +8,18 @@ import { createApp } from "../../src/server/app.js";
 import { createServerContext } from "../../src/server/context.js";
 import type { JobEntry } from "../../src/server/contract/index.js";
 import { planJob } from "../../src/server/jobs/job-plan.js";
+import { OpenSlides } from "../../src/server/open-slides.js";
+import { memorySlide } from "../support/memory-slide.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { areaFrom, objectOf, square } from "./annotation-fixtures.js";
 
 const files = temporaryDirectory();
 
-async function contextWith(slides: readonly string[]) {
+async function contextWith(slides: readonly string[], openSlides?: OpenSlides) {
   const stateDirectory = join(await files.folder(), "state");
   const signal = new AbortController().signal;
-  const context = createServerContext({ stateDirectory, signal, reporter: silentReporter });
+  const context = createServerContext({ stateDirectory, signal, reporter: silentReporter, openSlides });
   const ids = slides.map((path) => context.workspace.addSlide(path).id);
   return { context, stateDirectory, ids };
 }
@@ -109,6 +111,32 @@ describe("what a job runs", () => {
     const { steps } = await planJob(context, "job", request);
     const args = steps[0]?.args ?? [];
     expect(args[args.indexOf("--annotations") + 1]).toBe(folders[1]);
+  });
+});
+
+describe("microns per pixel given for slides that tell none", () => {
+  it("are passed on for those alone", async () => {
+    const open = async (path: string) => {
+      const micronsPerPixel = path.endsWith("silent.tif") ? null : { x: 0.25, y: 0.25 };
+      return memorySlide(path, 64, 64, () => [0, 0, 0], { micronsPerPixel });
+    };
+    const paths = ["/slides/telling.tif", "/slides/silent.tif"];
+    const { context, ids } = await contextWith(paths, new OpenSlides({ open }));
+    const request = {
+      kind: "prepare",
+      name: "data",
+      slides: ids,
+      patchSize: 64,
+      stride: 64,
+      mpp: 0.5,
+      annotations: "corrections",
+    } as const;
+    const { steps } = await planJob(context, "job", request);
+    const args = steps[0]?.args ?? [];
+    const table = args[args.indexOf("--mpp-csv") + 1] ?? "";
+    expect(await readFile(table, "utf8")).toBe("slide,mpp\nsilent.tif,0.5\n");
+    const told = await planJob(context, "other", { ...request, slides: ids.slice(0, 1) });
+    expect(told.steps[0]?.args).not.toContain("--mpp-csv");
   });
 });
 

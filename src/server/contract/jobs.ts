@@ -27,7 +27,7 @@ export type JobRequest =
       readonly slides: readonly string[];
       readonly patchSize: number;
       readonly stride: number;
-      /** Microns per pixel that patches are read at; the full resolution when left out. */
+      /** Microns per pixel for slides that tell none. */
       readonly mpp?: number | undefined;
       readonly tissue?: "otsu" | "all" | undefined;
       /** Take the corrections saved here, or the annotation files beside the slides. */
@@ -47,6 +47,8 @@ export type JobRequest =
       readonly name: string;
       readonly run: string;
       readonly slides: readonly string[];
+      /** Microns per pixel for slides that tell none. */
+      readonly mpp?: number | undefined;
       readonly unmarked?: UnmarkedRule | undefined;
     };
 

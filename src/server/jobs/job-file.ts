@@ -44,10 +44,6 @@ const fileSchema = z.object({
   jobs: z.array(z.object({ entry: entrySchema, plan: planSchema, processId: z.int().nullable() })),
 });
 
-export function jobsFolder(stateDirectory: string): string {
-  return join(stateDirectory, "jobs");
-}
-
 /** The jobs of a state directory, the oldest first. @throws EpSamError `storage` when the file is damaged */
 export async function readJobs(folder: string): Promise<StoredJob[]> {
   const path = join(folder, JOBS_FILE);

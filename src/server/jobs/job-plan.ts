@@ -1,12 +1,14 @@
 import { join } from "node:path";
+import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { EpSamError, exists } from "../../common/index.js";
+import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
 import { trainedResolution } from "../../inference/index.js";
 import { RunDirectory } from "../../training/index.js";
 import type { ServerContext } from "../context.js";
 import type { JobRequest, UnmarkedRule } from "../contract/index.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { annotationFolderOf } from "./annotation-files.js";
+import { jobsFolder } from "./jobs-folder.js";
 
 const stepSchema = z.object({
   title: z.string(),
@@ -46,11 +48,11 @@ export async function planJob(context: ServerContext, id: string, request: JobRe
     case "infer":
       return planInference(context, id, request);
     case "prepare":
-      return planPreparation(context, request);
+      return planPreparation(context, id, request);
     case "train":
       return planTraining(context, request);
     case "retrain":
-      return planRetraining(context, request);
+      return planRetraining(context, id, request);
   }
 }
 
@@ -79,7 +81,11 @@ function planInference(context: ServerContext, id: string, request: RequestOf<"i
   };
 }
 
-async function planPreparation(context: ServerContext, request: RequestOf<"prepare">): Promise<JobPlan> {
+async function planPreparation(
+  context: ServerContext,
+  id: string,
+  request: RequestOf<"prepare">,
+): Promise<JobPlan> {
   const slides = slidesOf(context, request.slides);
   const out = await freePlace(context, "datasets", request.name);
   const { patchSize, stride, mpp, tissue, unmarked } = request;
@@ -92,7 +98,7 @@ async function planPreparation(context: ServerContext, request: RequestOf<"prepa
     ...slides.map(({ path }) => path),
     ...annotations,
     ...["--out", out, "--patch-size", String(patchSize), "--stride", String(stride), "--json"],
-    ...option("--mpp", mpp),
+    ...(await resolutionOption(context, id, slides, mpp)),
     ...option("--tissue", tissue),
   ];
   const title = `Prepare ${request.name} from ${named(slides)}`;
@@ -109,7 +115,11 @@ async function planTraining(context: ServerContext, request: RequestOf<"train">)
 }
 
 /** A dataset of the corrected places at the run's patch size and resolution, then a round with it. */
-async function planRetraining(context: ServerContext, request: RequestOf<"retrain">): Promise<JobPlan> {
+async function planRetraining(
+  context: ServerContext,
+  id: string,
+  request: RequestOf<"retrain">,
+): Promise<JobPlan> {
   const run = context.workspace.run(request.run);
   const slides = slidesOf(context, request.slides);
   const out = await freePlace(context, "runs", request.name);
@@ -123,6 +133,7 @@ async function planRetraining(context: ServerContext, request: RequestOf<"retrai
     ...["--out", dataset, "--patch-size", String(patchSize), "--json"],
     // Every patch that holds tumour is a lesson, and all patients are for training.
     ...["--positive-range", "0.005,1", "--split", "1,0,0"],
+    ...(await resolutionOption(context, id, slides, request.mpp)),
     ...("mpp" in resolution ? ["--mpp", String(resolution.mpp)] : ["--level", String(resolution.level)]),
   ];
   const training = ["train", "--from-run", run.root, "--corrections", dataset, "--out", out, "--json"];
@@ -139,6 +150,25 @@ async function planRetraining(context: ServerContext, request: RequestOf<"retrai
 
 function correctionOptions({ stateDirectory }: ServerContext, unmarked: UnmarkedRule | undefined): string[] {
   return ["--from-annotations", stateDirectory, ...option("--unmarked", unmarked)];
+}
+
+/** A table of the slides whose files tell no resolution, with the one that was given for them. */
+async function resolutionOption(
+  { openSlides, stateDirectory }: ServerContext,
+  id: string,
+  slides: readonly WorkspaceSlide[],
+  mpp: number | undefined,
+): Promise<string[]> {
+  if (mpp === undefined) return [];
+  const rows: string[][] = [];
+  for (const { path, name } of slides) {
+    const isTold = await openSlides.use(path, async ({ micronsPerPixel }) => micronsPerPixel !== null);
+    if (!isTold) rows.push([name, String(mpp)]);
+  }
+  if (rows.length === 0) return [];
+  const table = join(jobsFolder(stateDirectory), `${id}-mpp.csv`);
+  await writeFileAtomically(table, stringify([["slide", "mpp"], ...rows]));
+  return ["--mpp-csv", table];
 }
 
 /** Preparation goes on by itself when it is called again, and makes the dataset as a whole. */

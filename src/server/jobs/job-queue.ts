@@ -4,10 +4,11 @@ import { EpSamError, exists, lockDirectory, messageOf, storageError } from "../.
 import type { ServerContext } from "../context.js";
 import type { JobEntry, JobRequest, JobState } from "../contract/index.js";
 import { notFound, problemOf } from "../problem.js";
-import { jobsFolder, readJobs, type StoredJob, writeJobs } from "./job-file.js";
+import { readJobs, type StoredJob, writeJobs } from "./job-file.js";
 import { JobLog } from "./job-log.js";
 import { planJob } from "./job-plan.js";
 import { type JobCommand, ownCommandLine, SERVER_ENDING } from "./job-process.js";
+import { jobsFolder } from "./jobs-folder.js";
 import { runPlan, waitForEnd } from "./run-plan.js";
 
 /** Jobs that are remembered; the oldest finished ones are forgotten first. */

@@ -56,6 +56,7 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     name,
     run: id,
     slides,
+    mpp,
     unmarked: z.enum(["unknown", "normal"]).optional(),
   }),
 ]);

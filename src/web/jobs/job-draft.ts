@@ -1,4 +1,4 @@
-import type { JobRequest, Workspace } from "../../server/contract/index.js";
+import type { JobRequest, UnmarkedRule, Workspace } from "../../server/contract/index.js";
 import type { JobKind } from "../routing/hash-link.js";
 
 /** What stands in the form that starts a job, as it was typed. */
@@ -13,6 +13,7 @@ export interface JobDraft {
   readonly mpp: string;
   readonly tissue: "otsu" | "all";
   readonly annotations: "corrections" | "files";
+  readonly unmarked: UnmarkedRule;
   readonly patchSize: string;
   readonly stride: string;
   readonly preset: "laptop" | "paper";
@@ -40,6 +41,7 @@ export function emptyDraft(
     mpp: "",
     tissue: "otsu",
     annotations: "corrections",
+    unmarked: "unknown",
     patchSize: "512",
     stride: "512",
     preset: "laptop",
@@ -50,9 +52,9 @@ export function emptyDraft(
 /** The fields of each kind of job, in the order of the form. */
 export const fieldsOf: Readonly<Record<JobKind, readonly JobField[]>> = {
   infer: ["run", "stage", "slides", "mpp", "tissue", "overlap", "gate"],
-  prepare: ["name", "slides", "annotations", "mpp", "tissue", "patchSize", "stride"],
+  prepare: ["name", "slides", "annotations", "unmarked", "mpp", "tissue", "patchSize", "stride"],
   train: ["name", "dataset", "preset", "seed"],
-  retrain: ["name", "run", "slides"],
+  retrain: ["name", "run", "slides", "unmarked", "mpp"],
 };
 
 /** Names become names of folders. */
@@ -66,7 +68,7 @@ export function readDraft(
 ): { readonly request: JobRequest } | { readonly errors: DraftErrors } {
   const errors = errorsOf(kind, draft, workspace);
   if (Object.keys(errors).length > 0) return { errors };
-  const { name, run, slides, dataset, preset, tissue, annotations } = draft;
+  const { name, run, slides, dataset, preset, tissue, annotations, unmarked } = draft;
   const mpp = optional(draft.mpp);
   switch (kind) {
     case "infer":
@@ -93,12 +95,13 @@ export function readDraft(
           mpp,
           tissue,
           annotations,
+          unmarked: annotations === "corrections" ? unmarked : undefined,
         },
       };
     case "train":
       return { request: { kind, name: name.trim(), dataset, preset, seed: Number(draft.seed) } };
     case "retrain":
-      return { request: { kind, name: name.trim(), run, slides } };
+      return { request: { kind, name: name.trim(), run, slides, unmarked, mpp } };
   }
 }
 
@@ -116,6 +119,7 @@ function errorsOf(kind: JobKind, draft: JobDraft, workspace: Workspace): DraftEr
     mpp: resolutionError(draft, workspace),
     tissue: null,
     annotations: null,
+    unmarked: null,
     patchSize: wholeError(draft.patchSize, 32, 4096),
     stride: wholeError(draft.stride, 16, 8192),
     preset: null,

@@ -221,6 +221,19 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           onChoose={(annotations) => change({ annotations })}
         />
       );
+    case "unmarked":
+      return draft.annotations === "files" ? null : (
+        <SelectField
+          title="What is not marked"
+          value={draft.unmarked}
+          choices={[
+            ["unknown", "is not known: take what is marked or lies in Region*"],
+            ["normal", "is free of tumour: the slides were looked at altogether"],
+          ]}
+          error={error}
+          onChoose={(unmarked) => change({ unmarked })}
+        />
+      );
     case "preset":
       return (
         <SelectField
