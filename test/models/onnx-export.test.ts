@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
@@ -12,6 +13,7 @@ import {
   loadMinisamDecoder,
   MaskPredictor,
   MaskPromptEmbedder,
+  minisamPath,
   patchPoints,
   resNetAdl,
   type StateDict,
@@ -210,6 +212,38 @@ describe("the decoder in ONNX", () => {
       return sum;
     });
     expectClose(upsampled, own.logits.data, 1e-4);
+  });
+
+  it.each([
+    ["a point", [1, -1]],
+    ["a box", [2, 3]],
+    ["points", [1, 0, 1, -1]],
+  ])("chooses among SAM's masks as its own ONNX file does, for %s", async (_, labels) => {
+    const options = { maskPrompt: false, boxes: true, resolution: "low", masks: "ambiguous" } as const;
+    const file = encodeDecoderOnnx({
+      weights,
+      frame: createSamFrame({ width: 1024, height: 1024 }),
+      ...options,
+      metadata: {},
+    });
+    const data = Float32Array.from([200, 150, 800, 640, 400, 300, 500, 600].slice(0, 2 * labels.length));
+    const coordinates = { data, dims: [1, labels.length, 2] };
+    const kinds = { data: Float32Array.from(labels), dims: [1, labels.length] };
+    const own = await runFile(file, {
+      image_embedding: embeddingFeed,
+      point_coordinates: coordinates,
+      point_labels: kinds,
+    });
+    const original = await runFile(await readFile(minisamPath("sam.onnx")), {
+      image_embeddings: embeddingFeed,
+      point_coords: coordinates,
+      point_labels: kinds,
+      mask_input: { data: new Float32Array(65_536), dims: [1, 1, 256, 256] },
+      has_mask_input: { data: Float32Array.of(0), dims: [1] },
+      orig_im_size: { data: Float32Array.of(1024, 1024), dims: [2] },
+    });
+    expectClose(own.logits?.data, original.low_res_masks?.data ?? new Float32Array(0), 1e-4);
+    expect(own.estimated_iou?.data[0]).toBeCloseTo(original.iou_predictions?.data[0] ?? Number.NaN, 4);
   });
 
   it("keeps coordinates in the patch's frame for decoders that were trained so", async () => {

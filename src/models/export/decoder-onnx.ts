@@ -1,4 +1,19 @@
-import { constant, floats, floatTensor, input, multiply, reshape, type Value } from "../../graph/index.js";
+import {
+  add,
+  constant,
+  floats,
+  floatTensor,
+  input,
+  matmul,
+  maximum,
+  multiply,
+  reshape,
+  scale,
+  sign,
+  subtract,
+  sum,
+  type Value,
+} from "../../graph/index.js";
 import { frozenParameters } from "../../nn/index.js";
 import {
   decodeMasks,
@@ -7,6 +22,7 @@ import {
   embeddingPositions,
   encodePrompts,
   LOW_RESOLUTION_SIZE,
+  type MaskPrediction,
   type SamFrame,
   upsampleLogits,
 } from "../sam/index.js";
@@ -30,6 +46,12 @@ export interface DecoderExport {
    * whole of SAM's input, which a square patch fills; whoever draws outlines interpolates anyway.
    */
   readonly resolution?: "patch" | "low" | undefined;
+  /**
+   * `single`, the default: SAM's one mask, which fine-tuning trains. `ambiguous`: for a single point or a box alone (at
+   * most two tokens) the best of SAM's three masks of different extent by its own estimate, as segment-anything's own
+   * ONNX decoder chooses.
+   */
+  readonly masks?: "single" | "ambiguous" | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -52,22 +74,26 @@ export function encodeDecoderOnnx(options: DecoderExport): Uint8Array {
 }
 
 function decoderOutputs(
-  { weights, frame: samFrame, maskPrompt, boxes, resolution = "patch" }: DecoderExport,
+  { weights, frame: samFrame, maskPrompt, boxes, resolution, masks: choice }: DecoderExport,
   points: number,
 ): Record<string, Value> {
   const { frame, patch, resized, outputMatrixRows, outputMatrixColumns } = samFrame;
   const parameters = frozenParameters(weights);
-  const scale = frame === "model" ? [resized.width / patch.width, resized.height / patch.height] : [1, 1];
-  const coordinates = multiply(input("point_coordinates", [1, points, 2]), floats(scale));
+  const toModel = frame === "model" ? [resized.width / patch.width, resized.height / patch.height] : [1, 1];
+  const coordinates = multiply(input("point_coordinates", [1, points, 2]), floats(toModel));
   const labels = input("point_labels", [1, points]);
   const masks = maskPrompt
     ? input("mask_prompt", [1, 1, LOW_RESOLUTION_SIZE, LOW_RESOLUTION_SIZE])
     : undefined;
-  const { lowResolution, iou } = decodeMasks(parameters, {
+  const prompted = {
     embedding: input("image_embedding", [1, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
     positions: embeddingPositions(parameters),
     prompts: encodePrompts(parameters, { points: { coordinates, labels, corners: boxes }, masks }),
-  });
+  };
+  const { lowResolution, iou } =
+    choice === "ambiguous"
+      ? chosenMask(decodeMasks(parameters, prompted, { multimask: "all" }), labels)
+      : decodeMasks(parameters, prompted);
   if (resolution === "low") {
     const size = LOW_RESOLUTION_SIZE;
     return { logits: reshape(lowResolution, [1, size, size]), estimated_iou: iou };
@@ -76,4 +102,23 @@ function decoderOutputs(
   const columns = constant(floatTensor([patch.width, LOW_RESOLUTION_SIZE], outputMatrixColumns()));
   const logits = upsampleLogits(lowResolution, rows, columns);
   return { logits: reshape(logits, [1, patch.height, patch.width]), estimated_iou: iou };
+}
+
+/**
+ * One of SAM's four masks (segment-anything, `SamOnnxModel.select_masks`): the single one where more than two tokens
+ * prompt it, else the one of the other three that SAM itself thinks best.
+ * @param labels [1, tokens]
+ */
+function chosenMask({ lowResolution, iou }: MaskPrediction, labels: Value): MaskPrediction {
+  const size = LOW_RESOLUTION_SIZE;
+  const tokens = sum(add(scale(labels, 0), floats(1)), [1], true);
+  const preference = multiply(subtract(tokens, floats(2.5)), floats([1000, 0, 0, 0], [1, 4]));
+  const scores = add(iou, preference);
+  // One for the best, zero for the others.
+  const isBest = subtract(floats(1), sign(subtract(maximum(scores, [1]), scores)));
+  const mask = matmul(reshape(isBest, [1, 1, 4]), reshape(lowResolution, [1, 4, size * size]));
+  return {
+    lowResolution: reshape(mask, [1, 1, size, size]),
+    iou: sum(multiply(isBest, iou), [1], true),
+  };
 }

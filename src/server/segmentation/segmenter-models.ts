@@ -117,7 +117,9 @@ export class SegmenterModels {
     const side = { width: segmenter.patchSize, height: segmenter.patchSize };
     const frame = createSamFrame(side, { frame: promptFrame });
     const options = { maskPrompt: false, boxes: true, resolution: "low", metadata: {} } as const;
-    const bytes = encodeDecoderOnnx({ weights, frame, ...options });
+    // Fine-tuning trains the single mask alone; SAM itself has three for clicks that may mean a part or the whole.
+    const masks = context === null ? "ambiguous" : "single";
+    const bytes = encodeDecoderOnnx({ weights, frame, masks, ...options });
     this.#decoders.set(key, bytes, bytes.length);
     return bytes;
   }
