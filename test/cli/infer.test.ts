@@ -1,10 +1,12 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { inferCommand } from "../../src/cli/commands/infer.js";
+import { modelsCommand } from "../../src/cli/commands/models.js";
 import { writeNoise } from "../dataset/fixtures.js";
 import { makeTinyRun } from "../support/tiny-run.js";
+import { runInProcess } from "./run-in-process.js";
 
 /** Runs the command in this process; standard output, standard error and exit code. */
 async function infer(...words: string[]) {
@@ -47,6 +49,26 @@ describe("epsam infer", () => {
     expect(second.code).toBe(2);
     expect(second.stderr).toContain("exists already");
   });
+
+  it("segments by models that were imported, as by the run they came from", async () => {
+    const config = { classifier: { inputSize: 64 }, cam: { openingSize: 1 }, sam: { points: 5 }, rounds: 1 };
+    await writeFile(inBase("tiny.json"), JSON.stringify(config));
+    const { code } = await runInProcess(modelsCommand(), [
+      ...["import", "--classifier", inBase("run", "classifier.safetensors"), "--preset", "laptop"],
+      ...["--decoder", inBase("run", "decoder-preliminary.safetensors"), "--patch-size", "64"],
+      ...["--config", inBase("tiny.json"), "--out", inBase("imported")],
+    ]);
+    expect(code).toBe(0);
+    const pixels: Buffer[] = [];
+    for (const run of ["run", "imported"]) {
+      const words = ["--run", inBase(run), inBase("images", "a.png"), "--out", inBase(`of-${run}`)];
+      expect((await infer(...words, "--gate", "0")).code).toBe(0);
+      pixels.push(await readFile(inBase(`of-${run}`, "probabilities", "a.png")));
+      const result = JSON.parse(await readFile(inBase(`of-${run}`, "results", "a.json"), "utf8"));
+      expect(result.tiles.map(({ outcome }: { outcome: string }) => outcome)).toEqual(["segmented"]);
+    }
+    expect(pixels[1]).toEqual(pixels[0]);
+  }, 120_000);
 
   it("exits with 3 when an image was left out, and says so in JSON too", async () => {
     await writeFile(inBase("images", "broken.png"), "no image");
