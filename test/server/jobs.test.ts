@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Hono } from "hono";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
 import { createServerContext, type ServerContext } from "../../src/server/context.js";
 import type { JobEntry, JobState, ProblemBody, ServerEvent } from "../../src/server/contract/index.js";
@@ -16,12 +16,15 @@ const command = { program: process.execPath, args: [script] };
 
 /** A server on a state directory, and what it told. */
 class JobServer {
+  /** All that were not closed at the end of a test. */
+  static readonly begun: JobServer[] = [];
   readonly #end = new AbortController();
   readonly context: ServerContext;
   readonly app = new Hono();
   readonly events: ServerEvent[] = [];
 
   constructor(stateDirectory: string) {
+    JobServer.begun.push(this);
     this.context = createServerContext({
       stateDirectory,
       signal: this.#end.signal,
@@ -79,6 +82,9 @@ class JobServer {
 let server: JobServer;
 beforeEach(async () => {
   server = new JobServer(await files.folder());
+});
+afterEach(async () => {
+  await Promise.all(JobServer.begun.splice(0).map((begun) => begun.close()));
 });
 
 const isAt = (done: number) => (job: JobEntry) => (job.progress?.done ?? 0) >= done;

@@ -157,7 +157,17 @@ export class JobQueue {
       activity: "running the jobs of",
       why: "two servers would start them twice",
     });
-    for (const job of await readJobs(folder)) {
+    try {
+      await this.#takeUp(await readJobs(folder));
+    } catch (failure) {
+      await this.#unlock();
+      throw failure;
+    }
+  }
+
+  /** The jobs of an earlier server. */
+  async #takeUp(jobs: readonly StoredJob[]): Promise<void> {
+    for (const job of jobs) {
       this.#jobs.set(job.entry.id, job);
       const { state } = job.entry;
       if (state === "running" || state === "queued") await this.#end(job, "interrupted", job.processId);
