@@ -27,6 +27,7 @@ export {
   parseDeviceRequest,
   sessionOptions,
 } from "./runtime/device.js";
+export { requireHalfPrecision } from "./runtime/half-support.js";
 export { LockStepSession, type MicroBatches } from "./runtime/lock-step-session.js";
 export { type PlacedTensors, placeOnDevice } from "./runtime/placement.js";
 export { deviceAdvice, type Installation, installationOf } from "./runtime/probe/installation.js";

@@ -29,7 +29,7 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import type { RunDirectory } from "./run-directory.js";
-import { planStepMemory, warnOfPrecision } from "./step-memory.js";
+import { checkPrecision, planStepMemory } from "./step-memory.js";
 
 const stage = "classifier";
 
@@ -79,7 +79,7 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
     load,
   });
   const memory = planStepMemory(settings, batchSize, Object.values(classifierInputs));
-  warnOfPrecision(settings, device, reporter);
+  await checkPrecision(settings, device, reporter);
   const mode = memory.microBatches === undefined ? "training" : { microBatches: memory.microBatches.count };
   const graph = classifierGraph(classifierOptions(config), memory.images, size, mode);
   const schedule = stepSchedule(settings.learningRate, settings.decayPeriod, settings.decayFactor);

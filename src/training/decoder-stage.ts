@@ -34,7 +34,7 @@ import {
 import type { PatchEmbeddings } from "./patch-embeddings.js";
 import { takesMaskPrompt } from "./prompted-activation.js";
 import type { RunDirectory } from "./run-directory.js";
-import { planStepMemory, type StepMemoryPlan, warnOfPrecision } from "./step-memory.js";
+import { checkPrecision, planStepMemory, type StepMemoryPlan } from "./step-memory.js";
 
 /** A patch with the mask its prediction is compared with: a pseudo-label, or in validation perhaps the truth. */
 export interface MaskedPatch {
@@ -77,7 +77,7 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
   requirePatches(options);
   const batchSize = Math.min(settings.batchSize, train.length);
   const memory = planStepMemory(settings, batchSize, Object.values(decoderInputs));
-  warnOfPrecision(settings, options.device, reporter);
+  await checkPrecision(settings, options.device, reporter);
   const graph = decoderGraph(samWeights, frame, { batchSize: memory.images, ...promptKinds(config) });
   const batches = Math.floor(train.length / batchSize);
   const schedule =

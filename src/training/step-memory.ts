@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Reporter } from "../common/index.js";
-import { type Device, type MicroBatches, precisions } from "../graph/index.js";
+import { type Device, type MicroBatches, precisions, requireHalfPrecision } from "../graph/index.js";
 import type { TrainingStepOptions } from "../nn/index.js";
 
 /** Keys of a configuration that make a training step fit into less memory; what is learnt stays the same. */
@@ -73,13 +73,18 @@ function largestDivisor(size: number, limit: number): number {
   return divisor;
 }
 
-/** Says so where float16 gains nothing. */
-export function warnOfPrecision(
+/**
+ * Tries float16 before a stage begins, and says so where it gains nothing.
+ * @throws EpSamError `device` when the device does not compute in it
+ */
+export async function checkPrecision(
   { precision }: StepMemorySettings,
-  { name }: Device,
+  device: Device,
   reporter: Reporter,
-): void {
-  if (precision === "float32" || name !== "cpu") return;
+): Promise<void> {
+  if (precision === "float32") return;
+  await requireHalfPrecision(device);
+  if (device.name !== "cpu") return;
   reporter.warn(
     "float16 on the CPU rounds to half precision but computes in float32: slower, and no less memory. " +
       "Set precision: float32, or use a GPU that has shader-f16.",
