@@ -39,8 +39,8 @@ describeWithChromium("the page", () => {
     await server?.close();
   });
 
-  const open = async (hash = "", options: Parameters<typeof openPage>[2] = {}) => {
-    watched = await openPage(browser, `${server.address}${hash}`, options);
+  const open = async (hash = "", options: Parameters<typeof openPage>[2] = {}, address = server.address) => {
+    watched = await openPage(browser, `${address}${hash}`, options);
     page = watched.page;
     page.setDefaultTimeout(20_000);
   };
@@ -227,6 +227,22 @@ describeWithChromium("the page", () => {
     );
     await page.getByRole("button", { name: "Resume" }).waitFor();
     expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  it("says that the server is gone", async () => {
+    const gone = await servePage({ inputs: [], stateDirectory: directory.path("gone") });
+    await open("", {}, gone.address);
+    await page.getByText("No slides here.").waitFor();
+    await expect.poll(() => gone.context.events.listeners).toBe(1);
+    await gone.close();
+    await page.getByText("The server does not answer. Trying again …").waitFor();
+    await page.evaluate(() => {
+      location.hash = "#/slides/some";
+    });
+    await page.getByText("See whether `epsam view` still runs in its terminal").waitFor();
+    // The browser itself complains of every request that finds nobody.
+    expect(watched.complaints.filter((text) => !text.includes("Failed to load resource"))).toEqual([]);
+    watched.complaints.length = 0;
   });
 
   it("says what is wrong with a form, and takes it to the field", async () => {
