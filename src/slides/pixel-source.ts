@@ -43,11 +43,8 @@ export interface CompressedTile {
   readonly bytes: Uint8Array;
 }
 
-/**
- * An image pyramid that regions are read from: a slide, or a plain image as its single level.
- * Reads may overlap in time. Memory is bounded by the tile cache, whatever the slide's size.
- */
-export interface PixelSource {
+/** What a slide tells about itself. */
+export interface SlideFacts {
   /** Path the source was opened from. */
   readonly path: string;
   /** Format in the field's terms, such as "Aperio SVS" or "OME-TIFF". */
@@ -66,6 +63,13 @@ export interface PixelSource {
   readonly heldBytes?: number | undefined;
   /** The slide's own properties by name, as the file spells them. */
   readonly properties: Readonly<Record<string, string>>;
+}
+
+/**
+ * An image pyramid that regions are read from: a slide, or a plain image as its single level.
+ * Reads may overlap in time. Memory is bounded by the tile cache, whatever the slide's size.
+ */
+export interface PixelSource extends SlideFacts {
   /**
    * The pixels of a region. What lies outside the slide, or in tiles that the file leaves out, is white.
    * @throws EpSamError `slide` when the file is damaged there, `usage` for a level or size that cannot be read;

@@ -1,12 +1,12 @@
-import { EpSamError } from "../common/index.js";
 import type { RgbImage } from "../imaging/index.js";
+import { ClosableSource } from "./closable-source.js";
 import { levelDownsample } from "./downsample.js";
 import type {
   CompressedTile,
-  MicronsPerPixel,
   PixelSource,
   ReadOptions,
   Region,
+  SlideFacts,
   SlideLevel,
 } from "./pixel-source.js";
 import { levelRectangle, readTiles } from "./region.js";
@@ -26,52 +26,29 @@ export interface StoredLevel {
   compressedTile(column: number, row: number): Promise<CompressedTile | null>;
 }
 
-export interface TiledSourceParts {
-  readonly path: string;
-  readonly format: string;
+export interface TiledSourceParts extends Omit<SlideFacts, "levels" | "associatedImages"> {
   /** From full to least resolution, not empty. */
   readonly levels: readonly StoredLevel[];
-  readonly micronsPerPixel: MicronsPerPixel | null;
-  readonly objectivePower: number | null;
   readonly associatedImages: ReadonlyMap<string, () => Promise<RgbImage>>;
-  /** Grows while tiles are read. */
-  readonly warnings: readonly string[];
-  readonly properties: Readonly<Record<string, string>>;
   readonly tileCache?: TileCache | undefined;
-  /** Bytes of pixels that stay in memory until released. */
-  readonly heldBytes?: number | undefined;
   /** Closes the files. */
   release(): Promise<void>;
 }
 
 /** A source of levels that are grids of tiles; the formats with one file or frame per tile are made of it. */
-export class TiledSource implements PixelSource {
-  readonly path: string;
-  readonly format: string;
-  readonly levels: readonly SlideLevel[];
-  readonly micronsPerPixel: MicronsPerPixel | null;
-  readonly objectivePower: number | null;
-  readonly associatedImages: readonly string[];
-  readonly warnings: readonly string[];
-  readonly properties: Readonly<Record<string, string>>;
-  readonly heldBytes: number | undefined;
+export class TiledSource extends ClosableSource implements PixelSource {
   readonly #parts: TiledSourceParts;
   readonly #cache: TileCache;
   readonly #prefix = newCachePrefix();
-  readonly #closed = new AbortController();
 
   constructor(parts: TiledSourceParts) {
+    super({
+      ...parts,
+      levels: parts.levels.map((level) => slideLevel(parts.levels[0] ?? level, level)),
+      associatedImages: [...parts.associatedImages.keys()],
+    });
     this.#parts = parts;
     this.#cache = parts.tileCache ?? sharedTileCache;
-    this.path = parts.path;
-    this.format = parts.format;
-    this.levels = parts.levels.map((level) => slideLevel(parts.levels[0] ?? level, level));
-    this.micronsPerPixel = parts.micronsPerPixel;
-    this.objectivePower = parts.objectivePower;
-    this.associatedImages = [...parts.associatedImages.keys()];
-    this.warnings = parts.warnings;
-    this.properties = parts.properties;
-    this.heldBytes = parts.heldBytes;
   }
 
   async readRegion(region: Region, options: ReadOptions = {}): Promise<RgbImage> {
@@ -79,7 +56,7 @@ export class TiledSource implements PixelSource {
     const level = this.#level(region.level);
     const readTile = (column: number, row: number): Promise<RgbImage | null> =>
       this.#cache.get(`${this.#prefix}${region.level}/${column}/${row}`, () => level.decodeTile(column, row));
-    return readTiles({ ...level, readTile }, rectangle, this.#signal(options));
+    return readTiles({ ...level, readTile }, rectangle, this.signal(options));
   }
 
   async readCompressedTile(
@@ -88,34 +65,26 @@ export class TiledSource implements PixelSource {
     row: number,
     options: ReadOptions = {},
   ): Promise<CompressedTile | null> {
-    this.#signal(options).throwIfAborted();
+    this.signal(options).throwIfAborted();
     const stored = this.#level(level);
     const columns = Math.ceil(stored.width / stored.tileWidth);
     const rows = Math.ceil(stored.height / stored.tileHeight);
     const isInside = Number.isInteger(column) && Number.isInteger(row) && column >= 0 && row >= 0;
     if (isInside && column < columns && row < rows) return stored.compressedTile(column, row);
-    throw this.#usage(`has no tile ${column}, ${row} at level ${level}`, `it has ${columns} × ${rows} tiles`);
+    throw this.usage(`has no tile ${column}, ${row} at level ${level}`, `it has ${columns} × ${rows} tiles`);
   }
 
   async readAssociatedImage(name: string, options: ReadOptions = {}): Promise<RgbImage> {
-    const signal = this.#signal(options);
+    const signal = this.signal(options);
     signal.throwIfAborted();
     const read = this.#parts.associatedImages.get(name);
-    if (read === undefined) {
-      const names = this.associatedImages.join(", ");
-      throw this.#usage(
-        `has no associated image "${name}"`,
-        names === "" ? "it has none" : `it has ${names}`,
-      );
-    }
+    if (read === undefined) throw this.noAssociatedImage(name);
     const image = await read();
     signal.throwIfAborted();
     return image;
   }
 
-  async close(): Promise<void> {
-    if (this.#closed.signal.aborted) return;
-    this.#closed.abort(this.#usage("was closed", "it was read after that"));
+  protected override async release(): Promise<void> {
     this.#cache.forget(this.#prefix);
     await this.#parts.release();
   }
@@ -123,15 +92,7 @@ export class TiledSource implements PixelSource {
   #level(index: number): StoredLevel {
     const level = this.#parts.levels[index];
     if (level !== undefined) return level;
-    throw this.#usage(`has no level ${index}`, `its levels are 0 to ${this.levels.length - 1}`);
-  }
-
-  #signal({ signal }: ReadOptions): AbortSignal {
-    return signal === undefined ? this.#closed.signal : AbortSignal.any([this.#closed.signal, signal]);
-  }
-
-  #usage(what: string, why: string): EpSamError {
-    return new EpSamError("usage", { what, where: this.path, why });
+    throw this.usage(`has no level ${index}`, `its levels are 0 to ${this.levels.length - 1}`);
   }
 }
 

@@ -1,7 +1,6 @@
-import { setMaxListeners } from "node:events";
 import { resolve } from "node:path";
-import { EpSamError } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
+import { ClosableSource } from "../closable-source.js";
 import type { MicronsPerPixel, PixelSource, ReadOptions, Region, SlideLevel } from "../pixel-source.js";
 import { levelRectangle } from "../region.js";
 import { slideError } from "../slide-error.js";
@@ -81,30 +80,22 @@ function refuse(path: string, { notOpened, reason }: NotOpened): Refusal {
 }
 
 /** A slide that OpenSlide reads. */
-export class OpenSlideSource implements PixelSource {
-  readonly path: string;
-  readonly format: string;
-  readonly levels: readonly SlideLevel[];
-  readonly micronsPerPixel: MicronsPerPixel | null;
-  readonly objectivePower: number | null;
-  readonly associatedImages: readonly string[];
-  readonly warnings: readonly string[] = [];
-  readonly properties: Readonly<Record<string, string>>;
+export class OpenSlideSource extends ClosableSource implements PixelSource {
   readonly #session: OpenSlideSession;
-  readonly #closed = new AbortController();
 
   constructor(path: string, session: OpenSlideSession, description: OpenSlideDescription) {
     const { version, vendor, levels, properties, associatedImages } = description;
-    this.path = path;
+    super({
+      path,
+      format: `${vendor} through OpenSlide ${version}`,
+      levels: levels.map((level, index) => slideLevel(path, level, index, properties)),
+      micronsPerPixel: resolution(properties),
+      objectivePower: positive(properties["openslide.objective-power"]),
+      associatedImages,
+      warnings: [],
+      properties,
+    });
     this.#session = session;
-    // Every read under way listens.
-    setMaxListeners(0, this.#closed.signal);
-    this.format = `${vendor} through OpenSlide ${version}`;
-    this.levels = levels.map((level, index) => slideLevel(path, level, index, properties));
-    this.micronsPerPixel = resolution(properties);
-    this.objectivePower = positive(properties["openslide.objective-power"]);
-    this.associatedImages = associatedImages;
-    this.properties = properties;
   }
 
   /** Process that reads the slide. */
@@ -114,7 +105,7 @@ export class OpenSlideSource implements PixelSource {
 
   async readRegion(region: Region, options: ReadOptions = {}): Promise<RgbImage> {
     const { width, height } = levelRectangle(this.path, this.levels, region);
-    const signal = this.#signal(options);
+    const signal = this.signal(options);
     const data = new Uint8Array(width * height * 3);
     for (let top = 0; top < height; top += BLOCK_SIDE) {
       for (let left = 0; left < width; left += BLOCK_SIDE) {
@@ -143,29 +134,16 @@ export class OpenSlideSource implements PixelSource {
   }
 
   async readAssociatedImage(name: string, options: ReadOptions = {}): Promise<RgbImage> {
-    const signal = this.#signal(options);
+    const signal = this.signal(options);
     signal.throwIfAborted();
     if (this.associatedImages.includes(name)) {
       return untilAborted(this.#session.pixels({ kind: "associated", name }), signal);
     }
-    throw this.#usage(
-      `has no associated image "${name}"`,
-      `it has ${this.associatedImages.join(", ") || "none"}`,
-    );
+    throw this.noAssociatedImage(name);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed.signal.aborted) return;
-    this.#closed.abort(this.#usage("was closed", "it was read after that"));
+  protected override async release(): Promise<void> {
     this.#session.close();
-  }
-
-  #signal({ signal }: ReadOptions): AbortSignal {
-    return signal === undefined ? this.#closed.signal : AbortSignal.any([this.#closed.signal, signal]);
-  }
-
-  #usage(what: string, why: string): EpSamError {
-    return new EpSamError("usage", { what, where: this.path, why });
   }
 }
 
