@@ -139,7 +139,7 @@ describe("segmenting with clicks", () => {
     context.workspace.addRun(directory.path("no-run"));
     app.onError(problemResponse);
     app.route("/", segmentationRoutes(context));
-  }, 60_000);
+  }, 180_000);
   afterAll(() => ending.abort());
 
   it("offers the decoders of runs and SAM itself; what is no run is left out", async () => {
@@ -193,7 +193,7 @@ describe("segmenting with clicks", () => {
     const distances = ring.map(([x, y]) => Math.hypot(x - disc.x, y - disc.y));
     expect(Math.min(...distances)).toBeGreaterThan(disc.radius - 15);
     expect(Math.max(...distances)).toBeLessThan(disc.radius + 15);
-  }, 60_000);
+  }, 180_000);
 
   it("takes boxes", async () => {
     const entry = await bodyOf<EmbeddingEntry>(embed("sam", { side: 800 }));
@@ -203,13 +203,13 @@ describe("segmenting with clicks", () => {
     const distances = ring.map(([x, y]) => Math.hypot(x - disc.x, y - disc.y));
     expect(Math.min(...distances)).toBeGreaterThan(disc.radius - 15);
     expect(Math.max(...distances)).toBeLessThan(disc.radius + 15);
-  }, 30_000);
+  }, 120_000);
 
   it("reads a run's patches at its own size", async () => {
     const segmenters = await bodyOf<SegmenterEntry[]>(app.request("/segmenters"));
     const entry = await bodyOf<EmbeddingEntry>(embed(segmenters[0]?.id ?? ""));
     expect(entry).toMatchObject({ patchSize: 96, box: { x: 952, y: 852, width: 96, height: 96 } });
-  }, 30_000);
+  }, 120_000);
 
   it("refuses what is not there or cannot be", async () => {
     const entry = await bodyOf<EmbeddingEntry>(embed("sam", { side: 800 }));
@@ -226,7 +226,7 @@ describe("segmenting with clicks", () => {
       post("/slides/no-such/embeddings", { segmenter: "sam", centre: { x: 1, y: 1 } }),
     ]);
     expect(statuses.map(({ status }) => status)).toEqual([404, 400, 400, 404, 404, 400, 400, 404]);
-  }, 30_000);
+  }, 120_000);
 
   it("gives up when the client goes", async () => {
     const leaving = new AbortController();
@@ -254,5 +254,5 @@ describe("the process that segments", () => {
     process.close();
     await expect(last).rejects.toMatchObject({ tag: "device" });
     expect(process.pid).toBeUndefined();
-  }, 60_000);
+  }, 180_000);
 });
