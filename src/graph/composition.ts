@@ -39,8 +39,6 @@ function lowerPart(context: LoweringContext, value: Value, results: ReadonlyMap<
     const key = `${operation.name} ${names.join()} ${JSON.stringify(attributes)}`;
     return context.once(key, () => operation.lower(context, names, { attributes, inputs, output: value }));
   }
-  if (source.kind === "constant") {
-    return context.once(`constant ${value.id}`, () => context.constant(source.tensor));
-  }
+  if (source.kind === "constant") return context.sharedConstant(`constant ${value.id}`, source.tensor);
   throw new EpSamError("internal", { what: "is not an operand of the composition", where: source.name });
 }

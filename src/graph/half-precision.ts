@@ -8,7 +8,12 @@ export const precisions = ["float32", "float16"] as const;
 export type Precision = (typeof precisions)[number];
 
 /** Where float16 gains speed. */
-const products: ReadonlySet<string> = new Set<OperationName>(["conv2d", "convTranspose2d", "matmul"]);
+const products: ReadonlySet<string> = new Set<OperationName>([
+  "conv2d",
+  "convTranspose2d",
+  "conv2dWeightGradient",
+  "matmul",
+]);
 
 /** What loses next to nothing in float16 and is computed in it where its largest operand is; all else is in float32. */
 const followers: ReadonlySet<string> = new Set<OperationName>([

@@ -86,6 +86,11 @@ export class LoweringContext {
     return this.initializers.some((tensor) => tensor.name === name);
   }
 
+  /** Stores a tensor once for a key; numbers in the type that the operation computes in. */
+  sharedConstant(key: string, tensor: HostTensor): string {
+    return tensor.dataType === "float32" ? this.#inFloatType(key, tensor) : this.#smallConstant(key, tensor);
+  }
+
   /** Stores a small list of integers (axes, sizes, starts) once. */
   integers(values: readonly number[]): string {
     return this.#smallConstant(`integers ${values.join(",")}`, {

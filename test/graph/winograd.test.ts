@@ -136,10 +136,11 @@ describe("where Winograd's algorithm is used", () => {
     }
   });
 
-  it("is not where the weight is stored in the graph, or there is a bias, or a stride", () => {
+  it("is not where the weight is stored in the graph, or there is a bias, a stride, or float16", () => {
     const { x, weight, outputs } = wideBlock();
     const bind = new Map([["weight", floatTensor(weight.shape)]]);
     expect(operatorsOf({ y: outputs.y }, { bind })).toContain("Conv");
+    expect(operatorsOf(outputs, { precision: "float16" })).toContain("Conv");
     const bias = parameter("bias", [CHANNELS]);
     expect(operatorsOf({ y: conv2d(x, weight, { padding: 1, bias }) })).toContain("Conv");
     expect(operatorsOf({ y: conv2d(x, weight, { padding: 1, stride: 2 }) })).toContain("Conv");

@@ -20,12 +20,8 @@ import {
   weightGradientProducts,
 } from "./convolution-weights.js";
 import { multiply } from "./elementwise.js";
-import {
-  winogradConvolution,
-  winogradInputGradient,
-  winogradPays,
-  winogradWeightGradient,
-} from "./winograd.js";
+import { winogradConvolution, winogradInputGradient, winogradWeightGradient } from "./winograd.js";
+import { suitsWinograd, usesWinograd } from "./winograd-choice.js";
 
 const conv2dOperation = defineOperation<ConvolutionAttributes>({
   name: "conv2d",
@@ -80,24 +76,12 @@ function byWinograd(
   { attributes, inputs, output }: LoweredNode<ConvolutionAttributes>,
 ): string | undefined {
   const [x, weight, bias] = convolutionOperands("conv2d", inputs);
-  if (context.target !== "cpu" || bias !== undefined || context.stores(names[1] ?? "")) return undefined;
   const [, , ...kernel] = shape4(weight, "conv2d");
-  if (!suitsWinograd(x, output, { ...attributes, kernel })) return undefined;
+  if (bias !== undefined || context.stores(names[1] ?? "")) return undefined;
+  if (!usesWinograd(context, x, output, { ...attributes, kernel })) return undefined;
   return lowerComposition(context, names, inputs, (image, weights) =>
     winogradConvolution(image, weights, attributes.padding),
   );
-}
-
-/** True where the CPU convolves images `x` to images `result`, and back, faster by Winograd's algorithm. */
-function suitsWinograd(
-  x: Value,
-  result: Value,
-  { stride, kernel: [kernelHeight, kernelWidth] }: WeightGradientAttributes,
-): boolean {
-  if (stride !== 1 || kernelHeight !== 3 || kernelWidth !== 3) return false;
-  const [batch, channels] = shape4(x, "conv2d");
-  const [, outputs, height, width] = shape4(result, "conv2d");
-  return winogradPays({ batch, channels, outputs, height, width });
 }
 
 function convAttributes({ attributes: { stride, padding }, inputs }: LoweredNode<ConvolutionAttributes>) {
@@ -165,7 +149,7 @@ const conv2dWeightGradientOperation = defineOperation<WeightGradientAttributes>(
   },
   lower(context, names, { attributes, inputs }) {
     const [x, gradient] = bothInputs("conv2dWeightGradient", inputs);
-    const winograd = context.target === "cpu" && suitsWinograd(x, gradient, attributes);
+    const winograd = usesWinograd(context, x, gradient, attributes);
     return lowerComposition(context, names, inputs, (image, forResult) =>
       winograd
         ? winogradWeightGradient(image, forResult, attributes.padding)
@@ -246,7 +230,7 @@ const convTranspose2dOperation = defineOperation<ConvolutionTransposeAttributes>
     const [, , ...size] = shape4(x, "convTranspose2d");
     const [, , ...kernel] = shape4(weight, "convTranspose2d");
     if (bias === undefined && canTurn(kernel, attributes)) {
-      const winograd = context.target === "cpu" && suitsWinograd(output, x, { ...attributes, kernel });
+      const winograd = usesWinograd(context, output, x, { ...attributes, kernel });
       return lowerComposition(context, inputs, values, (image, weights) =>
         winograd
           ? winogradInputGradient(image, weights, padding, outputSize)
