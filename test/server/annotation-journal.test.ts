@@ -1,5 +1,5 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
+import { appendFile, type FileHandle, open as openFile, readFile, stat, writeFile } from "node:fs/promises";
+import { describe, expect, it, vi } from "vitest";
 import { RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
 import { stateOf } from "../../src/server/annotations/history.js";
 import { AnnotationJournal } from "../../src/server/annotations/journal.js";
@@ -125,6 +125,33 @@ describe("a journal", () => {
     expect(snapshots.size).toBeGreaterThan(2);
     expect([...snapshots].at(-1)).toContain(`"id":"${uuid(1)}"`);
   });
+
+  it.each(["write", "sync"] as const)(
+    "is as before when a %s fails, and goes on afterwards",
+    async (call) => {
+      const { path, bytes } = await journalOf(`failing-${call}.journal`, 2);
+      const journal = await open(path);
+      const handle = await openFile(path);
+      const prototype: Pick<FileHandle, "write" | "sync"> = Object.getPrototypeOf(handle);
+      await handle.close();
+      const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+      const failing = vi.spyOn(prototype, call);
+      if (call === "sync") failing.mockRejectedValueOnce(full);
+      else {
+        // Half of the line gets to the disk.
+        failing.mockImplementationOnce(async () => {
+          await appendFile(path, "0123456789abcdef {");
+          throw full;
+        });
+      }
+      await expect(journal.append(draw(3))).rejects.toMatchObject({ tag: "storage" });
+      failing.mockRestore();
+      expect(await readFile(path)).toEqual(bytes);
+      expect(journal.history.revision).toBe(2);
+      await journal.append(draw(3));
+      expect((await open(path)).history).toEqual(journal.history);
+    },
+  );
 
   it("does not write over what another program appended", async () => {
     const { path, bytes } = await journalOf("shared.journal", 1);

@@ -35,7 +35,7 @@ export function checkSlidePlan(
   for (const [index, split] of SPLITS.entries()) {
     const absent = missingLabel(counts[split]);
     const isEmpty = counts[split].positive + counts[split].negative === 0;
-    if (absent === null || (isEmpty && settings.split[index] === 0)) continue;
+    if (absent === null || settings.unmarked !== null || (isEmpty && settings.split[index] === 0)) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
     reporter.warn(`The split "${split}" has no ${absent} patches: ${need}. Try another --seed or --split.`);
   }

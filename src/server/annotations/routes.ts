@@ -33,12 +33,14 @@ export function annotationRoutes(
   context.signal.addEventListener("abort", () => {
     store.close().catch((failure: unknown) => context.reporter.warn(messageOf(failure)));
   });
+  const warned = new Set<string>();
   context.facts.annotationCount = async (id) => {
     try {
       return await store.count(context.workspace.slide(id));
     } catch (failure) {
       // The list of slides stays; opening the slide's annotations tells what is wrong.
-      context.reporter.warn(messageOf(failure));
+      if (!warned.has(id)) context.reporter.warn(messageOf(failure));
+      warned.add(id);
       return 0;
     }
   };
