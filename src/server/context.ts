@@ -16,7 +16,10 @@ export interface ServerContext {
   readonly workspace: Workspace;
   /** Slides and rasters by path, opened lazily and kept open while they are looked at. */
   readonly openSlides: OpenSlides;
-  /** Limits decoding and encoding of tiles and pictures; run everything heavier than reading a file in it. */
+  /**
+   * Limits decoding and encoding of tiles and pictures; run everything heavier than reading a file in it. Two tasks a
+   * core: each goes from the thread that decodes to the one that encodes.
+   */
   readonly decoding: WorkQueue;
   /** Limits the reading of files that are passed on as they are. */
   readonly reading: WorkQueue;
@@ -55,7 +58,7 @@ export function createServerContext(options: ServerContextOptions): ServerContex
   return {
     workspace: new Workspace(),
     openSlides: options.openSlides ?? new OpenSlides(),
-    decoding: new WorkQueue({ running: Math.max(2, availableParallelism()), waiting: WAITING_LIMIT }),
+    decoding: new WorkQueue({ running: 2 * availableParallelism(), waiting: WAITING_LIMIT }),
     reading: new WorkQueue({ running: READERS, waiting: WAITING_LIMIT }),
     background: new WorkQueue({ running: 1, waiting: WAITING_LIMIT }),
     groupRoles: new GroupRoles(options.groups),

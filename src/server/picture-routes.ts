@@ -10,6 +10,7 @@ import { SharedWork } from "./shared-work.js";
 import { servedLevels } from "./slides/served-levels.js";
 import { encodedTile, encodePicture, storedTile, type TileAddress } from "./slides/slide-tile.js";
 import { levelAt } from "./tile-place.js";
+import { WorkQueue } from "./work-queue.js";
 import type { WorkspaceSlide } from "./workspace/workspace.js";
 
 const LARGEST_THUMBNAIL = 2048;
@@ -18,6 +19,9 @@ const DEFAULT_THUMBNAIL = 256;
 const PICTURE_CACHE_BYTES = 32 * 2 ** 20;
 /** Tiles of computed levels, each of which stands for megapixels of the slide. */
 const COARSE_TILE_CACHE_BYTES = 64 * 2 ** 20;
+/** Each takes up to 48 MiB while it is made. */
+const COARSE_AT_ONCE = 2;
+const COARSE_WAITING = 256;
 
 const thumbnailQuery = z.object({
   size: z.coerce.number().int().min(16).max(LARGEST_THUMBNAIL).default(DEFAULT_THUMBNAIL),
@@ -28,6 +32,7 @@ export function pictureRoutes(context: ServerContext): Hono {
   const routes = new Hono();
   const pictures = new SharedWork<Uint8Array>(PICTURE_CACHE_BYTES, ({ length }) => length);
   const coarseTiles = new SharedWork<Uint8Array>(COARSE_TILE_CACHE_BYTES, ({ length }) => length);
+  const coarse = new WorkQueue({ running: COARSE_AT_ONCE, waiting: COARSE_WAITING });
   const slideOf = (request: Context): WorkspaceSlide => context.workspace.slide(parameter(request, "slide"));
 
   routes.get("/slides/:slide/thumbnail", async (request) => {
@@ -90,11 +95,11 @@ export function pictureRoutes(context: ServerContext): Hono {
     signal: AbortSignal,
   ): Promise<Uint8Array> {
     const { level, column, row } = address;
-    const encode = (opened: PixelSource, aborted: AbortSignal): Promise<Uint8Array> =>
-      context.decoding.run(aborted, () => encodedTile(opened, address, aborted));
-    if (level.factor === 1) return encode(source, signal);
+    if (level.factor === 1) return context.decoding.run(signal, () => encodedTile(source, address, signal));
     return coarseTiles.get(`${key}\n${level.factor}-${column}-${row}`, signal, (aborted) =>
-      context.openSlides.use(path, (opened) => encode(opened, aborted)),
+      context.openSlides.use(path, (opened) =>
+        coarse.run(aborted, () => encodedTile(opened, address, aborted)),
+      ),
     );
   }
 }
