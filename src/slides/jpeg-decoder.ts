@@ -36,9 +36,9 @@ const MOST_WORKERS = 4;
 const WORKER = `
 const { parentPort, workerData } = require("node:worker_threads");
 // Processors without vectors of 128 bits do without it.
-const fast = WebAssembly.validate(workerData.fast)
-  ? new WebAssembly.Instance(new WebAssembly.Module(workerData.fast)).exports
-  : null;
+const fastModule = WebAssembly.validate(workerData.fast) ? new WebAssembly.Module(workerData.fast) : null;
+const startFast = () => (fastModule === null ? null : new WebAssembly.Instance(fastModule).exports);
+let fast = startFast();
 let loading = null;
 async function load() {
   // The codec keeps its classes in the object that it is given, so each instance gets one of its own.
@@ -49,6 +49,15 @@ function copy(pixels, into) {
   const data = pixels.length === into.byteLength ? new Uint8Array(into) : new Uint8Array(pixels.length);
   data.set(pixels);
   return data;
+}
+function tryFast(bytes, into) {
+  try {
+    return decodeFast(bytes, into);
+  } catch {
+    // A stream that leads it out of its memory is for the other decoder to judge.
+    fast = startFast();
+    return null;
+  }
 }
 function decodeFast(bytes, into) {
   const at = fast === null ? 0 : fast.reserve(bytes.length);
@@ -75,7 +84,7 @@ async function decodeAny(bytes, into) {
   }
 }
 parentPort.on("message", async ({ id, bytes, into }) => {
-  const image = decodeFast(bytes, into) ?? (await decodeAny(bytes, into));
+  const image = tryFast(bytes, into) ?? (await decodeAny(bytes, into));
   parentPort.postMessage({ id, image }, image === null ? [] : [image.data.buffer]);
 });
 `;
