@@ -5,7 +5,7 @@ import { type OperationName, registry } from "../../src/graph/index.js";
 import { describeWithWebGpu, runWithWebGpu } from "../support/webgpu.js";
 import { compositeCases } from "./cases/index.js";
 
-const LONG = 900_000;
+const LONG = 1_800_000;
 const child = (name: string) => join(import.meta.dirname, "support", name);
 
 /** float32 on a GPU against float32 on the CPU, relative to the largest number of the tensor or 1. */
