@@ -1,16 +1,24 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { basename, join, parse } from "node:path";
 import axe, { type AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { expect } from "vitest";
 import { writeGeneratedSlides } from "../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../src/common/index.js";
+import { exportSlideResults, type TiledRaster } from "../../src/inference/index.js";
+import { openSlide } from "../../src/slides/index.js";
 
 export const DESKTOP = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
-/** A workspace: two generated slides with the outlines of their tumour, a broken one, and a dataset of four patches. */
+/** A square that the results of the second slide call tumour, in level-0 pixels. */
+export const FOCUS = { left: 96, top: 352, side: 192 };
+
+/**
+ * A workspace: two generated slides with the outlines of their tumour, results for the second, a slide that is broken,
+ * and a dataset of four patches.
+ */
 export async function writeWorkspace(
   directory: string,
 ): Promise<{ inputs: string[]; annotations: string[] }> {
@@ -24,7 +32,43 @@ export async function writeWorkspace(
   await writeFile(join(slides, "broken.svs"), "no slide");
   const dataset = join(directory, "patches");
   for (const split of ["train", "val"]) await writePatches(join(dataset, split), split);
-  return { inputs: [slides, dataset], annotations: [annotations] };
+  const [, second = ""] = (await readdir(slides)).filter((name) => name.endsWith(".tif")).sort();
+  const results = join(directory, "results");
+  await writeResults(join(slides, second), join(results, parse(second).name));
+  return { inputs: [slides, dataset, results], annotations: [annotations] };
+}
+
+/** What `epsam infer` leaves of a slide in which it found {@link FOCUS}. */
+async function writeResults(path: string, directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const source = await openSlide(path);
+  const [{ width, height } = { width: 0, height: 0 }] = source.levels;
+  const raster = (value: number): TiledRaster => ({
+    ...{ width, height, tileSize: 256, downsample: 1 },
+    readTile: async (column, row) =>
+      Uint8Array.from({ length: 256 * 256 }, (_, at) => {
+        const [x, y] = [column * 256 + (at % 256) - FOCUS.left, row * 256 + Math.floor(at / 256) - FOCUS.top];
+        return x >= 0 && x < FOCUS.side && y >= 0 && y < FOCUS.side ? value : 0;
+      }),
+  });
+  await exportSlideResults(
+    source,
+    {
+      ...{ mask: raster(255), probability: raster(230), activation: raster(128) },
+      micronsPerPixel: { x: 0.5, y: 0.5 },
+      level0TissueArea: width * height,
+      identity: { run: "run", slide: basename(path) },
+    },
+    directory,
+  );
+  await source.close();
+  const slide = {
+    name: basename(path),
+    bytes: (await stat(path)).size,
+    modified: "2026-01-01T00:00:00.000Z",
+  };
+  const record = { formatVersion: 1, width, height, settings: { slide, model: { stage: "round-1" } } };
+  await writeFile(join(directory, "inference.json"), JSON.stringify(record));
 }
 
 /** One patch with a square of tumour and one without, named as the original's are. */
@@ -82,7 +126,7 @@ export async function openPage(
 
 /** Waits until the slide stands still and all its tiles are there. */
 export async function settled(page: Page): Promise<void> {
-  await page.locator(".stage[aria-busy=false]").waitFor();
+  await page.locator(".stage[aria-busy=false]").waitFor({ timeout: 60_000 });
   // Tiles are drawn with the next frame.
   await page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),

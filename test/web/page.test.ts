@@ -1,11 +1,13 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import type { JobEntry } from "../../src/server/contract/index.js";
 import { openSlide } from "../../src/slides/index.js";
+import { differenceClasses } from "../../src/web/viewer/colour-maps.js";
 import { describeWithChromium, launchChromium } from "../support/chromium.js";
 import { type PageServer, servePage } from "../support/page-server.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import {
+  FOCUS,
   meanDifference,
   openPage,
   PHONE,
@@ -17,6 +19,13 @@ import {
 } from "./page-fixture.js";
 
 const directory = temporaryDirectory();
+
+/** As `expect`, of something that comes about; a busy machine takes its time. */
+function eventually<Value>(probe: () => Value | Promise<Value>) {
+  return expect.poll(probe, { timeout: 20_000 });
+}
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 describeWithChromium("the page", () => {
   let server: PageServer;
@@ -42,7 +51,7 @@ describeWithChromium("the page", () => {
   const open = async (hash = "", options: Parameters<typeof openPage>[2] = {}, address = server.address) => {
     watched = await openPage(browser, `${address}${hash}`, options);
     page = watched.page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(40_000);
   };
   const slideAt = (query = "") => `#/slides/${slide.id}${query}`;
   /** The middle of the slide on the screen. */
@@ -93,8 +102,8 @@ describeWithChromium("the page", () => {
     await page.keyboard.press("1");
     await page.keyboard.press("r");
     await page.keyboard.press("ArrowRight");
-    await expect.poll(() => fragment().get("turn")).toBe("90");
-    await expect.poll(() => fragment().get("zoom")).toBe("1");
+    await eventually(() => fragment().get("turn")).toBe("90");
+    await eventually(() => fragment().get("zoom")).toBe("1");
     await settled(page);
     const before = await screenPixels(page, await middle(100, 100));
     const link = page.url();
@@ -107,9 +116,9 @@ describeWithChromium("the page", () => {
     await page.mouse.down();
     await page.mouse.move(500, 400, { steps: 4 });
     await page.mouse.up();
-    await expect.poll(() => fragment().get("at")).not.toBe(at);
+    await eventually(() => fragment().get("at")).not.toBe(at);
     await page.mouse.wheel(0, -240);
-    await expect.poll(() => Number(fragment().get("zoom"))).toBeGreaterThan(1);
+    await eventually(() => Number(fragment().get("zoom"))).toBeGreaterThan(1);
   });
 
   it("goes back to the view that was left", async () => {
@@ -130,19 +139,54 @@ describeWithChromium("the page", () => {
     const bare = await screenPixels(page, whole);
     await page.getByRole("checkbox", { name: /^Ground truth/ }).check();
     await settled(page);
-    await expect.poll(async () => meanDifference(await screenPixels(page, whole), bare)).toBeGreaterThan(3);
+    await eventually(async () => meanDifference(await screenPixels(page, whole), bare)).toBeGreaterThan(3);
     await page.getByRole("slider", { name: "Opacity of Ground truth" }).fill("0");
-    await expect.poll(async () => meanDifference(await screenPixels(page, whole), bare)).toBeLessThan(0.5);
+    await eventually(async () => meanDifference(await screenPixels(page, whole), bare)).toBeLessThan(0.5);
     await page.getByRole("slider", { name: "Opacity of Ground truth" }).fill("1");
     await page.getByRole("combobox", { name: "Colours of Ground truth" }).selectOption("tint");
-    await expect.poll(() => fragment().get("layer")).toMatch(/:1:tint$/);
+    await eventually(() => fragment().get("layer")).toMatch(/:1:tint$/);
     await settled(page);
     const tinted = await screenPixels(page, whole);
     await page.getByRole("combobox", { name: "Colours of Ground truth" }).selectOption("outline");
     await settled(page);
-    await expect.poll(async () => meanDifference(await screenPixels(page, whole), tinted)).toBeGreaterThan(2);
+    await eventually(async () => meanDifference(await screenPixels(page, whole), tinted)).toBeGreaterThan(2);
     await page.keyboard.press("h");
-    await expect.poll(async () => meanDifference(await screenPixels(page, whole), bare)).toBeLessThan(0.5);
+    await eventually(async () => meanDifference(await screenPixels(page, whole), bare)).toBeLessThan(0.5);
+  });
+
+  it("flies to a focus that is chosen, and back", async () => {
+    const [, second] = server.context.workspace.slides.filter(({ name }) => name !== "broken.svs");
+    await open(`#/slides/${second?.id}`);
+    await settled(page);
+    const before = fragment().get("at");
+    expect(before).toBe("320,320");
+    await page.getByRole("tab", { name: "Results" }).click();
+    await page.getByRole("button", { name: /^Focus 1/ }).click();
+    const centre = [FOCUS.left + FOCUS.side / 2, FOCUS.top + FOCUS.side / 2];
+    await eventually(() =>
+      Math.hypot(
+        ...(fragment().get("at") ?? "").split(",").map((text, axis) => Number(text) - (centre[axis] ?? 0)),
+      ),
+    ).toBeLessThan(2);
+    await settled(page);
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.goBack();
+    await eventually(() => fragment().get("at")).toBe(before);
+  });
+
+  it("shows where result and truth differ in the colours of its legend", async () => {
+    const [, second] = server.context.workspace.slides.filter(({ name }) => name !== "broken.svs");
+    await open(`#/slides/${second?.id}?at=192,448&zoom=2&layer=`);
+    await settled(page);
+    await page.getByRole("checkbox", { name: /^Difference/ }).check();
+    await page.getByRole("slider", { name: /^Opacity of Difference/ }).fill("1");
+    await settled(page);
+    const clip = await middle(40, 40);
+    const known = differenceClasses.map(({ colour }) => colour.join());
+    await eventually(async () => {
+      const pixels = await screenPixels(page, clip);
+      return known.includes([...pixels.subarray(0, 3)].join());
+    }).toBe(true);
   });
 
   it("can be used by keyboard alone", async () => {
@@ -207,7 +251,7 @@ describeWithChromium("the page", () => {
       result: null,
       resumable: false,
     };
-    await expect.poll(() => server.context.events.listeners).toBeGreaterThan(0);
+    await eventually(() => server.context.events.listeners).toBeGreaterThan(0);
     server.context.events.publish({ event: "jobs", data: job });
     await page.getByText("Patches 3 of 12 · 1 s each").waitFor();
     const problem = {
@@ -233,7 +277,7 @@ describeWithChromium("the page", () => {
     const gone = await servePage({ inputs: [], stateDirectory: directory.path("gone") });
     await open("", {}, gone.address);
     await page.getByText("No slides here.").waitFor();
-    await expect.poll(() => gone.context.events.listeners).toBe(1);
+    await eventually(() => gone.context.events.listeners).toBe(1);
     await gone.close();
     await page.getByText("The server does not answer. Trying again …").waitFor();
     await page.evaluate(() => {
@@ -249,9 +293,9 @@ describeWithChromium("the page", () => {
     await open("#/jobs?start=prepare");
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByText("Choose at least one slide.").waitFor();
-    await expect
-      .poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-invalid")))
-      .toBe("true");
+    await eventually(() => page.evaluate(() => document.activeElement?.getAttribute("aria-invalid"))).toBe(
+      "true",
+    );
     expect(await seriousFindings(page)).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { openSlide } from "../../src/slides/index.js";
 import { describeWithChromium, launchChromium } from "../support/chromium.js";
 import { type PageServer, servePage } from "../support/page-server.js";
@@ -14,6 +14,8 @@ const directory = temporaryDirectory();
 
 /** Side of the square in the middle of the screen that is compared. */
 const SIDE = 240;
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 describeWithShared("real slides in the page", [APERIO.join("/"), PYRAMID.join("/")], () => {
   describeWithChromium("have their own colours", () => {
