@@ -50,7 +50,10 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
     effect(() => viewer.showLayers(bare.value ? [] : layers.value)),
     effect(() => {
       const now = here();
-      if (opened) untracked(() => keepInAddress(now));
+      const at = route.peek();
+      // A movement may end when the page is already elsewhere.
+      const stillHere = at.page === "slide" && at.slide === slide.id;
+      if (opened && stillHere) untracked(() => keepInAddress(now));
       opened = true;
     }),
     effect(() => {
