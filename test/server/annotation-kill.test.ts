@@ -39,9 +39,11 @@ class Client {
   acknowledged: AnnotationState = { revision: 0, objects: [], undo: null, redo: null };
   asked = 0;
 
-  /** Draws, changes, undoes and redoes until the server is gone. */
-  async work(url: string, stream: RandomStream): Promise<void> {
-    for (;;) {
+  /** Draws, changes, undoes and redoes until the server is gone; calls `kill` after so many edits. */
+  async work(url: string, stream: RandomStream, edits: number, kill: () => void): Promise<void> {
+    for (let done = 0; ; done++) {
+      // Anywhere within the edits that follow.
+      if (done === edits) setTimeout(kill, stream.uniform(0, 30));
       const { revision, objects, undo, redo } = this.acknowledged;
       const kind = stream.integer(5);
       let path = "";
@@ -87,10 +89,9 @@ describe("a server that is killed between edits", () => {
       if (state.revision === client.acknowledged.revision) expect(state).toEqual(client.acknowledged);
       client.acknowledged = state;
       const gone = once(child, "exit");
-      setTimeout(() => child.kill("SIGKILL"), stream.uniform(100, 500));
-      await client.work(url, stream);
+      await client.work(url, stream, 5 + stream.integer(15), () => child.kill("SIGKILL"));
       await gone;
     }
-    expect(client.acknowledged.revision).toBeGreaterThan(ROUNDS);
+    expect(client.acknowledged.revision).toBeGreaterThan(5 * (ROUNDS - 1));
   }, 300_000);
 });

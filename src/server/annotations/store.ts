@@ -8,7 +8,7 @@ import type {
   AnnotationState,
 } from "../contract/index.js";
 import { checkEdit } from "./check-edit.js";
-import { type HistoryState, stateOf, titlesSince } from "./history.js";
+import { emptyHistory, type HistoryState, stateOf, titlesSince } from "./history.js";
 import { AnnotationJournal } from "./journal.js";
 import type { JournalRecord, JournalSlide } from "./journal-lines.js";
 
@@ -66,7 +66,13 @@ export class AnnotationStore {
   }
 
   /** @throws EpSamError `annotation` when the journal is damaged, `storage` */
-  state(slide: JournalSlide): Promise<AnnotationState> {
+  async state(slide: JournalSlide): Promise<AnnotationState> {
+    // Looking takes no lock and leaves no trace, so that it works where nothing can be written, too.
+    const isUntouched = this.#unlock === undefined && !(await exists(journalPath(this.#folder, slide.id)));
+    return isUntouched ? stateOf(emptyHistory) : this.#stateInTurn(slide);
+  }
+
+  #stateInTurn(slide: JournalSlide): Promise<AnnotationState> {
     return this.#inTurn(slide, async (journal) => stateOf(journal.history));
   }
 
@@ -74,8 +80,6 @@ export class AnnotationStore {
   async count(slide: JournalSlide): Promise<number> {
     const known = this.#counts.get(slide.id);
     if (known !== undefined) return known;
-    // The list of slides must not take the lock, or make a folder.
-    if (!(await exists(journalPath(this.#folder, slide.id)))) return 0;
     return (await this.state(slide)).objects.length;
   }
 
