@@ -6,6 +6,8 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,
+    // What a page or server is about to show: a busy machine takes longer than the second of the default.
+    expect: { poll: { timeout: 20_000 } },
     reporters: ["default"],
   },
 });

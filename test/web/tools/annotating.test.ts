@@ -115,7 +115,13 @@ describeWithChromium("annotating in the page", () => {
     for (const { x, y } of others) await page.mouse.move(x, y, { steps: 4 });
     await page.mouse.up();
   };
-  const saved = (page: Page) => page.locator(".save-mark[data-state=saved]").waitFor();
+  /** Does something in the page and waits until the server has saved what it changed, and the page says so. */
+  const edited = async (page: Page, action: () => Promise<void>) => {
+    const { revision } = await state();
+    await action();
+    await expect.poll(async () => (await state()).revision).toBeGreaterThan(revision);
+    await page.locator(".save-mark[data-state=saved]").waitFor();
+  };
   const tool = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
   const masked = (page: Page) =>
     page.locator(".tool-status[data-status=ready]").waitFor({ timeout: PATIENCE });
@@ -143,8 +149,7 @@ describeWithChromium("annotating in the page", () => {
       times.push(Number(time));
     }
     console.log(`further clicks were decoded in ${times.join(", ")} ms`);
-    await page.getByRole("button", { name: "Keep (Enter)" }).click();
-    await saved(page);
+    await edited(page, () => page.getByRole("button", { name: "Keep (Enter)" }).click());
     const [object] = (await state()).objects;
     expect(object).toMatchObject({ classification: "Tumor", origin: "segmented", review: "accepted" });
     if (object === undefined) throw new Error("nothing was saved");
@@ -216,39 +221,43 @@ describeWithChromium("annotating in the page", () => {
     const { page } = await open();
     const before = (await state()).objects.length;
     await page.keyboard.press("d");
-    await drag(page, [
-      [100, 100],
-      [200, 100],
-      [200, 200],
-      [100, 200],
-    ]);
-    await saved(page);
+    await edited(page, () =>
+      drag(page, [
+        [100, 100],
+        [200, 100],
+        [200, 200],
+        [100, 200],
+      ]),
+    );
     const last = async () => (await state()).objects.at(-1) ?? expect.unreachable();
     expect(areaSize((await last()).area)).toBeCloseTo(10_000, -3);
 
     await page.keyboard.press("b");
-    await drag(page, [
-      [200, 150],
-      [260, 150],
-    ]);
-    await saved(page);
+    await edited(page, () =>
+      drag(page, [
+        [200, 150],
+        [260, 150],
+      ]),
+    );
     expect(areaContains((await last()).area, [255, 150])).toBe(true);
     await page.keyboard.press("e");
-    await drag(page, [
-      [80, 150],
-      [300, 150],
-    ]);
-    await saved(page);
+    await edited(page, () =>
+      drag(page, [
+        [80, 150],
+        [300, 150],
+      ]),
+    );
     const cut = await last();
     expect(areaContains(cut.area, [150, 150])).toBe(false);
     expect(cut.area.coordinates).toHaveLength(2);
 
     await page.keyboard.press("m");
-    await drag(page, [
-      [100, 100],
-      [70, 70],
-    ]);
-    await saved(page);
+    await edited(page, () =>
+      drag(page, [
+        [100, 100],
+        [70, 70],
+      ]),
+    );
     expect(areaContains((await last()).area, [85, 85])).toBe(true);
 
     await page.getByRole("tab", { name: "Annotations" }).click();
@@ -282,8 +291,7 @@ describeWithChromium("annotating in the page", () => {
     await masked(page);
     await press("Alt+ArrowRight");
     await masked(page);
-    await press("Enter");
-    await saved(page);
+    await edited(page, () => press("Enter"));
     await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
     await press("Escape", "d", "Space", "Shift+ArrowRight", "Space", "Shift+ArrowDown", "Space", "Enter");
     await expect.poll(async () => (await state()).objects.length).toBe(before + 2);
@@ -293,8 +301,7 @@ describeWithChromium("annotating in the page", () => {
     await expect
       .poll(async () => areaSize((await state()).objects.at(-1)?.area ?? triangle.area))
       .toBeGreaterThan(2500);
-    await press("m", ".", "Shift+ArrowUp");
-    await saved(page);
+    await edited(page, () => press("m", ".", "Shift+ArrowUp"));
     await press("Escape", "Escape", ".", "Delete");
     await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
     expect((await state()).undo).toMatch(/^Delete /);
@@ -303,12 +310,13 @@ describeWithChromium("annotating in the page", () => {
   it("finds everything again after the server was killed, and exports it", async () => {
     const { page, complaints } = await open();
     await page.keyboard.press("d");
-    await drag(page, [
-      [400, 400],
-      [500, 400],
-      [450, 500],
-    ]);
-    await saved(page);
+    await edited(page, () =>
+      drag(page, [
+        [400, 400],
+        [500, 400],
+        [450, 500],
+      ]),
+    );
     const before = await state();
     await view.kill();
     await view.restart();
@@ -350,8 +358,7 @@ describeWithChromium("annotating in the page", () => {
       [40, 560],
     ] as const;
     await first.page.keyboard.press("d");
-    await drag(first.page, corner);
-    await saved(first.page);
+    await edited(first.page, () => drag(first.page, corner));
     await second.page.getByRole("heading", { name: `${count + 1} annotations` }).waitFor();
 
     await deaf.keyboard.press("d");
@@ -364,8 +371,7 @@ describeWithChromium("annotating in the page", () => {
     expect(await dialog.getByRole("list").first().innerText()).toBe("Draw Tumor");
     expect(await seriousFindings(deaf)).toEqual([]);
     expect((await state()).objects).toHaveLength(count + 1);
-    await dialog.getByRole("button", { name: "Reload and apply mine again" }).click();
-    await saved(deaf);
+    await edited(deaf, () => dialog.getByRole("button", { name: "Reload and apply mine again" }).click());
     expect((await state()).objects).toHaveLength(count + 2);
     await second.page.getByRole("heading", { name: `${count + 2} annotations` }).waitFor();
     await deaf.close();
