@@ -97,7 +97,12 @@ function runtimeOf(
     engine,
     createTensor: (data, shape) => new ort.Tensor("float32", data, [...shape]),
     createSession: (model) =>
-      ort.InferenceSession.create(model, { executionProviders: [engine], logSeverityLevel: 3 }),
+      ort.InferenceSession.create(model, {
+        executionProviders: [engine],
+        logSeverityLevel: 3,
+        // Threads that spin while they wait take the cores from those they wait for when the machine is busy.
+        extra: { session: { intra_op: { allow_spinning: "0" } } },
+      }),
   };
 }
 
