@@ -267,16 +267,17 @@ describeWithChromium("annotating in the page", () => {
     await expect.poll(async () => (await last()).classification).toBe("Stroma");
     await page.getByRole("button", { name: "Reject" }).first().click();
     await expect.poll(async () => (await last()).review).toBe("rejected");
-    await page.getByRole("button", { name: "Delete" }).first().click();
-    await expect.poll(async () => (await state()).objects.length).toBe(before);
-    await page.keyboard.press("Control+z");
-    await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
-    await page.keyboard.press("Control+Shift+z");
-    await expect.poll(async () => (await state()).objects.length).toBe(before);
-    await page.keyboard.press("Control+z");
-    await expect.poll(async () => (await last()).review).toBe("rejected");
-    await page.getByRole("button", { name: "Undo: Reject Stroma" }).click();
-    await expect.poll(async () => (await last()).review).toBe("accepted");
+    await edited(page, () => page.getByRole("button", { name: "Delete" }).first().click());
+    expect((await state()).objects).toHaveLength(before);
+    // The page knows of each step before the next key is pressed.
+    await edited(page, () => page.keyboard.press("Control+z"));
+    expect((await state()).objects).toHaveLength(before + 1);
+    await edited(page, () => page.keyboard.press("Control+Shift+z"));
+    expect((await state()).objects).toHaveLength(before);
+    await edited(page, () => page.keyboard.press("Control+z"));
+    expect((await last()).review).toBe("rejected");
+    await edited(page, () => page.getByRole("button", { name: "Undo: Reject Stroma" }).click());
+    expect((await last()).review).toBe("accepted");
     expect(await seriousFindings(page)).toEqual([]);
   }, 120_000);
 
