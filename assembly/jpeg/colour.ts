@@ -12,14 +12,12 @@ const ROW: usize = memory.data(2 * 8192 + 64, 16);
 /** Widest picture whose rows fit. */
 export const MOST_COLUMNS: i32 = 2 * 8192 - 64;
 
-// @ts-ignore: decorator
 @inline
 function bytes8(at: usize): v128 {
   return v128.load_ext<u8>(at);
 }
 
 /** The even ones of 16 samples and the odd ones, in turn. */
-// @ts-ignore: decorator
 @inline
 function inTurn(even: v128, odd: v128): v128 {
   return v128.or(even, i16x8.shl(odd, 8));
@@ -78,7 +76,6 @@ function chromaRow(component: i32, y: i32, target: usize): usize {
 }
 
 /** (a · i + b · j + 2^15) / 2^16 for the pairs i, j of the halves, which are whole numbers of 16 bits. */
-// @ts-ignore: decorator
 @inline
 function weighted(lower: v128, upper: v128, factors: v128): v128 {
   const round = i32x4.splat(1 << 15);
@@ -89,7 +86,6 @@ function weighted(lower: v128, upper: v128, factors: v128): v128 {
 }
 
 /** Eight pixels of three samples each, 24 bytes. */
-// @ts-ignore: decorator
 @inline
 function putPixels(target: usize, redGreen: v128, blue: v128): void {
   v128.store(

@@ -31,7 +31,6 @@ export namespace Component {
   export const Ac: usize = 3;
 }
 
-// @ts-ignore: decorator
 @inline
 export function componentField(component: i32, field: usize): i32 {
   return <i32>load<u8>(COMPONENTS + (<usize>component << 2) + field);
@@ -44,7 +43,6 @@ export function setComponentField(component: i32, field: usize, value: i32): voi
 /** Four quantisation tables of 64 steps in 16 bits, in the order of rows. */
 const QUANTISATION: usize = memory.data(4 * 128, 16);
 
-// @ts-ignore: decorator
 @inline
 export function quantisationTable(index: i32): usize {
   return QUANTISATION + (<usize>index << 7);
@@ -72,19 +70,16 @@ export class Memory {
   static output: usize = 0;
 }
 
-// @ts-ignore: decorator
 @inline
 export function plane(component: i32): usize {
   return component == 0 ? Memory.planes : Memory.planes + Memory.lumaBytes + <usize>(component - 1) * Memory.chromaBytes;
 }
 
-// @ts-ignore: decorator
 @inline
 export function planeStride(component: i32): usize {
   return component == 0 ? Memory.lumaStride : Memory.chromaStride;
 }
 
-// @ts-ignore: decorator
 @inline
 export function uint16(at: usize): i32 {
   return (<i32>load<u8>(at) << 8) | <i32>load<u8>(at, 1);

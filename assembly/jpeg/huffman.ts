@@ -25,7 +25,6 @@ const CODE_ALONE: u32 = 0x80;
 /** A distance that no coefficient has: the block ends. */
 const END_OF_BLOCK: u32 = 0x80;
 
-// @ts-ignore: decorator
 @inline
 export function huffmanTable(isAc: i32, index: i32): usize {
   return TABLES + <usize>((isAc << 2) | index) * TABLE_BYTES;
@@ -90,7 +89,6 @@ function acEntry(symbol: u8, length: i32, rest: i32, free: i32): u32 {
 }
 
 /** The number that bits of a size stand for (T.81 figure F.12). */
-// @ts-ignore: decorator
 @inline
 function extended(bits: i32, size: i32): i32 {
   return bits < 1 << (size - 1) ? bits - (1 << size) + 1 : bits;
@@ -124,7 +122,6 @@ export function bitsLeft(): i32 {
   return <i32>(Bits.end - Bits.at) * 8 + Bits.count;
 }
 
-// @ts-ignore: decorator
 @inline
 function nextBytes(at: usize): u64 {
   const bytes = v128.load64_zero(at);
@@ -139,7 +136,6 @@ function longCode(table: usize, buffer: u64): i32 {
   return length;
 }
 
-// @ts-ignore: decorator
 @inline
 function symbolOf(table: usize, buffer: u64, length: i32): i32 {
   const code = <i32>(buffer >> (64 - length));

@@ -22,44 +22,37 @@ const F_2_053: i16 = 16819;
 const F_2_562: i16 = 20995;
 const F_3_072: i16 = 25172;
 
-// @ts-ignore: decorator
 @inline
 function pair(one: i16, other: i16): v128 {
   return i32x4.splat((<i32>other << 16) | (<i32>one & 0xffff));
 }
 
-// @ts-ignore: decorator
 @inline
 function low(one: v128, other: v128): v128 {
   return v128.shuffle<i16>(one, other, 0, 8, 1, 9, 2, 10, 3, 11);
 }
 
-// @ts-ignore: decorator
 @inline
 function high(one: v128, other: v128): v128 {
   return v128.shuffle<i16>(one, other, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
-// @ts-ignore: decorator
 @inline
 function dot(pairs: v128, factors: v128): v128 {
   return i32x4.dot_i16x8_s(pairs, factors);
 }
 
-// @ts-ignore: decorator
 @inline
 function add(one: v128, other: v128): v128 {
   return i32x4.add(one, other);
 }
 
-// @ts-ignore: decorator
 @inline
 function subtract(one: v128, other: v128): v128 {
   return i32x4.sub(one, other);
 }
 
 /** Stores four results of a pass, rounded, shifted and cut to 16 bits. */
-// @ts-ignore: decorator
 @inline
 function put(target: usize, values: v128, shift: i32): void {
   const cut = i32x4.shr_s(values, shift);
@@ -70,7 +63,6 @@ function put(target: usize, values: v128, shift: i32): void {
  * Four columns of a pass: what is made of the inputs 0 and 4 and of the inputs 2 and 6 gives the even part, the
  * pairs of the others the odd part.
  */
-// @ts-ignore: decorator
 @inline
 function half(
   sum04: v128,
@@ -108,7 +100,6 @@ function half(
 }
 
 /** One pass over the eight columns; `in0` to `in7` are the rows. */
-// @ts-ignore: decorator
 @inline
 function pass(
   in0: v128,
@@ -148,14 +139,12 @@ function pass(
   );
 }
 
-// @ts-ignore: decorator
 @inline
 function row(block: usize, index: usize): v128 {
   return v128.load(block + (index << 4));
 }
 
 /** A row of coefficients times its quantisation steps. */
-// @ts-ignore: decorator
 @inline
 function scaledRow(block: usize, steps: usize, index: usize): v128 {
   return i16x8.mul(row(block, index), row(steps, index));
@@ -190,7 +179,6 @@ function turn(block: usize, target: usize): void {
 }
 
 /** Two rows as samples from 0 to 255, their numbers in turn. */
-// @ts-ignore: decorator
 @inline
 function samples(block: usize, index: usize): v128 {
   const middle = i16x8.splat(128);
@@ -202,7 +190,6 @@ function samples(block: usize, index: usize): v128 {
 }
 
 /** Writes columns of pixels as rows of samples. */
-// @ts-ignore: decorator
 @inline
 function putTurned(block: usize, target: usize, stride: usize): void {
   const columns01 = samples(block, 0);
