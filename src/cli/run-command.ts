@@ -26,6 +26,14 @@ export interface CommandOutcome {
   readonly status?: "done" | "failed" | "someSkipped" | undefined;
 }
 
+/** The outcome of a command that leaves out inputs it cannot use. */
+export function outcomeWithSkipped(
+  result: { readonly skipped: readonly unknown[] },
+  text: string,
+): CommandOutcome {
+  return { json: result, text, status: result.skipped.length > 0 ? "someSkipped" : "done" };
+}
+
 /** Null from commands that have announced everything. */
 export type Action = (context: ActionContext) => Promise<CommandOutcome | null>;
 

@@ -9,11 +9,11 @@ import type {
   EmbeddingEntry,
   SegmenterEntry,
 } from "../../src/server/contract/index.js";
+import { promptArrays } from "../../src/server/contract/index.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
 import { areaOfLogits } from "../../src/server/segmentation/mask-area.js";
 import { placePatch, readPlacedPatch } from "../../src/server/segmentation/patch-placement.js";
-import { promptArrays } from "../../src/server/segmentation/prompt-arrays.js";
 import { RecentlyUsed } from "../../src/server/segmentation/recently-used.js";
 import { segmentationRoutes } from "../../src/server/segmentation/routes.js";
 import { SegmentationProcess } from "../../src/server/segmentation/segmentation-process.js";

@@ -4,7 +4,6 @@ import type { DeviceRequest } from "../../graph/index.js";
 import {
   DEFAULT_OVERLAP,
   type InferResult,
-  type InferSlidesResult,
   inferImages,
   inferSlides,
   recogniseInputs,
@@ -27,7 +26,7 @@ import {
   path,
   positiveNumber,
 } from "../options.js";
-import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+import { type ActionContext, type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
 import { describeSlides } from "./infer-text.js";
 import { tissueRule } from "./prepare-values.js";
 
@@ -162,28 +161,16 @@ async function infer(options: InferCommandOptions, context: ActionContext): Prom
   const kind = as ?? (await recogniseInputs(options.inputs));
   if (kind === "slides") {
     const groups = groupRules({ tumourGroups, exclusionGroups, ignoreGroups });
-    return outcomeOfSlides(await inferSlides({ ...common, ...context, minimumArea: minArea, groups }));
+    const result = await inferSlides({ ...common, ...context, minimumArea: minArea, groups });
+    return outcomeWithSkipped(result, describeSlides(result));
   }
   const slideOption = Object.entries(SLIDE_OPTIONS).find(([name]) => name in options)?.[1];
-  if (slideOption === undefined) return outcomeOf(await inferImages({ ...common, ...context }));
+  if (slideOption === undefined) {
+    const result = await inferImages({ ...common, ...context });
+    return outcomeWithSkipped(result, describeResult(result));
+  }
   const action = "Leave it out, or pass --as slides if the inputs are slides.";
   throw new EpSamError("usage", { where: slideOption, what: "is for slides, and these are images", action });
-}
-
-function outcomeOfSlides(result: InferSlidesResult): CommandOutcome {
-  return {
-    json: result,
-    text: describeSlides(result),
-    status: result.skipped.length > 0 ? "someSkipped" : "done",
-  };
-}
-
-function outcomeOf(result: InferResult): CommandOutcome {
-  return {
-    json: result,
-    text: describeResult(result),
-    status: result.skipped.length > 0 ? "someSkipped" : "done",
-  };
 }
 
 function describeResult({ root, images, resumed, skipped }: InferResult): string {

@@ -27,7 +27,7 @@ import {
   seedOption,
   wholeNumber,
 } from "../options.js";
-import { type CommandOutcome, runCommand } from "../run-command.js";
+import { outcomeWithSkipped, runCommand } from "../run-command.js";
 import { describePreparation } from "./prepare-text.js";
 import { maskValues, rangeOfFractions, shares, tissueRule } from "./prepare-values.js";
 
@@ -196,9 +196,10 @@ export function prepareCommand() {
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
-      runCommand({ ...options, resumeHint: RESUME_HINT }, async ({ reporter, signal }) =>
-        outcomeOf(await prepare({ ...options, inputs, reporter, signal })),
-      ),
+      runCommand({ ...options, resumeHint: RESUME_HINT }, async ({ reporter, signal }) => {
+        const result = await prepare({ ...options, inputs, reporter, signal });
+        return outcomeWithSkipped(result, describePreparation(result));
+      }),
     );
 }
 
@@ -282,12 +283,4 @@ function withoutAnnotations(option: string): EpSamError {
 function notTogether(option: string): EpSamError {
   const action = "Give --annotations for slides, or leave it out for images and patches.";
   return new EpSamError("usage", { where: `--annotations and ${option}`, what: "are both given", action });
-}
-
-function outcomeOf(result: PreparationResult | SlidePreparationResult): CommandOutcome {
-  return {
-    json: result,
-    text: describePreparation(result),
-    status: result.skipped.length > 0 ? "someSkipped" : "done",
-  };
 }

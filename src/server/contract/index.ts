@@ -1,5 +1,6 @@
 /**
- * What the page and the server say to each other: types of JSON bodies, no code beside constants. Paths begin with
+ * What the page and the server say to each other: types of JSON bodies, constants, and the one thing that both compute,
+ * {@link promptArrays}. Paths begin with
  * `/api`; identifiers are opaque; every position is in level-0 pixels unless its type says otherwise.
  *
  * Pictures, beside those named at the types:
@@ -17,5 +18,6 @@ export * from "./annotations.js";
 export * from "./datasets.js";
 export * from "./geometry.js";
 export * from "./jobs.js";
+export * from "./prompt-arrays.js";
 export * from "./segmentation.js";
 export * from "./workspace.js";

@@ -2,12 +2,17 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { EpSamError, hashBytes } from "../../common/index.js";
 import type { ServerContext } from "../context.js";
-import type { DecodedMask, DecodeRequest, EmbeddingEntry, SegmenterEntry } from "../contract/index.js";
+import {
+  type DecodedMask,
+  type DecodeRequest,
+  type EmbeddingEntry,
+  promptArrays,
+  type SegmenterEntry,
+} from "../contract/index.js";
 import { jsonBody, parameter } from "../requests.js";
 import { Embeddings, type EmbeddingTask } from "./embeddings.js";
 import { areaOfLogits } from "./mask-area.js";
 import { placePatch, readPlacedPatch } from "./patch-placement.js";
-import { promptArrays } from "./prompt-arrays.js";
 import { SegmentationProcess } from "./segmentation-process.js";
 import { findSegmenter, findSegmenters } from "./segmenters.js";
 

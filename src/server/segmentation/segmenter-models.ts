@@ -24,8 +24,9 @@ import {
   samSource,
   takesMaskPrompt,
 } from "../../training/index.js";
+import type { PromptArrays } from "../contract/index.js";
 import { RecentlyUsed } from "./recently-used.js";
-import type { DecodedLogits, PromptArrays, SegmentationWork, SegmenterSource, WorkResults } from "./work.js";
+import type { DecodedLogits, SegmentationWork, SegmenterSource, WorkResults } from "./work.js";
 
 /** Decoders kept as ONNX files, about 16 MB each. */
 const DECODER_BYTES = 64 * 2 ** 20;

@@ -1,5 +1,6 @@
 import type { ErrorFields, ErrorTag } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
+import type { PromptArrays } from "../contract/index.js";
 
 /** Weights and patch size of a segmenter, as another process needs them to open it. */
 export interface SegmenterSource {
@@ -9,12 +10,6 @@ export interface SegmenterSource {
   readonly stage: string;
   /** Side of the patches in pixels. */
   readonly patchSize: number;
-}
-
-/** Prompts as the decoder takes them: coordinates [N, 2] in patch pixels, labels [N] from -1 to 3. */
-export interface PromptArrays {
-  readonly coordinates: Float32Array;
-  readonly labels: Float32Array;
 }
 
 /** What the segmentation process is asked for. */

@@ -4,7 +4,7 @@ import { paths, problemOf, requestJson } from "../api/index.js";
 import { stageTitle } from "../gallery/patch-dialog.js";
 import { announce, Button, ProblemNote } from "../interface/index.js";
 import type { JobKind } from "../routing/hash-link.js";
-import { sizeText } from "../shell/sidebar.js";
+import { sizeText } from "../shell/slide-texts.js";
 import { takeJob } from "../state/workspace.js";
 import { CheckList, SelectField, TextField } from "./fields.js";
 import {

@@ -4,7 +4,7 @@ import { Resource } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";
 import { loadWorkspace, workspace } from "../state/workspace.js";
 import { PageHead } from "./page-head.js";
-import { sizeText } from "./sidebar.js";
+import { SlideTexts } from "./slide-texts.js";
 
 /** Where the page begins: all slides side by side. */
 export function HomePage() {
@@ -45,12 +45,7 @@ function SlideCard({ slide }: { readonly slide: SlideEntry }) {
   return (
     <a class="slide-card" href={formatRoute(slideRoute(slide.id))}>
       <img src={paths.thumbnail(slide.id)} alt="" loading="lazy" decoding="async" />
-      <span class="item-name">{slide.name}</span>
-      <span class="item-note">{sizeText(slide)}</span>
-      <span class="item-note">
-        {slide.segmented ? <span class="badge">segmented</span> : null}
-        {slide.annotationCount > 0 ? <span class="badge">{slide.annotationCount} annotations</span> : null}
-      </span>
+      <SlideTexts slide={slide} />
     </a>
   );
 }

@@ -10,6 +10,7 @@ import { narrow } from "../state/screen.js";
 import { jobs, loadWorkspace, workspace } from "../state/workspace.js";
 import { withSeparators } from "../viewer/index.js";
 import { closeSheet } from "./page-head.js";
+import { SlideTexts } from "./slide-texts.js";
 
 /** From this many slides on the list can be filtered. */
 const MANY_SLIDES = 8;
@@ -133,23 +134,10 @@ function SlideItem({ slide }: { readonly slide: SlideEntry }) {
     >
       <img class="thumbnail" src={paths.thumbnail(slide.id)} alt="" loading="lazy" decoding="async" />
       <span class="item-text">
-        <span class="item-name">{slide.name}</span>
-        <span class="item-note">{sizeText(slide)}</span>
-        <span class="item-note">
-          {slide.segmented ? <span class="badge">segmented</span> : null}
-          {slide.annotationCount > 0 ? <span class="badge">{slide.annotationCount} annotations</span> : null}
-        </span>
+        <SlideTexts slide={slide} />
       </span>
     </ItemLink>
   );
-}
-
-/** Size and resolution of a slide. */
-export function sizeText({ size, micronsPerPixel }: SlideEntry): string {
-  const pixels = size === null ? "" : `${withSeparators(size.width)} × ${withSeparators(size.height)}`;
-  const resolution =
-    micronsPerPixel === null ? "µm/px unknown" : `${Number(micronsPerPixel.x.toPrecision(3))} µm/px`;
-  return `${pixels} · ${resolution}`;
 }
 
 function DatasetItem({ dataset }: { readonly dataset: DatasetEntry }) {

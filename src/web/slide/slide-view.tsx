@@ -5,7 +5,7 @@ import { inspectorShown } from "../interface/preferences.js";
 import { slideRoute } from "../routing/hash-link.js";
 import { route } from "../routing/location.js";
 import { PageHead } from "../shell/page-head.js";
-import { sizeText } from "../shell/sidebar.js";
+import { sizeText } from "../shell/slide-texts.js";
 import { narrow, sheet } from "../state/screen.js";
 import { type AttachedTools, attachTools } from "../tools/index.js";
 import { openViewer } from "../viewer/index.js";

@@ -5,8 +5,8 @@ import { readAnnotations, ringOf, TumourRegion } from "../../../src/annotations/
 import { writeGeneratedSlides } from "../../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../../src/common/index.js";
 import type { AnnotationState, Area, EmbeddingEntry, Workspace } from "../../../src/server/contract/index.js";
+import { promptArrays } from "../../../src/server/contract/index.js";
 import { areaContains, areaSize } from "../../../src/web/tools/geometry/area.js";
-import { promptArrays } from "../../../src/web/tools/segment/prompts.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";

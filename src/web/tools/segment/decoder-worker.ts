@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import { promptArrays } from "../../../server/contract/index.js";
 import { areaOfLogits } from "../geometry/contours.js";
 import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
-import { promptArrays } from "./prompts.js";
 
 /** ONNX Runtime Web, and the session of the decoder that was used last. */
 interface Runtime {

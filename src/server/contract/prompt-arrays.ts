@@ -1,5 +1,10 @@
-import type { DecodeRequest } from "../contract/index.js";
-import type { PromptArrays } from "./work.js";
+import type { DecodeRequest } from "./segmentation.js";
+
+/** Prompts as the decoder takes them: coordinates [N, 2] in patch pixels, labels [N] from -1 to 3. */
+export interface PromptArrays {
+  readonly coordinates: Float32Array;
+  readonly labels: Float32Array;
+}
 
 /** Labels of SAM's prompt encoder (segment-anything, `PromptEncoder`). */
 const LABEL = { upperLeft: 2, lowerRight: 3, padding: -1 } as const;
