@@ -21,8 +21,8 @@ Examples:
   epsam help prepare
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were skipped.
-Environment: EPSAM_CACHE_DIR moves the cache, EPSAM_DEBUG=1 shows where errors come from,
-NO_COLOR=1 switches colours off. Research use only; see NOTICE for the patent application.
+Environment: EPSAM_CACHE_DIR moves the cache, EPSAM_THREADS limits the threads of the CPU, EPSAM_DEBUG=1 shows where
+errors come from, NO_COLOR=1 switches colours off. Research use only; see NOTICE for the patent application.
 `;
 
 /** Every command, in the order of the help. */

@@ -21,6 +21,7 @@ export {
   type Device,
   type DeviceName,
   type DeviceRequest,
+  defaultThreads,
   device,
   deviceNames,
   hasOwnMemory,

@@ -1,7 +1,9 @@
+import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
 import {
   chooseDevice,
   type DeviceName,
+  defaultThreads,
   deviceAdvice,
   type Examination,
   type Installation,
@@ -129,5 +131,17 @@ describe("advice", () => {
     const webgpu = "/src/webgpu.cc:136 void f() status == S was false. Failed to get a WebGPU adapter\n";
     expect(shortReason(new Error(webgpu))).toBe("Failed to get a WebGPU adapter");
     expect(shortReason(new Error("\n"))).toBe("no reason given");
+  });
+});
+
+describe("EPSAM_THREADS", () => {
+  it("limits the threads, which are every core otherwise", () => {
+    expect(defaultThreads({ EPSAM_THREADS: "3" })).toBe(3);
+    expect(defaultThreads({ EPSAM_THREADS: "" })).toBe(availableParallelism());
+    expect(defaultThreads({})).toBe(availableParallelism());
+  });
+
+  it.each(["0", "-1", "1.5", "all"])("refuses %s", (text) => {
+    expect(() => defaultThreads({ EPSAM_THREADS: text })).toThrow(/is not a number of threads/);
   });
 });

@@ -15,9 +15,32 @@ export interface Device {
   readonly threads: number;
 }
 
-/** The device with the given name; every core unless told otherwise. */
-export function device(name: DeviceName = "cpu", threads: number = availableParallelism()): Device {
+/** Limits the threads of each operation, for machines that are shared. */
+const THREADS_VARIABLE = "EPSAM_THREADS";
+
+/**
+ * The device with the given name, with every core that this process may use, or as many threads as `EPSAM_THREADS`
+ * says, unless told otherwise.
+ * @throws EpSamError `usage` when `EPSAM_THREADS` is not a whole number from 1.
+ */
+export function device(name: DeviceName = "cpu", threads: number = defaultThreads()): Device {
   return { name, threads };
+}
+
+/**
+ * Threads of each operation when nobody asks for a number.
+ * @throws EpSamError `usage` when `EPSAM_THREADS` is not a whole number from 1.
+ */
+export function defaultThreads(variables: NodeJS.ProcessEnv = process.env): number {
+  const chosen = variables[THREADS_VARIABLE];
+  if (chosen === undefined || chosen === "") return availableParallelism();
+  const threads = Number(chosen);
+  if (Number.isInteger(threads) && threads >= 1) return threads;
+  throw new EpSamError("usage", {
+    what: `"${chosen}" is not a number of threads`,
+    where: THREADS_VARIABLE,
+    action: "Set it to a whole number from 1, or unset it to use every core.",
+  });
 }
 
 /** What a user can ask for: a device by name, or the best one that is proven to work. */
