@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type {
   AnnotationChange,
   AnnotationObject,
+  AnnotationSave,
   AnnotationState,
 } from "../../../src/server/contract/index.js";
 import {
@@ -38,6 +39,7 @@ class FakeServer {
   /** Requests wait for this. */
   gate: Promise<void> = Promise.resolve();
   isDown = false;
+  loads = 0;
 
   state(): AnnotationState {
     const undo = this.titles.at(-1) ?? null;
@@ -49,18 +51,22 @@ class FakeServer {
     };
   }
 
-  save(title: string, changes: readonly AnnotationChange[]): AnnotationState {
+  save(title: string, changes: readonly AnnotationChange[]): AnnotationSave {
     for (const change of changes) {
       if (change.type === "remove") this.objects.delete(change.id);
       else this.objects.set(change.object.id, change.object);
     }
     this.revision += 1;
     this.titles.push(title);
-    return this.state();
+    const added = changes.flatMap((change) => (change.type === "add" ? [{ ...change, below: null }] : []));
+    const updated = changes.flatMap((change) => (change.type === "update" ? [change.object] : []));
+    const removed = changes.flatMap((change) => (change.type === "remove" ? [change.id] : []));
+    const { revision, undo, redo } = this.state();
+    return structuredClone({ since: revision - 1, revision, added, updated, removed, undo, redo });
   }
 
   get api(): AnnotationApi {
-    const answer = async (revision: number, save: () => AnnotationState): Promise<SaveAnswer> => {
+    const answer = async (revision: number, save: () => AnnotationSave): Promise<SaveAnswer> => {
       await this.gate;
       if (this.isDown) throw new Error("down");
       if (revision === this.revision) return { saved: save() };
@@ -68,12 +74,15 @@ class FakeServer {
       return { conflict: { problem, current: this.state(), since: this.titles.slice(revision) } };
     };
     return {
-      load: async () => this.state(),
+      load: async () => {
+        this.loads += 1;
+        return this.state();
+      },
       edit: (revision, title, changes) => answer(revision, () => this.save(title, changes)),
       step: (_, revision) => answer(revision, () => this.save("Undo", [])),
       bringIn: async (revision) => {
         const result = await answer(revision, () => this.save("Import", add("imported")));
-        return "conflict" in result ? result : { state: result.saved, added: 1, warnings: [] };
+        return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
       },
       problemOf: (thrown) => ({
         tag: this.isDown ? "network" : "usage",
@@ -136,6 +145,20 @@ describe("annotations in the page", () => {
     await settled();
     expect([...server.objects.keys()]).toEqual(["a", "c"]);
     expect([other.saveState.value.state, idsOf(other)]).toEqual(["saved", ["a", "c"]]);
+  });
+
+  it("are fetched anew when a save was made on something else than what is here", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    const save = server.save.bind(server);
+    server.save = (title, changes) => {
+      save("Elsewhere", add("other"));
+      return save(title, changes);
+    };
+    expect(server.loads).toBe(1);
+    store.edit("Draw a", add("a"));
+    await settled();
+    expect([server.loads, idsOf(store), store.saveState.value.state]).toEqual([2, ["other", "a"], "saved"]);
   });
 
   it("let go of one's own edits when that is chosen", async () => {

@@ -3,13 +3,15 @@ import type {
   AnnotationChange,
   AnnotationConflict,
   AnnotationImport,
+  AnnotationObject,
+  AnnotationSave,
   AnnotationState,
   Problem,
 } from "../../../server/contract/index.js";
-import { applyChanges, fittingChanges, type ObjectMap } from "./apply-changes.js";
+import { applyChanges, applySave, fittingChanges, type ObjectMap } from "./apply-changes.js";
 
 /** How a save ended: saved, or somebody else had saved before. */
-export type SaveAnswer = { readonly saved: AnnotationState } | { readonly conflict: AnnotationConflict };
+export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
 
 /** The server, as the store uses it. */
 export interface AnnotationApi {
@@ -40,7 +42,13 @@ type Pending =
       readonly done: (result: AnnotationImport) => void;
     };
 
-const nothing: AnnotationState = { revision: 0, objects: [], undo: null, redo: null };
+/** What is saved, as far as this page knows. */
+interface Base {
+  readonly revision: number;
+  readonly objects: ObjectMap;
+  readonly undo: string | null;
+  readonly redo: string | null;
+}
 
 /**
  * The annotations of one slide: what the server has and, on top of it, what was done since. Each change is seen at
@@ -48,10 +56,7 @@ const nothing: AnnotationState = { revision: 0, objects: [], undo: null, redo: n
  */
 export class AnnotationStore {
   readonly #api: AnnotationApi;
-  readonly #base = signal<{ readonly state: AnnotationState; readonly objects: ObjectMap }>({
-    state: nothing,
-    objects: new Map(),
-  });
+  readonly #base = signal<Base>({ revision: 0, objects: new Map(), undo: null, redo: null });
   readonly #queue = signal<readonly Pending[]>([]);
   readonly #save = signal<SaveState>({ state: "loading" });
   /** Revision that another tab has told of. */
@@ -70,11 +75,11 @@ export class AnnotationStore {
   /** What undo would take back, in the user's words. */
   readonly undoTitle: ReadonlySignal<string | null> = computed(() => {
     const last = this.#queue.value.at(-1);
-    if (last === undefined) return this.#base.value.state.undo;
+    if (last === undefined) return this.#base.value.undo;
     return last.type === "edit" ? last.title : null;
   });
   readonly redoTitle: ReadonlySignal<string | null> = computed(() =>
-    this.#queue.value.length === 0 ? this.#base.value.state.redo : null,
+    this.#queue.value.length === 0 ? this.#base.value.redo : null,
   );
 
   constructor(api: AnnotationApi) {
@@ -181,8 +186,8 @@ export class AnnotationStore {
   async #sendOne(pending: Pending): Promise<void> {
     try {
       const answer = await this.#ask(pending);
-      this.#isSending = false;
       if ("conflict" in answer) {
+        this.#isSending = false;
         this.#save.value = {
           state: "conflict",
           conflict: answer.conflict,
@@ -190,8 +195,13 @@ export class AnnotationStore {
         };
         return;
       }
+      // Told of a save on something else than what is here, the page needs everything.
+      const isNext = answer.saved.since === this.#base.value.revision;
+      const saved = isNext ? answer.saved : await this.#api.load();
+      this.#isSending = false;
       batch(() => {
-        this.#accept(answer.saved);
+        if ("since" in saved) this.#advance(saved);
+        else this.#accept(saved);
         this.#queue.value = this.#queue.value.slice(1);
         this.#save.value = { state: this.hasUnsaved ? "saving" : "saved" };
       });
@@ -207,29 +217,41 @@ export class AnnotationStore {
   }
 
   async #ask(pending: Pending): Promise<SaveAnswer & { readonly done?: () => void }> {
-    const { revision } = this.#base.value.state;
+    const { revision } = this.#base.value;
     if (pending.type === "edit") return this.#api.edit(revision, pending.title, pending.changes);
     if (pending.type !== "import") return this.#api.step(pending.type, revision);
     const answer = await this.#api.bringIn(revision, pending.file);
     if ("conflict" in answer) return answer;
-    return { saved: answer.state, done: () => pending.done(answer) };
+    return { saved: answer.save, done: () => pending.done(answer) };
   }
 
-  #accept(state: AnnotationState): void {
-    const known = this.#base.value.objects;
-    // Objects that stayed the same keep their identity, and with it what was made from them, such as paths.
-    const objects = new Map(
-      state.objects.map((object) => {
-        const before = known.get(object.id) ?? this.objects.value.get(object.id);
-        return [object.id, before !== undefined && isSame(before, object) ? before : object] as const;
-      }),
-    );
-    this.#base.value = { state, objects };
-    this.#told = Math.max(this.#told, state.revision);
+  /** Begins anew from everything that the server has. */
+  #accept({ revision, objects, undo, redo }: AnnotationState): void {
+    const known = new Map(objects.map((object) => [object.id, this.#known(object)]));
+    this.#rebase({ revision, objects: known, undo, redo });
+  }
+
+  /** Goes on from what was there to what a save made of it. */
+  #advance(save: AnnotationSave): void {
+    const added = save.added.map(({ object, below }) => ({ object: this.#known(object), below }));
+    const updated = save.updated.map((object) => this.#known(object));
+    const objects = applySave(this.#base.value.objects, { ...save, added, updated });
+    this.#rebase({ revision: save.revision, objects, undo: save.undo, redo: save.redo });
+  }
+
+  #rebase(base: Base): void {
+    this.#base.value = base;
+    this.#told = Math.max(this.#told, base.revision);
+  }
+
+  /** Objects that stayed the same keep their identity, and with it what was made from them, such as paths. */
+  #known(object: AnnotationObject): AnnotationObject {
+    const before = [this.objects.value.get(object.id), this.#base.value.objects.get(object.id)];
+    return before.find((one) => one !== undefined && isSame(one, object)) ?? object;
   }
 
   #catchUp(): void {
-    const isCurrent = this.#told <= this.#base.value.state.revision;
+    const isCurrent = this.#told <= this.#base.value.revision;
     if (isCurrent || this.#isSending || this.hasUnsaved || this.#save.value.state === "conflict") return;
     void this.load();
   }
