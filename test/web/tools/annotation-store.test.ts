@@ -36,18 +36,19 @@ class FakeServer {
   revision = 0;
   objects = new Map<string, AnnotationObject>();
   titles: string[] = [];
+  /** What undo and redo go back and forth between, where a test is about them. */
+  history: { readonly undo: string[]; readonly redo: string[] } | null = null;
   /** Requests wait for this. */
   gate: Promise<void> = Promise.resolve();
   isDown = false;
   loads = 0;
 
   state(): AnnotationState {
-    const undo = this.titles.at(-1) ?? null;
     return {
       revision: this.revision,
       objects: structuredClone([...this.objects.values()]),
-      undo,
-      redo: null,
+      undo: (this.history?.undo ?? this.titles).at(-1) ?? null,
+      redo: this.history?.redo.at(-1) ?? null,
     };
   }
 
@@ -65,6 +66,15 @@ class FakeServer {
     return structuredClone({ since: revision - 1, revision, added, updated, removed, undo, redo });
   }
 
+  step(direction: "undo" | "redo"): AnnotationSave {
+    const { undo, redo } = this.history ?? { undo: [...this.titles], redo: [] };
+    const [from, to] = direction === "undo" ? [undo, redo] : [redo, undo];
+    const title = from.pop();
+    if (title === undefined) throw new Error(`nothing to ${direction}`);
+    to.push(title);
+    return this.save(direction === "undo" ? "Undo" : "Redo", []);
+  }
+
   get api(): AnnotationApi {
     const answer = async (revision: number, save: () => AnnotationSave): Promise<SaveAnswer> => {
       await this.gate;
@@ -79,7 +89,7 @@ class FakeServer {
         return this.state();
       },
       edit: (revision, title, changes) => answer(revision, () => this.save(title, changes)),
-      step: (_, revision) => answer(revision, () => this.save("Undo", [])),
+      step: (direction, revision) => answer(revision, () => this.step(direction)),
       bringIn: async (revision) => {
         const result = await answer(revision, () => this.save("Import", add("imported")));
         return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
@@ -124,7 +134,7 @@ describe("annotations in the page", () => {
     open();
     await settled();
     expect([store.saveState.value.state, server.revision, store.hasUnsaved]).toEqual(["saved", 2, false]);
-    expect(store.undoTitle.value).toBe("Draw b");
+    expect(store.undoStep.value).toEqual({ isPossible: true, title: "Draw b" });
     expect(store.objects.value.get("a")).toBe(before);
   });
 
@@ -189,6 +199,62 @@ describe("annotations in the page", () => {
     store.edit("Draw b", add("b"));
     await settled();
     expect([store.saveState.value.state, idsOf(store), store.hasUnsaved]).toEqual(["failed", ["a"], false]);
+  });
+
+  it("take every undo, redo and edit that is pressed while something is being saved", async () => {
+    const server = new FakeServer();
+    server.history = { undo: ["one", "two", "three"], redo: [] };
+    const store = await opened(server);
+    let open: () => void = () => expect.unreachable();
+    server.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const steps = () =>
+      [store.undoStep.value, store.redoStep.value].map(({ isPossible, title }) => isPossible && title);
+    store.redo();
+    expect([store.hasUnsaved, steps()]).toEqual([false, ["three", false]]);
+    store.undo();
+    // Below "three" only the server knows.
+    expect(steps()).toEqual([null, "three"]);
+    store.undo();
+    expect(steps()).toEqual([null, null]);
+    store.redo();
+    store.redo();
+    expect(steps()).toEqual(["three", false]);
+    store.undo();
+    store.edit("Draw a", add("a"));
+    expect(steps()).toEqual(["Draw a", false]);
+    open();
+    await settled();
+    expect(server.titles).toEqual(["Undo", "Undo", "Redo", "Redo", "Undo", "Draw a"]);
+    expect([store.saveState.value.state, idsOf(store)]).toEqual(["saved", ["a"]]);
+  });
+
+  it("stop at the first edit however long undo is held", async () => {
+    const server = new FakeServer();
+    server.history = { undo: ["one", "two"], redo: [] };
+    const store = await opened(server);
+    for (let press = 0; press < 5; press++) store.undo();
+    await settled();
+    expect(server.titles).toEqual(["Undo", "Undo"]);
+    expect([store.saveState.value.state, store.hasUnsaved]).toEqual(["saved", false]);
+    expect(store.undoStep.value).toEqual({ isPossible: false, title: null });
+    expect(store.redoStep.value).toEqual({ isPossible: true, title: "one" });
+  });
+
+  it("are saved when they were made before the page had loaded what is there", async () => {
+    const server = new FakeServer();
+    server.save("Elsewhere", add("a"));
+    const store = new AnnotationStore(server.api);
+    const loaded = store.load();
+    store.edit("Draw b", add("b"));
+    await loaded;
+    await settled();
+    expect([server.titles, idsOf(store)]).toEqual([
+      ["Elsewhere", "Draw b"],
+      ["a", "b"],
+    ]);
+    expect(store.saveState.value.state).toBe("saved");
   });
 
   it("follow other tabs, but not over edits that are under way", async () => {

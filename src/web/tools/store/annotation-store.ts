@@ -9,6 +9,8 @@ import type {
   Problem,
 } from "../../../server/contract/index.js";
 import { applyChanges, applySave, fittingChanges, type ObjectMap } from "./apply-changes.js";
+import { type NextStep, nextSteps } from "./next-steps.js";
+import { type Pending, titleOf } from "./pending.js";
 
 /** How a save ended: saved, or somebody else had saved before. */
 export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
@@ -31,16 +33,6 @@ export type SaveState =
   | { readonly state: "loading" | "saved" | "saving" }
   | { readonly state: "failed"; readonly problem: Problem }
   | { readonly state: "conflict"; readonly conflict: AnnotationConflict; readonly own: readonly string[] };
-
-/** Something the user did that is not saved yet. */
-type Pending =
-  | { readonly type: "edit"; readonly title: string; readonly changes: readonly AnnotationChange[] }
-  | { readonly type: "undo" | "redo" }
-  | {
-      readonly type: "import";
-      readonly file: Blob | "results";
-      readonly done: (result: AnnotationImport) => void;
-    };
 
 /** What is saved, as far as this page knows. */
 interface Base {
@@ -72,15 +64,10 @@ export class AnnotationStore {
     ),
   );
   readonly saveState: ReadonlySignal<SaveState> = this.#save;
-  /** What undo would take back, in the user's words. */
-  readonly undoTitle: ReadonlySignal<string | null> = computed(() => {
-    const last = this.#queue.value.at(-1);
-    if (last === undefined) return this.#base.value.undo;
-    return last.type === "edit" ? last.title : null;
-  });
-  readonly redoTitle: ReadonlySignal<string | null> = computed(() =>
-    this.#queue.value.length === 0 ? this.#base.value.redo : null,
-  );
+  readonly #next = computed(() => nextSteps(this.#base.value, this.#queue.value));
+  /** What undo and redo would do once all that was done is saved. */
+  readonly undoStep: ReadonlySignal<NextStep> = computed(() => this.#next.value.undo);
+  readonly redoStep: ReadonlySignal<NextStep> = computed(() => this.#next.value.redo);
 
   constructor(api: AnnotationApi) {
     this.#api = api;
@@ -95,10 +82,12 @@ export class AnnotationStore {
   async load(): Promise<void> {
     try {
       const state = await this.#api.load();
+      // What was done before there was anything to do it on waits for this.
+      if (this.#isSending || (this.#isLoaded && this.hasUnsaved)) return;
       this.#isLoaded = true;
-      if (this.#isSending || this.hasUnsaved) return;
       this.#accept(state);
       this.#save.value = { state: "saved" };
+      this.#send();
     } catch (thrown) {
       this.#save.value = { state: "failed", problem: this.#api.problemOf(thrown) };
     }
@@ -109,13 +98,13 @@ export class AnnotationStore {
     if (changes.length > 0) this.#enqueue({ type: "edit", title, changes });
   }
 
-  /** Takes back the last saved edit of the slide, whoever made it. */
+  /** Takes back the last edit of the slide, whoever made it, when what was done before is saved. */
   undo(): void {
-    if (this.undoTitle.value !== null) this.#enqueue({ type: "undo" });
+    if (this.undoStep.value.isPossible) this.#enqueue({ type: "undo" });
   }
 
   redo(): void {
-    if (this.redoTitle.value !== null) this.#enqueue({ type: "redo" });
+    if (this.redoStep.value.isPossible) this.#enqueue({ type: "redo" });
   }
 
   /** Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved. */
@@ -144,31 +133,20 @@ export class AnnotationStore {
     const save = this.#save.value;
     if (save.state !== "conflict") return;
     this.#accept(save.conflict.current);
-    this.#queue.value = choice === "discard" ? [] : this.#fitting();
+    // Undo and redo meant another history.
+    const own = this.#queue.value.filter(({ type }) => type === "edit" || type === "import");
+    this.#queue.value = choice === "discard" ? [] : own;
     this.#save.value = { state: "saved" };
     this.#send();
-  }
-
-  /** What was not saved, as far as it still fits what is there now. */
-  #fitting(): Pending[] {
-    const fitting: Pending[] = [];
-    let { objects } = this.#base.value;
-    for (const pending of this.#queue.value) {
-      if (pending.type === "import") fitting.push(pending);
-      // Undo and redo meant another history.
-      if (pending.type !== "edit") continue;
-      const changes = fittingChanges(objects, pending.changes);
-      if (changes.length > 0) fitting.push({ ...pending, changes });
-      objects = applyChanges(objects, changes);
-    }
-    return fitting;
   }
 
   #enqueue(pending: Pending): void {
     this.#queue.value = [...this.#queue.value, pending];
     const { state } = this.#save.value;
     // After a failure, the next edit tries again.
-    if (state !== "conflict" && state !== "loading") this.#send();
+    if (state === "conflict" || state === "loading") return;
+    if (this.#isLoaded) this.#send();
+    else void this.load();
   }
 
   #send(): void {
@@ -178,9 +156,25 @@ export class AnnotationStore {
       this.#catchUp();
       return;
     }
+    const next = this.#onBase(first);
+    if (next === null) {
+      this.#queue.value = this.#queue.value.slice(1);
+      if (!this.hasUnsaved) this.#save.value = { state: "saved" };
+      this.#send();
+      return;
+    }
     this.#isSending = true;
     this.#save.value = { state: "saving" };
-    void this.#sendOne(first);
+    void this.#sendOne(next);
+  }
+
+  /** What was done as it fits what is there now that what came before it is saved; null when nothing is left of it. */
+  #onBase(pending: Pending): Pending | null {
+    const { objects, undo, redo } = this.#base.value;
+    if (pending.type === "import") return pending;
+    if (pending.type !== "edit") return { undo, redo }[pending.type] === null ? null : pending;
+    const changes = fittingChanges(objects, pending.changes);
+    return changes.length === 0 ? null : { ...pending, changes };
   }
 
   async #sendOne(pending: Pending): Promise<void> {
@@ -255,11 +249,6 @@ export class AnnotationStore {
     if (isCurrent || this.#isSending || this.hasUnsaved || this.#save.value.state === "conflict") return;
     void this.load();
   }
-}
-
-function titleOf(pending: Pending): string {
-  if (pending.type === "edit") return pending.title;
-  return { undo: "Undo", redo: "Redo", import: "Import" }[pending.type];
 }
 
 function isSame(one: object, other: object): boolean {
