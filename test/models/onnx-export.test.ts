@@ -184,6 +184,7 @@ describe("the decoder in ONNX", () => {
       frame,
       maskPrompt: false,
       boxes: true,
+      fewPoints: true,
       resolution: "low",
       metadata: {},
     });
@@ -215,15 +216,16 @@ describe("the decoder in ONNX", () => {
   });
 
   it.each([
-    ["a point", [1, -1]],
-    ["a box", [2, 3]],
-    ["points", [1, 0, 1, -1]],
-  ])("chooses among SAM's masks as its own ONNX file does, for %s", async (_, labels) => {
+    ["a point", [1, -1], true],
+    ["a box", [2, 3], true],
+    ["points", [1, 0, 1, -1], true],
+    ["a point, as for many", [1, -1], false],
+  ])("chooses among SAM's masks as its own ONNX file does, for %s", async (_, labels, fewPoints) => {
     const options = { maskPrompt: false, boxes: true, resolution: "low", masks: "ambiguous" } as const;
     const file = encodeDecoderOnnx({
       weights,
       frame: createSamFrame({ width: 1024, height: 1024 }),
-      ...options,
+      ...{ ...options, fewPoints },
       metadata: {},
     });
     const data = Float32Array.from([200, 150, 800, 640, 400, 300, 500, 600].slice(0, 2 * labels.length));
