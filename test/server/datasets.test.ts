@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -259,6 +259,44 @@ describe("a slide's patches", () => {
       y: 8,
       side: 32,
     });
+  });
+});
+
+describe("two slides of the same name and size", () => {
+  /** Folders with a slide each, of which the other has more bytes, and a dataset beside the first. */
+  async function ofBoth(bytes: number | undefined): Promise<{ server: TestServer; dataset: string }> {
+    const root = await directory.folder();
+    for (const folder of ["one", "other"]) await mkdir(join(root, folder));
+    await writeGradientSlide(join(root, "one", "a.tif"), 600, 400);
+    await cp(join(root, "one", "a.tif"), join(root, "other", "a.tif"));
+    await appendFile(join(root, "other", "a.tif"), "\0");
+    await writeDataset(join(root, "one", "data"));
+    const sources = [{ slide: "a.tif", bytes, pixelSize: { x: 2, y: 2 } }];
+    await writeFile(join(root, "one", "data", "dataset.json"), JSON.stringify({ sources }));
+    const both = await testServer({ inputs: [root], stateDirectory: directory.path("state") });
+    return { server: both, dataset: (await both.workspace()).datasets[0]?.id ?? "" };
+  }
+
+  it.each([
+    ["the nearer one", undefined, "one"],
+    ["the one with the recorded bytes", 1, "other"],
+  ])("patches belong to %s, and to no other", async (_, more, folder) => {
+    const { size } = await stat(directory.path("workspace/a.tif"));
+    const both = await ofBoth(more === undefined ? undefined : size + more);
+    const { slides } = both.server.context.workspace;
+    const own = slides.find(({ path }) => path.endsWith(join(folder, "a.tif")));
+    const other = slides.find((slide) => slide !== own);
+    const get = async (path: string) => JSON.parse(await (await both.server.request(path)).text());
+    const { patches }: PatchPage = await get(`/api/datasets/${both.dataset}/patches`);
+    expect(new Set(patches.map(({ slide }) => slide))).toEqual(new Set([own?.id]));
+    for (const [slide, count] of [
+      [own, 6],
+      [other, 0],
+    ] as const) {
+      expect(await get(`/api/slides/${slide?.id}/patches?dataset=${both.dataset}`)).toHaveLength(count);
+      expect((await get(`/api/slides/${slide?.id}`)).datasets).toHaveLength(count === 0 ? 0 : 1);
+    }
+    await both.server.close();
   });
 });
 

@@ -4,6 +4,7 @@ import { mostUncertain, uncertaintyOf } from "../learning/uncertainty.js";
 import type { RunMasks } from "../runs/run-masks.js";
 import type { Workspace } from "../workspace/workspace.js";
 import { type IndexedDataset, nameKey } from "./dataset-index.js";
+import { slidesOfDataset } from "./slides-of-dataset.js";
 
 /** What a page of the gallery shows. */
 export interface GalleryQuery {
@@ -33,7 +34,7 @@ export async function galleryPage(
       (label === undefined || patch.label === label) &&
       (idsBelow === undefined || (masks?.idsScore(patch.id) ?? Number.POSITIVE_INFINITY) < idsBelow),
   );
-  const describe = describer(workspace, masks, signal);
+  const describe = await describer(workspace, dataset, masks, signal);
   const page = <Item>(items: readonly Item[]): Item[] => items.slice(offset, offset + limit);
   const inOrder = sort === "ids-score" ? byScore(chosen, masks) : chosen;
   const needsScores = sort === "disagreement" || sort === "uncertainty";
@@ -56,20 +57,21 @@ export async function uncertainPatches(
   limit: number,
   signal: AbortSignal,
 ): Promise<(PatchEntry & { readonly uncertainty: number })[]> {
-  const describe = describer(workspace, masks, signal);
+  const describe = await describer(workspace, dataset, masks, signal);
   const training = dataset.patches.filter(({ split, label }) => split === "train" && label === 1);
   return mostUncertain(await Promise.all(training.map(describe)), limit);
 }
 
-function describer(
+async function describer(
   workspace: Workspace,
+  dataset: IndexedDataset,
   masks: RunMasks | null,
   signal: AbortSignal,
-): (patch: PatchRecord) => Promise<PatchEntry> {
-  const slides = new Map(workspace.slides.map(({ stem, id }) => [nameKey(stem), id]));
+): Promise<(patch: PatchRecord) => Promise<PatchEntry>> {
+  const slides = await slidesOfDataset(workspace, dataset);
   return async (patch) => ({
     patch: patch.id,
-    slide: slides.get(nameKey(patch.slide)) ?? null,
+    slide: slides.get(nameKey(patch.slide))?.id ?? null,
     slideName: patch.slide,
     x: patch.x,
     y: patch.y,
