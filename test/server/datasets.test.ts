@@ -3,7 +3,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatManifest, type ManifestRow, patchFileName } from "../../src/dataset/index.js";
-import type { PatchPage, UncertainPatch, Workspace } from "../../src/server/contract/index.js";
+import type { PatchPage, UncertainPage, Workspace } from "../../src/server/contract/index.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { pixelsOf, type TestServer, testServer, writeGradientSlide } from "../support/test-server.js";
 import { makeTinyRun } from "../support/tiny-run.js";
@@ -313,7 +313,8 @@ describe("a run", () => {
 
   it("offers the patches that a correction would teach most", async () => {
     const answer = await server.request(`/api/runs/${run}/uncertain?limit=5`);
-    const patches: UncertainPatch[] = JSON.parse(await answer.text());
+    const { patches, comparing }: UncertainPage = JSON.parse(await answer.text());
+    expect(comparing).toBeNull();
     expect(patches.map(({ patch }) => patch)).toEqual(["p2", "p1"]);
     expect(patches[0]?.uncertainty).toBeCloseTo((0.6 + 0.75) / 2);
   });
