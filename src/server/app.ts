@@ -45,7 +45,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   // A room's group is added here: a function from the context to a Hono app with paths relative to its mount. Errors
   // are thrown, never answered by hand; bodies are read with jsonBody, which holds them to a schema.
   const datasets = new DatasetIndexes();
-  const masks = new RunMaskIndexes();
+  const masks = new RunMaskIndexes(context.signal);
   const layers = new SlideLayers(context);
   app.route("/api", workspaceRoutes(context, datasets));
   app.route("/api", slideRoutes(context, layers, datasets));

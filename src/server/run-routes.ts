@@ -6,7 +6,7 @@ import { CONTENT_SECURITY_POLICY } from "../report/index.js";
 import { RunDirectory } from "../training/index.js";
 import { ownedBytes } from "./caching.js";
 import type { ServerContext } from "./context.js";
-import type { UncertainPatch } from "./contract/index.js";
+import type { UncertainPage } from "./contract/index.js";
 import { patchOf, pngFile } from "./dataset-routes.js";
 import type { DatasetIndexes, IndexedDataset } from "./datasets/dataset-index.js";
 import { uncertainPatches } from "./datasets/gallery.js";
@@ -48,7 +48,7 @@ export function runRoutes(context: ServerContext, datasets: DatasetIndexes, runs
     const { limit } = queryOf(request, uncertainQuery);
     const [dataset, masks] = [await requireDataset(run), await runs.open(run)];
     const { signal } = request.req.raw;
-    const body: UncertainPatch[] = await uncertainPatches(context.workspace, dataset, masks, limit, signal);
+    const body: UncertainPage = await uncertainPatches(context.workspace, dataset, masks, limit, signal);
     return request.json(body, 200, { "Cache-Control": "no-store" });
   });
   return routes;

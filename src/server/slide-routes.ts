@@ -2,8 +2,9 @@ import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { ServerContext } from "./context.js";
 import type { SlideDetail, SlidePatch, SlideResults } from "./contract/index.js";
-import type { DatasetIndexes } from "./datasets/dataset-index.js";
+import { type DatasetIndexes, nameKey } from "./datasets/dataset-index.js";
 import { patchGrid } from "./datasets/patch-grid.js";
+import { slidesOfDataset } from "./datasets/slides-of-dataset.js";
 import type { SlideLayers } from "./layers/slide-layers.js";
 import { notFound } from "./problem.js";
 import { parameter, queryOf } from "./requests.js";
@@ -46,9 +47,11 @@ export function slideRoutes(context: ServerContext, layers: SlideLayers, dataset
     const slide = slideOf(request);
     const { dataset } = queryOf(request, patchesQuery);
     const index = await datasets.open(context.workspace.dataset(dataset));
-    const body: SlidePatch[] = await context.openSlides.use(slide.path, async (source) =>
-      patchGrid(index, slide.stem, source),
-    );
+    const own = (await slidesOfDataset(context.workspace, index)).get(nameKey(slide.stem));
+    const body: SlidePatch[] =
+      own?.id === slide.id
+        ? await context.openSlides.use(slide.path, async (source) => patchGrid(index, slide.stem, source))
+        : [];
     return request.json(body, 200, NOT_STORED);
   });
   return routes;

@@ -4,6 +4,7 @@ import { checkEdit } from "../../src/server/annotations/check-edit.js";
 import {
   emptyHistory,
   type HistoryState,
+  saveBetween,
   stateOf,
   titlesSince,
   withEdit,
@@ -12,6 +13,7 @@ import {
 } from "../../src/server/annotations/history.js";
 import { annotationLimits } from "../../src/server/annotations/limits.js";
 import type { AnnotationChange } from "../../src/server/contract/index.js";
+import { applySave } from "../../src/web/tools/store/apply-changes.js";
 import { areaFrom, objectOf, square, uuid } from "./annotation-fixtures.js";
 
 /** One to three changes that fit what is there. */
@@ -89,6 +91,54 @@ describe("undo and redo", () => {
     history = withEdit(history, "draw", [{ type: "add", object: huge }]);
     history = withEdit(history, "remove", [{ type: "remove", id: huge.id }]);
     expect(history.undo.map(({ title }) => title)).toEqual(["remove"]);
+  });
+});
+
+describe("what is told of a save", () => {
+  it.each([1, 2, 3])("makes of the page's objects those of the server, in their order (seed %i)", (seed) => {
+    const stream = new RandomStream(seed, "told saves");
+    let number = 0;
+    let history = emptyHistory;
+    let page: ReturnType<typeof applySave> = new Map();
+    for (let save = 0; save < 80; save++) {
+      const step = [withUndo, withRedo, () => null][stream.integer(3)]?.(history);
+      const after =
+        step ??
+        withEdit(
+          history,
+          "edit",
+          randomChanges(history, stream, () => ++number),
+        );
+      page = applySave(page, saveBetween(history, after));
+      history = after;
+      expect([...page.values()]).toEqual(stateOf(history).objects);
+    }
+    expect(page.size).toBeGreaterThan(3);
+  });
+
+  it("puts objects back among those that stayed", () => {
+    const draw = (count: number): AnnotationChange[] =>
+      Array.from({ length: count }, (_, at) => ({ type: "add", object: objectOf(at) }));
+    const all = withEdit(emptyHistory, "draw", draw(6));
+    const some = withEdit(
+      all,
+      "delete",
+      [0, 1, 3, 5].map((at) => ({ type: "remove", id: uuid(at) })),
+    );
+    const told = saveBetween(some, required(withUndo(some)));
+    expect(told.added.map(({ object, below }) => [object.id, below])).toEqual([
+      [uuid(0), uuid(2)],
+      [uuid(1), uuid(2)],
+      [uuid(3), uuid(4)],
+      [uuid(5), null],
+    ]);
+    expect(saveBetween(all, all)).toMatchObject({
+      since: 1,
+      revision: 1,
+      added: [],
+      updated: [],
+      removed: [],
+    });
   });
 });
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
-import type { AnnotationState } from "../../src/server/contract/index.js";
+import type { AnnotationObject, AnnotationSave, AnnotationState } from "../../src/server/contract/index.js";
+import { applySave } from "../../src/web/tools/store/apply-changes.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { objectOf } from "./annotation-fixtures.js";
 
@@ -66,14 +67,21 @@ class Client {
       try {
         const answer = await fetch(url + path, request);
         if (answer.status !== 200) throw new Error(await answer.text());
-        const state: unknown = await answer.json();
-        this.acknowledged = state as AnnotationState;
+        const save: unknown = await answer.json();
+        this.acknowledged = stateAfter(this.acknowledged, save as AnnotationSave);
       } catch (failure) {
         if (failure instanceof TypeError) return;
         throw failure;
       }
     }
   }
+}
+
+/** What the page makes of a save. */
+function stateAfter({ objects }: AnnotationState, save: AnnotationSave): AnnotationState {
+  const before = new Map(objects.map((object): [string, AnnotationObject] => [object.id, object]));
+  const { revision, undo, redo } = save;
+  return { revision, objects: [...applySave(before, save).values()], undo, redo };
 }
 
 describe("a server that is killed between edits", () => {

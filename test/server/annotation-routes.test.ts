@@ -10,6 +10,7 @@ import type {
   AnnotationChange,
   AnnotationConflict,
   AnnotationImport,
+  AnnotationSave,
   AnnotationState,
   ProblemBody,
 } from "../../src/server/contract/index.js";
@@ -92,11 +93,10 @@ describe("editing", () => {
     const answer = await edit(0, "Draw Tumor", add(1));
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({
-      revision: 1,
-      objects: [objectOf(1)],
-      undo: "Draw Tumor",
-      redo: null,
+      ...{ since: 0, revision: 1, undo: "Draw Tumor", redo: null },
+      ...{ added: [{ object: objectOf(1), below: null }], updated: [], removed: [] },
     });
+    expect(await state()).toEqual({ revision: 1, objects: [objectOf(1)], undo: "Draw Tumor", redo: null });
     expect(told).toEqual([{ event: "annotations", data: { slide, revision: 1 } }]);
     expect(await context.facts.annotationCount(slide)).toBe(1);
   });
@@ -104,18 +104,39 @@ describe("editing", () => {
   it("undoes and redoes over a restart of the server", async () => {
     await edit(0, "Draw", add(1));
     await edit(1, "Reject", { type: "update", object: objectOf(1, { review: "rejected" }) });
-    const undone: AnnotationState = await json(await post("/undo", { revision: 2 }));
-    expect(undone).toMatchObject({ revision: 3, undo: "Draw", redo: "Reject", objects: [objectOf(1)] });
+    const undone: AnnotationSave = await json(await post("/undo", { revision: 2 }));
+    expect(undone).toMatchObject({ revision: 3, undo: "Draw", redo: "Reject", updated: [objectOf(1)] });
     server.abort();
     start(context.stateDirectory);
     while ((await get("")).status === 503) await new Promise((resolve) => setTimeout(resolve, 10));
     const answer = await post("/redo", { revision: 3 });
     expect([answer.status, await answer.clone().text()]).toEqual([200, expect.any(String)]);
-    const redone: AnnotationState = await json(answer);
-    expect(redone.objects[0]?.review).toBe("rejected");
+    const redone: AnnotationSave = await json(answer);
+    expect(redone.updated[0]?.review).toBe("rejected");
     const nothing = await post("/redo", { revision: 4 });
     expect(nothing.status).toBe(400);
     expect((await problemIn(nothing)).problem.what).toBe("there is nothing to redo");
+  });
+
+  it("answers with what a save changed, however much is there", async () => {
+    const many = Array.from({ length: 5000 }, (_, number) => add(number));
+    expect((await edit(0, "Draw", ...many)).status).toBe(200);
+    const whole = (await (await get("")).text()).length;
+    const answers = [
+      await edit(1, "Reject", { type: "update", object: objectOf(7, { review: "rejected" }) }),
+      await edit(2, "Delete", { type: "remove", id: uuid(2500) }),
+      await post("/undo", { revision: 3 }),
+      await post("/redo", { revision: 4 }),
+    ];
+    const texts = await Promise.all(answers.map((one) => one.text()));
+    expect(whole).toBeGreaterThan(1_000_000);
+    for (const text of texts) expect(text.length).toBeLessThan(1000);
+    // What comes back comes back to its place.
+    expect(JSON.parse(texts[2] ?? "")).toMatchObject({
+      ...{ since: 3, revision: 4, removed: [] },
+      added: [{ object: objectOf(2500), below: uuid(2501) }],
+    });
+    expect(JSON.parse(texts[3] ?? "")).toMatchObject({ added: [], removed: [uuid(2500)], redo: null });
   });
 
   it("shows the second of two clients what the first has saved, and changes nothing", async () => {
@@ -124,7 +145,7 @@ describe("editing", () => {
     const conflict: AnnotationConflict = await json(second);
     expect(conflict.problem.tag).toBe("conflict");
     expect(conflict.since).toEqual(["Draw A"]);
-    expect(conflict.current).toEqual(await first.json());
+    expect(conflict.current).toEqual(await state());
     expect((await edit(conflict.current.revision, "Draw B", add(2))).status).toBe(200);
     expect((await post("/undo", { revision: 1 })).status).toBe(409);
     expect((await state()).objects.map(({ id }) => id)).toEqual([uuid(1), uuid(2)]);
@@ -227,12 +248,12 @@ describe("files", () => {
       },
     });
     const same = await upload("import?revision=1", text);
-    expect(same).toMatchObject({ added: 0, state: { revision: 1 } });
+    expect(same).toMatchObject({ added: 0, save: { since: 1, revision: 1, updated: [] } });
     expect(same.warnings).toEqual(["2 were there already"]);
     start(await files.folder());
-    const { added, state: elsewhere } = await upload("import?revision=0", text);
+    const { added, save } = await upload("import?revision=0", text);
     expect(added).toBe(2);
-    expect(elsewhere.objects[0]).toEqual(
+    expect(save.added[0]?.object).toEqual(
       objectOf(1, { area: hole, review: "unreviewed", origin: "imported" }),
     );
   });
@@ -242,11 +263,11 @@ describe("files", () => {
     const text = await (await get("/export?format=geojson")).text();
     const changed = JSON.parse(text);
     changed.features[1].properties.classification.name = "Necrosis";
-    const { state: after, added, warnings } = await upload("import?revision=1", JSON.stringify(changed));
+    const { save, added, warnings } = await upload("import?revision=1", JSON.stringify(changed));
     expect(added).toBe(0);
     expect(warnings).toEqual(["1 took the place of annotations with the same id", "1 were there already"]);
-    expect(after.objects[1]).toEqual(objectOf(2, { classification: "Necrosis" }));
-    expect(after).toMatchObject({ revision: 2, undo: "Import annotations" });
+    expect(save.updated).toEqual([objectOf(2, { classification: "Necrosis" })]);
+    expect(save).toMatchObject({ revision: 2, undo: "Import annotations", added: [], removed: [] });
   });
 
   it("exports ASAP XML with holes as exclusions", async () => {
@@ -276,7 +297,7 @@ describe("files", () => {
       negative: [],
     };
     const first = await upload("import?revision=0", JSON.stringify(camelyon));
-    expect(first.state.objects[0]).toMatchObject({
+    expect(first.save.added[0]?.object).toMatchObject({
       name: "a",
       classification: "Tumor",
       review: "accepted",
@@ -300,7 +321,7 @@ describe("files", () => {
     </Annotations></ASAP_Annotations>`;
     const second = await upload("import?revision=1", xml);
     expect(second.added).toBe(1);
-    expect(second.state.objects[1]).toMatchObject({ name: "box", classification: "normal" });
+    expect(second.save.added[0]?.object).toMatchObject({ name: "box", classification: "normal" });
     expect(second.warnings.at(-1)).toBe("1 have no area (dots, lines) and are left out");
   });
 
@@ -335,10 +356,14 @@ describe("results of a run", () => {
     context.workspace.addResults(root);
     const first = await upload("results?revision=0", "");
     expect(first.added).toBe(2);
-    expect(first.state.objects[0]).toMatchObject({ review: "unreviewed", origin: "result", name: "Focus 1" });
+    expect(first.save.added[0]?.object).toMatchObject({
+      review: "unreviewed",
+      origin: "result",
+      name: "Focus 1",
+    });
     await edit(1, "Accept", { type: "update", object: objectOf(1, { origin: "result" }) });
     const second = await upload("results?revision=2", "");
-    expect(second).toMatchObject({ added: 0, state: { revision: 2 } });
-    expect(second.state.objects[0]?.review).toBe("accepted");
+    expect(second).toMatchObject({ added: 0, save: { revision: 2, updated: [] } });
+    expect((await state()).objects[0]?.review).toBe("accepted");
   });
 });

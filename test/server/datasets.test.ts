@@ -1,9 +1,9 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatManifest, type ManifestRow, patchFileName } from "../../src/dataset/index.js";
-import type { PatchPage, UncertainPatch, Workspace } from "../../src/server/contract/index.js";
+import type { PatchPage, UncertainPage, Workspace } from "../../src/server/contract/index.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { pixelsOf, type TestServer, testServer, writeGradientSlide } from "../support/test-server.js";
 import { makeTinyRun } from "../support/tiny-run.js";
@@ -262,6 +262,44 @@ describe("a slide's patches", () => {
   });
 });
 
+describe("two slides of the same name and size", () => {
+  /** Folders with a slide each, of which the other has more bytes, and a dataset beside the first. */
+  async function ofBoth(bytes: number | undefined): Promise<{ server: TestServer; dataset: string }> {
+    const root = await directory.folder();
+    for (const folder of ["one", "other"]) await mkdir(join(root, folder));
+    await writeGradientSlide(join(root, "one", "a.tif"), 600, 400);
+    await cp(join(root, "one", "a.tif"), join(root, "other", "a.tif"));
+    await appendFile(join(root, "other", "a.tif"), "\0");
+    await writeDataset(join(root, "one", "data"));
+    const sources = [{ slide: "a.tif", bytes, pixelSize: { x: 2, y: 2 } }];
+    await writeFile(join(root, "one", "data", "dataset.json"), JSON.stringify({ sources }));
+    const both = await testServer({ inputs: [root], stateDirectory: directory.path("state") });
+    return { server: both, dataset: (await both.workspace()).datasets[0]?.id ?? "" };
+  }
+
+  it.each([
+    ["the nearer one", undefined, "one"],
+    ["the one with the recorded bytes", 1, "other"],
+  ])("patches belong to %s, and to no other", async (_, more, folder) => {
+    const { size } = await stat(directory.path("workspace/a.tif"));
+    const both = await ofBoth(more === undefined ? undefined : size + more);
+    const { slides } = both.server.context.workspace;
+    const own = slides.find(({ path }) => path.endsWith(join(folder, "a.tif")));
+    const other = slides.find((slide) => slide !== own);
+    const get = async (path: string) => JSON.parse(await (await both.server.request(path)).text());
+    const { patches }: PatchPage = await get(`/api/datasets/${both.dataset}/patches`);
+    expect(new Set(patches.map(({ slide }) => slide))).toEqual(new Set([own?.id]));
+    for (const [slide, count] of [
+      [own, 6],
+      [other, 0],
+    ] as const) {
+      expect(await get(`/api/slides/${slide?.id}/patches?dataset=${both.dataset}`)).toHaveLength(count);
+      expect((await get(`/api/slides/${slide?.id}`)).datasets).toHaveLength(count === 0 ? 0 : 1);
+    }
+    await both.server.close();
+  });
+});
+
 describe("a run", () => {
   it("shows its report, which can run nothing and is framed by the page alone", async () => {
     const answer = await server.request(`/api/runs/${run}/report`);
@@ -275,7 +313,8 @@ describe("a run", () => {
 
   it("offers the patches that a correction would teach most", async () => {
     const answer = await server.request(`/api/runs/${run}/uncertain?limit=5`);
-    const patches: UncertainPatch[] = JSON.parse(await answer.text());
+    const { patches, comparing }: UncertainPage = JSON.parse(await answer.text());
+    expect(comparing).toBeNull();
     expect(patches.map(({ patch }) => patch)).toEqual(["p2", "p1"]);
     expect(patches[0]?.uncertainty).toBeCloseTo((0.6 + 0.75) / 2);
   });

@@ -273,6 +273,36 @@ describeWithChromium("the page", () => {
     expect(await seriousFindings(page)).toEqual([]);
   });
 
+  it("runs a job that was started in it, shows what it made, and cancels another", async () => {
+    await open("#/jobs?start=prepare");
+    const form = page.getByRole("form", { name: "Prepare a dataset" });
+    await form.getByLabel("Name of the dataset").fill("cut here");
+    for (const box of await form.getByRole("checkbox").all()) await box.check();
+    await form.getByLabel("Annotations").selectOption("files");
+    await form.getByLabel("Where to look").selectOption("all");
+    await form.getByLabel("Patch size").fill("64");
+    await form.getByLabel("Step between patches").fill("64");
+    await form.getByRole("button", { name: "Start" }).click();
+    const prepared = page.getByRole("article", { name: /cut here/ });
+    await prepared.getByRole("progressbar").waitFor();
+    await page.getByRole("article", { name: /cut here.*, done/ }).waitFor({ timeout: 120_000 });
+    await prepared.getByRole("link", { name: "The dataset" }).click();
+    await page.getByRole("heading", { name: "cut here" }).waitFor();
+    await page.locator(".patch-card img").first().waitFor();
+    const { datasets } = await server.workspace();
+    const made = datasets.find(({ name }) => name === "cut here");
+    expect(made).toMatchObject({ patchSize: 64, problem: null });
+
+    await page.getByRole("link", { name: "Train …" }).click();
+    await page.getByLabel("Name of the run").fill("given up");
+    await page.getByRole("button", { name: "Start" }).click();
+    const training = page.getByRole("article", { name: /given up/ });
+    await training.getByRole("progressbar").waitFor();
+    await training.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("article", { name: /given up.*, cancelled/ }).waitFor({ timeout: 120_000 });
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
   it("says that the server is gone", async () => {
     const gone = await servePage({ inputs: [], stateDirectory: directory.path("gone") });
     await open("", {}, gone.address);

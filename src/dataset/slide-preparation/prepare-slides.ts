@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import {
   hashFile,
@@ -213,6 +214,7 @@ async function describeSlide({ file, examination, split, patches }: SlidePlan["s
     examination;
   return {
     slide: basename(file.path),
+    bytes: (await stat(file.path)).size,
     annotations: file.annotationPath === null ? null : basename(file.annotationPath),
     annotationsHash: file.annotationPath === null ? null : await hashFile(file.annotationPath),
     width,

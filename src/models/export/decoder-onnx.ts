@@ -4,7 +4,6 @@ import {
   floats,
   floatTensor,
   input,
-  matmul,
   maximum,
   multiply,
   reshape,
@@ -22,7 +21,6 @@ import {
   embeddingPositions,
   encodePrompts,
   LOW_RESOLUTION_SIZE,
-  type MaskPrediction,
   type SamFrame,
   upsampleLogits,
 } from "../sam/index.js";
@@ -52,6 +50,8 @@ export interface DecoderExport {
    * ONNX decoder chooses.
    */
   readonly masks?: "single" | "ambiguous" | undefined;
+  /** Computes what is faster for up to about ten points, as people set them, and slower for many more. */
+  readonly fewPoints?: boolean | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -74,7 +74,7 @@ export function encodeDecoderOnnx(options: DecoderExport): Uint8Array {
 }
 
 function decoderOutputs(
-  { weights, frame: samFrame, maskPrompt, boxes, resolution, masks: choice }: DecoderExport,
+  { weights, frame: samFrame, maskPrompt, boxes, resolution, masks: choice, fewPoints }: DecoderExport,
   points: number,
 ): Record<string, Value> {
   const { frame, patch, resized, outputMatrixRows, outputMatrixColumns } = samFrame;
@@ -90,10 +90,8 @@ function decoderOutputs(
     positions: embeddingPositions(parameters),
     prompts: encodePrompts(parameters, { points: { coordinates, labels, corners: boxes }, masks }),
   };
-  const { lowResolution, iou } =
-    choice === "ambiguous"
-      ? chosenMask(decodeMasks(parameters, prompted, { multimask: "all" }), labels)
-      : decodeMasks(parameters, prompted);
+  const choose = choice === "ambiguous" ? (estimates: Value) => bestMask(labels, estimates) : undefined;
+  const { lowResolution, iou } = decodeMasks(parameters, prompted, { choose, fewTokens: fewPoints });
   if (resolution === "low") {
     const size = LOW_RESOLUTION_SIZE;
     return { logits: reshape(lowResolution, [1, size, size]), estimated_iou: iou };
@@ -105,20 +103,15 @@ function decoderOutputs(
 }
 
 /**
- * One of SAM's four masks (segment-anything, `SamOnnxModel.select_masks`): the single one where more than two tokens
- * prompt it, else the one of the other three that SAM itself thinks best.
+ * How much of each of SAM's four masks there is in the one that is given: one of the best, nothing of the others
+ * (segment-anything, `SamOnnxModel.select_masks`). Where more than two tokens prompt it that is the single mask, else
+ * the one of the other three that SAM itself thinks best.
  * @param labels [1, tokens]
+ * @param estimates [1, 4]
  */
-function chosenMask({ lowResolution, iou }: MaskPrediction, labels: Value): MaskPrediction {
-  const size = LOW_RESOLUTION_SIZE;
+function bestMask(labels: Value, estimates: Value): Value {
   const tokens = sum(add(scale(labels, 0), floats(1)), [1], true);
   const preference = multiply(subtract(tokens, floats(2.5)), floats([1000, 0, 0, 0], [1, 4]));
-  const scores = add(iou, preference);
-  // One for the best, zero for the others.
-  const isBest = subtract(floats(1), sign(subtract(maximum(scores, [1]), scores)));
-  const mask = matmul(reshape(isBest, [1, 1, 4]), reshape(lowResolution, [1, 4, size * size]));
-  return {
-    lowResolution: reshape(mask, [1, 1, size, size]),
-    iou: sum(multiply(isBest, iou), [1], true),
-  };
+  const scores = add(estimates, preference);
+  return subtract(floats(1), sign(subtract(maximum(scores, [1]), scores)));
 }

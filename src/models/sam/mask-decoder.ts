@@ -5,13 +5,16 @@ import {
   concat,
   gelu,
   matmul,
+  multiply,
   reshape,
   shape4,
   slice,
+  sum,
   transpose,
   type Value,
 } from "../../graph/index.js";
 import { layerNorm, lookupWithin, multilayerPerceptron, type ParameterLookup } from "../../nn/index.js";
+import { foldedAttention, projectedAttention } from "./cross-attention.js";
 import { EMBEDDING_SIZE, EMBEDDING_WIDTH, type PromptEmbeddings } from "./prompt-encoder.js";
 import { twoWayTransformer } from "./two-way-transformer.js";
 
@@ -27,7 +30,16 @@ export interface MaskDecoderInputs {
   readonly prompts: PromptEmbeddings;
 }
 
-/** M is 1, 3 for `multimask`, 4 for all. */
+export interface MaskDecoderOptions {
+  /** Three masks of different extent for ambiguous prompts instead of the one. */
+  readonly multimask?: boolean | undefined;
+  /** Makes one of all four masks: from SAM's estimates [B, 4], how much of each, [B, 4]. Instead of `multimask`. */
+  readonly choose?: ((estimates: Value) => Value) | undefined;
+  /** Computes attention the way that is faster for one image and fewer than 16 tokens, see `foldedAttention`. */
+  readonly fewTokens?: boolean | undefined;
+}
+
+/** M is 1, 3 for `multimask`. */
 export interface MaskPrediction {
   /** Logits, [B, M, 256, 256]; above 0 is foreground. */
   readonly lowResolution: Value;
@@ -40,12 +52,11 @@ export interface MaskPrediction {
  * The image stays in the layout [pixels, channels] throughout, so that every layer is one matrix product; only
  * the finished logits are put in image order.
  * @param parameters gives `mask_decoder.*` by state-dict name
- * @param multimask three masks of different extent for ambiguous prompts instead of one; `all`: the one, then the three
  */
 export function decodeMasks(
   parameters: ParameterLookup,
   { embedding, positions, prompts }: MaskDecoderInputs,
-  { multimask = false }: { multimask?: boolean | "all" } = {},
+  { multimask = false, choose, fewTokens = false }: MaskDecoderOptions = {},
 ): MaskPrediction {
   const own = lookupWithin(parameters, "mask_decoder");
   const [batch] = shape4(embedding, "decodeMasks");
@@ -59,18 +70,43 @@ export function decodeMasks(
   const repeated = broadcastTo(outputTokens, [batch, 1 + MASK_TOKENS, EMBEDDING_WIDTH]);
   const tokens = concat([repeated, prompts.sparse], 1);
   const image = pixelsFirst(add(embedding, prompts.dense));
-  const attended = twoWayTransformer(lookupWithin(own, "transformer"), { tokens, image }, positions);
-  // Token 0 predicts the quality; of the four mask tokens the first serves the single mask.
-  const chosen = { start: multimask === true ? 1 : 0, end: multimask === false ? 1 : MASK_TOKENS };
-  const filters = slice(maskFilters(own, attended.tokens), [{ axis: 1, ...chosen }]);
+  const across = fewTokens ? foldedAttention : projectedAttention;
+  const transformer = lookupWithin(own, "transformer");
+  const attended = twoWayTransformer(transformer, { tokens, image }, positions, across);
+  const filters = maskFilters(own, attended.tokens);
+  // Token 0 predicts the quality.
   const qualities = multilayerPerceptron(
     lookupWithin(own, "iou_prediction_head"),
     token(attended.tokens, 0),
     [EMBEDDING_WIDTH, EMBEDDING_WIDTH, MASK_TOKENS],
   );
+  const chosen =
+    choose === undefined ? someOf(filters, qualities, multimask) : mixed(filters, qualities, choose);
   return {
-    lowResolution: imageOrder(matmul(filters, upscaled(own, attended.image), { transposeB: true })),
-    iou: slice(qualities, [{ axis: 1, ...chosen }]),
+    lowResolution: imageOrder(matmul(chosen.filters, upscaled(own, attended.image), { transposeB: true })),
+    iou: chosen.iou,
+  };
+}
+
+/** What makes the masks that are asked for: filters [B, M, 32] and estimates [B, M]. */
+interface ChosenFilters {
+  readonly filters: Value;
+  readonly iou: Value;
+}
+
+/** Of the four mask tokens the first serves the single mask. */
+function someOf(filters: Value, qualities: Value, multimask: boolean): ChosenFilters {
+  const range = { axis: 1, start: multimask ? 1 : 0, end: multimask ? MASK_TOKENS : 1 };
+  return { filters: slice(filters, [range]), iou: slice(qualities, [range]) };
+}
+
+/** Logits are linear in the filters, so that one mask need not be chosen among four finished ones. */
+function mixed(filters: Value, qualities: Value, choose: (estimates: Value) => Value): ChosenFilters {
+  const shares = choose(qualities);
+  const batch = axisSize(qualities.shape, 0);
+  return {
+    filters: matmul(reshape(shares, [batch, 1, MASK_TOKENS]), filters),
+    iou: sum(multiply(shares, qualities), [1], true),
   };
 }
 

@@ -1,18 +1,10 @@
 import { add, axisSize, relu, type Value } from "../../graph/index.js";
-import {
-  type AttentionInputs,
-  attention,
-  layerNorm,
-  linear,
-  lookupWithin,
-  type ParameterLookup,
-} from "../../nn/index.js";
+import { attention, layerNorm, linear, lookupWithin, type ParameterLookup } from "../../nn/index.js";
+import { type CrossAttention, projectedAttention } from "./cross-attention.js";
 
 const DEPTH = 2;
 const HEADS = 8;
 const MLP_WIDTH = 2048;
-/** Attention between tokens and image works in half the width. */
-const CROSS_ATTENTION_DOWNSAMPLING = 2;
 
 /** Tokens [B, T, width] and image pixels [B, P, width]. */
 export interface TokensAndImage {
@@ -25,18 +17,20 @@ export interface TokensAndImage {
  * twice; then the tokens attend to the image once more (Kirillov et al., 2023, appendix A).
  * @param parameters gives the parameters by name, such as `layers.0.self_attn.q_proj.weight`
  * @param positions positional encoding of the image's pixels, [P, width]
+ * @param across how tokens and image attend to each other: which way of computing it is the faster
  */
 export function twoWayTransformer(
   parameters: ParameterLookup,
   { tokens, image }: TokensAndImage,
   positions: Value,
+  across: CrossAttention = projectedAttention,
 ): TokensAndImage {
   let state: TokensAndImage = { tokens, image };
   for (let layer = 0; layer < DEPTH; layer++) {
     const own = lookupWithin(parameters, `layers.${layer}`);
-    state = twoWayBlock(own, state, { tokens, image: positions }, layer === 0);
+    state = twoWayBlock(own, state, { tokens, image: positions }, { across, isFirst: layer === 0 });
   }
-  const attended = crossAttention(lookupWithin(parameters, "final_attn_token_to_image"), {
+  const attended = across.tokensToImage(lookupWithin(parameters, "final_attn_token_to_image"), {
     queries: add(state.tokens, tokens),
     keys: add(state.image, positions),
     values: state.image,
@@ -52,21 +46,21 @@ function twoWayBlock(
   parameters: ParameterLookup,
   state: TokensAndImage,
   positions: TokensAndImage,
-  isFirst: boolean,
+  { across, isFirst }: { readonly across: CrossAttention; readonly isFirst: boolean },
 ): TokensAndImage {
   const part = (name: string) => lookupWithin(parameters, name);
   const located = (tokens: Value) => add(tokens, positions.tokens);
 
   const self = layerNorm(part("norm1"), selfAttention(part("self_attn"), state.tokens, positions, isFirst));
   const locatedImage = add(state.image, positions.image);
-  const seen = crossAttention(part("cross_attn_token_to_image"), {
+  const seen = across.tokensToImage(part("cross_attn_token_to_image"), {
     queries: located(self),
     keys: locatedImage,
     values: state.image,
   });
   const informed = layerNorm(part("norm2"), add(self, seen));
   const tokens = layerNorm(part("norm3"), add(informed, feedForward(part("mlp"), informed)));
-  const told = crossAttention(part("cross_attn_image_to_token"), {
+  const told = across.imageToTokens(part("cross_attn_image_to_token"), {
     queries: locatedImage,
     keys: located(tokens),
     values: tokens,
@@ -85,14 +79,6 @@ function selfAttention(
   if (isFirst) return attention(parameters, { queries: tokens, keys: tokens, values: tokens }, options);
   const located = add(tokens, positions.tokens);
   return add(tokens, attention(parameters, { queries: located, keys: located, values: tokens }, options));
-}
-
-function crossAttention(parameters: ParameterLookup, inputs: AttentionInputs): Value {
-  const width = axisSize(inputs.queries.shape, -1);
-  return attention(parameters, inputs, {
-    heads: HEADS,
-    innerWidth: width / CROSS_ATTENTION_DOWNSAMPLING,
-  });
 }
 
 function feedForward(parameters: ParameterLookup, x: Value): Value {

@@ -1,4 +1,10 @@
-import type { AnnotationChange, AnnotationObject, AnnotationState } from "../contract/index.js";
+import type {
+  AddedObject,
+  AnnotationChange,
+  AnnotationObject,
+  AnnotationSave,
+  AnnotationState,
+} from "../contract/index.js";
 import { vertexCount } from "./area.js";
 import { annotationLimits } from "./limits.js";
 
@@ -44,12 +50,33 @@ export const emptyHistory: HistoryState = {
 
 /** What the page is told of a slide's annotations. */
 export function stateOf(history: HistoryState): AnnotationState {
-  return {
-    revision: history.revision,
-    objects: history.objects.map(({ object }) => object),
-    undo: history.undo.at(-1)?.title ?? null,
-    redo: history.redo.at(-1)?.title ?? null,
-  };
+  return { ...headOf(history), objects: history.objects.map(({ object }) => object) };
+}
+
+/** What the page is told of a save: how the state after it differs from the one before. */
+export function saveBetween(before: HistoryState, after: HistoryState): AnnotationSave {
+  const known = new Map(before.objects.map(({ object }) => [object.id, object]));
+  const added: AddedObject[] = [];
+  const updated: AnnotationObject[] = [];
+  let below: string | null = null;
+  for (const { object } of [...after.objects].reverse()) {
+    const old = known.get(object.id);
+    if (old === undefined) {
+      added.push({ object, below });
+      continue;
+    }
+    // What stays is the same value: see `apply`.
+    if (old !== object) updated.push(object);
+    below = object.id;
+    known.delete(object.id);
+  }
+  const { revision, undo, redo } = headOf(after);
+  const changes = { added: added.reverse(), updated: updated.reverse(), removed: [...known.keys()] };
+  return { since: before.revision, revision, ...changes, undo, redo };
+}
+
+function headOf({ revision, undo, redo }: HistoryState): Omit<AnnotationState, "objects"> {
+  return { revision, undo: undo.at(-1)?.title ?? null, redo: redo.at(-1)?.title ?? null };
 }
 
 /** What was saved after a revision, in the users' words; the earliest may have been forgotten. */

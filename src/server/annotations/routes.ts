@@ -102,7 +102,7 @@ async function bringIn(
     return plan.changes;
   });
   if ("conflict" in outcome) return answer(outcome);
-  const body: AnnotationImport = { state: outcome.saved, added: plan.added, warnings: plan.warnings };
+  const body: AnnotationImport = { save: outcome.saved, added: plan.added, warnings: plan.warnings };
   return noStore(Response.json(body));
 }
 

@@ -5,10 +5,11 @@ import type {
   AnnotationChange,
   AnnotationConflict,
   AnnotationEdit,
+  AnnotationSave,
   AnnotationState,
 } from "../contract/index.js";
 import { checkEdit } from "./check-edit.js";
-import { emptyHistory, type HistoryState, stateOf, titlesSince } from "./history.js";
+import { emptyHistory, type HistoryState, saveBetween, stateOf, titlesSince } from "./history.js";
 import { AnnotationJournal } from "./journal.js";
 import type { JournalRecord, JournalSlide } from "./journal-lines.js";
 
@@ -17,7 +18,7 @@ const KEPT_JOURNALS = 24;
 const JOURNAL_EXTENSION = ".journal";
 
 /** An edit was saved, or somebody else had saved before. */
-export type SaveOutcome = { readonly saved: AnnotationState } | { readonly conflict: AnnotationConflict };
+export type SaveOutcome = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
 
 export interface AnnotationStoreOptions {
   readonly reporter: Reporter;
@@ -138,11 +139,11 @@ export class AnnotationStore {
       const { history } = journal;
       if (history.revision !== revision) return { conflict: conflictOf(slide, history, revision) };
       const record = recordOf(history);
-      if (record === null) return { saved: stateOf(history) };
+      if (record === null) return { saved: saveBetween(history, history) };
       const next = (await this.#append(slide, journal, record)) ?? history;
       this.#counts.set(slide.id, next.objects.length);
       this.#options.onSaved?.(slide.id, next.revision);
-      return { saved: stateOf(next) };
+      return { saved: saveBetween(history, next) };
     });
   }
 

@@ -45,8 +45,34 @@ export interface AnnotationState {
 }
 
 /**
- * `POST /api/slides/:slide/annotations`: one edit, saved (synced to disk) before it is answered. Answered with the
- * new {@link AnnotationState}; with status 409 and {@link AnnotationConflict} when `revision` is not the current one.
+ * What a save changed, and nothing of the thousands of objects that stayed as they were. Whoever has another revision
+ * than `since` asks for the {@link AnnotationState} instead.
+ */
+export interface AnnotationSave {
+  /** The revision before the save. */
+  readonly since: number;
+  /** The revision after it: the same when there was nothing to change. */
+  readonly revision: number;
+  /** In the order they are drawn. */
+  readonly added: readonly AddedObject[];
+  readonly updated: readonly AnnotationObject[];
+  /** Ids. */
+  readonly removed: readonly string[];
+  /** As in {@link AnnotationState}. */
+  readonly undo: string | null;
+  readonly redo: string | null;
+}
+
+/** An object that is new, or there again: undo puts what was removed back in its place. */
+export interface AddedObject {
+  readonly object: AnnotationObject;
+  /** Id of the next object above it that was there before the save; null when there is none. */
+  readonly below: string | null;
+}
+
+/**
+ * `POST /api/slides/:slide/annotations`: one edit, saved (synced to disk) before it is answered. Answered with
+ * {@link AnnotationSave}; with status 409 and {@link AnnotationConflict} when `revision` is not the current one.
  */
 export interface AnnotationEdit {
   /** The revision that the edit was made on. */
@@ -77,7 +103,7 @@ export interface AnnotationConflict {
  * `GET …/annotations/export?format=geojson|asap-xml` answers the file; rejected objects are left out.
  */
 export interface AnnotationImport {
-  readonly state: AnnotationState;
+  readonly save: AnnotationSave;
   readonly added: number;
   readonly warnings: readonly string[];
 }

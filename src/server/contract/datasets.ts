@@ -6,6 +6,14 @@ export interface PatchPage {
   readonly total: number;
   readonly offset: number;
   readonly patches: readonly PatchEntry[];
+  /** Set while an order or a limit needs masks that are still being compared; those done are shown meanwhile. */
+  readonly comparing: ComparingProgress | null;
+}
+
+/** How many patches' masks have been compared of those that are to be. Ask again in a second or so. */
+export interface ComparingProgress {
+  readonly done: number;
+  readonly total: number;
 }
 
 /** How a gallery is sorted: as in the manifest, lowest IDS score first, largest disagreement of rounds first. */
@@ -35,6 +43,12 @@ export interface PatchEntry {
 }
 
 /** `GET /api/runs/:run/uncertain?limit=`: training patches that a correction would teach most, the best first. */
+export interface UncertainPage {
+  readonly patches: readonly UncertainPatch[];
+  /** As in {@link PatchPage}. */
+  readonly comparing: ComparingProgress | null;
+}
+
 export interface UncertainPatch extends PatchEntry {
   /** Mean of 1 − IDS score and disagreement, of those known. */
   readonly uncertainty: number;

@@ -29,6 +29,8 @@ export interface IndexedDataset {
   readonly hash: string | null;
   /** Level-0 pixels per pixel of a patch, by the slide's name without extension in lower case. */
   readonly pixelSizes: ReadonlyMap<string, number>;
+  /** Bytes of the slides' files, by the same; datasets of earlier versions do not tell them. */
+  readonly slideBytes: ReadonlyMap<string, number>;
 }
 
 /** Indexes of datasets, read again when a manifest changes. */
@@ -66,13 +68,10 @@ async function readIndex(directory: WorkspaceDirectory): Promise<IndexedDataset>
     patchSize: await sideOf(directory.root, patches[0]),
     counts: countLabels(patches),
     hash: description.hash,
-    pixelSizes: new Map(
-      description.sources.flatMap(({ slide, pixelSize }) =>
-        slide === undefined || pixelSize === undefined
-          ? []
-          : [[slide.replace(/\.[^.]*$/, "").toLowerCase(), (pixelSize.x + pixelSize.y) / 2] as const],
-      ),
+    pixelSizes: bySlide(description, ({ pixelSize }) =>
+      pixelSize === undefined ? undefined : (pixelSize.x + pixelSize.y) / 2,
     ),
+    slideBytes: bySlide(description, ({ bytes }) => bytes),
   };
 }
 
@@ -82,14 +81,31 @@ const descriptionSchema = z.object({
     .array(
       z.object({
         slide: z.string().optional(),
+        bytes: z.number().optional(),
         pixelSize: z.object({ x: z.number(), y: z.number() }).optional(),
       }),
     )
     .default([]),
 });
 
+type Description = z.output<typeof descriptionSchema>;
+
+/** What the description tells of each slide, by the key of its name. */
+function bySlide(
+  { sources }: Description,
+  tell: (source: Description["sources"][number]) => number | undefined,
+): Map<string, number> {
+  return new Map(
+    sources.flatMap((source) => {
+      const value = tell(source);
+      if (source.slide === undefined || value === undefined) return [];
+      return [[nameKey(source.slide.replace(/\.[^.]*$/, "")), value] as const];
+    }),
+  );
+}
+
 /** A damaged description says nothing; training tells of it. */
-async function readDescription(root: string): Promise<z.output<typeof descriptionSchema>> {
+async function readDescription(root: string): Promise<Description> {
   const nothing = { hash: null, sources: [] };
   try {
     const text = await readFile(await fileInside(root, DESCRIPTION_FILE), "utf8");

@@ -1,9 +1,13 @@
 import type { PatchRecord } from "../../dataset/index.js";
-import type { PatchEntry, PatchPage, PatchSort } from "../contract/index.js";
-import { mostUncertain, uncertaintyOf } from "../learning/uncertainty.js";
+import type { PatchEntry, PatchPage, PatchSort, UncertainPage } from "../contract/index.js";
+import { mostUncertain, type UncertaintyEvidence, uncertaintyOf } from "../learning/uncertainty.js";
 import type { RunMasks } from "../runs/run-masks.js";
 import type { Workspace } from "../workspace/workspace.js";
 import { type IndexedDataset, nameKey } from "./dataset-index.js";
+import { slidesOfDataset } from "./slides-of-dataset.js";
+
+/** Milliseconds that a request waits for masks to be compared before it answers with those that are. */
+const PATIENCE = 1000;
 
 /** What a page of the gallery shows. */
 export interface GalleryQuery {
@@ -33,19 +37,24 @@ export async function galleryPage(
       (label === undefined || patch.label === label) &&
       (idsBelow === undefined || (masks?.idsScore(patch.id) ?? Number.POSITIVE_INFINITY) < idsBelow),
   );
-  const describe = describer(workspace, masks, signal);
-  const page = <Item>(items: readonly Item[]): Item[] => items.slice(offset, offset + limit);
+  const describe = await describer(workspace, dataset, masks);
+  const shown = (patches: readonly PatchRecord[]) =>
+    Promise.all(patches.slice(offset, offset + limit).map((patch) => describe(patch, signal)));
   const inOrder = sort === "ids-score" ? byScore(chosen, masks) : chosen;
   const needsScores = sort === "disagreement" || sort === "uncertainty";
   // Only an order or a limit that depends on every mask needs them all.
-  if (!needsScores && disagreementAbove === undefined) {
-    return { total: chosen.length, offset, patches: await Promise.all(page(inOrder).map(describe)) };
+  if (masks === null || (!needsScores && disagreementAbove === undefined)) {
+    const none = disagreementAbove !== undefined;
+    const patches = none ? [] : await shown(inOrder);
+    return { total: none ? 0 : chosen.length, offset, patches, comparing: null };
   }
-  const passing = (await Promise.all(inOrder.map(describe))).filter(
-    ({ disagreement }) => disagreementAbove === undefined || (disagreement ?? -1) > disagreementAbove,
+  const comparing = await masks.disagreements.all(inOrder, PATIENCE);
+  const passing = inOrder.filter(
+    (patch) =>
+      disagreementAbove === undefined || (masks.disagreements.known(patch) ?? -1) > disagreementAbove,
   );
-  const patches = page(needsScores ? sorted(passing, sort) : passing);
-  return { total: passing.length, offset, patches };
+  const patches = await shown(needsScores ? sorted(passing, masks, sort) : passing);
+  return { total: passing.length, offset, patches, comparing };
 }
 
 /** The patches of a run's dataset that a correction would teach most: those in training, the most uncertain first. */
@@ -55,21 +64,35 @@ export async function uncertainPatches(
   masks: RunMasks,
   limit: number,
   signal: AbortSignal,
-): Promise<(PatchEntry & { readonly uncertainty: number })[]> {
-  const describe = describer(workspace, masks, signal);
+): Promise<UncertainPage> {
+  const describe = await describer(workspace, dataset, masks);
   const training = dataset.patches.filter(({ split, label }) => split === "train" && label === 1);
-  return mostUncertain(await Promise.all(training.map(describe)), limit);
+  const comparing = await masks.disagreements.all(training, PATIENCE);
+  const found = mostUncertain(
+    training.map((patch) => ({ patch, ...evidenceOf(patch, masks) })),
+    limit,
+  );
+  const patches = found.map(async ({ patch, uncertainty }) => ({
+    ...(await describe(patch, signal)),
+    uncertainty,
+  }));
+  return { patches: await Promise.all(patches), comparing };
 }
 
-function describer(
+/** What is known of a patch by now. */
+function evidenceOf(patch: PatchRecord, masks: RunMasks): UncertaintyEvidence {
+  return { idsScore: masks.idsScore(patch.id), disagreement: masks.disagreements.known(patch) ?? null };
+}
+
+async function describer(
   workspace: Workspace,
+  dataset: IndexedDataset,
   masks: RunMasks | null,
-  signal: AbortSignal,
-): (patch: PatchRecord) => Promise<PatchEntry> {
-  const slides = new Map(workspace.slides.map(({ stem, id }) => [nameKey(stem), id]));
-  return async (patch) => ({
+): Promise<(patch: PatchRecord, signal: AbortSignal) => Promise<PatchEntry>> {
+  const slides = await slidesOfDataset(workspace, dataset);
+  return async (patch, signal) => ({
     patch: patch.id,
-    slide: slides.get(nameKey(patch.slide)) ?? null,
+    slide: slides.get(nameKey(patch.slide))?.id ?? null,
     slideName: patch.slide,
     x: patch.x,
     y: patch.y,
@@ -78,7 +101,7 @@ function describer(
     tumourFraction: patch.tumourFraction,
     hasMask: patch.maskPath !== null,
     idsScore: masks?.idsScore(patch.id) ?? null,
-    disagreement: (await masks?.disagreement(patch.id, patch.split, signal)) ?? null,
+    disagreement: (await masks?.disagreements.of(patch, signal)) ?? null,
     masks: masks?.stages(patch.id, patch.split) ?? [],
   });
 }
@@ -90,9 +113,14 @@ function byScore(patches: readonly PatchRecord[], masks: RunMasks | null): Patch
 }
 
 /** Largest first, those without a value last; equal ones as in the manifest. */
-function sorted(patches: readonly PatchEntry[], sort: PatchSort): PatchEntry[] {
-  const value = (patch: PatchEntry): number =>
-    (sort === "disagreement" ? patch.disagreement : uncertaintyOf(patch)) ?? Number.NEGATIVE_INFINITY;
+function sorted(patches: readonly PatchRecord[], masks: RunMasks, sort: PatchSort): PatchRecord[] {
+  const values = new Map(
+    patches.map((patch) => {
+      const evidence = evidenceOf(patch, masks);
+      return [patch, sort === "disagreement" ? evidence.disagreement : uncertaintyOf(evidence)] as const;
+    }),
+  );
+  const value = (patch: PatchRecord): number => values.get(patch) ?? Number.NEGATIVE_INFINITY;
   return patches.toSorted((one, other) => compareNumbers(value(other), value(one)));
 }
 

@@ -19,8 +19,8 @@ export function learningRoutes({ workspace }: ServerContext): Hono {
       comparison === null
         ? null
         : {
-            before: `${before ?? "before"}, ${comparison.before}`,
-            after: `${entry.name}, ${comparison.after}`,
+            before: `${before ?? "its origin"}, ${words(comparison.before)}`,
+            after: `${entry.name}, ${words(comparison.after)}`,
             patches: comparison.patches,
             figures: comparison.figures,
           };
@@ -34,4 +34,9 @@ export function learningRoutes({ workspace }: ServerContext): Hono {
     const path = await realpath(root);
     return workspace.runs.find((run) => run.root === path)?.name;
   }
+}
+
+/** A stage's name for people. */
+function words(stage: string): string {
+  return stage.replaceAll("-", " ");
 }

@@ -7,9 +7,15 @@ import { RunMasks } from "./run-masks.js";
 
 /** What runs hold about patches, listed again when a run goes on. */
 export class RunMaskIndexes {
-  /** Masks read at a time; an order by disagreement reads them all, and leaves the other core to tiles. */
+  readonly #signal: AbortSignal;
+  /** Masks read at a time, by whoever looks and in the background. */
   readonly #queue = new WorkQueue({ running: 2, waiting: Number.POSITIVE_INFINITY });
   readonly #held = new Map<string, { readonly version: string; readonly masks: Promise<RunMasks> }>();
+
+  /** @param signal ends the work in the background with the server */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
 
   /** @throws EpSamError `run-directory` when the run is damaged */
   async open(directory: WorkspaceDirectory): Promise<RunMasks> {
@@ -17,7 +23,7 @@ export class RunMaskIndexes {
     const version = await fileVersion(join(directory.root, "run.json"));
     const held = this.#held.get(directory.id);
     if (held?.version === version) return held.masks;
-    const masks = RunMasks.read(run, this.#queue);
+    const masks = RunMasks.read(run, this.#queue, this.#signal);
     this.#held.set(directory.id, { version, masks });
     masks.catch(() => {
       if (this.#held.get(directory.id)?.masks === masks) this.#held.delete(directory.id);

@@ -7,6 +7,7 @@ import { maskDisagreement } from "../learning/uncertainty.js";
 import { notFound } from "../problem.js";
 import type { WorkQueue } from "../work-queue.js";
 import { fileInside } from "../workspace/inside-root.js";
+import { Disagreements, type PatchPlace } from "./disagreements.js";
 
 /** Stages in their order; rounds follow. */
 const STAGE_ORDER = ["initial", camStage, untrainedStage, "preliminary"];
@@ -26,7 +27,8 @@ export class RunMasks {
   readonly #training: readonly StageMasks[];
   readonly #evaluation: ReadonlyMap<Split, readonly StageMasks[]>;
   readonly #scores: ReadonlyMap<string, number>;
-  readonly #disagreements = new Map<string, Promise<number | null>>();
+  /** Between the last two stages of each patch. */
+  readonly disagreements: Disagreements;
 
   private constructor(parts: {
     readonly root: string;
@@ -34,25 +36,29 @@ export class RunMasks {
     readonly training: readonly StageMasks[];
     readonly evaluation: ReadonlyMap<Split, readonly StageMasks[]>;
     readonly scores: ReadonlyMap<string, number>;
+    readonly signal: AbortSignal;
   }) {
     this.#root = parts.root;
     this.#queue = parts.queue;
     this.#training = parts.training;
     this.#evaluation = parts.evaluation;
     this.#scores = parts.scores;
+    this.disagreements = new Disagreements((patch, signal) => this.#compare(patch, signal), parts.signal);
   }
 
   /**
    * Lists what a run holds; no mask is opened.
    * @param queue limits how many masks are read at a time
+   * @param signal ends what is compared in the background
    * @throws EpSamError `run-directory` when a table of scores is damaged
    */
-  static async read(run: RunDirectory, queue: WorkQueue): Promise<RunMasks> {
+  static async read(run: RunDirectory, queue: WorkQueue, signal: AbortSignal): Promise<RunMasks> {
     const { root } = run;
     const evaluation = new Map<Split, StageMasks[]>();
     for (const split of SPLITS) evaluation.set(split, await stagesIn(root, ["evaluation", "masks", split]));
     const training = await stagesIn(root, ["masks"]);
-    return new RunMasks({ root, queue, training, evaluation, scores: await lastScores(run, training) });
+    const scores = await lastScores(run, training);
+    return new RunMasks({ root, queue, training, evaluation, scores, signal });
   }
 
   /** Stages with a mask of the patch, the earliest first. */
@@ -72,31 +78,11 @@ export class RunMasks {
     return fileInside(this.#root, ...found.folder, `${patch}.png`);
   }
 
-  /**
-   * 1 − IoU between the patch's masks of the last two stages; null without two. Computed once.
-   * @throws EpSamError `input-mask` when one is damaged
-   */
-  disagreement(patch: string, split: Split, signal: AbortSignal): Promise<number | null> {
-    const key = `${split}/${patch}`;
-    const known = this.#disagreements.get(key);
-    // Whoever began may have gone: then it is begun anew for those who have not.
-    if (known !== undefined) return known.catch(() => this.#begin(key, patch, split, signal));
-    return this.#begin(key, patch, split, signal);
-  }
-
-  #begin(key: string, patch: string, split: Split, signal: AbortSignal): Promise<number | null> {
-    const computed = this.#compare(patch, split, signal);
-    this.#disagreements.set(key, computed);
-    // Not kept: the client has gone, or the file may be repaired.
-    computed.catch(() => this.#disagreements.delete(key));
-    return computed;
-  }
-
-  async #compare(patch: string, split: Split, signal: AbortSignal): Promise<number | null> {
-    const [before, after] = this.#stages(patch, split).slice(-2);
+  async #compare({ id, split }: PatchPlace, signal: AbortSignal): Promise<number | null> {
+    const [before, after] = this.#stages(id, split).slice(-2);
     if (before === undefined || after === undefined) return null;
     const read = async ({ folder }: StageMasks) =>
-      readMask(await fileInside(this.#root, ...folder, `${patch}.png`));
+      readMask(await fileInside(this.#root, ...folder, `${id}.png`));
     return this.#queue.run(signal, async () => maskDisagreement(await read(before), await read(after)));
   }
 

@@ -117,7 +117,8 @@ export class SegmenterModels {
     const weights = context === null ? own : await decoderWeights(context, segmenter.stage, own);
     const side = { width: segmenter.patchSize, height: segmenter.patchSize };
     const frame = createSamFrame(side, { frame: promptFrame });
-    const options = { maskPrompt: false, boxes: true, resolution: "low", metadata: {} } as const;
+    const clicked = { maskPrompt: false, boxes: true, fewPoints: true } as const;
+    const options = { ...clicked, resolution: "low", metadata: {} } as const;
     // Fine-tuning trains the single mask alone; SAM itself has three for clicks that may mean a part or the whole.
     const masks = context === null ? "ambiguous" : "single";
     const bytes = encodeDecoderOnnx({ weights, frame, masks, ...options });

@@ -2,7 +2,8 @@ import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import type { SlideDetail, SlideEntry } from "../contract/index.js";
 import type { DatasetIndexes } from "../datasets/dataset-index.js";
-import { patchesOfSlide } from "../datasets/dataset-index.js";
+import { nameKey, patchesOfSlide } from "../datasets/dataset-index.js";
+import { slidesOfDataset } from "../datasets/slides-of-dataset.js";
 import type { SlideLayers } from "../layers/slide-layers.js";
 import { fileVersion } from "../open-slides.js";
 import { problemOf } from "../problem.js";
@@ -90,9 +91,12 @@ async function datasetsOf(
   datasets: DatasetIndexes,
 ): Promise<string[]> {
   const opened = await Promise.allSettled(workspace.datasets.map((directory) => datasets.open(directory)));
-  return opened.flatMap((result) =>
-    result.status === "fulfilled" && patchesOfSlide(result.value, slide.stem).length > 0
-      ? [result.value.directory.id]
-      : [],
-  );
+  const ids: string[] = [];
+  for (const result of opened) {
+    if (result.status === "rejected" || patchesOfSlide(result.value, slide.stem).length === 0) continue;
+    // Another slide of the same name may be the one that the patches were cut from.
+    const own = (await slidesOfDataset(workspace, result.value)).get(nameKey(slide.stem));
+    if (own?.id === slide.id) ids.push(result.value.directory.id);
+  }
+  return ids;
 }

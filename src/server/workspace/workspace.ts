@@ -113,7 +113,7 @@ export class Workspace {
 }
 
 /** Folders that two paths have in common from the root. */
-function nearness(one: string, other: string): number {
+export function nearness(one: string, other: string): number {
   const [parts, others] = [one.split(sep), other.split(sep)];
   const different = parts.findIndex((part, index) => part !== others[index]);
   return different < 0 ? parts.length : different;

@@ -7,6 +7,7 @@ import { navigate } from "../routing/location.js";
 import { PageHead } from "../shell/page-head.js";
 import { workspace, workspaceRevision } from "../state/workspace.js";
 import { withSeparators } from "../viewer/index.js";
+import { Comparing } from "./comparing.js";
 import { PatchCard } from "./patch-card.js";
 import { PatchDialog } from "./patch-dialog.js";
 
@@ -174,8 +175,9 @@ function Patches({ dataset, query, onOffset }: PatchesProps) {
   return (
     <>
       <Resource loaded={loaded} again={again} what="the patches">
-        {({ total, offset, patches }) => (
+        {({ total, offset, patches, comparing }) => (
           <>
+            <Comparing progress={comparing} again={again} />
             <Pager total={total} offset={offset} onOffset={onOffset} />
             {patches.length === 0 ? <p class="empty">No patch is like that.</p> : null}
             <ul class="gallery">

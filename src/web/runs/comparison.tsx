@@ -1,36 +1,66 @@
 import type { RunComparison } from "../../server/contract/index.js";
 import { withSeparators } from "../viewer/index.js";
+import { figureWords, inOrder, summaryOf, type Verdict, verdictOf } from "./figures.js";
 
-/** Figures before and after a re-training, with the difference and its interval. */
+const VERDICTS: Readonly<Record<Verdict, string>> = {
+  better: "▲ better",
+  worse: "▼ worse",
+  unclear: "unclear",
+};
+
+/** Figures before and after a re-training, with the difference, its interval and what that shows. */
 export function Comparison({ comparison }: { readonly comparison: RunComparison }) {
   const { before, after, patches, figures } = comparison;
   return (
     <div class="panel">
+      <p class="comparison-summary">{summaryOf(figures)}</p>
       <table class="figures comparison">
         <caption>
-          On the same {withSeparators(patches)} patches; differences with their 95 % interval.
+          On the same {withSeparators(patches)} patches of the test split; differences with their 95&nbsp;%
+          interval over resampled patients.
         </caption>
         <thead>
           <tr>
             <th scope="col">Figure</th>
-            <th scope="col">Before: {before}</th>
-            <th scope="col">After: {after}</th>
+            <th scope="col">
+              Before <small>{before}</small>
+            </th>
+            <th scope="col">
+              After <small>{after}</small>
+            </th>
             <th scope="col">Difference</th>
+            <th scope="col">Change</th>
           </tr>
         </thead>
         <tbody>
-          {figures.map(({ name, before: was, after: is, difference }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td>{figure(was)}</td>
-              <td>{figure(is)}</td>
-              <td>
-                {difference === null
-                  ? "—"
-                  : `${signed(difference.value)} (${signed(difference.low)} to ${signed(difference.high)})`}
-              </td>
-            </tr>
-          ))}
+          {inOrder(figures).map((entry) => {
+            const { name, before: was, after: is, difference } = entry;
+            const { title, meaning } = figureWords(name);
+            const verdict = verdictOf(entry);
+            return (
+              <tr key={name}>
+                <th scope="row">
+                  {title}
+                  <small>{meaning}</small>
+                </th>
+                <td>{figure(was)}</td>
+                <td>{figure(is)}</td>
+                <td>
+                  {difference === null ? (
+                    "—"
+                  ) : (
+                    <>
+                      {signed(difference.value)}
+                      <small>
+                        {signed(difference.low)} to {signed(difference.high)}
+                      </small>
+                    </>
+                  )}
+                </td>
+                <td class={`verdict ${verdict}`}>{VERDICTS[verdict]}</td>
+              </tr>
+            );
+          })}
         </tbody>
       </table>
     </div>
@@ -42,5 +72,7 @@ function figure(value: number | null): string {
 }
 
 function signed(value: number): string {
+  // What rounds to nothing has no sign.
+  if (Math.abs(value) < 0.0005) return "0.000";
   return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 }

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
-import type { PatchEntry, RunComparison, RunEntry, UncertainPatch } from "../../server/contract/index.js";
+import type { PatchEntry, RunComparison, RunEntry, UncertainPage } from "../../server/contract/index.js";
 import { paths, requestJson } from "../api/index.js";
+import { Comparing } from "../gallery/comparing.js";
 import { PatchCard } from "../gallery/patch-card.js";
 import { PatchDialog, stageTitle } from "../gallery/patch-dialog.js";
 import { ProblemNote, Resource, type Tab, Tabs, useResource } from "../interface/index.js";
@@ -87,7 +88,7 @@ function Report({ run }: { readonly run: RunEntry }) {
 function Uncertain({ run, dataset }: { readonly run: string; readonly dataset: string }) {
   const [open, setOpen] = useState<PatchEntry | null>(null);
   const [loaded, again] = useResource(paths.uncertain(run, UNCERTAIN_LIMIT), (path, signal) =>
-    requestJson<readonly UncertainPatch[]>(path, { signal }),
+    requestJson<UncertainPage>(path, { signal }),
   );
   return (
     <div class="panel">
@@ -104,10 +105,12 @@ function Uncertain({ run, dataset }: { readonly run: string; readonly dataset: s
         </a>
       </p>
       <Resource loaded={loaded} again={again} what="the patches">
-        {(patches) =>
-          patches.length === 0 ? (
-            <p class="empty">No patch of this run has scores.</p>
-          ) : (
+        {({ patches, comparing }) => (
+          <>
+            <Comparing progress={comparing} again={again} />
+            {patches.length === 0 && comparing === null ? (
+              <p class="empty">No patch of this run has scores.</p>
+            ) : null}
             <ul class="gallery">
               {patches.map((patch) => (
                 <li key={patch.patch}>
@@ -115,8 +118,8 @@ function Uncertain({ run, dataset }: { readonly run: string; readonly dataset: s
                 </li>
               ))}
             </ul>
-          )
-        }
+          </>
+        )}
       </Resource>
       {open === null ? null : (
         <PatchDialog dataset={dataset} patch={open} run={run} onClose={() => setOpen(null)} />

@@ -269,12 +269,21 @@ describeWithChromium("annotating in the page", () => {
     await expect.poll(async () => (await last()).review).toBe("rejected");
     await edited(page, () => page.getByRole("button", { name: "Delete" }).first().click());
     expect((await state()).objects).toHaveLength(before);
-    // The page knows of each step before the next key is pressed.
     await edited(page, () => page.keyboard.press("Control+z"));
     expect((await state()).objects).toHaveLength(before + 1);
-    await edited(page, () => page.keyboard.press("Control+Shift+z"));
-    expect((await state()).objects).toHaveLength(before);
-    await edited(page, () => page.keyboard.press("Control+z"));
+    // Keys that are pressed while the step before is being saved take their turn.
+    const { revision } = await state();
+    await page.route("**/annotations/*do", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await route.continue();
+    });
+    for (const key of ["Control+Shift+z", "Control+z", "Control+y", "Control+z"]) {
+      await page.keyboard.press(key);
+    }
+    expect((await state()).revision).toBeLessThan(revision + 4);
+    await expect.poll(async () => (await state()).revision, { timeout: 10_000 }).toBe(revision + 4);
+    await page.unroute("**/annotations/*do");
+    await page.locator(".save-mark[data-state=saved]").waitFor();
     expect((await last()).review).toBe("rejected");
     await edited(page, () => page.getByRole("button", { name: "Undo: Reject Stroma" }).click());
     expect((await last()).review).toBe("accepted");

@@ -21,8 +21,8 @@ export const TOOLS: readonly {
 /** Tools, undo and redo, and whether everything is saved. */
 export function Toolbar({ state }: { readonly state: ToolsState }) {
   const { editor } = state;
-  const { undoTitle, redoTitle } = editor.store;
-  const [undo, redo] = [undoTitle.value, redoTitle.value];
+  const { undoStep, redoStep } = editor.store;
+  const [undo, redo] = [undoStep.value, redoStep.value];
   return (
     <>
       <span class="toolbar-group annotation-tools">
@@ -42,16 +42,16 @@ export function Toolbar({ state }: { readonly state: ToolsState }) {
       <span class="toolbar-group">
         <ToolButton
           icon="undo"
-          title={undo === null ? "Undo" : `Undo: ${undo}`}
+          title={undo.title === null ? "Undo" : `Undo: ${undo.title}`}
           shortcut="Ctrl+Z"
-          disabled={undo === null}
+          disabled={!undo.isPossible}
           onClick={() => editor.store.undo()}
         />
         <ToolButton
           icon="redo"
-          title={redo === null ? "Redo" : `Redo: ${redo}`}
+          title={redo.title === null ? "Redo" : `Redo: ${redo.title}`}
           shortcut="Ctrl+Shift+Z"
-          disabled={redo === null}
+          disabled={!redo.isPossible}
           onClick={() => editor.store.redo()}
         />
         <SaveMark state={state} />

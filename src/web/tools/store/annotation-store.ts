@@ -3,13 +3,17 @@ import type {
   AnnotationChange,
   AnnotationConflict,
   AnnotationImport,
+  AnnotationObject,
+  AnnotationSave,
   AnnotationState,
   Problem,
 } from "../../../server/contract/index.js";
-import { applyChanges, fittingChanges, type ObjectMap } from "./apply-changes.js";
+import { applyChanges, applySave, fittingChanges, type ObjectMap } from "./apply-changes.js";
+import { type NextStep, nextSteps } from "./next-steps.js";
+import { type Pending, titleOf } from "./pending.js";
 
 /** How a save ended: saved, or somebody else had saved before. */
-export type SaveAnswer = { readonly saved: AnnotationState } | { readonly conflict: AnnotationConflict };
+export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
 
 /** The server, as the store uses it. */
 export interface AnnotationApi {
@@ -30,17 +34,13 @@ export type SaveState =
   | { readonly state: "failed"; readonly problem: Problem }
   | { readonly state: "conflict"; readonly conflict: AnnotationConflict; readonly own: readonly string[] };
 
-/** Something the user did that is not saved yet. */
-type Pending =
-  | { readonly type: "edit"; readonly title: string; readonly changes: readonly AnnotationChange[] }
-  | { readonly type: "undo" | "redo" }
-  | {
-      readonly type: "import";
-      readonly file: Blob | "results";
-      readonly done: (result: AnnotationImport) => void;
-    };
-
-const nothing: AnnotationState = { revision: 0, objects: [], undo: null, redo: null };
+/** What is saved, as far as this page knows. */
+interface Base {
+  readonly revision: number;
+  readonly objects: ObjectMap;
+  readonly undo: string | null;
+  readonly redo: string | null;
+}
 
 /**
  * The annotations of one slide: what the server has and, on top of it, what was done since. Each change is seen at
@@ -48,10 +48,7 @@ const nothing: AnnotationState = { revision: 0, objects: [], undo: null, redo: n
  */
 export class AnnotationStore {
   readonly #api: AnnotationApi;
-  readonly #base = signal<{ readonly state: AnnotationState; readonly objects: ObjectMap }>({
-    state: nothing,
-    objects: new Map(),
-  });
+  readonly #base = signal<Base>({ revision: 0, objects: new Map(), undo: null, redo: null });
   readonly #queue = signal<readonly Pending[]>([]);
   readonly #save = signal<SaveState>({ state: "loading" });
   /** Revision that another tab has told of. */
@@ -67,15 +64,10 @@ export class AnnotationStore {
     ),
   );
   readonly saveState: ReadonlySignal<SaveState> = this.#save;
-  /** What undo would take back, in the user's words. */
-  readonly undoTitle: ReadonlySignal<string | null> = computed(() => {
-    const last = this.#queue.value.at(-1);
-    if (last === undefined) return this.#base.value.state.undo;
-    return last.type === "edit" ? last.title : null;
-  });
-  readonly redoTitle: ReadonlySignal<string | null> = computed(() =>
-    this.#queue.value.length === 0 ? this.#base.value.state.redo : null,
-  );
+  readonly #next = computed(() => nextSteps(this.#base.value, this.#queue.value));
+  /** What undo and redo would do once all that was done is saved. */
+  readonly undoStep: ReadonlySignal<NextStep> = computed(() => this.#next.value.undo);
+  readonly redoStep: ReadonlySignal<NextStep> = computed(() => this.#next.value.redo);
 
   constructor(api: AnnotationApi) {
     this.#api = api;
@@ -90,10 +82,12 @@ export class AnnotationStore {
   async load(): Promise<void> {
     try {
       const state = await this.#api.load();
+      // What was done before there was anything to do it on waits for this.
+      if (this.#isSending || (this.#isLoaded && this.hasUnsaved)) return;
       this.#isLoaded = true;
-      if (this.#isSending || this.hasUnsaved) return;
       this.#accept(state);
       this.#save.value = { state: "saved" };
+      this.#send();
     } catch (thrown) {
       this.#save.value = { state: "failed", problem: this.#api.problemOf(thrown) };
     }
@@ -104,13 +98,13 @@ export class AnnotationStore {
     if (changes.length > 0) this.#enqueue({ type: "edit", title, changes });
   }
 
-  /** Takes back the last saved edit of the slide, whoever made it. */
+  /** Takes back the last edit of the slide, whoever made it, when what was done before is saved. */
   undo(): void {
-    if (this.undoTitle.value !== null) this.#enqueue({ type: "undo" });
+    if (this.undoStep.value.isPossible) this.#enqueue({ type: "undo" });
   }
 
   redo(): void {
-    if (this.redoTitle.value !== null) this.#enqueue({ type: "redo" });
+    if (this.redoStep.value.isPossible) this.#enqueue({ type: "redo" });
   }
 
   /** Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved. */
@@ -139,31 +133,20 @@ export class AnnotationStore {
     const save = this.#save.value;
     if (save.state !== "conflict") return;
     this.#accept(save.conflict.current);
-    this.#queue.value = choice === "discard" ? [] : this.#fitting();
+    // Undo and redo meant another history.
+    const own = this.#queue.value.filter(({ type }) => type === "edit" || type === "import");
+    this.#queue.value = choice === "discard" ? [] : own;
     this.#save.value = { state: "saved" };
     this.#send();
-  }
-
-  /** What was not saved, as far as it still fits what is there now. */
-  #fitting(): Pending[] {
-    const fitting: Pending[] = [];
-    let { objects } = this.#base.value;
-    for (const pending of this.#queue.value) {
-      if (pending.type === "import") fitting.push(pending);
-      // Undo and redo meant another history.
-      if (pending.type !== "edit") continue;
-      const changes = fittingChanges(objects, pending.changes);
-      if (changes.length > 0) fitting.push({ ...pending, changes });
-      objects = applyChanges(objects, changes);
-    }
-    return fitting;
   }
 
   #enqueue(pending: Pending): void {
     this.#queue.value = [...this.#queue.value, pending];
     const { state } = this.#save.value;
     // After a failure, the next edit tries again.
-    if (state !== "conflict" && state !== "loading") this.#send();
+    if (state === "conflict" || state === "loading") return;
+    if (this.#isLoaded) this.#send();
+    else void this.load();
   }
 
   #send(): void {
@@ -173,16 +156,32 @@ export class AnnotationStore {
       this.#catchUp();
       return;
     }
+    const next = this.#onBase(first);
+    if (next === null) {
+      this.#queue.value = this.#queue.value.slice(1);
+      if (!this.hasUnsaved) this.#save.value = { state: "saved" };
+      this.#send();
+      return;
+    }
     this.#isSending = true;
     this.#save.value = { state: "saving" };
-    void this.#sendOne(first);
+    void this.#sendOne(next);
+  }
+
+  /** What was done as it fits what is there now that what came before it is saved; null when nothing is left of it. */
+  #onBase(pending: Pending): Pending | null {
+    const { objects, undo, redo } = this.#base.value;
+    if (pending.type === "import") return pending;
+    if (pending.type !== "edit") return { undo, redo }[pending.type] === null ? null : pending;
+    const changes = fittingChanges(objects, pending.changes);
+    return changes.length === 0 ? null : { ...pending, changes };
   }
 
   async #sendOne(pending: Pending): Promise<void> {
     try {
       const answer = await this.#ask(pending);
-      this.#isSending = false;
       if ("conflict" in answer) {
+        this.#isSending = false;
         this.#save.value = {
           state: "conflict",
           conflict: answer.conflict,
@@ -190,8 +189,13 @@ export class AnnotationStore {
         };
         return;
       }
+      // Told of a save on something else than what is here, the page needs everything.
+      const isNext = answer.saved.since === this.#base.value.revision;
+      const saved = isNext ? answer.saved : await this.#api.load();
+      this.#isSending = false;
       batch(() => {
-        this.#accept(answer.saved);
+        if ("since" in saved) this.#advance(saved);
+        else this.#accept(saved);
         this.#queue.value = this.#queue.value.slice(1);
         this.#save.value = { state: this.hasUnsaved ? "saving" : "saved" };
       });
@@ -207,37 +211,44 @@ export class AnnotationStore {
   }
 
   async #ask(pending: Pending): Promise<SaveAnswer & { readonly done?: () => void }> {
-    const { revision } = this.#base.value.state;
+    const { revision } = this.#base.value;
     if (pending.type === "edit") return this.#api.edit(revision, pending.title, pending.changes);
     if (pending.type !== "import") return this.#api.step(pending.type, revision);
     const answer = await this.#api.bringIn(revision, pending.file);
     if ("conflict" in answer) return answer;
-    return { saved: answer.state, done: () => pending.done(answer) };
+    return { saved: answer.save, done: () => pending.done(answer) };
   }
 
-  #accept(state: AnnotationState): void {
-    const known = this.#base.value.objects;
-    // Objects that stayed the same keep their identity, and with it what was made from them, such as paths.
-    const objects = new Map(
-      state.objects.map((object) => {
-        const before = known.get(object.id) ?? this.objects.value.get(object.id);
-        return [object.id, before !== undefined && isSame(before, object) ? before : object] as const;
-      }),
-    );
-    this.#base.value = { state, objects };
-    this.#told = Math.max(this.#told, state.revision);
+  /** Begins anew from everything that the server has. */
+  #accept({ revision, objects, undo, redo }: AnnotationState): void {
+    const known = new Map(objects.map((object) => [object.id, this.#known(object)]));
+    this.#rebase({ revision, objects: known, undo, redo });
+  }
+
+  /** Goes on from what was there to what a save made of it. */
+  #advance(save: AnnotationSave): void {
+    const added = save.added.map(({ object, below }) => ({ object: this.#known(object), below }));
+    const updated = save.updated.map((object) => this.#known(object));
+    const objects = applySave(this.#base.value.objects, { ...save, added, updated });
+    this.#rebase({ revision: save.revision, objects, undo: save.undo, redo: save.redo });
+  }
+
+  #rebase(base: Base): void {
+    this.#base.value = base;
+    this.#told = Math.max(this.#told, base.revision);
+  }
+
+  /** Objects that stayed the same keep their identity, and with it what was made from them, such as paths. */
+  #known(object: AnnotationObject): AnnotationObject {
+    const before = [this.objects.value.get(object.id), this.#base.value.objects.get(object.id)];
+    return before.find((one) => one !== undefined && isSame(one, object)) ?? object;
   }
 
   #catchUp(): void {
-    const isCurrent = this.#told <= this.#base.value.state.revision;
+    const isCurrent = this.#told <= this.#base.value.revision;
     if (isCurrent || this.#isSending || this.hasUnsaved || this.#save.value.state === "conflict") return;
     void this.load();
   }
-}
-
-function titleOf(pending: Pending): string {
-  if (pending.type === "edit") return pending.title;
-  return { undo: "Undo", redo: "Redo", import: "Import" }[pending.type];
 }
 
 function isSame(one: object, other: object): boolean {

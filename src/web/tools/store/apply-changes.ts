@@ -1,4 +1,4 @@
-import type { AnnotationChange, AnnotationObject } from "../../../server/contract/index.js";
+import type { AnnotationChange, AnnotationObject, AnnotationSave } from "../../../server/contract/index.js";
 
 /** Objects by id, in the order they are drawn. */
 export type ObjectMap = ReadonlyMap<string, AnnotationObject>;
@@ -24,4 +24,36 @@ export function fittingChanges(objects: ObjectMap, changes: readonly AnnotationC
     if (change.type === "add") return [isThere ? { type: "update", object: change.object } : change];
     return isThere ? [change] : [{ type: "add", object: change.object }];
   });
+}
+
+/** Objects after a save that was made on just them. Added ones lie where the server has them. */
+export function applySave(objects: ObjectMap, { added, updated, removed }: AnnotationSave): ObjectMap {
+  if (added.length + updated.length + removed.length === 0) return objects;
+  const next = new Map(objects);
+  for (const id of removed) next.delete(id);
+  for (const object of updated) next.set(object.id, object);
+  if (added.every(({ below }) => below === null)) {
+    for (const { object } of added) next.set(object.id, object);
+    return next;
+  }
+  return inserted(next, added);
+}
+
+function inserted(objects: ObjectMap, added: AnnotationSave["added"]): ObjectMap {
+  const under = new Map<string | null, AnnotationObject[]>();
+  for (const { object, below } of added) {
+    const those = under.get(below);
+    if (those === undefined) under.set(below, [object]);
+    else those.push(object);
+  }
+  const next = new Map<string, AnnotationObject>();
+  const put = (above: string | null) => {
+    for (const object of under.get(above) ?? []) next.set(object.id, object);
+  };
+  for (const [id, object] of objects) {
+    put(id);
+    next.set(id, object);
+  }
+  put(null);
+  return next;
 }

@@ -2,6 +2,7 @@ import type {
   AnnotationConflict,
   AnnotationEdit,
   AnnotationImport,
+  AnnotationSave,
   AnnotationState,
   AnnotationStep,
 } from "../../../server/contract/index.js";
@@ -12,7 +13,7 @@ import type { AnnotationApi, SaveAnswer } from "./annotation-store.js";
 export function serverApi(slide: string): AnnotationApi {
   const path = paths.annotations(slide);
   const save = (to: string, body: AnnotationEdit | AnnotationStep): Promise<SaveAnswer> =>
-    orConflict(async () => ({ saved: await requestJson<AnnotationState>(to, { method: "POST", body }) }));
+    orConflict(async () => ({ saved: await requestJson<AnnotationSave>(to, { method: "POST", body }) }));
   return {
     load: () => requestJson<AnnotationState>(path),
     edit: (revision, title, changes) => save(path, { revision, title, changes }),
