@@ -57,7 +57,8 @@ describeWithWebGpu("epsam train --device webgpu", () => {
 
   beforeAll(async () => {
     folder = await makeFolder();
-    await writeDataset(join(folder, "data"), { counts: { train: 2, val: 1, test: 1 } });
+    const counts = { train: 2, val: 1, test: 1 };
+    await writeDataset(join(folder, "data"), { counts, without: { test: 0 } });
     await writeFile(join(folder, "config.json"), JSON.stringify(shortestOverrides));
     const cpuEnded = await trainOn("cpu");
     expect(cpuEnded.code, cpuEnded.errors).toBe(0);
