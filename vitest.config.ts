@@ -1,8 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that compute on webgpu; `npm run test:webgpu` runs them, since a GPU in software takes minutes. */
+const WEBGPU = "test/**/webgpu.test.ts";
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
     // Two test files at once have a core each; with more threads they would wait for one another.
@@ -11,5 +13,12 @@ export default defineConfig({
     // What a page or server is about to show: a busy machine takes longer than the second of the default.
     expect: { poll: { timeout: 20_000 } },
     reporters: ["default"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "main", include: ["test/**/*.test.ts"], exclude: [WEBGPU] },
+      },
+      { extends: true, test: { name: "webgpu", include: [WEBGPU] } },
+    ],
   },
 });

@@ -23,6 +23,7 @@ const followers: ReadonlySet<string> = new Set<OperationName>([
   "channelAffine",
   "channelScale",
   "concat",
+  "flippedWeights",
   "isPositive",
   "maxPool2d",
   "maxPool2dIndices",

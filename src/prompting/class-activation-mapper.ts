@@ -24,6 +24,8 @@ export interface ActivationMap {
   readonly levels: GreyImage;
   /** The levels stretched to 0 to 1. */
   readonly map: FloatMap;
+  /** The map before ReLU of the unrotated image at scale 1, or the scale next to it. */
+  readonly upright: FloatMap;
   /** True when no rotation had an activation above its minimum: the map is all zero and gives no prompts. */
   readonly empty: boolean;
   /** The classifier's logit for the unrotated image at scale 1. */
@@ -89,7 +91,7 @@ export class ClassActivationMapper {
       probability < gate ? quantiseActivations(upright.map) : await this.#averageLevels(image, upright.map);
     const map = normaliseLevels(levels);
     const empty = map.data.every((value) => value === 0);
-    return { levels, map, empty, logit: upright.logit, probability };
+    return { levels, map, upright: upright.map, empty, logit: upright.logit, probability };
   }
 
   /** The average over rotations and scales; `upright` is known already. */

@@ -20,6 +20,7 @@ import {
   divide,
   erf,
   exp,
+  flippedWeights,
   gather,
   gradients,
   greater,
@@ -210,6 +211,10 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
       convTranspose2d(x([1, 3, 5, 5]), x([3, 4, 2, 2]), { stride: 2, outputSize: [12, 10] }),
     ),
     misuse(["[3, 5, 5]", "[3, 4, 2, 2]"], () => convTranspose2d(x([3, 5, 5]), x([3, 4, 2, 2]))),
+  ],
+  flippedWeights: [
+    misuse(["[3, 3, 3]"], () => flippedWeights(x([3, 3, 3]))),
+    misuse(["[3]"], () => flippedWeights(x([3]))),
   ],
   maxPool2d: [
     misuse(["[1, 1, 2, 2]"], () => maxPool2d(x([1, 1, 2, 2]), window)),

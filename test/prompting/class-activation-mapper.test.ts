@@ -58,6 +58,7 @@ describe.each([
     expect([below.probability, below.logit]).toEqual([full.probability, full.logit]);
     const [upright] = await mapper.rawActivations(image);
     if (upright === undefined) throw new Error("no upright map");
+    expect(full.upright).toEqual(upright);
     expect(below.levels).toEqual(quantiseActivations(upright));
     expect(below.levels).not.toEqual(full.levels);
     expect(await mapper.map(image, full.probability)).toEqual(full);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it } from "vitest";
 import { messageOf } from "../../src/common/index.js";
@@ -39,14 +40,26 @@ export interface ChildOutput {
   readonly code: number | null;
 }
 
+const keepingSessions = ["--import", join(import.meta.dirname, "keep-sessions.ts")];
+
+/** How {@link runWithWebGpu} runs a file. */
+export interface ChildOptions {
+  /** Leaves sessions open, which saves compiling shaders again; the file then does not test closing them. */
+  readonly keepSessions?: boolean;
+}
+
 /** Runs a TypeScript file in a process of its own with the adapter's variables: providers may end the process. */
-export async function runWithWebGpu(file: string, parameters: readonly string[] = []): Promise<ChildOutput> {
+export async function runWithWebGpu(
+  file: string,
+  parameters: readonly string[] = [],
+  { keepSessions = false }: ChildOptions = {},
+): Promise<ChildOutput> {
   const variables = "variables" in found ? found.variables : process.env;
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ["--import", import.meta.resolve("tsx"), file, ...parameters],
-    { env: variables, stdio: ["ignore", "pipe", "pipe"] },
-  );
+  const imports = ["--import", import.meta.resolve("tsx"), ...(keepSessions ? keepingSessions : [])];
+  const child: ChildProcess = spawn(process.execPath, [...imports, file, ...parameters], {
+    env: variables,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);

@@ -82,10 +82,10 @@ async function computeActivations(golden: GoldenDirectory, input: string): Promi
     { layer: "layer4-first" },
   );
   try {
-    const [upright] = await mapper.rawActivations(image);
+    const activation = await mapper.map(image);
     const raw = [...(stored.get("raw_cam_0deg")?.data ?? [])];
-    const rawErrors = new Map(raw.length > 0 ? [["raw 0°", listError(upright?.data ?? [], raw)]] : []);
-    return { image, activation: await mapper.map(image), rawErrors };
+    const rawErrors = new Map(raw.length > 0 ? [["raw 0°", listError(activation.upright.data, raw)]] : []);
+    return { image, activation, rawErrors };
   } finally {
     await mapper.close();
   }

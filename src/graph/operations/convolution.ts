@@ -18,6 +18,7 @@ import {
   scaleOutputs,
   type WeightGradientAttributes,
   weightGradientProducts,
+  weightOperations,
 } from "./convolution-weights.js";
 import { multiply } from "./elementwise.js";
 import { winogradConvolution, winogradInputGradient, winogradWeightGradient } from "./winograd.js";
@@ -283,4 +284,5 @@ export const convolutionOperations = {
   conv2d: conv2dOperation,
   convTranspose2d: convTranspose2dOperation,
   conv2dWeightGradient: conv2dWeightGradientOperation,
+  ...weightOperations,
 };

@@ -36,6 +36,7 @@ export {
 } from "./channels.js";
 export { conv2d, conv2dWeightGradient, convTranspose2d } from "./convolution.js";
 export type { ConvolutionAttributes, WeightGradientAttributes } from "./convolution-weights.js";
+export { flippedWeights } from "./convolution-weights.js";
 export {
   absolute,
   add,

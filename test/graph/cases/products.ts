@@ -1,5 +1,5 @@
 import * as graph from "../../../src/graph/index.js";
-import { type OperationCase, required, three, two, uniform } from "../support/operation-case.js";
+import { type OperationCase, one, required, three, two, uniform } from "../support/operation-case.js";
 import * as reference from "../support/reference.js";
 
 const TRANSPOSITIONS = [
@@ -160,4 +160,11 @@ export const productCases = {
       (x, weight, bias) => reference.convTranspose2d(x, weight, 2, 0, [6, 8], required(bias)),
     ),
   ],
+  flippedWeights: [
+    [2, 3, 3, 3],
+    [3, 2, 2, 3],
+    [4, 3, 1, 1],
+  ].map((shape) =>
+    one(graph.formatShape(shape), uniform(shape), graph.flippedWeights, reference.flippedWeights),
+  ),
 } satisfies Partial<Record<graph.OperationName, readonly OperationCase[]>>;

@@ -145,6 +145,14 @@ export function conv2dWeightGradient(
   });
 }
 
+/** Kernels turned by half a turn, with outputs and channels exchanged. */
+export function flippedWeights(weight: Tensor): Tensor {
+  const [outputs = 0, channels = 0, height = 0, width = 0] = weight.shape;
+  return generate([channels, outputs, height, width], ([c = 0, o = 0, u = 0, v = 0]) =>
+    at(weight, [o, c, height - 1 - u, width - 1 - v]),
+  );
+}
+
 /** Transposed convolution: every input pixel adds its weighted kernel to the output. */
 export function convTranspose2d(
   x: Tensor,

@@ -21,12 +21,14 @@ import {
 } from "../../../src/graph/index.js";
 import {
   classifierGraph,
+  classifierInputs,
   createSamFrame,
   decoderGraph,
+  decoderInputs,
   initialClassifierWeights,
   loadMinisamDecoder,
 } from "../../../src/models/index.js";
-import { adam, adamW, TrainingStep } from "../../../src/nn/index.js";
+import { adam, adamW, TrainingStep, type TrainingStepOptions } from "../../../src/nn/index.js";
 
 const webgpu = device("webgpu", 1);
 
@@ -87,9 +89,16 @@ async function refusal(): Promise<object> {
   return { failure: await GraphSession.create({ total }, webgpu).then(() => "none", messageOf) };
 }
 
-async function classifierStep(): Promise<object> {
-  const options = { depth: 18, dropThreshold: 0.8, highFrequency: true } as const;
-  const { loss, parameters, model } = classifierGraph(options, 2, 64, "training");
+type StepMemory = Pick<TrainingStepOptions, "segments" | "microBatches">;
+
+/** Micro-batches of two images, of a batch of four. */
+const inHalves = (inputs: Readonly<Record<string, string>>) =>
+  ({ count: 2, split: Object.values(inputs) }) as const;
+
+async function classifierStep(depth: 18 | 50, memory: StepMemory = {}): Promise<object> {
+  const options = { depth, dropThreshold: 0.8, highFrequency: true } as const;
+  const mode = memory.microBatches === undefined ? "training" : { microBatches: memory.microBatches.count };
+  const { loss, parameters, model } = classifierGraph(options, 2, 64, mode);
   await TrainingStep.create({
     loss,
     parameters: parameters.all(),
@@ -97,14 +106,15 @@ async function classifierStep(): Promise<object> {
     optimizer: adam({ weightDecay: 1e-3 }),
     initial: initialClassifierWeights(options, (name) => new RandomStream(0, name)),
     device: webgpu,
+    ...memory,
   });
   return { compiled: true };
 }
 
-async function decoderStep(): Promise<object> {
+async function decoderStep(maskPrompt: boolean, memory: StepMemory = {}): Promise<object> {
   const weights = await loadMinisamDecoder();
   const frame = createSamFrame({ width: 64, height: 64 });
-  const { losses, parameters } = decoderGraph(weights, frame, { batchSize: 2, points: 5 });
+  const { losses, parameters } = decoderGraph(weights, frame, { batchSize: 2, points: 5, maskPrompt });
   await TrainingStep.create({
     loss: add(losses.dice, losses.iou),
     parameters: parameters.all(),
@@ -112,6 +122,7 @@ async function decoderStep(): Promise<object> {
     initial: weights,
     outputs: { ...losses },
     device: webgpu,
+    ...memory,
   });
   return { compiled: true };
 }
@@ -125,6 +136,16 @@ await report("state", state);
 await report("placement", placement);
 refuseTheCpu();
 await report("refusal", refusal);
-await report("classifier step", classifierStep);
-await report("decoder step", decoderStep);
+await report("classifier step", () => classifierStep(18));
+await report("classifier step, ResNet-50", () => classifierStep(50));
+await report("classifier step, segments", () => classifierStep(18, { segments: true }));
+await report("classifier step, micro-batches", () =>
+  classifierStep(18, { microBatches: inHalves(classifierInputs) }),
+);
+await report("decoder step", () => decoderStep(false));
+await report("decoder step, mask prompt", () => decoderStep(true));
+await report("decoder step, segments", () => decoderStep(true, { segments: true }));
+await report("decoder step, micro-batches", () =>
+  decoderStep(false, { microBatches: inHalves(decoderInputs) }),
+);
 process.exit();
