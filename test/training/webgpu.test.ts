@@ -107,7 +107,8 @@ describeWithWebGpu("epsam train --device webgpu", () => {
     expect(last?.size).toBeGreaterThan(100);
     const moved = largestDifference(preliminary, last);
     expect(moved).toBeGreaterThan(0);
-    expect(moved).toBeLessThan(2 * tinyOverrides.decoder.learningRate);
+    // Each stage takes a step from the same decoder: two steps, and a little decay.
+    expect(moved).toBeLessThan(3 * tinyOverrides.decoder.learningRate);
   });
 
   it("draws the CPU's initial masks", async () => {
