@@ -249,6 +249,7 @@ describeWithChromium("the page", () => {
       log: [],
       problem: null,
       result: null,
+      revision: 1,
       resumable: false,
     };
     await eventually(() => server.context.events.listeners).toBeGreaterThan(0);
@@ -263,7 +264,15 @@ describeWithChromium("the page", () => {
     };
     server.context.events.publish({
       event: "jobs",
-      data: { ...job, state: "failed", problem, progress: null, resumable: true, log: ["begun"] },
+      data: {
+        ...job,
+        revision: 2,
+        state: "failed",
+        problem,
+        progress: null,
+        resumable: true,
+        log: ["begun"],
+      },
     });
     await page.getByRole("article", { name: "Segment one slide, failed" }).waitFor();
     expect(await page.locator(".job .problem").innerText()).toMatch(

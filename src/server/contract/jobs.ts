@@ -57,6 +57,8 @@ export type JobState = "queued" | "running" | "done" | "failed" | "cancelled" | 
 /** A job. One runs at a time; `interrupted` ones were cut off by the end of the server and can be resumed. */
 export interface JobEntry {
   readonly id: string;
+  /** Grows with every change, also over restarts: answers and events may arrive in another order than they were sent. */
+  readonly revision: number;
   readonly title: string;
   readonly request: JobRequest;
   readonly state: JobState;

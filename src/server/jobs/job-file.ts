@@ -21,6 +21,7 @@ export interface StoredJob {
 const text = z.string().nullable();
 const entrySchema: z.ZodType<JobEntry> = z.object({
   id: z.string(),
+  revision: z.int().default(0),
   title: z.string(),
   request: jobRequestSchema,
   state: z.enum(["queued", "running", "done", "failed", "cancelled", "interrupted"]),

@@ -85,6 +85,7 @@ export class JobQueue {
     this.#requireOwnPlaces(plan.makes);
     const entry: JobEntry = {
       id,
+      revision: 0,
       title: plan.title,
       request,
       state: "queued",
@@ -99,8 +100,9 @@ export class JobQueue {
     };
     await this.#put({ entry, plan, processId: null });
     this.#forgetOld();
+    const queued = await this.#job(id);
     this.#startNext();
-    return entry;
+    return queued.entry;
   }
 
   /** Takes a job out of the queue, or stops it at its next safe point. @throws EpSamError `not-found`, `usage` */
@@ -128,8 +130,9 @@ export class JobQueue {
     // At the end of the list too, since that is the queue.
     this.#jobs.delete(id);
     await this.#put({ ...job, entry });
+    const queued = await this.#job(id);
     this.#startNext();
-    return entry;
+    return queued.entry;
   }
 
   /** Interrupts what runs, waits until it is on the disk and gives the state directory free. */
@@ -220,9 +223,7 @@ export class JobQueue {
   #show(id: string, changes: Pick<JobEntry, "log" | "progress">): void {
     const job = this.#jobs.get(id);
     if (job === undefined) return;
-    const entry = { ...job.entry, ...changes };
-    this.#jobs.set(id, { ...job, entry });
-    this.#context.events.publish({ event: "jobs", data: entry });
+    this.#publish({ ...job, entry: { ...job.entry, ...changes } });
   }
 
   async #end(
@@ -293,9 +294,17 @@ export class JobQueue {
     return job;
   }
 
+  #publish(job: StoredJob): void {
+    const { id } = job.entry;
+    const before = Math.max(job.entry.revision, this.#jobs.get(id)?.entry.revision ?? 0);
+    // The time, because revisions between two savings are forgotten by a server that is killed.
+    const entry = { ...job.entry, revision: Math.max(before + 1, Date.now()) };
+    this.#jobs.set(id, { ...job, entry });
+    this.#context.events.publish({ event: "jobs", data: entry });
+  }
+
   async #put(job: StoredJob): Promise<void> {
-    this.#jobs.set(job.entry.id, job);
-    this.#context.events.publish({ event: "jobs", data: job.entry });
+    this.#publish(job);
     this.#saving = this.#saving
       .catch(() => undefined)
       .then(() => writeJobs(jobsFolder(this.#context.stateDirectory), [...this.#jobs.values()]));

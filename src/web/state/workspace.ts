@@ -2,6 +2,7 @@ import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import type { JobEntry, Workspace } from "../../server/contract/index.js";
 import { connectEvents, onConnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
 import { type Loaded, showProblem } from "../interface/index.js";
+import { withFetched, withJob } from "./job-list.js";
 
 const workspaceState = signal<Loaded<Workspace>>({ state: "loading" });
 const jobsState = signal<Loaded<readonly JobEntry[]>>({ state: "loading" });
@@ -33,7 +34,8 @@ export async function loadWorkspace(): Promise<void> {
 /** Fetches the jobs anew. */
 export async function loadJobs(): Promise<void> {
   try {
-    jobsState.value = { state: "ready", value: await requestJson<readonly JobEntry[]>(paths.jobs) };
+    const fetched = await requestJson<readonly JobEntry[]>(paths.jobs);
+    jobsState.value = { state: "ready", value: withFetched(knownJobs(), fetched) };
   } catch (cause) {
     if (jobsState.value.state !== "ready") jobsState.value = { state: "failed", problem: problemOf(cause) };
     else showProblem(cause);
@@ -42,11 +44,11 @@ export async function loadJobs(): Promise<void> {
 
 /** A job that is new or has changed takes its place in the list. */
 export function takeJob(job: JobEntry): void {
-  const known = jobsState.value.state === "ready" ? jobsState.value.value : [];
-  const value = known.some(({ id }) => id === job.id)
-    ? known.map((entry) => (entry.id === job.id ? job : entry))
-    : [job, ...known];
-  jobsState.value = { state: "ready", value };
+  jobsState.value = { state: "ready", value: withJob(knownJobs(), job) };
+}
+
+function knownJobs(): readonly JobEntry[] {
+  return jobsState.value.state === "ready" ? jobsState.value.value : [];
 }
 
 /** Fetches everything once, and again whenever the server tells of changes or comes back. */
