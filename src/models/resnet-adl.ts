@@ -174,8 +174,9 @@ export function resNetAdl(
 ): ResNetAdl {
   const builder = new Builder(parameters, mode);
   const stemInput = options.highFrequency ? concat([image, highFrequencyChannel(image)], 1) : image;
-  const stem = relu(builder.batchNorm(builder.convolution(stemInput, "conv1", 64, 7, 2), "bn1"));
-  let x = maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 });
+  const stem = builder.batchNorm(builder.convolution(stemInput, "conv1", 64, 7, 2), "bn1");
+  // The largest of rectified values is the rectified largest value: so the rectifier has a quarter of the work.
+  let x = relu(maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 }));
   const draws =
     mode === "evaluation"
       ? undefined

@@ -57,8 +57,10 @@ function adaptive(name: string, options: AdamOptions, decoupled: boolean): Optim
         decoupled || weightDecay === 0 ? gradient : add(gradient, scale(parameter, weightDecay));
       const newFirst = add(scale(first, beta1), scale(regular, 1 - beta1));
       const newSecond = add(scale(second, beta2), scale(square(regular), 1 - beta2));
-      const denominator = add(divide(sqrt(newSecond), secondCorrection), floats(epsilon));
-      const change = multiply(divide(newFirst, denominator), divide(learningRate, firstCorrection));
+      // m/c₁ / (√v/√c₂ + ε) with numerator and denominator times √c₂, which saves a pass over memory.
+      const denominator = add(sqrt(newSecond), scale(secondCorrection, epsilon));
+      const rate = multiply(divide(learningRate, firstCorrection), secondCorrection);
+      const change = multiply(divide(newFirst, denominator), rate);
       const decayed =
         decoupled && weightDecay !== 0
           ? multiply(parameter, subtract(floats(1), scale(learningRate, weightDecay)))
