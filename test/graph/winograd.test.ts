@@ -20,6 +20,7 @@ import {
 } from "../../src/graph/index.js";
 import type { LoweringTarget } from "../../src/graph/lowering.js";
 import {
+  type WinogradResult,
   winogradConvolution,
   winogradInputGradient,
   winogradPays,
@@ -147,13 +148,16 @@ describe("where Winograd's algorithm is used", () => {
   });
 
   it("depends on channels and tiles", () => {
-    const pays = (batch: number, channels: number, size: number) =>
-      winogradPays({ batch, channels, outputs: channels, height: size, width: size });
+    const pays = (batch: number, channels: number, size: number, result: WinogradResult = "image") =>
+      winogradPays({ batch, channels, outputs: channels, height: size, width: size }, result);
     expect(pays(16, 512, 16)).toBe(true);
     expect(pays(16, 128, 32)).toBe(true);
     expect(pays(16, 64, 64)).toBe(false);
     expect(pays(1, 512, 4)).toBe(false);
     expect(pays(16, 512, 1)).toBe(false);
+    expect(pays(4, 64, 128)).toBe(false);
+    expect(pays(4, 64, 128, "weightGradient")).toBe(true);
+    expect(pays(4, 32, 128, "weightGradient")).toBe(false);
   });
 
   it("transforms images once for all, unless what is kept since the forward pass would be large", () => {

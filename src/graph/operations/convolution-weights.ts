@@ -152,15 +152,13 @@ function shiftedWeightGradient(x: Value, gradient: Value, attributes: WeightGrad
     ]),
     stride,
   );
-  const rowsOfKernel = Array.from({ length: kernelHeight }, (_, row) => {
-    const columns = Array.from({ length: kernelWidth }, (_, column) =>
-      flat(pixelsFrom(row, column, outHeight, outWidth), channels),
-    );
-    // With few channels the products are too narrow to be fast, so a kernel row shares one.
-    if (channels < 32) return product(concat(columns, together ? 0 : 1));
-    return concat(columns.map(product), 1);
+  const views = Array.from({ length: positions }, (_, position) => {
+    const [row, column] = [Math.floor(position / kernelWidth), position % kernelWidth];
+    return flat(pixelsFrom(row, column, outHeight, outWidth), channels);
   });
-  const joined = reshape(concat(rowsOfKernel, 1), [outputs, positions, channels]);
+  // With few channels the products are too narrow to be fast, so all positions share one.
+  const products = channels < 32 ? product(concat(views, together ? 0 : 1)) : concat(views.map(product), 1);
+  const joined = reshape(products, [outputs, positions, channels]);
   return reshape(transpose(joined, [0, 2, 1]), [outputs, channels, kernelHeight, kernelWidth]);
 }
 

@@ -1,7 +1,7 @@
 import type { LoweringContext } from "../lowering.js";
 import { shape4, type Value } from "../value.js";
 import type { WeightGradientAttributes } from "./convolution-weights.js";
-import { winogradPays } from "./winograd.js";
+import { type WinogradResult, winogradPays } from "./winograd.js";
 
 /** Where {@link suitsWinograd}; float16 has too few digits for the transforms. */
 export function usesWinograd(
@@ -11,14 +11,18 @@ export function usesWinograd(
   return target === "cpu" && floatType === "float32" && suitsWinograd(...of);
 }
 
-/** True where the CPU convolves images `x` to images `result`, and back, faster by Winograd's algorithm. */
+/**
+ * True where the CPU convolves images `x` to images `result`, and back, or gets the weight's gradient from them, faster by
+ * Winograd's algorithm.
+ */
 export function suitsWinograd(
   x: Value,
   result: Value,
   { stride, kernel: [kernelHeight, kernelWidth] }: WeightGradientAttributes,
+  wanted: WinogradResult = "image",
 ): boolean {
   if (stride !== 1 || kernelHeight !== 3 || kernelWidth !== 3) return false;
   const [batch, channels] = shape4(x, "conv2d");
   const [, outputs, height, width] = shape4(result, "conv2d");
-  return winogradPays({ batch, channels, outputs, height, width });
+  return winogradPays({ batch, channels, outputs, height, width }, wanted);
 }

@@ -71,16 +71,25 @@ const tilesAlong = (length: number) => Math.ceil(length / TILE);
 const TRANSFORM_COST = 100;
 /** Planes of so many numbers (32 MB) are kept from the forward to the backward pass; larger ones are made again. */
 const LARGEST_KEPT = 2 ** 23;
-/** The share of the direct convolution's cost from which the detour is not worth its rounding error. */
-const LARGEST_SHARE = 0.8;
+/**
+ * The share of the direct convolution's multiplications from which the detour is not worth its rounding error. Without
+ * the detour a weight's gradient also copies the image for each kernel position.
+ */
+const LARGEST_SHARE = { image: 0.8, weightGradient: 1.1 } as const;
+
+/** What is wanted of a convolution: its result or the gradient of its image, or the gradient of its weight. */
+export type WinogradResult = keyof typeof LARGEST_SHARE;
 
 /** True where the CPU is faster this way: with many channels, where the products outweigh the transforms. */
-export function winogradPays({ batch, channels, outputs, height, width }: WinogradSizes): boolean {
+export function winogradPays(
+  { batch, channels, outputs, height, width }: WinogradSizes,
+  result: WinogradResult,
+): boolean {
   const tiles = batch * tilesAlong(height) * tilesAlong(width);
   const transforms = TRANSFORM_COST * (tiles * (channels + outputs) + channels * outputs);
   const cost = PLANES * (tiles * channels * outputs + transforms);
   const direct = KERNEL ** 2 * batch * height * width * channels * outputs;
-  return cost < LARGEST_SHARE * direct;
+  return cost < LARGEST_SHARE[result] * direct;
 }
 
 const constants = new Map<string, Value>();
