@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import { ancestors } from "./ancestors.js";
-import { type FusedSum, fusedSums } from "./fusion.js";
+import { type FusedSum, fusedSums, readsLater } from "./fusion.js";
 import { MixedPrecisionNames, type Precision } from "./half-precision.js";
 import { LoweringContext, type LoweringTarget, onnxDataType } from "./lowering.js";
 import { encodeModel, type OnnxNode, type OnnxValueInfo } from "./onnx/schema.js";
@@ -35,10 +35,11 @@ export function encodeGraph(
 ): EncodedGraph {
   const halves = options.precision === "float16";
   // Sequences for the CPU's own kernels have no use here: it has next to none for float16.
-  const context = new LoweringContext(halves ? "gpu" : (options.target ?? "cpu"));
+  const values = ancestors(Object.values(outputs));
+  const isReadLater = readsLater(values, Object.values(outputs));
+  const context = new LoweringContext(halves ? "gpu" : (options.target ?? "cpu"), isReadLater);
   const names = halves ? new MixedPrecisionNames(context) : new PlainNames();
   const inputs = new Map<string, Value>();
-  const values = ancestors(Object.values(outputs));
   const sums =
     context.target === "cpu" ? fusedSums(values, Object.values(outputs)) : new Map<Value, FusedSum>();
   const takingOver = new Set([...sums.values()].map(({ term }) => term));
@@ -48,7 +49,7 @@ export function encodeGraph(
     const name =
       sum === undefined
         ? lowerValue(context, value, names, inputs, options.bind)
-        : lowerSum(context, sum, names);
+        : lowerSum(context, value, sum, names);
     names.set(value, name);
   }
   const outputEntries = Object.entries(outputs);
@@ -104,13 +105,19 @@ class PlainNames implements ResultNames {
   }
 }
 
-function lowerSum(context: LoweringContext, { term, base }: FusedSum, names: ResultNames): string {
+function lowerSum(
+  context: LoweringContext,
+  sum: Value,
+  { term, base }: FusedSum,
+  names: ResultNames,
+): string {
   const { source } = term;
   if (source.kind !== "operation" || source.operation.lowerSum === undefined) {
     throw new EpSamError("internal", { what: "cannot add to its result", where: "fused sum" });
   }
   const node = { attributes: source.attributes, inputs: source.inputs, output: term };
-  return source.operation.lowerSum(context, names.operandsOf(term), names.get(base), node);
+  const added = { name: names.get(base), isReadLater: context.isReadLater(base, sum) };
+  return source.operation.lowerSum(context, names.operandsOf(term), added, node);
 }
 
 function lowerValue(

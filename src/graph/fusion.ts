@@ -7,9 +7,25 @@ export interface FusedSum {
   readonly base: Value;
 }
 
+/** Tells whether something that comes after `reader`, or the caller, still needs one of its operands. */
+export type ReadLater = (operand: Value, reader: Value) => boolean;
+
+/**
+ * @param values what the graph computes, operands before results
+ * @param outputs what the graph returns
+ */
+export function readsLater(values: readonly Value[], outputs: readonly Value[]): ReadLater {
+  const last = new Map<Value, number>();
+  for (const { id, source } of values) {
+    if (source.kind === "operation") for (const operand of source.inputs) last.set(operand, id);
+  }
+  for (const output of outputs) last.set(output, Number.POSITIVE_INFINITY);
+  return (operand, reader) => (last.get(operand) ?? 0) > reader.id;
+}
+
 /**
  * Sums that one of their operands can take over (`lowerSum`) because nothing else reads that operand, by the sum's
- * value. Convolutions by constant weights are left to the runtime, which rearranges them.
+ * value.
  *
  * @param values what the graph computes, operands before results
  * @param outputs what the graph returns
@@ -32,9 +48,5 @@ export function fusedSums(values: readonly Value[], outputs: readonly Value[]): 
 }
 
 function canAdd({ source }: Value): boolean {
-  return (
-    source.kind === "operation" &&
-    source.operation.lowerSum !== undefined &&
-    source.inputs[1]?.source.kind === "operation"
-  );
+  return source.kind === "operation" && source.operation.lowerSum !== undefined;
 }

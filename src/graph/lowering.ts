@@ -1,3 +1,4 @@
+import type { ReadLater } from "./fusion.js";
 import {
   type OnnxAttribute,
   OnnxAttributeType,
@@ -5,6 +6,7 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from "./onnx/schema.js";
+import type { SumBase } from "./operation.js";
 import type { DataType, HostTensor, Shape } from "./value.js";
 
 /** Which kind of execution provider a graph is encoded for; the best node sequences differ. */
@@ -24,7 +26,10 @@ export class LoweringContext {
   /** In what numbers the operation being lowered computes. */
   floatType: "float32" | "float16" = "float32";
 
-  constructor(readonly target: LoweringTarget) {}
+  constructor(
+    readonly target: LoweringTarget,
+    readonly isReadLater: ReadLater,
+  ) {}
 
   /** Adds a node with one result and returns the result's name. */
   node(
@@ -136,6 +141,14 @@ export class LoweringContext {
     const name = this.constant(tensor);
     this.#constants.set(key, name);
     return name;
+  }
+
+  /**
+   * A base that a node may add to in its own memory. Where the base is still needed, the runtime would copy it on one
+   * thread; a rectifier without effect copies on all.
+   */
+  ownBase({ name, isReadLater }: SumBase): string {
+    return isReadLater ? this.node("LeakyRelu", [name], { alpha: { float: 1 } }) : name;
   }
 
   /** Reshapes a result to fixed sizes. */

@@ -33,7 +33,7 @@ export interface OperationDefinition<Attributes> {
   lowerSum?(
     context: LoweringContext,
     inputs: readonly string[],
-    base: string,
+    base: SumBase,
     node: LoweredNode<Attributes>,
   ): string;
   /**
@@ -47,6 +47,13 @@ export interface OperationDefinition<Attributes> {
 type VectorJacobianProduct<Attributes> = {
   rule(context: GradientContext<Attributes>): readonly (Value | undefined)[];
 }["rule"];
+
+/** What an operation's result is added to. */
+export interface SumBase {
+  readonly name: string;
+  /** True where something else reads it later, so that the sum must not take its memory. */
+  readonly isReadLater: boolean;
+}
 
 /** The node being lowered: its attributes and the shapes around it. */
 export interface LoweredNode<Attributes> {

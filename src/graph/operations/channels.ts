@@ -198,9 +198,14 @@ const addChannelAffineOperation = defineOperation<Readonly<Record<string, never>
     requireChannelVectors("addChannelAffine", inputs, base, x);
     return { shape: x.shape, dataType: "float32" };
   },
-  lower(context, [base = "", x = "", factor = "", shift = ""], { output }) {
+  lower(context, [base = "", x = "", factor = "", shift = ""], { inputs, output }) {
     const [, channels] = shape4(output, "addChannelAffine");
-    if (context.target === "cpu") return channelConvolution(context, channels, { x, factor, shift, base });
+    if (context.target === "cpu") {
+      const [added] = inputs;
+      const isReadLater = added !== undefined && context.isReadLater(added, output);
+      const own = context.ownBase({ name: base, isReadLater });
+      return channelConvolution(context, channels, { x, factor, shift, base: own });
+    }
     const scaled = context.node("Mul", [x, context.reshape(factor, [channels, 1, 1])]);
     return context.node("Add", [
       context.node("Add", [base, scaled]),
@@ -259,6 +264,10 @@ const batchNormOperation = defineOperation<BatchNormAttributes>({
     const shift = context.node("Sub", [bias, context.node("Mul", [mean, factor])]);
     if (context.target === "cpu") return channelConvolution(context, channels, { x, factor, shift });
     return channelAffineNode(context, channels, { x, factor, shift });
+  },
+  lowerSum(context, names, base, node) {
+    // The runtime merges the convolution with the sum and a ReLU that follows.
+    return context.node("Add", [context.ownBase(base), this.lower(context, names, node)]);
   },
   gradient({ inputs, gradient, attributes: { epsilon } }) {
     const [x, weight] = threeInputs("batchNorm", inputs);

@@ -46,9 +46,14 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
   },
   lowerSum(context, inputs, base, node) {
     const result = byWinograd(context, inputs, node);
-    if (result !== undefined) return context.node("Add", [base, result]);
+    if (result !== undefined) return context.node("Add", [base.name, result]);
+    // Weights that are stored in the graph are left to the runtime, which rearranges them.
+    if (node.inputs[1]?.source.kind !== "operation") {
+      return context.node("Add", [base.name, this.lower(context, inputs, node)]);
+    }
     const [x = "", weight = "", bias = ""] = inputs;
-    return context.node("FusedConv", [x, weight, bias, base], convAttributes(node), "com.microsoft");
+    const operands = [x, weight, bias, context.ownBase(base)];
+    return context.node("FusedConv", operands, convAttributes(node), "com.microsoft");
   },
   gradient({ inputs, gradient, attributes, needed }) {
     const [x, weight, bias] = convolutionOperands("conv2d", inputs);
@@ -150,7 +155,7 @@ const conv2dWeightGradientOperation = defineOperation<WeightGradientAttributes>(
   },
   lower(context, names, { attributes, inputs }) {
     const [x, gradient] = bothInputs("conv2dWeightGradient", inputs);
-    const winograd = usesWinograd(context, x, gradient, attributes);
+    const winograd = usesWinograd(context, x, gradient, attributes, "weightGradient");
     return lowerComposition(context, names, inputs, (image, forResult) =>
       winograd
         ? winogradWeightGradient(image, forResult, attributes.padding)
