@@ -7,48 +7,72 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { writeFileAtomically } from "../src/common/index.js";
 
-// Compiles assembly/jpeg to WebAssembly and keeps it as a module of the source, so that tests, the build and bundles
-// load it like any other code. `npm run build:assembly` writes it; a test sees that it is what its source gives.
+// Compiles the folders of assembly/ to WebAssembly and keeps each as a module of the source, so that tests, the build
+// and bundles load it like any other code. `npm run build:assembly` writes them; a test sees that they are what their
+// sources give.
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const LINE = 96;
 
-/** The module that holds the compiled decoder. */
-export const MODULE_PATH = join(ROOT, "src", "slides", "jpeg-assembly.ts");
+/** A folder of assembly/ and the module that holds it compiled. */
+export interface AssemblyModule {
+  readonly folder: string;
+  readonly path: string;
+  readonly constant: string;
+  readonly description: string;
+  readonly options: readonly string[];
+}
 
-/** The text of {@link MODULE_PATH}. @throws Error with what the compiler says */
-export async function assemblyModule(): Promise<string> {
-  const binary = await compile();
+export const ASSEMBLY_MODULES: readonly AssemblyModule[] = [
+  {
+    folder: "assembly/jpeg",
+    path: join(ROOT, "src", "slides", "jpeg-assembly.ts"),
+    constant: "JPEG_ASSEMBLY",
+    description: "A decoder of baseline JPEG in WebAssembly with SIMD, as base64.",
+    options: [],
+  },
+  {
+    folder: "assembly/adam",
+    path: join(ROOT, "src", "nn", "adam-assembly.ts"),
+    constant: "ADAM_ASSEMBLY",
+    description: "A step of Adam in WebAssembly with SIMD, as base64; its memory is imported.",
+    options: ["--importMemory"],
+  },
+];
+
+/** The text of a module. @throws Error with what the compiler says */
+export async function assemblyModule(module: AssemblyModule): Promise<string> {
+  const binary = await compile(module);
   const lines = binary.toString("base64").match(new RegExp(`.{1,${LINE}}`, "g")) ?? [];
   return [
-    "// Made of assembly/jpeg by `npm run build:assembly`; change that and not this.",
+    `// Made of ${module.folder} by \`npm run build:assembly\`; change that and not this.`,
     "",
-    "/** A decoder of baseline JPEG in WebAssembly with SIMD, as base64. */",
-    "export const JPEG_ASSEMBLY = [",
+    `/** ${module.description} */`,
+    `export const ${module.constant} = [`,
     ...lines.map((line) => `  "${line}",`),
     '].join("");',
     "",
   ].join("\n");
 }
 
-async function compile(): Promise<Buffer> {
+async function compile({ folder, options }: AssemblyModule): Promise<Buffer> {
   const compiler = join(
     dirname(createRequire(import.meta.url).resolve("assemblyscript/package.json")),
     "bin",
     "asc.js",
   );
-  const folder = await mkdtemp(join(tmpdir(), "epsam-assembly-"));
+  const scratch = await mkdtemp(join(tmpdir(), "epsam-assembly-"));
   try {
-    const output = join(folder, "decoder.wasm");
-    const options = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--enable", "simd"];
-    const parameters = [compiler, "assembly/jpeg/index.ts", "--outFile", output, ...options];
+    const output = join(scratch, "module.wasm");
+    const common = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--enable", "simd"];
+    const parameters = [compiler, `${folder}/index.ts`, "--outFile", output, ...common, ...options];
     await promisify(execFile)(process.execPath, parameters, { cwd: ROOT });
     return await readFile(output);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await writeFileAtomically(MODULE_PATH, await assemblyModule());
+  for (const module of ASSEMBLY_MODULES) await writeFileAtomically(module.path, await assemblyModule(module));
 }

@@ -16,11 +16,19 @@ export interface Update {
   readonly state: readonly Value[];
 }
 
+/** The numbers that make Adam or AdamW. */
+export interface AdamArithmetic extends Required<AdamOptions> {
+  /** Whether weight decay is taken from the parameter, as in AdamW, instead of added to the gradient. */
+  readonly decoupled: boolean;
+}
+
 /** An optimizer as pure functions that add its arithmetic to a training graph. */
 export interface Optimizer {
   readonly name: string;
+  /** What the same updates are without a graph. */
+  readonly arithmetic: AdamArithmetic;
   /** Names of the state tensors kept for each parameter, of the parameter's shape, zero at first. */
-  readonly stateNames: readonly string[];
+  readonly stateNames: readonly [first: string, second: string];
   update(parameter: Value, gradient: Value, state: readonly Value[], scalars: StepScalars): Update;
   /** Values of {@link StepScalars} for step `step`, which counts from 1. */
   scalars(step: number, learningRate: number): readonly [number, number, number];
@@ -49,6 +57,7 @@ function adaptive(name: string, options: AdamOptions, decoupled: boolean): Optim
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
   return {
     name,
+    arithmetic: { beta1, beta2, epsilon, weightDecay, decoupled },
     stateNames: ["first_moment", "second_moment"],
     update(parameter, gradient, [first, second], scalars) {
       if (first === undefined || second === undefined) return { parameter, state: [] };

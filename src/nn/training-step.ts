@@ -9,6 +9,7 @@ import {
   floatTensor,
   gradients,
   type HostTensors,
+  hasOwnMemory,
   input,
   LockStepSession,
   type MicroBatches,
@@ -22,6 +23,8 @@ import {
   type Value,
   where,
 } from "../graph/index.js";
+import { HostAdam, type HostParameter } from "./host-adam.js";
+import { HostUpdatedSession } from "./host-updated-session.js";
 import { allFinite, type LossScale, lossScaleFrom, lossScaleTensor, nextLossScale } from "./loss-scaling.js";
 import type { Optimizer, StepScalars } from "./optimizers.js";
 
@@ -74,18 +77,19 @@ export interface StepResult {
 }
 
 /**
- * One optimizer step as a compiled graph: forward pass, gradients and parameter update in one run.
+ * One optimizer step: forward pass, gradients and parameter update. All of it is one compiled graph where the device
+ * has its own memory, the batch comes in parts or products are in float16; else the graph ends with the gradients.
  * Parameters without a part in the loss are neither updated nor decayed.
  */
 export class TrainingStep {
-  readonly #session: StatefulSession | LockStepSession;
+  readonly #session: StepSession;
   readonly #optimizer: Optimizer;
   readonly #untouched: ReadonlyMap<string, FloatTensor>;
   #steps: number;
   #lossScale: LossScale | undefined;
 
   private constructor(
-    session: StatefulSession | LockStepSession,
+    session: StepSession,
     untouched: ReadonlyMap<string, FloatTensor>,
     { optimizer, stepsTaken, precision, initial }: TrainingStepOptions,
   ) {
@@ -98,7 +102,7 @@ export class TrainingStep {
 
   /** Builds the gradients and updates and compiles them. */
   static async create(options: TrainingStepOptions): Promise<TrainingStep> {
-    const { parameters, device, microBatches, precision = "float32" } = options;
+    const { parameters } = options;
     const untouched = new Map<string, FloatTensor>();
     const { slopes, finite } = slopesOf(options);
     const updated: Updated[] = [];
@@ -107,13 +111,7 @@ export class TrainingStep {
       if (gradient !== undefined) updated.push({ name, value, gradient });
       else untouched.set(name, options.initial.get(name) ?? floatTensor(value.shape));
     }
-    const state = stateOf(options, updated, finite);
-    const outputs = outputsOf(options, finite);
-    const session =
-      microBatches === undefined
-        ? await StatefulSession.create(state, outputs, device, { precision })
-        : await LockStepSession.create(state, outputs, device, microBatches, { precision });
-    return new TrainingStep(session, untouched, options);
+    return new TrainingStep(await compile(options, updated, finite), untouched, options);
   }
 
   /** Number of optimizer steps taken since training began. */
@@ -152,6 +150,44 @@ export class TrainingStep {
   async close(): Promise<void> {
     await this.#session.close();
   }
+}
+
+/** What runs the steps and holds their state. */
+type StepSession = StatefulSession | LockStepSession | HostUpdatedSession;
+
+async function compile(
+  options: TrainingStepOptions,
+  updated: readonly Updated[],
+  finite: Value | undefined,
+): Promise<StepSession> {
+  const { device, microBatches, precision = "float32", optimizer } = options;
+  const outputs = outputsOf(options, finite);
+  const isWhole = microBatches === undefined && precision === "float32";
+  const parameters = updated.map((each) => hostParameter(each, options));
+  if (isWhole && !hasOwnMemory(device) && HostAdam.holds(parameters)) {
+    return HostUpdatedSession.create(stateOf(options, [], finite), outputs, device, {
+      adam: new HostAdam(optimizer.arithmetic, parameters),
+      gradients: new Map(updated.map(({ name, gradient }) => [name, gradient])),
+      scalars: scalarsInput,
+    });
+  }
+  const state = stateOf(options, updated, finite);
+  return microBatches === undefined
+    ? StatefulSession.create(state, outputs, device, { precision })
+    : LockStepSession.create(state, outputs, device, microBatches, { precision });
+}
+
+function hostParameter({ name, value }: Updated, { optimizer, initial }: TrainingStepOptions): HostParameter {
+  const startOf = (entry: string) => ({
+    name: entry,
+    initial: initial.get(entry) ?? floatTensor(value.shape),
+  });
+  const [first, second] = optimizer.stateNames;
+  const moments = [
+    startOf(optimizerStateName(first, name)),
+    startOf(optimizerStateName(second, name)),
+  ] as const;
+  return { ...startOf(name), moments };
 }
 
 /** The name under which an optimizer state tensor of a parameter is kept. */

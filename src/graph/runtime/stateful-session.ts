@@ -1,7 +1,7 @@
 import { EpSamError } from "../../common/index.js";
 import { elementCount, type FloatTensor, formatShape, type HostTensor, type Value } from "../value.js";
 import { type Device, hasOwnMemory } from "./device.js";
-import { GraphSession, type SessionOptions } from "./session.js";
+import { GraphSession, type HostTensors, type SessionOptions } from "./session.js";
 import { DeviceStateMemory, HostStateMemory, type StateEntry, type StateMemory } from "./state-memory.js";
 import type { Feeds } from "./tensors.js";
 
@@ -44,10 +44,13 @@ export class StatefulSession {
     return new StatefulSession(session, memory);
   }
 
-  /** Runs one step and returns the results that are not state. */
-  async step(feeds: Feeds): Promise<Record<string, HostTensor>> {
-    const into = withPrefix(this.#memory.targets());
-    const { results, kept } = await this.#session.runKeeping({ ...feeds, ...this.#memory.feeds() }, into);
+  /**
+   * Runs one step and returns the results that are not state.
+   * @param into tensors that receive such results in place, where the device has no memory of its own
+   */
+  async step(feeds: Feeds, into: HostTensors = {}): Promise<Record<string, HostTensor>> {
+    const targets = { ...into, ...withPrefix(this.#memory.targets()) };
+    const { results, kept } = await this.#session.runKeeping({ ...feeds, ...this.#memory.feeds() }, targets);
     this.#memory.advance(withoutPrefix(kept));
     return Object.fromEntries(Object.entries(results).filter(([name]) => !name.startsWith(nextPrefix)));
   }
