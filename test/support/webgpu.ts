@@ -21,11 +21,14 @@ interface Absence {
   readonly absent: string;
 }
 
+/** What WebGPU says where there is no driver or it refuses the one there is; after any other failure tests run, and fail. */
+const NO_ADAPTER = "Failed to get a WebGPU adapter";
+
 /** What WebGPU computes on with these variables: drivers may be listed and yet be refused, so it is tried. */
 async function gpuOf(variables: NodeJS.ProcessEnv): Promise<Gpu | Absence> {
   const environment = { ...variables, XDG_RUNTIME_DIR: variables.XDG_RUNTIME_DIR ?? tmpdir() };
   const result = await probeDevice("webgpu", { environment });
-  if (!result.works) return { absent: result.reason };
+  if (!result.works && result.reason.includes(NO_ADAPTER)) return { absent: result.reason };
   return { name: result.adapter?.name ?? "a GPU without a name", variables: environment };
 }
 
