@@ -18,7 +18,7 @@ export default defineConfig({
         extends: true,
         test: { name: "main", include: ["test/**/*.test.ts"], exclude: [WEBGPU] },
       },
-      { extends: true, test: { name: "webgpu", include: [WEBGPU] } },
+      { extends: true, test: { name: "webgpu", include: [WEBGPU], maxConcurrency: 2 } },
     ],
   },
 });

@@ -124,13 +124,25 @@ export function listError(actual: ArrayLike<number>, expected: readonly number[]
   );
 }
 
+/** Smallest scales to compare at, where the exact values are zero and both sides hold rounding noise. */
+export interface Floors {
+  readonly values: number;
+  readonly norm: number;
+}
+
+const NO_FLOORS: Floors = { values: 0, norm: 0 };
+
 /**
  * The largest relative error of a tensor against its summary: of the norm relative to the norm, of the first
  * values relative to the tensor's largest value.
- * @param floor smallest scale to compare at, where the exact value is zero and both sides are rounding noise
  * @throws EpSamError `shape` when the shapes differ
  */
-export function compareSummary(name: string, tensor: FloatTensor, summary: Summary, floor = 0): number {
+export function compareSummary(
+  name: string,
+  tensor: FloatTensor,
+  summary: Summary,
+  floors: Floors = NO_FLOORS,
+): number {
   if (!sameShape(tensor.shape, summary.shape)) {
     throw new EpSamError("shape", {
       what: `is ${formatShape(tensor.shape)}, not ${formatShape(summary.shape)}`,
@@ -138,11 +150,11 @@ export function compareSummary(name: string, tensor: FloatTensor, summary: Summa
     });
   }
   const { norm, largest } = magnitudes(tensor.data);
-  const scale = Math.max(largest, floor);
+  const scale = Math.max(largest, floors.values);
   const heads = summary.head.map((value, index) =>
     relativeError(tensor.data[index] ?? Number.NaN, value, scale),
   );
-  return Math.max(relativeError(norm, summary.l2, Math.max(summary.l2, floor)), ...heads);
+  return Math.max(relativeError(norm, summary.l2, Math.max(summary.l2, floors.norm)), ...heads);
 }
 
 function magnitudes(data: Float32Array): { readonly norm: number; readonly largest: number } {

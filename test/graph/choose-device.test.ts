@@ -12,6 +12,7 @@ import {
   probeDevice,
   shortReason,
 } from "../../src/graph/index.js";
+import { withRefusal } from "../../src/graph/runtime/probe/protocol.js";
 
 const real = { name: "GeForce RTX 4090", kind: "discrete", memoryBytes: 25.8e9 } as const;
 const software = { name: "SwiftShader Device (Subzero)", kind: "software", memoryBytes: 2e9 } as const;
@@ -120,11 +121,31 @@ describe("a probe", () => {
 
 describe("advice", () => {
   it("fits the platform", () => {
-    expect(deviceAdvice("webgpu", "linux")).toMatch(/libvulkan1/);
+    expect(deviceAdvice("webgpu", "linux")).toMatch(/libvulkan1.*bookworm-backports/);
     expect(deviceAdvice("dml", "linux")).toMatch(/Windows only/);
     expect(deviceAdvice("coreml", "win32")).toMatch(/macOS only/);
     expect(deviceAdvice("cuda", "linux")).toMatch(/--onnxruntime-node-install=cuda12/);
     expect(deviceAdvice("dml", "win32")).toMatch(/driver/);
+  });
+
+  it("repeats why WebGPU refused a driver, which its error does not tell", () => {
+    const failure = {
+      works: false,
+      reason: "Failed to get a WebGPU adapter: No supported adapters",
+    } as const;
+    const refusal = [
+      "Warning: Vulkan shaderUniform*ArrayDynamicIndexing required.",
+      " - While initializing adapter (backend=BackendType::Vulkan)",
+      "    at InitializeImpl (/dawn/native/vulkan/PhysicalDeviceVk.cpp:253)",
+    ].join("\n");
+    expect(withRefusal({ ...failure, adapter: software }, refusal)).toEqual({
+      works: false,
+      reason: `${failure.reason}; a driver was refused, perhaps as too old: Vulkan shaderUniform*ArrayDynamicIndexing required`,
+      adapter: software,
+    });
+    expect(withRefusal(failure, "Warning: a limit was reduced.\n")).toEqual(failure);
+    const working = { works: true, adapter: real, gigaflops: 2100 } as const;
+    expect(withRefusal(working, refusal)).toEqual(working);
   });
 
   it("keeps the telling part of an engine's message", () => {

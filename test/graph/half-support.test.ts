@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { device, requireHalfPrecision } from "../../src/graph/index.js";
-import { describeWithWebGpu, runWithWebGpu } from "../support/webgpu.js";
+import { describeWithEachWebGpu, runWithWebGpu } from "../support/webgpu.js";
 
 describe("float16 on the CPU", () => {
   it("is computed rightly", async () => {
@@ -9,10 +9,10 @@ describe("float16 on the CPU", () => {
   });
 });
 
-describeWithWebGpu("float16 on webgpu", () => {
+describeWithEachWebGpu("float16 on webgpu", (gpu) => {
   it("either works or is refused with what to do", async () => {
     const child = join(import.meta.dirname, "support", "webgpu-half-child.ts");
-    const { output, errors, code } = await runWithWebGpu(child, []);
+    const { output, errors, code } = await runWithWebGpu(gpu, child);
     expect(code, errors.slice(-2000)).toBe(0);
     const { refusal } = JSON.parse(output.trim()) as { refusal: string };
     if (refusal === "") return;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type OperationName, registry } from "../../src/graph/index.js";
-import { describeWithWebGpu, runWithWebGpu } from "../support/webgpu.js";
+import { describeWithEachWebGpu, runWithWebGpu } from "../support/webgpu.js";
 import { compositeCases } from "./cases/index.js";
 
 const LONG = 1_800_000;
@@ -57,14 +57,14 @@ function logOf(errors: string, name: string): string {
   return errors.split(`begin ${name}\n`).at(1)?.split(`end ${name}\n`).at(0) ?? "";
 }
 
-describeWithWebGpu("on webgpu", () => {
+describeWithEachWebGpu("on webgpu", (gpu) => {
   describe("every operation and function", () => {
     const names = [...Object.keys(registry), ...Object.keys(compositeCases)];
     let results: Map<string, z.infer<typeof comparison>>;
     let errors = "";
 
     beforeAll(async () => {
-      const ended = await runWithWebGpu(child("webgpu-child.ts"), names);
+      const ended = await runWithWebGpu(gpu, child("webgpu-child.ts"), names);
       errors = ended.errors;
       results = new Map(
         linesOf(ended.output)
@@ -91,7 +91,7 @@ describeWithWebGpu("on webgpu", () => {
   it(
     "state and weights stay on the device, and every node of the training steps has a kernel",
     async () => {
-      const { output, errors, code } = await runWithWebGpu(child("webgpu-steps-child.ts"));
+      const { output, errors, code } = await runWithWebGpu(gpu, child("webgpu-steps-child.ts"));
       expect(code, errors.slice(-2000)).toBe(0);
       expect(linesOf(output)).toEqual([
         { name: "state", totals: [100, 101, 102, 104], position: [14, 94] },

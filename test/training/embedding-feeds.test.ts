@@ -22,12 +22,12 @@ describe("embeddings for a decoder", () => {
   });
 });
 
-describeWithWebGpu("embeddings for a decoder on webgpu", () => {
+describeWithWebGpu("embeddings for a decoder on webgpu", (gpu) => {
   it(
     "are copied once, joined there, and dropped in the order of their last use",
     async () => {
       const child = join(import.meta.dirname, "support", "webgpu-embeddings-child.ts");
-      const { output, errors, code } = await runWithWebGpu(child);
+      const { output, errors, code } = await runWithWebGpu(gpu, child);
       expect(code, errors.slice(-2000)).toBe(0);
       expect(JSON.parse(output)).toEqual({
         means: [

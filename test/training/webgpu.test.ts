@@ -4,13 +4,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { readMask } from "../../src/imaging/index.js";
 import { readSafetensors, type StateDict, stateDictOf } from "../../src/models/index.js";
 import { mergeRecords, RunDirectory, stageNames } from "../../src/training/index.js";
-import { type ChildOutput, describeWithWebGpu, runWithWebGpu } from "../support/webgpu.js";
+import { type ChildOutput, describeWithFastWebGpu, runWithWebGpu } from "../support/webgpu.js";
 import { makeFolder, removeFolders, tinyOverrides, writeDataset } from "./fixtures.js";
 
 const LONG = 1_800_000;
-/** A GPU in software takes ten core-minutes for all stages, one for the classifier's. */
-const isWhole = process.env.EPSAM_SLOW_TESTS === "1";
-const stages = isWhole ? stageNames(1) : ["classifier"];
+const stages = stageNames(1);
 const program = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
 
 /** One step in each stage; without a mask prompt, whose convolutions a GPU in software takes a minute for. */
@@ -45,7 +43,7 @@ function largestDifference(expected: StateDict | undefined, actual: StateDict | 
   return largest;
 }
 
-describeWithWebGpu("epsam train --device webgpu", () => {
+describeWithFastWebGpu("epsam train --device webgpu", (gpu) => {
   let folder = "";
   let ended: ChildOutput;
   let onWebGpu: RunDirectory;
@@ -55,8 +53,7 @@ describeWithWebGpu("epsam train --device webgpu", () => {
   async function trainOn(device: "cpu" | "webgpu"): Promise<ChildOutput> {
     const files = ["--data", join(folder, "data"), "--config", join(folder, "config.json")];
     const out = ["--out", join(folder, device), "--device", device];
-    const part = isWhole ? [] : ["--stage", ...stages];
-    return runWithWebGpu(program, ["train", ...files, ...out, ...part], { keepSessions: true });
+    return runWithWebGpu(gpu, program, ["train", ...files, ...out], { keepSessions: true });
   }
 
   beforeAll(async () => {
@@ -84,7 +81,7 @@ describeWithWebGpu("epsam train --device webgpu", () => {
 
   it("gives the losses and scores of the CPU", async () => {
     const [expected, actual] = await Promise.all([onCpu.metrics(), onWebGpu.metrics()]);
-    expect(expected.length).toBe(isWhole ? 6 : 2);
+    expect(expected.length).toBe(6);
     expect(actual.map(({ stage, split }) => [stage, split])).toEqual(
       expected.map(({ stage, split }) => [stage, split]),
     );
@@ -104,7 +101,7 @@ describeWithWebGpu("epsam train --device webgpu", () => {
     expect(largestDifference(expected, actual)).toBeLessThanOrEqual(CLASSIFIER_TOLERANCE);
   });
 
-  it.runIf(isWhole)("saves a decoder that its rounds have moved (slow: EPSAM_SLOW_TESTS=1)", async () => {
+  it("saves a decoder that its rounds have moved", async () => {
     const [preliminary, last] = await Promise.all(
       ["decoder-preliminary", "decoder-round-1"].map((name) => tensorsOf(onWebGpu, `${name}.safetensors`)),
     );
@@ -115,7 +112,7 @@ describeWithWebGpu("epsam train --device webgpu", () => {
     expect(moved).toBeLessThan(3 * tinyOverrides.decoder.learningRate);
   });
 
-  it.runIf(isWhole)("draws the CPU's initial masks (slow: EPSAM_SLOW_TESTS=1)", async () => {
+  it("draws the CPU's initial masks", async () => {
     const [expected, actual] = await Promise.all(
       [onCpu, onWebGpu].map((run) => readMask(run.path("masks", "initial", "train-tumour-0.png"))),
     );

@@ -3,6 +3,7 @@ import {
   add,
   constant,
   type Device,
+  elementCount,
   type FloatTensor,
   floatsOf,
   floatTensor,
@@ -21,9 +22,11 @@ import {
 import {
   compareSummary,
   describedInput,
+  type Floors,
   type GoldenDirectory,
   relativeError,
   type SectionResult,
+  type Summary,
   sectionOf,
   sectionResult,
   summarySchema,
@@ -124,14 +127,14 @@ async function compareGradients(
 function gradientError(
   name: string,
   gradient: FloatTensor | undefined,
-  summary: z.infer<typeof summarySchema> | null,
+  summary: Summary | null,
   expected: Expected,
 ): number {
   // `null`: the parameter takes no part in the loss; then there must be no gradient on either side.
   if (gradient === undefined || summary === null) {
     return gradient === undefined && summary === null ? 0 : Number.POSITIVE_INFINITY;
   }
-  return compareSummary(name, gradient, summary, gradientScale(name, expected));
+  return compareSummary(name, gradient, summary, gradientFloors(name, expected));
 }
 
 /**
@@ -142,15 +145,20 @@ function hasNoiseGradient(name: string): boolean {
   return name.endsWith(".k_proj.bias");
 }
 
-/** Gradients that are noise are compared on the scale of the gradient of the same projection's weight. */
-function gradientScale(name: string, expected: Expected): number {
-  if (!hasNoiseGradient(name)) return 0;
-  return expected.grads_step0[name.replace(/bias$/, "weight")]?.l2 ?? 0;
+/** Gradients that are noise are compared on the scale of the gradient of the same projection's weight: its norm. */
+function gradientFloors(name: string, expected: Expected): Floors {
+  const scale = expected.grads_step0[name.replace(/bias$/, "weight")]?.l2 ?? 0;
+  return hasNoiseGradient(name) ? { values: scale, norm: scale } : { values: 0, norm: 0 };
 }
 
-/** Adam makes of noise steps of up to the learning rate in either direction: so far may parameters part. */
-function parameterScale(name: string, expected: Expected): number {
-  return hasNoiseGradient(name) ? (2 * expected.losses.length * LEARNING_RATE) / TOLERANCE : 0;
+/**
+ * Adam makes of noise steps of up to the learning rate in either direction: so far may values part, and the norm
+ * of n of them √n times as far.
+ */
+function parameterFloors(name: string, { shape }: Summary, steps: number): Floors {
+  if (!hasNoiseGradient(name)) return { values: 0, norm: 0 };
+  const values = (2 * steps * LEARNING_RATE) / TOLERANCE;
+  return { values, norm: Math.sqrt(elementCount(shape)) * values };
 }
 
 async function compareSteps(problem: Problem, expected: Expected, device: Device): Promise<SectionResult[]> {
@@ -180,7 +188,7 @@ async function compareSteps(problem: Problem, expected: Expected, device: Device
           name,
           after.get(PREFIX + name) ?? floatTensor([0]),
           summary,
-          parameterScale(name, expected),
+          parameterFloors(name, summary, expected.losses.length),
         ),
       ]),
     );

@@ -44,7 +44,7 @@ export function deviceAdvice(name: DeviceName, platform: NodeJS.Platform = proce
     return `Needs an NVIDIA driver, CUDA 12 and cuDNN 9, and ONNX Runtime's library for it, which \`node ${script} --onnxruntime-node-install=cuda12\` downloads.`;
   }
   if (name === "webgpu" && platform === "linux") {
-    return "Install the Vulkan loader and the driver of your GPU: on Debian libvulkan1 with mesa-vulkan-drivers (AMD, Intel) or nvidia-driver (NVIDIA). A container needs the GPU passed in, for NVIDIA with NVIDIA_DRIVER_CAPABILITIES=all.";
+    return "Install the Vulkan loader and the driver of your GPU: on Debian libvulkan1 with mesa-vulkan-drivers (AMD, Intel) or nvidia-driver (NVIDIA). One that is refused needs to be newer: for Debian 12, Mesa is in bookworm-backports. A container needs the GPU passed in, for NVIDIA with NVIDIA_DRIVER_CAPABILITIES=all.";
   }
   return "Install the current driver of the GPU's maker.";
 }

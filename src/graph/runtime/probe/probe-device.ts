@@ -2,10 +2,18 @@ import { type ChildProcess, fork } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DeviceName } from "../device.js";
-import type { ProbeResult } from "./protocol.js";
+import { type ProbeResult, withRefusal } from "./protocol.js";
 
 const TIME_LIMIT = 60_000;
 const KEPT_ERROR_OUTPUT = 2000;
+
+/** How a device is tried. */
+export interface ProbeOptions {
+  /** In milliseconds. */
+  readonly timeLimit?: number;
+  /** Variables that tell drivers and engine where things are; by default this process's. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
 
 /**
  * Tries a device in a process of its own: whether it runs a graph with the right result, how fast, and on what. A
@@ -13,10 +21,10 @@ const KEPT_ERROR_OUTPUT = 2000;
  */
 export function probeDevice(
   name: DeviceName,
-  { timeLimit = TIME_LIMIT }: { readonly timeLimit?: number } = {},
+  { timeLimit = TIME_LIMIT, environment = process.env }: ProbeOptions = {},
 ): Promise<ProbeResult> {
   return new Promise((resolve) => {
-    const child = startChild(name);
+    const child = startChild(name, environment);
     let errorOutput = "";
     let result: ProbeResult | undefined;
     let isLate = false;
@@ -36,7 +44,7 @@ export function probeDevice(
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       const end = isLate ? `no answer within ${timeLimit / 1000} s` : describeEnd(code, signal, errorOutput);
-      resolve(result ?? { works: false, reason: end });
+      resolve(withRefusal(result ?? { works: false, reason: end }, errorOutput));
     });
   });
 }
@@ -47,10 +55,10 @@ function describeEnd(code: number | null, signal: string | null, errorOutput: st
   return said === "" ? how : `${how}: ${said}`;
 }
 
-function startChild(name: DeviceName): ChildProcess {
+function startChild(name: DeviceName, variables: NodeJS.ProcessEnv): ChildProcess {
   const isSource = import.meta.url.endsWith(".ts");
   const script = fileURLToPath(new URL(isSource ? "./probe-child.ts" : "./probe-child.js", import.meta.url));
-  const { NODE_OPTIONS: _, ...environment } = process.env;
+  const { NODE_OPTIONS: _, ...environment } = variables;
   return fork(script, [name], {
     execArgv: isSource ? ["--import", typeScriptLoader()] : [],
     env: environment,

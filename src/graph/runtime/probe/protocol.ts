@@ -18,3 +18,13 @@ export function shortReason(thrown: unknown): string {
   const line = lines.find((candidate) => candidate !== "") ?? "no reason given";
   return /(?:was false\. |\[ONNXRuntimeError\] : \d+ : )(.+)$/.exec(line)?.[1] ?? line;
 }
+
+/**
+ * The result with what WebGPU wrote of a driver that it refused: its error says that there is no adapter, though
+ * Vulkan lists one.
+ */
+export function withRefusal(result: ProbeResult, errorOutput: string): ProbeResult {
+  const [, lack] = /^Warning: (.+?)\.?\n - While initializing adapter/m.exec(errorOutput) ?? [];
+  if (result.works || lack === undefined) return result;
+  return { ...result, reason: `${result.reason}; a driver was refused, perhaps as too old: ${lack}` };
+}
