@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type OperationName, registry } from "../../src/graph/index.js";
-import { describeWithEachWebGpu, runWithWebGpu } from "../support/webgpu.js";
+import { describeWithWebGpu, runWithWebGpu } from "../support/webgpu.js";
 import { compositeCases } from "./cases/index.js";
 
 const LONG = 1_800_000;
@@ -57,7 +57,7 @@ function logOf(errors: string, name: string): string {
   return errors.split(`begin ${name}\n`).at(1)?.split(`end ${name}\n`).at(0) ?? "";
 }
 
-describeWithEachWebGpu("on webgpu", (gpu) => {
+describeWithWebGpu("on webgpu", (gpu) => {
   describe("every operation and function", () => {
     const names = [...Object.keys(registry), ...Object.keys(compositeCases)];
     let results: Map<string, z.infer<typeof comparison>>;
