@@ -1,7 +1,7 @@
 /**
  * What the page and the server say to each other: types of JSON bodies, constants, and the one thing that both compute,
- * {@link promptArrays}. Paths begin with
- * `/api`; identifiers are opaque; every position is in level-0 pixels unless its type says otherwise.
+ * {@link promptArrays}. Paths begin with `/api`; identifiers are opaque; every position is in level-0 pixels unless its
+ * type says otherwise.
  *
  * Pictures, beside those named at the types:
  * - `GET /api/slides/:slide/thumbnail?size=` (JPEG; longer side, 16 to 2048, default 256)
