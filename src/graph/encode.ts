@@ -72,7 +72,7 @@ export function encodeGraph(
     ],
     graph: {
       name: "graph",
-      node: leavesLast(context.nodes, Object.keys(outputs)),
+      node: context.nodes,
       initializer: context.initializers,
       input: [...inputs].map(([name, value]) => valueInfo(name, value)),
       output: outputEntries.map(([name, value]) => valueInfo(name, value)),
@@ -170,22 +170,6 @@ function nameOutputs(nodes: OnnxNode[], outputs: readonly (readonly [string, str
     node.output = node.output.map((result) => renamed.get(result) ?? result);
   }
   nodes.push(...copies);
-}
-
-/**
- * Nodes whose results are outputs alone come last, in the outputs' order. ONNX Runtime computes what leads to the last
- * of them first, and after it what else leads to the one before: gradients that come in the order of the layers are then
- * computed as soon as they can be, and what they are made of is freed.
- */
-function leavesLast(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
-  const read = new Set(nodes.flatMap(({ input }) => input));
-  const place = new Map(outputs.map((name, index) => [name, index]));
-  const placeOf = ({ output }: OnnxNode) => place.get(output[0] ?? "") ?? 0;
-  const isLeaf = ({ output }: OnnxNode) => output.every((name) => place.has(name) && !read.has(name));
-  return [
-    ...nodes.filter((node) => !isLeaf(node)),
-    ...nodes.filter(isLeaf).sort((one, other) => placeOf(one) - placeOf(other)),
-  ];
 }
 
 function checkedShape(name: string, tensor: HostTensor, value: Value): HostTensor {

@@ -6,6 +6,7 @@ import {
   type HostTensor,
   type StateEntry,
   StatefulSession,
+  scale,
   type Value,
 } from "../graph/index.js";
 import type { HostAdam } from "./host-adam.js";
@@ -42,8 +43,7 @@ export class HostUpdatedSession {
     device: Device,
     options: HostUpdateOptions,
   ): Promise<HostUpdatedSession> {
-    const gradients = [...options.gradients].map(([name, value]) => [gradientPrefix + name, value] as const);
-    const all = { ...outputs, ...Object.fromEntries(gradients) };
+    const all = { ...outputs, ...gradientOutputs(options.gradients) };
     return new HostUpdatedSession(await StatefulSession.create(state, all, device), options);
   }
 
@@ -69,6 +69,15 @@ export class HostUpdatedSession {
   async close(): Promise<void> {
     await this.#session.close();
   }
+}
+
+/**
+ * Gradients as outputs, each as a node that changes nothing. ONNX Runtime computes what leads to the last such node first,
+ * and after it what else leads to the one before: in the order of the layers each gradient is computed as soon as it can
+ * be, and what it is made of is freed. By themselves, gradients are made from the last layer to the first.
+ */
+export function gradientOutputs(gradients: ReadonlyMap<string, Value>): Record<string, Value> {
+  return Object.fromEntries([...gradients].map(([name, value]) => [gradientPrefix + name, scale(value, 1)]));
 }
 
 export interface HostUpdateOptions {
