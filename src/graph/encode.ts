@@ -34,9 +34,9 @@ export function encodeGraph(
   options: EncodeOptions = {},
 ): EncodedGraph {
   const halves = options.precision === "float16";
-  // Sequences for the CPU's own kernels have no use here: it has next to none for float16.
   const values = ancestors(Object.values(outputs));
   const isReadLater = readsLater(values, Object.values(outputs));
+  // Sequences for the CPU's own kernels have no use in float16: it has next to none for that.
   const context = new LoweringContext(halves ? "gpu" : (options.target ?? "cpu"), isReadLater);
   const names = halves ? new MixedPrecisionNames(context) : new PlainNames();
   const inputs = new Map<string, Value>();

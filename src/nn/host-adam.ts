@@ -59,8 +59,10 @@ export class HostAdam {
   readonly #adam: AdamFunction;
   readonly #placed: readonly PlacedParameter[];
 
+  /** @param parameters of shapes that {@link HostAdam.holds}, with moments of as many elements */
   constructor(arithmetic: AdamArithmetic, parameters: readonly HostParameter[]) {
-    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytesFor(parameters) / PAGE_BYTES) });
+    const bytes = bytesFor(parameters.map(({ initial }) => initial.shape));
+    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
     const module = new WebAssembly.Module(Buffer.from(ADAM_ASSEMBLY, "base64"));
     const { adam } = new WebAssembly.Instance(module, { env: { memory } }).exports;
     if (typeof adam !== "function") throw new TypeError("the compiled step of Adam has no function adam");
@@ -81,9 +83,9 @@ export class HostAdam {
     }));
   }
 
-  /** True when one memory can hold all of it. */
-  static holds(parameters: readonly HostParameter[]): boolean {
-    return bytesFor(parameters) <= MOST_BYTES;
+  /** True when one memory can hold parameters of these shapes with all that belongs to them. */
+  static holds(shapes: readonly Shape[]): boolean {
+    return bytesFor(shapes) <= MOST_BYTES;
   }
 
   /** The parameters, for a step to read. */
@@ -105,9 +107,9 @@ export class HostAdam {
    * Takes a step along the gradients, with the same roundings as the optimizer's graph.
    * @param scalars η, 1 − β₁ᵗ and √(1 − β₂ᵗ)
    */
-  step([learningRate = 0, firstCorrection = 1, secondCorrection = 1]: ArrayLike<number> &
-    Iterable<number>): void {
+  step(scalars: Float32Array): void {
     const { fround } = Math;
+    const [learningRate = Number.NaN, firstCorrection = Number.NaN, secondCorrection = Number.NaN] = scalars;
     const { beta1, beta2, epsilon, weightDecay, decoupled } = this.#arithmetic;
     const rate = fround(fround(learningRate / firstCorrection) * secondCorrection);
     const floor = fround(secondCorrection * fround(epsilon));
@@ -125,8 +127,8 @@ function bytesOf(shape: Shape): number {
   return Math.ceil((elementCount(shape) * Float32Array.BYTES_PER_ELEMENT) / ALIGNMENT) * ALIGNMENT;
 }
 
-function bytesFor(parameters: readonly HostParameter[]): number {
-  return parameters.reduce((total, { initial }) => total + VECTORS * bytesOf(initial.shape), 0);
+function bytesFor(shapes: readonly Shape[]): number {
+  return shapes.reduce((total, shape) => total + VECTORS * bytesOf(shape), 0);
 }
 
 function tensorsOf(placed: readonly Placed[]): ReadonlyMap<string, FloatTensor> {

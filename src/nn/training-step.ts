@@ -1,3 +1,4 @@
+import { EpSamError } from "../common/index.js";
 import {
   cast,
   type Device,
@@ -7,6 +8,7 @@ import {
   type FloatTensor,
   floatsOf,
   floatTensor,
+  formatShape,
   gradients,
   type HostTensors,
   hasOwnMemory,
@@ -163,8 +165,8 @@ async function compile(
   const { device, microBatches, precision = "float32", optimizer } = options;
   const outputs = outputsOf(options, finite);
   const isWhole = microBatches === undefined && precision === "float32";
-  const parameters = updated.map((each) => hostParameter(each, options));
-  if (isWhole && !hasOwnMemory(device) && HostAdam.holds(parameters)) {
+  if (isWhole && !hasOwnMemory(device) && HostAdam.holds(updated.map(({ value }) => value.shape))) {
+    const parameters = updated.map((each) => hostParameter(each, options));
     return HostUpdatedSession.create(stateOf(options, [], finite), outputs, device, {
       adam: new HostAdam(optimizer.arithmetic, parameters),
       gradients: new Map(updated.map(({ name, gradient }) => [name, gradient])),
@@ -178,10 +180,13 @@ async function compile(
 }
 
 function hostParameter({ name, value }: Updated, { optimizer, initial }: TrainingStepOptions): HostParameter {
-  const startOf = (entry: string) => ({
-    name: entry,
-    initial: initial.get(entry) ?? floatTensor(value.shape),
-  });
+  const { shape } = value;
+  const startOf = (entry: string) => {
+    const start = initial.get(entry) ?? floatTensor(shape);
+    if (elementCount(start.shape) === elementCount(shape)) return { name: entry, initial: start };
+    const what = `starts as ${formatShape(start.shape)}, its parameter is ${formatShape(shape)}`;
+    throw new EpSamError("shape", { what, where: entry });
+  };
   const [first, second] = optimizer.stateNames;
   const moments = [
     startOf(optimizerStateName(first, name)),

@@ -151,6 +151,16 @@ function largestError(
   return Math.max(...errors);
 }
 
+describe("a training step's starting values", () => {
+  it("must be of as many elements as the parameter", async () => {
+    const { state } = await trained({}, 0);
+    for (const name of ["head", "optimizer:second_moment:head"]) {
+      const initial = new Map([...state, [name, floatTensor([WIDTH - 1, 1])]]);
+      await expect(createStep({ initial })).rejects.toThrow(new RegExp(`${name}.*starts as \\[7, 1\\]`));
+    }
+  });
+});
+
 describe("a training step in micro-batches", () => {
   it("gives parameters, moments and running statistics of the whole batch", async () => {
     const whole = await trained({});

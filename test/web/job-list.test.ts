@@ -1,24 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { JobEntry, JobState } from "../../src/server/contract/index.js";
+import type { JobState } from "../../src/server/contract/index.js";
 import { withFetched, withJob } from "../../src/web/state/job-list.js";
 
-function job(id: string, revision: number, state: JobState): JobEntry {
-  return {
-    id,
-    revision,
-    title: id,
-    request: { kind: "infer", run: "run", slides: ["slide"] },
-    state,
-    createdAt: "2026-01-01T00:00:00Z",
-    startedAt: null,
-    finishedAt: null,
-    progress: null,
-    log: [],
-    problem: null,
-    result: null,
-    resumable: false,
-  };
-}
+const job = (id: string, revision: number, state: JobState) => ({ id, revision, state });
 
 describe("the page's list of jobs", () => {
   it("keeps the event of a job's end when the answer to its cancelling arrives later", () => {
