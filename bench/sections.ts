@@ -1,6 +1,7 @@
 import { RandomStream } from "../src/common/index.js";
 import { add, type Device, floatTensor } from "../src/graph/index.js";
 import type { RgbImage } from "../src/imaging/index.js";
+import { ClassActivationMapper } from "../src/method/index.js";
 import {
   attentionDropoutLayerCount,
   batchPoints,
@@ -21,7 +22,6 @@ import {
   type ResNetAdlOptions,
 } from "../src/models/index.js";
 import { adam, adamW, TrainingStep, type TrainingStepOptions } from "../src/nn/index.js";
-import { ClassActivationMapper } from "../src/prompting/index.js";
 
 /** One measured piece of work. */
 export interface Section {

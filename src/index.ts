@@ -40,7 +40,6 @@ export {
 } from "./imaging/index.js";
 export * from "./inference/index.js";
 export {
-  evaluateSplit,
   openRun,
   type PresetName,
   presets,
@@ -49,6 +48,5 @@ export {
   readConfigFile,
   resolveConfig,
   type TrainingConfig,
-  type TrainOptions,
-  train,
-} from "./training/index.js";
+} from "./run/index.js";
+export { evaluateSplit, type TrainOptions, train } from "./training/index.js";

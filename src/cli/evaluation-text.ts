@@ -1,5 +1,5 @@
 import type { Estimate, MetricName } from "../evaluation/index.js";
-import { type RunEvaluation, stageTitle } from "../training/index.js";
+import { type RunEvaluation, stageTitle } from "../run/index.js";
 import { textTable } from "./text-table.js";
 
 interface Block {

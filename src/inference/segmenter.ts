@@ -9,15 +9,19 @@ import {
 import { type Device, device as defaultDevice } from "../graph/index.js";
 import type { FloatMap, RgbImage } from "../imaging/index.js";
 import {
+  activationPrompt,
+  type ClassActivationMapper,
+  patchActivation,
+  takesMaskPrompt,
+} from "../method/index.js";
+import {
   createSamFrame,
   type ImageEncoder,
   MaskPredictor,
   type PatchPrompt,
   type SamFrame,
 } from "../models/index.js";
-import type { ClassActivationMapper } from "../prompting/index.js";
 import {
-  activationPrompt,
   chooseDecoderStage,
   classifierFile,
   decoderFile,
@@ -25,11 +29,9 @@ import {
   openActivationMapper,
   openRun,
   openSam,
-  patchActivation,
   type RunContext,
   type SamSource,
-  takesMaskPrompt,
-} from "../training/index.js";
+} from "../run/index.js";
 import type {
   ClassifiedTile,
   SegmentedTile,

@@ -1,5 +1,5 @@
 import { patchOverlap } from "../evaluation/index.js";
-import type { MaskScore, PatchFigures } from "../training/index.js";
+import type { MaskScore, PatchFigures } from "../run/index.js";
 
 /**
  * Items spread evenly over the order of a value, the lowest and the highest included; ties are ordered by id, so

@@ -1,4 +1,4 @@
-import { type MetricLine, type RunDirectory, stageTitle } from "../training/index.js";
+import { type MetricLine, type RunDirectory, stageTitle } from "../run/index.js";
 import type { CurveChart, CurveSeries } from "./report-data.js";
 
 /** What is drawn of a stage: the metric of each split under its name in the legend. */

@@ -1,9 +1,4 @@
-import {
-  type PatchFigures,
-  type RunEvaluation,
-  type StageEvaluation,
-  stageTitle,
-} from "../training/index.js";
+import { type PatchFigures, type RunEvaluation, type StageEvaluation, stageTitle } from "../run/index.js";
 import type {
   ClassificationTable,
   Estimate,

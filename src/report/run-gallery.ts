@@ -3,20 +3,19 @@ import { exists } from "../common/index.js";
 import { type Dataset, loadPatchImage, loadPatchMask, type PatchRecord } from "../dataset/index.js";
 import { patchOverlap } from "../evaluation/index.js";
 import { type Colour, readMask } from "../imaging/index.js";
+import { activationPrompt, patchActivation } from "../method/index.js";
 import {
   activationFolder,
-  activationPrompt,
   camStage,
   evaluationFiles,
   evaluationFolder,
   type MaskScore,
   type PatchFigures,
-  patchActivation,
   type RunContext,
   type RunEvaluation,
   readActivation,
   stageTitle,
-} from "../training/index.js";
+} from "../run/index.js";
 import { formatFraction } from "./formats.js";
 import { chooseEvaluated, chooseScored } from "./gallery-choice.js";
 import { MASK_COLOURS, PatchPictures } from "./gallery-pictures.js";

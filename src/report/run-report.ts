@@ -13,7 +13,7 @@ import {
   stageNames,
   stageTitle,
   untrainedStage,
-} from "../training/index.js";
+} from "../run/index.js";
 import { renderReport } from "./render-report.js";
 import type { DatasetSummary, ReportData, RunIdentity } from "./report-data.js";
 import { runCurves } from "./run-curves.js";

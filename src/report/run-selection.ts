@@ -1,4 +1,4 @@
-import { type MaskScore, type RunContext, readScores, stageTitle } from "../training/index.js";
+import { type MaskScore, type RunContext, readScores, stageTitle } from "../run/index.js";
 import type { ScoreDistribution, SelectionRow } from "./report-data.js";
 
 /** The scores of one round of pseudo-labels. */

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import type { PatchPage } from "../contract/index.js";
 import type { PatchRecord } from "../dataset/index.js";
 import { pictureResponse } from "./caching.js";
 import type { ServerContext } from "./context.js";
-import type { PatchPage } from "./contract/index.js";
 import { type DatasetIndexes, patchFile } from "./datasets/dataset-index.js";
 import { galleryPage } from "./datasets/gallery.js";
 import { fileVersion } from "./open-slides.js";

@@ -1,4 +1,4 @@
-import type { ServerEvent } from "./contract/index.js";
+import type { ServerEvent } from "../contract/index.js";
 
 /** Carries what happens in the server to everybody who listens, such as open pages. */
 export class EventBus {

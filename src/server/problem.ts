@@ -1,5 +1,5 @@
 import { EpSamError, type ErrorTag, isEpSamError, messageOf } from "../common/index.js";
-import type { Problem, ProblemBody } from "./contract/index.js";
+import type { Problem, ProblemBody } from "../contract/index.js";
 
 /** HTTP status (RFC 9110, section 15) of every kind of error. */
 const STATUS: Readonly<Record<ErrorTag, number>> = {

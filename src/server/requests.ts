@@ -58,6 +58,6 @@ function usage(where: string, what: string, why: string | undefined): EpSamError
     where,
     what,
     why,
-    action: "See src/server/contract for what is expected.",
+    action: "The message names what is expected.",
   });
 }

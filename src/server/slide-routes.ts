@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import type { SlideDetail, SlidePatch, SlideResults } from "../contract/index.js";
 import type { ServerContext } from "./context.js";
-import type { SlideDetail, SlidePatch, SlideResults } from "./contract/index.js";
 import { type DatasetIndexes, nameKey } from "./datasets/dataset-index.js";
 import { patchGrid } from "./datasets/patch-grid.js";
 import { slidesOfDataset } from "./datasets/slides-of-dataset.js";

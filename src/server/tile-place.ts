@@ -1,4 +1,4 @@
-import type { LevelEntry } from "./contract/index.js";
+import type { LevelEntry } from "../contract/index.js";
 import { notFound } from "./problem.js";
 
 /** A rectangle in pixels of a level. */

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { packageVersion } from "../common/index.js";
+import type { DatasetEntry, Workspace } from "../contract/index.js";
 import type { ServerContext } from "./context.js";
-import type { DatasetEntry, Workspace } from "./contract/index.js";
 import type { DatasetIndexes, IndexedDataset } from "./datasets/dataset-index.js";
 import { problemOf } from "./problem.js";
 import { runEntry } from "./runs/run-entry.js";

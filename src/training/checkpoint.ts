@@ -3,7 +3,7 @@ import { z } from "zod";
 import { EpSamError, exists, messageOf } from "../common/index.js";
 import type { FloatTensor } from "../graph/index.js";
 import { readSafetensors, stateDictOf, writeSafetensors } from "../models/index.js";
-import type { RunDirectory } from "./run-directory.js";
+import type { RunDirectory } from "../run/index.js";
 
 const progressSchema = z.object({
   /** Epochs finished. */

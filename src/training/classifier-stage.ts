@@ -16,11 +16,11 @@ import {
   initialClassifierTensor,
   initialClassifierWeights,
   loadInitialClassifier,
-  type ResNetAdlOptions,
 } from "../models/index.js";
 import { adam, stepSchedule, TrainingStep } from "../nn/index.js";
+import type { RunDirectory } from "../run/index.js";
+import { checkPrecision, classifierOptions, planStepMemory, type TrainingConfig } from "../run/index.js";
 import { resizedPatchReader } from "./classifier-input.js";
-import type { TrainingConfig } from "./config.js";
 import {
   type EpochLoopResult,
   type EpochValues,
@@ -28,8 +28,6 @@ import {
   runEpochs,
   type Weights,
 } from "./epoch-loop.js";
-import type { RunDirectory } from "./run-directory.js";
-import { checkPrecision, planStepMemory } from "./step-memory.js";
 
 const stage = "classifier";
 
@@ -44,15 +42,6 @@ export interface ClassifierStageOptions {
   readonly device: Device;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** The model options that a configuration asks for. */
-export function classifierOptions({ classifier }: TrainingConfig): ResNetAdlOptions {
-  return {
-    depth: classifier.depth,
-    dropThreshold: classifier.dropThreshold,
-    highFrequency: classifier.highFrequency,
-  };
 }
 
 /** Trains the patch classifier on the weak labels (paper section 2) and returns its best weights. */

@@ -11,6 +11,7 @@ import {
   placeOnDevice,
 } from "../graph/index.js";
 import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
+import { pointsInMask, takesMaskPrompt } from "../method/index.js";
 import {
   type DecoderGraph,
   decoderGraph,
@@ -21,8 +22,13 @@ import {
   type StateDict,
 } from "../models/index.js";
 import { adamW, constantSchedule, cosineSchedule, TrainingStep } from "../nn/index.js";
-import { pointsInMask } from "../prompting/index.js";
-import type { TrainingConfig } from "./config.js";
+import {
+  checkPrecision,
+  planStepMemory,
+  type RunDirectory,
+  type StepMemoryPlan,
+  type TrainingConfig,
+} from "../run/index.js";
 import { EmbeddingFeeds } from "./embedding-feeds.js";
 import {
   type EpochLoopResult,
@@ -32,9 +38,6 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
-import { takesMaskPrompt } from "./prompted-activation.js";
-import type { RunDirectory } from "./run-directory.js";
-import { checkPrecision, planStepMemory, type StepMemoryPlan } from "./step-memory.js";
 
 /** A patch with the mask its prediction is compared with: a pseudo-label, or in validation perhaps the truth. */
 export interface MaskedPatch {

@@ -1,8 +1,8 @@
 import { EpSamError, type Reporter } from "../common/index.js";
 import type { FloatTensor } from "../graph/index.js";
 import { isOptimizerState } from "../nn/index.js";
+import type { RunDirectory } from "../run/index.js";
 import { checkpointFile, readCheckpoint, type TrainingProgress, writeCheckpoint } from "./checkpoint.js";
-import type { RunDirectory } from "./run-directory.js";
 
 /** Figures of one epoch by name. */
 export type EpochValues = Readonly<Record<string, number>>;

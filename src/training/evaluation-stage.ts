@@ -15,15 +15,16 @@ import {
 } from "../evaluation/index.js";
 import { writeMaskPng } from "../imaging/index.js";
 import {
+  camStage,
   evaluationFiles,
   type PatchFigures,
+  type RunContext,
   type RunEvaluation,
   type StageComparison,
+  untrainedStage,
   writeEvaluation,
-} from "./evaluation-files.js";
-import { camStage, type PatchPredictor } from "./patch-predictor.js";
-import type { RunContext } from "./run-context.js";
-import { untrainedStage } from "./run-models.js";
+} from "../run/index.js";
+import type { PatchPredictor } from "./patch-predictor.js";
 
 /** What evaluation needs of a predictor. */
 export type StagePredictor = Pick<PatchPredictor, "stages" | "predict">;

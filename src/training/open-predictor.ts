@@ -1,11 +1,9 @@
 import type { Dataset } from "../dataset/index.js";
 import type { SamFrame } from "../models/index.js";
-import { activationFolder } from "./activation-files.js";
+import type { RunContext } from "../run/index.js";
+import { activationFolder, type NamedDecoder, openActivationMapper, openSam } from "../run/index.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
 import { PatchPredictor } from "./patch-predictor.js";
-import type { RunContext } from "./run-context.js";
-import { type NamedDecoder, openActivationMapper } from "./run-models.js";
-import { openSam } from "./sam-source.js";
 
 /** Opens the embedding cache of a run. */
 export async function openEmbeddings(context: RunContext, frame: SamFrame): Promise<PatchEmbeddings> {

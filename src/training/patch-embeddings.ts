@@ -10,14 +10,7 @@ import {
 import type { Device } from "../graph/index.js";
 import { applyDihedral } from "../imaging/index.js";
 import type { ImageEncoder, SamFrame } from "../models/index.js";
-import type { TrainingConfig } from "./config.js";
-
-/** A frozen image encoder that is opened when it is needed. */
-export interface EncoderSource {
-  /** Names the encoder and its weights in the cache. */
-  readonly id: string;
-  open(device: Device): Promise<ImageEncoder>;
-}
+import type { EncoderSource, TrainingConfig } from "../run/index.js";
 
 /** What patch embeddings are computed with. */
 interface EmbeddingTools {

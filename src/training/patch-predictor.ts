@@ -2,21 +2,23 @@ import { join } from "node:path";
 import { exists } from "../common/index.js";
 import { loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import type { Mask } from "../imaging/index.js";
-import { MaskPredictor, type PatchPrompt, type SamFrame } from "../models/index.js";
-import type { ClassActivationMapper } from "../prompting/index.js";
-import { readActivation, type StoredActivation, writeActivation } from "./activation-files.js";
-import type { PatchEmbeddings } from "./patch-embeddings.js";
 import {
   activationPrompt,
+  type ClassActivationMapper,
   type PatchActivation,
   patchActivation,
   takesMaskPrompt,
-} from "./prompted-activation.js";
-import type { RunContext } from "./run-context.js";
-import type { NamedDecoder } from "./run-models.js";
-
-/** Name of the table row that judges the initial masks themselves. */
-export const camStage = "initial-masks";
+} from "../method/index.js";
+import { MaskPredictor, type PatchPrompt, type SamFrame } from "../models/index.js";
+import {
+  camStage,
+  type NamedDecoder,
+  type RunContext,
+  readActivation,
+  type StoredActivation,
+  writeActivation,
+} from "../run/index.js";
+import type { PatchEmbeddings } from "./patch-embeddings.js";
 
 /** What a predictor is made of; it closes mapper and embeddings with itself. */
 export interface PredictorParts {

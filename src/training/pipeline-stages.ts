@@ -9,6 +9,8 @@ import {
   stateDictOf,
   writeSafetensors,
 } from "../models/index.js";
+import type { RunContext } from "../run/index.js";
+import { classifierFile, decoderFile, type NamedDecoder, readDecoder } from "../run/index.js";
 import { trainClassifier } from "./classifier-stage.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
 import { type MaskedPatch, type PromptedPatch, trainDecoder } from "./decoder-stage.js";
@@ -16,8 +18,6 @@ import type { EpochLoopResult } from "./epoch-loop.js";
 import { openEmbeddings, withPredictor } from "./open-predictor.js";
 import type { PatchPredictor } from "./patch-predictor.js";
 import { predictPseudoLabels } from "./pseudo-labels.js";
-import type { RunContext } from "./run-context.js";
-import { classifierFile, decoderFile, type NamedDecoder, readDecoder } from "./run-models.js";
 import type { StageSummary } from "./stage-clock.js";
 
 /** The data of a run. */

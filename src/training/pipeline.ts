@@ -1,15 +1,22 @@
 import { EpSamError } from "../common/index.js";
 import { countLabels, type Dataset, describeCounts, type Split } from "../dataset/index.js";
 import { createSamFrame } from "../models/index.js";
+import type { RunContext } from "../run/index.js";
+import {
+  evaluationFolder,
+  finishedDecoderStages,
+  type NamedDecoder,
+  openSam,
+  type RunDirectory,
+  type RunEvaluation,
+  readDecoder,
+  stageNames,
+  untrainedStage,
+} from "../run/index.js";
 import { removeCheckpoint } from "./checkpoint.js";
-import { evaluationFolder, type RunEvaluation } from "./evaluation-files.js";
 import { evaluateRun } from "./evaluation-stage.js";
 import { withPredictor } from "./open-predictor.js";
 import { type PipelineData, PipelineStages } from "./pipeline-stages.js";
-import type { RunContext } from "./run-context.js";
-import { type RunDirectory, stageNames } from "./run-directory.js";
-import { finishedDecoderStages, type NamedDecoder, readDecoder, untrainedStage } from "./run-models.js";
-import { openSam } from "./sam-source.js";
 import { runStage, type StageSummary } from "./stage-clock.js";
 
 /**

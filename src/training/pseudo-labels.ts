@@ -1,12 +1,11 @@
 import { exists } from "../common/index.js";
 import type { PatchRecord } from "../dataset/index.js";
 import { type Mask, readMask, writeMaskPng } from "../imaging/index.js";
-import { idsScore } from "../prompting/index.js";
-import type { TrainingConfig } from "./config.js";
+import { idsScore } from "../method/index.js";
+import type { RunContext, TrainingConfig } from "../run/index.js";
+import { writeScores } from "../run/index.js";
 import type { MaskedPatch } from "./decoder-stage.js";
 import type { PatchPredictor } from "./patch-predictor.js";
-import type { RunContext } from "./run-context.js";
-import { writeScores } from "./score-table.js";
 
 /** How well the mask predicted for a training patch agrees with its activation map. */
 export interface ScoredPatch {

@@ -3,15 +3,22 @@ import { dirname, join, resolve } from "node:path";
 import { EpSamError, exists, type Reporter, writeFileAtomically } from "../common/index.js";
 import { openDataset } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
-import type { TrainingConfig } from "./config.js";
+import {
+  classifierFile,
+  decoderFile,
+  type EncoderSource,
+  finishedDecoderStages,
+  lockRun,
+  openRun,
+  type RunContext,
+  RunDirectory,
+  type RunRecord,
+  stageNames,
+  type TrainingConfig,
+} from "../run/index.js";
 import { type CorrectedMasks, correctedMasks } from "./corrected-masks.js";
-import type { EncoderSource } from "./patch-embeddings.js";
 import { runPipeline } from "./pipeline.js";
-import type { RunContext } from "./run-context.js";
-import { RunDirectory, type RunRecord, stageNames } from "./run-directory.js";
-import { lockRun } from "./run-lock.js";
-import { classifierFile, decoderFile, finishedDecoderStages } from "./run-models.js";
-import { newRecord, openRun, requireSameData, requireTrainable, type TrainedRun } from "./start-run.js";
+import { newRecord, requireSameData, requireTrainable, type TrainedRun } from "./start-run.js";
 
 /** What a round with corrections is started with. */
 export interface RetrainOptions {

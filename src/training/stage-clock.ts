@@ -1,4 +1,4 @@
-import type { RunDirectory, StageRecord } from "./run-directory.js";
+import type { RunDirectory, StageRecord } from "../run/index.js";
 
 /** Figures worth reading in one line. */
 export type StageSummary = StageRecord["summary"];

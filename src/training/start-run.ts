@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { EpSamError, hashBytes, hashFile, packageVersion, type Reporter } from "../common/index.js";
+import { EpSamError, hashFile, type Reporter } from "../common/index.js";
 import {
   countLabels,
   type Dataset,
@@ -10,17 +10,24 @@ import {
   validateForTraining,
 } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
+import {
+  type EncoderSource,
+  hashConfig,
+  lockRun,
+  type PresetName,
+  parseConfig,
+  type RunContext,
+  RunDirectory,
+  type RunRecord,
+  samSource,
+  stageNames,
+  type TrainingConfig,
+  versions,
+} from "../run/index.js";
 import { startingWeights } from "./classifier-stage.js";
-import { type PresetName, parseConfig, type TrainingConfig } from "./config.js";
-import type { EncoderSource } from "./patch-embeddings.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
-import type { RunContext } from "./run-context.js";
-import { RunDirectory, type RunRecord, stageNames } from "./run-directory.js";
-import { lockRun } from "./run-lock.js";
-import { samSource } from "./sam-source.js";
-import { withoutDefaultMemory } from "./step-memory.js";
 
 /** What a training run is started with. */
 export interface TrainOptions {
@@ -77,15 +84,6 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   } finally {
     await unlock();
   }
-}
-
-/** Opens a finished or unfinished run to work with it. */
-export async function openRun(
-  root: string,
-  { device, reporter, signal }: Pick<TrainOptions, "device" | "reporter" | "signal">,
-): Promise<RunContext> {
-  const run = await RunDirectory.open(root);
-  return { run, config: parseConfig(run.record.config, run.path("run.json")), device, reporter, signal };
 }
 
 async function openData({ data, classifierData, reporter }: TrainOptions): Promise<PipelineData> {
@@ -178,20 +176,6 @@ function requireStages({ stages, config, resume }: TrainOptions): void {
   }
 }
 
-/**
- * Hash of a configuration, for telling whether two runs are the same experiment. Runs of versions that did not know the
- * keys about memory have the hash of their defaults.
- */
-export function hashConfig(config: TrainingConfig): string {
-  const { classifier, decoder } = config;
-  const hashed = {
-    ...config,
-    classifier: withoutDefaultMemory(classifier),
-    decoder: withoutDefaultMemory(decoder),
-  };
-  return hashBytes(JSON.stringify(hashed));
-}
-
 /** What `run.json` says of a run that begins. */
 export async function newRecord(options: TrainOptions, data: PipelineData): Promise<RunRecord> {
   const { config, preset, device } = options;
@@ -218,15 +202,4 @@ async function initialWeights({ classifier }: TrainingConfig): Promise<RunRecord
   const file = classifier.initialWeights;
   if (file === null) return [];
   return [{ name: "classifier.initialWeights", file, sha256: await hashFile(file) }];
-}
-
-/** Versions of everything that computes, for `run.json`. */
-export async function versions(): Promise<Record<string, string>> {
-  const { env } = await import("onnxruntime-node");
-  return {
-    "ep-sam": await packageVersion(),
-    node: process.versions.node,
-    "onnxruntime-node": env.versions.node ?? env.versions.common,
-    platform: `${process.platform} ${process.arch}`,
-  };
 }

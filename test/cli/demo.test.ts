@@ -6,8 +6,8 @@ import { type DemoOptions, runDemo } from "../../src/cli/demo/run-demo.js";
 import { type DemoSettings, demoSettings } from "../../src/cli/demo/settings.js";
 import { exists } from "../../src/common/index.js";
 import { device } from "../../src/graph/index.js";
+import { resolveConfig } from "../../src/run/index.js";
 import { openSlide } from "../../src/slides/index.js";
-import { resolveConfig } from "../../src/training/index.js";
 import { errorOf, makeFolder, recordingReporter } from "../training/fixtures.js";
 import { runInProcess } from "./run-in-process.js";
 

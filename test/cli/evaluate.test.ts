@@ -5,7 +5,7 @@ import { evaluateCommand } from "../../src/cli/commands/evaluate.js";
 import { evaluationText } from "../../src/cli/evaluation-text.js";
 import { textTable } from "../../src/cli/text-table.js";
 import { exists } from "../../src/common/index.js";
-import type { RunEvaluation } from "../../src/training/index.js";
+import type { RunEvaluation } from "../../src/run/index.js";
 import {
   makeFolder,
   newRun,

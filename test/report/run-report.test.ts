@@ -11,10 +11,10 @@ import {
 } from "../../src/evaluation/index.js";
 import { type Mask, readMask, writeMaskPng } from "../../src/imaging/index.js";
 import { assembleReport, writeRunReport } from "../../src/report/index.js";
-import { writeActivation } from "../../src/training/activation-files.js";
-import { evaluationFiles, type PatchFigures, writeEvaluation } from "../../src/training/evaluation-files.js";
-import { camStage, RunDirectory, type StageRecord, untrainedStage } from "../../src/training/index.js";
-import { writeScores } from "../../src/training/score-table.js";
+import { writeActivation } from "../../src/run/activation-files.js";
+import { evaluationFiles, type PatchFigures, writeEvaluation } from "../../src/run/evaluation-files.js";
+import { camStage, RunDirectory, type StageRecord, untrainedStage } from "../../src/run/index.js";
+import { writeScores } from "../../src/run/score-table.js";
 import {
   emptyRecord,
   errorOf,

@@ -1,4 +1,4 @@
-import type { AnnotationObject, Area, Position } from "../../src/server/contract/index.js";
+import type { AnnotationObject, Area, Position } from "../../src/contract/index.js";
 
 /** A UUID that tells its number. */
 export function uuid(number: number): string {

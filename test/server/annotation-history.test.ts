@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
+import type { AnnotationChange } from "../../src/contract/index.js";
 import { checkEdit } from "../../src/server/annotations/check-edit.js";
 import {
   emptyHistory,
@@ -12,7 +13,6 @@ import {
   withUndo,
 } from "../../src/server/annotations/history.js";
 import { annotationLimits } from "../../src/server/annotations/limits.js";
-import type { AnnotationChange } from "../../src/server/contract/index.js";
 import { applySave } from "../../src/web/tools/store/apply-changes.js";
 import { areaFrom, objectOf, square, uuid } from "./annotation-fixtures.js";
 

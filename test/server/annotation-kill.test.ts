@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
-import type { AnnotationObject, AnnotationSave, AnnotationState } from "../../src/server/contract/index.js";
+import type { AnnotationObject, AnnotationSave, AnnotationState } from "../../src/contract/index.js";
 import { applySave } from "../../src/web/tools/store/apply-changes.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { objectOf } from "./annotation-fixtures.js";

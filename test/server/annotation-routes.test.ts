@@ -4,8 +4,6 @@ import { Hono } from "hono";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseAnnotations } from "../../src/annotations/index.js";
 import { silentReporter } from "../../src/common/index.js";
-import { annotationRoutes } from "../../src/server/annotations/index.js";
-import { createServerContext, type ServerContext } from "../../src/server/context.js";
 import type {
   AnnotationChange,
   AnnotationConflict,
@@ -13,7 +11,9 @@ import type {
   AnnotationSave,
   AnnotationState,
   ProblemBody,
-} from "../../src/server/contract/index.js";
+} from "../../src/contract/index.js";
+import { annotationRoutes } from "../../src/server/annotations/index.js";
+import { createServerContext, type ServerContext } from "../../src/server/context.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
 import { memorySlide } from "../support/memory-slide.js";

@@ -2,8 +2,8 @@ import { appendFile, cp, mkdir, stat, symlink, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { PatchPage, UncertainPage, Workspace } from "../../src/contract/index.js";
 import { formatManifest, type ManifestRow, patchFileName } from "../../src/dataset/index.js";
-import type { PatchPage, UncertainPage, Workspace } from "../../src/server/contract/index.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { pixelsOf, type TestServer, testServer, writeGradientSlide } from "../support/test-server.js";
 import { makeTinyRun } from "../support/tiny-run.js";

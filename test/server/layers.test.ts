@@ -2,13 +2,13 @@ import { copyFile, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { exportSlideResults, type TiledRaster } from "../../src/inference/index.js";
 import {
   DIFFERENCE_LEVELS,
   type LayerEntry,
   type LayerKind,
   type SlideDetail,
-} from "../../src/server/contract/index.js";
+} from "../../src/contract/index.js";
+import { exportSlideResults, type TiledRaster } from "../../src/inference/index.js";
 import { openSlide } from "../../src/slides/index.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { pixelsOf, type TestServer, testServer, writeGradientSlide } from "../support/test-server.js";

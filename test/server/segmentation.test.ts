@@ -2,14 +2,9 @@ import { Hono } from "hono";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
+import type { DecodedMask, DecodeRequest, EmbeddingEntry, SegmenterEntry } from "../../src/contract/index.js";
+import { promptArrays } from "../../src/contract/index.js";
 import { createServerContext } from "../../src/server/context.js";
-import type {
-  DecodedMask,
-  DecodeRequest,
-  EmbeddingEntry,
-  SegmenterEntry,
-} from "../../src/server/contract/index.js";
-import { promptArrays } from "../../src/server/contract/index.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
 import { areaOfLogits } from "../../src/server/segmentation/mask-area.js";

@@ -1,9 +1,9 @@
 import type { Hono } from "hono";
 import sharp from "sharp";
 import type { Reporter } from "../../src/common/index.js";
+import type { SlideDetail, Workspace } from "../../src/contract/index.js";
 import { type AppOptions, createApp } from "../../src/server/app.js";
 import { createServerContext, type ServerContext } from "../../src/server/context.js";
-import type { SlideDetail, Workspace } from "../../src/server/contract/index.js";
 import { addAnnotationFolder, addInput } from "../../src/server/workspace/recognise.js";
 
 export interface TestServer {

@@ -14,7 +14,7 @@ import {
   resolveConfig,
   type StageRecord,
   stageNames,
-} from "../../src/training/index.js";
+} from "../../src/run/index.js";
 
 export interface TinyRunOptions {
   /** Side of the patches in pixels. */

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { exists, silentReporter } from "../../src/common/index.js";
 import { floatTensor } from "../../src/graph/index.js";
 import { readSafetensors, writeSafetensors } from "../../src/models/index.js";
+import { type RunDirectory, stageNames } from "../../src/run/index.js";
 import { writeCheckpoint } from "../../src/training/checkpoint.js";
-import { type RunDirectory, stageNames } from "../../src/training/index.js";
 import { builtPath, ensureBuilt } from "../support/build.js";
 import {
   errorOf,

@@ -5,8 +5,8 @@ import { silentReporter } from "../../src/common/index.js";
 import { openDataset, type PatchRecord } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { type Mask, readMask } from "../../src/imaging/index.js";
+import { readEvaluation } from "../../src/run/index.js";
 import { evaluateRun } from "../../src/training/evaluation-stage.js";
-import { readEvaluation } from "../../src/training/index.js";
 import {
   makeFolder,
   newRun,

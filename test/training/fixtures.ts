@@ -30,9 +30,8 @@ import {
   RunDirectory,
   type RunRecord,
   resolveConfig,
-  type TrainOptions,
-  train,
-} from "../../src/training/index.js";
+} from "../../src/run/index.js";
+import { type TrainOptions, train } from "../../src/training/index.js";
 
 /** Side of the fixture's patches in pixels. */
 export const PATCH_SIZE = 64;

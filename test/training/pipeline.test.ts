@@ -9,14 +9,8 @@ import { openDataset } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { readMask } from "../../src/imaging/index.js";
 import { readSafetensors } from "../../src/models/index.js";
-import {
-  evaluateSplit,
-  evaluationFiles,
-  hashConfig,
-  openRun,
-  type RunDirectory,
-  stageNames,
-} from "../../src/training/index.js";
+import { evaluationFiles, hashConfig, openRun, type RunDirectory, stageNames } from "../../src/run/index.js";
+import { evaluateSplit } from "../../src/training/index.js";
 import { builtPath, ensureBuilt } from "../support/build.js";
 import {
   errorOf,

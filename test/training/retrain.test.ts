@@ -4,16 +4,15 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { hashFile } from "../../src/common/index.js";
 import { openDataset, type PatchRecord } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
-import { correctedMasks } from "../../src/training/corrected-masks.js";
 import {
   compareWithOrigin,
   hashConfig,
   mergeRecords,
-  type RetrainOptions,
   type RunDirectory,
   resolveConfig,
-  retrainWithCorrections,
-} from "../../src/training/index.js";
+} from "../../src/run/index.js";
+import { correctedMasks } from "../../src/training/corrected-masks.js";
+import { type RetrainOptions, retrainWithCorrections } from "../../src/training/index.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import {
   errorOf,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DIFFERENCE_LEVELS } from "../../src/server/contract/index.js";
+import { DIFFERENCE_LEVELS } from "../../src/contract/index.js";
 import { colourTable, differenceClasses, mapsFor, palette } from "../../src/web/viewer/colour-maps.js";
 import { colourPicture, outlineOf } from "../../src/web/viewer/colouring.js";
 

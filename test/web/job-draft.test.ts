@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Workspace } from "../../src/server/contract/index.js";
+import type { Workspace } from "../../src/contract/index.js";
 import { emptyDraft, readDraft } from "../../src/web/jobs/job-draft.js";
 import { durationText, timeText } from "../../src/web/jobs/times.js";
 

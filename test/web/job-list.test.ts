@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { JobState } from "../../src/server/contract/index.js";
+import type { JobState } from "../../src/contract/index.js";
 import { withFetched, withJob } from "../../src/web/state/job-list.js";
 
 const job = (id: string, revision: number, state: JobState) => ({ id, revision, state });

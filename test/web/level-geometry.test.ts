@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LevelEntry } from "../../src/server/contract/index.js";
+import type { LevelEntry } from "../../src/contract/index.js";
 import { tileCounts, tileOnSlide, tilePixels } from "../../src/web/viewer/level-geometry.js";
 
 function level(width: number, height: number, downsample: number, tile: number): LevelEntry {

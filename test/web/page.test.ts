@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import type { JobEntry } from "../../src/server/contract/index.js";
+import type { JobEntry } from "../../src/contract/index.js";
 import { openSlide } from "../../src/slides/index.js";
 import { differenceClasses } from "../../src/web/viewer/colour-maps.js";
 import { describeWithChromium, launchChromium } from "../support/chromium.js";

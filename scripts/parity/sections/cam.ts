@@ -10,14 +10,14 @@ import {
   readRgbImage,
   resizeFloatMap,
 } from "../../../src/imaging/index.js";
-import { paperResNetAdl, readSafetensors, stateDictOf } from "../../../src/models/index.js";
 import {
   type ActivationMap,
   ClassActivationMapper,
   cutOffLevel,
   type InitialMaskProfile,
   initialMask,
-} from "../../../src/prompting/index.js";
+} from "../../../src/method/index.js";
+import { paperResNetAdl, readSafetensors, stateDictOf } from "../../../src/models/index.js";
 import {
   type GoldenDirectory,
   listError,

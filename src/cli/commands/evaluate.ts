@@ -1,14 +1,8 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { openDataset, SPLITS } from "../../dataset/index.js";
 import { writeRunReport } from "../../report/index.js";
-import {
-  evaluateSplit,
-  evaluationFiles,
-  evaluationFolder,
-  openRun,
-  type RunContext,
-  stageNames,
-} from "../../training/index.js";
+import { evaluationFiles, evaluationFolder, openRun, type RunContext, stageNames } from "../../run/index.js";
+import { evaluateSplit } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
 import { deviceOption, jsonOption, outOption, path } from "../options.js";

@@ -2,7 +2,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError, exists } from "../../common/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
 import { type CheckpointKind, checkpointKinds, convertCheckpoint, type LeftOut } from "../../models/index.js";
-import { importRun, type PresetName, presetNames, readConfigFile } from "../../training/index.js";
+import { importRun, type PresetName, presetNames, readConfigFile } from "../../run/index.js";
 import { deviceFor } from "../device-choice.js";
 import { deviceOption, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";

@@ -1,4 +1,4 @@
-import type { RetrainingComparison } from "../../training/index.js";
+import type { RetrainingComparison } from "../../run/index.js";
 
 /** Figures that say most, in the order of tables. */
 const SHOWN = ["dice", "meanIou", "precision", "recall"] as const;

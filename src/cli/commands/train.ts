@@ -12,10 +12,9 @@ import {
   RunDirectory,
   readConfigFile,
   resolveConfig,
-  retrainWithCorrections,
   type TrainingConfig,
-  train,
-} from "../../training/index.js";
+} from "../../run/index.js";
+import { retrainWithCorrections, train } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import { deviceOption, jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";

@@ -13,10 +13,9 @@ import {
   type RunEvaluation,
   readEvaluation,
   resolveConfig,
-  type TrainedRun,
   type TrainingConfig,
-  train,
-} from "../../training/index.js";
+} from "../../run/index.js";
+import { type TrainedRun, train } from "../../training/index.js";
 import { writeGeneratedSlides } from "./generated-slides.js";
 import { DEMO_MICRONS_PER_PIXEL, type DemoSettings } from "./settings.js";
 

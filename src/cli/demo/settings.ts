@@ -1,4 +1,4 @@
-import type { ConfigOverrides } from "../../training/index.js";
+import type { ConfigOverrides } from "../../run/index.js";
 
 /** What decides a demo's data and its training. */
 export interface DemoSettings {

@@ -7,7 +7,7 @@ import {
   type Resolution,
   readManifest,
 } from "../../dataset/index.js";
-import { RunDirectory } from "../../training/index.js";
+import { RunDirectory } from "../../run/index.js";
 
 /** Resolutions of one dataset may differ by this share and still be one magnification. */
 const SAME_MAGNIFICATION = 0.1;

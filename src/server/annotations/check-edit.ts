@@ -1,5 +1,5 @@
 import { EpSamError } from "../../common/index.js";
-import type { AnnotationChange } from "../contract/index.js";
+import type { AnnotationChange } from "../../contract/index.js";
 import { requireArea, vertexCount } from "./area.js";
 import type { HistoryState } from "./history.js";
 import { annotationLimits } from "./limits.js";

@@ -6,7 +6,7 @@ import {
   formatAsapXml,
   formatGeoJson,
 } from "../../annotations/index.js";
-import type { AnnotationChange, AnnotationObject, Area, ReviewState } from "../contract/index.js";
+import type { AnnotationChange, AnnotationObject, Area, ReviewState } from "../../contract/index.js";
 import { areaOf, polygonsOf } from "./area.js";
 import { annotationLimits } from "./limits.js";
 

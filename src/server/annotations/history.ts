@@ -4,7 +4,7 @@ import type {
   AnnotationObject,
   AnnotationSave,
   AnnotationState,
-} from "../contract/index.js";
+} from "../../contract/index.js";
 import { vertexCount } from "./area.js";
 import { annotationLimits } from "./limits.js";
 

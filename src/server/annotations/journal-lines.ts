@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { EpSamError, hashBytes, messageOf } from "../../common/index.js";
-import type { AnnotationChange } from "../contract/index.js";
+import type { AnnotationChange } from "../../contract/index.js";
 import { emptyHistory, type HistoryState, withEdit, withRedo, withUndo } from "./history.js";
 import { changeSchema, objectSchema } from "./schema.js";
 

@@ -2,8 +2,8 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { type AnnotationSet, parseAnnotations, readAnnotations } from "../../annotations/index.js";
 import { EpSamError, messageOf } from "../../common/index.js";
+import type { AnnotationImport, AnnotationObject } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
-import type { AnnotationImport, AnnotationObject } from "../contract/index.js";
 import { jsonBody, parameter, queryOf } from "../requests.js";
 import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
@@ -20,7 +20,7 @@ const EXPORTS = {
   "asap-xml": { type: "application/xml", extension: "xml" },
 } as const;
 
-/** The annotations of the slides; see src/server/contract/annotations.ts. Closed when the server ends. */
+/** The annotations of the slides; see src/contract/annotations.ts. Closed when the server ends. */
 export function annotationRoutes(
   context: ServerContext,
   options: Pick<AnnotationStoreOptions, "compactBytes"> = {},

@@ -4,7 +4,7 @@ import type {
   AnnotationEdit,
   AnnotationObject,
   AnnotationStep,
-} from "../contract/index.js";
+} from "../../contract/index.js";
 import { annotationLimits } from "./limits.js";
 
 const { coordinate, parts, text, changes } = annotationLimits;

@@ -7,7 +7,7 @@ import type {
   AnnotationEdit,
   AnnotationSave,
   AnnotationState,
-} from "../contract/index.js";
+} from "../../contract/index.js";
 import { checkEdit } from "./check-edit.js";
 import { emptyHistory, type HistoryState, saveBetween, stateOf, titlesSince } from "./history.js";
 import { AnnotationJournal } from "./journal.js";

@@ -1,5 +1,5 @@
+import type { PatchEntry, PatchPage, PatchSort, UncertainPage } from "../../contract/index.js";
 import type { PatchRecord } from "../../dataset/index.js";
-import type { PatchEntry, PatchPage, PatchSort, UncertainPage } from "../contract/index.js";
 import { mostUncertain, type UncertaintyEvidence, uncertaintyOf } from "../learning/uncertainty.js";
 import type { RunMasks } from "../runs/run-masks.js";
 import type { Workspace } from "../workspace/workspace.js";

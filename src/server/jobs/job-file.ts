@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EpSamError, exists, messageOf, writeFileAtomically } from "../../common/index.js";
-import type { JobEntry } from "../contract/index.js";
+import type { JobEntry } from "../../contract/index.js";
 import { type JobPlan, planSchema } from "./job-plan.js";
 import { jobRequestSchema } from "./request-schema.js";
 

@@ -1,5 +1,5 @@
 import { EpSamError, type ProgressEvent, type Reporter } from "../../common/index.js";
-import type { JobEntry } from "../contract/index.js";
+import type { JobEntry } from "../../contract/index.js";
 import { problemOf } from "../problem.js";
 
 /** Lines that are kept of each job, and characters of each. */

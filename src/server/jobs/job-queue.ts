@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, realpath } from "node:fs/promises";
 import { EpSamError, exists, lockDirectory, messageOf, storageError } from "../../common/index.js";
+import type { JobEntry, JobRequest, JobState } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
-import type { JobEntry, JobRequest, JobState } from "../contract/index.js";
 import { notFound, problemOf } from "../problem.js";
 import { readJobs, type StoredJob, writeJobs } from "./job-file.js";
 import { JobLog } from "./job-log.js";

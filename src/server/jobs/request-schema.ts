@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { JobRequest } from "../contract/index.js";
+import type { JobRequest } from "../../contract/index.js";
 
 /** Slides of one job. */
 const MOST_SLIDES = 10_000;

@@ -6,7 +6,7 @@ import { eventStream } from "./event-stream.js";
 import { JobQueue, type JobQueueOptions } from "./job-queue.js";
 import { jobRequestSchema } from "./request-schema.js";
 
-/** Jobs and events; see src/server/contract/jobs.ts. What runs is interrupted when the server ends. */
+/** Jobs and events; see src/contract/jobs.ts. What runs is interrupted when the server ends. */
 export function jobRoutes(context: ServerContext, options: JobQueueOptions = {}): Hono {
   const queue = new JobQueue(context, options);
   const warn = (failure: unknown): void => context.reporter.warn(messageOf(failure));

@@ -1,10 +1,10 @@
 import { basename, dirname } from "node:path";
 import { readAnnotations, TumourRegion } from "../../annotations/index.js";
 import { isEpSamError } from "../../common/index.js";
+import { DIFFERENCE_LEVELS, type LayerEntry, type LevelEntry } from "../../contract/index.js";
 import { findAnnotation } from "../../dataset/index.js";
 import type { GreyImage } from "../../imaging/index.js";
 import type { ServerContext } from "../context.js";
-import { DIFFERENCE_LEVELS, type LayerEntry, type LevelEntry } from "../contract/index.js";
 import { fileVersion } from "../open-slides.js";
 import { SharedWork } from "../shared-work.js";
 import { levelAt, type TilePlace, tilePlace } from "../tile-place.js";

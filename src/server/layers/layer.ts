@@ -1,5 +1,5 @@
+import type { LayerEntry, LevelEntry } from "../../contract/index.js";
 import type { GreyImage } from "../../imaging/index.js";
-import type { LayerEntry, LevelEntry } from "../contract/index.js";
 
 /** A raster over a slide, as its tiles are made. */
 export interface Layer {

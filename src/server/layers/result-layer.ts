@@ -1,6 +1,6 @@
 import sharp from "sharp";
+import type { LayerEntry } from "../../contract/index.js";
 import type { GreyImage, RgbImage } from "../../imaging/index.js";
-import type { LayerEntry } from "../contract/index.js";
 import type { OpenSlides } from "../open-slides.js";
 import type { ResultRaster } from "../results/find-results.js";
 import { type ServedLevel, servedLevels } from "../slides/served-levels.js";

@@ -1,8 +1,8 @@
+import type { LayerEntry } from "../../contract/index.js";
 import { findTissue, type TissueMask, tissueGrid } from "../../dataset/index.js";
 import type { GreyImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
-import type { LayerEntry } from "../contract/index.js";
 import { SharedWork } from "../shared-work.js";
 import { levelAt, tilePlace } from "../tile-place.js";
 import { WorkQueue } from "../work-queue.js";

@@ -2,10 +2,10 @@ import { mkdir, readFile, realpath } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { type Annotation, formatGeoJson, UNREVIEWED_GROUP } from "../../annotations/index.js";
 import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common/index.js";
+import type { AnnotationObject } from "../../contract/index.js";
 import { polygonsOf } from "../annotations/area.js";
 import { parseJournal } from "../annotations/journal-lines.js";
 import { annotationFolder, listJournals } from "../annotations/store.js";
-import type { AnnotationObject } from "../contract/index.js";
 
 /** Digits after the point of the coordinates: what was drawn is what is learnt. */
 const DIGITS = 5;

@@ -1,9 +1,9 @@
 import { realpath } from "node:fs/promises";
 import { Hono } from "hono";
 import { exists } from "../../common/index.js";
-import { compareWithOrigin, RunDirectory } from "../../training/index.js";
+import type { RunComparison } from "../../contract/index.js";
+import { compareWithOrigin, RunDirectory } from "../../run/index.js";
 import type { ServerContext } from "../context.js";
-import type { RunComparison } from "../contract/index.js";
 import { parameter } from "../requests.js";
 
 /** `GET /runs/:run/comparison`: figures of a run that was trained again; null for other runs. */

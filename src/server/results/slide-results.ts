@@ -1,7 +1,7 @@
 import { type Annotation, boxOfRing, polygonArea, readAnnotations } from "../../annotations/index.js";
+import type { FocusEntry, SlideResults } from "../../contract/index.js";
 import { RESEARCH_USE, readSummaryJson, sizeClassOf } from "../../inference/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
-import type { FocusEntry, SlideResults } from "../contract/index.js";
 import type { ImageFigures, StoredResults } from "./find-results.js";
 
 const SQUARE_MICRONS_PER_SQUARE_MILLIMETRE = 1e6;

@@ -1,5 +1,5 @@
+import type { ComparingProgress } from "../../contract/index.js";
 import type { Split } from "../../dataset/index.js";
-import type { ComparingProgress } from "../contract/index.js";
 
 /** A patch as a run knows it. */
 export interface PatchPlace {

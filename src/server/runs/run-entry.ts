@@ -1,13 +1,13 @@
 import { realpath } from "node:fs/promises";
 import { isEpSamError } from "../../common/index.js";
+import type { RunEntry } from "../../contract/index.js";
 import {
   finishedDecoderStages,
   parseConfig,
   RunDirectory,
   stageNames,
   untrainedStage,
-} from "../../training/index.js";
-import type { RunEntry } from "../contract/index.js";
+} from "../../run/index.js";
 import type { IndexedDataset } from "../datasets/dataset-index.js";
 import { problemOf } from "../problem.js";
 import { fileInside } from "../workspace/inside-root.js";

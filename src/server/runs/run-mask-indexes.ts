@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { RunDirectory } from "../../training/index.js";
+import { RunDirectory } from "../../run/index.js";
 import { fileVersion } from "../open-slides.js";
 import { WorkQueue } from "../work-queue.js";
 import type { WorkspaceDirectory } from "../workspace/workspace.js";

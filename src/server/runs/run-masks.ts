@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SPLITS, type Split } from "../../dataset/index.js";
 import { readMask } from "../../imaging/index.js";
-import { camStage, type RunDirectory, readScores, untrainedStage } from "../../training/index.js";
+import { camStage, type RunDirectory, readScores, untrainedStage } from "../../run/index.js";
 import { maskDisagreement } from "../learning/uncertainty.js";
 import { notFound } from "../problem.js";
 import type { WorkQueue } from "../work-queue.js";

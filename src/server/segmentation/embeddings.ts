@@ -1,6 +1,6 @@
 import { EpSamError, hashBytes } from "../../common/index.js";
+import type { EmbeddingEntry } from "../../contract/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import type { EmbeddingEntry } from "../contract/index.js";
 import { RecentlyUsed } from "./recently-used.js";
 import type { SegmentationProcess } from "./segmentation-process.js";
 import type { Segmenter } from "./segmenters.js";

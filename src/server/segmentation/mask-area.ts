@@ -1,6 +1,6 @@
+import type { Area, Box, Position } from "../../contract/index.js";
 import { resizeFloatMap } from "../../imaging/index.js";
 import { rasterOf, traceFoci } from "../../inference/index.js";
-import type { Area, Box, Position } from "../contract/index.js";
 
 /** Areas of fewer pixels of the logits than this are specks that nobody means. */
 const LEAST_PIXELS = 16;

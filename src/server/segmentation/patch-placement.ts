@@ -1,9 +1,9 @@
 import { EpSamError } from "../../common/index.js";
+import type { Box } from "../../contract/index.js";
 import { type PatchGeometry, readArea } from "../../dataset/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { cutTile } from "../../inference/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import type { Box } from "../contract/index.js";
 
 /** Level-0 pixels per patch pixel, at the finest: more enlargement invents detail. */
 const LEAST_PIXEL = 1 / 8;

@@ -1,14 +1,14 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { EpSamError, hashBytes } from "../../common/index.js";
-import type { ServerContext } from "../context.js";
 import {
   type DecodedMask,
   type DecodeRequest,
   type EmbeddingEntry,
   promptArrays,
   type SegmenterEntry,
-} from "../contract/index.js";
+} from "../../contract/index.js";
+import type { ServerContext } from "../context.js";
 import { jsonBody, parameter } from "../requests.js";
 import { Embeddings, type EmbeddingTask } from "./embeddings.js";
 import { areaOfLogits } from "./mask-area.js";

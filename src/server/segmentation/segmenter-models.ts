@@ -1,7 +1,9 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { EpSamError, messageOf, silentReporter } from "../../common/index.js";
+import type { PromptArrays } from "../../contract/index.js";
 import { device, sessionOptions } from "../../graph/index.js";
 import type { RgbImage } from "../../imaging/index.js";
+import { type ClassActivationMapper, patchActivation, takesMaskPrompt } from "../../method/index.js";
 import {
   createSamFrame,
   EMBEDDING_SIZE,
@@ -11,20 +13,16 @@ import {
   MaskPromptEmbedder,
   type SamFrame,
 } from "../../models/index.js";
-import type { ClassActivationMapper } from "../../prompting/index.js";
 import {
   decoderWeights,
   openActivationMapper,
   openRun,
   openSam,
-  patchActivation,
   type RunContext,
   resolveConfig,
   type SamSource,
   samSource,
-  takesMaskPrompt,
-} from "../../training/index.js";
-import type { PromptArrays } from "../contract/index.js";
+} from "../../run/index.js";
 import { RecentlyUsed } from "./recently-used.js";
 import type { DecodedLogits, SegmentationWork, SegmenterSource, WorkResults } from "./work.js";
 

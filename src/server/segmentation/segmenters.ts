@@ -1,6 +1,8 @@
 import { EpSamError, isEpSamError, silentReporter } from "../../common/index.js";
+import type { SegmenterEntry } from "../../contract/index.js";
 import { device } from "../../graph/index.js";
 import { trainedResolution } from "../../inference/index.js";
+import { takesMaskPrompt } from "../../method/index.js";
 import { SAM_INPUT_SIZE } from "../../models/index.js";
 import {
   finishedDecoderStages,
@@ -9,9 +11,7 @@ import {
   resolveConfig,
   samSource,
   stageTitle,
-  takesMaskPrompt,
-} from "../../training/index.js";
-import type { SegmenterEntry } from "../contract/index.js";
+} from "../../run/index.js";
 import { opaqueId } from "../workspace/identifiers.js";
 import type { Workspace } from "../workspace/workspace.js";
 import type { SegmenterSource } from "./work.js";

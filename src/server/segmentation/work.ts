@@ -1,6 +1,6 @@
 import type { ErrorFields, ErrorTag } from "../../common/index.js";
+import type { PromptArrays } from "../../contract/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import type { PromptArrays } from "../contract/index.js";
 
 /** Weights and patch size of a segmenter, as another process needs them to open it. */
 export interface SegmenterSource {

@@ -1,5 +1,5 @@
+import type { LevelEntry } from "../../contract/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import type { LevelEntry } from "../contract/index.js";
 
 /** Stored tiles within these sides are served as they are; others are cut anew. */
 const LEAST_STORED_SIDE = 64;

@@ -1,6 +1,6 @@
+import type { SlideDetail, SlideEntry } from "../../contract/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
-import type { SlideDetail, SlideEntry } from "../contract/index.js";
 import type { DatasetIndexes } from "../datasets/dataset-index.js";
 import { nameKey, patchesOfSlide } from "../datasets/dataset-index.js";
 import { slidesOfDataset } from "../datasets/slides-of-dataset.js";

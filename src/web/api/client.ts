@@ -1,4 +1,4 @@
-import type { Problem, ProblemBody } from "../../server/contract/index.js";
+import type { Problem, ProblemBody } from "../../contract/index.js";
 
 /** The server refused or could not be reached. */
 export class ServerProblem extends Error {

@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import type { ServerEvent } from "../../server/contract/index.js";
+import type { ServerEvent } from "../../contract/index.js";
 import { paths } from "./paths.js";
 
 type EventName = ServerEvent["event"];

@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import type { ComparingProgress } from "../../server/contract/index.js";
+import type { ComparingProgress } from "../../contract/index.js";
 import { withSeparators } from "../viewer/index.js";
 
 /** Milliseconds until the server is asked how far it is. */

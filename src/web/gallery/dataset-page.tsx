@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { DatasetEntry, PatchEntry, PatchPage, PatchSort } from "../../server/contract/index.js";
+import type { DatasetEntry, PatchEntry, PatchPage, PatchSort } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Button, ProblemNote, Resource, useResource } from "../interface/index.js";
 import { formatRoute, type GalleryQuery, jobsRoute } from "../routing/hash-link.js";

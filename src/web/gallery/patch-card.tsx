@@ -1,4 +1,4 @@
-import type { PatchEntry } from "../../server/contract/index.js";
+import type { PatchEntry } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import { PatchPicture } from "./patch-picture.js";
 

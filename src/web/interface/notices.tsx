@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { Problem } from "../../server/contract/index.js";
+import type { Problem } from "../../contract/index.js";
 import { isAbort, problemOf } from "../api/index.js";
 import { ToolButton } from "./button.js";
 import { ProblemNote } from "./problem-note.js";

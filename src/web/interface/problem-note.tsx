@@ -1,4 +1,4 @@
-import type { Problem } from "../../server/contract/index.js";
+import type { Problem } from "../../contract/index.js";
 import { Icon } from "./icon.js";
 
 /** An error: what happened, where, why, and what to do. */

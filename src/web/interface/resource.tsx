@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { Problem } from "../../server/contract/index.js";
+import type { Problem } from "../../contract/index.js";
 import { isAbort, problemOf } from "../api/index.js";
 import { Button } from "./button.js";
 import { ProblemNote } from "./problem-note.js";

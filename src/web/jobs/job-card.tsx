@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { JobEntry, JobState } from "../../server/contract/index.js";
+import type { JobEntry, JobState } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Button, ProblemNote, showProblem } from "../interface/index.js";
 import { formatRoute, slideRoute, wholeGallery } from "../routing/hash-link.js";

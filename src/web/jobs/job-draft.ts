@@ -1,4 +1,4 @@
-import type { JobRequest, UnmarkedRule, Workspace } from "../../server/contract/index.js";
+import type { JobRequest, UnmarkedRule, Workspace } from "../../contract/index.js";
 import type { JobKind } from "../routing/hash-link.js";
 
 /** What stands in the form that starts a job, as it was typed. */

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { JobEntry, Problem, Workspace } from "../../server/contract/index.js";
+import type { JobEntry, Problem, Workspace } from "../../contract/index.js";
 import { paths, problemOf, requestJson } from "../api/index.js";
 import { stageTitle } from "../gallery/patch-dialog.js";
 import { announce, Button, ProblemNote } from "../interface/index.js";

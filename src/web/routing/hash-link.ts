@@ -1,4 +1,4 @@
-import type { PatchSort } from "../../server/contract/index.js";
+import type { PatchSort } from "../../contract/index.js";
 import { type ColourMapName, colourMapNames } from "../viewer/colour-maps.js";
 import type { ViewState } from "../viewer/handle.js";
 

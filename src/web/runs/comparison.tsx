@@ -1,4 +1,4 @@
-import type { RunComparison } from "../../server/contract/index.js";
+import type { RunComparison } from "../../contract/index.js";
 import { withSeparators } from "../viewer/index.js";
 import { figureWords, inOrder, summaryOf, type Verdict, verdictOf } from "./figures.js";
 

@@ -1,4 +1,4 @@
-import type { RunComparison } from "../../server/contract/index.js";
+import type { RunComparison } from "../../contract/index.js";
 
 /** What a figure is called, and what it says. */
 interface FigureWords {

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { PatchEntry, RunComparison, RunEntry, UncertainPage } from "../../server/contract/index.js";
+import type { PatchEntry, RunComparison, RunEntry, UncertainPage } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Comparing } from "../gallery/comparing.js";
 import { PatchCard } from "../gallery/patch-card.js";

@@ -1,4 +1,4 @@
-import type { SlideEntry, Workspace } from "../../server/contract/index.js";
+import type { SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import { Resource } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";

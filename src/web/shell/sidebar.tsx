@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import type { DatasetEntry, RunEntry, SlideEntry, Workspace } from "../../server/contract/index.js";
+import type { DatasetEntry, RunEntry, SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import { Icon, type IconName, Resource, ToolButton } from "../interface/index.js";
 import { theme } from "../interface/preferences.js";

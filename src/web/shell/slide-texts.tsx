@@ -1,4 +1,4 @@
-import type { SlideEntry } from "../../server/contract/index.js";
+import type { SlideEntry } from "../../contract/index.js";
 import { withSeparators } from "../viewer/index.js";
 
 /** What a list says of a slide: name, size, and what there is for it. */

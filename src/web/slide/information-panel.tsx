@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { SlideDetail } from "../../server/contract/index.js";
+import type { SlideDetail } from "../../contract/index.js";
 import { lengthText, withSeparators } from "../viewer/index.js";
 
 /** What the slide's file tells. */

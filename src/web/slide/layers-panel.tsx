@@ -1,4 +1,4 @@
-import type { LayerEntry } from "../../server/contract/index.js";
+import type { LayerEntry } from "../../contract/index.js";
 import type { LayerSetting } from "../routing/hash-link.js";
 import { workspace } from "../state/workspace.js";
 import { colourMapNames, colourMapTitles, cssColour, mapsFor, palette } from "../viewer/index.js";

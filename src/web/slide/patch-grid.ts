@@ -1,5 +1,5 @@
 import { effect } from "@preact/signals";
-import type { SlidePatch } from "../../server/contract/index.js";
+import type { SlidePatch } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { showProblem } from "../interface/index.js";
 import { cssColour, type OverlayPainter, palette, type SlideViewer } from "../viewer/index.js";

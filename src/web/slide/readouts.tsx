@@ -1,6 +1,6 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Position } from "../../server/contract/index.js";
+import type { Position } from "../../contract/index.js";
 import { lengthText, scaleBar, withSeparators } from "../viewer/index.js";
 import type { SlideSession } from "./session.js";
 

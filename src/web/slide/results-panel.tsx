@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { FocusEntry, SlideResults } from "../../server/contract/index.js";
+import type { FocusEntry, SlideResults } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Button, Resource, useResource } from "../interface/index.js";
 import { formatRoute, jobsRoute } from "../routing/hash-link.js";

@@ -1,5 +1,5 @@
 import { effect, type Signal, signal, untracked } from "@preact/signals";
-import type { SlideDetail } from "../../server/contract/index.js";
+import type { SlideDetail } from "../../contract/index.js";
 import { formatRoute, type LayerSetting, type Route, slideRoute } from "../routing/hash-link.js";
 import { keepInAddress, navigate, route } from "../routing/location.js";
 import { mapsFor, type OpenViewer, sameView, type ViewState } from "../viewer/index.js";

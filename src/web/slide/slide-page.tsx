@@ -1,4 +1,4 @@
-import type { SlideDetail } from "../../server/contract/index.js";
+import type { SlideDetail } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { ProblemNote, Resource, useResource } from "../interface/index.js";
 import { PageHead } from "../shell/page-head.js";

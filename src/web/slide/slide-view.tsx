@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { SlideDetail } from "../../server/contract/index.js";
+import type { SlideDetail } from "../../contract/index.js";
 import { announce, shortcuts } from "../interface/index.js";
 import { inspectorShown } from "../interface/preferences.js";
 import { slideRoute } from "../routing/hash-link.js";

@@ -1,4 +1,4 @@
-import type { JobEntry } from "../../server/contract/index.js";
+import type { JobEntry } from "../../contract/index.js";
 
 /** What tells jobs and their states apart. */
 type Revised = Pick<JobEntry, "id" | "revision">;

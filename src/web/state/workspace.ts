@@ -1,5 +1,5 @@
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
-import type { JobEntry, Workspace } from "../../server/contract/index.js";
+import type { JobEntry, Workspace } from "../../contract/index.js";
 import { connectEvents, onConnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
 import { type Loaded, showProblem } from "../interface/index.js";
 import { withFetched, withJob } from "./job-list.js";

@@ -1,6 +1,6 @@
 import { effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
-import type { AnnotationImport } from "../../server/contract/index.js";
+import type { AnnotationImport } from "../../contract/index.js";
 import { onConnected, onServerEvent, ServerProblem } from "../api/index.js";
 import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";

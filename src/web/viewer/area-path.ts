@@ -1,4 +1,4 @@
-import type { Area } from "../../server/contract/index.js";
+import type { Area } from "../../contract/index.js";
 
 /** An area as the data of an SVG path in level-0 pixels; fill it with the even-odd rule, so that holes stay open. */
 export function pathOf({ coordinates }: Area): string {

@@ -1,5 +1,5 @@
 import { interpolateCividis, interpolateViridis } from "d3-scale-chromatic";
-import { DIFFERENCE_LEVELS, type LayerEntry } from "../../server/contract/index.js";
+import { DIFFERENCE_LEVELS, type LayerEntry } from "../../contract/index.js";
 
 /** Red, green, blue and opacity, 0–255. */
 export type Rgba = readonly [red: number, green: number, blue: number, opacity: number];

@@ -1,4 +1,4 @@
-import type { LayerEntry } from "../../server/contract/index.js";
+import type { LayerEntry } from "../../contract/index.js";
 import { type ColourMapName, colourTable, maskColours } from "./colour-maps.js";
 
 /** A grey picture of 8 bits, row by row. */

@@ -1,5 +1,5 @@
 import OpenSeadragon from "openseadragon";
-import type { LevelEntry } from "../../server/contract/index.js";
+import type { LevelEntry } from "../../contract/index.js";
 import { tileCounts, tileOnSlide, tilePixels } from "./level-geometry.js";
 
 /**

@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import type { Viewer } from "openseadragon";
-import type { Area, Box, Position, SlideDetail } from "../../server/contract/index.js";
+import type { Area, Box, Position, SlideDetail } from "../../contract/index.js";
 import type { ShortcutRegistry } from "../interface/shortcuts.js";
 
 /** A position in CSS pixels from the left upper corner of the viewer. */

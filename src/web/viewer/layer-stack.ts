@@ -1,5 +1,5 @@
 import type OpenSeadragon from "openseadragon";
-import type { LayerEntry, SlideDetail } from "../../server/contract/index.js";
+import type { LayerEntry, SlideDetail } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import type { LayerSetting } from "../routing/hash-link.js";
 import { LayerTileSource } from "./layer-tile-source.js";

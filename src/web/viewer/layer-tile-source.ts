@@ -1,5 +1,5 @@
 import type OpenSeadragon from "openseadragon";
-import type { LayerEntry } from "../../server/contract/index.js";
+import type { LayerEntry } from "../../contract/index.js";
 import type { ColourMapName } from "./colour-maps.js";
 import { colourPicture, type GreyPicture } from "./colouring.js";
 import { GridTileSource } from "./grid-tile-source.js";

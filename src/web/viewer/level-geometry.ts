@@ -1,4 +1,4 @@
-import type { LevelEntry } from "../../server/contract/index.js";
+import type { LevelEntry } from "../../contract/index.js";
 
 /** A tile of a level. */
 export interface TileIndex {

@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import OpenSeadragon from "openseadragon";
-import type { Position, SlideDetail } from "../../server/contract/index.js";
+import type { Position, SlideDetail } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import type { ShortcutRegistry } from "../interface/shortcuts.js";
 import type { LayerSetting } from "../routing/hash-link.js";

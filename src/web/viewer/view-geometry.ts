@@ -1,4 +1,4 @@
-import type { Position } from "../../server/contract/index.js";
+import type { Position } from "../../contract/index.js";
 import type { ScreenPoint, ViewState } from "./handle.js";
 
 /** Size of the viewer in CSS pixels. */

@@ -4,7 +4,7 @@ import type {
   AnnotationObject,
   AnnotationSave,
   AnnotationState,
-} from "../../../src/server/contract/index.js";
+} from "../../../src/contract/index.js";
 import {
   type AnnotationApi,
   AnnotationStore,

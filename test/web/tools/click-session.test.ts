@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Area, EmbeddingEntry, EmbeddingRequest } from "../../../src/server/contract/index.js";
+import type { Area, EmbeddingEntry, EmbeddingRequest } from "../../../src/contract/index.js";
 import { ClickSession } from "../../../src/web/tools/segment/click-session.js";
 import { MaskDecoder, type WorkerPort } from "../../../src/web/tools/segment/mask-decoder.js";
 import type { MaskRequest, WorkerAnswer, WorkerRequest } from "../../../src/web/tools/segment/messages.js";

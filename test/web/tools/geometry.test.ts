@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Area, Position } from "../../../src/server/contract/index.js";
+import type { Area, Position } from "../../../src/contract/index.js";
 import {
   areaContains,
   areaOfRing,

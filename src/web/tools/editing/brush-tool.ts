@@ -1,4 +1,4 @@
-import type { AnnotationChange, AnnotationObject, Area, Position } from "../../../server/contract/index.js";
+import type { AnnotationChange, AnnotationObject, Area, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { boundsOf, boundsOverlap } from "../geometry/area.js";
 import { differenceOf, unionOf } from "../geometry/combine.js";

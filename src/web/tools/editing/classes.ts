@@ -1,4 +1,4 @@
-import { type AnnotationObject, REVIEWED_CLASS } from "../../../server/contract/index.js";
+import { type AnnotationObject, REVIEWED_CLASS } from "../../../contract/index.js";
 
 /** Classes that are offered before anybody has used one: those that training understands without being told. */
 export const USUAL_CLASSES = ["Tumor", "Exclusion", REVIEWED_CLASS] as const;

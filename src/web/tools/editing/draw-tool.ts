@@ -1,4 +1,4 @@
-import type { Position } from "../../../server/contract/index.js";
+import type { Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { areaOfRing } from "../geometry/area.js";
 import { withoutCrossings } from "../geometry/combine.js";

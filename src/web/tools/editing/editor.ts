@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../server/contract/index.js";
+import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../contract/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
 import { boundsOf } from "../geometry/area.js";
 import type { AnnotationStore } from "../store/annotation-store.js";

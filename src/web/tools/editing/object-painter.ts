@@ -1,4 +1,4 @@
-import type { AnnotationObject } from "../../../server/contract/index.js";
+import type { AnnotationObject } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { type Bounds, boundsOf, boundsOverlap } from "../geometry/area.js";
 import { simplifyRing } from "../geometry/simplify.js";

@@ -1,4 +1,4 @@
-import type { Area, Position } from "../../../server/contract/index.js";
+import type { Area, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 
 /** Traces positions of the slide on the screen. */

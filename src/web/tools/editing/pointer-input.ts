@@ -1,5 +1,5 @@
 import { effect, signal, untracked } from "@preact/signals";
-import type { Position } from "../../../server/contract/index.js";
+import type { Position } from "../../../contract/index.js";
 import type { Shortcut } from "../../interface/shortcuts.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
 import type { Editor, Pointed, ToolName } from "./editor.js";

@@ -1,4 +1,4 @@
-import type { AnnotationObject, Position } from "../../../server/contract/index.js";
+import type { AnnotationObject, Position } from "../../../contract/index.js";
 import { areaContains, areaSize, boundsOf } from "../geometry/area.js";
 import { nearestEdge } from "../geometry/vertices.js";
 import { titleOf } from "./classes.js";

@@ -1,4 +1,4 @@
-import type { AnnotationObject, Area, Position } from "../../../server/contract/index.js";
+import type { AnnotationObject, Area, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { withoutCrossings } from "../geometry/combine.js";
 import {

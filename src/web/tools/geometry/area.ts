@@ -1,4 +1,4 @@
-import type { Area, Position } from "../../../server/contract/index.js";
+import type { Area, Position } from "../../../contract/index.js";
 
 /** Rings here may be open or closed (the first position repeated at the end): both mean the same. */
 export type Ring = readonly Position[];

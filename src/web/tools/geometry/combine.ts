@@ -1,5 +1,5 @@
 import * as polyclip from "polyclip-ts";
-import type { Area, Position } from "../../../server/contract/index.js";
+import type { Area, Position } from "../../../contract/index.js";
 import { areaSize, boundsOf, boundsOverlap, closedRing, signedArea } from "./area.js";
 
 type Polygon = Area["coordinates"][number];

@@ -1,4 +1,4 @@
-import type { Area, Box, Position } from "../../../server/contract/index.js";
+import type { Area, Box, Position } from "../../../contract/index.js";
 import { containsPosition, signedArea } from "./area.js";
 import { simplifyRing } from "./simplify.js";
 

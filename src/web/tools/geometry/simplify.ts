@@ -1,4 +1,4 @@
-import type { Position } from "../../../server/contract/index.js";
+import type { Position } from "../../../contract/index.js";
 import { closedRing, openRing, type Ring, squaredDistance } from "./area.js";
 
 /**

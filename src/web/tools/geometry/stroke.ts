@@ -1,4 +1,4 @@
-import type { Area, Position } from "../../../server/contract/index.js";
+import type { Area, Position } from "../../../contract/index.js";
 import { areaOfLogits } from "./contours.js";
 
 /** Grid cells along the brush's radius: its outline is a few hundredths of it off. */

@@ -1,4 +1,4 @@
-import type { Area, Position } from "../../../server/contract/index.js";
+import type { Area, Position } from "../../../contract/index.js";
 import { closedRing, openRing, squaredDistance } from "./area.js";
 
 /** A vertex of an area, by its polygon, ring and number. */

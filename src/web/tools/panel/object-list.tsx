@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { AnnotationObject, ReviewState } from "../../../server/contract/index.js";
+import type { AnnotationObject, ReviewState } from "../../../contract/index.js";
 import { Button } from "../../interface/index.js";
 import { areaText } from "../../viewer/index.js";
 import { colourOfClass, titleOf } from "../editing/classes.js";

@@ -7,7 +7,7 @@ import type {
   Position,
   PromptPoint,
   SegmenterEntry,
-} from "../../../server/contract/index.js";
+} from "../../../contract/index.js";
 import type { MaskDecoder } from "./mask-decoder.js";
 
 /** Share of a patch, around its middle, where a first click is taken without a patch of its own. */

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
-import { promptArrays } from "../../../server/contract/index.js";
+import { promptArrays } from "../../../contract/index.js";
 import { areaOfLogits } from "../geometry/contours.js";
 import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
 

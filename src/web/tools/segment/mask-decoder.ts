@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import type { DecodedMask } from "../../../server/contract/index.js";
+import type { DecodedMask } from "../../../contract/index.js";
 import type { MaskRequest, MaskResult, WorkerAnswer, WorkerRequest } from "./messages.js";
 
 /** A worker, as far as it is used here. */

@@ -1,4 +1,4 @@
-import type { Area, Box, DecodeRequest } from "../../../server/contract/index.js";
+import type { Area, Box, DecodeRequest } from "../../../contract/index.js";
 
 /** One mask to decode. */
 export interface MaskRequest {

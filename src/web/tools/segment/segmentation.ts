@@ -1,5 +1,5 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
-import type { DecodedMask, EmbeddingEntry, SegmenterEntry } from "../../../server/contract/index.js";
+import type { DecodedMask, EmbeddingEntry, SegmenterEntry } from "../../../contract/index.js";
 import { onServerEvent, paths, request, requestJson } from "../../api/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { ClickSession } from "./click-session.js";

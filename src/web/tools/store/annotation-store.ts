@@ -7,7 +7,7 @@ import type {
   AnnotationSave,
   AnnotationState,
   Problem,
-} from "../../../server/contract/index.js";
+} from "../../../contract/index.js";
 import { applyChanges, applySave, fittingChanges, type ObjectMap } from "./apply-changes.js";
 import { type NextStep, nextSteps } from "./next-steps.js";
 import { type Pending, titleOf } from "./pending.js";

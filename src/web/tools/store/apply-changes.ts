@@ -1,4 +1,4 @@
-import type { AnnotationChange, AnnotationObject, AnnotationSave } from "../../../server/contract/index.js";
+import type { AnnotationChange, AnnotationObject, AnnotationSave } from "../../../contract/index.js";
 
 /** Objects by id, in the order they are drawn. */
 export type ObjectMap = ReadonlyMap<string, AnnotationObject>;

@@ -1,4 +1,4 @@
-import type { AnnotationChange, AnnotationImport } from "../../../server/contract/index.js";
+import type { AnnotationChange, AnnotationImport } from "../../../contract/index.js";
 
 /** Something the user did that is not saved yet. */
 export type Pending =

@@ -5,7 +5,7 @@ import type {
   AnnotationSave,
   AnnotationState,
   AnnotationStep,
-} from "../../../server/contract/index.js";
+} from "../../../contract/index.js";
 import { paths, problemOf, type RequestOptions, requestJson, ServerProblem } from "../../api/index.js";
 import type { AnnotationApi, SaveAnswer } from "./annotation-store.js";
 

@@ -13,11 +13,11 @@ import {
   writeSafetensors,
 } from "../models/index.js";
 import { mergeRecords, type PresetName, resolveConfig, type TrainingConfig } from "./config.js";
+import { hashConfig, versions } from "./open-run.js";
 import { RunDirectory, type RunRecord, type StageRecord } from "./run-directory.js";
 import { lockRun } from "./run-lock.js";
 import { classifierFile, decoderFile } from "./run-models.js";
 import { type SamSource, samSource } from "./sam-source.js";
-import { hashConfig, versions } from "./start-run.js";
 
 /** What a run is made of that was trained elsewhere. */
 export interface ImportRunOptions {

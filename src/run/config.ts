@@ -3,7 +3,7 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { EpSamError, messageOf } from "../common/index.js";
 import { defaultAugmentation } from "../dataset/index.js";
-import { vitVariants } from "../models/index.js";
+import { type ResNetAdlOptions, vitVariants } from "../models/index.js";
 import { stepMemoryDefaults, stepMemoryKeys } from "./step-memory.js";
 
 const probability = z.number().min(0).max(1);
@@ -288,4 +288,13 @@ export function mergeRecords(base: unknown, overrides: unknown): unknown {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(overrides)) result[key] = mergeRecords(base[key], value);
   return result;
+}
+
+/** The model options that a configuration asks for. */
+export function classifierOptions({ classifier }: TrainingConfig): ResNetAdlOptions {
+  return {
+    depth: classifier.depth,
+    dropThreshold: classifier.dropThreshold,
+    highFrequency: classifier.highFrequency,
+  };
 }

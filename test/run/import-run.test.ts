@@ -12,7 +12,7 @@ import {
   openRun,
   readClassifier,
   readDecoder,
-} from "../../src/training/index.js";
+} from "../../src/run/index.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 
 let folder = "";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { GreyImage } from "../../src/imaging/index.js";
-import { activationLogits, initialMask } from "../../src/prompting/index.js";
+import { activationLogits, initialMask } from "../../src/method/index.js";
 
 const levels: GreyImage = {
   width: 16,

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deterministicUniform, EpSamError, RandomStream } from "../../src/common/index.js";
 import { device, elementCount, type FloatTensor, floatTensor } from "../../src/graph/index.js";
 import { applyDihedral, invertDihedral, type RgbImage } from "../../src/imaging/index.js";
-import { classifierTensors, type ResNetAdlOptions } from "../../src/models/index.js";
 import {
   ClassActivationMapper,
   type ClassifierForEvaluation,
   PatchClassifier,
   quantiseActivations,
-} from "../../src/prompting/index.js";
+} from "../../src/method/index.js";
+import { classifierTensors, type ResNetAdlOptions } from "../../src/models/index.js";
 
 const model: ResNetAdlOptions = { depth: 18, dropThreshold: 0.8, highFrequency: true };
 const weights = new Map(

@@ -1,5 +1,8 @@
-import { camStage } from "./patch-predictor.js";
-import { untrainedStage } from "./run-models.js";
+/** Name of the table row that judges the initial masks themselves. */
+export const camStage = "initial-masks";
+
+/** Name of the table row for SAM as it was before any training. */
+export const untrainedStage = "untrained";
 
 const titles: Readonly<Record<string, string>> = {
   classifier: "Patch classifier",

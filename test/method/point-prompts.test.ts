@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { EpSamError, RandomStream } from "../../src/common/index.js";
 import type { FloatMap, Mask } from "../../src/imaging/index.js";
+import { pointsInActivation, pointsInMask, weightedSample } from "../../src/method/index.js";
 import type { Points } from "../../src/models/index.js";
-import { pointsInActivation, pointsInMask, weightedSample } from "../../src/prompting/index.js";
 
 const width = 12;
 const height = 8;

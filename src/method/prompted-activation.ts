@@ -1,8 +1,21 @@
 import { RandomStream } from "../common/index.js";
 import type { FloatMap, GreyImage, Mask } from "../imaging/index.js";
 import type { PatchPrompt, Size } from "../models/index.js";
-import { activationLogits, initialMask, normaliseLevels, pointsInActivation } from "../prompting/index.js";
-import type { TrainingConfig } from "./config.js";
+import { normaliseLevels } from "./activation-levels.js";
+import { type InitialMaskOptions, initialMask } from "./initial-mask.js";
+import { activationLogits } from "./mask-prompt.js";
+import { pointsInActivation } from "./point-prompts.js";
+
+/** How activation maps become prompts. */
+export interface PromptSettings {
+  readonly seed: number;
+  readonly sam: {
+    /** Positive points of each prompt. */
+    readonly points: number;
+    /** Whether SAM is prompted with points alone, as in the paper, or also with the activation map as a mask. */
+    readonly maskPrompt: "none" | "activation-map";
+  };
+}
 
 /** What the classifier says of a patch. */
 export interface PatchActivation {
@@ -24,7 +37,7 @@ export interface PatchActivation {
 export async function patchActivation(
   { levels, probability }: { readonly levels: GreyImage; readonly probability: number },
   size: Size,
-  cam: TrainingConfig["cam"],
+  cam: InitialMaskOptions,
 ): Promise<PatchActivation> {
   return {
     map: normaliseLevels(levels),
@@ -39,7 +52,7 @@ export async function patchActivation(
  * @param path names the patch; the same name and seed give the same points
  */
 export function activationPrompt(
-  { seed, sam }: Pick<TrainingConfig, "seed" | "sam">,
+  { seed, sam }: PromptSettings,
   { map, logits, initialMask: mask }: PatchActivation,
   ...path: readonly (string | number)[]
 ): PatchPrompt | undefined {
@@ -48,6 +61,6 @@ export function activationPrompt(
 }
 
 /** Whether SAM gets the activation map itself beside the points drawn from it. */
-export function takesMaskPrompt(sam: TrainingConfig["sam"]): boolean {
+export function takesMaskPrompt(sam: PromptSettings["sam"]): boolean {
   return sam.maskPrompt === "activation-map";
 }

@@ -1,4 +1,5 @@
 import { EpSamError, exists, hashBytes, packageVersion, writeFileAtomically } from "../common/index.js";
+import { takesMaskPrompt } from "../method/index.js";
 import {
   createSamFrame,
   encodeClassifierOnnx,
@@ -10,17 +11,11 @@ import {
   openWholeSam,
   type StateDict,
 } from "../models/index.js";
-import { classifierOptions } from "./classifier-stage.js";
-import { takesMaskPrompt } from "./prompted-activation.js";
+import { classifierOptions } from "./config.js";
 import type { RunContext } from "./run-context.js";
-import {
-  chooseDecoderStage,
-  classifierInputSide,
-  decoderWeights,
-  readClassifier,
-  untrainedStage,
-} from "./run-models.js";
+import { chooseDecoderStage, classifierInputSide, decoderWeights, readClassifier } from "./run-models.js";
 import { openSam } from "./sam-source.js";
+import { untrainedStage } from "./stage.js";
 
 export const exportParts = ["classifier", "encoder", "decoder"] as const;
 export type ExportPart = (typeof exportParts)[number];

@@ -11,9 +11,9 @@ import {
   vitArchitectures,
   vitTensors,
 } from "../../src/models/index.js";
-import { openSam, RunDirectory, type RunRecord, resolveConfig, samSource } from "../../src/training/index.js";
+import { openSam, RunDirectory, type RunRecord, resolveConfig, samSource } from "../../src/run/index.js";
 import { writeEmptySafetensors } from "../support/empty-safetensors.js";
-import { emptyRecord, tinyConfig, trainTiny, writeDataset } from "./fixtures.js";
+import { emptyRecord, tinyConfig, trainTiny, writeDataset } from "../training/fixtures.js";
 
 const decoder = [...promptEncoderTensors(), ...maskDecoderTensors()];
 const vitB: readonly ExpectedTensor[] = [...vitTensors(vitArchitectures["vit-b"]), ...decoder];

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { EpSamError } from "../../src/common/index.js";
 import type { Mask } from "../../src/imaging/index.js";
-import { idsScore, isPseudoLabel } from "../../src/prompting/index.js";
+import { idsScore, isPseudoLabel } from "../../src/method/index.js";
 
 const mask = (...data: number[]): Mask => ({ width: data.length, height: 1, data: Uint8Array.from(data) });
 

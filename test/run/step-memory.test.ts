@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashBytes } from "../../src/common/index.js";
-import { hashConfig, parseConfig, presets, type TrainingConfig } from "../../src/training/index.js";
-import { planStepMemory } from "../../src/training/step-memory.js";
+import { hashConfig, parseConfig, presets, type TrainingConfig } from "../../src/run/index.js";
+import { planStepMemory } from "../../src/run/step-memory.js";
 import {
   makeFolder,
   quickEncoder,
@@ -11,7 +11,7 @@ import {
   tinyConfig,
   trainTiny,
   writeDataset,
-} from "./fixtures.js";
+} from "../training/fixtures.js";
 
 let folder = "";
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import {
   averageScales,
   normaliseLevels,
   quantiseActivations,
-} from "../../src/prompting/index.js";
+} from "../../src/method/index.js";
 
 const row = (...values: number[]): FloatMap => ({
   width: values.length,

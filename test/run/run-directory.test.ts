@@ -4,10 +4,10 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { EpSamError } from "../../src/common/index.js";
-import { RunDirectory, stageNames } from "../../src/training/index.js";
-import { lockRun } from "../../src/training/run-lock.js";
+import { RunDirectory, stageNames } from "../../src/run/index.js";
+import { lockRun } from "../../src/run/run-lock.js";
 import { runStage } from "../../src/training/stage-clock.js";
-import { emptyRecord, errorOf, hashesOf, makeFolder, newRun, removeFolders } from "./fixtures.js";
+import { emptyRecord, errorOf, hashesOf, makeFolder, newRun, removeFolders } from "../training/fixtures.js";
 
 async function folder(): Promise<string> {
   const root = await makeFolder();

@@ -1,8 +1,15 @@
 import type { Reporter } from "../common/index.js";
 import type { Device } from "../graph/index.js";
+import type { ImageEncoder } from "../models/index.js";
 import type { TrainingConfig } from "./config.js";
-import type { EncoderSource } from "./patch-embeddings.js";
 import type { RunDirectory } from "./run-directory.js";
+
+/** A frozen image encoder that is opened when it is needed. */
+export interface EncoderSource {
+  /** Names the encoder and its weights in the cache. */
+  readonly id: string;
+  open(device: Device): Promise<ImageEncoder>;
+}
 
 /** What every stage of a run works with. */
 export interface RunContext {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { EpSamError } from "../../src/common/index.js";
 import type { GreyImage, Mask } from "../../src/imaging/index.js";
-import { cutOffLevel, initialMask, initialMaskProfiles } from "../../src/prompting/index.js";
+import { cutOffLevel, initialMask, initialMaskProfiles } from "../../src/method/index.js";
 
 const size = { width: 64, height: 64 };
 

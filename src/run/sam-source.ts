@@ -14,8 +14,7 @@ import {
   vitEncoderId,
 } from "../models/index.js";
 import type { TrainingConfig } from "./config.js";
-import type { EncoderSource } from "./patch-embeddings.js";
-import type { RunContext } from "./run-context.js";
+import type { EncoderSource, RunContext } from "./run-context.js";
 import type { RunRecord } from "./run-directory.js";
 
 /** SAM as a run begins with it: the frozen image encoder, the prompt encoder and the mask decoder. */

@@ -12,8 +12,8 @@ import {
   readConfigFile,
   resolveConfig,
   type TrainingConfig,
-} from "../../src/training/index.js";
-import { errorOf, makeFolder, removeFolders } from "./fixtures.js";
+} from "../../src/run/index.js";
+import { errorOf, makeFolder, removeFolders } from "../training/fixtures.js";
 
 /** What a refused configuration says. */
 function refusal(overrides: unknown, where?: string): string {

@@ -15,7 +15,7 @@ import {
   type StateDict,
 } from "../../src/models/index.js";
 import { ParameterSet } from "../../src/nn/index.js";
-import { type ExportOptions, exportFromRun, openRun, readClassifier } from "../../src/training/index.js";
+import { type ExportOptions, exportFromRun, openRun, readClassifier } from "../../src/run/index.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { describeWithTorch, runPython } from "../support/torch.js";
 

@@ -4,8 +4,8 @@ import { z } from "zod";
 import { filledClassifier } from "../../scripts/parity/sections/classifier-model.js";
 import { device, floatTensor } from "../../src/graph/index.js";
 import { type RgbImage, readMask, readRgbImage, resizeFloatMap } from "../../src/imaging/index.js";
+import { type ActivationMap, ClassActivationMapper, initialMask } from "../../src/method/index.js";
 import { paperResNetAdl, readSafetensors, stateDictOf } from "../../src/models/index.js";
-import { type ActivationMap, ClassActivationMapper, initialMask } from "../../src/prompting/index.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 
 const camSchema = z.object({

@@ -21,4 +21,11 @@ export {
 } from "./initial-mask.js";
 export { activationLogits } from "./mask-prompt.js";
 export { PAPER_POINT_COUNT, pointsInActivation, pointsInMask } from "./point-prompts.js";
+export {
+  activationPrompt,
+  type PatchActivation,
+  type PromptSettings,
+  patchActivation,
+  takesMaskPrompt,
+} from "./prompted-activation.js";
 export { weightedSample } from "./weighted-sample.js";

@@ -1,18 +1,16 @@
 import { EpSamError, exists } from "../common/index.js";
+import { ClassActivationMapper } from "../method/index.js";
 import { readSafetensors, type StateDict, stateDictOf } from "../models/index.js";
-import { ClassActivationMapper } from "../prompting/index.js";
-import { classifierOptions } from "./classifier-stage.js";
+import { classifierOptions } from "./config.js";
 import type { RunContext } from "./run-context.js";
 import { type RunDirectory, stageNames } from "./run-directory.js";
+import { untrainedStage } from "./stage.js";
 
 /** A decoder: its name in tables and its weights with the frozen prompt encoder's. */
 export interface NamedDecoder {
   readonly stage: string;
   readonly weights: StateDict;
 }
-
-/** Name of the table row for SAM as it was before any training. */
-export const untrainedStage = "untrained";
 
 /** The file of a run that holds the trained classifier. */
 export function classifierFile(run: RunDirectory): string {

@@ -1,0 +1,71 @@
+export {
+  activationFolder,
+  readActivation,
+  type StoredActivation,
+  writeActivation,
+} from "./activation-files.js";
+export {
+  type ConfigOverrides,
+  classifierOptions,
+  mergeRecords,
+  type PresetName,
+  parseConfig,
+  presetNames,
+  presets,
+  readConfigFile,
+  resolveConfig,
+  type TrainingConfig,
+} from "./config.js";
+export {
+  evaluationFiles,
+  evaluationFolder,
+  type PatchFigures,
+  type RunEvaluation,
+  readEvaluation,
+  type StageComparison,
+  type StageEvaluation,
+  writeEvaluation,
+} from "./evaluation-files.js";
+export {
+  type ExportedFile,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportPart,
+  exportFormats,
+  exportFromRun,
+  exportParts,
+} from "./export-run.js";
+export { type ImportedRun, type ImportRunOptions, importRun } from "./import-run.js";
+export { hashConfig, openRun, versions } from "./open-run.js";
+export { compareWithOrigin, type RetrainingComparison } from "./retrain-comparison.js";
+export type { EncoderSource, RunContext } from "./run-context.js";
+export {
+  type MetricLine,
+  type RetrainingRecord,
+  RunDirectory,
+  type RunRecord,
+  type StageRecord,
+  stageNames,
+} from "./run-directory.js";
+export { lockRun } from "./run-lock.js";
+export {
+  chooseDecoderStage,
+  classifierFile,
+  decoderFile,
+  decoderWeights,
+  finishedDecoderStages,
+  type NamedDecoder,
+  openActivationMapper,
+  readClassifier,
+  readDecoder,
+} from "./run-models.js";
+export { openSam, type SamSource, samSource } from "./sam-source.js";
+export { type MaskScore, readScores, writeScores } from "./score-table.js";
+export { camStage, stageTitle, untrainedStage } from "./stage.js";
+export {
+  checkPrecision,
+  planStepMemory,
+  type StepMemoryPlan,
+  stepMemoryDefaults,
+  withoutDefaultMemory,
+} from "./step-memory.js";

@@ -1,0 +1,39 @@
+import { hashBytes, packageVersion } from "../common/index.js";
+import { parseConfig, type TrainingConfig } from "./config.js";
+import type { RunContext } from "./run-context.js";
+import { RunDirectory } from "./run-directory.js";
+import { withoutDefaultMemory } from "./step-memory.js";
+
+/** Opens a finished or unfinished run to work with it. */
+export async function openRun(
+  root: string,
+  { device, reporter, signal }: Pick<RunContext, "device" | "reporter" | "signal">,
+): Promise<RunContext> {
+  const run = await RunDirectory.open(root);
+  return { run, config: parseConfig(run.record.config, run.path("run.json")), device, reporter, signal };
+}
+
+/**
+ * Hash of a configuration, for telling whether two runs are the same experiment. Runs of versions that did not know the
+ * keys about memory have the hash of their defaults.
+ */
+export function hashConfig(config: TrainingConfig): string {
+  const { classifier, decoder } = config;
+  const hashed = {
+    ...config,
+    classifier: withoutDefaultMemory(classifier),
+    decoder: withoutDefaultMemory(decoder),
+  };
+  return hashBytes(JSON.stringify(hashed));
+}
+
+/** Versions of everything that computes, for `run.json`. */
+export async function versions(): Promise<Record<string, string>> {
+  const { env } = await import("onnxruntime-node");
+  return {
+    "ep-sam": await packageVersion(),
+    node: process.versions.node,
+    "onnxruntime-node": env.versions.node ?? env.versions.common,
+    platform: `${process.platform} ${process.arch}`,
+  };
+}
