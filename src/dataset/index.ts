@@ -80,3 +80,13 @@ export {
   writeSyntheticImages,
 } from "./synthetic/index.js";
 export { describeCounts, validateForTraining } from "./validate.js";
+export {
+  KnownClass,
+  knownPixels,
+  labelWindows,
+  type Presence,
+  type WindowLabel,
+  type WindowLabelRule,
+  windowsOf,
+} from "./window-labels.js";
+export { WINDOWS_FILE } from "./windows-file.js";

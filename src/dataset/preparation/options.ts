@@ -1,5 +1,6 @@
 import { EpSamError, type Reporter } from "../../common/index.js";
 import type { LabelCounts, Split } from "../records.js";
+import type { WindowLabelRule } from "../window-labels.js";
 
 /** What the inputs are: images of any size to cut patches from, or patches that are ready. */
 export type InputKind = "images" | "patches";
@@ -30,6 +31,8 @@ export interface PrepareOptions {
   readonly patchSize?: number | undefined;
   /** Pixels between neighbouring patches. Default: the patch size. */
   readonly stride?: number | undefined;
+  /** Windows of every patch that get labels of their own. Default: the patch as a whole has one label. */
+  readonly windows?: WindowLabelRule | undefined;
   /** Default `align`. */
   readonly border?: BorderRule | undefined;
   /** Lowest and highest tumour fraction of a positive patch, inclusive. Default 0.2 to 0.9, as in the paper. */
@@ -65,6 +68,7 @@ export interface PrepareOptions {
 export interface PreparationSettings {
   readonly patchSize: number;
   readonly stride: number;
+  readonly windows: WindowLabelRule | null;
   readonly border: BorderRule;
   readonly positiveRange: readonly [number, number];
   readonly negativeLimit: number;
@@ -110,6 +114,7 @@ export function resolveSettings(options: PrepareOptions): PreparationSettings {
   const settings: PreparationSettings = {
     patchSize,
     stride: options.stride ?? patchSize,
+    windows: options.windows ?? null,
     border: options.border ?? "align",
     positiveRange: options.positiveRange ?? [0.2, 0.9],
     negativeLimit: options.negativeLimit ?? 0,
@@ -128,6 +133,7 @@ export function resolveSettings(options: PrepareOptions): PreparationSettings {
 function checkSettings(settings: PreparationSettings): void {
   checkCount("--patch-size", settings.patchSize, 1);
   checkCount("--stride", settings.stride, 1);
+  checkWindows(settings);
   if (settings.maxPositives !== null) checkCount("--max-positives", settings.maxPositives, 0);
   if (settings.maxNegatives !== null) checkCount("--max-negatives", settings.maxNegatives, 0);
   if (!Number.isSafeInteger(settings.seed)) throw usageError("--seed", settings.seed, "Give a whole number.");
@@ -148,6 +154,18 @@ function checkSettings(settings: PreparationSettings): void {
   if (typeof settings.maskValues === "number") checkCount("--mask-values", settings.maskValues, 1);
   if (settings.mpp !== null && !(settings.mpp > 0 && Number.isFinite(settings.mpp))) {
     throw usageError("--mpp", settings.mpp, "Give a positive number of microns per pixel, for example 0.25.");
+  }
+}
+
+function checkWindows({ windows, patchSize }: PreparationSettings): void {
+  if (windows === null) return;
+  checkCount("windows.size", windows.size, 1);
+  checkCount("windows.stride", windows.stride, 1);
+  if (windows.size > patchSize) {
+    throw usageError("windows.size", windows.size, `Windows lie inside patches of ${patchSize} pixels.`);
+  }
+  if (!(windows.share >= 0 && windows.share < 0.5)) {
+    throw usageError("windows.share", windows.share, "Give a share from 0 to below 0.5, for example 0.05.");
   }
 }
 

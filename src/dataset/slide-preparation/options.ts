@@ -28,6 +28,7 @@ export interface PrepareSlidesOptions
     | "out"
     | "patchSize"
     | "stride"
+    | "windows"
     | "border"
     | "positiveRange"
     | "negativeLimit"

@@ -8,7 +8,7 @@ import type { SlideSettings } from "./options.js";
 const STATE_FILE = "state.json";
 const SLIDES_FOLDER = "slides";
 /** Raised when examinations change their meaning, so that old ones are made again. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 /** A slide that ended the program this often is not tried again. */
 const MAXIMUM_CRASHES = 3;
 
@@ -26,8 +26,11 @@ const examinationSchema = z.object({
   withoutTissue: z.number(),
   /** Patches with tissue of which not everything is known. */
   notKnown: z.number(),
-  /** x, y and tumour fraction of the patches with tissue that are known. */
-  candidates: z.array(z.tuple([z.number(), z.number(), z.number()])),
+  /**
+   * x, y, tumour fraction and labels of windows (see `encodePresence`; empty without) of the patches with tissue of
+   * which enough is known.
+   */
+  candidates: z.array(z.tuple([z.number(), z.number(), z.number(), z.string()])),
   warnings: z.array(z.string()),
 });
 
