@@ -107,24 +107,28 @@ export function tellsNothing(windows: readonly WindowLabel[]): boolean {
   return windows.every(({ tumour, other }) => tumour === null && other === null);
 }
 
-/** What weak labels say of every pixel of a patch. */
+/** What weak labels say of every pixel of a patch: bits, so that windows which contradict each other set both. */
 export const KnownClass = { unknown: 0, noTumour: 1, tumour: 2 } as const;
 
 /**
  * What a patch's windows say of its pixels: those of a window without tumour are none, those of a window of nothing
- * but tumour are tumour, all others are unknown. Where windows contradict each other, "none" wins.
+ * but tumour are tumour. All others are unknown, and so are those that two windows say different things of.
  * @returns one value of {@link KnownClass} per pixel, row by row
  */
 export function knownPixels(windows: readonly WindowLabel[], patchSize: number): Uint8Array {
   const known = new Uint8Array(patchSize * patchSize);
-  const paint = ({ x, y, size }: WindowLabel, value: number): void => {
+  for (const { x, y, size, tumour, other } of windows) {
+    const says = (tumour === 0 ? KnownClass.noTumour : 0) | (other === 0 ? KnownClass.tumour : 0);
+    if (says === 0) continue;
     for (let row = y; row < y + size; row++) {
-      known.fill(value, row * patchSize + x, row * patchSize + x + size);
+      for (let at = row * patchSize + x; at < row * patchSize + x + size; at++) {
+        known[at] = (known[at] ?? 0) | says;
+      }
     }
-  };
-  for (const window of windows) if (window.other === 0) paint(window, KnownClass.tumour);
-  for (const window of windows) if (window.tumour === 0) paint(window, KnownClass.noTumour);
-  return known;
+  }
+  return known.map((says) =>
+    says === (KnownClass.noTumour | KnownClass.tumour) ? KnownClass.unknown : says,
+  );
 }
 
 /** Sums over all pixels above and to the left, with a first row and column of zeros. */

@@ -70,6 +70,11 @@ describe("labels of windows", () => {
       ...[unknown, unknown, unknown, unknown],
       ...[unknown, unknown, unknown, unknown],
     ]);
+    const contradictory = [
+      { x: 0, y: 0, size: 2, tumour: 1, other: 0 },
+      { x: 1, y: 0, size: 1, tumour: 0, other: 1 },
+    ] as const;
+    expect([...knownPixels(contradictory, 2)]).toEqual([yes, unknown, yes, yes]);
     // A patch without windows is one window with the label it has.
     expect([...knownPixels(windowsOf({ label: 0 }, 2), 2)]).toEqual([no, no, no, no]);
     expect([...knownPixels(windowsOf({ label: 1 }, 2), 2)]).toEqual([unknown, unknown, unknown, unknown]);
