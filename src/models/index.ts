@@ -1,5 +1,6 @@
 export * from "./catalogue/index.js";
 export * from "./checkpoints/index.js";
+export * from "./dense-classifier/index.js";
 export * from "./export/index.js";
 export { highFrequencyChannel, highFrequencyPerChannel } from "./high-frequency.js";
 export {

@@ -1,4 +1,4 @@
-export { filled, type Initializer, normal, xavierUniform } from "./initializers.js";
+export { filled, type Initializer, normal, uniformFanIn, xavierUniform } from "./initializers.js";
 export { type AttentionInputs, type AttentionOptions, attention } from "./layers/attention.js";
 export {
   type BatchNormParameters,
