@@ -15,6 +15,8 @@ export {
   OVERLAP_SMOOTHING,
   type OverlapLosses,
   overlapLosses,
+  type WeightedMaskLosses,
+  weightedMaskLosses,
 } from "./losses.js";
 export { type AdamOptions, adam, adamW, type Optimizer } from "./optimizers.js";
 export { frozenParameters, lookupWithin, type ParameterLookup, ParameterSet } from "./parameters.js";
