@@ -1,7 +1,6 @@
 import { stat } from "node:fs/promises";
 import sharp from "sharp";
 import { messageOf } from "../../common/index.js";
-import { openMask } from "../../imaging/index.js";
 import { type MinisamFile, minisamPath, minisamWeightHashes } from "../../models/index.js";
 import { findOpenSlide, type OpenSlidePresence } from "../../slides/index.js";
 import { type Check, formatBytes } from "./check.js";
@@ -20,21 +19,6 @@ export async function checkSharp(): Promise<Check> {
     return { name: "Images", state: "fail", found: wrong, action: REINSTALL };
   } catch (cause) {
     return { name: "Images", state: "fail", found: `${found}: ${messageOf(cause)}`, action: REINSTALL };
-  }
-}
-
-/** Opens a 5 × 5 mask by a 3 × 3 square, which must keep the square in it and drop the lone pixel. */
-export async function checkOpenCv(): Promise<Check> {
-  const name = "OpenCV (WebAssembly)";
-  const square = [6, 7, 8, 11, 12, 13, 16, 17, 18];
-  const data = Uint8Array.from({ length: 25 }, (_, index) => (index === 4 || square.includes(index) ? 1 : 0));
-  try {
-    const opened = await openMask({ width: 5, height: 5, data }, 3);
-    const kept = [...opened.data.keys()].filter((index) => opened.data[index] === 1);
-    if (kept.join() === square.join()) return { name, state: "ok", found: "loads and computes" };
-    return { name, state: "fail", found: "a morphological opening gave a wrong result", action: REINSTALL };
-  } catch (cause) {
-    return { name, state: "fail", found: messageOf(cause), action: REINSTALL };
   }
 }
 
