@@ -11,6 +11,8 @@ export {
   writeFileAtomically,
 } from "./files.js";
 export { JOB_VARIABLE, type JobMessage, type JobProcess, jobReporter } from "./job-channel.js";
+export { must } from "./must.js";
+export * from "./portable.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
 export { packageVersion } from "./version.js";

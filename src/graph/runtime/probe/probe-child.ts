@@ -2,7 +2,7 @@
  * The process in which a device is tried: it enumerates adapters and runs a convolution, and a crash of a driver or
  * an execution provider ends it instead of the program. Its argument is the device's name, its message the result.
  */
-import { messageOf } from "../../../common/index.js";
+import { messageOf, must } from "../../../common/index.js";
 import { conv2d, sum } from "../../operations/index.js";
 import { floatTensor, input } from "../../value.js";
 import { type Device, device, parseDeviceRequest } from "../device.js";
@@ -65,7 +65,7 @@ async function probe(target: Device): Promise<ProbeResult> {
     const expected = await timedRuns(device("cpu"), SMALL);
     const scale = Math.max(...expected.sums.map(Math.abs));
     const error =
-      Math.max(...sums.map((value, index) => Math.abs(value - (expected.sums[index] ?? 0)))) / scale;
+      Math.max(...sums.map((value, index) => Math.abs(value - must(expected.sums, index)))) / scale;
     // Also when it is not a number.
     if (!(error <= TOLERANCE)) {
       return {
