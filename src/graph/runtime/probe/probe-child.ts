@@ -1,14 +1,15 @@
 /**
  * The process in which a device is tried: it enumerates adapters and runs a convolution, and a crash of a driver or
- * an execution provider ends it instead of the program. Its argument is the device's name, its message the result.
+ * an execution provider ends it instead of the program. It is asked with the device's name.
  */
-import { messageOf, must } from "../../../common/index.js";
+import { z } from "zod";
+import { answerParent, messageOf, must } from "../../../common/index.js";
 import { conv2d, sum } from "../../operations/index.js";
 import { floatTensor, input } from "../../value.js";
-import { type Device, device, parseDeviceRequest } from "../device.js";
+import { type Device, device, deviceNames } from "../device.js";
 import { floatsOf, GraphSession } from "../session.js";
-import { type ProbeResult, shortReason } from "./protocol.js";
-import { type Adapter, vulkanAdapters } from "./vulkan.js";
+import { type Adapter, type ProbeResult, shortReason } from "./protocol.js";
+import { vulkanAdapters } from "./vulkan.js";
 
 const CHANNELS = 64;
 const KERNEL = 3;
@@ -92,6 +93,4 @@ function firstAdapter(): Adapter | undefined {
   }
 }
 
-const name = parseDeviceRequest(process.argv[2] ?? "");
-const result = await probe(device(name === "auto" ? "cpu" : name));
-process.send?.(result, () => process.exit(0));
+answerParent(z.enum(deviceNames), (name) => probe(device(name)));
