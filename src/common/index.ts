@@ -1,7 +1,17 @@
 export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
+export {
+  AnsweringChild,
+  answerParent,
+  bytesSchema,
+  ChildLost,
+  floatsSchema,
+  lastLine,
+  loaderArguments,
+  moduleBeside,
+} from "./child-process.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
-export { EpSamError, type ErrorFields, type ErrorTag, isEpSamError, messageOf } from "./errors.js";
+export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
 export {
   exists,
   hashBytes,
@@ -10,7 +20,15 @@ export {
   streamFileAtomically,
   writeFileAtomically,
 } from "./files.js";
-export { JOB_VARIABLE, type JobMessage, type JobProcess, jobReporter } from "./job-channel.js";
+export {
+  JOB_VARIABLE,
+  type JobMessage,
+  type JobProcess,
+  jobMessageSchema,
+  jobReporter,
+} from "./job-channel.js";
+export { must } from "./must.js";
+export * from "./portable.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
 export { packageVersion } from "./version.js";

@@ -1,4 +1,4 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError, must } from "../common/index.js";
 import { ancestors } from "./ancestors.js";
 import { type FusedSum, fusedSums, readsLater } from "./fusion.js";
 import { MixedPrecisionNames, type Precision } from "./half-precision.js";
@@ -101,7 +101,7 @@ class PlainNames implements ResultNames {
   }
 
   get(value: Value): string {
-    return this.#names.get(value) ?? "";
+    return must(this.#names, value, "result of an operand");
   }
 }
 

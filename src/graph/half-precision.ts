@@ -1,3 +1,4 @@
+import { must } from "../common/index.js";
 import type { LoweringContext } from "./lowering.js";
 import { OnnxDataType } from "./onnx/schema.js";
 import type { OperationName } from "./operations/index.js";
@@ -98,7 +99,7 @@ export class MixedPrecisionNames {
     const known = wanted.get(value);
     if (known !== undefined) return known;
     const to = half && isFloat ? OnnxDataType.float16 : OnnxDataType.float32;
-    const name = this.#context.node("Cast", [other.get(value) ?? ""], { to });
+    const name = this.#context.node("Cast", [must(other, value, "result of an operand")], { to });
     wanted.set(value, name);
     return name;
   }

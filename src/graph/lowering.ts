@@ -1,3 +1,4 @@
+import { must } from "../common/index.js";
 import type { ReadLater } from "./fusion.js";
 import {
   type OnnxAttribute,
@@ -38,7 +39,7 @@ export class LoweringContext {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     domain = "",
   ): string {
-    return this.addNode(opType, inputs, attributes, domain).output[0] ?? "";
+    return must(this.addNode(opType, inputs, attributes, domain).output, 0, "result of the node");
   }
 
   /** Adds a node with one result. */
@@ -69,7 +70,7 @@ export class LoweringContext {
     const node = this.#shared.get(key) ?? add();
     this.#shared.set(key, node);
     while (node.output.length <= index) node.output.push(`${node.name}:${node.output.length}`);
-    return node.output[index] ?? "";
+    return must(node.output, index, "result of the node");
   }
 
   /** The result that `add` gives, added once for a key. */

@@ -1,10 +1,10 @@
 import type { Context } from "hono";
 import type { z } from "zod";
-import { EpSamError } from "../common/index.js";
+import { EpSamError, must } from "../common/index.js";
 
 /** A path parameter of a route; Hono's types know it only for literal routes. */
 export function parameter(request: Context, name: string): string {
-  return request.req.param(name) ?? "";
+  return must({ get: (key: string) => request.req.param(key) }, name, "parameter of the route");
 }
 
 /**

@@ -1,4 +1,4 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError, RecentlyUsed } from "../common/index.js";
 import {
   concat,
   type Device,
@@ -38,14 +38,12 @@ interface DeviceGraphs {
 export class EmbeddingFeeds {
   readonly #embeddings: PatchEmbeddings;
   readonly #graphs: DeviceGraphs | undefined;
-  readonly #limit: number;
-  /** The least recently used first. */
-  readonly #held = new Map<string, DeviceTensor>();
+  readonly #held: RecentlyUsed<string, DeviceTensor>;
 
   private constructor(embeddings: PatchEmbeddings, graphs: DeviceGraphs | undefined, limit: number) {
     this.#embeddings = embeddings;
     this.#graphs = graphs;
-    this.#limit = limit;
+    this.#held = new RecentlyUsed({ limit, onLeave: (tensor) => tensor.release() });
   }
 
   /**
@@ -96,28 +94,15 @@ export class EmbeddingFeeds {
   async #onDevice(copy: GraphSession, { patch, variant }: EmbeddedPatch): Promise<DeviceTensor> {
     const key = `${variant} ${patch.imagePath}`;
     const known = this.#held.get(key);
-    if (known !== undefined) {
-      this.#held.delete(key);
-      this.#held.set(key, known);
-      return known;
-    }
+    if (known !== undefined) return known;
     const embedding = floatTensor(SHAPE, await this.#embeddings.get(patch, variant));
     const tensor = await keptResult(copy, { [part(0)]: embedding });
-    while (this.#held.size >= this.#limit) this.#dropOldest();
     this.#held.set(key, tensor);
     return tensor;
   }
 
-  #dropOldest(): void {
-    const [oldest] = this.#held;
-    if (oldest === undefined) return;
-    this.#held.delete(oldest[0]);
-    oldest[1].release();
-  }
-
   /** Frees what the device holds. */
   async close(): Promise<void> {
-    for (const tensor of this.#held.values()) tensor.release();
     this.#held.clear();
     await this.#graphs?.copy.close();
     await this.#graphs?.join.close();

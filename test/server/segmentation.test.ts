@@ -9,7 +9,6 @@ import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
 import { areaOfLogits } from "../../src/server/segmentation/mask-area.js";
 import { placePatch, readPlacedPatch } from "../../src/server/segmentation/patch-placement.js";
-import { RecentlyUsed } from "../../src/server/segmentation/recently-used.js";
 import { segmentationRoutes } from "../../src/server/segmentation/routes.js";
 import { SegmentationProcess } from "../../src/server/segmentation/segmentation-process.js";
 import { memorySlide } from "../support/memory-slide.js";
@@ -90,19 +89,6 @@ describe("prompts for the decoder", () => {
       coordinates: Float32Array.of(3, 4, 1, 2, 8, 9),
       labels: Float32Array.of(0, 2, 3),
     });
-  });
-});
-
-describe("what was used last", () => {
-  it("is kept within its bytes", () => {
-    const cache = new RecentlyUsed<string>(10);
-    cache.set("a", "A", 4);
-    cache.set("b", "B", 4);
-    expect(cache.get("a")).toBe("A");
-    cache.set("c", "C", 4);
-    expect([cache.get("a"), cache.get("b"), cache.get("c"), cache.bytes]).toEqual(["A", undefined, "C", 8]);
-    cache.set("large", "L", 99);
-    expect([cache.get("c"), cache.get("large"), cache.bytes]).toEqual([undefined, "L", 99]);
   });
 });
 

@@ -212,9 +212,10 @@ export function detectInputKind(
       action: `Give --masks FOLDER; for ready patches name all files <id>_0 or <id>_1, or add a ${LABELS_FILE}.`,
     });
   }
-  if (kind === "patches" && found.labelsFile === null && unlabelled.length > 0) {
+  const [first] = unlabelled;
+  if (kind === "patches" && found.labelsFile === null && first !== undefined) {
     throw new EpSamError("dataset", {
-      where: dirname(unlabelled[0]?.path ?? ""),
+      where: dirname(first.path),
       what: `holds patches without a label: ${listNames(unlabelled.map(({ path }) => basename(path)))}`,
       action: `Name all files <id>_0 or <id>_1, or add a ${LABELS_FILE} with the columns patch and label.`,
     });

@@ -1,3 +1,4 @@
+import { RecentlyUsed } from "../../common/index.js";
 import { resizeFloatMap } from "../../imaging/index.js";
 import type { TileAxis } from "../tiles.js";
 import type { PatchLog } from "./patch-log.js";
@@ -27,7 +28,7 @@ export class PatchBlender {
   readonly #grid: SlideGrid;
   readonly #log: PatchLog;
   readonly #tileSize: number;
-  readonly #decoded = new Map<number, DecodedPatch>();
+  readonly #decoded = new RecentlyUsed<number, DecodedPatch>({ limit: KEPT_PATCHES });
 
   constructor(grid: SlideGrid, log: PatchLog, tileSize: number) {
     this.#grid = grid;
@@ -60,11 +61,7 @@ export class PatchBlender {
 
   async #patch(index: number): Promise<DecodedPatch | null> {
     const kept = this.#decoded.get(index);
-    if (kept !== undefined) {
-      this.#decoded.delete(index);
-      this.#decoded.set(index, kept);
-      return kept;
-    }
+    if (kept !== undefined) return kept;
     const maps = await this.#log.read(index);
     if (maps === null) return null;
     const { tumour, activation } = maps;
@@ -75,10 +72,6 @@ export class PatchBlender {
       activation: isFlat ? null : enlarged(activation, this.#patchSize, probability),
     };
     this.#decoded.set(index, patch);
-    for (const oldest of this.#decoded.keys()) {
-      if (this.#decoded.size <= KEPT_PATCHES) break;
-      this.#decoded.delete(oldest);
-    }
     return patch;
   }
 }

@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { EpSamError, messageOf, silentReporter } from "../../common/index.js";
+import { EpSamError, messageOf, RecentlyUsed, silentReporter } from "../../common/index.js";
 import type { PromptArrays } from "../../contract/index.js";
 import { device, sessionOptions } from "../../graph/index.js";
 import type { RgbImage } from "../../imaging/index.js";
@@ -23,7 +23,6 @@ import {
   type SamSource,
   samSource,
 } from "../../run/index.js";
-import { RecentlyUsed } from "./recently-used.js";
 import type { DecodedLogits, SegmentationWork, SegmenterSource, WorkResults } from "./work.js";
 
 /** Decoders kept as ONNX files, about 16 MB each. */
@@ -50,7 +49,11 @@ interface Activation {
  * blocks its thread, so it runs in a process of its own.
  */
 export class SegmenterModels {
-  readonly #decoders = new RecentlyUsed<Uint8Array>(DECODER_BYTES);
+  readonly #decoders = new RecentlyUsed<string, Uint8Array>({
+    limit: DECODER_BYTES,
+    sizeOf: ({ length }) => length,
+    keepsLarge: true,
+  });
   #encoder: { readonly id: string; readonly opened: ImageEncoder } | undefined;
   #activation: Activation | undefined;
   #session: { readonly key: string; readonly opened: InferenceSession } | undefined;
@@ -120,7 +123,7 @@ export class SegmenterModels {
     // Fine-tuning trains the single mask alone; SAM itself has three for clicks that may mean a part or the whole.
     const masks = context === null ? "ambiguous" : "single";
     const bytes = encodeDecoderOnnx({ weights, frame, masks, ...options });
-    this.#decoders.set(key, bytes, bytes.length);
+    this.#decoders.set(key, bytes);
     return bytes;
   }
 

@@ -28,14 +28,14 @@ export async function openSeries(path: string): Promise<DicomSeries> {
   });
   if (status.isDirectory()) return openFolder(path);
   const main = await openInstance(path);
-  return gather(main.series === "" ? [] : await siblings(dirname(path), basename(path)), main, (other) =>
-    other.series === main.series ? "take" : "leave",
-  );
+  const folder = dirname(path);
+  const candidates = main.series === "" ? [] : await siblings(folder, basename(path));
+  return gather(folder, candidates, main, (other) => (other.series === main.series ? "take" : "leave"));
 }
 
 async function openFolder(folder: string): Promise<DicomSeries> {
   let series: string | undefined;
-  const found = await gather(await siblings(folder, null), null, (other) => {
+  const found = await gather(folder, await siblings(folder, null), null, (other) => {
     series ??= other.series;
     if (other.series === series) return "take";
     throw slideError(
@@ -49,6 +49,7 @@ async function openFolder(folder: string): Promise<DicomSeries> {
 }
 
 async function gather(
+  folder: string,
   candidates: readonly string[],
   named: DicomInstance | null,
   judge: (other: DicomInstance) => "take" | "leave",
@@ -71,7 +72,6 @@ async function gather(
     }
     const [main] = instances;
     if (main !== undefined) return { main, instances, warnings };
-    const folder = dirname(candidates[0] ?? "");
     throw slideError(folder, "holds no DICOM whole-slide image", warnings[0]);
   } catch (cause) {
     await closeAll(instances);

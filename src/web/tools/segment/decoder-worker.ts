@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import { RecentlyUsed } from "../../../common/portable.js";
 import { promptArrays } from "../../../contract/index.js";
 import { areaOfLogits } from "../geometry/contours.js";
 import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
@@ -17,7 +18,7 @@ const KEPT_EMBEDDINGS = 8;
 
 let runtime: Promise<Runtime> | null = null;
 let session: { readonly address: string; readonly opened: Promise<InferenceSession> } | null = null;
-const embeddings = new Map<string, Promise<Float32Array>>();
+const embeddings = new RecentlyUsed<string, Float32Array>({ limit: KEPT_EMBEDDINGS });
 
 addEventListener("message", ({ data }: MessageEvent<WorkerRequest>) => {
   void answerTo(data).then((answer) => {
@@ -38,7 +39,7 @@ async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
     const { engine, createTensor } = await runtime;
     const [model, embedding] = await Promise.all([
       decoderSession(request.decoder),
-      embeddingAt(request.embedding),
+      embeddings.load(request.embedding, () => fetchEmbedding(request.embedding)),
     ]);
     const started = performance.now();
     const { coordinates, labels } = promptArrays(request.prompt);
@@ -132,25 +133,8 @@ async function openSession(
   return next;
 }
 
-function embeddingAt(address: string): Promise<Float32Array> {
-  const known = embeddings.get(address) ?? fetchEmbedding(address);
-  // The order of insertion is that of use.
-  embeddings.delete(address);
-  embeddings.set(address, known);
-  for (const oldest of embeddings.keys()) {
-    if (embeddings.size <= KEPT_EMBEDDINGS) break;
-    embeddings.delete(oldest);
-  }
-  return known;
-}
-
 async function fetchEmbedding(address: string): Promise<Float32Array> {
-  try {
-    return new Float32Array(await fetchBytes(address));
-  } catch (thrown) {
-    embeddings.delete(address);
-    throw thrown;
-  }
+  return new Float32Array(await fetchBytes(address));
 }
 
 async function fetchBytes(address: string): Promise<ArrayBuffer> {

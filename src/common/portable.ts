@@ -1,0 +1,2 @@
+/** What the page uses too: it runs in a browser, without Node's modules. */
+export { RecentlyUsed, type RecentlyUsedOptions } from "./recently-used.js";
