@@ -63,9 +63,3 @@ export function failureOf(work: () => unknown): string {
   }
   throw new Error("no error was thrown");
 }
-
-/** Processor time of this process: other programs on the machine do not lengthen it. */
-export function cpuMilliseconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
