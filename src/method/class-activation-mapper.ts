@@ -7,8 +7,9 @@ import {
   type RgbImage,
 } from "../imaging/index.js";
 import type { CamLayer, Size } from "../models/index.js";
-import { averageLevels, averageScales, normaliseLevels, quantiseActivations } from "./activation-levels.js";
+import { averageLevels, averageScales, quantiseActivations } from "./activation-levels.js";
 import { type ClassifierForEvaluation, ClassifierSession, resizedTo, sigmoid } from "./classifier-session.js";
+import type { ActivationClassifier, ClassifierActivation } from "./patch-activation.js";
 
 /** How activation maps are computed. */
 export interface ActivationMapOptions {
@@ -18,20 +19,12 @@ export interface ActivationMapOptions {
   readonly scales?: readonly number[];
 }
 
-/** The class activation map of an image, at 1/16 of the classifier's input size. */
-export interface ActivationMap {
-  /** The average over rotations and scales, 8 bits. */
-  readonly levels: GreyImage;
-  /** The levels stretched to 0 to 1. */
-  readonly map: FloatMap;
+/** The class activation map of an image, at 1/16 of the classifier's input size, averaged over rotations and scales. */
+export interface ActivationMap extends ClassifierActivation {
   /** The map before ReLU of the unrotated image at scale 1, or the scale next to it. */
   readonly upright: FloatMap;
-  /** True when no rotation had an activation above its minimum: the map is all zero and gives no prompts. */
-  readonly empty: boolean;
   /** The classifier's logit for the unrotated image at scale 1. */
   readonly logit: number;
-  /** Tumour probability, the sigmoid of the logit. */
-  readonly probability: number;
 }
 
 const quarterTurns = [1, 2, 3] as const;
@@ -50,7 +43,7 @@ interface ScaleSessions {
  * Class activation maps averaged over the four right-angle rotations (paper section 2): head weights · features,
  * ReLU, min–max and 8 bits for each rotation, rotated back and averaged.
  */
-export class ClassActivationMapper {
+export class ClassActivationMapper implements ActivationClassifier {
   readonly #scales: readonly [ScaleSessions, ...ScaleSessions[]];
 
   private constructor(scales: readonly [ScaleSessions, ...ScaleSessions[]]) {
@@ -89,9 +82,7 @@ export class ClassActivationMapper {
     const probability = sigmoid(upright.logit);
     const levels =
       probability < gate ? quantiseActivations(upright.map) : await this.#averageLevels(image, upright.map);
-    const map = normaliseLevels(levels);
-    const empty = map.data.every((value) => value === 0);
-    return { levels, map, upright: upright.map, empty, logit: upright.logit, probability };
+    return { levels, upright: upright.map, logit: upright.logit, probability };
   }
 
   /** The average over rotations and scales; `upright` is known already. */
@@ -101,14 +92,6 @@ export class ClassActivationMapper {
     const levels: [GreyImage, ...GreyImage[]] = [averageRotations([upright, ...turned])];
     for (const scale of others) levels.push(averageRotations(await activationsOf(scale, image)));
     return averageScales(levels);
-  }
-
-  /**
-   * The maps before ReLU of the image turned by 0, 1, 2 and 3 quarters counterclockwise, not turned back.
-   * At scale 1, or the scale next to it.
-   */
-  async rawActivations(image: RgbImage): Promise<readonly FloatMap[]> {
-    return activationsOf(this.#scales[0], image);
   }
 
   /** Frees the compiled graphs. */

@@ -11,7 +11,7 @@ import {
   placeOnDevice,
 } from "../graph/index.js";
 import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
-import { pointsInMask, takesMaskPrompt } from "../method/index.js";
+import { pointsInMask, promptSlots, takesMaskPrompt } from "../method/index.js";
 import {
   type DecoderGraph,
   decoderGraph,
@@ -81,13 +81,13 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
   const batchSize = Math.min(settings.batchSize, train.length);
   const memory = planStepMemory(settings, batchSize, Object.values(decoderInputs));
   await checkPrecision(settings, options.device, reporter);
-  const graph = decoderGraph(samWeights, frame, { batchSize: memory.images, ...promptKinds(config) });
+  const graph = decoderGraph(samWeights, frame, { batchSize: memory.images, ...promptSlots(config.sam) });
   const batches = Math.floor(train.length / batchSize);
   const schedule =
     settings.schedule === "cosine"
       ? cosineSchedule(settings.learningRate, settings.epochs)
       : constantSchedule(settings.learningRate);
-  const judge = await DecoderJudge.create(options);
+  const validator = await DecoderValidator.create(options);
   const embeddings = await EmbeddingFeeds.create(
     options.embeddings,
     memory.microBatches === undefined ? options.device : hostDevice(),
@@ -136,17 +136,12 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
       initialWeights: async () => decoderWeights(samWeights),
       createStep: (initial, stepsTaken) => createStep(graph, options, memory, { initial, stepsTaken }),
       trainEpoch,
-      validate: (weights) => judge.judge(weights),
+      validate: (weights) => validator.validate(weights),
     });
   } finally {
-    await judge.close();
+    await validator.close();
     await embeddings.close();
   }
-}
-
-/** What SAM is prompted with. */
-function promptKinds({ sam }: TrainingConfig): { readonly points: number; readonly maskPrompt: boolean } {
-  return { points: sam.points, maskPrompt: takesMaskPrompt(sam) };
 }
 
 /** The part of SAM's weights that is fine-tuned. */
@@ -233,7 +228,7 @@ function feedsOf({ config, frame }: DecoderStageOptions, samples: readonly Sampl
     target.set(mask.data, index * height * width);
   });
   return {
-    ...promptFeeds(prompts, frame, promptKinds(config)),
+    ...promptFeeds(prompts, frame, promptSlots(config.sam)),
     [decoderInputs.target]: floatTensor([samples.length, height, width], target),
   };
 }
@@ -243,7 +238,7 @@ function averaged({ dice, iou }: { dice: number; iou: number }, count: number): 
 }
 
 /** Validation of the decoder with activation-map prompts, patch by patch, compiled once for all epochs. */
-class DecoderJudge {
+class DecoderValidator {
   readonly #session: GraphSession;
   readonly #embeddings: EmbeddingFeeds;
   readonly #options: DecoderStageOptions;
@@ -254,16 +249,16 @@ class DecoderJudge {
     this.#options = options;
   }
 
-  static async create(options: DecoderStageOptions): Promise<DecoderJudge> {
+  static async create(options: DecoderStageOptions): Promise<DecoderValidator> {
     const { samWeights, frame, config } = options;
-    const graph = decoderGraph(samWeights, frame, { batchSize: 1, ...promptKinds(config) });
+    const graph = decoderGraph(samWeights, frame, { batchSize: 1, ...promptSlots(config.sam) });
     const { dice, iou } = graph.losses;
     const session = await GraphSession.create({ dice, iou }, options.device);
     const feeds = await EmbeddingFeeds.create(options.embeddings, options.device, { batchSize: 1 });
-    return new DecoderJudge(session, feeds, options);
+    return new DecoderValidator(session, feeds, options);
   }
 
-  async judge(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     const totals = { dice: 0, iou: 0 };
     const { validation, signal, device } = this.#options;
     const placed = await placeOnDevice(Object.fromEntries(weights), device);

@@ -1,0 +1,19 @@
+/** A model that is opened when it is first needed, and closed if it was. */
+export class OpenOnce<Model extends { close(): Promise<void> }> {
+  readonly #open: () => Promise<Model>;
+  #opened: Promise<Model> | undefined;
+
+  constructor(open: () => Promise<Model>) {
+    this.#open = open;
+  }
+
+  /** @throws EpSamError as opening does */
+  get(): Promise<Model> {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  async close(): Promise<void> {
+    if (this.#opened !== undefined) await (await this.#opened).close();
+  }
+}
