@@ -78,7 +78,7 @@ export class ClassActivationMapper implements ActivationClassifier {
    *   of the work or less, for callers that do not prompt with it then
    */
   async map(image: RgbImage, gate = 0): Promise<ActivationMap> {
-    const upright = await uprightActivations(this.#scales[0], image);
+    const upright = await this.#scales[0].upright.run(image);
     const probability = sigmoid(upright.logit);
     const levels =
       probability < gate ? quantiseActivations(upright.map) : await this.#averageLevels(image, upright.map);
@@ -109,8 +109,8 @@ async function compileScale(
   const width = Math.round(classifier.inputSize.width * scale);
   const height = Math.round(classifier.inputSize.height * scale);
   const size = { width, height };
-  const compile = (of: Size, logits: boolean) =>
-    ClassifierSession.create(classifier, { batchSize: 1, size: of, logits, layer });
+  const compile = (of: Size, logit: boolean) =>
+    ClassifierSession.create(classifier, { size: of, logit, layer });
   const upright = await compile(size, true);
   const turned = await compile(size, false);
   const sideways = width === height ? turned : await compile({ width: height, height: width }, false);
@@ -120,16 +120,8 @@ async function compileScale(
 type Rotations = readonly [FloatMap, ...FloatMap[]];
 
 async function activationsOf(scale: ScaleSessions, image: RgbImage): Promise<Rotations> {
-  const { map } = await uprightActivations(scale, image);
+  const { map } = await scale.upright.run(image);
   return [map, ...(await turnedActivations(scale, image))];
-}
-
-async function uprightActivations(
-  { size, upright }: ScaleSessions,
-  image: RgbImage,
-): Promise<{ readonly map: FloatMap; readonly logit: number }> {
-  const { activations, logits } = await upright.run([resizedTo(image, size)]);
-  return { map: floatMapOf(activations), logit: logits[0] ?? Number.NaN };
 }
 
 /** The maps of the image turned by 1, 2 and 3 quarters. */
@@ -141,20 +133,9 @@ async function turnedActivations(
   const maps: FloatMap[] = [];
   for (const turns of quarterTurns) {
     const session = turns === 2 ? turned : sideways;
-    maps.push(floatMapOf((await session.run([applyDihedral(resized, turns)])).activations));
+    maps.push((await session.run(applyDihedral(resized, turns))).map);
   }
   return maps;
-}
-
-function floatMapOf({
-  shape,
-  data,
-}: {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}): FloatMap {
-  const [, height = 0, width = 0] = shape;
-  return { width, height, data };
 }
 
 /** Quantises each rotation's map, turns it back and averages. */

@@ -110,6 +110,11 @@ export class Method {
     return [...this.#decoders.keys()];
   }
 
+  /** Opens the classifier, so that what is wrong with it is told at once. */
+  async ready(): Promise<void> {
+    await this.#classifier.get();
+  }
+
   /**
    * Step 1: where the classifier sees tumour.
    * @param gate tumour probability below which nobody goes on to prompt, so that a coarser map will do

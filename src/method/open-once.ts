@@ -9,8 +9,14 @@ export class OpenOnce<Model extends { close(): Promise<void> }> {
 
   /** @throws EpSamError as opening does */
   get(): Promise<Model> {
-    this.#opened ??= this.#open();
-    return this.#opened;
+    if (this.#opened !== undefined) return this.#opened;
+    const opened = this.#open();
+    this.#opened = opened;
+    // What could not be opened may be there the next time; there is nothing to close.
+    opened.catch(() => {
+      this.#opened = undefined;
+    });
+    return opened;
   }
 
   async close(): Promise<void> {

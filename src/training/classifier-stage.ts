@@ -1,5 +1,11 @@
 import { RandomStream, type Reporter, silentReporter } from "../common/index.js";
-import { BatchLoader, loadPatchImage, type PatchBatch, type PatchRecord } from "../dataset/index.js";
+import {
+  BatchLoader,
+  type LoadablePatch,
+  loadPatchImage,
+  type PatchBatch,
+  type PatchRecord,
+} from "../dataset/index.js";
 import {
   type Device,
   floatsOf,
@@ -54,7 +60,7 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
   const settings = config.classifier;
   const size = settings.inputSize ?? patchSize;
   const batchSize = Math.min(settings.batchSize, train.length);
-  const load = async (patch: PatchRecord) =>
+  const load = async (patch: LoadablePatch) =>
     resizedTo(await loadPatchImage(patch), { width: size, height: size });
   const trainLoader = new BatchLoader(train, {
     batchSize,

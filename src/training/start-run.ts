@@ -126,7 +126,7 @@ export function requireTrainable(
 }
 
 function requireStages({ stages, config, resume }: TrainOptions): void {
-  const known = stageNames(config.rounds);
+  const known: readonly string[] = stageNames(config.rounds);
   for (const stage of stages ?? []) {
     if (known.includes(stage)) continue;
     throw new EpSamError("usage", {
