@@ -3,11 +3,12 @@ import { type PatchRecord, SPLITS } from "../dataset/index.js";
 import {
   add,
   type Device,
+  type DeviceTensor,
   floatsOf,
   floatTensor,
   GraphSession,
+  type HostTensor,
   type HostTensors,
-  device as hostDevice,
   placeOnDevice,
 } from "../graph/index.js";
 import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
@@ -21,7 +22,13 @@ import {
   type SamFrame,
   type StateDict,
 } from "../models/index.js";
-import { adamW, constantSchedule, cosineSchedule, TrainingStep } from "../nn/index.js";
+import {
+  adamW,
+  constantSchedule,
+  cosineSchedule,
+  TrainingStep,
+  type TrainingStepOptions,
+} from "../nn/index.js";
 import {
   checkPrecision,
   planStepMemory,
@@ -29,7 +36,7 @@ import {
   type StepMemoryPlan,
   type TrainingConfig,
 } from "../run/index.js";
-import { EmbeddingFeeds } from "./embedding-feeds.js";
+import { type BatchFeeds, EmbeddingFeeds, hostFeeds } from "./embedding-feeds.js";
 import {
   type EpochLoopResult,
   type EpochValues,
@@ -75,28 +82,43 @@ export interface DecoderStageOptions {
  * @throws EpSamError `numerical` when no patch has a usable mask or the loss is not finite.
  */
 export async function trainDecoder(options: DecoderStageOptions): Promise<EpochLoopResult> {
-  const { stage, config, train, samWeights, frame, run, reporter, signal } = options;
+  const { config, train, samWeights, frame, reporter } = options;
   const settings = config.decoder;
   requirePatches(options);
   const batchSize = Math.min(settings.batchSize, train.length);
   const memory = planStepMemory(settings, batchSize, Object.values(decoderInputs));
   await checkPrecision(settings, options.device, reporter);
   const graph = decoderGraph(samWeights, frame, { batchSize: memory.images, ...promptSlots(config.sam) });
+  const stepOptions = stepOptionsOf(graph, options, memory);
+  if (memory.microBatches === undefined) {
+    const feeds = await EmbeddingFeeds.create(options.embeddings, options.device, { batchSize });
+    const whole = { ...stepOptions, microBatches: undefined };
+    return trainWith(options, batchSize, feeds, (from) => TrainingStep.create({ ...whole, ...from }));
+  }
+  const feeds = hostFeeds(options.embeddings);
+  return trainWith(options, batchSize, feeds, (from) => TrainingStep.create({ ...stepOptions, ...from }));
+}
+
+/** Where a step begins. */
+type StepStart = Pick<TrainingStepOptions, "initial"> & { readonly stepsTaken: number };
+
+/** Trains with a step whose tensors are of the kind that the embeddings are fed as. */
+async function trainWith<Fed extends HostTensor | DeviceTensor>(
+  options: DecoderStageOptions,
+  batchSize: number,
+  embeddings: BatchFeeds<Fed>,
+  createStep: (from: StepStart) => Promise<TrainingStep<Fed>>,
+): Promise<EpochLoopResult> {
+  const { stage, config, train, samWeights, run, reporter, signal } = options;
+  const settings = config.decoder;
   const batches = Math.floor(train.length / batchSize);
   const schedule =
     settings.schedule === "cosine"
       ? cosineSchedule(settings.learningRate, settings.epochs)
       : constantSchedule(settings.learningRate);
   const validator = await DecoderValidator.create(options);
-  const embeddings = await EmbeddingFeeds.create(
-    options.embeddings,
-    memory.microBatches === undefined ? options.device : hostDevice(),
-    {
-      batchSize,
-    },
-  );
 
-  const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
+  const trainEpoch = async (step: TrainingStep<Fed>, epoch: number): Promise<EpochValues> => {
     const order = new RandomStream(config.seed, stage, "order", epoch).shuffled(
       train.map((_, index) => index),
     );
@@ -134,7 +156,7 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
       reporter,
       signal,
       initialWeights: async () => decoderWeights(samWeights),
-      createStep: (initial, stepsTaken) => createStep(graph, options, memory, { initial, stepsTaken }),
+      createStep: (initial, stepsTaken) => createStep({ initial, stepsTaken }),
       trainEpoch,
       validate: (weights) => validator.validate(weights),
     });
@@ -161,22 +183,20 @@ function requirePatches({ stage, train, validation }: DecoderStageOptions): void
   });
 }
 
-function createStep(
+function stepOptionsOf(
   graph: DecoderGraph,
   { config, device }: DecoderStageOptions,
   memory: StepMemoryPlan,
-  from: { readonly initial: Weights; readonly stepsTaken: number },
-): Promise<TrainingStep> {
+): Omit<TrainingStepOptions, keyof StepStart> {
   const { dice, iou } = graph.losses;
-  return TrainingStep.create({
+  return {
     loss: add(dice, iou),
     parameters: graph.parameters.all(),
     optimizer: adamW({ weightDecay: config.decoder.weightDecay }),
     outputs: { dice, iou },
     device,
-    ...from,
     ...memory.options,
-  });
+  };
 }
 
 /** One batch: each patch under a random variant, with points drawn inside its mask. */
