@@ -7,26 +7,15 @@ import {
   silentReporter,
 } from "../common/index.js";
 import { type Device, device as defaultDevice } from "../graph/index.js";
-import type { FloatMap, RgbImage } from "../imaging/index.js";
-import {
-  activationPrompt,
-  type ClassActivationMapper,
-  patchActivation,
-  takesMaskPrompt,
-} from "../method/index.js";
-import {
-  createSamFrame,
-  type ImageEncoder,
-  MaskPredictor,
-  type PatchPrompt,
-  type SamFrame,
-} from "../models/index.js";
+import type { RgbImage } from "../imaging/index.js";
+import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
+import type { PatchPrompt } from "../models/index.js";
 import {
   chooseDecoderStage,
   classifierFile,
   decoderFile,
   decoderWeights,
-  openActivationMapper,
+  openMethod,
   openRun,
   openSam,
   type RunContext,
@@ -69,30 +58,14 @@ export interface SegmenterIdentity {
 /** A run's models ready to segment: classifier, class activation maps, prompts, SAM. */
 export class Segmenter implements TileSegmenter, StagedSegmenter {
   readonly identity: SegmenterIdentity;
-  readonly #context: RunContext;
-  readonly #frame: SamFrame;
-  readonly #mapper: ClassActivationMapper;
-  readonly #decoder: MaskPredictor;
-  readonly #sam: SamSource;
-  /** Opened for the first tile past the gate, so that images without tumour cost no start-up. */
-  #encoder: Promise<ImageEncoder> | undefined;
+  readonly #method: Method;
+  readonly #embeddings: EmbeddingSource<RgbImage>;
 
-  constructor(
-    context: RunContext,
-    identity: SegmenterIdentity,
-    models: {
-      readonly frame: SamFrame;
-      readonly mapper: ClassActivationMapper;
-      readonly decoder: MaskPredictor;
-      readonly sam: SamSource;
-    },
-  ) {
-    this.#context = context;
+  /** Closes method and embeddings with itself. */
+  constructor(identity: SegmenterIdentity, method: Method, embeddings: EmbeddingSource<RgbImage>) {
     this.identity = identity;
-    this.#frame = models.frame;
-    this.#mapper = models.mapper;
-    this.#decoder = models.decoder;
-    this.#sam = models.sam;
+    this.#method = method;
+    this.#embeddings = embeddings;
   }
 
   get tileSize(): number {
@@ -114,28 +87,25 @@ export class Segmenter implements TileSegmenter, StagedSegmenter {
    * gate. Below it, the activation map is that of the upright tile alone: its rotations are of use for prompts only.
    */
   async classifyTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedTile> {
-    const { config } = this.#context;
     const { gate } = this.identity;
-    const { levels, map, probability } = await this.#mapper.map(tile, gate);
-    const common = { probability, activation: map };
+    const activation = await this.#method.activation(tile, gate);
+    const { probability } = activation;
+    const common = { probability, activation: activation.map() };
     if (probability < gate) return { ...common, outcome: "below-gate" };
-    const activation = await patchActivation({ levels, probability }, this.#frame.patch, config.cam);
-    const prompt = activationPrompt(config, activation, ...name);
+    const prompt = await this.#method.prompt(activation, ...name);
     if (prompt === undefined) return { ...common, outcome: "no-activation" };
     return { ...common, outcome: "segmented", segment: () => this.#segment(tile, prompt) };
   }
 
   async #segment(tile: RgbImage, prompt: PatchPrompt): Promise<TileMask> {
-    this.#encoder ??= this.#sam.encoder.open(this.#context.device);
-    const embedding = await (await this.#encoder).encode(tile, this.#frame);
-    const { logits, estimatedIou } = await this.#decoder.predict(embedding, prompt);
-    return { tumour: sigmoidOf(logits), estimatedIou };
+    const { logits, estimatedIou } = await this.#method.mask(await this.#embeddings.get(tile), prompt);
+    return { tumour: probabilitiesOf(logits), estimatedIou };
   }
 
   /** Frees the models. */
   async close(): Promise<void> {
-    await Promise.all([this.#mapper.close(), this.#decoder.close()]);
-    if (this.#encoder !== undefined) await (await this.#encoder).close();
+    await this.#method.close();
+    await this.#embeddings.close();
   }
 }
 
@@ -152,17 +122,13 @@ export async function openSegmenter(
   requireGate(gate);
   const chosen = chooseDecoderStage(context, stage, "use");
   const { patchSize } = context.run.record.dataset;
-  const frame = createSamFrame(
-    { width: patchSize, height: patchSize },
-    { frame: context.config.sam.promptFrame },
-  );
-  const mapper = await openActivationMapper(context, patchSize);
   const sam = await openSam(context);
   const weights = await decoderWeights(context, chosen, await sam.loadDecoder());
-  const prompts = { points: context.config.sam.points, maskPrompt: takesMaskPrompt(context.config.sam) };
-  const decoder = await MaskPredictor.create({ weights, frame, ...prompts, device });
+  const method = await openMethod(context, patchSize, [{ stage: chosen, weights }]);
+  await method.ready();
+  const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
   const identity = await identityOf(context, sam, chosen, gate ?? context.config.gate);
-  return new Segmenter(context, identity, { frame, mapper, decoder, sam });
+  return new Segmenter(identity, method, embeddings);
 }
 
 function requireGate(gate: number | undefined): void {
@@ -195,8 +161,4 @@ async function identityOf(
       "sam-decoder": hashes.decoder,
     },
   };
-}
-
-function sigmoidOf({ width, height, data }: FloatMap): FloatMap {
-  return { width, height, data: data.map((logit) => 1 / (1 + Math.exp(-logit))) };
 }

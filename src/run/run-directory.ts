@@ -3,12 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { EpSamError, exists, messageOf, storageError, writeFileAtomically } from "../common/index.js";
 import { lockName } from "./run-lock.js";
-
-/** The stages in order; each round predicts pseudo-labels and then trains on them. */
-export function stageNames(rounds: number): string[] {
-  const retraining = Array.from({ length: rounds }, (_, index) => `round-${index + 1}`);
-  return ["classifier", "initial-masks", "preliminary", ...retraining, "evaluation"];
-}
+import { type DecoderStage, isDecoderStage } from "./stage.js";
 
 const stageRecordSchema = z.object({
   state: z.enum(["running", "done"]),
@@ -29,10 +24,15 @@ const resolutionSchema = z
   })
   .optional();
 
+const decoderStageSchema = z.custom<DecoderStage>(
+  (name) => typeof name === "string" && isDecoderStage(name),
+  "is not the stage of a decoder",
+);
+
 /** Of a run that goes on from another with masks that an expert corrected. */
 const retrainingSchema = z.object({
   /** The run that it started from, and the stage whose decoder predicted the pseudo-labels. */
-  from: z.object({ root: z.string(), configHash: z.string(), stage: z.string() }),
+  from: z.object({ root: z.string(), configHash: z.string(), stage: decoderStageSchema }),
   /** The dataset of corrected patches. */
   corrections: z.object({ root: z.string(), hash: z.string() }),
   /** Corrected masks that were learnt from, with the SHA-256 of their files. */

@@ -25,6 +25,23 @@ const part = (index: number) => `embedding ${index}`;
 
 type EmbeddedPatch = Parameters<PatchEmbeddings["batch"]>[0][number];
 
+/** Embeddings as a decoder's graph is fed with them, [N, 256, 64, 64], in the memory that the graph reads. */
+export interface BatchFeeds<Fed> {
+  /** Gives the patches' embeddings to `use`; what it is given is valid until it ends. */
+  with<Result>(patches: readonly EmbeddedPatch[], use: (embeddings: Fed) => Promise<Result>): Promise<Result>;
+  /** Frees what a device holds. */
+  close(): Promise<void>;
+}
+
+/** Embeddings in host memory, for every batch anew. */
+export function hostFeeds(embeddings: Pick<PatchEmbeddings, "batch">): BatchFeeds<HostTensor> {
+  return {
+    with: async (patches, use) =>
+      use(floatTensor([patches.length, ...SHAPE.slice(1)], await embeddings.batch(patches))),
+    close: async () => undefined,
+  };
+}
+
 /** The graphs that copy an embedding to the device and join several there. */
 interface DeviceGraphs {
   readonly copy: GraphSession;
@@ -32,10 +49,10 @@ interface DeviceGraphs {
 }
 
 /**
- * Embeddings as a decoder's graph is fed with them, [N, 256, 64, 64]. On a device with memory of its own they stay
- * there between epochs, as many as fit below a limit, those used last.
+ * Embeddings where a device reads them. On a device with memory of its own they stay there between epochs, as many as
+ * fit below a limit, those used last.
  */
-export class EmbeddingFeeds {
+export class EmbeddingFeeds implements BatchFeeds<HostTensor | DeviceTensor> {
   readonly #embeddings: PatchEmbeddings;
   readonly #graphs: DeviceGraphs | undefined;
   readonly #held: RecentlyUsed<string, DeviceTensor>;
@@ -74,9 +91,7 @@ export class EmbeddingFeeds {
     patches: readonly EmbeddedPatch[],
     use: (embeddings: HostTensor | DeviceTensor) => Promise<Result>,
   ): Promise<Result> {
-    if (this.#graphs === undefined) {
-      return use(floatTensor([patches.length, ...SHAPE.slice(1)], await this.#embeddings.batch(patches)));
-    }
+    if (this.#graphs === undefined) return hostFeeds(this.#embeddings).with(patches, use);
     const parts: Record<string, DeviceTensor> = {};
     for (const [index, patch] of patches.entries()) {
       parts[part(index)] = await this.#onDevice(this.#graphs.copy, patch);
