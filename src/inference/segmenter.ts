@@ -33,17 +33,16 @@ import {
   type SamSource,
 } from "../run/index.js";
 import type {
-  ClassifiedTile,
-  SegmentedTile,
-  StagedSegmenter,
-  TileMask,
-  TileSegmenter,
-} from "./segment-image.js";
+  ClassifiedPatch,
+  PatchMask,
+  PatchSegmenter,
+  SegmentedPatch,
+} from "./patches/patch-segmenter.js";
 
 export interface OpenSegmenterOptions {
   /** Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. */
   readonly stage?: string | undefined;
-  /** Probability of tumour from which a tile is segmented, 0 to 1; the run's when left out. */
+  /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
   readonly gate?: number | undefined;
   /** The CPU when left out. */
   readonly device?: Device | undefined;
@@ -60,21 +59,21 @@ export interface SegmenterIdentity {
   readonly configHash: string;
   readonly stage: string;
   readonly gate: number;
-  /** Side of the tiles in pixels. */
+  /** Side of the patches in pixels. */
   readonly tileSize: number;
   /** SHA-256 of each file of weights. */
   readonly weights: Readonly<Record<string, string>>;
 }
 
 /** A run's models ready to segment: classifier, class activation maps, prompts, SAM. */
-export class Segmenter implements TileSegmenter, StagedSegmenter {
+export class Segmenter implements PatchSegmenter {
   readonly identity: SegmenterIdentity;
   readonly #context: RunContext;
   readonly #frame: SamFrame;
   readonly #mapper: ClassActivationMapper;
   readonly #decoder: MaskPredictor;
   readonly #sam: SamSource;
-  /** Opened for the first tile past the gate, so that images without tumour cost no start-up. */
+  /** Opened for the first patch past the gate, so that images without tumour cost no start-up. */
   #encoder: Promise<ImageEncoder> | undefined;
 
   constructor(
@@ -95,39 +94,39 @@ export class Segmenter implements TileSegmenter, StagedSegmenter {
     this.#sam = models.sam;
   }
 
-  get tileSize(): number {
+  get patchSize(): number {
     return this.identity.tileSize;
   }
 
   /**
-   * Segments one tile. The image encoder, by far the most expensive part, runs only for tiles past the gate.
-   * @throws EpSamError `shape` when the tile has another size, `device` when a model cannot run.
+   * Segments one patch. The image encoder, by far the most expensive part, runs only for patches past the gate.
+   * @throws EpSamError `shape` when the patch has another size, `device` when a model cannot run.
    */
-  async segmentTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<SegmentedTile> {
-    const { outcome, segment, ...classified } = await this.classifyTile(tile, ...name);
+  async segmentPatch(patch: RgbImage, ...name: readonly (string | number)[]): Promise<SegmentedPatch> {
+    const { outcome, segment, ...classified } = await this.classifyPatch(patch, ...name);
     if (segment === undefined) return { ...classified, outcome };
     return { ...classified, outcome, ...(await segment()) };
   }
 
   /**
-   * The classifier's part of {@link segmentTile}, with SAM's part to be called later where the tile is past the
-   * gate. Below it, the activation map is that of the upright tile alone: its rotations are of use for prompts only.
+   * The classifier's part of {@link segmentPatch}, with SAM's part to be called later where the patch is past the
+   * gate. Below it, the activation map is that of the upright patch alone: its rotations are of use for prompts only.
    */
-  async classifyTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedTile> {
+  async classifyPatch(patch: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedPatch> {
     const { config } = this.#context;
     const { gate } = this.identity;
-    const { levels, map, probability } = await this.#mapper.map(tile, gate);
+    const { levels, map, probability } = await this.#mapper.map(patch, gate);
     const common = { probability, activation: map };
     if (probability < gate) return { ...common, outcome: "below-gate" };
     const activation = await patchActivation({ levels, probability }, this.#frame.patch, config.cam);
     const prompt = activationPrompt(config, activation, ...name);
     if (prompt === undefined) return { ...common, outcome: "no-activation" };
-    return { ...common, outcome: "segmented", segment: () => this.#segment(tile, prompt) };
+    return { ...common, outcome: "segmented", segment: () => this.#segment(patch, prompt) };
   }
 
-  async #segment(tile: RgbImage, prompt: PatchPrompt): Promise<TileMask> {
+  async #segment(patch: RgbImage, prompt: PatchPrompt): Promise<PatchMask> {
     this.#encoder ??= this.#sam.encoder.open(this.#context.device);
-    const embedding = await (await this.#encoder).encode(tile, this.#frame);
+    const embedding = await (await this.#encoder).encode(patch, this.#frame);
     const { logits, estimatedIou } = await this.#decoder.predict(embedding, prompt);
     return { tumour: sigmoidOf(logits), estimatedIou };
   }
@@ -170,7 +169,7 @@ function requireGate(gate: number | undefined): void {
   throw new EpSamError("usage", {
     what: `${gate} is not a probability`,
     where: "--gate",
-    action: "Give a number from 0 (segment every tile) to 1.",
+    action: "Give a number from 0 (segment every patch) to 1.",
   });
 }
 

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { exists } from "../common/index.js";
-import { findInputs, type InputImage, type SkippedInput, SPLITS } from "../dataset/index.js";
+import { exists } from "../../common/index.js";
+import { findInputs, type InputImage, type SkippedInput, SPLITS } from "../../dataset/index.js";
 
 /**
  * The images to segment: files, folders of images (not their subfolders), and datasets, whose patches of every
