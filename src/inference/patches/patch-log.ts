@@ -63,6 +63,7 @@ export class PatchLog {
   readonly #file: FileHandle;
   readonly #precision: PatchPrecision;
   readonly #entries = new Map<number, Entry>();
+  readonly #figures = new Map<number, PatchFigures>();
   #end = 0;
 
   private constructor(path: string, file: FileHandle, precision: PatchPrecision) {
@@ -93,7 +94,7 @@ export class PatchLog {
 
   /** Figures of all finished patches by their index. */
   get patches(): ReadonlyMap<number, PatchFigures> {
-    return this.#entries;
+    return this.#figures;
   }
 
   /**
@@ -124,7 +125,7 @@ export class PatchLog {
       throw storageError(this.#path, cause);
     }
     this.#end += record.length;
-    this.#entries.set(index, entry);
+    this.#remember(entry);
   }
 
   /** The maps of a finished patch. */
@@ -158,9 +159,14 @@ export class PatchLog {
       const digest = header.subarray(FIELDS_BYTES);
       if (rest.bytesRead < maps.length) return;
       if (!digestOf(header.subarray(0, FIELDS_BYTES), maps).equals(digest)) return;
-      this.#entries.set(entry.index, entry);
+      this.#remember(entry);
       this.#end = entry.offset + maps.length;
     }
+  }
+
+  #remember(entry: Entry): void {
+    this.#entries.set(entry.index, entry);
+    this.#figures.set(entry.index, figuresOf(entry.index, entry));
   }
 
   #mapsBytes({ activationWidth, activationHeight, tumourBytes }: Entry): number {
@@ -181,7 +187,10 @@ export class PatchLog {
 }
 
 /** What is kept of a patch beside its maps. */
-export function figuresOf(index: number, patch: SegmentedPatch): PatchFigures {
+export function figuresOf(
+  index: number,
+  patch: Pick<SegmentedPatch, "probability" | "outcome"> & { readonly estimatedIou?: number | null },
+): PatchFigures {
   const { probability, outcome, estimatedIou } = patch;
   return { index, probability, outcome, estimatedIou: estimatedIou ?? null };
 }
