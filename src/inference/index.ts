@@ -8,7 +8,6 @@ export {
   segmentImage,
 } from "./images/segment-image.js";
 export type { InferenceOptions } from "./options.js";
-export { RESULT_FILE } from "./output.js";
 export { cutPatch, DEFAULT_OVERLAP, MAXIMUM_OVERLAP } from "./patches/layout.js";
 export type {
   ClassifiedPatch,
@@ -17,10 +16,10 @@ export type {
   PatchSegmenter,
   SegmentedPatch,
 } from "./patches/patch-segmenter.js";
+export { type InputKind, recogniseInputs } from "./recognise-inputs.js";
 export { type OpenSegmenterOptions, openSegmenter, Segmenter, type SegmenterIdentity } from "./segmenter.js";
 export type { MaskAgreement, SlideAgreement } from "./slides/agreement.js";
 export { inferSlides } from "./slides/infer-slides.js";
 export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slides/options.js";
-export { type InputKind, recogniseInputs } from "./slides/recognise-slides.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
 export { type TrainedResolution, trainedResolution } from "./slides/trained-resolution.js";

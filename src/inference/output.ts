@@ -8,11 +8,9 @@ import {
   lockDirectory,
   type Reporter,
 } from "../common/index.js";
-import type { SkippedInput } from "../dataset/index.js";
+import { RESULT_FILE, type SkippedInput } from "../dataset/index.js";
 
-/** Name of the file that marks a directory as results: of images in the output directory, of a slide in its folder. */
-export const RESULT_FILE = "inference.json";
-export const LOCK_FILE = "work.lock";
+const LOCK_FILE = "work.lock";
 
 /** What may be done with results that are there already. */
 export interface ReplaceRule {

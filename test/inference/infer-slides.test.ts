@@ -315,6 +315,22 @@ describe("slides and images", () => {
     expect(await kinds("slides", "slides/a.tif")).toBe("slides");
     expect(await kinds("images", "images/plain.tif", "images/b.png")).toBe("images");
     expect(await errorOf(kinds("slides/a.tif", "images/b.png"))).toMatch(/^\[usage\].*is a slide and .*--as/);
+    await picture
+      .clone()
+      .png()
+      .toFile(join(folder, "slides", "overview.png"));
+    expect(await kinds("slides")).toBe("slides");
+    await picture
+      .clone()
+      .tiff({ tile: false })
+      .toFile(join(folder, "slides", "z.tif"));
+    expect(await errorOf(kinds("slides"))).toMatch(/a\.tif is a slide and .*z\.tif is not/);
+    await picture
+      .clone()
+      .tiff({ tile: false })
+      .toFile(join(folder, "slides", "a_mask.tif"));
+    await rm(join(folder, "slides", "z.tif"));
+    expect(await kinds("slides")).toBe("slides");
     expect(await errorOf(kinds("nothing"))).toContain("does not exist");
   });
 });

@@ -1,22 +1,15 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hashBytes, writeFileAtomically } from "../../common/index.js";
-import type { InputImage, SkippedInput } from "../../dataset/index.js";
+import { type InputImage, RESULT_FILE, type SkippedInput } from "../../dataset/index.js";
 import { decodeRgb, readInputFile } from "../../imaging/index.js";
 import { imageSource } from "../../slides/index.js";
 import type { InferenceOptions } from "../options.js";
-import {
-  type ClaimedPath,
-  forEachInput,
-  lockResults,
-  RESULT_FILE,
-  requireFreeOutput,
-  storedResult,
-} from "../output.js";
+import { type ClaimedPath, forEachInput, lockResults, requireFreeOutput, storedResult } from "../output.js";
 import { DEFAULT_OVERLAP } from "../patches/layout.js";
 import type { WorkFolder } from "../patches/segment-patches.js";
+import { findImages } from "../recognise-inputs.js";
 import { openSegmenter, type Segmenter } from "../segmenter.js";
-import { findImages } from "./find-images.js";
 import { type ImageResult, parseImageResult, resultPaths, writeResult } from "./image-files.js";
 import { segmentImageSource } from "./segment-image.js";
 

@@ -1,7 +1,13 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EpSamError, hashBytes, writeFileAtomically } from "../../common/index.js";
-import { findAnnotation, findSlideFiles, findTissue, type Resolution } from "../../dataset/index.js";
+import {
+  findAnnotation,
+  findSlideFiles,
+  findTissue,
+  RESULT_FILE,
+  type Resolution,
+} from "../../dataset/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
 import {
   exportSlideResults,
@@ -15,7 +21,6 @@ import {
   forEachInput,
   lockResults,
   ownMarks,
-  RESULT_FILE,
   requireFreeOutput,
   storedResult,
 } from "../output.js";
