@@ -20,6 +20,17 @@ export {
 } from "./embedding-cache.js";
 export type { EmbeddingPrecision } from "./embedding-file.js";
 export { balancedOrder, epochOrder } from "./epoch-order.js";
+export {
+  contentOfTiff,
+  type FileKind,
+  isImage,
+  isSlide,
+  type JudgedFile,
+  judgeFiles,
+  listInputs,
+  patchFolders,
+  RESULT_FILE,
+} from "./file-kinds.js";
 export { fromFloat16, toFloat16 } from "./float16.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
@@ -42,7 +53,7 @@ export type {
 export { prepareDataset } from "./preparation/prepare.js";
 export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
 export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
-export { findAnnotation, findSlideFiles, isSlideName } from "./slide-preparation/find-slides.js";
+export { findAnnotation, findSlideFiles } from "./slide-preparation/find-slides.js";
 export { type PatchGeometry, patchGeometry, readArea } from "./slide-preparation/geometry.js";
 export type {
   DiscardedSlidePatches,

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EpSamError, exists, messageOf } from "../common/index.js";
+import { stemOf } from "./file-kinds.js";
 import { DESCRIPTION_FILE } from "./open-dataset.js";
-import { stemOf } from "./preparation/discover.js";
 
 const descriptionSchema = z.object({
   sources: z

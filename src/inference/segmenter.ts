@@ -22,17 +22,16 @@ import {
   type SamSource,
 } from "../run/index.js";
 import type {
-  ClassifiedTile,
-  SegmentedTile,
-  StagedSegmenter,
-  TileMask,
-  TileSegmenter,
-} from "./segment-image.js";
+  ClassifiedPatch,
+  PatchMask,
+  PatchSegmenter,
+  SegmentedPatch,
+} from "./patches/patch-segmenter.js";
 
 export interface OpenSegmenterOptions {
   /** Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. */
   readonly stage?: string | undefined;
-  /** Probability of tumour from which a tile is segmented, 0 to 1; the run's when left out. */
+  /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
   readonly gate?: number | undefined;
   /** The CPU when left out. */
   readonly device?: Device | undefined;
@@ -49,14 +48,14 @@ export interface SegmenterIdentity {
   readonly configHash: string;
   readonly stage: string;
   readonly gate: number;
-  /** Side of the tiles in pixels. */
+  /** Side of the patches in pixels. */
   readonly tileSize: number;
   /** SHA-256 of each file of weights. */
   readonly weights: Readonly<Record<string, string>>;
 }
 
 /** A run's models ready to segment: classifier, class activation maps, prompts, SAM. */
-export class Segmenter implements TileSegmenter, StagedSegmenter {
+export class Segmenter implements PatchSegmenter {
   readonly identity: SegmenterIdentity;
   readonly #method: Method;
   readonly #embeddings: EmbeddingSource<RgbImage>;
@@ -68,37 +67,37 @@ export class Segmenter implements TileSegmenter, StagedSegmenter {
     this.#embeddings = embeddings;
   }
 
-  get tileSize(): number {
+  get patchSize(): number {
     return this.identity.tileSize;
   }
 
   /**
-   * Segments one tile. The image encoder, by far the most expensive part, runs only for tiles past the gate.
-   * @throws EpSamError `shape` when the tile has another size, `device` when a model cannot run.
+   * Segments one patch. The image encoder, by far the most expensive part, runs only for patches past the gate.
+   * @throws EpSamError `shape` when the patch has another size, `device` when a model cannot run.
    */
-  async segmentTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<SegmentedTile> {
-    const { outcome, segment, ...classified } = await this.classifyTile(tile, ...name);
+  async segmentPatch(patch: RgbImage, ...name: readonly (string | number)[]): Promise<SegmentedPatch> {
+    const { outcome, segment, ...classified } = await this.classifyPatch(patch, ...name);
     if (segment === undefined) return { ...classified, outcome };
     return { ...classified, outcome, ...(await segment()) };
   }
 
   /**
-   * The classifier's part of {@link segmentTile}, with SAM's part to be called later where the tile is past the
-   * gate. Below it, the activation map is that of the upright tile alone: its rotations are of use for prompts only.
+   * The classifier's part of {@link segmentPatch}, with SAM's part to be called later where the patch is past the
+   * gate. Below it, the activation map is that of the upright patch alone: its rotations are of use for prompts only.
    */
-  async classifyTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedTile> {
+  async classifyPatch(patch: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedPatch> {
     const { gate } = this.identity;
-    const activation = await this.#method.activation(tile, gate);
+    const activation = await this.#method.activation(patch, gate);
     const { probability } = activation;
     const common = { probability, activation: activation.map() };
     if (probability < gate) return { ...common, outcome: "below-gate" };
     const prompt = await this.#method.prompt(activation, ...name);
     if (prompt === undefined) return { ...common, outcome: "no-activation" };
-    return { ...common, outcome: "segmented", segment: () => this.#segment(tile, prompt) };
+    return { ...common, outcome: "segmented", segment: () => this.#segment(patch, prompt) };
   }
 
-  async #segment(tile: RgbImage, prompt: PatchPrompt): Promise<TileMask> {
-    const { logits, estimatedIou } = await this.#method.mask(await this.#embeddings.get(tile), prompt);
+  async #segment(patch: RgbImage, prompt: PatchPrompt): Promise<PatchMask> {
+    const { logits, estimatedIou } = await this.#method.mask(await this.#embeddings.get(patch), prompt);
     return { tumour: probabilitiesOf(logits), estimatedIou };
   }
 
@@ -136,7 +135,7 @@ function requireGate(gate: number | undefined): void {
   throw new EpSamError("usage", {
     what: `${gate} is not a probability`,
     where: "--gate",
-    action: "Give a number from 0 (segment every tile) to 1.",
+    action: "Give a number from 0 (segment every patch) to 1.",
   });
 }
 

@@ -11,7 +11,7 @@ import {
   inferImages,
   openSegmenter,
 } from "../../src/inference/index.js";
-import { cutTile } from "../../src/inference/tiles.js";
+import { cutPatch } from "../../src/inference/patches/layout.js";
 import {
   errorOf,
   greyValues,
@@ -94,8 +94,8 @@ describe("inference on images", () => {
 
     const segmenter = await openSegmenter(run, { gate: 0, device: device("cpu", 1) });
     const pixels = await readRgbImage(join(folder, "images", "wide.png"));
-    const { probability, outcome, estimatedIou } = await segmenter.segmentTile(
-      cutTile(pixels, 26, 0, 64),
+    const { probability, outcome, estimatedIou } = await segmenter.segmentPatch(
+      cutPatch(pixels, 26, 0, 64),
       "wide",
       26,
       0,

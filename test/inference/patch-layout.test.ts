@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { isEpSamError } from "../../src/common/index.js";
-import type { FloatMap, RgbImage } from "../../src/imaging/index.js";
-import { addWeighted, cutTile, placeTiles, tileAxis } from "../../src/inference/tiles.js";
+import type { RgbImage } from "../../src/imaging/index.js";
+import { ImageBlender } from "../../src/inference/patches/blending.js";
+import { cutPatch, patchAxis, patchLayout, placedPatches } from "../../src/inference/patches/layout.js";
 
-describe("tiles along an axis", () => {
+describe("patches along an axis", () => {
   const cases = [1, 7, 63, 64, 65, 127, 128, 129, 775, 1001].flatMap((extent) =>
     [0, 0.25, 0.5, 0.9].map((overlap) => ({ extent, overlap })),
   );
 
   it.each(cases)("cover $extent pixels with overlap $overlap and weigh one everywhere", (options) => {
     const { extent, overlap } = options;
-    const { starts, weights } = tileAxis(extent, 64, overlap);
+    const { starts, weights } = patchAxis(extent, 64, overlap);
     const sums = new Float64Array(extent);
     for (const [index, start] of starts.entries()) {
       for (const [position, weight] of (weights[index] ?? []).entries()) {
@@ -24,7 +25,7 @@ describe("tiles along an axis", () => {
   });
 
   it.each(cases)("overlap at least as asked for $extent pixels and overlap $overlap", (options) => {
-    const { starts } = tileAxis(options.extent, 64, options.overlap);
+    const { starts } = patchAxis(options.extent, 64, options.overlap);
     const steps = starts.slice(1).map((start, index) => start - (starts[index] ?? 0));
     for (const step of steps) {
       expect(step).toBeGreaterThan(0);
@@ -33,7 +34,7 @@ describe("tiles along an axis", () => {
   });
 
   it("fade smoothly: neighbouring weights differ by little in the overlap", () => {
-    const { weights } = tileAxis(200, 64, 0.5);
+    const { weights } = patchAxis(200, 64, 0.5);
     const [, middle = new Float32Array(0)] = weights;
     expect(middle[0]).toBeLessThan(0.01);
     for (let i = 1; i < middle.length; i++) {
@@ -44,7 +45,7 @@ describe("tiles along an axis", () => {
   it.each([-0.1, 0.95, 1, Number.NaN])("refuse an overlap of %s", (overlap) => {
     let thrown: unknown;
     try {
-      tileAxis(100, 64, overlap);
+      patchAxis(100, 64, overlap);
     } catch (failure) {
       thrown = failure;
     }
@@ -52,7 +53,7 @@ describe("tiles along an axis", () => {
   });
 });
 
-describe("a tile cut from an image", () => {
+describe("a patch cut from an image", () => {
   /** Red is the column, green the row. */
   function coordinates(width: number, height: number): RgbImage {
     const data = Uint8Array.from({ length: width * height * 3 }, (_, index) => {
@@ -65,21 +66,21 @@ describe("a tile cut from an image", () => {
   const red = ({ data }: RgbImage, count: number) => Array.from({ length: count }, (_, i) => data[i * 3]);
 
   it("holds the image's pixels from its corner on", () => {
-    const tile = cutTile(coordinates(20, 30), 5, 11, 4);
-    expect([tile.width, tile.height]).toEqual([4, 4]);
-    expect([...tile.data.subarray(0, 6)]).toEqual([5, 11, 7, 6, 11, 7]);
-    expect([...tile.data.subarray(-3)]).toEqual([8, 14, 7]);
+    const patch = cutPatch(coordinates(20, 30), 5, 11, 4);
+    expect([patch.width, patch.height]).toEqual([4, 4]);
+    expect([...patch.data.subarray(0, 6)]).toEqual([5, 11, 7, 6, 11, 7]);
+    expect([...patch.data.subarray(-3)]).toEqual([8, 14, 7]);
   });
 
   it("mirrors a smaller image at its border, as often as needed", () => {
-    const tile = cutTile(coordinates(3, 2), 0, 0, 8);
-    expect(red(tile, 8)).toEqual([0, 1, 2, 1, 0, 1, 2, 1]);
-    const rows = Array.from({ length: 8 }, (_, y) => tile.data[y * 8 * 3 + 1]);
+    const patch = cutPatch(coordinates(3, 2), 0, 0, 8);
+    expect(red(patch, 8)).toEqual([0, 1, 2, 1, 0, 1, 2, 1]);
+    const rows = Array.from({ length: 8 }, (_, y) => patch.data[y * 8 * 3 + 1]);
     expect(rows).toEqual([0, 1, 0, 1, 0, 1, 0, 1]);
   });
 
   it("repeats an image of a single pixel", () => {
-    expect(red(cutTile(coordinates(1, 1), 0, 0, 4), 4)).toEqual([0, 0, 0, 0]);
+    expect(red(cutPatch(coordinates(1, 1), 0, 0, 4), 4)).toEqual([0, 0, 0, 0]);
   });
 });
 
@@ -89,18 +90,22 @@ describe("blending", () => {
     [64, 64],
     [20, 150],
     [1, 1],
-  ])("gives back a map of %ix%i pixels that its tiles were cut from", (width, height) => {
+  ])("gives back a map of %ix%i pixels that its patches were cut from", (width, height) => {
     const whole = Float32Array.from({ length: width * height }, (_, i) => Math.sin(i * 0.37) + 2);
-    const blended: FloatMap = { width, height, data: new Float32Array(width * height) };
-    for (const placement of placeTiles(blended, 64, 0.3)) {
-      const data = new Float32Array(64 * 64).fill(1e6);
+    const geometry = { patchSize: 64, level: 0, downsample: 1, pixelSize: { x: 1, y: 1 }, mpp: null };
+    const layout = patchLayout({ width, height }, geometry, 0.3);
+    const blender = new ImageBlender(layout);
+    const activation = { width: 1, height: 1, data: new Float32Array(1) };
+    for (const { index, x: left, y: top } of placedPatches(layout)) {
+      const tumour = new Float32Array(64 * 64).fill(1e6);
       for (let y = 0; y < Math.min(64, height); y++) {
         for (let x = 0; x < Math.min(64, width); x++) {
-          data[y * 64 + x] = whole[(placement.y + y) * width + placement.x + x] ?? Number.NaN;
+          tumour[y * 64 + x] = whole[(top + y) * width + left + x] ?? Number.NaN;
         }
       }
-      addWeighted(blended, { width: 64, height: 64, data }, placement);
+      blender.add(index, { activation, tumour }, 1);
     }
+    const blended = blender.probability;
     const worst = blended.data.reduce(
       (most, value, i) => Math.max(most, Math.abs(value - (whole[i] ?? 0))),
       0,

@@ -2,7 +2,7 @@ import type { GroupRules } from "../../annotations/index.js";
 import type { SkippedInput, TissueRule } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { SlideSummary } from "../export/index.js";
-import type { InferenceOptions } from "../inference-options.js";
+import type { InferenceOptions } from "../options.js";
 import type { SegmenterIdentity } from "../segmenter.js";
 import type { SlideAgreement } from "./agreement.js";
 import type { PatchCounts } from "./segment-slide.js";

@@ -10,8 +10,8 @@ import {
 } from "../../evaluation/index.js";
 import type { Mask } from "../../imaging/index.js";
 import type { TiledRaster } from "../export/raster.js";
+import { type PatchLayout, type PlacedPatch, rasterGrid } from "../patches/layout.js";
 import type { SlideSegmentation } from "./segment-slide.js";
-import { type GridPatch, rasterGrid, type SlideGrid } from "./slide-grid.js";
 
 /** Tumour fraction from which a patch is a positive one in the paper (section 3.1). */
 const POSITIVE_FRACTION = 0.2;
@@ -58,30 +58,30 @@ export async function slideAgreement(
   expert: TumourRegion,
   outlines: string,
   { mask, patches }: Pick<SlideSegmentation, "mask" | "patches">,
-  grid: SlideGrid,
+  layout: PatchLayout,
   signal?: AbortSignal,
 ): Promise<SlideAgreement> {
   const exported = TumourRegion.of(await readAnnotations(outlines));
   let ofOutlines: Confusion = emptyConfusion;
   let ofMask: Confusion = emptyConfusion;
-  for (let y = 0; y < grid.height; y += mask.tileSize) {
-    for (let x = 0; x < grid.width; x += mask.tileSize) {
+  for (let y = 0; y < layout.height; y += mask.tileSize) {
+    for (let x = 0; x < layout.width; x += mask.tileSize) {
       signal?.throwIfAborted();
       const area = {
         x,
         y,
-        width: Math.min(mask.tileSize, grid.width - x),
-        height: Math.min(mask.tileSize, grid.height - y),
+        width: Math.min(mask.tileSize, layout.width - x),
+        height: Math.min(mask.tileSize, layout.height - y),
       };
-      const target = expert.rasterise(rasterGrid(grid, area));
-      ofOutlines = addConfusions(ofOutlines, confusion(exported.rasterise(rasterGrid(grid, area)), target));
+      const target = expert.rasterise(rasterGrid(layout, area));
+      ofOutlines = addConfusions(ofOutlines, confusion(exported.rasterise(rasterGrid(layout, area)), target));
       ofMask = addConfusions(ofMask, confusion(await maskOfTile(mask, area), target));
     }
   }
   return {
     outlines: agreementOf(ofOutlines),
     mask: agreementOf(ofMask),
-    gate: gateRecall(patches, grid, expert),
+    gate: gateRecall(patches, layout, expert),
   };
 }
 
@@ -119,18 +119,18 @@ function agreementOf(counts: Confusion): MaskAgreement {
 
 function gateRecall(
   patches: SlideSegmentation["patches"],
-  grid: SlideGrid,
+  layout: PatchLayout,
   expert: TumourRegion,
 ): SlideAgreement["gate"] {
-  const { patchSize } = grid.geometry;
-  const isPositive = ({ x, y }: GridPatch): boolean => {
+  const { patchSize } = layout.geometry;
+  const isPositive = ({ x, y }: PlacedPatch): boolean => {
     const area = {
       x,
       y,
-      width: Math.min(patchSize, grid.width - x),
-      height: Math.min(patchSize, grid.height - y),
+      width: Math.min(patchSize, layout.width - x),
+      height: Math.min(patchSize, layout.height - y),
     };
-    return expert.fraction(rasterGrid(grid, area)) >= POSITIVE_FRACTION;
+    return expert.fraction(rasterGrid(layout, area)) >= POSITIVE_FRACTION;
   };
   const positive = patches.filter(isPositive);
   const passed = positive.filter(({ outcome }) => outcome !== "below-gate").length;

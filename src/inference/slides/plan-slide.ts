@@ -3,17 +3,16 @@ import { basename } from "node:path";
 import { EpSamError } from "../../common/index.js";
 import { patchGeometry, type Resolution } from "../../dataset/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
+import { DEFAULT_OVERLAP, type PatchLayout, patchLayout } from "../patches/layout.js";
 import type { SegmenterIdentity } from "../segmenter.js";
-import { DEFAULT_OVERLAP } from "../tiles.js";
 import type { InferSlidesOptions, SlideSettings } from "./options.js";
-import { type SlideGrid, slideGrid } from "./slide-grid.js";
 
 /** Share by which a given resolution may differ from what the file tells without a warning. */
 const SAME_RESOLUTION = 0.01;
 
 /** How a slide will be segmented. */
 export interface SlidePlan {
-  readonly grid: SlideGrid;
+  readonly layout: PatchLayout;
   readonly settings: SlideSettings;
   readonly warnings: readonly string[];
 }
@@ -47,7 +46,7 @@ export async function planSlide(
   }
   const { level, pixelSize } = geometry.accepted;
   return {
-    grid: slideGrid(full, geometry.accepted, overlap),
+    layout: patchLayout(full, geometry.accepted, overlap),
     settings: {
       slide: await fingerprint(source.path),
       model,

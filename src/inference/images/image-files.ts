@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeFileAtomically } from "../common/index.js";
+import { writeFileAtomically } from "../../common/index.js";
 import {
   blendImages,
   blendMask,
@@ -13,15 +12,15 @@ import {
   type RgbImage,
   writeMaskPng,
   writePng,
-} from "../imaging/index.js";
-import type { Segmentation } from "./segment-image.js";
+} from "../../imaging/index.js";
+import type { ImageSegmentation } from "./segment-image.js";
 
 /** Green stands out from the pinks and purples of H&E. */
 const TUMOUR_COLOUR: Colour = [0, 255, 64];
 const TINT_OPACITY = 0.3;
 const HEAT_MAP_OPACITY = 0.6;
 
-const tileSchema = z.object({
+const patchSchema = z.object({
   x: z.number(),
   y: z.number(),
   probability: z.number(),
@@ -65,7 +64,7 @@ const imageResultSchema = z.object({
     heatmap: z.string(),
     overlay: z.string(),
   }),
-  tiles: z.array(tileSchema),
+  tiles: z.array(patchSchema),
 });
 
 /** The content of an image's JSON file. */
@@ -82,15 +81,9 @@ export function resultPaths(stem: string): ImageResult["outputs"] & { readonly r
   };
 }
 
-/** The result JSON at `path`, or `undefined` when it is not one that this version wrote. */
-export async function readImageResult(path: string): Promise<ImageResult | undefined> {
-  const text = await readFile(path, "utf8");
-  try {
-    return imageResultSchema.safeParse(JSON.parse(text)).data;
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
+/** The content of an image's JSON file, or `undefined` when it is not one that this version wrote. */
+export function parseImageResult(value: unknown): ImageResult | undefined {
+  return imageResultSchema.safeParse(value).data;
 }
 
 /**
@@ -101,7 +94,7 @@ export async function writeResult(
   root: string,
   stem: string,
   image: RgbImage,
-  segmentation: Segmentation,
+  segmentation: ImageSegmentation,
   result: ImageResult,
 ): Promise<void> {
   const paths = resultPaths(stem);
@@ -114,7 +107,7 @@ export async function writeResult(
 }
 
 /** The image with the tumour tinted and outlined. */
-function tumourOverlay(image: RgbImage, { mask }: Segmentation): RgbImage {
+function tumourOverlay(image: RgbImage, { mask }: ImageSegmentation): RgbImage {
   const thickness = Math.max(1, Math.round(Math.min(image.width, image.height) / 250));
   return outlineMask(blendMask(image, mask, TUMOUR_COLOUR, TINT_OPACITY), mask, TUMOUR_COLOUR, thickness);
 }

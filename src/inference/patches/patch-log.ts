@@ -3,25 +3,34 @@ import { type FileHandle, open } from "node:fs/promises";
 import { promisify } from "node:util";
 import { deflate, inflate } from "node:zlib";
 import { storageError } from "../../common/index.js";
-import type { FloatMap, GreyImage } from "../../imaging/index.js";
-import type { ClassifiedTile, TileMask, TileOutcome } from "../segment-image.js";
+import type { FloatMap } from "../../imaging/index.js";
+import type { PatchOutcome, SegmentedPatch } from "./patch-segmenter.js";
+
+/**
+ * How finely the maps of finished patches are kept: as 8 bits, 0 to 255 for 0 to 1, or as they come. Slides have
+ * many patches and results of 8 bits; images have few, and their blended maps are floating-point numbers.
+ */
+export type PatchPrecision = "8-bit" | "float32";
 
 /** What is kept of a finished patch, beside its maps. */
 export interface PatchFigures {
   readonly index: number;
   /** The classifier's probability of tumour, 0 to 1. */
   readonly probability: number;
-  readonly outcome: TileOutcome;
+  readonly outcome: PatchOutcome;
   /** SAM's own estimate of its mask's IoU; null where SAM did not run. */
   readonly estimatedIou: number | null;
 }
 
-/** The maps of a finished patch, 0 to 255 for 0 to 1. */
+/** Values of a map: 0 to 255 in bytes, 0 to 1 in floating-point numbers. */
+export type MapValues = Uint8Array | Float32Array;
+
+/** The maps of a finished patch. */
 export interface PatchMaps {
   /** Class activation map, at the resolution of the features. */
-  readonly activation: GreyImage;
+  readonly activation: { readonly width: number; readonly height: number; readonly data: MapValues };
   /** Probability of tumour of each pixel, or null where SAM did not run. */
-  readonly tumour: Uint8Array | null;
+  readonly tumour: MapValues | null;
 }
 
 interface Entry extends PatchFigures {
@@ -32,43 +41,47 @@ interface Entry extends PatchFigures {
   readonly tumourBytes: number;
 }
 
-const OUTCOMES: readonly TileOutcome[] = ["segmented", "below-gate", "no-activation"];
+const OUTCOMES: readonly PatchOutcome[] = ["segmented", "below-gate", "no-activation"];
 const MAGIC = 0x50535045;
 /** Fields, and the digest of fields and maps. */
 const FIELDS_BYTES = 40;
 const DIGEST_BYTES = 16;
 const HEADER_BYTES = FIELDS_BYTES + DIGEST_BYTES;
-/** Speed counts more here: the file goes when the slide is finished. */
+/** Speed counts more here: the file goes when all patches are finished. */
 const DEFLATE_LEVEL = 1;
 
 const deflated = promisify<Uint8Array, { level: number }, Buffer>(deflate);
 const inflated = promisify<Uint8Array, Buffer>(inflate);
 
 /**
- * The finished patches of a slide in one file that is only ever appended to: the journal that a killed call goes
+ * The finished patches of a slide or image in one file that is only ever appended to: the journal that a killed call goes
  * on from, and the store that rasters are blended from. Every record carries a digest, so what a kill or a full
  * disk leaves of the last one is seen and cut off.
  */
 export class PatchLog {
   readonly #path: string;
   readonly #file: FileHandle;
+  readonly #precision: PatchPrecision;
   readonly #entries = new Map<number, Entry>();
+  readonly #figures = new Map<number, PatchFigures>();
   #end = 0;
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, file: FileHandle, precision: PatchPrecision) {
     this.#path = path;
     this.#file = file;
+    this.#precision = precision;
   }
 
   /**
    * Opens a log with its finished patches, or begins one.
+   * @param precision of all its maps; always the same for one file
    * @throws EpSamError `storage` when the file cannot be opened
    */
-  static async open(path: string): Promise<PatchLog> {
+  static async open(path: string, precision: PatchPrecision): Promise<PatchLog> {
     const file = await open(path, "a+").catch((cause: unknown) => {
       throw storageError(path, cause);
     });
-    const log = new PatchLog(path, file);
+    const log = new PatchLog(path, file, precision);
     try {
       await log.#readEntries();
       await file.truncate(log.#end);
@@ -81,31 +94,29 @@ export class PatchLog {
 
   /** Figures of all finished patches by their index. */
   get patches(): ReadonlyMap<number, PatchFigures> {
-    return this.#entries;
+    return this.#figures;
   }
 
   /**
    * Adds a finished patch. Calls must not overlap.
    * @throws EpSamError `storage` when the disk is full; what was added before stays
    */
-  async append(index: number, tile: ClassifiedTile, mask: TileMask | null): Promise<void> {
-    const { width, height, data } = tile.activation;
-    const tumour = mask === null ? new Uint8Array(0) : await deflateLevels(mask.tumour);
-    const figures = {
-      index,
-      probability: tile.probability,
-      outcome: tile.outcome,
-      estimatedIou: mask?.estimatedIou ?? null,
-    };
+  async append(index: number, patch: SegmentedPatch): Promise<void> {
+    const { width, height } = patch.activation;
+    const activation = this.#encoded(patch.activation);
+    const tumour =
+      patch.tumour === undefined
+        ? new Uint8Array(0)
+        : await deflated(this.#encoded(patch.tumour), { level: DEFLATE_LEVEL });
     const entry: Entry = {
-      ...figures,
+      ...figuresOf(index, patch),
       offset: this.#end + HEADER_BYTES,
       activationWidth: width,
       activationHeight: height,
       tumourBytes: tumour.length,
     };
     const fields = encodeFields(entry);
-    const maps = Buffer.concat([toLevels(data), tumour]);
+    const maps = Buffer.concat([activation, tumour]);
     const record = Buffer.concat([fields, digestOf(fields, maps), maps]);
     try {
       await this.#file.appendFile(record);
@@ -114,7 +125,7 @@ export class PatchLog {
       throw storageError(this.#path, cause);
     }
     this.#end += record.length;
-    this.#entries.set(index, entry);
+    this.#remember(entry);
   }
 
   /** The maps of a finished patch. */
@@ -122,10 +133,13 @@ export class PatchLog {
     const entry = this.#entries.get(index);
     if (entry === undefined) return null;
     const { offset, activationWidth: width, activationHeight: height, tumourBytes } = entry;
-    const maps = new Uint8Array(width * height + tumourBytes);
+    const maps = new Uint8Array(this.#mapsBytes(entry));
     await this.#file.read(maps, 0, maps.length, offset);
-    const activation = { width, height, data: maps.subarray(0, width * height) };
-    return { activation, tumour: tumourBytes === 0 ? null : await inflated(maps.subarray(width * height)) };
+    const tumourAt = maps.length - tumourBytes;
+    return {
+      activation: { width, height, data: this.#decoded(maps.subarray(0, tumourAt)) },
+      tumour: tumourBytes === 0 ? null : this.#decoded(await inflated(maps.subarray(tumourAt))),
+    };
   }
 
   async close(): Promise<void> {
@@ -140,15 +154,45 @@ export class PatchLog {
       if (bytesRead < HEADER_BYTES || header.readUInt32LE(0) !== MAGIC) return;
       const entry = decodeFields(header, this.#end + HEADER_BYTES);
       if (entry === null) return;
-      const maps = Buffer.alloc(entry.activationWidth * entry.activationHeight + entry.tumourBytes);
+      const maps = Buffer.alloc(this.#mapsBytes(entry));
       const rest = await this.#file.read(maps, 0, maps.length, entry.offset);
       const digest = header.subarray(FIELDS_BYTES);
       if (rest.bytesRead < maps.length) return;
       if (!digestOf(header.subarray(0, FIELDS_BYTES), maps).equals(digest)) return;
-      this.#entries.set(entry.index, entry);
+      this.#remember(entry);
       this.#end = entry.offset + maps.length;
     }
   }
+
+  #remember(entry: Entry): void {
+    this.#entries.set(entry.index, entry);
+    this.#figures.set(entry.index, figuresOf(entry.index, entry));
+  }
+
+  #mapsBytes({ activationWidth, activationHeight, tumourBytes }: Entry): number {
+    const valueBytes = this.#precision === "8-bit" ? 1 : Float32Array.BYTES_PER_ELEMENT;
+    return activationWidth * activationHeight * valueBytes + tumourBytes;
+  }
+
+  #encoded({ data }: FloatMap): Uint8Array {
+    if (this.#precision === "8-bit") return toLevels(data);
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  #decoded(bytes: Uint8Array): MapValues {
+    if (this.#precision === "8-bit") return bytes;
+    // Floating-point numbers must begin at a multiple of their size, which bytes of a file need not.
+    return new Float32Array(new Uint8Array(bytes).buffer);
+  }
+}
+
+/** What is kept of a patch beside its maps. */
+export function figuresOf(
+  index: number,
+  patch: Pick<SegmentedPatch, "probability" | "outcome"> & { readonly estimatedIou?: number | null },
+): PatchFigures {
+  const { probability, outcome, estimatedIou } = patch;
+  return { index, probability, outcome, estimatedIou: estimatedIou ?? null };
 }
 
 function encodeFields(entry: Entry): Buffer {
@@ -183,10 +227,6 @@ function decodeFields(fields: Buffer, offset: number): Entry | null {
 
 function digestOf(fields: Uint8Array, maps: Uint8Array): Buffer {
   return createHash("sha256").update(fields).update(maps).digest().subarray(0, DIGEST_BYTES);
-}
-
-function deflateLevels({ data }: FloatMap): Promise<Buffer> {
-  return deflated(toLevels(data), { level: DEFLATE_LEVEL });
 }
 
 /** 0 to 1 as 0 to 255; above one half exactly where the value is. */

@@ -1,11 +1,12 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { EpSamError, hashBytes, isEpSamError } from "../../common/index.js";
+import { EpSamError, hashBytes, writeFileAtomically } from "../../common/index.js";
 import {
   findAnnotation,
   findSlideFiles,
   findTissue,
+  RESULT_FILE,
   type Resolution,
-  type SkippedInput,
 } from "../../dataset/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
 import {
@@ -15,21 +16,25 @@ import {
   type SlideSummary,
   writeSummaryCsv,
 } from "../export/index.js";
+import {
+  type ClaimedPath,
+  forEachInput,
+  lockResults,
+  ownMarks,
+  requireFreeOutput,
+  storedResult,
+} from "../output.js";
 import { openSegmenter, type Segmenter } from "../segmenter.js";
 import { expertTumour, slideAgreement } from "./agreement.js";
 import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./options.js";
 import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
-import {
-  lockSlideFolder,
-  removeSlideResult,
-  requireFreeOutput,
-  SUMMARY_TABLE,
-  storedResult,
-  WORK_FOLDER,
-  writeSlideResult,
-} from "./slide-files.js";
 import { trainedResolution } from "./trained-resolution.js";
+
+/** Of the output directory. */
+const SUMMARY_TABLE = "summary.csv";
+/** Of a slide's folder. */
+const WORK_FOLDER = "work";
 
 interface NamedSlide {
   /** File name without extension. */
@@ -51,11 +56,8 @@ type FinishedSlide = InferSlidesResult["slides"][number];
  */
 export async function inferSlides(options: InferSlidesOptions): Promise<InferSlidesResult> {
   const slides = await findNamedSlides(options);
-  await requireFreeOutput(
-    options.out,
-    slides.map(({ stem }) => stem),
-    options,
-  );
+  const stems = slides.map(({ stem }) => stem);
+  await requireFreeOutput(claimedPaths(options.out, stems), options);
   const { resolution, note } = await trainedResolution(options.run, options.patchMpp);
   if (note !== null) options.reporter.note(note);
   const segmenter = await openSegmenter(options.run, options);
@@ -64,6 +66,16 @@ export async function inferSlides(options: InferSlidesOptions): Promise<InferSli
   } finally {
     await segmenter.close();
   }
+}
+
+/** A slide's results are a folder of its name; the table of all slides is made anew by every call. */
+export function claimedPaths(out: string, stems: readonly string[]): ClaimedPath[] {
+  const table = join(out, SUMMARY_TABLE);
+  const folders = stems.map((stem) => join(out, stem));
+  return [
+    ...folders.map((path) => ({ path, marks: ownMarks(path, join(path, WORK_FOLDER)) })),
+    { path: table, marks: [table] },
+  ];
 }
 
 async function findNamedSlides({ inputs, annotations, reporter }: InferSlidesOptions): Promise<NamedSlide[]> {
@@ -92,7 +104,6 @@ class SlidesJob {
   readonly #segmenter: Segmenter;
   readonly #resolution: Resolution;
   readonly #finished: FinishedSlide[] = [];
-  readonly #skipped: SkippedInput[] = [];
 
   constructor(options: InferSlidesOptions, segmenter: Segmenter, resolution: Resolution) {
     this.#options = options;
@@ -101,27 +112,16 @@ class SlidesJob {
   }
 
   async run(slides: readonly NamedSlide[]): Promise<InferSlidesResult> {
-    const { out, reporter, signal } = this.#options;
-    for (const [index, slide] of slides.entries()) {
-      signal?.throwIfAborted();
-      try {
-        const task = slides.length === 1 ? slide.stem : `${slide.stem} (${index + 1} of ${slides.length})`;
-        this.#finished.push(await this.#process(slide, task));
-      } catch (failure) {
-        if (!isEpSamError(failure, "slide") && !isEpSamError(failure, "annotation")) throw failure;
-        const { what, why, action } = failure.fields;
-        reporter.warn(`${failure.message} Left out.`);
-        const reason = why === undefined ? what : `${what} (${why})`;
-        this.#skipped.push({
-          file: slide.path,
-          reason: action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`,
-        });
-      }
-    }
+    const { out } = this.#options;
+    const unreadable = ["slide", "annotation"] as const;
+    const skipped = await forEachInput(slides, unreadable, this.#options, async (slide, index) => {
+      const task = slides.length === 1 ? slide.stem : `${slide.stem} (${index + 1} of ${slides.length})`;
+      this.#finished.push(await this.#process(slide, task));
+    });
     const summaries = this.#finished.map(({ summary }) => summary);
     if (summaries.length > 0) await writeSummaryCsv(join(out, SUMMARY_TABLE), summaries);
     const resumed = this.#finished.filter(({ seconds }) => seconds === null).length;
-    return { root: out, slides: this.#finished, resumed, skipped: this.#skipped };
+    return { root: out, slides: this.#finished, resumed, skipped };
   }
 
   async #process(slide: NamedSlide, task: string): Promise<FinishedSlide> {
@@ -139,15 +139,17 @@ class SlidesJob {
     const plan = await planSlide(source, this.#resolution, this.#segmenter.identity, this.#options);
     for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
     const folder = join(out, slide.stem);
-    const name = slide.stem;
-    const stored = await storedResult(folder, plan.settings, this.#options);
-    const storedSummary =
-      stored === null ? undefined : await readSummaryJson(join(folder, SLIDE_RESULT_FILES.summary));
-    if (stored !== null && storedSummary !== undefined) {
-      return { name, result: stored, summary: storedSummary, seconds: null };
-    }
-    const unlock = await lockSlideFolder(folder);
+    const unlock = await lockResults(folder);
     try {
+      // Another call may have finished it since.
+      const file = join(folder, RESULT_FILE);
+      await requireFreeOutput([{ path: file, marks: [file] }], this.#options);
+      const stored = await storedResult(file, readStored, plan.settings, this.#options);
+      const summary =
+        stored === null ? undefined : await readSummaryJson(join(folder, SLIDE_RESULT_FILES.summary));
+      if (stored !== null && summary !== undefined) {
+        return { name: slide.stem, result: stored, summary, seconds: null };
+      }
       return await this.#segment(slide, source, plan, task, folder);
     } finally {
       await unlock();
@@ -185,12 +187,12 @@ class SlidesJob {
       const level0TissueArea =
         tissueMask === null ? null : tissueMask.share * (full?.width ?? 0) * (full?.height ?? 0);
       // What is replaced is incomplete from here on.
-      await removeSlideResult(folder);
+      await rm(join(folder, RESULT_FILE), { force: true });
       const summary = await this.#export(slide, source, plan, segmentation, level0TissueArea, folder);
       const outlines = join(folder, SLIDE_RESULT_FILES.geojson);
       const { signal } = this.#options;
       const agreement =
-        expert === null ? null : await slideAgreement(expert, outlines, segmentation, plan.grid, signal);
+        expert === null ? null : await slideAgreement(expert, outlines, segmentation, plan.layout, signal);
       const result: SlideResult = {
         formatVersion: 1,
         file: slide.path,
@@ -201,7 +203,7 @@ class SlidesJob {
         agreement,
         warnings: [...source.warnings, ...plan.warnings],
       };
-      await writeSlideResult(folder, result);
+      await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
       await segmentation.discard();
       return { name, result, summary, seconds: (performance.now() - started) / 1000 };
     } catch (failure) {
@@ -244,4 +246,22 @@ class SlidesJob {
     });
     return summary;
   }
+}
+
+/** A stored result, or null when this version did not write it: every change of the layout raises its version. */
+export function readStored(
+  value: unknown,
+): { readonly result: SlideResult; readonly settings: SlideSettings } | null {
+  return isResult(value) ? { result: value, settings: value.settings } : null;
+}
+
+function isResult(value: unknown): value is SlideResult {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "formatVersion" in value &&
+    value.formatVersion === 1 &&
+    "settings" in value &&
+    "patches" in value
+  );
 }
