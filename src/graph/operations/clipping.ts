@@ -1,5 +1,6 @@
 import { apply, bothInputs, defineOperation, onlyInput, requireFloat, shapeError } from "../operation.js";
 import { sameShape, type Value } from "../value.js";
+import { scale } from "./elementwise.js";
 import { positiveNode } from "./positive.js";
 
 const LIMIT = 6;
@@ -38,7 +39,10 @@ const relu6GradientOperation = defineOperation<Readonly<Record<string, never>>>(
   },
   gradient({ inputs, gradient, needed }) {
     const [, result] = bothInputs("relu6Gradient", inputs);
-    return [needed[0] ? relu6Gradient(gradient, result) : undefined, undefined];
+    return [
+      needed[0] ? relu6Gradient(gradient, result) : undefined,
+      needed[1] ? scale(gradient, 0) : undefined,
+    ];
   },
 });
 

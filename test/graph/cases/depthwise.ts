@@ -113,9 +113,12 @@ export const depthwiseCases = {
     ),
   ],
   relu6Gradient: [
+    two("[3, 40]", [uniform([3, 40]), distinct([3, 40], 0.07)], graph.relu6Gradient, (gradient, result) =>
+      reference.zip([gradient, result], (slope = 0, value = 0) => (value > 0 && value < 6 ? slope : 0)),
+    ),
     two(
-      "at, within and beyond both ends",
-      [uniform([2, 4]), numbers([2, 4], [0, 2e-3, 5.99, 6, 3, 0.5, -1, 7])],
+      "near both ends",
+      [uniform([2, 4]), numbers([2, 4], [-2, 2e-3, 5.99, 9, 3, 0.5, -1, 7])],
       graph.relu6Gradient,
       (gradient, result) =>
         reference.zip([gradient, result], (slope = 0, value = 0) => (value > 0 && value < 6 ? slope : 0)),
