@@ -13,6 +13,8 @@ const products: ReadonlySet<string> = new Set<OperationName>([
   "conv2d",
   "convTranspose2d",
   "conv2dWeightGradient",
+  "depthwiseConv2d",
+  "depthwiseConv2dInputGradient",
   "matmul",
 ]);
 
@@ -32,6 +34,8 @@ const followers: ReadonlySet<string> = new Set<OperationName>([
   "negate",
   "pad",
   "relu",
+  "relu6",
+  "relu6Gradient",
   "reshape",
   "slice",
   "subtract",

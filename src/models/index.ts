@@ -1,3 +1,5 @@
+export { attentionDropout } from "./attention-dropout.js";
+export * from "./backbones/index.js";
 export * from "./catalogue/index.js";
 export * from "./checkpoints/index.js";
 export * from "./dense-classifier/index.js";

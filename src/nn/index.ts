@@ -3,6 +3,7 @@ export { type AttentionInputs, type AttentionOptions, attention } from "./layers
 export {
   type BatchNormParameters,
   type BatchNormResult,
+  batchNormAffine,
   batchNormEvaluation,
   batchNormSynchronised,
   batchNormTraining,
@@ -19,7 +20,13 @@ export {
   weightedMaskLosses,
 } from "./losses.js";
 export { type AdamOptions, adam, adamW, type Optimizer } from "./optimizers.js";
-export { frozenParameters, lookupWithin, type ParameterLookup, ParameterSet } from "./parameters.js";
+export {
+  frozenParameters,
+  lookupWithin,
+  type ParameterLookup,
+  ParameterSet,
+  type ParameterSource,
+} from "./parameters.js";
 export { constantSchedule, cosineSchedule, type Schedule, stepSchedule } from "./schedules.js";
 export {
   type Buffers,
