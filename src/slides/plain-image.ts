@@ -1,8 +1,7 @@
 import sharp from "sharp";
-import { EpSamError, isEpSamError, messageOf } from "../common/index.js";
+import { EpSamError, isEpSamError, messageOf, RandomAccessFile } from "../common/index.js";
 import { decodeRgb, type RgbImage } from "../imaging/index.js";
 import type { PixelSource } from "./pixel-source.js";
-import { RandomAccessFile } from "./random-access-file.js";
 import { cropImage, rasterType } from "./raster-tile.js";
 import { slideError } from "./slide-error.js";
 import type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
@@ -67,7 +66,7 @@ export async function openPlainImage(
 }
 
 async function readImageFile(path: string): Promise<Uint8Array> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     if (file.size <= MAX_FILE_BYTES) return await file.read(0, file.size, "the image");
     throw slideError(path, "is too large to be read as a plain image", `${file.size} bytes`);
