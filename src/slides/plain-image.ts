@@ -1,8 +1,7 @@
 import sharp from "sharp";
-import { EpSamError, isEpSamError, messageOf } from "../common/index.js";
+import { EpSamError, isEpSamError, messageOf, RandomAccessFile } from "../common/index.js";
 import { decodeRgb, type RgbImage } from "../imaging/index.js";
 import type { PixelSource } from "./pixel-source.js";
-import { RandomAccessFile } from "./random-access-file.js";
 import { cropImage, rasterType } from "./raster-tile.js";
 import { type LevelRectangle, levelRectangle } from "./region.js";
 import { slideError } from "./slide-error.js";
@@ -100,7 +99,7 @@ function copyRegion(image: RgbImage, { left, top, width, height }: LevelRectangl
 }
 
 async function readImageFile(path: string): Promise<Uint8Array> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     if (file.size <= MAX_FILE_BYTES) return await file.read(0, file.size, "the image");
     throw slideError(path, "is too large to be read as a plain image", `${file.size} bytes`);

@@ -1,7 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { isEpSamError, messageOf } from "../../common/index.js";
-import { RandomAccessFile } from "../random-access-file.js";
+import { isEpSamError, messageOf, RandomAccessFile } from "../../common/index.js";
 import { slideError } from "../slide-error.js";
 import { type DicomInstance, openInstance } from "./instance.js";
 import { isDicom } from "./parse.js";
@@ -98,7 +97,7 @@ async function siblings(folder: string, except: string | null): Promise<readonly
 }
 
 async function looksLikeDicom(path: string): Promise<boolean> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     return file.size >= MAGIC_BYTES && isDicom(await file.read(0, MAGIC_BYTES, "the preamble"));
   } finally {

@@ -1,5 +1,4 @@
-import { RecentlyUsed } from "../../common/index.js";
-import type { RandomAccessFile } from "../random-access-file.js";
+import { type RandomAccessFile, RecentlyUsed } from "../../common/index.js";
 
 /** Entries of an array that are read from the file together. */
 const BLOCK = 1024;
