@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../contract/index.js";
+import { boundsOf } from "../../../geometry/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
-import { boundsOf } from "../geometry/area.js";
 import type { AnnotationStore } from "../store/annotation-store.js";
 import { titleOf } from "./classes.js";
 import { newObjectId } from "./object-id.js";

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { promptArrays } from "../../../contract/index.js";
-import { areaOfLogits } from "../geometry/contours.js";
+import { areaOfLogits } from "../../../geometry/index.js";
 import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
 
 /** ONNX Runtime Web, and the session of the decoder that was used last. */
