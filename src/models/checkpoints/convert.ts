@@ -1,5 +1,6 @@
 import { EpSamError } from "../../common/index.js";
 import { floatTensor } from "../../graph/index.js";
+import { identifyBackbone } from "../backbones/index.js";
 import { asFloat32, type OpenWeightsOptions, streamSafetensors, writeSafetensors } from "../weights/index.js";
 import { loadClassifier } from "./classifier.js";
 import { loadMaskDecoder } from "./mask-decoder.js";
@@ -7,7 +8,7 @@ import type { LeftOut } from "./model-weights.js";
 import { openWholeSam } from "./whole-sam.js";
 
 /** What a checkpoint can be taken for. */
-export const checkpointKinds = ["classifier", "decoder", "sam"] as const;
+export const checkpointKinds = ["classifier", "decoder", "sam", "backbone"] as const;
 export type CheckpointKind = (typeof checkpointKinds)[number];
 
 export interface ConvertedCheckpoint {
@@ -34,6 +35,11 @@ export async function convertCheckpoint(
     await writeSafetensors(out, weights, { part: kind });
     const stem = variant.highFrequency ? " with high-frequency channel" : "";
     return { file: out, title: `ResNet-${variant.depth}${stem}`, tensors: weights.size, leftOut };
+  }
+  if (kind === "backbone") {
+    const { weights, leftOut, entry } = await identifyBackbone(path, open);
+    await writeSafetensors(out, weights, { part: kind, backbone: entry.name });
+    return { file: out, title: entry.title, tensors: weights.size, leftOut };
   }
   const { weights, leftOut } = await loadMaskDecoder(path, open);
   await writeSafetensors(out, weights, { part: kind });
