@@ -20,7 +20,6 @@ export {
 } from "./embedding-cache.js";
 export type { EmbeddingPrecision } from "./embedding-file.js";
 export { balancedOrder, epochOrder } from "./epoch-order.js";
-export { fromFloat16, toFloat16 } from "./float16.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";

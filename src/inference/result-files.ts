@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeFileAtomically } from "../common/index.js";
+import { jsonIfFits, writeFileAtomically } from "../common/index.js";
 import {
   blendImages,
   blendMask,
@@ -18,7 +18,6 @@ import type { Segmentation } from "./segment-image.js";
 
 /** Green stands out from the pinks and purples of H&E. */
 const TUMOUR_COLOUR: Colour = [0, 255, 64];
-const TINT_OPACITY = 0.3;
 const HEAT_MAP_OPACITY = 0.6;
 
 const tileSchema = z.object({
@@ -84,13 +83,7 @@ export function resultPaths(stem: string): ImageResult["outputs"] & { readonly r
 
 /** The result JSON at `path`, or `undefined` when it is not one that this version wrote. */
 export async function readImageResult(path: string): Promise<ImageResult | undefined> {
-  const text = await readFile(path, "utf8");
-  try {
-    return imageResultSchema.safeParse(JSON.parse(text)).data;
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
+  return jsonIfFits(await readFile(path, "utf8"), imageResultSchema);
 }
 
 /**
@@ -116,7 +109,7 @@ export async function writeResult(
 /** The image with the tumour tinted and outlined. */
 function tumourOverlay(image: RgbImage, { mask }: Segmentation): RgbImage {
   const thickness = Math.max(1, Math.round(Math.min(image.width, image.height) / 250));
-  return outlineMask(blendMask(image, mask, TUMOUR_COLOUR, TINT_OPACITY), mask, TUMOUR_COLOUR, thickness);
+  return outlineMask(blendMask(image, mask, TUMOUR_COLOUR), mask, TUMOUR_COLOUR, thickness);
 }
 
 /** 0 to 1 as 0 to 255. */

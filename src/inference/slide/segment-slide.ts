@@ -1,13 +1,19 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { EpSamError, exists, storageError, writeFileAtomically } from "../../common/index.js";
+import {
+  EpSamError,
+  exists,
+  mapAhead,
+  pipelineStage,
+  storageError,
+  writeFileAtomically,
+} from "../../common/index.js";
 import type { TissueMask } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { TiledRaster } from "../export/raster.js";
 import type { StagedSegmenter } from "../segment-image.js";
 import { PatchBlender } from "./blend-patches.js";
 import { type PatchFigures, PatchLog } from "./patch-log.js";
-import { mapAhead, stage } from "./pipeline.js";
 import { type GridPatch, gridPatches, patchBox, readGridPatch, type SlideGrid } from "./slide-grid.js";
 import { maskRaster, TileStore } from "./tile-store.js";
 
@@ -163,11 +169,11 @@ async function segmentPatches(
     signal?.throwIfAborted();
     return { patch, image: await readGridPatch(source, grid, patch, signal) };
   });
-  const classified = stage(read, STAGE_AHEAD, async ({ patch, image }) => {
+  const classified = pipelineStage(read, STAGE_AHEAD, async ({ patch, image }) => {
     signal?.throwIfAborted();
     return { patch, tile: await segmenter.classifyTile(image, name, patch.x, patch.y) };
   });
-  const finished = stage(classified, STAGE_AHEAD, async ({ patch, tile }) => {
+  const finished = pipelineStage(classified, STAGE_AHEAD, async ({ patch, tile }) => {
     signal?.throwIfAborted();
     return { patch, tile, mask: (await tile.segment?.()) ?? null };
   });
