@@ -7,7 +7,7 @@ export function jsonIfFits<Schema extends z.ZodType>(
   text: string,
   schema: Schema,
 ): z.output<Schema> | undefined {
-  const value = valueOf(text, () => undefined);
+  const value = jsonValue(text, () => undefined);
   return value === undefined ? undefined : schema.safeParse(value).data;
 }
 
@@ -21,7 +21,7 @@ export function parseJson<Schema extends z.ZodType>(
   schema: Schema,
   refuse: (why: string, cause: unknown) => Error,
 ): z.output<Schema> {
-  const value = valueOf(text, (cause) => {
+  const value = jsonValue(text, (cause) => {
     throw refuse(`malformed JSON: ${cause.message}`, cause);
   });
   const parsed = schema.safeParse(value);
@@ -60,7 +60,7 @@ export function whyNot(error: z.ZodError): string {
   return [issue.path.join("."), issue.message].filter((part) => part !== "").join(": ");
 }
 
-function valueOf(text: string, onMalformed: (cause: SyntaxError) => undefined): unknown {
+function jsonValue(text: string, onMalformed: (cause: SyntaxError) => undefined): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
