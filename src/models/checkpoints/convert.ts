@@ -1,7 +1,10 @@
-import { EpSamError } from "../../common/index.js";
-import { floatTensor } from "../../graph/index.js";
 import { identifyBackbone } from "../backbones/index.js";
-import { asFloat32, type OpenWeightsOptions, streamSafetensors, writeSafetensors } from "../weights/index.js";
+import {
+  type OpenWeightsOptions,
+  readFloatTensor,
+  streamSafetensors,
+  writeSafetensors,
+} from "../weights/index.js";
 import { loadClassifier } from "./classifier.js";
 import { loadMaskDecoder } from "./mask-decoder.js";
 import type { LeftOut } from "./model-weights.js";
@@ -52,11 +55,7 @@ async function convertSam(path: string, out: string, open: OpenWeightsOptions): 
     const tensors = [...file.tensors].map(([name, { shape }]) => ({
       name,
       shape,
-      read: async () => {
-        const data = asFloat32(await file.read(name));
-        if (data !== undefined) return floatTensor(shape, data);
-        throw new EpSamError("weights", { what: `tensor "${name}" is not floating-point`, where: path });
-      },
+      read: () => readFloatTensor(file, name),
     }));
     await streamSafetensors(out, tensors, { part: "sam", variant });
     return { file: out, title: `SAM ${variant}`, tensors: tensors.length, leftOut: [] };
