@@ -1,5 +1,12 @@
 import { describe, it } from "vitest";
 
+declare module "vitest" {
+  interface TaskMeta {
+    /** Why a test is skipped, for reporters. */
+    absent?: string;
+  }
+}
+
 /** What a test may need besides Node and the packages of npm. */
 const REQUIREMENTS = [
   /** The data in `../shared`. */
@@ -75,7 +82,7 @@ function skip(requirement: Requirement, absent: string, name: string): void {
     it(`${name} (${absent})`, () => {
       throw new Error(`EPSAM_REQUIRE lists ${requirement}, but: ${absent}`);
     });
-  } else it.skip(`${name} (${absent})`);
+  } else it.skip(`${name} (${absent})`, { meta: { absent } });
 }
 
 /** Why tests of pipes, signals and limits cannot run here. */
