@@ -102,11 +102,6 @@ export class BatchLoader {
     }
   }
 
-  /** The indices of every batch of an epoch, padding included, without reading any image. */
-  indicesOfEpoch(epoch: number): number[][] {
-    return this.#drawEpoch(epoch).map((draws) => draws.map((draw) => draw.index));
-  }
-
   #drawEpoch(epoch: number): Draw[][] {
     const { batchSize, lastBatch } = this.#options;
     const draws = countOccurrences(this.#orderOfEpoch(epoch));
