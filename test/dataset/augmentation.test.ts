@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
+  type AugmentationOptions,
   type AugmentationPlan,
   applyAugmentation,
   augment,
