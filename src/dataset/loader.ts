@@ -97,11 +97,6 @@ export class BatchLoader {
     yield* mapAhead(batches, 1 + (this.#options.prefetch ?? 1), (draws) => this.#makeBatch(draws, epoch));
   }
 
-  /** The indices of every batch of an epoch, padding included, without reading any image. */
-  indicesOfEpoch(epoch: number): number[][] {
-    return this.#drawEpoch(epoch).map((draws) => draws.map((draw) => draw.index));
-  }
-
   #drawEpoch(epoch: number): Draw[][] {
     const { batchSize, lastBatch } = this.#options;
     const draws = countOccurrences(this.#orderOfEpoch(epoch));
