@@ -72,6 +72,7 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
 ]);
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 export type JobKind = JobRequest["kind"];
+export const jobKinds: readonly JobKind[] = ["infer", "prepare", "train", "retrain"];
 
 const jobState = z.enum(["queued", "running", "done", "failed", "cancelled", "interrupted"]);
 export type JobState = z.infer<typeof jobState>;

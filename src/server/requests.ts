@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { z } from "zod";
+import { z } from "zod";
 import { EpSamError } from "../common/index.js";
 
 /** A path parameter of a route; Hono's types know it only for literal routes. */
@@ -11,7 +11,7 @@ export function parameter(request: Context, name: string): string {
  * A JSON body that fits a schema.
  * @throws EpSamError `usage` when it is of another type, malformed or does not fit
  */
-export async function jsonBody<Schema extends z.ZodType>(
+export async function jsonBody<Schema extends z.core.$ZodType>(
   request: Context,
   schema: Schema,
 ): Promise<z.output<Schema>> {
@@ -23,7 +23,7 @@ export async function jsonBody<Schema extends z.ZodType>(
       `its content type is ${mediaType === "" ? "not told" : mediaType}`,
     );
   }
-  const parsed = schema.safeParse(parseJson(await request.req.text()));
+  const parsed = z.safeParse(schema, parseJson(await request.req.text()));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw usage(["body", ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
@@ -39,8 +39,8 @@ function parseJson(text: string): unknown {
 }
 
 /** The query of a request that fits a schema of texts. @throws EpSamError `usage` when it does not */
-export function queryOf<Schema extends z.ZodType>(request: Context, schema: Schema): z.output<Schema> {
-  const parsed = schema.safeParse(request.req.query());
+export function queryOf<Schema extends z.core.$ZodType>(request: Context, schema: Schema): z.output<Schema> {
+  const parsed = z.safeParse(schema, request.req.query());
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw usage(["query", ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
