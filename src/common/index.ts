@@ -13,4 +13,5 @@ export {
 export { JOB_VARIABLE, type JobMessage, type JobProcess, jobReporter } from "./job-channel.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
+export { readSettings } from "./settings.js";
 export { packageVersion } from "./version.js";

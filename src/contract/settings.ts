@@ -22,12 +22,14 @@ export const presetSetting = z.enum(["laptop", "paper"]);
 
 const rangeMessage = "Give two fractions from 0 to 1, the smaller first, such as 0.2,0.9.";
 const rangeSetting = z
-  .readonly(z.tuple([z.number(), z.number()], rangeMessage))
+  .readonly(z.tuple([z.number(rangeMessage), z.number(rangeMessage)], rangeMessage))
   .check(z.refine(([low, high]) => 0 <= low && low <= high && high <= 1, rangeMessage));
 
 const sharesMessage = "Give three numbers for train, val and test, such as 60,10,15 or 0.7,0.1,0.2.";
 const sharesSetting = z
-  .readonly(z.tuple([z.number(), z.number(), z.number()], sharesMessage))
+  .readonly(
+    z.tuple([z.number(sharesMessage), z.number(sharesMessage), z.number(sharesMessage)], sharesMessage),
+  )
   .check(
     z.refine(
       (shares) => shares.every((share) => share >= 0) && shares.some((share) => share > 0),
@@ -63,7 +65,7 @@ export const preparationSettings = z.object({
    * (instance labels, as GlaS publishes them), a number takes that value and all above (masks saved as JPEG).
    */
   maskValues: z._default(z.union([z.enum(["binary", "any"]), whole(1)], maskValuesMessage), "binary"),
-  /** Microns per pixel of the images, recorded in the manifest; null for unknown. */
+  /** Microns per pixel: slides are resampled to it, for images it is recorded; null for neither. */
   mpp: z._default(z.nullable(mpp), null),
   seed: z._default(seedSetting, 0),
 });
@@ -78,8 +80,6 @@ const unmarked = z.enum(["unknown", "normal"], "Choose unknown or normal.");
 export const slideSettings = z.object({
   /** Pyramid level that patches are read at: 0, as in the paper, when neither it nor `mpp` is given. */
   level: z.optional(whole(0)),
-  /** Microns per pixel that patches are resampled to. */
-  mpp: z.optional(mpp),
   /**
    * What counts as tissue: `otsu` finds the saturation that separates it from glass, a number gives that saturation
    * (0 to 254), `all` takes everything, for regions that are tissue altogether.
