@@ -18,6 +18,22 @@ export {
   type GroupRules,
   UNREVIEWED_GROUP,
 } from "./roles.js";
+export { areaOf, polygonsOf, requireArea, vertexCount } from "./saved/area.js";
+export { type CorrectionFiles, writeCorrectionFiles } from "./saved/corrections.js";
+export {
+  emptyHistory,
+  type HistoryState,
+  saveBetween,
+  stateOf,
+  titlesSince,
+  withEdit,
+  withRedo,
+  withUndo,
+} from "./saved/history.js";
+export { AnnotationJournal } from "./saved/journal.js";
+export type { JournalRecord, JournalSlide } from "./saved/journal-lines.js";
+export { annotationLimits } from "./saved/limits.js";
+export { annotationFolder, journalPath, listJournals } from "./saved/places.js";
 export type { SplineRule } from "./spline.js";
 export type {
   Annotation,

@@ -1,58 +1,54 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { z } from "zod";
+import { seedSetting, whole } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
 
-/** Whole numbers from `minimum` to `maximum`; the message names the range, commander adds the option. */
-export function wholeNumber(minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) {
-  return (text: string): number => {
-    const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= minimum && value <= maximum) return value;
-    const range =
-      maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum} to ${maximum}`;
-    throw new InvalidArgumentError(`Give a whole number ${range}.`);
-  };
+/** What the text of an option means under a setting's schema; the schema says what would do, commander adds the option. */
+function settingOf<Schema extends z.core.$ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const read = z.safeParse(schema, value);
+  if (read.success) return read.data;
+  throw new InvalidArgumentError(read.error.issues[0]?.message ?? "Give another value.");
+}
+
+/** A setting that is one whole number. */
+export function wholeSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> =>
+    settingOf(schema, /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN);
 }
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-function decimal(text: string): number {
-  return DECIMAL.test(text) ? Number(text) : Number.NaN;
+/** A setting that is one number. */
+export function numberSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> =>
+    settingOf(schema, DECIMAL.test(text) ? Number(text) : Number.NaN);
 }
 
-/** Decimal numbers greater than zero. */
-export function positiveNumber(text: string): number {
-  const value = decimal(text);
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("Give a number greater than 0, such as 0.25.");
+/** A setting that is numbers separated by commas. */
+export function numbersSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> => {
+    const isNumber = (part: string): boolean => /^\s*\d+(\.\d+)?\s*$/.test(part);
+    return settingOf(
+      schema,
+      text.split(",").map((part) => (isNumber(part) ? Number(part) : Number.NaN)),
+    );
+  };
 }
 
-/** Numbers from 0 to 1. */
-export function fraction(text: string): number {
-  const value = decimal(text);
-  if (value >= 0 && value <= 1) return value;
-  throw new InvalidArgumentError("Give a fraction from 0 to 1, such as 0.2.");
+/** A setting that is a word or a whole number. */
+export function wordOrNumberSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> => settingOf(schema, /^\d+$/.test(text) ? Number(text) : text);
 }
 
-/** Two fractions in ascending order, `0.2-0.9`. */
-export function fractionRange(text: string): readonly [low: number, high: number] {
-  const [, first = "", second = ""] = /^([\d.]+)-([\d.]+)$/.exec(text) ?? [];
-  const [low, high] = [decimal(first), decimal(second)];
-  if (low >= 0 && low <= high && high <= 1) return [low, high];
-  throw new InvalidArgumentError("Give two fractions from 0 to 1, the smaller first, such as 0.2-0.9.");
+/** Whole numbers from `minimum` to `maximum`. */
+export function wholeNumber(minimum: number, maximum?: number) {
+  return wholeSetting(whole(minimum, maximum));
 }
 
 /** A path; an empty one, as from an unset shell variable, is refused. */
 export function path(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("Give a path that is not empty.");
-}
-
-/** One of the given words. */
-export function oneOf<const Word extends string>(...words: readonly Word[]) {
-  return (text: string): Word => {
-    const found = words.find((word) => word === text);
-    if (found !== undefined) return found;
-    throw new InvalidArgumentError(`Choose one of ${words.join(", ")}.`);
-  };
 }
 
 /** `--json` */
@@ -62,7 +58,7 @@ export function jsonOption() {
 
 /** `--seed <integer>` */
 export function seedOption() {
-  return new Option("--seed <integer>", "seed of every random choice").argParser(wholeNumber(0, 2 ** 32 - 1));
+  return new Option("--seed <integer>", "seed of every random choice").argParser(wholeSetting(seedSetting));
 }
 
 /** `--device <name>`; {@link deviceFor} makes a device of it. */

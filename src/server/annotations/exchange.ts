@@ -3,8 +3,10 @@ import {
   type Annotation,
   type AnnotationGroup,
   type AnnotationSet,
+  areaOf,
   formatAsapXml,
   formatGeoJson,
+  polygonsOf,
 } from "../../annotations/index.js";
 import {
   type AnnotationChange,
@@ -13,7 +15,6 @@ import {
   editLimits,
   type ReviewState,
 } from "../../contract/index.js";
-import { areaOf, polygonsOf } from "./area.js";
 
 /** Names of what exported GeoJSON says of an object beyond the format's own members. */
 const REVIEW_KEY = "Review";

@@ -1,5 +1,10 @@
 import { Hono } from "hono";
-import { type AnnotationSet, parseAnnotations, readAnnotations } from "../../annotations/index.js";
+import {
+  type AnnotationSet,
+  annotationFolder,
+  parseAnnotations,
+  readAnnotations,
+} from "../../annotations/index.js";
 import { EpSamError, messageOf } from "../../common/index.js";
 import {
   type AnnotationImport,
@@ -14,7 +19,7 @@ import { jsonBody, parameter, queryOf } from "../requests.js";
 import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
-import { AnnotationStore, type AnnotationStoreOptions, annotationFolder, type SaveOutcome } from "./store.js";
+import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
 
 /** Media type and extension of exported files. */
 const EXPORTS = {

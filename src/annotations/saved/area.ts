@@ -1,6 +1,7 @@
-import { type Level0Polygon, polygonArea, ringOf, signedArea } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import type { AnnotationObject, Area, Position } from "../../contract/index.js";
+import { polygonArea, ringOf, signedArea } from "../geometry.js";
+import type { Level0Polygon } from "../types.js";
 
 /** Square level-0 pixels below which an outline has collapsed. */
 const LEAST_AREA = 1e-6;
