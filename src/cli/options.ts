@@ -1,7 +1,9 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { z } from "zod";
+import { isEpSamError } from "../common/index.js";
 import { seedSetting, whole } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
+import { errorWithFlags } from "./setting-flags.js";
 
 /** What the text of an option means under a setting's schema; the schema says what would do, commander adds the option. */
 function settingOf<Schema extends z.core.$ZodType>(schema: Schema, value: unknown): z.output<Schema> {
@@ -64,8 +66,16 @@ export function seedOption() {
 /** `--device <name>`; {@link deviceFor} makes a device of it. */
 export function deviceOption() {
   return new Option("--device <name>", `where to compute: auto, ${deviceNames.join(", ")}`)
-    .argParser(parseDeviceRequest)
+    .argParser(deviceIn)
     .default("auto" satisfies DeviceRequest as DeviceRequest);
+}
+
+function deviceIn(text: string): DeviceRequest {
+  try {
+    return parseDeviceRequest(text);
+  } catch (thrown) {
+    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
+  }
 }
 
 /** `--overwrite` */

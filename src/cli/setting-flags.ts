@@ -1,9 +1,12 @@
+import { EpSamError } from "../common/index.js";
 import { nameSettings } from "../contract/index.js";
 
 /** Settings that the command line calls something else than in code. */
 const FLAGS = new Map([
-  ["inputKind", "--as"],
-  ["minimumArea", "--min-area"],
+  ["from", "--from-run"],
+  ["groups.exclusion", "--exclusion-groups"],
+  ["groups.ignored", "--ignore-groups"],
+  ["groups.tumour", "--tumour-groups"],
   ["minimumTissue", "--min-tissue"],
   ["mppTable", "--mpp-csv"],
   ["splitTable", "--split-csv"],
@@ -20,4 +23,12 @@ export function withFlags(message: string): string {
   return nameSettings(message, (setting, value) =>
     value === null || value === "true" ? flagOf(setting) : `${flagOf(setting)} ${value}`,
   );
+}
+
+/** An error as the command line tells it. */
+export function errorWithFlags(error: EpSamError): EpSamError {
+  const { what, where, why, action } = error.fields;
+  const flagged = (text: string | undefined) => (text === undefined ? undefined : withFlags(text));
+  const fields = { what: withFlags(what), where: flagged(where), why: flagged(why), action: flagged(action) };
+  return new EpSamError(error.tag, fields, { cause: error });
 }

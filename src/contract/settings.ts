@@ -156,7 +156,8 @@ export function nameSettings(
   text: string,
   nameOf: (setting: string, value: string | null) => string,
 ): string {
-  return text.replace(/`([a-z][A-Za-z]*)(?:: ([^`]+))?`/g, (_, setting: string, value?: string) =>
-    nameOf(setting, value ?? null),
+  return text.replace(
+    /`([a-z][A-Za-z]*(?:\.[a-z]+)?)(?:: ([^`]+))?`/g,
+    (_, setting: string, value?: string) => nameOf(setting, value ?? null),
   );
 }

@@ -61,7 +61,7 @@ async function requireFreeOutput(
     throw new EpSamError("usage", {
       what: "exists already",
       where: join(out, file),
-      action: "Go on with --resume, choose another --out, or replace it with --overwrite.",
+      action: "Go on with `resume: true`, choose another `out`, or replace it with `overwrite: true`.",
     });
   }
 }
@@ -164,7 +164,7 @@ class InferenceJob {
       what: "is not a result of this call",
       where: file,
       why: `its ${difference} differs`,
-      action: "Choose another --out, or replace such results with --resume --overwrite.",
+      action: "Choose another `out`, or replace such results with `resume: true` and `overwrite: true`.",
     });
   }
 

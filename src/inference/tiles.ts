@@ -25,7 +25,7 @@ export function tileAxis(extent: number, tileSize: number, overlap: number): Til
   if (!(overlap >= 0 && overlap <= MAXIMUM_OVERLAP)) {
     throw new EpSamError("usage", {
       what: `tiles cannot overlap by ${overlap} of their side`,
-      where: "--overlap",
+      where: "`overlap`",
       action: `Give a number from 0 to ${MAXIMUM_OVERLAP}, such as ${DEFAULT_OVERLAP}.`,
     });
   }

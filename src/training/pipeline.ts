@@ -59,8 +59,8 @@ function requirePredecessors(run: RunDirectory, stage: string, rounds: number): 
   if (missing.length === 0) return;
   throw new EpSamError("usage", {
     what: `the stage ${stage} needs stages that are not done: ${missing.join(", ")}`,
-    where: "--stage",
-    action: "Name them too, or leave out --stage to run all that are left.",
+    where: "`stages`",
+    action: "Name them too, or leave out `stages` to run all that are left.",
   });
 }
 
@@ -109,6 +109,6 @@ function requirePatches(dataset: Dataset, split: Split): void {
     what: `has no patches in the split ${split}`,
     where: dataset.root,
     why: describeCounts(countLabels(dataset.patches)),
-    action: "Choose another --split, or prepare the dataset with a share for it.",
+    action: "Choose another `split`, or prepare the dataset with a share for it.",
   });
 }

@@ -102,7 +102,7 @@ async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Pro
     throw new EpSamError("usage", {
       what: "is a round with corrections",
       where: out,
-      action: `Go on with --from-run ${retraining.from.root} --corrections ${retraining.corrections.root} --resume.`,
+      action: `Go on with \`from: ${retraining.from.root}\`, \`corrections: ${retraining.corrections.root}\` and \`resume: true\`.`,
     });
   }
   await run.removeTemporaryFiles();
@@ -113,7 +113,7 @@ async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Pro
       what: "was begun with another configuration",
       where: run.path("run.json"),
       why: "a resumed run must give the result of an uninterrupted one",
-      action: "Resume without --config, --preset and --seed, or train into a new directory.",
+      action: "Resume without `config`, `preset` and `seed`, or train into a new directory.",
     });
   }
   return run;
@@ -163,15 +163,15 @@ function requireStages({ stages, config, resume }: TrainOptions): void {
     if (known.includes(stage)) continue;
     throw new EpSamError("usage", {
       what: `"${stage}" is not a stage`,
-      where: "--stage",
+      where: "`stages`",
       action: `Choose from ${known.join(", ")}.`,
     });
   }
   if (stages !== undefined && !resume && !stages.some((stage) => stage === known[0])) {
     throw new EpSamError("usage", {
       what: `the stage ${stages[0]} builds on earlier ones`,
-      where: "--stage",
-      action: "Add --resume to run it in an existing run directory.",
+      where: "`stages`",
+      action: "Add `resume: true` to run it in an existing run directory.",
     });
   }
 }

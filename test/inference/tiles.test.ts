@@ -48,7 +48,7 @@ describe("tiles along an axis", () => {
     } catch (failure) {
       thrown = failure;
     }
-    expect(isEpSamError(thrown, "usage") && thrown.fields.where).toBe("--overlap");
+    expect(isEpSamError(thrown, "usage") && thrown.fields.where).toBe("`overlap`");
   });
 });
 

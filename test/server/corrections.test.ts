@@ -121,6 +121,6 @@ describe("corrections as a dataset", () => {
     const { folder: annotations } = await writeCorrectionFiles(folder);
     const openSlide = async () => memorySlide(path, 256, 256, () => [200, 100, 150]);
     const options = { inputs: [path], annotations, out: join(folder, "dataset"), patchSize: 64, openSlide };
-    await expect(prepareSlides({ ...options, tissue: "all" })).rejects.toThrow(/--unmarked unknown/);
+    await expect(prepareSlides({ ...options, tissue: "all" })).rejects.toThrow(/`unmarked: unknown`/);
   });
 });

@@ -63,7 +63,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
 }
 
 function unreadableFormat(extension: string): string {
-  return `${extension} files are no plain images; for slides give --annotations FOLDER`;
+  return `${extension} files are no plain images; for slides give \`annotations: FOLDER\``;
 }
 
 async function listInput(input: string): Promise<string[]> {
@@ -103,7 +103,7 @@ async function explainNoImages(
     !name.startsWith(".") && IMAGE_EXTENSIONS.has(extname(name).toLowerCase());
   const hint = await subfolderHint(inputs, "images", isImage);
   if (hint !== null) {
-    return noImages(inputs.join(", "), `${hint.action}. A folder of masks goes to --masks.`, hint.why);
+    return noImages(inputs.join(", "), `${hint.action}. A folder of masks goes to \`masks\`.`, hint.why);
   }
   const first = skipped[0];
   const why =
@@ -209,7 +209,7 @@ export function detectInputKind(
     throw new EpSamError("usage", {
       what: "images need masks to label their patches",
       why: examples.length > 0 ? `not ready patches ending in _0 or _1: ${listNames(examples)}` : undefined,
-      action: `Give --masks FOLDER; for ready patches name all files <id>_0 or <id>_1, or add a ${LABELS_FILE}.`,
+      action: `Give \`masks: FOLDER\`; for ready patches name all files <id>_0 or <id>_1, or add a ${LABELS_FILE}.`,
     });
   }
   if (kind === "patches" && found.labelsFile === null && unlabelled.length > 0) {

@@ -38,7 +38,7 @@ export async function planSlide(
       where: source.path,
       what: "does not tell its microns per pixel",
       why: `the run's patches have ${resolution.mpp}, and the slide is read at that`,
-      action: "Give those of its full resolution with --mpp.",
+      action: "Give those of its full resolution with `mpp`.",
     });
   }
   const geometry = patchGeometry(source, resolution, isotropic(micronsPerPixel), model.tileSize);
@@ -70,7 +70,7 @@ function isotropic(micronsPerPixel: MicronsPerPixel | null): MicronsPerPixel | n
 
 function contradiction(told: MicronsPerPixel | null, given: number | undefined): string[] {
   if (told === null || given === undefined || Math.abs(given / told.x - 1) <= SAME_RESOLUTION) return [];
-  return [`the file tells ${told.x} µm per pixel, --mpp ${given}; the file's is used`];
+  return [`the file tells ${told.x} µm per pixel, \`mpp: ${given}\`; the file's is used`];
 }
 
 async function fingerprint(path: string): Promise<SlideSettings["slide"]> {

@@ -137,7 +137,7 @@ async function openWorkDirectory({ workDirectory, identity, overwrite }: Segment
     throw new EpSamError("usage", {
       what: "was begun with another model, slide or other options",
       where: workDirectory,
-      action: "Repeat it with the same ones to go on, or pass --overwrite to begin anew.",
+      action: "Repeat it with the same ones to go on, or pass `overwrite: true` to begin anew.",
     });
   }
   await rm(workDirectory, { recursive: true, force: true });

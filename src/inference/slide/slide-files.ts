@@ -44,7 +44,7 @@ function existing(path: string): EpSamError {
   return new EpSamError("usage", {
     what: "exists already",
     where: path,
-    action: "Go on with --resume, choose another --out, or replace it with --overwrite.",
+    action: "Go on with `resume: true`, choose another `out`, or replace it with `overwrite: true`.",
   });
 }
 
@@ -67,7 +67,7 @@ export async function storedResult(
     what: "is not a result of this call",
     where: file,
     why: `its ${difference} differs`,
-    action: "Choose another --out, or replace such results with --resume --overwrite.",
+    action: "Choose another `out`, or replace such results with `resume: true` and `overwrite: true`.",
   });
 }
 

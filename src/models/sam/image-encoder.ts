@@ -93,7 +93,7 @@ async function runsOn<Result>(target: Device, action: () => Promise<Result>): Pr
         what: "cannot run the image encoder",
         where: `device ${target.name}`,
         why: messageOf(cause),
-        action: "Run `epsam doctor` to see which devices work here, or use --device cpu.",
+        action: "Run `epsam doctor` to see which devices work here, or use `device: cpu`.",
       },
       { cause },
     );
