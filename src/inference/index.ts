@@ -21,4 +21,4 @@ export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings 
 export { type InputKind, recogniseInputs } from "./slide/recognise-slides.js";
 export type { PatchCounts } from "./slide/segment-slide.js";
 export { type TrainedResolution, trainedResolution } from "./slide/trained-resolution.js";
-export { cutTile, DEFAULT_OVERLAP, MAXIMUM_OVERLAP } from "./tiles.js";
+export { cutTile, DEFAULT_OVERLAP } from "./tiles.js";

@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { EpSamError } from "../../common/index.js";
+import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { patchGeometry, type Resolution } from "../../dataset/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { SegmenterIdentity } from "../segmenter.js";
-import { DEFAULT_OVERLAP } from "../tiles.js";
 import type { InferSlidesOptions, SlideSettings } from "./options.js";
 import { type SlideGrid, slideGrid } from "./slide-grid.js";
 
@@ -28,7 +28,9 @@ export async function planSlide(
   model: SegmenterIdentity,
   options: Pick<InferSlidesOptions, "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea">,
 ): Promise<SlidePlan> {
-  const { mpp, overlap = DEFAULT_OVERLAP, tissue = "otsu", tolerance = null, minimumArea = 0 } = options;
+  const { overlap: usualOverlap, tissue: usualTissue } = inferenceSettings.shape;
+  const { overlap = defaultOf(usualOverlap), tissue = defaultOf(usualTissue) } = options;
+  const { mpp, tolerance = null, minimumArea = 0 } = options;
   const [full] = source.levels;
   if (full === undefined) throw new EpSamError("slide", { where: source.path, what: "has no pixels" });
   const told = source.micronsPerPixel;
