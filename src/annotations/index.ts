@@ -8,7 +8,7 @@ export {
   ringOf,
   signedArea,
 } from "./geometry.js";
-export { KnownRegion, type UnmarkedRule } from "./known-region.js";
+export { KnownRegion } from "./known-region.js";
 export { parseAnnotations, type ReadAnnotationsOptions, readAnnotations } from "./read.js";
 export { type RasterGrid, TumourRegion } from "./region.js";
 export {

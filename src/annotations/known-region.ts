@@ -1,13 +1,8 @@
+import type { UnmarkedRule } from "../contract/index.js";
 import type { Mask } from "../imaging/index.js";
 import { type RasterGrid, TumourRegion } from "./region.js";
 import type { AnnotationRole, GroupRoles } from "./roles.js";
 import type { AnnotationSet, Level0Polygon } from "./types.js";
-
-/**
- * What the parts of a slide are that no annotation speaks of: `unknown`, since perhaps nobody has looked there, or
- * `normal`, free of tumour.
- */
-export type UnmarkedRule = "unknown" | "normal";
 
 /**
  * The part of a slide of which it is known whether it is tumour: what is marked as tumour or exclusion, holes in that

@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import type { GroupRules, SplineRule, UnmarkedRule } from "../../annotations/index.js";
+import type { GroupRules, SplineRule } from "../../annotations/index.js";
 import { EpSamError, readSettings } from "../../common/index.js";
-import { slideSettings } from "../../contract/index.js";
+import { slideSettings, type UnmarkedRule } from "../../contract/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import {
   type DiscardedPatches,
