@@ -13,10 +13,10 @@ if (run === undefined || file === undefined || out === undefined) {
 const segmenter = await openSegmenter(run);
 try {
   const image = await readRgbImage(file);
-  const { mask, tumourPixels, tiles } = await segmentImage(segmenter, image, { name: basename(file) });
+  const { mask, tumourPixels, patches } = await segmentImage(segmenter, image, { name: basename(file) });
   await writeMaskPng(out, mask);
   const share = (100 * tumourPixels) / (image.width * image.height);
-  console.log(`${file}: ${share.toFixed(1)} % tumour in ${tiles.length} tiles; mask in ${out}`);
+  console.log(`${file}: ${share.toFixed(1)} % tumour in ${patches.length} patches; mask in ${out}`);
 } finally {
   await segmenter.close();
 }

@@ -1,13 +1,5 @@
 export { formatAsapXml } from "./asap-write.js";
 export { contentUuid, type FeatureOptions, formatGeoJson } from "./geojson-write.js";
-export {
-  boxOfRing,
-  type Level0Box,
-  polygonArea,
-  ringContains,
-  ringOf,
-  signedArea,
-} from "./geometry.js";
 export { KnownRegion } from "./known-region.js";
 export { parseAnnotations, type ReadAnnotationsOptions, readAnnotations } from "./read.js";
 export { type RasterGrid, TumourRegion } from "./region.js";
@@ -18,7 +10,7 @@ export {
   type GroupRules,
   UNREVIEWED_GROUP,
 } from "./roles.js";
-export { areaOf, polygonsOf, requireArea, vertexCount } from "./saved/area.js";
+export { areaOf, requireArea, vertexCount } from "./saved/area.js";
 export { type CorrectionFiles, writeCorrectionFiles } from "./saved/corrections.js";
 export {
   emptyHistory,
@@ -40,6 +32,4 @@ export type {
   AnnotationFormat,
   AnnotationGroup,
   AnnotationSet,
-  Level0Polygon,
-  Level0Ring,
 } from "./types.js";

@@ -1,8 +1,9 @@
 import type { UnmarkedRule } from "../contract/index.js";
+import type { Level0Polygon } from "../geometry/index.js";
 import type { Mask } from "../imaging/index.js";
 import { type RasterGrid, TumourRegion } from "./region.js";
 import type { AnnotationRole, GroupRoles } from "./roles.js";
-import type { AnnotationSet, Level0Polygon } from "./types.js";
+import type { AnnotationSet } from "./types.js";
 
 /**
  * The part of a slide of which it is known whether it is tumour: what is marked as tumour or exclusion, holes in that
@@ -47,8 +48,20 @@ export class KnownRegion {
     if (this.#unmarked === "normal") return this.#unknown.fraction(grid) === 0;
     if (!this.#marked.touches(grid)) return isFull(this.#reviewed.rasterise(grid));
     if (!this.#reviewed.touches(grid)) return isFull(this.#marked.rasterise(grid));
+    return isFull(this.rasterise(grid));
+  }
+
+  /**
+   * The known pixels of a grid.
+   * @throws EpSamError `shape` when the grid has no pixels or no size
+   */
+  rasterise(grid: RasterGrid): Mask {
+    if (this.#unmarked === "normal") {
+      const { data, ...size } = this.#unknown.rasterise(grid);
+      return { ...size, data: data.map((value) => 1 - value) };
+    }
     const [marked, reviewed] = [this.#marked.rasterise(grid), this.#reviewed.rasterise(grid)];
-    return marked.data.every((value, at) => value === 1 || reviewed.data[at] === 1);
+    return { ...marked, data: marked.data.map((value, at) => value | (reviewed.data[at] ?? 0)) };
   }
 }
 

@@ -1,25 +1,28 @@
-/** What kind of thing went wrong; commands and the web application choose exit code and wording by it. */
-export type ErrorTag =
-  | "usage"
-  | "configuration"
-  | "input-image"
-  | "input-mask"
-  | "slide"
-  | "annotation"
-  | "dataset"
-  | "weights"
-  | "run-directory"
-  | "shape"
-  | "numerical"
-  | "device"
-  | "storage"
+/** What kinds of things go wrong; commands and the web application choose exit code and wording by them. */
+export const errorTags = [
+  "usage",
+  "configuration",
+  "input-image",
+  "input-mask",
+  "slide",
+  "annotation",
+  "dataset",
+  "weights",
+  "run-directory",
+  "shape",
+  "numerical",
+  "device",
+  "storage",
   // Answers of the web application that the command line does not have.
-  | "not-found"
-  | "conflict"
-  | "forbidden"
-  | "too-large"
-  | "busy"
-  | "internal";
+  "not-found",
+  "conflict",
+  "forbidden",
+  "too-large",
+  "busy",
+  "internal",
+] as const;
+
+export type ErrorTag = (typeof errorTags)[number];
 
 /**
  * Settings are named in backticks as they are called in code, alone or with a value: `patchSize`, `resume: true`. The

@@ -1,7 +1,18 @@
 export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
+export {
+  AnsweringChild,
+  answerParent,
+  bytesSchema,
+  ChildLost,
+  floatsSchema,
+  lastLine,
+  loaderArguments,
+  moduleBeside,
+} from "./child-process.js";
+export { mapAhead, mapConcurrently, pipelineStage, untilAborted } from "./concurrency.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
-export { EpSamError, type ErrorFields, type ErrorTag, isEpSamError, messageOf } from "./errors.js";
+export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
 export {
   exists,
   hashBytes,
@@ -10,8 +21,19 @@ export {
   streamFileAtomically,
   writeFileAtomically,
 } from "./files.js";
-export { JOB_VARIABLE, type JobMessage, type JobProcess, jobReporter } from "./job-channel.js";
+export { fromFloat16, toFloat16, valueOfHalf } from "./float16.js";
+export {
+  JOB_VARIABLE,
+  type JobMessage,
+  type JobProcess,
+  jobMessageSchema,
+  jobReporter,
+} from "./job-channel.js";
+export { type JsonFailure, jsonIfFits, parseJson, readJson, whyNot } from "./json.js";
+export { must } from "./must.js";
+export * from "./portable.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
+export { type FileError, RandomAccessFile, READ_WITHOUT_WAITING } from "./random-access-file.js";
 export { readSettings } from "./settings.js";
 export { packageVersion } from "./version.js";

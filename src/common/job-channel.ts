@@ -1,12 +1,22 @@
+import { z } from "zod";
 import type { ProgressEvent, Reporter } from "./progress.js";
 
 /** Environment variable that tells a command that a server runs it as a job; its value is 1. */
 export const JOB_VARIABLE = "EPSAM_JOB";
 
+const progressSchema: z.ZodType<ProgressEvent> = z.object({
+  task: z.string(),
+  done: z.number(),
+  total: z.number(),
+  detail: z.string().optional(),
+});
+
 /** What a job tells the server that started it, over the channel between the two processes. */
-export type JobMessage =
-  | { readonly type: "progress"; readonly event: ProgressEvent }
-  | { readonly type: "note" | "warning"; readonly text: string };
+export const jobMessageSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("progress"), event: progressSchema }),
+  z.object({ type: z.enum(["note", "warning"]), text: z.string() }),
+]);
+export type JobMessage = z.infer<typeof jobMessageSchema>;
 
 /** The part of a process that a job needs. */
 export interface JobProcess {

@@ -12,11 +12,20 @@ export function readSettings<Schema extends z.core.$ZodObject>(
   const read = z.safeParse(schema, given);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
-  const name = String(issue?.path[0]);
-  const value = new Map<string, unknown>(Object.entries(given)).get(name);
+  // A place in a list has no name of its own: the list is what cannot be so.
+  const path = issue?.path ?? [];
+  const index = path.findIndex((part) => typeof part === "number");
+  const names = path.slice(0, index < 0 ? undefined : index).map(String);
   throw new EpSamError("usage", {
-    where: `\`${name}\``,
-    what: `cannot be ${value}`,
+    where: `\`${names.join(".")}\``,
+    what: `cannot be ${valueAt(given, names)}`,
     action: issue?.message,
   });
+}
+
+function valueAt(settings: unknown, names: readonly string[]): unknown {
+  return names.reduce<unknown>(
+    (value, name) => (value instanceof Object ? new Map(Object.entries(value)).get(name) : undefined),
+    settings,
+  );
 }

@@ -37,6 +37,19 @@ const sharesSetting = z
     ),
   );
 
+const windowShareMessage = "Give a share from 0 to below 0.5, such as 0.05.";
+const windowLabels = z.object({
+  /** Side of a window in pixels, at most the patch size. */
+  size: whole(1, LARGEST_PATCH),
+  /** Pixels between neighbouring windows: half the size when left out. */
+  stride: z.optional(whole(1)),
+  /** Share of a window above which tumour, or other tissue, counts as there. */
+  share: z._default(
+    z.number(windowShareMessage).check(z.gte(0, windowShareMessage), z.lt(0.5, windowShareMessage)),
+    0.05,
+  ),
+});
+
 const maskValuesMessage = "Choose binary, any, or the lowest value that means tumour, such as 128.";
 const tissueMessage = "Choose otsu, all, or a saturation from 0 to 254, such as 20.";
 
@@ -46,6 +59,8 @@ export const preparationSettings = z.object({
   patchSize: z._default(whole(1, LARGEST_PATCH), 512),
   /** Pixels between neighbouring patches: the patch size when left out. A long step costs nothing, so it has no limit. */
   stride: z.optional(whole(1)),
+  /** Windows of every patch that get labels of their own; null for one label of the patch as a whole. */
+  windows: z._default(z.nullable(windowLabels), null),
   /** Whether a last row and column is added flush with the border, or the remainder is left out. */
   border: z._default(z.enum(["align", "drop"], "Choose align or drop."), "align"),
   /** Lowest and highest tumour fraction of a positive patch, inclusive. */

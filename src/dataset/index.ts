@@ -20,7 +20,17 @@ export {
 } from "./embedding-cache.js";
 export type { EmbeddingPrecision } from "./embedding-file.js";
 export { balancedOrder, epochOrder } from "./epoch-order.js";
-export { fromFloat16, toFloat16 } from "./float16.js";
+export {
+  contentOfTiff,
+  type FileKind,
+  isImage,
+  isSlide,
+  type JudgedFile,
+  judgeFiles,
+  listInputs,
+  patchFolders,
+  RESULT_FILE,
+} from "./file-kinds.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
@@ -42,7 +52,7 @@ export type {
 export { prepareDataset } from "./preparation/prepare.js";
 export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
 export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
-export { findAnnotation, findSlideFiles, isSlideName } from "./slide-preparation/find-slides.js";
+export { findAnnotation, findSlideFiles } from "./slide-preparation/find-slides.js";
 export { type PatchGeometry, patchGeometry, readArea } from "./slide-preparation/geometry.js";
 export type {
   DiscardedSlidePatches,
@@ -65,18 +75,23 @@ export type { FindTissueOptions } from "./slide-preparation/saturation.js";
 export { findTissue, type TissueGrid, TissueMask, tissueGrid } from "./slide-preparation/tissue.js";
 export {
   drawStaining,
-  generatePatch,
   generatePatients,
   generateTissueImage,
-  type PatchOptions,
   type PatientTissue,
   referenceStaining,
   type Staining,
-  type SyntheticImages,
   type SyntheticOptions,
   type SyntheticTissue,
   type TissueOptions,
-  type WriteSyntheticOptions,
-  writeSyntheticImages,
 } from "./synthetic/index.js";
 export { describeCounts, validateForTraining } from "./validate.js";
+export {
+  KnownClass,
+  knownPixels,
+  labelWindows,
+  type Presence,
+  type WindowLabel,
+  type WindowLabelRule,
+  windowsOf,
+} from "./window-labels.js";
+export { WINDOWS_FILE } from "./windows-file.js";

@@ -1,7 +1,6 @@
-import { EpSamError, RandomStream } from "../common/index.js";
+import { EpSamError, mapAhead, RandomStream, RecentlyUsed } from "../common/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type AugmentationOptions, augment, type Normalisation, toTensor } from "./augmentation.js";
-import { DecodedImageCache } from "./decoded-cache.js";
 import { balancedOrder, epochOrder } from "./epoch-order.js";
 import { loadPatchImage } from "./load-patch.js";
 import type { PatchRecord } from "./records.js";
@@ -63,7 +62,8 @@ interface Draw {
 export class BatchLoader {
   readonly #patches: readonly LoadablePatch[];
   readonly #options: BatchLoaderOptions;
-  readonly #cache: DecodedImageCache;
+  /** Decoded images by path. */
+  readonly #cache: RecentlyUsed<string, RgbImage>;
 
   constructor(patches: readonly LoadablePatch[], options: BatchLoaderOptions) {
     if (!Number.isInteger(options.batchSize) || options.batchSize < 1) {
@@ -75,7 +75,10 @@ export class BatchLoader {
     }
     this.#patches = patches;
     this.#options = options;
-    this.#cache = new DecodedImageCache(options.cacheBytes ?? 512 * 1024 * 1024);
+    this.#cache = new RecentlyUsed({
+      limit: options.cacheBytes ?? 512 * 1024 * 1024,
+      sizeOf: ({ data }) => data.length,
+    });
   }
 
   /** Batches of every epoch. */
@@ -91,15 +94,7 @@ export class BatchLoader {
    */
   async *epoch(epoch: number, firstBatch = 0): AsyncGenerator<PatchBatch, void, undefined> {
     const batches = this.#drawEpoch(epoch).slice(firstBatch);
-    const ahead = 1 + (this.#options.prefetch ?? 1);
-    const queue: Promise<PromiseSettledResult<PatchBatch>>[] = [];
-    for (const [position] of batches.entries()) {
-      const wanted = batches.slice(position + queue.length, position + ahead);
-      for (const draws of wanted) queue.push(settled(this.#makeBatch(draws, epoch)));
-      const result = await queue.shift();
-      if (result?.status === "rejected") throw result.reason;
-      if (result?.status === "fulfilled") yield result.value;
-    }
+    yield* mapAhead(batches, 1 + (this.#options.prefetch ?? 1), (draws) => this.#makeBatch(draws, epoch));
   }
 
   /** The indices of every batch of an epoch, padding included, without reading any image. */
@@ -163,7 +158,7 @@ export class BatchLoader {
   async #image({ index, occurrence }: Draw, epoch: number): Promise<RgbImage> {
     const { augmentation, seed, load = loadPatchImage } = this.#options;
     const patch = this.#patch(index);
-    const image = await this.#cache.get(patch.imagePath, () => load(patch));
+    const image = await this.#cache.load(patch.imagePath, () => load(patch));
     if (augmentation === undefined) return image;
     return augment(image, augmentation, new RandomStream(seed, "augmentation", epoch, index, occurrence));
   }
@@ -184,12 +179,6 @@ function countOccurrences(order: readonly number[]): Draw[] {
     seen.set(index, occurrence + 1);
     return { index, occurrence, weight: 1 };
   });
-}
-
-/** A batch made ahead may fail before anybody waits for it: its failure is kept until its turn. */
-async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
-  const [result] = await Promise.allSettled([promise]);
-  return result;
 }
 
 function requireSameSize(

@@ -1,7 +1,10 @@
+import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
+import { writeFileAtomically } from "../common/index.js";
 import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns } from "./csv.js";
 import { parseId, parseLabel, parseSplit, requireText } from "./csv-fields.js";
 import { compareRows, type ManifestRow, type Split } from "./records.js";
+import { formatWindows, WINDOWS_FILE } from "./windows-file.js";
 
 export const MANIFEST_FILE = "manifest.csv";
 
@@ -35,6 +38,13 @@ export function formatManifest(rows: readonly ManifestRow[]): string {
     row.split,
   ]);
   return stringify([[...MANIFEST_COLUMNS], ...records]);
+}
+
+/** Writes `manifest.csv` and, where patches have labels of windows, `windows.csv`. */
+export async function writeManifest(directory: string, rows: readonly ManifestRow[]): Promise<void> {
+  await writeFileAtomically(join(directory, MANIFEST_FILE), formatManifest(rows));
+  const windows = formatWindows(rows);
+  if (windows !== undefined) await writeFileAtomically(join(directory, WINDOWS_FILE), windows);
 }
 
 /**

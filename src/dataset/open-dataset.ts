@@ -1,8 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, hashBytes, messageOf } from "../common/index.js";
-import { mapConcurrently } from "./concurrency.js";
+import { EpSamError, exists, hashBytes, jsonIfFits, mapConcurrently, messageOf } from "../common/index.js";
 import { MANIFEST_FILE, readManifest } from "./manifest.js";
 import { readPngSize } from "./png-header.js";
 import {
@@ -15,6 +14,7 @@ import {
   SPLITS,
   type Split,
 } from "./records.js";
+import { WINDOWS_FILE, withWindows } from "./windows-file.js";
 
 /** The file beside the manifest that says how a dataset was made. */
 export const DESCRIPTION_FILE = "dataset.json";
@@ -42,10 +42,12 @@ export async function openDataset(root: string, options: OpenDatasetOptions = {}
   const warn = options.warn ?? (() => undefined);
   const patches = await listPatches(directory, options);
   const images = await mapConcurrently(patches, READERS, inspectImage);
+  const patchSize = commonSize(images);
+  checkWindowsInside(directory, patches, patchSize);
   const dataset: Dataset = {
     root: directory,
     patches,
-    patchSize: commonSize(images),
+    patchSize,
     hash: hashDataset(patches, images),
   };
   await warnWhenChanged(dataset, warn);
@@ -70,7 +72,8 @@ async function readRows(root: string, warn: (message: string) => void): Promise<
   }
   const manifest = join(root, MANIFEST_FILE);
   const rows = (await exists(manifest)) ? await readManifest(manifest) : await rowsFromFolders(root, warn);
-  return rows.sort(compareRows);
+  const windows = join(root, WINDOWS_FILE);
+  return ((await exists(windows)) ? await withWindows(windows, rows) : rows).sort(compareRows);
 }
 
 async function rowsFromFolders(root: string, warn: (message: string) => void): Promise<ManifestRow[]> {
@@ -207,10 +210,29 @@ function commonSize(images: readonly InspectedImage[]): number {
   return first.width;
 }
 
+function checkWindowsInside(root: string, patches: readonly PatchRecord[], patchSize: number): void {
+  for (const { id, windows = [] } of patches) {
+    const outside = windows.find(({ x, y, size }) => Math.max(x, y) + size > patchSize);
+    if (outside === undefined) continue;
+    const { x, y, size } = outside;
+    throw new EpSamError("dataset", {
+      where: join(root, WINDOWS_FILE),
+      what: `has a window of "${id}" at ${x}, ${y} with ${size} pixels a side, which leaves the patch`,
+      why: `patches have ${patchSize} pixels a side`,
+      action: "Correct the line, or prepare the dataset again.",
+    });
+  }
+}
+
 function hashDataset(patches: readonly PatchRecord[], images: readonly InspectedImage[]): string {
-  const lines = patches.map((patch, index) =>
-    JSON.stringify([patch.id, patch.slide, patch.patient, patch.label, patch.split, images[index]?.hash]),
-  );
+  const lines = patches.map((patch, index) => {
+    const { id, slide, patient, label, split, windows } = patch;
+    const own =
+      windows === undefined
+        ? []
+        : [windows.map(({ x, y, size, ...labels }) => [x, y, size, labels.tumour, labels.other])];
+    return JSON.stringify([id, slide, patient, label, split, images[index]?.hash, ...own]);
+  });
   return hashBytes(lines.join("\n"));
 }
 
@@ -219,22 +241,12 @@ const descriptionSchema = z.object({ hash: z.string() });
 async function warnWhenChanged(dataset: Dataset, warn: (message: string) => void): Promise<void> {
   const path = join(dataset.root, DESCRIPTION_FILE);
   if (!(await exists(path))) return;
-  const recorded = descriptionSchema.safeParse(parseJson(await readFile(path, "utf8")));
-  if (!recorded.success) warn(`${path} is damaged; the dataset itself is read from ${MANIFEST_FILE}.`);
-  else if (recorded.data.hash !== dataset.hash) {
+  const recorded = jsonIfFits(await readFile(path, "utf8"), descriptionSchema);
+  if (recorded === undefined) warn(`${path} is damaged; the dataset itself is read from ${MANIFEST_FILE}.`);
+  else if (recorded.hash !== dataset.hash) {
     warn(
       `${dataset.root} has changed since it was prepared: images or labels differ from ${DESCRIPTION_FILE}.`,
     );
-  }
-}
-
-/** The value of JSON text, or undefined when it is malformed. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
   }
 }
 

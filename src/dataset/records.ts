@@ -1,3 +1,5 @@
+import type { WindowLabel } from "./window-labels.js";
+
 /** The three parts of a dataset; a patient belongs to exactly one. */
 export const SPLITS = ["train", "val", "test"] as const;
 
@@ -26,6 +28,8 @@ export interface ManifestRow {
   /** Foreground pixels divided by all pixels of the patch, in [0, 1], or null without a mask. */
   readonly tumourFraction: number | null;
   readonly split: Split;
+  /** Labels of windows inside the patch; left out where the label of the patch is all there is. */
+  readonly windows?: readonly WindowLabel[] | undefined;
 }
 
 /** A patch of a dataset on disk. */
@@ -43,7 +47,7 @@ export interface Dataset {
   /** Width and height in pixels of every patch. */
   readonly patchSize: number;
   /**
-   * SHA-256, in hexadecimal, of ids, slides, patients, labels, splits and image bytes. Pixel masks take no part,
+   * SHA-256, in hexadecimal, of ids, slides, patients, labels (those of windows, too), splits and image bytes. Pixel masks take no part,
    * so the same weakly labelled data have the same hash with and without them.
    */
   readonly hash: string;

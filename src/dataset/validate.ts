@@ -1,5 +1,5 @@
 import { EpSamError } from "../common/index.js";
-import { countLabels, type Dataset, type LabelCounts, type Split } from "./records.js";
+import { countLabels, type Dataset, type LabelCounts, type ManifestRow, type Split } from "./records.js";
 
 /** The splits that training cannot do without: it learns on one and chooses the best epoch on the other. */
 const NEEDED_SPLITS = ["train", "val"] as const satisfies readonly Split[];
@@ -14,9 +14,10 @@ export function validateForTraining(
   options: { readonly warn?: ((message: string) => void) | undefined } = {},
 ): void {
   const counts = countLabels(dataset.patches);
-  checkLabelsPresent(dataset.root, counts);
+  const ofSplit = (split: Split) => dataset.patches.filter((patch) => patch.split === split);
+  checkLabelsPresent(dataset);
   for (const split of NEEDED_SPLITS) {
-    const missing = missingLabel(counts[split]);
+    const missing = missingLabel(ofSplit(split));
     if (missing === null) continue;
     throw new EpSamError("dataset", {
       where: dataset.root,
@@ -26,7 +27,7 @@ export function validateForTraining(
         "Prepare the dataset with another `seed` or `split`, or with more images, so that both labels occur.",
     });
   }
-  const missingInTest = missingLabel(counts.test);
+  const missingInTest = missingLabel(ofSplit("test"));
   if (missingInTest !== null) {
     options.warn?.(
       `${dataset.root}: the test split has no ${missingInTest} patches; its figures will lack them.`,
@@ -35,12 +36,8 @@ export function validateForTraining(
 }
 
 /** @throws EpSamError `dataset` when no split at all has positive, or negative, patches. */
-function checkLabelsPresent(root: string, counts: Record<Split, LabelCounts>): void {
-  const all = Object.values(counts);
-  const missing = missingLabel({
-    positive: all.reduce((sum, count) => sum + count.positive, 0),
-    negative: all.reduce((sum, count) => sum + count.negative, 0),
-  });
+function checkLabelsPresent({ root, patches }: Pick<Dataset, "root" | "patches">): void {
+  const missing = missingLabel(patches);
   if (missing === null) return;
   throw new EpSamError("dataset", {
     where: root,
@@ -53,10 +50,16 @@ function checkLabelsPresent(root: string, counts: Record<Split, LabelCounts>): v
   });
 }
 
-/** Which label a split lacks, positives first; null when it has both. */
-export function missingLabel(counts: LabelCounts): "positive" | "negative" | null {
-  if (counts.positive === 0) return "positive";
-  return counts.negative === 0 ? "negative" : null;
+/**
+ * Which label patches lack, positives first; null when they have both. A patch with labels of windows is an example of
+ * both where one of its windows has something that is no tumour.
+ */
+export function missingLabel(rows: readonly ManifestRow[]): "positive" | "negative" | null {
+  if (!rows.some(({ label }) => label === 1)) return "positive";
+  const hasNegative = rows.some(({ label, windows }) =>
+    windows === undefined ? label === 0 : windows.some(({ other }) => other === 1),
+  );
+  return hasNegative ? null : "negative";
 }
 
 /** For example `train 30+20, val 4+0, test 8+5 (positive+negative)`. */

@@ -1,4 +1,4 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError, must } from "../common/index.js";
 import { ancestors } from "./ancestors.js";
 import type { LoweringContext } from "./lowering.js";
 import { makeValue, type Value } from "./value.js";
@@ -19,7 +19,7 @@ export function lowerComposition(
 ): string {
   const results = new Map<Value, string>();
   const placeholders = operands.map(({ shape, dataType }, index) => {
-    const name = names[index] ?? "";
+    const name = must(names, index, "operand's result");
     const placeholder = makeValue(shape, dataType, { kind: "input", name });
     results.set(placeholder, name);
     return placeholder;
@@ -28,14 +28,14 @@ export function lowerComposition(
   for (const value of ancestors([end])) {
     if (!results.has(value)) results.set(value, lowerPart(context, value, results));
   }
-  return results.get(end) ?? "";
+  return must(results, end, "result of the composition");
 }
 
 function lowerPart(context: LoweringContext, value: Value, results: ReadonlyMap<Value, string>): string {
   const { source } = value;
   if (source.kind === "operation") {
     const { operation, inputs, attributes } = source;
-    const names = inputs.map((operand) => results.get(operand) ?? "");
+    const names = inputs.map((operand) => must(results, operand, "result of an operand"));
     const key = `${operation.name} ${names.join()} ${JSON.stringify(attributes)}`;
     return context.once(key, () => operation.lower(context, names, { attributes, inputs, output: value }));
   }

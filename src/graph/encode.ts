@@ -1,9 +1,9 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError, must } from "../common/index.js";
 import { ancestors } from "./ancestors.js";
-import { type FusedSum, fusedSums, readsLater } from "./fusion.js";
+import { type FusedSum, fusedSums, readCounts, readsLater } from "./fusion.js";
 import { MixedPrecisionNames, type Precision } from "./half-precision.js";
 import { LoweringContext, type LoweringTarget, onnxDataType } from "./lowering.js";
-import { encodeModel, type OnnxNode, type OnnxValueInfo } from "./onnx/schema.js";
+import { BLOCKED_CHANNELS, encodeModel, type OnnxNode, type OnnxValueInfo } from "./onnx/schema.js";
 import { type FloatTensor, formatShape, type HostTensor, sameShape, type Value } from "./value.js";
 
 const ONNX_OPERATOR_SET = 18;
@@ -21,6 +21,11 @@ export interface EncodeOptions {
   readonly target?: LoweringTarget;
   /** In float16, see {@link MixedPrecisionNames}; float32 by default. */
   readonly precision?: Precision;
+  /**
+   * Lets the graph use ONNX Runtime's own operations on blocked channels, which not every processor has and no other
+   * program knows; false by default.
+   */
+  readonly blockedChannels?: boolean | undefined;
   /** Parameters stored in the graph as constants, so that the runtime can prepack them; the rest are fed. */
   readonly bind?: ReadonlyMap<string, FloatTensor> | undefined;
 }
@@ -37,7 +42,12 @@ export function encodeGraph(
   const values = ancestors(Object.values(outputs));
   const isReadLater = readsLater(values, Object.values(outputs));
   // Sequences for the CPU's own kernels have no use in float16: it has next to none for that.
-  const context = new LoweringContext(halves ? "gpu" : (options.target ?? "cpu"), isReadLater);
+  const target = halves ? "gpu" : (options.target ?? "cpu");
+  const counts = readCounts(values, Object.values(outputs));
+  const context = new LoweringContext(target, isReadLater, {
+    blockedChannels: target === "cpu" && options.blockedChannels === true,
+    isReadOnce: (value) => counts.get(value) === 1,
+  });
   const names = halves ? new MixedPrecisionNames(context) : new PlainNames();
   const inputs = new Map<string, Value>();
   const sums =
@@ -69,6 +79,7 @@ export function encodeGraph(
     opsetImport: [
       { domain: "", version: ONNX_OPERATOR_SET },
       { domain: "com.microsoft", version: 1 },
+      ...(context.blockedChannels ? [{ domain: BLOCKED_CHANNELS, version: 1 }] : []),
     ],
     graph: {
       name: "graph",
@@ -101,7 +112,7 @@ class PlainNames implements ResultNames {
   }
 
   get(value: Value): string {
-    return this.#names.get(value) ?? "";
+    return must(this.#names, value, "result of an operand");
   }
 }
 

@@ -24,6 +24,20 @@ export function readsLater(values: readonly Value[], outputs: readonly Value[]):
 }
 
 /**
+ * How often each value is read.
+ *
+ * @param values what the graph computes
+ * @param outputs what the graph returns
+ */
+export function readCounts(values: readonly Value[], outputs: readonly Value[]): ReadonlyMap<Value, number> {
+  const uses = new Map<Value, number>();
+  const use = (value: Value) => uses.set(value, (uses.get(value) ?? 0) + 1);
+  outputs.forEach(use);
+  for (const { source } of values) if (source.kind === "operation") source.inputs.forEach(use);
+  return uses;
+}
+
+/**
  * Sums that one of their operands can take over (`lowerSum`) because nothing else reads that operand, by the sum's
  * value.
  *
@@ -31,10 +45,7 @@ export function readsLater(values: readonly Value[], outputs: readonly Value[]):
  * @param outputs what the graph returns
  */
 export function fusedSums(values: readonly Value[], outputs: readonly Value[]): Map<Value, FusedSum> {
-  const uses = new Map<Value, number>();
-  const use = (value: Value) => uses.set(value, (uses.get(value) ?? 0) + 1);
-  outputs.forEach(use);
-  for (const { source } of values) if (source.kind === "operation") source.inputs.forEach(use);
+  const uses = readCounts(values, outputs);
   const sum: OperationName = "add";
   const found = new Map<Value, FusedSum>();
   for (const value of values) {

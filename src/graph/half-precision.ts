@@ -1,3 +1,4 @@
+import { must } from "../common/index.js";
 import type { LoweringContext } from "./lowering.js";
 import { OnnxDataType } from "./onnx/schema.js";
 import type { OperationName } from "./operations/index.js";
@@ -12,6 +13,8 @@ const products: ReadonlySet<string> = new Set<OperationName>([
   "conv2d",
   "convTranspose2d",
   "conv2dWeightGradient",
+  "depthwiseConv2d",
+  "depthwiseConv2dInputGradient",
   "matmul",
 ]);
 
@@ -31,6 +34,8 @@ const followers: ReadonlySet<string> = new Set<OperationName>([
   "negate",
   "pad",
   "relu",
+  "relu6",
+  "relu6Gradient",
   "reshape",
   "slice",
   "subtract",
@@ -98,7 +103,7 @@ export class MixedPrecisionNames {
     const known = wanted.get(value);
     if (known !== undefined) return known;
     const to = half && isFloat ? OnnxDataType.float16 : OnnxDataType.float32;
-    const name = this.#context.node("Cast", [other.get(value) ?? ""], { to });
+    const name = this.#context.node("Cast", [must(other, value, "result of an operand")], { to });
     wanted.set(value, name);
     return name;
   }

@@ -1,3 +1,4 @@
+import { must } from "../common/index.js";
 import { ancestors } from "./ancestors.js";
 import { apply } from "./operation.js";
 import type { OperationName } from "./operations/index.js";
@@ -71,7 +72,7 @@ class Planner {
     const { source } = value;
     if (source.kind === "input" && split.has(source.name)) this.#perImage.add(value);
     const operands = source.kind === "operation" ? source.inputs : [];
-    const level = Math.max(0, ...operands.map((operand) => this.#level.get(operand) ?? 0));
+    const level = Math.max(0, ...operands.map((operand) => this.#levelOf(operand)));
     const isMean = this.#isMean(value);
     this.#level.set(value, isMean ? level + 1 : level);
     if (!isMean && operands.some((operand) => this.#perImage.has(operand))) this.#perImage.add(value);
@@ -84,7 +85,7 @@ class Planner {
   }
 
   #levelOf(value: Value): number {
-    return this.#level.get(value) ?? 0;
+    return must(this.#level, value, "level of the value");
   }
 
   #placeValues(): void {

@@ -1,3 +1,4 @@
+import { must } from "../common/index.js";
 import type { ReadLater } from "./fusion.js";
 import {
   type OnnxAttribute,
@@ -7,13 +8,21 @@ import {
   type OnnxTensor,
 } from "./onnx/schema.js";
 import type { SumBase } from "./operation.js";
-import type { DataType, HostTensor, Shape } from "./value.js";
+import type { DataType, HostTensor, Shape, Value } from "./value.js";
 
 /** Which kind of execution provider a graph is encoded for; the best node sequences differ. */
 export type LoweringTarget = "cpu" | "gpu";
 
 /** Values of ONNX node attributes; numbers that are integers become `int`, `float` marks the others. */
 export type AttributeValue = number | { readonly float: number } | string | readonly number[];
+
+/** What a graph is lowered for beside the kind of device. */
+export interface LoweringOptions {
+  /** True where ONNX Runtime has its operations on blocked channels; false unless told. */
+  readonly blockedChannels?: boolean | undefined;
+  /** Tells whether one operation, and nothing else, reads a value. */
+  readonly isReadOnce?: ((value: Value) => boolean) | undefined;
+}
 
 /** Collects ONNX nodes and initialisers while a graph is encoded. */
 export class LoweringContext {
@@ -22,6 +31,11 @@ export class LoweringContext {
   readonly #constants = new Map<string, string>();
   readonly #shared = new Map<string, OnnxNode>();
   readonly #once = new Map<string, string>();
+  /** Results that are stored, or computed from what is stored alone. */
+  readonly #stored = new Set<string>();
+  readonly #activatable = new Map<Value, OnnxNode>();
+  readonly blockedChannels: boolean;
+  readonly #isReadOnce: (value: Value) => boolean;
   #counter = 0;
   /** In what numbers the operation being lowered computes. */
   floatType: "float32" | "float16" = "float32";
@@ -29,7 +43,11 @@ export class LoweringContext {
   constructor(
     readonly target: LoweringTarget,
     readonly isReadLater: ReadLater,
-  ) {}
+    { blockedChannels = false, isReadOnce = () => false }: LoweringOptions = {},
+  ) {
+    this.blockedChannels = blockedChannels;
+    this.#isReadOnce = isReadOnce;
+  }
 
   /** Adds a node with one result and returns the result's name. */
   node(
@@ -38,7 +56,7 @@ export class LoweringContext {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     domain = "",
   ): string {
-    return this.addNode(opType, inputs, attributes, domain).output[0] ?? "";
+    return must(this.addNode(opType, inputs, attributes, domain).output, 0, "result of the node");
   }
 
   /** Adds a node with one result. */
@@ -58,7 +76,24 @@ export class LoweringContext {
       attribute: Object.entries(attributes).map(([key, value]) => encodeAttribute(key, value)),
     };
     this.nodes.push(node);
+    if (inputs.every((input) => this.#stored.has(input))) this.#stored.add(`${name}:0`);
     return node;
+  }
+
+  /** Notes that the node which gives a value can apply an activation in the same pass over memory. */
+  takesActivation(value: Value, node: OnnxNode): void {
+    this.#activatable.set(value, node);
+  }
+
+  /** Makes the node which gives `value` apply the activation, where it can and nothing else reads the value. */
+  activate(value: Value | undefined, activation: string, limits: readonly number[]): boolean {
+    const node = value !== undefined && this.#isReadOnce(value) ? this.#activatable.get(value) : undefined;
+    node?.attribute.push(encodeAttribute("activation", activation), {
+      name: "activation_params",
+      type: OnnxAttributeType.floats,
+      floats: [...limits],
+    });
+    return node !== undefined;
   }
 
   /**
@@ -69,7 +104,7 @@ export class LoweringContext {
     const node = this.#shared.get(key) ?? add();
     this.#shared.set(key, node);
     while (node.output.length <= index) node.output.push(`${node.name}:${node.output.length}`);
-    return node.output[index] ?? "";
+    return must(node.output, index, "result of the node");
   }
 
   /** The result that `add` gives, added once for a key. */
@@ -83,12 +118,16 @@ export class LoweringContext {
   constant(tensor: HostTensor): string {
     const name = `constant_${this.#counter++}`;
     this.initializers.push(encodeTensor(name, tensor));
+    this.#stored.add(name);
     return name;
   }
 
-  /** True for a tensor that is stored in the graph, which the runtime may rearrange once and for all. */
+  /**
+   * True for a tensor that is stored in the graph, or computed from such ones alone, which the runtime may rearrange once
+   * and for all.
+   */
   stores(name: string): boolean {
-    return this.initializers.some((tensor) => tensor.name === name);
+    return this.#stored.has(name);
   }
 
   /** Stores a tensor once for a key; numbers in the type that the operation computes in. */

@@ -1,3 +1,4 @@
+import { must } from "../common/index.js";
 import { elementCount, type Value } from "./value.js";
 
 const BYTES_OF_A_NUMBER = 4;
@@ -51,7 +52,7 @@ function chainOf(values: readonly Value[]): Chain {
     if (source.kind !== "operation") return;
     for (const operand of source.inputs) {
       const at = positions.get(operand);
-      if (at !== undefined) lastUse[at] = Math.max(lastUse[at] ?? 0, position);
+      if (at !== undefined) lastUse[at] = Math.max(must(lastUse, at), position);
     }
   });
   return { bytes: values.map(({ shape }) => BYTES_OF_A_NUMBER * elementCount(shape)), lastUse };
@@ -78,13 +79,13 @@ function cheapestCuts({ bytes, lastUse }: Chain, limit: number): Cuts | undefine
       }
     }
   }
-  const kept = cost[length] ?? Number.POSITIVE_INFINITY;
+  const kept = must(cost, length);
   if (!Number.isFinite(kept)) return undefined;
   const starts: number[] = [];
   let largest = 0;
-  for (let end = length; end > 0; end = start[end] ?? 0) {
-    starts.unshift(start[end] ?? 0);
-    largest = Math.max(largest, held[end] ?? 0);
+  for (let end = length; end > 0; end = must(start, end)) {
+    starts.unshift(must(start, end));
+    largest = Math.max(largest, must(held, end));
   }
   return { starts, kept, largest };
 }

@@ -18,20 +18,10 @@ export {
   invertDihedral,
 } from "./geometry.js";
 export { decodeMask, type ReadMaskOptions, readMask } from "./mask.js";
-export {
-  type Component,
-  type ConnectedComponents,
-  closeMask,
-  connectedComponents,
-  dilateMask,
-  erodeMask,
-  medianFilter,
-  openMask,
-  removeSmallComponents,
-} from "./morphology.js";
+export { closeMask, medianFilter, openMask } from "./morphology.js";
 export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
 export { percentile, percentileOfSorted } from "./percentile.js";
-export { type ResampleBox, type ResampleFilter, resizeGrey, resizeRgb } from "./resample.js";
+export { type ResampleBox, type ResampleFilter, resizeRgb } from "./resample.js";
 export { resizeFloatMap, resizeMask } from "./resize.js";
 export { resizeGreyBilinear } from "./resize-8bit.js";
 export { type RotationOptions, rotate } from "./rotation.js";

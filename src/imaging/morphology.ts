@@ -1,134 +1,104 @@
 import { EpSamError } from "../common/index.js";
-import { type Mat, type OpenCv, withOpenCv } from "./opencv.js";
-import type { GreyImage, Mask } from "./types.js";
-
-/** The connected regions of a mask. */
-export interface ConnectedComponents {
-  readonly width: number;
-  readonly height: number;
-  /** Per pixel: 0 for background, else the number of its component, 1 to `components.length`. */
-  readonly labels: Int32Array;
-  /** Component `n` is at index `n - 1`. */
-  readonly components: readonly Component[];
-}
-
-export interface Component {
-  /** In pixels. */
-  readonly area: number;
-  /** The bounding box; `right` and `bottom` are inside. */
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
-}
+import type { Mask } from "./types.js";
 
 /**
  * Morphological opening (erosion, then dilation) with a square of `side` ones: removes what the square does
  * not fit into. The border counts neither as foreground nor as background, as in OpenCV.
  * @throws EpSamError `configuration` when `side` is not an odd, or `iterations` not a positive integer.
  */
-export function openMask(mask: Mask, side: number, iterations = 1): Promise<Mask> {
-  return morphology(mask, side, iterations, (cv) => cv.MORPH_OPEN);
+export function openMask(mask: Mask, side: number, iterations = 1): Mask {
+  const radius = radiusOf(side, iterations);
+  return dilated(eroded(mask, radius), radius);
 }
 
 /** Morphological closing (dilation, then erosion): fills what the square fits into; see {@link openMask}. */
-export function closeMask(mask: Mask, side: number, iterations = 1): Promise<Mask> {
-  return morphology(mask, side, iterations, (cv) => cv.MORPH_CLOSE);
-}
-
-/** Grows the foreground by a square of `side` ones; see {@link openMask}. */
-export function dilateMask(mask: Mask, side: number, iterations = 1): Promise<Mask> {
-  return morphology(mask, side, iterations, (cv) => cv.MORPH_DILATE);
-}
-
-/** Shrinks the foreground by a square of `side` ones; see {@link openMask}. */
-export function erodeMask(mask: Mask, side: number, iterations = 1): Promise<Mask> {
-  return morphology(mask, side, iterations, (cv) => cv.MORPH_ERODE);
-}
-
-function morphology(
-  mask: Mask,
-  side: number,
-  iterations: number,
-  operation: (cv: OpenCv) => Parameters<OpenCv["morphologyEx"]>[2],
-): Promise<Mask> {
-  // An even side has no centre: OpenCV would shift the mask by a pixel.
-  requireOdd("the side of a structuring element", side);
-  requirePositiveInteger("the number of iterations", iterations);
-  return withOpenCv((cv, keep) => {
-    const source = keep(matOf(cv, mask));
-    const target = keep(new cv.Mat());
-    const element = keep(cv.Mat.ones(side, side, cv.CV_8U));
-    cv.morphologyEx(source, target, operation(cv), element, new cv.Point(-1, -1), iterations);
-    return { ...mask, data: target.data.slice() };
-  });
+export function closeMask(mask: Mask, side: number, iterations = 1): Mask {
+  const radius = radiusOf(side, iterations);
+  return eroded(dilated(mask, radius), radius);
 }
 
 /**
  * The median of the `side`×`side` neighbourhood of each pixel, edges repeated, as OpenCV's `medianBlur`.
- * Masks stay masks.
  * @throws EpSamError `configuration` when `side` is not an odd integer.
  */
-export function medianFilter(image: GreyImage, side: number): Promise<GreyImage> {
+export function medianFilter(mask: Mask, side: number): Mask {
   requireOdd("the side of a median filter", side);
-  return withOpenCv((cv, keep) => {
-    const source = keep(matOf(cv, image));
-    const target = keep(new cv.Mat());
-    cv.medianBlur(source, target, side);
-    return { ...image, data: target.data.slice() };
-  });
+  return whereWindowsHold(mask, (side - 1) / 2, "repeated", (side * side + 1) / 2);
 }
+
+/** `iterations` passes with a square are one pass with a larger square, of which half the side is returned. */
+function radiusOf(side: number, iterations: number): number {
+  // An even side has no centre: OpenCV would shift the mask by a pixel.
+  requireOdd("the side of a structuring element", side);
+  requirePositiveInteger("the number of iterations", iterations);
+  return ((side - 1) / 2) * iterations;
+}
+
+function dilated(mask: Mask, radius: number): Mask {
+  return whereWindowsHold(mask, radius, "background", 1);
+}
+
+function eroded(mask: Mask, radius: number): Mask {
+  return whereWindowsHold(mask, radius, "foreground", (2 * radius + 1) ** 2);
+}
+
+/** What lies beyond the edges of a mask: all one or the other, or the pixel nearest. */
+type Beyond = "background" | "foreground" | "repeated";
 
 /**
- * The connected regions of the foreground, in no particular but always the same order; pixels touching at a
- * corner are one region unless `connectivity` is 4.
+ * The pixels around which the square of `radius` pixels to each side holds `least` foreground pixels. Sums of columns
+ * and of squares are carried along, so that the time does not depend on the radius.
  */
-export function connectedComponents(mask: Mask, connectivity: 4 | 8 = 8): Promise<ConnectedComponents> {
-  return withOpenCv((cv, keep) => {
-    const source = keep(matOf(cv, mask));
-    const target = keep(new cv.Mat());
-    const count = cv.connectedComponents(source, target, connectivity, cv.CV_32S);
-    const labels = target.data32S.slice();
-    const { width, height } = mask;
-    return { width, height, labels, components: measure(labels, width, count - 1) };
-  });
-}
-
-function measure(labels: Int32Array, width: number, count: number): Component[] {
-  const components = Array.from({ length: count }, () => ({
-    area: 0,
-    left: Number.POSITIVE_INFINITY,
-    top: Number.POSITIVE_INFINITY,
-    right: -1,
-    bottom: -1,
-  }));
-  for (const [pixel, label] of labels.entries()) {
-    const component = components[label - 1];
-    if (component === undefined) continue;
-    const x = pixel % width;
-    const y = (pixel - x) / width;
-    component.area += 1;
-    component.left = Math.min(component.left, x);
-    component.top = Math.min(component.top, y);
-    component.right = Math.max(component.right, x);
-    component.bottom = y;
+function whereWindowsHold(mask: Mask, radius: number, beyond: Beyond, least: number): Mask {
+  const { width, height } = mask;
+  if (radius === 0) return { width, height, data: mask.data.slice() };
+  const padded = pad(mask, radius, beyond);
+  const stride = width + 2 * radius;
+  const side = 2 * radius + 1;
+  const columns = columnSums(padded, stride, side);
+  const data = new Uint8Array(width * height);
+  for (let y = 0, to = 0; y < height; y++) {
+    const leaving = y * stride;
+    const entering = (y + side) * stride;
+    let sum = 0;
+    for (let x = 0; x < stride; x++) {
+      const column = (columns[x] ?? 0) + (padded[entering + x] ?? 0) - (padded[leaving + x] ?? 0);
+      columns[x] = column;
+      sum += column;
+      if (x < side - 1) continue;
+      data[to++] = sum >= least ? 1 : 0;
+      sum -= columns[x - side + 1] ?? 0;
+    }
   }
-  return components;
+  return { width, height, data };
 }
 
-/** Keeps the components of at least `minimumArea` pixels. */
-export async function removeSmallComponents(mask: Mask, minimumArea: number): Promise<Mask> {
-  const { labels, components } = await connectedComponents(mask);
-  const data = Uint8Array.from(labels, (label) =>
-    (components[label - 1]?.area ?? -1) >= minimumArea ? 1 : 0,
-  );
-  return { ...mask, data };
+/** Sums of the first rows, by column. */
+function columnSums(padded: Uint8Array, stride: number, rows: number): Int32Array {
+  const sums = new Int32Array(stride);
+  for (let at = 0; at < rows * stride; at++) sums[at % stride] = (sums[at % stride] ?? 0) + (padded[at] ?? 0);
+  return sums;
 }
 
-function matOf(cv: OpenCv, image: GreyImage): Mat {
-  const mat = new cv.Mat(image.height, image.width, cv.CV_8UC1);
-  mat.data.set(image.data);
-  return mat;
+/** The pixels of a mask with a border of `radius` pixels on every side, below a row of zeros. */
+function pad({ width, height, data }: Mask, radius: number, beyond: Beyond): Uint8Array {
+  const stride = width + 2 * radius;
+  const padded = new Uint8Array(stride * (1 + height + 2 * radius));
+  const rows = padded.subarray(stride).fill(beyond === "foreground" ? 1 : 0);
+  for (let y = 0; y < height; y++) {
+    const start = (y + radius) * stride;
+    rows.set(data.subarray(y * width, (y + 1) * width), start + radius);
+    if (beyond !== "repeated") continue;
+    rows.fill(data[y * width] ?? 0, start, start + radius);
+    rows.fill(data[(y + 1) * width - 1] ?? 0, start + radius + width, start + stride);
+  }
+  if (beyond !== "repeated") return padded;
+  const [first, last] = [radius * stride, (radius + height - 1) * stride];
+  for (let y = 0; y < radius; y++) {
+    rows.copyWithin(y * stride, first, first + stride);
+    rows.copyWithin(last + (y + 1) * stride, last, last + stride);
+  }
+  return padded;
 }
 
 function requirePositiveInteger(name: string, value: number): void {

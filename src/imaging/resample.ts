@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import { channelsOf } from "./encode.js";
-import type { GreyImage, RgbImage } from "./types.js";
+import type { RgbImage } from "./types.js";
 
 export type ResampleFilter = "bilinear" | "bicubic" | "lanczos";
 
@@ -70,31 +70,6 @@ export function resizeRgb(
   height: number,
   filter: ResampleFilter = "bilinear",
   box: ResampleBox = { left: 0, top: 0, right: image.width, bottom: image.height },
-): RgbImage {
-  return resample(image, width, height, filter, box);
-}
-
-/** Resizes a single-channel image; see {@link resizeRgb}. */
-export function resizeGrey(
-  image: GreyImage,
-  width: number,
-  height: number,
-  filter: ResampleFilter = "bilinear",
-): GreyImage {
-  return resample(image, width, height, filter, {
-    left: 0,
-    top: 0,
-    right: image.width,
-    bottom: image.height,
-  });
-}
-
-function resample(
-  image: RgbImage,
-  width: number,
-  height: number,
-  filter: ResampleFilter,
-  box: ResampleBox,
 ): RgbImage {
   requireSide(width);
   requireSide(height);

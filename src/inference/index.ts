@@ -1,24 +1,25 @@
 export * from "./export/index.js";
-export { type InferOptions, type InferResult, inferImages, SUMMARY_FILE } from "./infer.js";
-export type { InferenceOptions } from "./inference-options.js";
-export type { ImageResult } from "./result-files.js";
+export type { ImageResult } from "./images/image-files.js";
+export { type InferOptions, type InferResult, inferImages } from "./images/infer-images.js";
 export {
-  type ClassifiedTile,
-  type Segmentation,
-  type SegmentedTile,
+  type ImageSegmentation,
+  type PatchRow,
   type SegmentImageOptions,
-  type StagedSegmenter,
   segmentImage,
-  type TileMask,
-  type TileOutcome,
-  type TileRow,
-  type TileSegmenter,
-} from "./segment-image.js";
+} from "./images/segment-image.js";
+export type { InferenceOptions } from "./options.js";
+export { cutPatch, DEFAULT_OVERLAP } from "./patches/layout.js";
+export type {
+  ClassifiedPatch,
+  PatchMask,
+  PatchOutcome,
+  PatchSegmenter,
+  SegmentedPatch,
+} from "./patches/patch-segmenter.js";
+export { type InputKind, recogniseInputs } from "./recognise-inputs.js";
 export { type OpenSegmenterOptions, openSegmenter, Segmenter, type SegmenterIdentity } from "./segmenter.js";
-export type { MaskAgreement, SlideAgreement } from "./slide/agreement.js";
-export { inferSlides } from "./slide/infer-slides.js";
-export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slide/options.js";
-export { type InputKind, recogniseInputs } from "./slide/recognise-slides.js";
-export type { PatchCounts } from "./slide/segment-slide.js";
-export { type TrainedResolution, trainedResolution } from "./slide/trained-resolution.js";
-export { cutTile, DEFAULT_OVERLAP } from "./tiles.js";
+export type { MaskAgreement, SlideAgreement } from "./slides/agreement.js";
+export { inferSlides } from "./slides/infer-slides.js";
+export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slides/options.js";
+export type { PatchCounts } from "./slides/segment-slide.js";
+export { type TrainedResolution, trainedResolution } from "./slides/trained-resolution.js";

@@ -7,43 +7,31 @@ import {
   silentReporter,
 } from "../common/index.js";
 import { type Device, device as defaultDevice } from "../graph/index.js";
-import type { FloatMap, RgbImage } from "../imaging/index.js";
-import {
-  activationPrompt,
-  type ClassActivationMapper,
-  patchActivation,
-  takesMaskPrompt,
-} from "../method/index.js";
-import {
-  createSamFrame,
-  type ImageEncoder,
-  MaskPredictor,
-  type PatchPrompt,
-  type SamFrame,
-} from "../models/index.js";
+import type { RgbImage } from "../imaging/index.js";
+import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
+import type { PatchPrompt } from "../models/index.js";
 import {
   chooseDecoderStage,
   classifierFile,
   decoderFile,
   decoderWeights,
-  openActivationMapper,
+  openMethod,
   openRun,
   openSam,
   type RunContext,
   type SamSource,
 } from "../run/index.js";
 import type {
-  ClassifiedTile,
-  SegmentedTile,
-  StagedSegmenter,
-  TileMask,
-  TileSegmenter,
-} from "./segment-image.js";
+  ClassifiedPatch,
+  PatchMask,
+  PatchSegmenter,
+  SegmentedPatch,
+} from "./patches/patch-segmenter.js";
 
 export interface OpenSegmenterOptions {
   /** Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. */
   readonly stage?: string | undefined;
-  /** Probability of tumour from which a tile is segmented, 0 to 1; the run's when left out. */
+  /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
   readonly gate?: number | undefined;
   /** The CPU when left out. */
   readonly device?: Device | undefined;
@@ -60,82 +48,63 @@ export interface SegmenterIdentity {
   readonly configHash: string;
   readonly stage: string;
   readonly gate: number;
-  /** Side of the tiles in pixels. */
+  /** Side of the patches in pixels. */
   readonly tileSize: number;
   /** SHA-256 of each file of weights. */
   readonly weights: Readonly<Record<string, string>>;
 }
 
 /** A run's models ready to segment: classifier, class activation maps, prompts, SAM. */
-export class Segmenter implements TileSegmenter, StagedSegmenter {
+export class Segmenter implements PatchSegmenter {
   readonly identity: SegmenterIdentity;
-  readonly #context: RunContext;
-  readonly #frame: SamFrame;
-  readonly #mapper: ClassActivationMapper;
-  readonly #decoder: MaskPredictor;
-  readonly #sam: SamSource;
-  /** Opened for the first tile past the gate, so that images without tumour cost no start-up. */
-  #encoder: Promise<ImageEncoder> | undefined;
+  readonly #method: Method;
+  readonly #embeddings: EmbeddingSource<RgbImage>;
 
-  constructor(
-    context: RunContext,
-    identity: SegmenterIdentity,
-    models: {
-      readonly frame: SamFrame;
-      readonly mapper: ClassActivationMapper;
-      readonly decoder: MaskPredictor;
-      readonly sam: SamSource;
-    },
-  ) {
-    this.#context = context;
+  /** Closes method and embeddings with itself. */
+  constructor(identity: SegmenterIdentity, method: Method, embeddings: EmbeddingSource<RgbImage>) {
     this.identity = identity;
-    this.#frame = models.frame;
-    this.#mapper = models.mapper;
-    this.#decoder = models.decoder;
-    this.#sam = models.sam;
+    this.#method = method;
+    this.#embeddings = embeddings;
   }
 
-  get tileSize(): number {
+  get patchSize(): number {
     return this.identity.tileSize;
   }
 
   /**
-   * Segments one tile. The image encoder, by far the most expensive part, runs only for tiles past the gate.
-   * @throws EpSamError `shape` when the tile has another size, `device` when a model cannot run.
+   * Segments one patch. The image encoder, by far the most expensive part, runs only for patches past the gate.
+   * @throws EpSamError `shape` when the patch has another size, `device` when a model cannot run.
    */
-  async segmentTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<SegmentedTile> {
-    const { outcome, segment, ...classified } = await this.classifyTile(tile, ...name);
+  async segmentPatch(patch: RgbImage, ...name: readonly (string | number)[]): Promise<SegmentedPatch> {
+    const { outcome, segment, ...classified } = await this.classifyPatch(patch, ...name);
     if (segment === undefined) return { ...classified, outcome };
     return { ...classified, outcome, ...(await segment()) };
   }
 
   /**
-   * The classifier's part of {@link segmentTile}, with SAM's part to be called later where the tile is past the
-   * gate. Below it, the activation map is that of the upright tile alone: its rotations are of use for prompts only.
+   * The classifier's part of {@link segmentPatch}, with SAM's part to be called later where the patch is past the
+   * gate. Below it, the activation map is that of the upright patch alone: its rotations are of use for prompts only.
    */
-  async classifyTile(tile: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedTile> {
-    const { config } = this.#context;
+  async classifyPatch(patch: RgbImage, ...name: readonly (string | number)[]): Promise<ClassifiedPatch> {
     const { gate } = this.identity;
-    const { levels, map, probability } = await this.#mapper.map(tile, gate);
-    const common = { probability, activation: map };
+    const activation = await this.#method.activation(patch, gate);
+    const { probability } = activation;
+    const common = { probability, activation: activation.map() };
     if (probability < gate) return { ...common, outcome: "below-gate" };
-    const activation = await patchActivation({ levels, probability }, this.#frame.patch, config.cam);
-    const prompt = activationPrompt(config, activation, ...name);
+    const prompt = await this.#method.prompt(activation, ...name);
     if (prompt === undefined) return { ...common, outcome: "no-activation" };
-    return { ...common, outcome: "segmented", segment: () => this.#segment(tile, prompt) };
+    return { ...common, outcome: "segmented", segment: () => this.#segment(patch, prompt) };
   }
 
-  async #segment(tile: RgbImage, prompt: PatchPrompt): Promise<TileMask> {
-    this.#encoder ??= this.#sam.encoder.open(this.#context.device);
-    const embedding = await (await this.#encoder).encode(tile, this.#frame);
-    const { logits, estimatedIou } = await this.#decoder.predict(embedding, prompt);
-    return { tumour: sigmoidOf(logits), estimatedIou };
+  async #segment(patch: RgbImage, prompt: PatchPrompt): Promise<PatchMask> {
+    const { logits, estimatedIou } = await this.#method.mask(await this.#embeddings.get(patch), prompt);
+    return { tumour: probabilitiesOf(logits), estimatedIou };
   }
 
   /** Frees the models. */
   async close(): Promise<void> {
-    await Promise.all([this.#mapper.close(), this.#decoder.close()]);
-    if (this.#encoder !== undefined) await (await this.#encoder).close();
+    await this.#method.close();
+    await this.#embeddings.close();
   }
 }
 
@@ -152,17 +121,13 @@ export async function openSegmenter(
   requireGate(gate);
   const chosen = chooseDecoderStage(context, stage, "use");
   const { patchSize } = context.run.record.dataset;
-  const frame = createSamFrame(
-    { width: patchSize, height: patchSize },
-    { frame: context.config.sam.promptFrame },
-  );
-  const mapper = await openActivationMapper(context, patchSize);
   const sam = await openSam(context);
   const weights = await decoderWeights(context, chosen, await sam.loadDecoder());
-  const prompts = { points: context.config.sam.points, maskPrompt: takesMaskPrompt(context.config.sam) };
-  const decoder = await MaskPredictor.create({ weights, frame, ...prompts, device });
+  const method = await openMethod(context, patchSize, [{ stage: chosen, weights }]);
+  await method.ready();
+  const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
   const identity = await identityOf(context, sam, chosen, gate ?? context.config.gate);
-  return new Segmenter(context, identity, { frame, mapper, decoder, sam });
+  return new Segmenter(identity, method, embeddings);
 }
 
 function requireGate(gate: number | undefined): void {
@@ -170,7 +135,7 @@ function requireGate(gate: number | undefined): void {
   throw new EpSamError("usage", {
     what: `${gate} is not a probability`,
     where: "`gate`",
-    action: "Give a number from 0 (segment every tile) to 1.",
+    action: "Give a number from 0 (segment every patch) to 1.",
   });
 }
 
@@ -195,8 +160,4 @@ async function identityOf(
       "sam-decoder": hashes.decoder,
     },
   };
-}
-
-function sigmoidOf({ width, height, data }: FloatMap): FloatMap {
-  return { width, height, data: data.map((logit) => 1 / (1 + Math.exp(-logit))) };
 }

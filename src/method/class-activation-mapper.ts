@@ -7,8 +7,9 @@ import {
   type RgbImage,
 } from "../imaging/index.js";
 import type { CamLayer, Size } from "../models/index.js";
-import { averageLevels, averageScales, normaliseLevels, quantiseActivations } from "./activation-levels.js";
+import { averageLevels, averageScales, quantiseActivations } from "./activation-levels.js";
 import { type ClassifierForEvaluation, ClassifierSession, resizedTo, sigmoid } from "./classifier-session.js";
+import type { ActivationClassifier, ClassifierActivation } from "./patch-activation.js";
 
 /** How activation maps are computed. */
 export interface ActivationMapOptions {
@@ -18,20 +19,12 @@ export interface ActivationMapOptions {
   readonly scales?: readonly number[];
 }
 
-/** The class activation map of an image, at 1/16 of the classifier's input size. */
-export interface ActivationMap {
-  /** The average over rotations and scales, 8 bits. */
-  readonly levels: GreyImage;
-  /** The levels stretched to 0 to 1. */
-  readonly map: FloatMap;
+/** The class activation map of an image, at 1/16 of the classifier's input size, averaged over rotations and scales. */
+export interface ActivationMap extends ClassifierActivation {
   /** The map before ReLU of the unrotated image at scale 1, or the scale next to it. */
   readonly upright: FloatMap;
-  /** True when no rotation had an activation above its minimum: the map is all zero and gives no prompts. */
-  readonly empty: boolean;
   /** The classifier's logit for the unrotated image at scale 1. */
   readonly logit: number;
-  /** Tumour probability, the sigmoid of the logit. */
-  readonly probability: number;
 }
 
 const quarterTurns = [1, 2, 3] as const;
@@ -50,7 +43,7 @@ interface ScaleSessions {
  * Class activation maps averaged over the four right-angle rotations (paper section 2): head weights · features,
  * ReLU, min–max and 8 bits for each rotation, rotated back and averaged.
  */
-export class ClassActivationMapper {
+export class ClassActivationMapper implements ActivationClassifier {
   readonly #scales: readonly [ScaleSessions, ...ScaleSessions[]];
 
   private constructor(scales: readonly [ScaleSessions, ...ScaleSessions[]]) {
@@ -85,13 +78,11 @@ export class ClassActivationMapper {
    *   of the work or less, for callers that do not prompt with it then
    */
   async map(image: RgbImage, gate = 0): Promise<ActivationMap> {
-    const upright = await uprightActivations(this.#scales[0], image);
+    const upright = await this.#scales[0].upright.run(image);
     const probability = sigmoid(upright.logit);
     const levels =
       probability < gate ? quantiseActivations(upright.map) : await this.#averageLevels(image, upright.map);
-    const map = normaliseLevels(levels);
-    const empty = map.data.every((value) => value === 0);
-    return { levels, map, upright: upright.map, empty, logit: upright.logit, probability };
+    return { levels, upright: upright.map, logit: upright.logit, probability };
   }
 
   /** The average over rotations and scales; `upright` is known already. */
@@ -101,14 +92,6 @@ export class ClassActivationMapper {
     const levels: [GreyImage, ...GreyImage[]] = [averageRotations([upright, ...turned])];
     for (const scale of others) levels.push(averageRotations(await activationsOf(scale, image)));
     return averageScales(levels);
-  }
-
-  /**
-   * The maps before ReLU of the image turned by 0, 1, 2 and 3 quarters counterclockwise, not turned back.
-   * At scale 1, or the scale next to it.
-   */
-  async rawActivations(image: RgbImage): Promise<readonly FloatMap[]> {
-    return activationsOf(this.#scales[0], image);
   }
 
   /** Frees the compiled graphs. */
@@ -126,8 +109,8 @@ async function compileScale(
   const width = Math.round(classifier.inputSize.width * scale);
   const height = Math.round(classifier.inputSize.height * scale);
   const size = { width, height };
-  const compile = (of: Size, logits: boolean) =>
-    ClassifierSession.create(classifier, { batchSize: 1, size: of, logits, layer });
+  const compile = (of: Size, logit: boolean) =>
+    ClassifierSession.create(classifier, { size: of, logit, layer });
   const upright = await compile(size, true);
   const turned = await compile(size, false);
   const sideways = width === height ? turned : await compile({ width: height, height: width }, false);
@@ -137,16 +120,8 @@ async function compileScale(
 type Rotations = readonly [FloatMap, ...FloatMap[]];
 
 async function activationsOf(scale: ScaleSessions, image: RgbImage): Promise<Rotations> {
-  const { map } = await uprightActivations(scale, image);
+  const { map } = await scale.upright.run(image);
   return [map, ...(await turnedActivations(scale, image))];
-}
-
-async function uprightActivations(
-  { size, upright }: ScaleSessions,
-  image: RgbImage,
-): Promise<{ readonly map: FloatMap; readonly logit: number }> {
-  const { activations, logits } = await upright.run([resizedTo(image, size)]);
-  return { map: floatMapOf(activations), logit: logits[0] ?? Number.NaN };
 }
 
 /** The maps of the image turned by 1, 2 and 3 quarters. */
@@ -158,20 +133,9 @@ async function turnedActivations(
   const maps: FloatMap[] = [];
   for (const turns of quarterTurns) {
     const session = turns === 2 ? turned : sideways;
-    maps.push(floatMapOf((await session.run([applyDihedral(resized, turns)])).activations));
+    maps.push((await session.run(applyDihedral(resized, turns))).map);
   }
   return maps;
-}
-
-function floatMapOf({
-  shape,
-  data,
-}: {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}): FloatMap {
-  const [, height = 0, width = 0] = shape;
-  return { width, height, data };
 }
 
 /** Quantises each rotation's map, turns it back and averages. */

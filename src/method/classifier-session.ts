@@ -1,7 +1,7 @@
 import { EpSamError } from "../common/index.js";
 import { toTensor } from "../dataset/index.js";
 import { type Device, type FloatTensor, floatsOf, floatTensor, GraphSession, input } from "../graph/index.js";
-import { type RgbImage, resizeRgb } from "../imaging/index.js";
+import { type FloatMap, type RgbImage, resizeRgb } from "../imaging/index.js";
 import {
   type CamLayer,
   classActivationMap,
@@ -25,20 +25,20 @@ export interface ClassifierForEvaluation {
 
 /** What to compile of the classifier. */
 interface SessionPlan {
-  readonly batchSize: number;
   readonly size: Size;
-  readonly logits: boolean;
+  /** Whether the logit is wanted beside the activation map. */
+  readonly logit: boolean;
   /** The layer whose activation map is computed. */
-  readonly layer?: CamLayer;
+  readonly layer: CamLayer;
 }
 
-/** The classifier in evaluation mode, compiled for one batch size and image size with its weights bound. */
+/** The classifier in evaluation mode, compiled for one image of one size with its weights bound. */
 export class ClassifierSession {
-  readonly #plan: SessionPlan;
+  readonly #size: Size;
   readonly #session: GraphSession;
 
-  private constructor(plan: SessionPlan, session: GraphSession) {
-    this.#plan = plan;
+  private constructor(size: Size, session: GraphSession) {
+    this.#size = size;
     this.#session = session;
   }
 
@@ -46,35 +46,37 @@ export class ClassifierSession {
    * Compiles the classifier.
    * @throws EpSamError `weights` when a parameter is absent, `shape` when one has another shape.
    */
-  static async create(classifier: ClassifierForEvaluation, plan: SessionPlan): Promise<ClassifierSession> {
-    const { batchSize, size, layer } = plan;
-    const images = input(imagesInput, [batchSize, 3, size.height, size.width]);
+  static async create(
+    classifier: ClassifierForEvaluation,
+    { size, logit, layer }: SessionPlan,
+  ): Promise<ClassifierSession> {
+    const images = input(imagesInput, [1, 3, size.height, size.width]);
     const graph = resNetAdl(new ParameterSet(), images, classifier.model, "evaluation");
     const outputs = {
-      ...(plan.logits ? { logits: graph.logits } : {}),
-      ...(layer === undefined ? {} : { activations: classActivationMap(graph, layer) }),
+      ...(logit ? { logits: graph.logits } : {}),
+      activations: classActivationMap(graph, layer),
     };
     const session = await GraphSession.create(outputs, classifier.device, { bind: classifier.weights });
     for (const name of session.inputs.keys()) {
       if (name !== imagesInput) throw missingWeight(name);
     }
-    return new ClassifierSession(plan, session);
+    return new ClassifierSession(size, session);
   }
 
-  /** Runs one batch; results are present when the plan asked for them. */
-  async run(images: readonly RgbImage[]): Promise<{
-    readonly logits: Float32Array;
-    /** [N, h, w], row-major; before ReLU. */
-    readonly activations: FloatTensor;
+  /** The image is resized to the session's size where it has another. */
+  async run(image: RgbImage): Promise<{
+    /** Not a number when the plan did not ask for it. */
+    readonly logit: number;
+    /** Class activation map before ReLU. */
+    readonly map: FloatMap;
   }> {
-    const { batchSize, size, logits, layer } = this.#plan;
-    const tensor = floatTensor([batchSize, 3, size.height, size.width], toTensor(images));
+    const { width, height } = this.#size;
+    const tensor = floatTensor([1, 3, height, width], toTensor([resizedTo(image, this.#size)]));
     const results = await this.#session.run({ [imagesInput]: tensor });
-    const shape = this.#session.outputs.get("activations")?.shape ?? [0, 0, 0];
-    const activations = layer === undefined ? new Float32Array(0) : floatsOf(results, "activations");
+    const [, mapHeight = 0, mapWidth = 0] = this.#session.outputs.get("activations")?.shape ?? [];
     return {
-      logits: logits ? floatsOf(results, "logits") : new Float32Array(0),
-      activations: floatTensor(shape, activations),
+      logit: results.logits === undefined ? Number.NaN : (floatsOf(results, "logits")[0] ?? Number.NaN),
+      map: { width: mapWidth, height: mapHeight, data: floatsOf(results, "activations") },
     };
   }
 

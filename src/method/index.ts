@@ -9,9 +9,9 @@ export {
   type ActivationMapOptions,
   ClassActivationMapper,
 } from "./class-activation-mapper.js";
-export { PatchClassifier } from "./classifier-probabilities.js";
-export type { ClassifierForEvaluation } from "./classifier-session.js";
-export { idsScore, isPseudoLabel, PAPER_IDS_THRESHOLD } from "./ids.js";
+export { type ClassifierForEvaluation, resizedTo } from "./classifier-session.js";
+export { ActivationEmbeddings, type EmbeddingSource, FreshEmbeddings } from "./embedding-source.js";
+export { idsScore, type ScoredPatch, type SelectionSettings, selectPseudoLabels } from "./ids.js";
 export {
   cutOffLevel,
   type InitialMaskOptions,
@@ -20,12 +20,19 @@ export {
   initialMaskProfiles,
 } from "./initial-mask.js";
 export { activationLogits } from "./mask-prompt.js";
-export { PAPER_POINT_COUNT, pointsInActivation, pointsInMask } from "./point-prompts.js";
 export {
   activationPrompt,
-  type PatchActivation,
+  foregroundOf,
+  type MaskDecoder,
+  Method,
+  type MethodModels,
+  type MethodSettings,
   type PromptSettings,
-  patchActivation,
+  probabilitiesOf,
+  promptSlots,
   takesMaskPrompt,
-} from "./prompted-activation.js";
+} from "./method.js";
+export { OpenOnce } from "./open-once.js";
+export { type ActivationClassifier, type ClassifierActivation, PatchActivation } from "./patch-activation.js";
+export { pointsInActivation, pointsInMask } from "./point-prompts.js";
 export { weightedSample } from "./weighted-sample.js";

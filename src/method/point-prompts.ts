@@ -3,9 +3,6 @@ import { type FloatMap, type Mask, resizeFloatMap } from "../imaging/index.js";
 import { type Points, patchPoints } from "../models/index.js";
 import { weightedSample } from "./weighted-sample.js";
 
-/** Positive points of each prompt in the paper (section 2). */
-export const PAPER_POINT_COUNT = 50;
-
 /**
  * Positive points uniform inside a mask, for training (paper section 2): different pixels, or, when the mask has
  * fewer pixels than points, pixels drawn with replacement. An empty mask has no points, `undefined`, never one at

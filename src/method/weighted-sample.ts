@@ -1,7 +1,7 @@
 import { EpSamError, type RandomStream } from "../common/index.js";
 
-/** A chosen item and the time at which its exponential clock rang. */
-interface Rung {
+/** A drawn item with the time of its exponential clock, which is its key in the reservoir. */
+interface ReservoirItem {
   readonly index: number;
   readonly time: number;
 }
@@ -16,8 +16,8 @@ interface Rung {
  */
 export function weightedSample(weights: ArrayLike<number>, count: number, stream: RandomStream): number[] {
   if (count === 0) return [];
-  const reservoir: Rung[] = [];
-  let last: Rung = { index: -1, time: 0 };
+  const reservoir: ReservoirItem[] = [];
+  let last: ReservoirItem = { index: -1, time: 0 };
   let skip = 0;
   for (let index = 0; index < weights.length; index++) {
     const weight = weights[index] ?? 0;
@@ -43,7 +43,7 @@ export function weightedSample(weights: ArrayLike<number>, count: number, stream
   return reservoir.sort((a, b) => a.time - b.time).map(({ index }) => index);
 }
 
-function latest(reservoir: readonly Rung[]): Rung {
+function latest(reservoir: readonly ReservoirItem[]): ReservoirItem {
   return reservoir.reduce((a, b) => (b.time > a.time ? b : a));
 }
 

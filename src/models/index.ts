@@ -1,6 +1,18 @@
+export { attentionDropout } from "./attention-dropout.js";
+export * from "./backbones/index.js";
 export * from "./catalogue/index.js";
 export * from "./checkpoints/index.js";
+export * from "./dense-classifier/index.js";
 export * from "./export/index.js";
+export {
+  FEATURE_STRIDES,
+  type FeatureLevelSize,
+  type FeatureLevelSizes,
+  type FeatureLevels,
+  type FeatureStride,
+  featureInput,
+  forEachLevel,
+} from "./feature-levels.js";
 export { highFrequencyChannel, highFrequencyPerChannel } from "./high-frequency.js";
 export {
   type ClassifierGraph,
@@ -10,6 +22,7 @@ export {
   initialClassifierTensor,
   initialClassifierWeights,
 } from "./patch-classifier.js";
+export * from "./pyramid/index.js";
 export {
   attentionDropoutLayerCount,
   type CamLayer,

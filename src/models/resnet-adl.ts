@@ -20,7 +20,7 @@ import {
   batchNormEvaluation,
   batchNormSynchronised,
   batchNormTraining,
-  type ParameterSet,
+  type ParameterSource,
 } from "../nn/index.js";
 import { attentionDropout } from "./attention-dropout.js";
 import { highFrequencyChannel } from "./high-frequency.js";
@@ -49,10 +49,15 @@ export const dropDrawInput = "attention-dropout:draws";
 export const attentionDropoutLayerCount = 3;
 
 /**
- * What a classifier graph is built for. `microBatches`: the graph is of one of so many parts of a batch, whose batch
+ * What a classifier graph is built for. `frozen-statistics`: as training, but batch normalisation keeps its running
+ * statistics, as in evaluation. `microBatches`: the graph is of one of so many parts of a batch, whose batch
  * normalisation takes the statistics of all.
  */
-export type ClassifierMode = "training" | "evaluation" | { readonly microBatches: number };
+export type ClassifierMode =
+  | "training"
+  | "evaluation"
+  | "frozen-statistics"
+  | { readonly microBatches: number };
 
 /** The classifier as a graph. */
 export interface ResNetAdl {
@@ -100,7 +105,7 @@ class Builder {
   readonly buffers = new Map<string, { current: Value; next: Value }>();
 
   constructor(
-    readonly parameters: ParameterSet,
+    readonly parameters: ParameterSource,
     readonly mode: ClassifierMode,
   ) {}
 
@@ -120,7 +125,8 @@ class Builder {
       runningMean,
       runningVariance,
     };
-    if (this.mode === "evaluation") return batchNormEvaluation(x, parameters);
+    if (this.mode === "evaluation" || this.mode === "frozen-statistics")
+      return batchNormEvaluation(x, parameters);
     const { output, nextRunningMean, nextRunningVariance } = this.#trained(x, parameters);
     this.buffers.set(`${name}.running_mean`, { current: runningMean, next: nextRunningMean });
     this.buffers.set(`${name}.running_var`, { current: runningVariance, next: nextRunningVariance });
@@ -159,21 +165,29 @@ class Builder {
   }
 }
 
+/** What the network computes before its head. */
+export interface ResNetFeatures {
+  /** The last features of each resolution, [N, C, h, w] at 1/4, 1/8 and 1/16 of the image's size. */
+  readonly levels: Readonly<Record<4 | 8 | 16, Value>>;
+  /** Features of layer 4, at 1/16 of the image's size. */
+  readonly features: Readonly<Record<CamLayer, Value>>;
+  /** Batch-norm running statistics; in evaluation they stay as they are. */
+  readonly buffers: Buffers;
+}
+
 /**
- * The patch classifier: ResNet (He et al., 2016; stride on the 3×3 convolution) with attention dropout layers
- * and, as fourth input channel, the image's high-frequency content (paper section 2).
+ * ResNet (He et al., 2016; stride on the 3×3 convolution) without its head, with attention dropout layers in training.
  *
- * @param image RGB in [0, 1], [N, 3, H, W].
+ * @param stemInput what the first convolution takes, [N, C, H, W]
  * @param mode other than in evaluation the graph has the further input {@link dropDrawInput}.
  */
-export function resNetAdl(
-  parameters: ParameterSet,
-  image: Value,
-  options: ResNetAdlOptions,
+export function resNetFeatures(
+  parameters: ParameterSource,
+  stemInput: Value,
+  { depth, dropThreshold }: Pick<ResNetAdlOptions, "depth" | "dropThreshold">,
   mode: ClassifierMode,
-): ResNetAdl {
+): ResNetFeatures {
   const builder = new Builder(parameters, mode);
-  const stemInput = options.highFrequency ? concat([image, highFrequencyChannel(image)], 1) : image;
   const stem = builder.batchNorm(builder.convolution(stemInput, "conv1", 64, 7, 2), "bn1");
   // The largest of rectified values is the rectified largest value: so the rectifier has a quarter of the work.
   let x = relu(maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 }));
@@ -183,28 +197,48 @@ export function resNetAdl(
       : cast(input(dropDrawInput, [attentionDropoutLayerCount], "bool"), "float32");
   let drops = 0;
   let layer4First = x;
-  for (const { stage, index, stride, dropAfter } of planBlocks(options.depth)) {
+  const ends = { 1: x, 2: x, 3: x, 4: x };
+  for (const { stage, index, stride, dropAfter } of planBlocks(depth)) {
     const name = `layer${stage}.${index}`;
     const width = 32 * 2 ** stage;
     x =
-      options.depth === 50
+      depth === 50
         ? builder.bottleneckBlock(x, name, width, stride)
         : builder.basicBlock(x, name, width, stride);
     if (stage === 4 && index === 0) layer4First = x;
     if (dropAfter && draws !== undefined) {
-      x = attentionDropout(x, drawOf(draws, drops++), options.dropThreshold);
+      x = attentionDropout(x, drawOf(draws, drops++), dropThreshold);
     }
+    ends[stage] = x;
   }
-  const [batch, channels] = shape4(x, "classifier head");
-  const headWeight = parameters.get("fc.weight", [1, channels]);
-  const pooled = mean(reshape(x, [batch, channels, -1]), [2]);
-  const logits = add(matmul(pooled, headWeight, { transposeB: true }), parameters.get("fc.bias", [1]));
   return {
-    logits: reshape(logits, [batch]),
+    levels: { 4: ends[1], 8: ends[2], 16: x },
     features: { "layer4-first": layer4First, "layer4-last": x },
-    headWeight,
     buffers: builder.buffers,
   };
+}
+
+/**
+ * The patch classifier: {@link resNetFeatures} and, as fourth input channel, the image's high-frequency content (paper
+ * section 2).
+ *
+ * @param image RGB in [0, 1], [N, 3, H, W].
+ * @param mode other than in evaluation the graph has the further input {@link dropDrawInput}.
+ */
+export function resNetAdl(
+  parameters: ParameterSource,
+  image: Value,
+  options: ResNetAdlOptions,
+  mode: ClassifierMode,
+): ResNetAdl {
+  const stemInput = options.highFrequency ? concat([image, highFrequencyChannel(image)], 1) : image;
+  const { features, buffers } = resNetFeatures(parameters, stemInput, options, mode);
+  const last = features["layer4-last"];
+  const [batch, channels] = shape4(last, "classifier head");
+  const headWeight = parameters.get("fc.weight", [1, channels]);
+  const pooled = mean(reshape(last, [batch, channels, -1]), [2]);
+  const logits = add(matmul(pooled, headWeight, { transposeB: true }), parameters.get("fc.bias", [1]));
+  return { logits: reshape(logits, [batch]), features, headWeight, buffers };
 }
 
 function drawOf(draws: Value, index: number): Value {

@@ -1,8 +1,9 @@
-export { filled, type Initializer, normal, xavierUniform } from "./initializers.js";
+export { filled, type Initializer, normal, uniformFanIn, xavierUniform } from "./initializers.js";
 export { type AttentionInputs, type AttentionOptions, attention } from "./layers/attention.js";
 export {
   type BatchNormParameters,
   type BatchNormResult,
+  batchNormAffine,
   batchNormEvaluation,
   batchNormSynchronised,
   batchNormTraining,
@@ -15,9 +16,17 @@ export {
   OVERLAP_SMOOTHING,
   type OverlapLosses,
   overlapLosses,
+  type WeightedMaskLosses,
+  weightedMaskLosses,
 } from "./losses.js";
 export { type AdamOptions, adam, adamW, type Optimizer } from "./optimizers.js";
-export { frozenParameters, lookupWithin, type ParameterLookup, ParameterSet } from "./parameters.js";
+export {
+  frozenParameters,
+  lookupWithin,
+  type ParameterLookup,
+  ParameterSet,
+  type ParameterSource,
+} from "./parameters.js";
 export { constantSchedule, cosineSchedule, type Schedule, stepSchedule } from "./schedules.js";
 export {
   type Buffers,

@@ -30,6 +30,16 @@ export const xavierUniform: Initializer = (shape, stream) => {
   );
 };
 
+/** Uniform within ±1/√fan-in: what PyTorch gives weights and biases of linear layers and convolutions. */
+export function uniformFanIn(fanIn: number): Initializer {
+  const bound = 1 / Math.sqrt(fanIn);
+  return (shape, stream) =>
+    floatTensor(
+      shape,
+      drawn(shape, () => stream.uniform(-bound, bound)),
+    );
+}
+
 function drawn(shape: Shape, draw: () => number): Float32Array {
   return Float32Array.from({ length: elementCount(shape) }, draw);
 }

@@ -55,6 +55,44 @@ export function overlapLosses(logits: Value, target: Value, smoothing = OVERLAP_
   return { dice: subtract(floats(1), mean(dice)), iou: subtract(floats(1), mean(iou)) };
 }
 
+/** Losses of masks with a weight for every pixel, each one number. */
+export interface WeightedMaskLosses {
+  /** Binary cross-entropy, the weighted mean over all pixels of the batch. */
+  readonly crossEntropy: Value;
+  /** 1 − (2·Σwpt + s) / (Σwp + Σwt + s), mean over the batch. */
+  readonly dice: Value;
+}
+
+/**
+ * Cross-entropy and soft Dice on logits, where pixels count as much as their weight says; 0 leaves a pixel out.
+ * @param logits [B, ...]
+ * @param target 0 or 1, or soft labels, in the logits' shape
+ * @param weights from 0, in the logits' shape
+ * @throws EpSamError `shape` when the shapes differ
+ */
+export function weightedMaskLosses(
+  logits: Value,
+  target: Value,
+  weights: Value,
+  smoothing = OVERLAP_SMOOTHING,
+): WeightedMaskLosses {
+  requireSameShape("weightedMaskLosses", logits, target);
+  requireSameShape("weightedMaskLosses", logits, weights);
+  const [batch = 1] = logits.shape;
+  const perImage = (x: Value) => sum(reshape(x, [batch, -1]), [1]);
+  const errors = multiply(weights, subtract(softplus(logits), multiply(logits, target)));
+  const prediction = multiply(sigmoid(logits), weights);
+  const intersection = perImage(multiply(prediction, target));
+  const total = add(perImage(prediction), perImage(multiply(target, weights)));
+  const smooth = floats(smoothing);
+  const dice = divide(add(add(intersection, intersection), smooth), add(total, smooth));
+  return {
+    // A batch without any known pixel teaches nothing and is no division by zero.
+    crossEntropy: divide(sum(errors), add(sum(weights), smooth)),
+    dice: subtract(floats(1), mean(dice)),
+  };
+}
+
 function requireSameShape(where: string, a: Value, b: Value): void {
   if (sameShape(a.shape, b.shape)) return;
   throw new EpSamError("shape", {

@@ -9,11 +9,17 @@ import {
   type Value,
 } from "../graph/index.js";
 
+/** Where a model's layers get their parameters and buffers, by state-dict name. */
+export interface ParameterSource {
+  get(name: string, shape: Shape): Value;
+  buffer(name: string, shape: Shape): Value;
+}
+
 /**
  * The parameters a model uses, by state-dict name. Layers ask for theirs by name and shape; asking again gives
  * the same value, so that modules can share a parameter and a graph built twice stays one.
  */
-export class ParameterSet {
+export class ParameterSet implements ParameterSource {
   readonly #values = new Map<string, Value>();
   readonly #buffers = new Map<string, Value>();
 

@@ -2,14 +2,15 @@ import { EpSamError } from "../common/index.js";
 import {
   cast,
   type Device,
+  type DeviceTensor,
   divide,
   elementCount,
-  type Feeds,
   type FloatTensor,
   floatsOf,
   floatTensor,
   formatShape,
   gradients,
+  type HostTensor,
   type HostTensors,
   hasOwnMemory,
   input,
@@ -83,15 +84,15 @@ export interface StepResult {
  * has its own memory, the batch comes in parts or products are in float16; else the graph ends with the gradients.
  * Parameters without a part in the loss are neither updated nor decayed.
  */
-export class TrainingStep {
-  readonly #session: StepSession;
+export class TrainingStep<Fed extends HostTensor | DeviceTensor = HostTensor> {
+  readonly #session: StepSession<Fed | HostTensor>;
   readonly #optimizer: Optimizer;
   readonly #untouched: ReadonlyMap<string, FloatTensor>;
   #steps: number;
   #lossScale: LossScale | undefined;
 
   private constructor(
-    session: StepSession,
+    session: StepSession<Fed | HostTensor>,
     untouched: ReadonlyMap<string, FloatTensor>,
     { optimizer, stepsTaken, precision, initial }: TrainingStepOptions,
   ) {
@@ -102,18 +103,38 @@ export class TrainingStep {
     if (precision === "float16") this.#lossScale = lossScaleFrom(initial.get(lossScaleName));
   }
 
-  /** Builds the gradients and updates and compiles them. */
-  static async create(options: TrainingStepOptions): Promise<TrainingStep> {
-    const { parameters } = options;
+  /**
+   * Builds the gradients and updates and compiles them. A step in parts of the batch divides what it is fed with, and
+   * can do that in host memory alone.
+   */
+  static create(
+    options: TrainingStepOptions & { readonly microBatches?: undefined },
+  ): Promise<TrainingStep<HostTensor | DeviceTensor>>;
+  static create(options: TrainingStepOptions): Promise<TrainingStep>;
+  static async create(
+    options: TrainingStepOptions,
+  ): Promise<TrainingStep<HostTensor | DeviceTensor> | TrainingStep> {
+    const { parameters, microBatches, device, precision } = options;
     const untouched = new Map<string, FloatTensor>();
-    const { slopes, finite } = slopesOf(options);
+    const { gradients, finite } = gradientsOf(options);
     const updated: Updated[] = [];
     for (const [name, value] of parameters) {
-      const gradient = slopes.get(name);
+      const gradient = gradients.get(name);
       if (gradient !== undefined) updated.push({ name, value, gradient });
       else untouched.set(name, options.initial.get(name) ?? floatTensor(value.shape));
     }
-    return new TrainingStep(await compile(options, updated, finite), untouched, options);
+    if (microBatches === undefined) {
+      return new TrainingStep<HostTensor | DeviceTensor>(
+        await compileWhole(options, updated, finite),
+        untouched,
+        options,
+      );
+    }
+    const [state, outputs] = [stateOf(options, updated, finite), outputsOf(options, finite)];
+    const session = await LockStepSession.create(state, outputs, device, microBatches, {
+      precision: precision ?? "float32",
+    });
+    return new TrainingStep<HostTensor>(session, untouched, options);
   }
 
   /** Number of optimizer steps taken since training began. */
@@ -125,14 +146,14 @@ export class TrainingStep {
    * Takes one step; returns the loss before it and the further outputs.
    * @throws EpSamError `numerical` when float16 cannot hold the gradients at any scale of the loss.
    */
-  async run(feeds: Feeds, learningRate: number): Promise<StepResult> {
+  async run(feeds: Readonly<Record<string, Fed | HostTensor>>, learningRate: number): Promise<StepResult> {
     const scalars = this.#optimizer.scalars(this.#steps + 1, learningRate);
     const scale = this.#lossScale?.scale ?? 1;
-    const results = await this.#session.step({
-      ...feeds,
-      [scalarsInput]: floatTensor([scalars.length], Float32Array.from(scalars)),
-      [lossScaleInput]: floatTensor([], Float32Array.of(scale)),
-    });
+    // Alone: beside other properties, a spread forgets what kind of tensors it spreads.
+    const fed: Record<string, Fed | HostTensor> = { ...feeds };
+    fed[scalarsInput] = floatTensor([scalars.length], Float32Array.from(scalars));
+    fed[lossScaleInput] = floatTensor([], Float32Array.of(scale));
+    const results = await this.#session.step(fed);
     const skipped = this.#lossScale !== undefined && floatsOf(results, finiteOutput)[0] === 0;
     if (this.#lossScale !== undefined) this.#lossScale = nextLossScale(this.#lossScale, !skipped);
     if (!skipped) this.#steps++;
@@ -154,18 +175,23 @@ export class TrainingStep {
   }
 }
 
-/** What runs the steps and holds their state. */
-type StepSession = StatefulSession | LockStepSession | HostUpdatedSession;
+/** What runs the steps and holds their state, fed with tensors of a kind. */
+export interface StepSession<Fed> {
+  /** A property, since of methods the compiler would not check the parameter's kind. */
+  readonly step: (feeds: Readonly<Record<string, Fed>>) => Promise<Record<string, HostTensor>>;
+  read(): Promise<Readonly<Record<string, FloatTensor>>>;
+  close(): Promise<void>;
+}
 
-async function compile(
+async function compileWhole(
   options: TrainingStepOptions,
   updated: readonly Updated[],
   finite: Value | undefined,
-): Promise<StepSession> {
-  const { device, microBatches, precision = "float32", optimizer } = options;
+): Promise<StepSession<HostTensor | DeviceTensor>> {
+  const { device, precision = "float32", optimizer } = options;
   const outputs = outputsOf(options, finite);
-  const isWhole = microBatches === undefined && precision === "float32";
-  if (isWhole && !hasOwnMemory(device) && HostAdam.holds(updated.map(({ value }) => value.shape))) {
+  const isFull = precision === "float32";
+  if (isFull && !hasOwnMemory(device) && HostAdam.holds(updated.map(({ value }) => value.shape))) {
     const parameters = updated.map((each) => hostParameter(each, options));
     return HostUpdatedSession.create(stateOf(options, [], finite), outputs, device, {
       adam: new HostAdam(optimizer.arithmetic, parameters),
@@ -173,10 +199,7 @@ async function compile(
       scalars: scalarsInput,
     });
   }
-  const state = stateOf(options, updated, finite);
-  return microBatches === undefined
-    ? StatefulSession.create(state, outputs, device, { precision })
-    : LockStepSession.create(state, outputs, device, microBatches, { precision });
+  return StatefulSession.create(stateOf(options, updated, finite), outputs, device, { precision });
 }
 
 function hostParameter({ name, value }: Updated, { optimizer, initial }: TrainingStepOptions): HostParameter {
@@ -219,24 +242,24 @@ interface Updated {
 }
 
 /** Gradients of the loss by parameter, of the whole batch and unscaled, and whether all are finite where that is asked. */
-function slopesOf({ loss, parameters, microBatches, precision, ...options }: TrainingStepOptions): {
-  readonly slopes: ReadonlyMap<string, Value>;
+function gradientsOf({ loss, parameters, microBatches, precision, ...options }: TrainingStepOptions): {
+  readonly gradients: ReadonlyMap<string, Value>;
   readonly finite: Value | undefined;
 } {
   const lossScale = input(lossScaleInput, []);
   const halves = precision === "float16";
-  const slopes = gradients(halves ? multiply(loss, lossScale) : loss, [...parameters.values()], {
+  const ofParameters = gradients(halves ? multiply(loss, lossScale) : loss, [...parameters.values()], {
     keepAtMost: options.keepAtMost ?? KEPT_ACTIVATION_BYTES,
     segments: options.segments ?? false,
   });
   const found = new Map<string, Value>();
   [...parameters.keys()].forEach((name, index) => {
-    const slope = slopes[index];
-    if (slope === undefined) return;
-    const whole = microBatches === undefined ? slope : synchronised(slope);
+    const gradient = ofParameters[index];
+    if (gradient === undefined) return;
+    const whole = microBatches === undefined ? gradient : synchronised(gradient);
     found.set(name, halves ? divide(whole, lossScale) : whole);
   });
-  return { slopes: found, finite: halves ? allFinite([...found.values()]) : undefined };
+  return { gradients: found, finite: halves ? allFinite([...found.values()]) : undefined };
 }
 
 /** What the step replaces: parameters, optimizer state and buffers, unless a gradient is not finite. */

@@ -1,4 +1,4 @@
-import { type MetricLine, type RunDirectory, stageTitle } from "../run/index.js";
+import { classifierStage, type MetricLine, type RunDirectory, stageTitle } from "../run/index.js";
 import type { CurveChart, CurveSeries } from "./report-data.js";
 
 /** What is drawn of a stage: the metric of each split under its name in the legend. */
@@ -38,7 +38,7 @@ export function runCurves(run: RunDirectory, metrics: readonly MetricLine[]): Cu
   return stages.flatMap((stage) => {
     const lines = metrics.filter((line) => line.stage === stage);
     const bestEpoch = keptEpoch(run, stage, lines);
-    const charts = stage === "classifier" ? classifierCharts : decoderCharts;
+    const charts = stage === classifierStage ? classifierCharts : decoderCharts;
     return charts.map((kind) => ({
       title: `${stageTitle(stage)}: ${kind.name}`,
       yLabel: kind.yLabel,

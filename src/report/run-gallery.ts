@@ -3,7 +3,7 @@ import { exists } from "../common/index.js";
 import { type Dataset, loadPatchImage, loadPatchMask, type PatchRecord } from "../dataset/index.js";
 import { patchOverlap } from "../evaluation/index.js";
 import { type Colour, readMask } from "../imaging/index.js";
-import { activationPrompt, patchActivation } from "../method/index.js";
+import { activationPrompt, PatchActivation } from "../method/index.js";
 import {
   activationFolder,
   camStage,
@@ -14,6 +14,7 @@ import {
   type RunContext,
   type RunEvaluation,
   readActivation,
+  roundStage,
   stageTitle,
 } from "../run/index.js";
 import { formatFraction } from "./formats.js";
@@ -139,15 +140,15 @@ class PatchArtist {
       return [image, { caption: "Class activation map", missing }, { caption: "Initial mask", missing }];
     }
     const size = { width: patchSize, height: patchSize };
-    const activation = await patchActivation(await readActivation(file), size, config.cam);
-    const prompt = activationPrompt(config, activation, id);
+    const activation = new PatchActivation(await readActivation(file), size, config.cam);
+    const prompt = await activationPrompt(config, activation, id);
     return [
       image,
-      await this.#pictures.activation(activation.map, prompt?.points.coordinates),
+      await this.#pictures.activation(activation.map(), prompt?.points.coordinates),
       await this.#pictures.mask(
         "Initial mask",
         "Mask from the activation map",
-        activation.initialMask,
+        await activation.initialMask(),
         MASK_COLOURS.initial,
       ),
     ];
@@ -163,7 +164,7 @@ class PatchArtist {
     const caption = `SAM mask, round ${round}: ${selected ? "pseudo-label" : "rejected"}`;
     return this.stored(
       caption,
-      this.#context.run.path("masks", `round-${round}`, `${patch}.png`),
+      this.#context.run.path("masks", roundStage(round), `${patch}.png`),
       MASK_COLOURS.pseudoLabel,
     );
   }

@@ -3,7 +3,6 @@ import { stringify } from "yaml";
 import { writeFileAtomically } from "../common/index.js";
 import { type Dataset, type PatchRecord, SPLITS, type Split } from "../dataset/index.js";
 import {
-  camStage,
   evaluationFolder,
   type PatchFigures,
   type RunContext,
@@ -12,7 +11,7 @@ import {
   readEvaluation,
   stageNames,
   stageTitle,
-  untrainedStage,
+  tableStages,
 } from "../run/index.js";
 import { renderReport } from "./render-report.js";
 import type { DatasetSummary, ReportData, RunIdentity } from "./report-data.js";
@@ -48,7 +47,7 @@ export async function assembleReport(context: ReportContext, dataset: Dataset): 
   const { run, config } = context;
   const rounds = await readRounds(context);
   const evaluated = await lastEvaluation(run, dataset);
-  const expected = expectedRows(config.rounds);
+  const expected = tableStages(config.rounds);
   return {
     title: basename(resolve(run.root)),
     run: identity(context),
@@ -76,13 +75,6 @@ async function lastEvaluation(run: RunDirectory, dataset: Dataset): Promise<Eval
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-function expectedRows(rounds: number): string[] {
-  const decoders = stageNames(rounds).filter(
-    (stage) => stage === "preliminary" || stage.startsWith("round-"),
-  );
-  return [camStage, untrainedStage, ...decoders];
 }
 
 function identity({ run, config }: ReportContext): RunIdentity {

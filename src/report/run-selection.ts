@@ -1,4 +1,4 @@
-import { type MaskScore, type RunContext, readScores, stageTitle } from "../run/index.js";
+import { type MaskScore, type RunContext, readScores, roundStage, stageTitle } from "../run/index.js";
 import type { ScoreDistribution, SelectionRow } from "./report-data.js";
 
 /** The scores of one round of pseudo-labels. */
@@ -43,5 +43,5 @@ export function scoreDistributions(rounds: readonly RoundScores[], threshold: nu
 
 /** A round's masks come from the decoder of the stage before it. */
 function predictedAfter(round: number): string {
-  return stageTitle(round === 1 ? "preliminary" : `round-${round - 1}`);
+  return stageTitle(roundStage(round - 1));
 }

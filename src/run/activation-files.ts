@@ -1,15 +1,9 @@
 import { EpSamError, messageOf } from "../common/index.js";
 import type { Dataset } from "../dataset/index.js";
 import { floatTensor } from "../graph/index.js";
-import type { GreyImage } from "../imaging/index.js";
+import type { ClassifierActivation } from "../method/index.js";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../models/index.js";
 import type { RunDirectory } from "./run-directory.js";
-
-/** An activation map as it is kept: 8-bit levels and the probability in float32. */
-export interface StoredActivation {
-  readonly levels: GreyImage;
-  readonly probability: number;
-}
 
 /**
  * The folder that keeps the activation maps of a dataset's patches: `activation-maps` for the data the run was
@@ -23,7 +17,7 @@ export function activationFolder(run: RunDirectory, dataset: Pick<Dataset, "hash
 /** Keeps an activation map as a safetensors file: `levels` (uint8 [H, W]) and `probability` (float32 [1]). */
 export async function writeActivation(
   file: string,
-  { levels, probability }: StoredActivation,
+  { levels, probability }: ClassifierActivation,
 ): Promise<void> {
   const tensors = new Map<string, StoredTensor>([
     ["levels", { dataType: "uint8", shape: [levels.height, levels.width], data: levels.data }],
@@ -33,10 +27,10 @@ export async function writeActivation(
 }
 
 /**
- * Reads an activation map back.
+ * Reads an activation map back; the probability is as exact as float32.
  * @throws EpSamError `run-directory` when the file is damaged or holds something else.
  */
-export async function readActivation(file: string): Promise<StoredActivation> {
+export async function readActivation(file: string): Promise<ClassifierActivation> {
   const { tensors } = await readSafetensors(file).catch((cause: unknown) => {
     throw damaged(file, cause);
   });

@@ -1,7 +1,6 @@
 import { EpSamError, exists, hashBytes, packageVersion, writeFileAtomically } from "../common/index.js";
 import { takesMaskPrompt } from "../method/index.js";
 import {
-  createSamFrame,
   encodeClassifierOnnx,
   encodeDecoderOnnx,
   encodeMinisamEncoderOnnx,
@@ -13,7 +12,13 @@ import {
 } from "../models/index.js";
 import { classifierOptions } from "./config.js";
 import type { RunContext } from "./run-context.js";
-import { chooseDecoderStage, classifierInputSide, decoderWeights, readClassifier } from "./run-models.js";
+import {
+  chooseDecoderStage,
+  classifierInputSide,
+  decoderWeights,
+  frameOf,
+  readClassifier,
+} from "./run-models.js";
 import { openSam } from "./sam-source.js";
 import { untrainedStage } from "./stage.js";
 
@@ -129,10 +134,9 @@ async function encodeOnnx(
       metadata,
     });
   }
-  const size = { width: patchSize, height: patchSize };
   return encodeDecoderOnnx({
     weights: await promptedDecoderWeights(context, stage),
-    frame: createSamFrame(size, { frame: config.sam.promptFrame }),
+    frame: frameOf(config, patchSize),
     maskPrompt: takesMaskPrompt(config.sam),
     metadata,
   });

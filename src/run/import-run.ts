@@ -18,6 +18,7 @@ import { RunDirectory, type RunRecord, type StageRecord } from "./run-directory.
 import { lockRun } from "./run-lock.js";
 import { classifierFile, decoderFile } from "./run-models.js";
 import { type SamSource, samSource } from "./sam-source.js";
+import { classifierStage, type DecoderStage, roundOf, roundStage } from "./stage.js";
 
 /** What a run is made of that was trained elsewhere. */
 export interface ImportRunOptions {
@@ -72,7 +73,7 @@ export async function importRun(options: ImportRunOptions): Promise<ImportedRun>
       await recordOf(options, config, sam),
       options.overwrite,
     );
-    await save(run, "classifier", classifierFile(run), classifier);
+    await save(run, classifierStage, classifierFile(run), classifier);
     if (decoder !== undefined && stage !== undefined)
       await save(run, stage, decoderFile(run, stage), decoder);
     const loaded = decoder === undefined ? [classifier] : [classifier, decoder];
@@ -83,9 +84,8 @@ export async function importRun(options: ImportRunOptions): Promise<ImportedRun>
 }
 
 /** The authors number the decoders of their rounds; every other decoder counts as the first fine-tuning's. */
-function stageOf(file: string): string {
-  const round = authorsRound(file);
-  return round === undefined || round === 0 ? "preliminary" : `round-${round}`;
+function stageOf(file: string): DecoderStage {
+  return roundStage(authorsRound(file) ?? 0);
 }
 
 function authorsRound(file: string): number | undefined {
@@ -96,10 +96,9 @@ function authorsRound(file: string): number | undefined {
 function configOf(
   { preset, overrides, promptFrame, sam }: ImportRunOptions,
   classifier: ClassifierVariant,
-  stage: string | undefined,
+  stage: DecoderStage | undefined,
 ): TrainingConfig {
   const config = resolveConfig(preset, overrides);
-  const round = Number(stage?.replace("round-", ""));
   return resolveConfig(
     preset,
     mergeRecords(config, {
@@ -108,7 +107,7 @@ function configOf(
         ...(promptFrame === undefined ? {} : { promptFrame }),
         ...(sam === undefined ? {} : { weights: sam, encoder: "auto" }),
       },
-      rounds: Number.isNaN(round) ? config.rounds : Math.max(config.rounds, round),
+      rounds: stage === undefined ? config.rounds : Math.max(config.rounds, roundOf(stage)),
     }),
   );
 }

@@ -1,7 +1,6 @@
 export {
   activationFolder,
   readActivation,
-  type StoredActivation,
   writeActivation,
 } from "./activation-files.js";
 export {
@@ -45,7 +44,6 @@ export {
   RunDirectory,
   type RunRecord,
   type StageRecord,
-  stageNames,
 } from "./run-directory.js";
 export { lockRun } from "./run-lock.js";
 export {
@@ -54,14 +52,32 @@ export {
   decoderFile,
   decoderWeights,
   finishedDecoderStages,
+  frameOf,
   type NamedDecoder,
   openActivationMapper,
+  openMethod,
   readClassifier,
   readDecoder,
 } from "./run-models.js";
 export { openSam, type SamSource, samSource } from "./sam-source.js";
 export { type MaskScore, readScores, writeScores } from "./score-table.js";
-export { camStage, stageTitle, untrainedStage } from "./stage.js";
+export {
+  camStage,
+  classifierStage,
+  type DecoderStage,
+  decoderStages,
+  evaluationStage,
+  initialMaskFolder,
+  isDecoderStage,
+  roundOf,
+  roundStage,
+  type Stage,
+  stageNames,
+  stageOrder,
+  stageTitle,
+  tableStages,
+  untrainedStage,
+} from "./stage.js";
 export {
   checkPrecision,
   planStepMemory,

@@ -7,6 +7,7 @@ import {
 } from "../evaluation/index.js";
 import { evaluationFolder, readEvaluation } from "./evaluation-files.js";
 import type { RunDirectory } from "./run-directory.js";
+import { roundOf, roundStage } from "./stage.js";
 
 /** What a round with corrections changed, on the test split of the run's data. */
 export interface RetrainingComparison {
@@ -40,7 +41,7 @@ export async function compareWithOrigin(run: RunDirectory, seed = 0): Promise<Re
   if (found === undefined) return null;
   const { evaluation, patches } = found;
   const before = retraining.from.stage;
-  const after = before === "preliminary" ? "round-1" : `round-${Number(before.replace("round-", "")) + 1}`;
+  const after = roundStage(roundOf(before) + 1);
   if (evaluation.missing !== null) return { before, after, patches: 0, figures: [] };
   const predicted = (stage: string): EvaluatedPatch[] =>
     patches.flatMap(({ id, patient, label, confusions }) => {

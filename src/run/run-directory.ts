@@ -1,14 +1,16 @@
 import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, messageOf, storageError, writeFileAtomically } from "../common/index.js";
+import {
+  EpSamError,
+  exists,
+  parseJson,
+  readJson,
+  storageError,
+  writeFileAtomically,
+} from "../common/index.js";
 import { lockName } from "./run-lock.js";
-
-/** The stages in order; each round predicts pseudo-labels and then trains on them. */
-export function stageNames(rounds: number): string[] {
-  const retraining = Array.from({ length: rounds }, (_, index) => `round-${index + 1}`);
-  return ["classifier", "initial-masks", "preliminary", ...retraining, "evaluation"];
-}
+import { type DecoderStage, isDecoderStage } from "./stage.js";
 
 const stageRecordSchema = z.object({
   state: z.enum(["running", "done"]),
@@ -29,10 +31,15 @@ const resolutionSchema = z
   })
   .optional();
 
+const decoderStageSchema = z.custom<DecoderStage>(
+  (name) => typeof name === "string" && isDecoderStage(name),
+  "is not the stage of a decoder",
+);
+
 /** Of a run that goes on from another with masks that an expert corrected. */
 const retrainingSchema = z.object({
   /** The run that it started from, and the stage whose decoder predicted the pseudo-labels. */
-  from: z.object({ root: z.string(), configHash: z.string(), stage: z.string() }),
+  from: z.object({ root: z.string(), configHash: z.string(), stage: decoderStageSchema }),
   /** The dataset of corrected patches. */
   corrections: z.object({ root: z.string(), hash: z.string() }),
   /** Corrected masks that were learnt from, with the SHA-256 of their files. */
@@ -153,15 +160,8 @@ export class RunDirectory {
           "Give the directory that `epsam train --out` wrote, or leave out `resume` to begin a run there.",
       });
     }
-    try {
-      return new RunDirectory(root, runRecordSchema.parse(JSON.parse(await readFile(file, "utf8"))));
-    } catch (cause) {
-      throw new EpSamError(
-        "run-directory",
-        { what: "cannot be understood", where: file, why: messageOf(cause), action: "Train again." },
-        { cause },
-      );
-    }
+    const failure = { tag: "run-directory", what: "cannot be understood", action: "Train again." } as const;
+    return new RunDirectory(root, await readJson(file, runRecordSchema, failure));
   }
 
   isDone(stage: string): boolean {
@@ -203,19 +203,17 @@ export class RunDirectory {
     const file = this.path("metrics.jsonl");
     if (!(await exists(file))) return [];
     const complete = (await readFile(file, "utf8")).split("\n").slice(0, -1);
-    return complete.map((text, index) => {
-      try {
-        return metricLineSchema.parse(JSON.parse(text));
-      } catch (cause) {
+    return complete.map((text, index) =>
+      parseJson(text, metricLineSchema, (why, cause) => {
         const fields = {
           what: `line ${index + 1} cannot be understood`,
           where: file,
-          why: messageOf(cause),
+          why,
           action: "Delete that line; it holds figures for the report, training does not need it.",
         };
-        throw new EpSamError("run-directory", fields, { cause });
-      }
-    });
+        return new EpSamError("run-directory", fields, { cause });
+      }),
+    );
   }
 
   /** Forgets a stage's lines from an epoch on, because that epoch will be trained again. */

@@ -1,10 +1,16 @@
 import { EpSamError, exists } from "../common/index.js";
-import { ClassActivationMapper } from "../method/index.js";
-import { readSafetensors, type StateDict, stateDictOf } from "../models/index.js";
-import { classifierOptions } from "./config.js";
+import { ClassActivationMapper, Method, OpenOnce } from "../method/index.js";
+import {
+  createSamFrame,
+  readSafetensors,
+  type SamFrame,
+  type StateDict,
+  stateDictOf,
+} from "../models/index.js";
+import { classifierOptions, type TrainingConfig } from "./config.js";
 import type { RunContext } from "./run-context.js";
-import { type RunDirectory, stageNames } from "./run-directory.js";
-import { untrainedStage } from "./stage.js";
+import type { RunDirectory } from "./run-directory.js";
+import { type DecoderStage, decoderStages, untrainedStage } from "./stage.js";
 
 /** A decoder: its name in tables and its weights with the frozen prompt encoder's. */
 export interface NamedDecoder {
@@ -23,9 +29,8 @@ export function decoderFile(run: RunDirectory, stage: string): string {
 }
 
 /** The stages whose decoders are trained, in order: `preliminary`, `round-1`, … */
-export function finishedDecoderStages({ run, config }: Pick<RunContext, "run" | "config">): string[] {
-  const isDecoder = (stage: string) => stage === "preliminary" || stage.startsWith("round-");
-  return stageNames(config.rounds).filter((stage) => isDecoder(stage) && run.isDone(stage));
+export function finishedDecoderStages({ run, config }: Pick<RunContext, "run" | "config">): DecoderStage[] {
+  return decoderStages(config.rounds).filter((stage) => run.isDone(stage));
 }
 
 /** A stage's decoder completed with the frozen prompt encoder. */
@@ -90,6 +95,25 @@ export async function readClassifier({ run }: Pick<RunContext, "run">): Promise<
     where: run.root,
     action: "Go on with `epsam train --resume`.",
   });
+}
+
+/** The transforms between a run's patches and SAM's input. */
+export function frameOf({ sam }: Pick<TrainingConfig, "sam">, patchSize: number): SamFrame {
+  return createSamFrame({ width: patchSize, height: patchSize }, { frame: sam.promptFrame });
+}
+
+/**
+ * The method with a run's settings and models, for square patches. The classifier is opened when it is needed.
+ * @param patchSize side of the patches in pixels
+ */
+export function openMethod(
+  context: RunContext,
+  patchSize: number,
+  decoders: readonly NamedDecoder[],
+): Promise<Method> {
+  const { config, device } = context;
+  const classifier = new OpenOnce(() => openActivationMapper(context, patchSize));
+  return Method.open(config, frameOf(config, patchSize), { classifier, decoders, device });
 }
 
 /**

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { exists, writeFileAtomically } from "../common/index.js";
 import type { RunDirectory } from "./run-directory.js";
 import { runFileError } from "./run-file-error.js";
+import { roundStage } from "./stage.js";
 
 /** One line of a round's `scores.csv`. */
 export interface MaskScore {
@@ -16,7 +17,7 @@ export interface MaskScore {
 }
 
 function scoreFile(run: RunDirectory, round: number): string {
-  return run.path("masks", `round-${round}`, "scores.csv");
+  return run.path("masks", roundStage(round), "scores.csv");
 }
 
 /** Writes a round's `scores.csv`. */

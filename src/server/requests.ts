@@ -1,10 +1,10 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { EpSamError } from "../common/index.js";
+import { EpSamError, must, parseJson } from "../common/index.js";
 
 /** A path parameter of a route; Hono's types know it only for literal routes. */
 export function parameter(request: Context, name: string): string {
-  return request.req.param(name) ?? "";
+  return must({ get: (key: string) => request.req.param(key) }, name, "parameter of the route");
 }
 
 /**
@@ -23,27 +23,28 @@ export async function jsonBody<Schema extends z.core.$ZodType>(
       `its content type is ${mediaType === "" ? "not told" : mediaType}`,
     );
   }
-  const parsed = z.safeParse(schema, parseJson(await request.req.text()));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw usage(["body", ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw usage("the body", "is malformed JSON", cause.message);
-    throw cause;
-  }
+  const text = await request.req.text();
+  return fitting(
+    schema,
+    parseJson(text, z.unknown(), (why) => usage("the body", "is malformed JSON", why)),
+    "body",
+  );
 }
 
 /** The query of a request that fits a schema of texts. @throws EpSamError `usage` when it does not */
 export function queryOf<Schema extends z.core.$ZodType>(request: Context, schema: Schema): z.output<Schema> {
-  const parsed = z.safeParse(schema, request.req.query());
+  return fitting(schema, request.req.query(), "query");
+}
+
+function fitting<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  value: unknown,
+  place: string,
+): z.output<Schema> {
+  const parsed = z.safeParse(schema, value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw usage(["query", ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
+  throw usage([place, ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
 }
 
 /** A whole number from 0 in a path. @throws EpSamError `usage` for anything else */

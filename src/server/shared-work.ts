@@ -1,30 +1,32 @@
-interface Entry<Value> {
+import { RecentlyUsed, untilAborted } from "../common/index.js";
+
+interface Computation<Value> {
   readonly value: Promise<Value>;
   readonly controller: AbortController;
   waiting: number;
-  bytes: number;
-  settled: boolean;
 }
 
 /**
- * Results that take long to compute, kept up to a number of bytes. Several who ask for the same wait for one
- * computation, which is aborted when all of them have gone; failures are not kept.
+ * Results that take long to compute, those used last kept up to a number of bytes. Several who ask for the same wait
+ * for one computation, which is aborted when all of them have gone; failures are not kept.
  */
-export class SharedWork<Value> {
-  readonly #entries = new Map<string, Entry<Value>>();
-  readonly #limit: number;
-  readonly #sizeOf: (value: Value) => number;
-  #bytes = 0;
+export class SharedWork<Value extends object | string | number> {
+  readonly #kept: RecentlyUsed<string, Value>;
+  readonly #running = new Map<string, Computation<Value>>();
 
   /** @param limit bytes kept, by what `sizeOf` says of each value */
   constructor(limit: number, sizeOf: (value: Value) => number) {
-    this.#limit = limit;
-    this.#sizeOf = sizeOf;
+    this.#kept = new RecentlyUsed({ limit, sizeOf });
   }
 
   /** Bytes kept now. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#kept.size;
+  }
+
+  /** What is kept under a key. */
+  kept(key: string): Value | undefined {
+    return this.#kept.get(key);
   }
 
   /** @throws what `compute` throws; the signal's reason when aborted meanwhile */
@@ -34,63 +36,29 @@ export class SharedWork<Value> {
     compute: (signal: AbortSignal) => Promise<Value>,
   ): Promise<Value> {
     signal.throwIfAborted();
-    const held = this.#entries.get(key);
-    const entry = held ?? this.#begin(key, compute);
-    if (held !== undefined) this.#touch(key, held);
-    if (entry.settled) return entry.value;
-    entry.waiting += 1;
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) return kept;
+    const computation = this.#running.get(key) ?? this.#begin(key, compute);
+    computation.waiting += 1;
     try {
-      return await withSignal(entry.value, signal);
+      return await untilAborted(computation.value, signal);
     } finally {
-      entry.waiting -= 1;
-      if (entry.waiting === 0 && !entry.settled) {
-        this.#entries.delete(key);
-        entry.controller.abort(signal.reason);
+      computation.waiting -= 1;
+      if (computation.waiting === 0 && this.#running.get(key) === computation) {
+        this.#running.delete(key);
+        computation.controller.abort(signal.reason);
       }
     }
   }
 
-  #begin(key: string, compute: (signal: AbortSignal) => Promise<Value>): Entry<Value> {
+  #begin(key: string, compute: (signal: AbortSignal) => Promise<Value>): Computation<Value> {
     const controller = new AbortController();
-    const value = compute(controller.signal);
-    const entry: Entry<Value> = { value, controller, waiting: 0, bytes: 0, settled: false };
-    this.#entries.set(key, entry);
-    value.then(
-      (result) => this.#keep(key, entry, result),
-      () => this.#forget(key, entry),
-    );
-    return entry;
+    const computation = { value: compute(controller.signal), controller, waiting: 0 };
+    this.#running.set(key, computation);
+    const end = (): boolean => this.#running.get(key) === computation && this.#running.delete(key);
+    computation.value.then((value) => {
+      if (end()) this.#kept.set(key, value);
+    }, end);
+    return computation;
   }
-
-  #keep(key: string, entry: Entry<Value>, value: Value): void {
-    entry.settled = true;
-    if (this.#entries.get(key) !== entry) return;
-    entry.bytes = this.#sizeOf(value);
-    this.#bytes += entry.bytes;
-    for (const [oldest, { settled, bytes }] of this.#entries) {
-      if (this.#bytes <= this.#limit) return;
-      if (!settled) continue;
-      this.#entries.delete(oldest);
-      this.#bytes -= bytes;
-    }
-  }
-
-  #forget(key: string, entry: Entry<Value>): void {
-    entry.settled = true;
-    if (this.#entries.get(key) === entry) this.#entries.delete(key);
-  }
-
-  #touch(key: string, entry: Entry<Value>): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-  }
-}
-
-/** A promise that is given up when the signal aborts; whatever becomes of it is somebody else's business then. */
-function withSignal<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

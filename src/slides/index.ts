@@ -9,6 +9,7 @@ export type {
   Region,
   SlideLevel,
 } from "./pixel-source.js";
+export { imageSource } from "./plain-image.js";
 export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
 export { MAX_THUMBNAIL_SIDE, readThumbnail, type ThumbnailOptions } from "./thumbnail.js";
 export { TileCache } from "./tile-cache.js";

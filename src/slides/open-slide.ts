@@ -1,12 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { extname } from "node:path";
-import { messageOf } from "../common/index.js";
+import { messageOf, READ_WITHOUT_WAITING } from "../common/index.js";
 import { deepZoomFormat } from "./deep-zoom/open-deep-zoom.js";
 import { dicomFormat } from "./dicom/open-dicom.js";
 import { otherFormat, scannerFormat } from "./openslide/open-with-openslide.js";
 import type { PixelSource } from "./pixel-source.js";
 import { plainImageFormat } from "./plain-image.js";
-import { READ_WITHOUT_WAITING } from "./random-access-file.js";
 import { slideError } from "./slide-error.js";
 import { type OpenSlideOptions, PROBE_BYTES, type SlideFormat, type SlideProbe } from "./slide-format.js";
 import { tiffFormat } from "./tiff/open-tiff.js";

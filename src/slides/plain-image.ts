@@ -1,9 +1,9 @@
 import sharp from "sharp";
-import { EpSamError, isEpSamError, messageOf } from "../common/index.js";
+import { EpSamError, isEpSamError, messageOf, RandomAccessFile } from "../common/index.js";
 import { decodeRgb, type RgbImage } from "../imaging/index.js";
 import type { PixelSource } from "./pixel-source.js";
-import { RandomAccessFile } from "./random-access-file.js";
 import { cropImage, rasterType } from "./raster-tile.js";
+import { type LevelRectangle, levelRectangle } from "./region.js";
 import { slideError } from "./slide-error.js";
 import type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
 import { type StoredLevel, TiledSource } from "./tiled-source.js";
@@ -66,8 +66,40 @@ export async function openPlainImage(
   });
 }
 
+/**
+ * An image that is decoded already as a slide of one level, without a resolution.
+ * @param path that error messages call it by
+ */
+export function imageSource(path: string, image: RgbImage): PixelSource {
+  const { width, height } = image;
+  const levels = [{ width, height, downsample: 1, tileSize: null }];
+  return {
+    ...{ path, format: "image", levels, micronsPerPixel: null, objectivePower: null },
+    ...{ associatedImages: [], warnings: [], heldBytes: width * height * 3, properties: {} },
+    readRegion: async (region, { signal } = {}) => {
+      signal?.throwIfAborted();
+      return copyRegion(image, levelRectangle(path, levels, region));
+    },
+    readAssociatedImage: async (name) => {
+      throw new EpSamError("usage", { where: path, what: `has no associated image "${name}"` });
+    },
+    close: async () => undefined,
+  };
+}
+
+/** A rectangle of an image; white beyond it. */
+function copyRegion(image: RgbImage, { left, top, width, height }: LevelRectangle): RgbImage {
+  const data = new Uint8Array(width * height * 3).fill(255);
+  const [first, end] = [Math.max(0, left), Math.min(image.width, left + width)];
+  for (let y = Math.max(0, top); y < Math.min(image.height, top + height) && first < end; y++) {
+    const row = image.data.subarray((y * image.width + first) * 3, (y * image.width + end) * 3);
+    data.set(row, ((y - top) * width + first - left) * 3);
+  }
+  return { width, height, data };
+}
+
 async function readImageFile(path: string): Promise<Uint8Array> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     if (file.size <= MAX_FILE_BYTES) return await file.read(0, file.size, "the image");
     throw slideError(path, "is too large to be read as a plain image", `${file.size} bytes`);

@@ -1,5 +1,11 @@
 import { RandomStream, type Reporter, silentReporter } from "../common/index.js";
-import { BatchLoader, type PatchBatch, type PatchRecord } from "../dataset/index.js";
+import {
+  BatchLoader,
+  type LoadablePatch,
+  loadPatchImage,
+  type PatchBatch,
+  type PatchRecord,
+} from "../dataset/index.js";
 import {
   type Device,
   floatsOf,
@@ -8,6 +14,7 @@ import {
   type HostTensors,
   placeOnDevice,
 } from "../graph/index.js";
+import { resizedTo } from "../method/index.js";
 import {
   attentionDropoutLayerCount,
   classifierGraph,
@@ -18,9 +25,14 @@ import {
   loadInitialClassifier,
 } from "../models/index.js";
 import { adam, stepSchedule, TrainingStep } from "../nn/index.js";
-import type { RunDirectory } from "../run/index.js";
-import { checkPrecision, classifierOptions, planStepMemory, type TrainingConfig } from "../run/index.js";
-import { resizedPatchReader } from "./classifier-input.js";
+import {
+  checkPrecision,
+  classifierOptions,
+  planStepMemory,
+  type RunDirectory,
+  classifierStage as stage,
+  type TrainingConfig,
+} from "../run/index.js";
 import {
   type EpochLoopResult,
   type EpochValues,
@@ -28,8 +40,6 @@ import {
   runEpochs,
   type Weights,
 } from "./epoch-loop.js";
-
-const stage = "classifier";
 
 /** What the classifier is trained with. */
 export interface ClassifierStageOptions {
@@ -50,7 +60,8 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
   const settings = config.classifier;
   const size = settings.inputSize ?? patchSize;
   const batchSize = Math.min(settings.batchSize, train.length);
-  const load = resizedPatchReader(size);
+  const load = async (patch: LoadablePatch) =>
+    resizedTo(await loadPatchImage(patch), { width: size, height: size });
   const trainLoader = new BatchLoader(train, {
     batchSize,
     seed: config.seed,
@@ -74,7 +85,7 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
   const schedule = stepSchedule(settings.learningRate, settings.decayPeriod, settings.decayFactor);
   const samples = settings.samplesPerEpoch ?? Number.POSITIVE_INFINITY;
   const batches = Math.min(trainLoader.batchesPerEpoch, Math.max(1, Math.ceil(samples / batchSize)));
-  const judge = await ClassifierJudge.create(options, validationLoader, size);
+  const validator = await ClassifierValidator.create(options, validationLoader, size);
 
   const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
     const totals = { loss: 0, correct: 0, count: 0 };
@@ -122,10 +133,10 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
           ...memory.options,
         }),
       trainEpoch,
-      validate: (weights) => judge.judge(weights),
+      validate: (weights) => validator.validate(weights),
     });
   } finally {
-    await judge.close();
+    await validator.close();
   }
 }
 
@@ -185,7 +196,7 @@ function validationBatchSize({ config, validation }: ClassifierStageOptions): nu
 }
 
 /** Validation of the classifier, compiled once for all epochs. */
-class ClassifierJudge {
+class ClassifierValidator {
   readonly #session: GraphSession;
   readonly #loader: BatchLoader;
   readonly #device: Device;
@@ -205,7 +216,7 @@ class ClassifierJudge {
   static async create(options: ClassifierStageOptions, loader: BatchLoader, size: number) {
     const batchSize = validationBatchSize(options);
     const graph = classifierGraph(classifierOptions(options.config), batchSize, size, "evaluation");
-    return new ClassifierJudge(
+    return new ClassifierValidator(
       await GraphSession.create({ logits: graph.model.logits }, options.device),
       loader,
       options,
@@ -213,7 +224,7 @@ class ClassifierJudge {
   }
 
   /** Class-balanced cross-entropy as criterion, so that the frequent label does not decide alone. */
-  async judge(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     const perLabel = [
       { loss: 0, correct: 0, count: 0 },
       { loss: 0, correct: 0, count: 0 },

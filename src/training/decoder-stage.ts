@@ -3,15 +3,16 @@ import { type PatchRecord, SPLITS } from "../dataset/index.js";
 import {
   add,
   type Device,
+  type DeviceTensor,
   floatsOf,
   floatTensor,
   GraphSession,
+  type HostTensor,
   type HostTensors,
-  device as hostDevice,
   placeOnDevice,
 } from "../graph/index.js";
 import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
-import { pointsInMask, takesMaskPrompt } from "../method/index.js";
+import { pointsInMask, promptSlots, takesMaskPrompt } from "../method/index.js";
 import {
   type DecoderGraph,
   decoderGraph,
@@ -21,7 +22,13 @@ import {
   type SamFrame,
   type StateDict,
 } from "../models/index.js";
-import { adamW, constantSchedule, cosineSchedule, TrainingStep } from "../nn/index.js";
+import {
+  adamW,
+  constantSchedule,
+  cosineSchedule,
+  TrainingStep,
+  type TrainingStepOptions,
+} from "../nn/index.js";
 import {
   checkPrecision,
   planStepMemory,
@@ -29,7 +36,7 @@ import {
   type StepMemoryPlan,
   type TrainingConfig,
 } from "../run/index.js";
-import { EmbeddingFeeds } from "./embedding-feeds.js";
+import { type BatchFeeds, EmbeddingFeeds, hostFeeds } from "./embedding-feeds.js";
 import {
   type EpochLoopResult,
   type EpochValues,
@@ -75,28 +82,43 @@ export interface DecoderStageOptions {
  * @throws EpSamError `numerical` when no patch has a usable mask or the loss is not finite.
  */
 export async function trainDecoder(options: DecoderStageOptions): Promise<EpochLoopResult> {
-  const { stage, config, train, samWeights, frame, run, reporter, signal } = options;
+  const { config, train, samWeights, frame, reporter } = options;
   const settings = config.decoder;
   requirePatches(options);
   const batchSize = Math.min(settings.batchSize, train.length);
   const memory = planStepMemory(settings, batchSize, Object.values(decoderInputs));
   await checkPrecision(settings, options.device, reporter);
-  const graph = decoderGraph(samWeights, frame, { batchSize: memory.images, ...promptKinds(config) });
+  const graph = decoderGraph(samWeights, frame, { batchSize: memory.images, ...promptSlots(config.sam) });
+  const stepOptions = stepOptionsOf(graph, options, memory);
+  if (memory.microBatches === undefined) {
+    const feeds = await EmbeddingFeeds.create(options.embeddings, options.device, { batchSize });
+    const whole = { ...stepOptions, microBatches: undefined };
+    return trainWith(options, batchSize, feeds, (from) => TrainingStep.create({ ...whole, ...from }));
+  }
+  const feeds = hostFeeds(options.embeddings);
+  return trainWith(options, batchSize, feeds, (from) => TrainingStep.create({ ...stepOptions, ...from }));
+}
+
+/** Where a step begins. */
+type StepStart = Pick<TrainingStepOptions, "initial"> & { readonly stepsTaken: number };
+
+/** Trains with a step whose tensors are of the kind that the embeddings are fed as. */
+async function trainWith<Fed extends HostTensor | DeviceTensor>(
+  options: DecoderStageOptions,
+  batchSize: number,
+  embeddings: BatchFeeds<Fed>,
+  createStep: (from: StepStart) => Promise<TrainingStep<Fed>>,
+): Promise<EpochLoopResult> {
+  const { stage, config, train, samWeights, run, reporter, signal } = options;
+  const settings = config.decoder;
   const batches = Math.floor(train.length / batchSize);
   const schedule =
     settings.schedule === "cosine"
       ? cosineSchedule(settings.learningRate, settings.epochs)
       : constantSchedule(settings.learningRate);
-  const judge = await DecoderJudge.create(options);
-  const embeddings = await EmbeddingFeeds.create(
-    options.embeddings,
-    memory.microBatches === undefined ? options.device : hostDevice(),
-    {
-      batchSize,
-    },
-  );
+  const validator = await DecoderValidator.create(options);
 
-  const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
+  const trainEpoch = async (step: TrainingStep<Fed>, epoch: number): Promise<EpochValues> => {
     const order = new RandomStream(config.seed, stage, "order", epoch).shuffled(
       train.map((_, index) => index),
     );
@@ -134,19 +156,14 @@ export async function trainDecoder(options: DecoderStageOptions): Promise<EpochL
       reporter,
       signal,
       initialWeights: async () => decoderWeights(samWeights),
-      createStep: (initial, stepsTaken) => createStep(graph, options, memory, { initial, stepsTaken }),
+      createStep: (initial, stepsTaken) => createStep({ initial, stepsTaken }),
       trainEpoch,
-      validate: (weights) => judge.judge(weights),
+      validate: (weights) => validator.validate(weights),
     });
   } finally {
-    await judge.close();
+    await validator.close();
     await embeddings.close();
   }
-}
-
-/** What SAM is prompted with. */
-function promptKinds({ sam }: TrainingConfig): { readonly points: number; readonly maskPrompt: boolean } {
-  return { points: sam.points, maskPrompt: takesMaskPrompt(sam) };
 }
 
 /** The part of SAM's weights that is fine-tuned. */
@@ -166,22 +183,20 @@ function requirePatches({ stage, train, validation }: DecoderStageOptions): void
   });
 }
 
-function createStep(
+function stepOptionsOf(
   graph: DecoderGraph,
   { config, device }: DecoderStageOptions,
   memory: StepMemoryPlan,
-  from: { readonly initial: Weights; readonly stepsTaken: number },
-): Promise<TrainingStep> {
+): Omit<TrainingStepOptions, keyof StepStart> {
   const { dice, iou } = graph.losses;
-  return TrainingStep.create({
+  return {
     loss: add(dice, iou),
     parameters: graph.parameters.all(),
     optimizer: adamW({ weightDecay: config.decoder.weightDecay }),
     outputs: { dice, iou },
     device,
-    ...from,
     ...memory.options,
-  });
+  };
 }
 
 /** One batch: each patch under a random variant, with points drawn inside its mask. */
@@ -233,7 +248,7 @@ function feedsOf({ config, frame }: DecoderStageOptions, samples: readonly Sampl
     target.set(mask.data, index * height * width);
   });
   return {
-    ...promptFeeds(prompts, frame, promptKinds(config)),
+    ...promptFeeds(prompts, frame, promptSlots(config.sam)),
     [decoderInputs.target]: floatTensor([samples.length, height, width], target),
   };
 }
@@ -243,7 +258,7 @@ function averaged({ dice, iou }: { dice: number; iou: number }, count: number): 
 }
 
 /** Validation of the decoder with activation-map prompts, patch by patch, compiled once for all epochs. */
-class DecoderJudge {
+class DecoderValidator {
   readonly #session: GraphSession;
   readonly #embeddings: EmbeddingFeeds;
   readonly #options: DecoderStageOptions;
@@ -254,16 +269,16 @@ class DecoderJudge {
     this.#options = options;
   }
 
-  static async create(options: DecoderStageOptions): Promise<DecoderJudge> {
+  static async create(options: DecoderStageOptions): Promise<DecoderValidator> {
     const { samWeights, frame, config } = options;
-    const graph = decoderGraph(samWeights, frame, { batchSize: 1, ...promptKinds(config) });
+    const graph = decoderGraph(samWeights, frame, { batchSize: 1, ...promptSlots(config.sam) });
     const { dice, iou } = graph.losses;
     const session = await GraphSession.create({ dice, iou }, options.device);
     const feeds = await EmbeddingFeeds.create(options.embeddings, options.device, { batchSize: 1 });
-    return new DecoderJudge(session, feeds, options);
+    return new DecoderValidator(session, feeds, options);
   }
 
-  async judge(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     const totals = { dice: 0, iou: 0 };
     const { validation, signal, device } = this.#options;
     const placed = await placeOnDevice(Object.fromEntries(weights), device);

@@ -1,4 +1,4 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError, RecentlyUsed } from "../common/index.js";
 import {
   concat,
   type Device,
@@ -25,6 +25,23 @@ const part = (index: number) => `embedding ${index}`;
 
 type EmbeddedPatch = Parameters<PatchEmbeddings["batch"]>[0][number];
 
+/** Embeddings as a decoder's graph is fed with them, [N, 256, 64, 64], in the memory that the graph reads. */
+export interface BatchFeeds<Fed> {
+  /** Gives the patches' embeddings to `use`; what it is given is valid until it ends. */
+  with<Result>(patches: readonly EmbeddedPatch[], use: (embeddings: Fed) => Promise<Result>): Promise<Result>;
+  /** Frees what a device holds. */
+  close(): Promise<void>;
+}
+
+/** Embeddings in host memory, for every batch anew. */
+export function hostFeeds(embeddings: Pick<PatchEmbeddings, "batch">): BatchFeeds<HostTensor> {
+  return {
+    with: async (patches, use) =>
+      use(floatTensor([patches.length, ...SHAPE.slice(1)], await embeddings.batch(patches))),
+    close: async () => undefined,
+  };
+}
+
 /** The graphs that copy an embedding to the device and join several there. */
 interface DeviceGraphs {
   readonly copy: GraphSession;
@@ -32,20 +49,18 @@ interface DeviceGraphs {
 }
 
 /**
- * Embeddings as a decoder's graph is fed with them, [N, 256, 64, 64]. On a device with memory of its own they stay
- * there between epochs, as many as fit below a limit, those used last.
+ * Embeddings where a device reads them. On a device with memory of its own they stay there between epochs, as many as
+ * fit below a limit, those used last.
  */
-export class EmbeddingFeeds {
+export class EmbeddingFeeds implements BatchFeeds<HostTensor | DeviceTensor> {
   readonly #embeddings: PatchEmbeddings;
   readonly #graphs: DeviceGraphs | undefined;
-  readonly #limit: number;
-  /** The least recently used first. */
-  readonly #held = new Map<string, DeviceTensor>();
+  readonly #held: RecentlyUsed<string, DeviceTensor>;
 
   private constructor(embeddings: PatchEmbeddings, graphs: DeviceGraphs | undefined, limit: number) {
     this.#embeddings = embeddings;
     this.#graphs = graphs;
-    this.#limit = limit;
+    this.#held = new RecentlyUsed({ limit, onLeave: (tensor) => tensor.release() });
   }
 
   /**
@@ -76,9 +91,7 @@ export class EmbeddingFeeds {
     patches: readonly EmbeddedPatch[],
     use: (embeddings: HostTensor | DeviceTensor) => Promise<Result>,
   ): Promise<Result> {
-    if (this.#graphs === undefined) {
-      return use(floatTensor([patches.length, ...SHAPE.slice(1)], await this.#embeddings.batch(patches)));
-    }
+    if (this.#graphs === undefined) return hostFeeds(this.#embeddings).with(patches, use);
     const parts: Record<string, DeviceTensor> = {};
     for (const [index, patch] of patches.entries()) {
       parts[part(index)] = await this.#onDevice(this.#graphs.copy, patch);
@@ -96,28 +109,15 @@ export class EmbeddingFeeds {
   async #onDevice(copy: GraphSession, { patch, variant }: EmbeddedPatch): Promise<DeviceTensor> {
     const key = `${variant} ${patch.imagePath}`;
     const known = this.#held.get(key);
-    if (known !== undefined) {
-      this.#held.delete(key);
-      this.#held.set(key, known);
-      return known;
-    }
+    if (known !== undefined) return known;
     const embedding = floatTensor(SHAPE, await this.#embeddings.get(patch, variant));
     const tensor = await keptResult(copy, { [part(0)]: embedding });
-    while (this.#held.size >= this.#limit) this.#dropOldest();
     this.#held.set(key, tensor);
     return tensor;
   }
 
-  #dropOldest(): void {
-    const [oldest] = this.#held;
-    if (oldest === undefined) return;
-    this.#held.delete(oldest[0]);
-    oldest[1].release();
-  }
-
   /** Frees what the device holds. */
   async close(): Promise<void> {
-    for (const tensor of this.#held.values()) tensor.release();
     this.#held.clear();
     await this.#graphs?.copy.close();
     await this.#graphs?.join.close();

@@ -1,7 +1,7 @@
 import { EpSamError, type Reporter } from "../common/index.js";
 import type { FloatTensor } from "../graph/index.js";
 import { isOptimizerState } from "../nn/index.js";
-import type { RunDirectory } from "../run/index.js";
+import { classifierStage, type RunDirectory } from "../run/index.js";
 import { checkpointFile, readCheckpoint, type TrainingProgress, writeCheckpoint } from "./checkpoint.js";
 
 /** Figures of one epoch by name. */
@@ -107,7 +107,7 @@ export function requireFinite(stage: string, epoch: number, loss: number): void 
     what: `the loss became ${loss} in epoch ${epoch + 1}`,
     where: stage,
     why: "training diverged; the weights of earlier epochs and stages are intact",
-    action: `Lower ${stage === "classifier" ? stage : "decoder"}.learningRate and train into a new directory; resuming repeats the same steps.`,
+    action: `Lower ${stage === classifierStage ? stage : "decoder"}.learningRate and train into a new directory; resuming repeats the same steps.`,
   });
 }
 

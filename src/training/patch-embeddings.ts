@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { cacheDirectory, type Reporter } from "../common/index.js";
+import { cacheDirectory } from "../common/index.js";
 import {
   EMBEDDING_ELEMENTS,
   EmbeddingCache,
@@ -7,57 +7,54 @@ import {
   loadPatchImage,
   type PatchRecord,
 } from "../dataset/index.js";
-import type { Device } from "../graph/index.js";
 import { applyDihedral } from "../imaging/index.js";
-import type { ImageEncoder, SamFrame } from "../models/index.js";
-import type { EncoderSource, TrainingConfig } from "../run/index.js";
-
-/** What patch embeddings are computed with. */
-interface EmbeddingTools {
-  readonly frame: SamFrame;
-  readonly device: Device;
-  readonly encoder: EncoderSource;
-  readonly reporter: Reporter;
-}
+import { type EmbeddingSource, FreshEmbeddings } from "../method/index.js";
+import { type EncoderSource, frameOf, type RunContext } from "../run/index.js";
 
 /**
  * SAM embeddings of patches and their flips and rotations, computed once and kept in the cache. The encoder is
  * opened at the first miss, so a warm cache costs no start-up.
  */
-export class PatchEmbeddings {
+export class PatchEmbeddings implements EmbeddingSource<PatchRecord> {
   readonly #cache: EmbeddingCache;
-  readonly #tools: EmbeddingTools;
+  readonly #encoder: string;
+  readonly #fresh: FreshEmbeddings;
   readonly #hashes = new Map<string, string>();
-  #encoder: Promise<ImageEncoder> | undefined;
 
-  private constructor(cache: EmbeddingCache, tools: EmbeddingTools) {
+  private constructor(cache: EmbeddingCache, encoder: string, fresh: FreshEmbeddings) {
     this.#cache = cache;
-    this.#tools = tools;
+    this.#encoder = encoder;
+    this.#fresh = fresh;
   }
 
   /**
    * Opens the cache that the configuration names.
+   * @param encoder that of the run's SAM, unless the context has one of its own
+   * @param patchSize side of the patches in pixels
    * @throws EpSamError `storage` when its directory cannot be used.
    */
-  static async open(config: TrainingConfig, tools: EmbeddingTools): Promise<PatchEmbeddings> {
+  static async open(
+    { config, device, reporter, encoder: own }: RunContext,
+    encoder: EncoderSource,
+    patchSize: number,
+  ): Promise<PatchEmbeddings> {
     const cache = await EmbeddingCache.open({
       directory: config.cache.directory ?? join(cacheDirectory(), "embeddings"),
       maximumBytes: config.cache.maximumGigabytes * 1e9,
       precision: config.cache.precision,
-      reporter: tools.reporter,
+      reporter,
     });
-    return new PatchEmbeddings(cache, tools);
+    const used = own ?? encoder;
+    const fresh = new FreshEmbeddings(() => used.open(device), frameOf(config, patchSize));
+    return new PatchEmbeddings(cache, used.id, fresh);
   }
 
   /** The embedding [256, 64, 64] of a patch under one of the eight flips and rotations; read only. */
   async get(patch: PatchRecord, variant = 0): Promise<Float32Array> {
     const image = this.#hashes.get(patch.imagePath) ?? (await this.#hash(patch));
-    const { encoder, device, frame } = this.#tools;
-    return this.#cache.getOrCompute({ image, encoder: encoder.id, variant }, async () => {
-      this.#encoder ??= encoder.open(device);
-      const opened = await this.#encoder;
-      return opened.encode(applyDihedral(await loadPatchImage(patch), variant), frame);
-    });
+    return this.#cache.getOrCompute({ image, encoder: this.#encoder, variant }, async () =>
+      this.#fresh.get(applyDihedral(await loadPatchImage(patch), variant)),
+    );
   }
 
   /** Embeddings of several patches one after the other, [B, 256, 64, 64]. */
@@ -78,7 +75,7 @@ export class PatchEmbeddings {
   }
 
   /** Frees the encoder. */
-  async close(): Promise<void> {
-    if (this.#encoder !== undefined) await (await this.#encoder).close();
+  close(): Promise<void> {
+    return this.#fresh.close();
   }
 }

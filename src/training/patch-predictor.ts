@@ -1,106 +1,111 @@
 import { join } from "node:path";
 import { exists } from "../common/index.js";
-import { loadPatchImage, type PatchRecord } from "../dataset/index.js";
+import { type Dataset, loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import type { Mask } from "../imaging/index.js";
+import { type EmbeddingSource, foregroundOf, type Method, type PatchActivation } from "../method/index.js";
+import type { PatchPrompt } from "../models/index.js";
 import {
-  activationPrompt,
-  type ClassActivationMapper,
-  type PatchActivation,
-  patchActivation,
-  takesMaskPrompt,
-} from "../method/index.js";
-import { MaskPredictor, type PatchPrompt, type SamFrame } from "../models/index.js";
-import {
+  activationFolder,
   camStage,
   type NamedDecoder,
+  openMethod,
   type RunContext,
   readActivation,
-  type StoredActivation,
   writeActivation,
 } from "../run/index.js";
-import type { PatchEmbeddings } from "./patch-embeddings.js";
-
-/** What a predictor is made of; it closes mapper and embeddings with itself. */
-export interface PredictorParts {
-  /** Compiles the classifier; called when the first activation map has to be computed. */
-  openMapper(): Promise<ClassActivationMapper>;
-  readonly embeddings: PatchEmbeddings;
-  readonly frame: SamFrame;
-  readonly decoders: readonly NamedDecoder[];
-  /** Where activation maps are kept; see `activationFolder`. */
-  readonly activationFolder: string;
-}
 
 /**
- * From patch to masks as in inference: classifier, activation map, prompts, SAM. Activation maps are kept in the
- * run directory, so every stage prompts with the same points and a killed run does not compute them again.
+ * Activations of a dataset's patches. They are kept in the run directory, so that every stage prompts with the same
+ * points and a killed run does not compute them again.
  */
-export class PatchPredictor {
-  readonly #context: RunContext;
-  readonly #openMapper: () => Promise<ClassActivationMapper>;
-  readonly #embeddings: PatchEmbeddings;
-  readonly #frame: SamFrame;
-  readonly #activationFolder: string;
-  readonly #decoders: ReadonlyMap<string, MaskPredictor>;
-  #mapper: Promise<ClassActivationMapper> | undefined;
+export class PatchActivations {
+  readonly #method: Method;
+  readonly #folder: string;
 
-  private constructor(
-    context: RunContext,
-    parts: PredictorParts,
-    decoders: ReadonlyMap<string, MaskPredictor>,
-  ) {
-    this.#context = context;
-    this.#frame = parts.frame;
-    this.#openMapper = parts.openMapper;
-    this.#embeddings = parts.embeddings;
-    this.#activationFolder = parts.activationFolder;
-    this.#decoders = decoders;
+  /** @param folder where they are kept; see `activationFolder` */
+  constructor(method: Method, folder: string) {
+    this.#method = method;
+    this.#folder = folder;
   }
 
-  /** Compiles the decoders. */
-  static async create(context: RunContext, parts: PredictorParts): Promise<PatchPredictor> {
-    const decoders = new Map<string, MaskPredictor>();
-    for (const { stage, weights } of parts.decoders) {
-      const { frame } = parts;
-      const { sam } = context.config;
-      const prompts = { points: sam.points, maskPrompt: takesMaskPrompt(sam) };
-      const options = { weights, frame, ...prompts, device: context.device };
-      decoders.set(stage, await MaskPredictor.create(options));
+  async get(patch: PatchRecord): Promise<PatchActivation> {
+    const file = join(this.#folder, `${patch.id}.safetensors`);
+    if (!(await exists(file))) {
+      await writeActivation(file, await this.#method.activation(await loadPatchImage(patch)));
     }
-    return new PatchPredictor(context, parts, decoders);
+    // What was just computed is read back too, so that a resumed run sees the same float32 values.
+    return this.#method.kept(await readActivation(file));
+  }
+
+  /** The prompt for a patch, or `undefined` when its initial mask is empty. */
+  prompt(patch: PatchRecord, activation: PatchActivation): Promise<PatchPrompt | undefined> {
+    return this.#method.prompt(activation, patch.id);
+  }
+}
+
+/** Does something with the activations of a dataset's patches, and frees the classifier. */
+export async function withActivations<Result>(
+  context: RunContext,
+  dataset: Dataset,
+  work: (activations: PatchActivations) => Promise<Result>,
+): Promise<Result> {
+  const method = await openMethod(context, dataset.patchSize, []);
+  try {
+    return await work(new PatchActivations(method, activationFolder(context.run, dataset)));
+  } finally {
+    await method.close();
+  }
+}
+
+/** From a dataset's patches to masks, as in inference, with the decoders of some stages. */
+export class PatchPredictor {
+  readonly #method: Method;
+  readonly #activations: PatchActivations;
+  readonly #embeddings: EmbeddingSource<PatchRecord>;
+  readonly #gate: number;
+
+  private constructor(
+    method: Method,
+    activations: PatchActivations,
+    embeddings: EmbeddingSource<PatchRecord>,
+    gate: number,
+  ) {
+    this.#method = method;
+    this.#activations = activations;
+    this.#embeddings = embeddings;
+    this.#gate = gate;
+  }
+
+  /** Compiles the decoders. The embeddings stay the caller's to close. */
+  static async open(
+    context: RunContext,
+    dataset: Dataset,
+    decoders: readonly NamedDecoder[],
+    embeddings: EmbeddingSource<PatchRecord>,
+  ): Promise<PatchPredictor> {
+    const method = await openMethod(context, dataset.patchSize, decoders);
+    const activations = new PatchActivations(method, activationFolder(context.run, dataset));
+    return new PatchPredictor(method, activations, embeddings, context.config.gate);
   }
 
   /** The initial masks and every decoder, in table order. */
   get stages(): readonly string[] {
-    return [camStage, ...this.#decoders.keys()];
+    return [camStage, ...this.#method.stages];
   }
 
-  /** The patch's activation map, probability and initial mask. */
-  async activation(patch: PatchRecord): Promise<PatchActivation> {
-    const file = join(this.#activationFolder, `${patch.id}.safetensors`);
-    // What was just computed is read back too, so that a resumed run sees the same float32 values.
-    if (!(await exists(file))) await writeActivation(file, await this.#map(patch));
-    return patchActivation(await readActivation(file), this.#frame.patch, this.#context.config.cam);
+  activation(patch: PatchRecord): Promise<PatchActivation> {
+    return this.#activations.get(patch);
   }
 
-  async #map(patch: PatchRecord): Promise<StoredActivation> {
-    this.#mapper ??= this.#openMapper();
-    const mapper = await this.#mapper;
-    return mapper.map(await loadPatchImage(patch));
-  }
-
-  /** The prompt for a patch, or `undefined` when its activation map is empty. */
-  prompt(patch: PatchRecord, activation: PatchActivation): PatchPrompt | undefined {
-    return activationPrompt(this.#context.config, activation, patch.id);
+  /** How well a mask agrees with the activation, see {@link Method.score}. */
+  score(activation: PatchActivation, mask: Mask): Promise<number> {
+    return this.#method.score(activation, mask);
   }
 
   /** The mask of the last decoder; empty when there is nothing to prompt with. */
-  async segment(patch: PatchRecord): Promise<Mask> {
-    const activation = await this.activation(patch);
-    const predictor = [...this.#decoders.values()].at(-1);
-    const prompt = this.prompt(patch, activation);
-    if (predictor === undefined || prompt === undefined) return emptyLike(activation.initialMask);
-    return this.#decode(predictor, patch, prompt);
+  async segment(patch: PatchRecord, activation: PatchActivation): Promise<Mask> {
+    const prompt = await this.#activations.prompt(patch, activation);
+    return prompt === undefined ? activation.emptyMask() : this.#decode(patch, prompt);
   }
 
   /**
@@ -112,32 +117,25 @@ export class PatchPredictor {
     stages: readonly string[] = this.stages,
   ): Promise<{ probability: number; masks: Record<string, Mask> }> {
     const activation = await this.activation(patch);
-    const { probability, initialMask } = activation;
-    const passes = probability >= this.#context.config.gate;
-    const prompt = passes ? this.prompt(patch, activation) : undefined;
+    const { probability } = activation;
+    const passes = probability >= this.#gate;
+    const prompt = passes ? await this.#activations.prompt(patch, activation) : undefined;
     const masks: Record<string, Mask> = {};
     for (const stage of stages) {
-      const predictor = this.#decoders.get(stage);
-      if (predictor === undefined) masks[stage] = passes ? initialMask : emptyLike(initialMask);
-      else if (prompt === undefined) masks[stage] = emptyLike(initialMask);
-      else masks[stage] = await this.#decode(predictor, patch, prompt);
+      if (passes && stage === camStage) masks[stage] = await activation.initialMask();
+      else if (prompt === undefined) masks[stage] = activation.emptyMask();
+      else masks[stage] = await this.#decode(patch, prompt, stage);
     }
     return { probability, masks };
   }
 
-  async #decode(predictor: MaskPredictor, patch: PatchRecord, prompt: PatchPrompt): Promise<Mask> {
-    const { logits } = await predictor.predict(await this.#embeddings.get(patch), prompt);
-    return { ...this.#frame.patch, data: Uint8Array.from(logits.data, (logit) => (logit > 0 ? 1 : 0)) };
+  async #decode(patch: PatchRecord, prompt: PatchPrompt, stage?: string): Promise<Mask> {
+    const embedding = await this.#embeddings.get(patch);
+    return foregroundOf((await this.#method.mask(embedding, prompt, stage)).logits);
   }
 
-  /** Frees the compiled graphs and the encoder. */
-  async close(): Promise<void> {
-    await Promise.all([...this.#decoders.values()].map((predictor) => predictor.close()));
-    if (this.#mapper !== undefined) await (await this.#mapper).close();
-    await this.#embeddings.close();
+  /** Frees the compiled graphs. */
+  close(): Promise<void> {
+    return this.#method.close();
   }
-}
-
-function emptyLike({ width, height }: Mask): Mask {
-  return { width, height, data: new Uint8Array(width * height) };
 }

@@ -1,24 +1,27 @@
 import { RandomStream } from "../common/index.js";
 import { type Dataset, hasPixelMasks, loadPatchMask, type PatchRecord } from "../dataset/index.js";
 import { readMask, writeMaskPng } from "../imaging/index.js";
+import { readSafetensors, type StateDict, stateDictOf, writeSafetensors } from "../models/index.js";
 import {
-  createSamFrame,
-  readSafetensors,
-  type SamFrame,
-  type StateDict,
-  stateDictOf,
-  writeSafetensors,
-} from "../models/index.js";
-import type { RunContext } from "../run/index.js";
-import { classifierFile, decoderFile, type NamedDecoder, readDecoder } from "../run/index.js";
+  classifierFile,
+  classifierStage,
+  type DecoderStage,
+  decoderFile,
+  frameOf,
+  initialMaskFolder,
+  type RunContext,
+  readDecoder,
+  roundStage,
+  type SamSource,
+} from "../run/index.js";
 import { trainClassifier } from "./classifier-stage.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
 import { type MaskedPatch, type PromptedPatch, trainDecoder } from "./decoder-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
-import { openEmbeddings, withPredictor } from "./open-predictor.js";
-import type { PatchPredictor } from "./patch-predictor.js";
+import { PatchEmbeddings } from "./patch-embeddings.js";
+import { type PatchActivations, PatchPredictor, withActivations } from "./patch-predictor.js";
 import { predictPseudoLabels } from "./pseudo-labels.js";
-import type { StageSummary } from "./stage-clock.js";
+import type { StageSummary } from "./resume.js";
 
 /** The data of a run. */
 export interface PipelineData {
@@ -29,22 +32,23 @@ export interface PipelineData {
   readonly corrections?: CorrectedMasks | undefined;
 }
 
+/** The SAM that a run works with, its weights read. */
+export interface OpenedSam {
+  readonly encoder: SamSource["encoder"];
+  /** `prompt_encoder.*` and `mask_decoder.*` before any training. */
+  readonly weights: StateDict;
+}
+
 /** The training stages of one run with what they share. Each returns the figures worth a line in `run.json`. */
 export class PipelineStages {
   readonly #context: RunContext;
   readonly #data: PipelineData;
-  readonly #samWeights: StateDict;
-  readonly #frame: SamFrame;
+  readonly #sam: OpenedSam;
 
-  constructor(context: RunContext, data: PipelineData, samWeights: StateDict) {
+  constructor(context: RunContext, data: PipelineData, sam: OpenedSam) {
     this.#context = context;
     this.#data = data;
-    this.#samWeights = samWeights;
-    const { patchSize } = data.dataset;
-    this.#frame = createSamFrame(
-      { width: patchSize, height: patchSize },
-      { frame: context.config.sam.promptFrame },
-    );
+    this.#sam = sam;
   }
 
   /** Trains the patch classifier. */
@@ -56,7 +60,7 @@ export class PipelineStages {
       validation: classifierDataset.patches.filter(({ split }) => split === "val"),
       patchSize: classifierDataset.patchSize,
     });
-    await this.#save("classifier", classifierFile(this.#context.run), result.weights);
+    await this.#save(classifierStage, classifierFile(this.#context.run), result.weights);
     return summaryOf(result);
   }
 
@@ -65,10 +69,10 @@ export class PipelineStages {
     const { reporter, signal } = this.#context;
     const patches = [...this.#positives("train"), ...this.#positives("val")];
     let empty = 0;
-    await this.#withPredictor([], async (predictor) => {
+    await withActivations(this.#context, this.#data.dataset, async (activations) => {
       for (const [index, patch] of patches.entries()) {
         signal?.throwIfAborted();
-        const { initialMask } = await predictor.activation(patch);
+        const initialMask = await (await activations.get(patch)).initialMask();
         if (!initialMask.data.includes(1)) empty++;
         await writeMaskPng(this.#initialMaskFile(patch), initialMask);
         reporter.progress({ task: "initial masks", done: index + 1, total: patches.length });
@@ -85,7 +89,7 @@ export class PipelineStages {
       const { data } = await readMask(file);
       if (data.includes(1)) train.push({ patch, readMask: () => readMask(file) });
     }
-    return this.#trainDecoder("preliminary", train);
+    return this.#trainDecoder(roundStage(0), train);
   }
 
   /**
@@ -95,16 +99,13 @@ export class PipelineStages {
    * from pseudo-labels of places that were corrected.
    */
   async round(round: number): Promise<StageSummary> {
-    const stage = `round-${round}`;
-    const previous = round === 1 ? "preliminary" : `round-${round - 1}`;
+    const stage = roundStage(round);
+    const previous = roundStage(round - 1);
     const { run } = this.#context;
     const isLast = round === this.#context.config.rounds;
     const corrections = isLast ? this.#data.corrections : undefined;
     const candidates = this.#decoderPatches().filter((patch) => corrections?.cover(patch) !== true);
-    const decoder = await readDecoder(this.#context, previous, this.#samWeights);
-    const selected = await this.#withPredictor([decoder], (predictor) =>
-      predictPseudoLabels(this.#context, round, candidates, predictor),
-    );
+    const selected = await this.#pseudoLabels(round, candidates);
     const corrected = corrections?.patches ?? [];
     const counts = {
       pseudoLabels: selected.length,
@@ -124,22 +125,41 @@ export class PipelineStages {
     return { ...counts, keptDecoder: previous };
   }
 
-  async #trainDecoder(stage: string, train: readonly MaskedPatch[]): Promise<StageSummary> {
-    const { criterion, patches } = await this.#validationPatches();
-    const embeddings = await openEmbeddings(this.#context, this.#frame);
+  /** The masks that the decoder of the round before gives, as far as the classifier agrees with them. */
+  async #pseudoLabels(round: number, candidates: readonly PatchRecord[]): Promise<MaskedPatch[]> {
+    const { dataset } = this.#data;
+    const decoder = await readDecoder(this.#context, roundStage(round - 1), this.#sam.weights);
+    const embeddings = await PatchEmbeddings.open(this.#context, this.#sam.encoder, dataset.patchSize);
     try {
-      const result = await this.#withPredictors((predictorOf) =>
-        trainDecoder({
+      const predictor = await PatchPredictor.open(this.#context, dataset, [decoder], embeddings);
+      try {
+        return await predictPseudoLabels(this.#context, round, candidates, predictor);
+      } finally {
+        await predictor.close();
+      }
+    } finally {
+      await embeddings.close();
+    }
+  }
+
+  async #trainDecoder(stage: DecoderStage, train: readonly MaskedPatch[]): Promise<StageSummary> {
+    const { patchSize } = this.#data.dataset;
+    const embeddings = await PatchEmbeddings.open(this.#context, this.#sam.encoder, patchSize);
+    try {
+      const { result, criterion } = await this.#withActivations(async (activations, activationsOf) => {
+        const { criterion, patches } = await this.#validationPatches(activations);
+        const result = await trainDecoder({
           ...this.#context,
           stage,
           train,
           validation: patches,
-          samWeights: this.#samWeights,
-          frame: this.#frame,
+          samWeights: this.#sam.weights,
+          frame: frameOf(this.#context.config, patchSize),
           embeddings,
-          activationLogits: async (patch) => (await predictorOf(patch).activation(patch)).logits,
-        }),
-      );
+          activationLogits: async (patch) => (await activationsOf(patch).get(patch)).logits(),
+        });
+        return { result, criterion };
+      });
       await this.#save(stage, decoderFile(this.#context.run, stage), result.weights);
       return { ...summaryOf(result), trainingPatches: train.length, validation: criterion };
     } finally {
@@ -158,7 +178,7 @@ export class PipelineStages {
   }
 
   #initialMaskFile({ id }: PatchRecord): string {
-    return this.#context.run.path("masks", "initial", `${id}.png`);
+    return this.#context.run.path("masks", initialMaskFolder, `${id}.png`);
   }
 
   #positives(split: "train" | "val"): PatchRecord[] {
@@ -182,42 +202,36 @@ export class PipelineStages {
    * Validation patches with prompts from their activation maps. Where the split has pixel masks (and the
    * configuration allows) they are the target, as in the paper; otherwise the initial masks are.
    */
-  async #validationPatches(): Promise<{ criterion: string; patches: PromptedPatch[] }> {
+  async #validationPatches(
+    activations: PatchActivations,
+  ): Promise<{ criterion: string; patches: PromptedPatch[] }> {
     const { dataset } = this.#data;
     const wanted = this.#context.config.decoder.validation;
     const byMask = wanted === "pixel-masks" || (wanted === "auto" && hasPixelMasks(dataset, "val"));
     const target = (patch: PatchRecord) =>
       byMask ? loadPatchMask(patch, dataset.patchSize) : readMask(this.#initialMaskFile(patch));
     const patches: PromptedPatch[] = [];
-    await this.#withPredictor([], async (predictor) => {
-      for (const patch of this.#drawn("validation patches", this.#positives("val"))) {
-        const prompt = predictor.prompt(patch, await predictor.activation(patch));
-        if (prompt !== undefined) patches.push({ patch, prompt, readMask: () => target(patch) });
-      }
-    });
+    for (const patch of this.#drawn("validation patches", this.#positives("val"))) {
+      const prompt = await activations.prompt(patch, await activations.get(patch));
+      if (prompt !== undefined) patches.push({ patch, prompt, readMask: () => target(patch) });
+    }
     return { criterion: byMask ? "loss against pixel masks" : "loss against initial masks", patches };
   }
 
-  /** Patch ids are unique only within a dataset, so that corrected patches have a predictor of their own. */
-  #withPredictors<Result>(
-    work: (predictorOf: (patch: PatchRecord) => PatchPredictor) => Promise<Result>,
+  /** Patch ids are unique only within a dataset, so that corrected patches have activations of their own. */
+  #withActivations<Result>(
+    work: (
+      activations: PatchActivations,
+      activationsOf: (patch: PatchRecord) => PatchActivations,
+    ) => Promise<Result>,
   ): Promise<Result> {
-    const { corrections } = this.#data;
-    return this.#withPredictor([], (predictor) => {
-      if (corrections === undefined) return work(() => predictor);
-      const parts = { dataset: corrections.dataset, frame: this.#frame, decoders: [] };
-      return withPredictor(this.#context, parts, (own) =>
-        work((patch) => (corrections.holds(patch) ? own : predictor)),
+    const { dataset, corrections } = this.#data;
+    return withActivations(this.#context, dataset, (activations) => {
+      if (corrections === undefined) return work(activations, () => activations);
+      return withActivations(this.#context, corrections.dataset, (own) =>
+        work(activations, (patch) => (corrections.holds(patch) ? own : activations)),
       );
     });
-  }
-
-  #withPredictor<Result>(
-    decoders: readonly NamedDecoder[],
-    work: (predictor: PatchPredictor) => Promise<Result>,
-  ): Promise<Result> {
-    const { dataset } = this.#data;
-    return withPredictor(this.#context, { dataset, frame: this.#frame, decoders }, work);
   }
 }
 

@@ -1,73 +1,70 @@
 import { EpSamError } from "../common/index.js";
 import { countLabels, type Dataset, describeCounts, type Split } from "../dataset/index.js";
-import { createSamFrame } from "../models/index.js";
-import type { RunContext } from "../run/index.js";
 import {
+  camStage,
+  classifierStage,
   evaluationFolder,
+  evaluationStage,
   finishedDecoderStages,
   type NamedDecoder,
   openSam,
-  type RunDirectory,
+  type RunContext,
   type RunEvaluation,
   readDecoder,
+  roundOf,
+  type SamSource,
+  type Stage,
   stageNames,
   untrainedStage,
 } from "../run/index.js";
-import { removeCheckpoint } from "./checkpoint.js";
 import { evaluateRun } from "./evaluation-stage.js";
-import { withPredictor } from "./open-predictor.js";
-import { type PipelineData, PipelineStages } from "./pipeline-stages.js";
-import { runStage, type StageSummary } from "./stage-clock.js";
+import { PatchEmbeddings } from "./patch-embeddings.js";
+import { PatchPredictor } from "./patch-predictor.js";
+import { type OpenedSam, type PipelineData, PipelineStages } from "./pipeline-stages.js";
+import { runStages, type StageSummary } from "./resume.js";
+
+/** How much of the pipeline is run. */
+export interface PipelineOptions {
+  /** The run's SAM where it is open already. */
+  readonly sam?: SamSource | undefined;
+  /** Stages to run; all of them when left out. */
+  readonly only?: readonly string[] | undefined;
+}
 
 /**
  * The whole method in order (paper section 2): classifier, initial masks, preliminary fine-tuning, rounds of
  * re-training, evaluation. Stages that are done are skipped, so the same call goes on after a kill.
- * @param only stages to run; all of them when left out.
  * @throws EpSamError `usage` when a stage is asked for whose predecessors are not done.
  */
 export async function runPipeline(
   context: RunContext,
   data: PipelineData,
-  only?: readonly string[],
+  { sam: known, only }: PipelineOptions = {},
 ): Promise<void> {
-  const { config, run, reporter, signal } = context;
-  const stages = new PipelineStages(context, data, await (await openSam(context)).loadDecoder());
-  const works: Record<string, () => Promise<StageSummary>> = {
-    classifier: () => stages.classifier(),
-    "initial-masks": () => stages.initialMasks(),
-    preliminary: () => stages.preliminary(),
-    evaluation: () => evaluateTestSplit(context, data.dataset),
+  const sam = await opened(known ?? (await openSam(context)));
+  const stages = new PipelineStages(context, data, sam);
+  const work = (stage: Stage): Promise<StageSummary> => {
+    if (stage === classifierStage) return stages.classifier();
+    if (stage === camStage) return stages.initialMasks();
+    if (stage === evaluationStage) return evaluateTestSplit(context, data.dataset, sam);
+    const round = roundOf(stage);
+    return round === 0 ? stages.preliminary() : stages.round(round);
   };
-  for (let round = 1; round <= config.rounds; round++) works[`round-${round}`] = () => stages.round(round);
-  for (const stage of stageNames(config.rounds)) {
-    const work = works[stage];
-    if (work === undefined || (only !== undefined && !only.includes(stage))) continue;
-    signal?.throwIfAborted();
-    if (run.isDone(stage)) reporter.note(`${stage}: done already`);
-    else {
-      requirePredecessors(run, stage, config.rounds);
-      await runStage(run, stage, work);
-    }
-    // Only now: a kill between saving the weights and recording the stage must not cost its epochs.
-    await removeCheckpoint(run, stage);
-  }
+  await runStages({ ...context, order: stageNames(context.config.rounds), only }, work);
 }
 
-function requirePredecessors(run: RunDirectory, stage: string, rounds: number): void {
-  const order = stageNames(rounds);
-  const missing = order.slice(0, order.indexOf(stage)).filter((earlier) => !run.isDone(earlier));
-  if (missing.length === 0) return;
-  throw new EpSamError("usage", {
-    what: `the stage ${stage} needs stages that are not done: ${missing.join(", ")}`,
-    where: "`stages`",
-    action: "Name them too, or leave out `stages` to run all that are left.",
-  });
+async function opened({ encoder, loadDecoder }: SamSource): Promise<OpenedSam> {
+  return { encoder, weights: await loadDecoder() };
 }
 
-async function evaluateTestSplit(context: RunContext, dataset: Dataset): Promise<StageSummary> {
+async function evaluateTestSplit(
+  context: RunContext,
+  dataset: Dataset,
+  sam: OpenedSam,
+): Promise<StageSummary> {
   // A dataset without a test split can be trained on; validation has warned of it.
   if (!dataset.patches.some(({ split }) => split === "test")) return { patches: 0 };
-  const evaluation = await evaluateSplit(context, dataset, "test");
+  const evaluation = await evaluateStages(context, sam, dataset, "test");
   const figures = evaluation.stages.map(({ stage, summary }) => [
     `meanIou ${stage}`,
     summary?.metrics.meanIou?.value ?? null,
@@ -86,21 +83,34 @@ export async function evaluateSplit(
   context: RunContext,
   dataset: Dataset,
   split: Split,
-  out: string = evaluationFolder(context.run, dataset),
+  out?: string,
 ): Promise<RunEvaluation> {
   requirePatches(dataset, split);
-  const frame = createSamFrame(
-    { width: dataset.patchSize, height: dataset.patchSize },
-    { frame: context.config.sam.promptFrame },
-  );
-  const samWeights = await (await openSam(context)).loadDecoder();
-  const decoders: NamedDecoder[] = [{ stage: untrainedStage, weights: samWeights }];
+  return evaluateStages(context, await opened(await openSam(context)), dataset, split, out);
+}
+
+async function evaluateStages(
+  context: RunContext,
+  sam: OpenedSam,
+  dataset: Dataset,
+  split: Split,
+  out: string = evaluationFolder(context.run, dataset),
+): Promise<RunEvaluation> {
+  const decoders: NamedDecoder[] = [{ stage: untrainedStage, weights: sam.weights }];
   for (const stage of finishedDecoderStages(context)) {
-    decoders.push(await readDecoder(context, stage, samWeights));
+    decoders.push(await readDecoder(context, stage, sam.weights));
   }
-  return withPredictor(context, { dataset, frame, decoders }, (predictor) =>
-    evaluateRun(context, dataset, split, predictor, out),
-  );
+  const embeddings = await PatchEmbeddings.open(context, sam.encoder, dataset.patchSize);
+  try {
+    const predictor = await PatchPredictor.open(context, dataset, decoders, embeddings);
+    try {
+      return await evaluateRun(context, dataset, split, predictor, out);
+    } finally {
+      await predictor.close();
+    }
+  } finally {
+    await embeddings.close();
+  }
 }
 
 function requirePatches(dataset: Dataset, split: Split): void {

@@ -4,21 +4,29 @@ import { EpSamError, exists, type Reporter, writeFileAtomically } from "../commo
 import { openDataset } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
 import {
+  camStage,
   classifierFile,
+  classifierStage,
+  type DecoderStage,
   decoderFile,
   type EncoderSource,
+  evaluationStage,
   finishedDecoderStages,
+  initialMaskFolder,
   lockRun,
   openRun,
   type RunContext,
   RunDirectory,
   type RunRecord,
+  roundOf,
+  samSource,
   stageNames,
   type TrainingConfig,
 } from "../run/index.js";
 import { type CorrectedMasks, correctedMasks } from "./corrected-masks.js";
 import { runPipeline } from "./pipeline.js";
-import { newRecord, requireSameData, requireTrainable, type TrainedRun } from "./start-run.js";
+import { requireSameData, resumeRetraining } from "./resume.js";
+import { newRecord, requireTrainable, type TrainedRun } from "./start-run.js";
 
 /** What a round with corrections is started with. */
 export interface RetrainOptions {
@@ -68,24 +76,25 @@ export async function retrainWithCorrections(options: RetrainOptions): Promise<T
   if (options.resume) await RunDirectory.open(options.out);
   const unlock = await lockRun(options.out);
   try {
+    const sam = await samSource(config.sam);
     const record = {
-      ...(await newRecord(trainOptions, data)),
+      ...(await newRecord(trainOptions, data, sam)),
       ...inherited(origin.run.record),
       retraining: retrainingOf(origin, before, corrections),
     };
     const run = options.resume
-      ? await resumed(options.out, record)
+      ? await resumeRetraining(options.out, record)
       : await RunDirectory.create(options.out, record, false);
     await inheritStages(origin.run, run, before);
     const context: TrainedRun = { run, config, device, reporter, signal, encoder, dataset };
-    await runPipeline(context, data);
+    await runPipeline(context, data, { sam });
     return context;
   } finally {
     await unlock();
   }
 }
 
-function lastDecoder(origin: RunContext): string {
+function lastDecoder(origin: RunContext): DecoderStage {
   const stage = finishedDecoderStages(origin).at(-1);
   if (stage !== undefined) return stage;
   throw new EpSamError("run-directory", {
@@ -96,12 +105,8 @@ function lastDecoder(origin: RunContext): string {
 }
 
 /** The run's configuration with one round more than its last finished one. */
-function configOf(config: TrainingConfig, before: string, seed: number | undefined): TrainingConfig {
+function configOf(config: TrainingConfig, before: DecoderStage, seed: number | undefined): TrainingConfig {
   return { ...config, rounds: roundOf(before) + 1, seed: seed ?? config.seed };
-}
-
-function roundOf(stage: string): number {
-  return stage === "preliminary" ? 0 : Number(stage.replace("round-", ""));
 }
 
 /** What the classifier was trained on stays true of it. */
@@ -114,7 +119,7 @@ function inherited({
 
 function retrainingOf(
   { run }: RunContext,
-  stage: string,
+  stage: DecoderStage,
   { dataset, files }: CorrectedMasks,
 ): NonNullable<RunRecord["retraining"]> {
   return {
@@ -124,32 +129,9 @@ function retrainingOf(
   };
 }
 
-/** @throws EpSamError `configuration` when the round was begun from another run, or with other corrections */
-async function resumed(out: string, wanted: RunRecord): Promise<RunDirectory> {
-  const run = await RunDirectory.open(out);
-  await run.removeTemporaryFiles();
-  const { retraining, configHash } = run.record;
-  const identity = (record: Pick<RunRecord, "retraining">) => [
-    record.retraining?.from.configHash,
-    record.retraining?.from.stage,
-    record.retraining?.corrections.hash,
-    record.retraining?.masks,
-  ];
-  const isSame =
-    configHash === wanted.configHash &&
-    JSON.stringify(identity({ retraining })) === JSON.stringify(identity(wanted));
-  if (isSame) return run;
-  throw new EpSamError("configuration", {
-    where: run.path("run.json"),
-    what: "was begun from another run, with other corrections or another seed",
-    why: "a resumed run must give the result of an uninterrupted one",
-    action: "Train into a new directory.",
-  });
-}
-
 /** Takes over what the earlier stages have made, stage by stage, so that an interruption costs nothing. */
-async function inheritStages(origin: RunDirectory, run: RunDirectory, last: string): Promise<void> {
-  const names = stageNames(roundOf(last)).filter((stage) => stage !== "evaluation");
+async function inheritStages(origin: RunDirectory, run: RunDirectory, last: DecoderStage): Promise<void> {
+  const names = stageNames(roundOf(last)).filter((stage) => stage !== evaluationStage);
   const metrics = await origin.metrics();
   for (const stage of names) {
     if (run.isDone(stage)) continue;
@@ -164,10 +146,10 @@ async function inheritStages(origin: RunDirectory, run: RunDirectory, last: stri
 /** Files that a stage has made, as paths inside the run. */
 async function filesOf(run: RunDirectory, stage: string): Promise<string[]> {
   const inside = (path: string) => path.slice(run.root.length + 1);
-  if (stage === "classifier") {
+  if (stage === classifierStage) {
     return [inside(classifierFile(run)), ...(await filesIn(run, "activation-maps"))];
   }
-  if (stage === "initial-masks") return filesIn(run, "masks", "initial");
+  if (stage === camStage) return filesIn(run, "masks", initialMaskFolder);
   return [inside(decoderFile(run, stage)), ...(await filesIn(run, "masks", stage))];
 }
 

@@ -19,6 +19,7 @@ import {
   type RunContext,
   RunDirectory,
   type RunRecord,
+  type SamSource,
   samSource,
   stageNames,
   type TrainingConfig,
@@ -28,6 +29,7 @@ import { startingWeights } from "./classifier-stage.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
+import { resumeTraining } from "./resume.js";
 
 /** What a training run is started with. */
 export interface TrainOptions {
@@ -70,16 +72,17 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   requireTrainable(data, options);
   const startsFromFile = options.config.classifier.initialWeights !== null;
   if (startsFromFile && !options.resume) await startingWeights(options.config, options.reporter);
-  if (!options.resume) await samSource(options.config.sam);
+  const sam = options.resume ? undefined : await samSource(options.config.sam);
   const unlock = await lockRun(options.out);
   try {
-    const run = options.resume
-      ? await resumeRun(options, data)
-      : await RunDirectory.create(options.out, await newRecord(options, data), options.overwrite);
+    const run =
+      sam === undefined
+        ? await resumeTraining(options.out, options.config, data)
+        : await RunDirectory.create(options.out, await newRecord(options, data, sam), options.overwrite);
     const config = options.resume ? parseConfig(run.record.config, run.path("run.json")) : options.config;
     const { device, reporter, signal, encoder } = options;
     const context: TrainedRun = { run, config, device, reporter, signal, encoder, dataset: data.dataset };
-    await runPipeline(context, data, options.stages);
+    await runPipeline(context, data, { sam, only: options.stages });
     return context;
   } finally {
     await unlock();
@@ -93,30 +96,6 @@ async function openData({ data, classifierData, reporter }: TrainOptions): Promi
     dataset,
     classifierDataset: classifierData === undefined ? dataset : await openDataset(classifierData, { warn }),
   };
-}
-
-async function resumeRun({ out, config }: TrainOptions, data: PipelineData): Promise<RunDirectory> {
-  const run = await RunDirectory.open(out);
-  const { dataset, classifierDataset, retraining } = run.record;
-  if (retraining !== undefined) {
-    throw new EpSamError("usage", {
-      what: "is a round with corrections",
-      where: out,
-      action: `Go on with \`from: ${retraining.from.root}\`, \`corrections: ${retraining.corrections.root}\` and \`resume: true\`.`,
-    });
-  }
-  await run.removeTemporaryFiles();
-  requireSameData(data.dataset, dataset.hash);
-  requireSameData(data.classifierDataset, (classifierDataset ?? dataset).hash);
-  if (run.record.configHash !== hashConfig(config)) {
-    throw new EpSamError("configuration", {
-      what: "was begun with another configuration",
-      where: run.path("run.json"),
-      why: "a resumed run must give the result of an uninterrupted one",
-      action: "Resume without `config`, `preset` and `seed`, or train into a new directory.",
-    });
-  }
-  return run;
 }
 
 /** @throws EpSamError `dataset` when a stage would lack patches or masks to learn or choose from. */
@@ -146,19 +125,8 @@ export function requireTrainable(
   }
 }
 
-/** @throws EpSamError `dataset` when the data are not those that a run began with */
-export function requireSameData(dataset: Dataset, hash: string): void {
-  if (dataset.hash === hash) return;
-  throw new EpSamError("dataset", {
-    what: "is not the data that the run began with",
-    where: dataset.root,
-    why: "images, labels or splits have changed since (their hash differs)",
-    action: "Resume with the original dataset, or train into a new directory.",
-  });
-}
-
 function requireStages({ stages, config, resume }: TrainOptions): void {
-  const known = stageNames(config.rounds);
+  const known: readonly string[] = stageNames(config.rounds);
   for (const stage of stages ?? []) {
     if (known.includes(stage)) continue;
     throw new EpSamError("usage", {
@@ -177,9 +145,12 @@ function requireStages({ stages, config, resume }: TrainOptions): void {
 }
 
 /** What `run.json` says of a run that begins. */
-export async function newRecord(options: TrainOptions, data: PipelineData): Promise<RunRecord> {
+export async function newRecord(
+  options: TrainOptions,
+  data: PipelineData,
+  { files }: SamSource,
+): Promise<RunRecord> {
   const { config, preset, device } = options;
-  const { files } = await samSource(config.sam);
   const described = ({ root, hash, patchSize }: Dataset) => ({ root, hash, patchSize });
   return {
     formatVersion: 1,

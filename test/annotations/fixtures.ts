@@ -1,12 +1,11 @@
 import {
   type Annotation,
   type AnnotationSet,
-  type Level0Polygon,
   parseAnnotations,
   type RasterGrid,
-  ringOf,
 } from "../../src/annotations/index.js";
 import { isEpSamError } from "../../src/common/index.js";
+import { type Level0Polygon, ringOf } from "../../src/geometry/index.js";
 
 /** A polygon of x and y in turn, with holes. */
 export function polygonOf(outer: readonly number[], ...holes: readonly (readonly number[])[]): Level0Polygon {
@@ -62,10 +61,4 @@ export function failureOf(work: () => unknown): string {
     throw failure;
   }
   throw new Error("no error was thrown");
-}
-
-/** Processor time of this process: other programs on the machine do not lengthen it. */
-export function cpuMilliseconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 }

@@ -17,6 +17,9 @@ import {
   convTranspose2d,
   cos,
   type DataType,
+  depthwiseConv2d,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dWeightGradient,
   divide,
   erf,
   exp,
@@ -39,6 +42,8 @@ import {
   pad,
   registry,
   relu,
+  relu6,
+  relu6Gradient,
   reshape,
   type Shape,
   scatterAdd,
@@ -212,6 +217,37 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
     ),
     misuse(["[3, 5, 5]", "[3, 4, 2, 2]"], () => convTranspose2d(x([3, 5, 5]), x([3, 4, 2, 2]))),
   ],
+  depthwiseConv2d: [
+    misuse(["[1, 3, 5, 5]", "[4, 1, 3, 3]"], () => depthwiseConv2d(x([1, 3, 5, 5]), x([4, 1, 3, 3]))),
+    misuse(["[1, 3, 5, 5]", "[3, 3, 3, 3]"], () => depthwiseConv2d(x([1, 3, 5, 5]), x([3, 3, 3, 3]))),
+    misuse(["[1, 3, 2, 2]", "[3, 1, 3, 3]"], () => depthwiseConv2d(x([1, 3, 2, 2]), x([3, 1, 3, 3]))),
+    misuse(["[3, 5, 5]", "[3, 1, 3, 3]"], () => depthwiseConv2d(x([3, 5, 5]), x([3, 1, 3, 3]))),
+    misuse(["[3, 1, 3, 3]", "[4]"], () =>
+      depthwiseConv2d(x([1, 3, 5, 5]), x([3, 1, 3, 3]), { bias: x([4]) }),
+    ),
+    misuse(["0 is no stride"], () => depthwiseConv2d(x([1, 3, 5, 5]), x([3, 1, 3, 3]), { stride: 0 })),
+    misuse(["0, -1, 0, 0 is no padding"], () =>
+      depthwiseConv2d(x([1, 3, 5, 5]), x([3, 1, 3, 3]), { padding: [0, -1, 0, 0] }),
+    ),
+  ],
+  depthwiseConv2dInputGradient: [
+    misuse(["[1, 3, 5, 5]", "8×5", "6×3"], () =>
+      depthwiseConv2dInputGradient(x([1, 3, 5, 5]), x([3, 1, 3, 3]), { inputSize: [8, 5] }),
+    ),
+    misuse(["[1, 3, 5, 5]", "[4, 1, 3, 3]"], () =>
+      depthwiseConv2dInputGradient(x([1, 3, 5, 5]), x([4, 1, 3, 3]), { inputSize: [7, 7] }),
+    ),
+  ],
+  depthwiseConv2dWeightGradient: [
+    misuse(["[1, 3, 5, 5]", "[1, 3, 5, 4]", "3×3"], () =>
+      depthwiseConv2dWeightGradient(x([1, 3, 5, 5]), x([1, 3, 5, 4]), { padding: 1, kernel: [3, 3] }),
+    ),
+    misuse(["[1, 3, 5, 5]", "[1, 4, 5, 5]"], () =>
+      depthwiseConv2dWeightGradient(x([1, 3, 5, 5]), x([1, 4, 5, 5]), { padding: 1, kernel: [3, 3] }),
+    ),
+  ],
+  relu6: onIntegers(relu6),
+  relu6Gradient: onUnequal(relu6Gradient),
   flippedWeights: [
     misuse(["[3, 3, 3]"], () => flippedWeights(x([3, 3, 3]))),
     misuse(["[3]"], () => flippedWeights(x([3]))),

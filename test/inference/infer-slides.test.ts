@@ -15,16 +15,12 @@ import {
   type SlideResult,
   type SlideSettings,
 } from "../../src/inference/index.js";
-import { patchIdentity } from "../../src/inference/slide/plan-slide.js";
-import {
-  lockSlideFolder,
-  requireFreeOutput,
-  storedResult,
-  writeSlideResult,
-} from "../../src/inference/slide/slide-files.js";
-import { resolutionOfPatches } from "../../src/inference/slide/trained-resolution.js";
+import { lockResults, requireFreeOutput, storedResult } from "../../src/inference/output.js";
+import { claimedPaths, readStored } from "../../src/inference/slides/infer-slides.js";
+import { patchIdentity } from "../../src/inference/slides/plan-slide.js";
+import { resolutionOfPatches } from "../../src/inference/slides/trained-resolution.js";
 import { openSlide } from "../../src/slides/index.js";
-import { errorOf, recordingReporter, temporaryFolder } from "../dataset/fixtures.js";
+import { errorOf, recordingReporter, temporaryFolder, writeText } from "../dataset/fixtures.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { hashesOf } from "../training/fixtures.js";
@@ -215,12 +211,17 @@ describe("a slide's result that is there already", () => {
     warnings: [],
   };
 
+  const resultFile = (folder: string) => join(folder, "inference.json");
+  const stored = (folder: string, wanted: SlideSettings, rule: { resume?: boolean; overwrite?: boolean }) =>
+    storedResult(resultFile(folder), readStored, wanted, rule);
+  const writeResult = (folder: string) => writeText(resultFile(folder), JSON.stringify(result));
+
   it("is kept when it comes from the same model, slide and settings, and only then", async () => {
     const folder = await temporaryFolder();
-    await writeSlideResult(folder, result);
+    await writeResult(folder);
     const resume = { resume: true };
-    expect(await storedResult(folder, settings, resume)).toEqual(result);
-    expect(await storedResult(folder, settings, {})).toBeNull();
+    expect(await stored(folder, settings, resume)).toEqual(result);
+    expect(await stored(folder, settings, {})).toBeNull();
     const others: Partial<SlideSettings> = {
       slide: { ...settings.slide, bytes: 2 },
       model: { ...settings.model, gate: 0.25 },
@@ -230,14 +231,14 @@ describe("a slide's result that is there already", () => {
     };
     for (const [key, value] of Object.entries(others)) {
       const changed = { ...settings, [key]: value };
-      const message = await errorOf(storedResult(folder, changed, resume));
+      const message = await errorOf(stored(folder, changed, resume));
       expect(message).toMatch(
         new RegExp(`inference\\.json: is not a result of this call.*its ${key} differs`),
       );
-      expect(await storedResult(folder, changed, { ...resume, overwrite: true })).toBeNull();
+      expect(await stored(folder, changed, { ...resume, overwrite: true })).toBeNull();
     }
     await writeFile(join(folder, "inference.json"), "{torn");
-    expect(await errorOf(storedResult(folder, settings, resume))).toContain("its format differs");
+    expect(await errorOf(stored(folder, settings, resume))).toContain("its format differs");
   });
 
   it("lets a call go on with its patches when only the outlines change", () => {
@@ -248,23 +249,25 @@ describe("a slide's result that is there already", () => {
 
   it("is not replaced by a new call, and a stranger's folder never", async () => {
     const folder = await temporaryFolder();
-    await writeSlideResult(join(folder, "a"), result);
+    await writeResult(join(folder, "a"));
     await mkdir(join(folder, "b"));
-    expect(await errorOf(requireFreeOutput(folder, ["a"], {}))).toMatch(
+    expect(await errorOf(requireFreeOutput(claimedPaths(folder, ["a"]), {}))).toMatch(
       /^\[usage\].*a: exists already.*`resume: true`/,
     );
-    await requireFreeOutput(folder, ["a", "c"], { resume: true });
-    expect(await errorOf(requireFreeOutput(folder, ["b"], { resume: true }))).toContain("b: exists already");
-    await requireFreeOutput(folder, ["b"], { overwrite: true });
+    await requireFreeOutput(claimedPaths(folder, ["a", "c"]), { resume: true });
+    expect(await errorOf(requireFreeOutput(claimedPaths(folder, ["b"]), { resume: true }))).toContain(
+      "b: exists already",
+    );
+    await requireFreeOutput(claimedPaths(folder, ["b"]), { overwrite: true });
   });
 
   it("is not written by two at a time", async () => {
     const folder = join(await temporaryFolder(), "a");
-    const unlock = await lockSlideFolder(folder);
-    const message = await errorOf(lockSlideFolder(folder));
+    const unlock = await lockResults(folder);
+    const message = await errorOf(lockResults(folder));
     expect(message).toMatch(/^\[usage\].*a: process \d+ on .* is segmenting into this directory/);
     await unlock();
-    await (await lockSlideFolder(folder))();
+    await (await lockResults(folder))();
   });
 });
 
@@ -314,6 +317,22 @@ describe("slides and images", () => {
     expect(await kinds("slides", "slides/a.tif")).toBe("slides");
     expect(await kinds("images", "images/plain.tif", "images/b.png")).toBe("images");
     expect(await errorOf(kinds("slides/a.tif", "images/b.png"))).toMatch(/^\[usage\].*is a slide and .*`as`/);
+    await picture
+      .clone()
+      .png()
+      .toFile(join(folder, "slides", "overview.png"));
+    expect(await kinds("slides")).toBe("slides");
+    await picture
+      .clone()
+      .tiff({ tile: false })
+      .toFile(join(folder, "slides", "z.tif"));
+    expect(await errorOf(kinds("slides"))).toMatch(/a\.tif is a slide and .*z\.tif is not/);
+    await picture
+      .clone()
+      .tiff({ tile: false })
+      .toFile(join(folder, "slides", "a_mask.tif"));
+    await rm(join(folder, "slides", "z.tif"));
+    expect(await kinds("slides")).toBe("slides");
     expect(await errorOf(kinds("nothing"))).toContain("does not exist");
   });
 });

@@ -32,6 +32,21 @@ export function blobMask(random: RandomStream, width: number, height: number, co
   return { width, height, data };
 }
 
+/** How many pixels each connected area has, corners joined, by flooding one after the other. */
+export function componentSizes({ width, height, data }: Mask): number[] {
+  const left = data.slice();
+  const flood = (x: number, y: number): number => {
+    if (x < 0 || y < 0 || x >= width || y >= height || left[y * width + x] !== 1) return 0;
+    left[y * width + x] = 0;
+    let size = 1;
+    for (let at = 0; at < 9; at++) size += flood(x - 1 + (at % 3), y - 1 + Math.floor(at / 3));
+    return size;
+  };
+  return [...left.keys()]
+    .map((pixel) => flood(pixel % width, Math.floor(pixel / width)))
+    .filter((size) => size > 0);
+}
+
 type Segment = readonly [number, number, number, number];
 
 function segmentsOf(ring: ArrayLike<number>): Segment[] {

@@ -10,10 +10,11 @@ import {
   type SegmentSlideOptions,
   type SlideSegmentation,
   segmentSlide,
-} from "../../src/inference/slide/segment-slide.js";
+} from "../../src/inference/slides/segment-slide.js";
 import { errorOf, temporaryFolder } from "../dataset/fixtures.js";
 import { memorySlide } from "../support/memory-slide.js";
-import { colourfulSlide, gridOf, stubSegmenter, TILE } from "./support/stub-slide.js";
+import { itWith, noPosix } from "../support/requirements.js";
+import { colourfulSlide, layoutOf, PATCH, stubSegmenter } from "./support/stub-slide.js";
 
 /** All pixels of a raster. */
 async function pixelsOf(raster: TiledRaster): Promise<Uint8Array> {
@@ -50,7 +51,14 @@ async function optionsFor(
   changes: Partial<SegmentSlideOptions> = {},
 ): Promise<SegmentSlideOptions> {
   const workDirectory = join(await temporaryFolder(), "work");
-  return { name: "made-up", grid: gridOf(source), tissue: null, workDirectory, identity: "test", ...changes };
+  return {
+    name: "made-up",
+    layout: layoutOf(source),
+    tissue: null,
+    workDirectory,
+    identity: "test",
+    ...changes,
+  };
 }
 
 describe("segmenting a slide", () => {
@@ -61,10 +69,10 @@ describe("segmenting a slide", () => {
     ["smaller than a patch", 20, 50, { level: 0 }],
   ] as const)("gives what segmenting it as an image gives: %s", async (_, width, height, resolution) => {
     const source = colourfulSlide(width, height);
-    const grid = gridOf(source, { resolution });
-    const options = await optionsFor(source, { grid });
+    const layout = layoutOf(source, { resolution });
+    const options = await optionsFor(source, { layout });
     const result = await segmentSlide(stubSegmenter(), source, options);
-    const image = await readArea(source, { x: 0, y: 0 }, grid, grid.geometry);
+    const image = await readArea(source, { x: 0, y: 0 }, layout, layout.geometry);
     const expected = await segmentImage(stubSegmenter(), image, { name: "made-up" });
     const { mask, probability, activation } = await allPixels(result);
     // Patches are kept in 8 bits: half a level each, and half a level more where they are blended.
@@ -82,10 +90,10 @@ describe("segmenting a slide", () => {
     ).toBeLessThan(1.01);
     expect(mask).toEqual(probability.map((level) => (level > 127 ? 255 : 0)));
     expect(result.patches.map(({ x, y, outcome }) => [x, y, outcome])).toEqual(
-      expected.tiles.map(({ x, y, outcome }) => [x, y, outcome]),
+      expected.patches.map(({ x, y, outcome }) => [x, y, outcome]),
     );
     const { lattice, tissue, belowGate, segmented } = result.counts;
-    expect([lattice, tissue, belowGate + segmented]).toEqual(Array(3).fill(expected.tiles.length));
+    expect([lattice, tissue, belowGate + segmented]).toEqual(Array(3).fill(expected.patches.length));
     await result.discard();
     await expect(stat(options.workDirectory)).rejects.toThrow("ENOENT");
   });
@@ -106,11 +114,11 @@ describe("segmenting a slide", () => {
     const all = await segmentSlide(stubSegmenter(), source, await optionsFor(source));
     expect(some.counts.lattice).toBe(all.counts.lattice);
     expect(some.counts.tissue).toBeLessThan(all.counts.tissue / 2);
-    expect(Math.max(...some.patches.map(({ x }) => x))).toBeGreaterThan(400 - TILE);
+    expect(Math.max(...some.patches.map(({ x }) => x))).toBeGreaterThan(400 - PATCH);
     const [ofSome, ofAll] = [await pixelsOf(some.probability), await pixelsOf(all.probability)];
     for (let y = 0; y < 160; y += 7) {
-      expect(ofSome.subarray(y * 1100, y * 1100 + 400 - TILE)).toEqual(
-        ofAll.subarray(y * 1100, y * 1100 + 400 - TILE),
+      expect(ofSome.subarray(y * 1100, y * 1100 + 400 - PATCH)).toEqual(
+        ofAll.subarray(y * 1100, y * 1100 + 400 - PATCH),
       );
     }
     expect(await some.probability.readTile(2, 0)).toBeNull();
@@ -119,10 +127,10 @@ describe("segmenting a slide", () => {
 
   it("reads no region larger than a patch and what the filter needs", async () => {
     const source = colourfulSlide(600, 600);
-    const grid = gridOf(source, { resolution: { mpp: 0.75 } });
-    const result = await segmentSlide(stubSegmenter(), source, await optionsFor(source, { grid }));
+    const layout = layoutOf(source, { resolution: { mpp: 0.75 } });
+    const result = await segmentSlide(stubSegmenter(), source, await optionsFor(source, { layout }));
     await result.close();
-    expect(source.largestRead()).toBeLessThanOrEqual((TILE * 1.5 + 8) ** 2);
+    expect(source.largestRead()).toBeLessThanOrEqual((PATCH * 1.5 + 8) ** 2);
   });
 });
 
@@ -175,7 +183,9 @@ describe("a slide whose segmentation was interrupted", () => {
     return signal;
   }
 
-  it.skipIf(process.platform === "win32")(
+  itWith(
+    "posix",
+    noPosix,
     "goes on when the disk was full, which is said",
     async () => {
       const source = colourfulSlide(width, height);

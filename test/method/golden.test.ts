@@ -4,7 +4,12 @@ import { z } from "zod";
 import { filledClassifier } from "../../scripts/parity/sections/classifier-model.js";
 import { device, floatTensor } from "../../src/graph/index.js";
 import { type RgbImage, readMask, readRgbImage, resizeFloatMap } from "../../src/imaging/index.js";
-import { type ActivationMap, ClassActivationMapper, initialMask } from "../../src/method/index.js";
+import {
+  type ActivationMap,
+  ClassActivationMapper,
+  initialMask,
+  normaliseLevels,
+} from "../../src/method/index.js";
 import { paperResNetAdl, readSafetensors, stateDictOf } from "../../src/models/index.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 
@@ -46,7 +51,7 @@ describeWithShared(
     afterAll(() => mapper.close());
 
     it("the map, within one level", () => {
-      const { data } = resizeFloatMap(activation.map, 512, 512);
+      const { data } = resizeFloatMap(normaliseLevels(activation.levels), 512, 512);
       const levels = Math.max(...activation.levels.data) - Math.min(...activation.levels.data);
       expect(levels).toBeGreaterThan(50);
       for (const [row, values] of Object.entries(golden.cam_camelyon17.cam_rows)) {

@@ -3,10 +3,10 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from "node:fs/promise
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { EpSamError } from "../../src/common/index.js";
+import { EpSamError, silentReporter } from "../../src/common/index.js";
 import { RunDirectory, stageNames } from "../../src/run/index.js";
 import { lockRun } from "../../src/run/run-lock.js";
-import { runStage } from "../../src/training/stage-clock.js";
+import { runStages, type StageSummary } from "../../src/training/resume.js";
 import { emptyRecord, errorOf, hashesOf, makeFolder, newRun, removeFolders } from "../training/fixtures.js";
 
 async function folder(): Promise<string> {
@@ -29,6 +29,11 @@ it("names the stages in order", () => {
   ]);
   expect(stageNames(0)).toEqual(["classifier", "initial-masks", "preliminary", "evaluation"]);
 });
+
+/** Runs the one stage of a run. */
+function runClassifier(run: RunDirectory, work: () => Promise<StageSummary>): Promise<void> {
+  return runStages({ run, reporter: silentReporter, order: ["classifier"] }, work);
+}
 
 describe("a run directory", () => {
   it("is created with its record and opened again", async () => {
@@ -132,7 +137,7 @@ describe("metrics.jsonl", () => {
 describe("the stage clock", () => {
   it("records a stage as running, then as done with its figures", async () => {
     const run = await newRun(await folder());
-    await runStage(run, "classifier", async () => {
+    await runClassifier(run, async () => {
       expect((await RunDirectory.open(run.root)).record.stages.classifier?.state).toBe("running");
       return { epochs: 3 };
     });
@@ -143,8 +148,8 @@ describe("the stage clock", () => {
 
   it("runs a stage once", async () => {
     const run = await newRun(await folder());
-    await runStage(run, "classifier", async () => ({}));
-    await runStage(run, "classifier", () => Promise.reject(new Error("ran twice")));
+    await runClassifier(run, async () => ({}));
+    await runClassifier(run, () => Promise.reject(new Error("ran twice")));
     expect(run.isDone("classifier")).toBe(true);
   });
 
@@ -153,10 +158,10 @@ describe("the stage clock", () => {
     const started = "2026-01-01T00:00:00.000Z";
     await run.updateStage("classifier", { state: "running", startedAt: started, seconds: 100, summary: {} });
     const failure = new Error("interrupted");
-    await expect(runStage(run, "classifier", () => Promise.reject(failure))).rejects.toBe(failure);
+    await expect(runClassifier(run, () => Promise.reject(failure))).rejects.toBe(failure);
     const seconds = run.record.stages.classifier?.seconds ?? 0;
     expect(seconds).toBeGreaterThan(100);
-    await runStage(run, "classifier", async () => ({}));
+    await runClassifier(run, async () => ({}));
     expect(run.record.stages.classifier).toMatchObject({ state: "done", startedAt: started });
     expect(run.record.stages.classifier?.seconds).toBeGreaterThan(seconds);
   });
@@ -170,7 +175,7 @@ describe("the stage clock", () => {
       await writeFile(root, "a file where the directory was");
       throw failure;
     };
-    await expect(runStage(run, "classifier", work)).rejects.toBe(failure);
+    await expect(runClassifier(run, work)).rejects.toBe(failure);
   });
 });
 
@@ -209,7 +214,10 @@ describe("the lock of a run directory", () => {
   it("takes over a lock with its own number from before a reboot", async () => {
     const root = await folder();
     await writeFile(join(root, "run.lock"), JSON.stringify({ process: process.pid, host: hostname() }));
-    await (await lockRun(root))();
+    const unlock = await lockRun(root);
+    expect(await errorOf(lockRun(root))).toContain(`process ${process.pid} on ${hostname()} is training`);
+    await unlock();
+    expect(await readdir(root)).toEqual([]);
   });
 
   it.each([

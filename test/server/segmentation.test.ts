@@ -4,12 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
 import type { DecodedMask, DecodeRequest, EmbeddingEntry, SegmenterEntry } from "../../src/contract/index.js";
 import { promptArrays } from "../../src/contract/index.js";
+import { areaOfLogits } from "../../src/geometry/index.js";
 import { createServerContext } from "../../src/server/context.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
-import { areaOfLogits } from "../../src/server/segmentation/mask-area.js";
 import { placePatch, readPlacedPatch } from "../../src/server/segmentation/patch-placement.js";
-import { RecentlyUsed } from "../../src/server/segmentation/recently-used.js";
 import { segmentationRoutes } from "../../src/server/segmentation/routes.js";
 import { SegmentationProcess } from "../../src/server/segmentation/segmentation-process.js";
 import { memorySlide } from "../support/memory-slide.js";
@@ -90,19 +89,6 @@ describe("prompts for the decoder", () => {
       coordinates: Float32Array.of(3, 4, 1, 2, 8, 9),
       labels: Float32Array.of(0, 2, 3),
     });
-  });
-});
-
-describe("what was used last", () => {
-  it("is kept within its bytes", () => {
-    const cache = new RecentlyUsed<string>(10);
-    cache.set("a", "A", 4);
-    cache.set("b", "B", 4);
-    expect(cache.get("a")).toBe("A");
-    cache.set("c", "C", 4);
-    expect([cache.get("a"), cache.get("b"), cache.get("c"), cache.bytes]).toEqual(["A", undefined, "C", 8]);
-    cache.set("large", "L", 99);
-    expect([cache.get("c"), cache.get("large"), cache.bytes]).toEqual([undefined, "L", 99]);
   });
 });
 
@@ -189,7 +175,9 @@ describe("segmenting with clicks", () => {
     });
     await session.release();
     if (!(logits?.data instanceof Float32Array)) throw new Error("no logits");
-    expect(mask.area).toEqual(await areaOfLogits(logits.data, 1024, entry.box));
+    // The outline that the page draws of the same logits.
+    const side = Math.sqrt(logits.data.length);
+    expect(mask.area).toEqual(areaOfLogits({ width: side, height: side, data: logits.data }, entry.box));
     expect(Number(iou?.data[0])).toBeCloseTo(mask.estimatedIou, 4);
 
     // The disc, and not the ground around it.

@@ -1,7 +1,8 @@
 import { createInterface } from "node:readline";
-import { peakBytes } from "../../bench/peak-memory.js";
+import { peakBytes, resetPeak } from "../../bench/peak-memory.js";
 import { isEpSamError } from "../../src/common/index.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
+import { processorStopwatch } from "./processor-time.js";
 
 /** What became of a file; one line of JSON. */
 export interface SlideOutcome {
@@ -10,10 +11,10 @@ export interface SlideOutcome {
   readonly outcome: string;
   readonly message: string;
   readonly warnings: readonly string[];
-  /** Of this process and all its threads. */
-  readonly cpuSeconds: number;
-  /** Largest resident set so far. */
-  readonly peakMegabytes: number;
+  /** Processor time of all threads for this file, see {@link processorStopwatch}. */
+  readonly processorSeconds: number;
+  /** Most memory held during this file beyond what the process holds when it has collected its garbage before. */
+  readonly addedMegabytes: number;
 }
 
 /** Most of a level that is read, in pixels a side. */
@@ -47,17 +48,29 @@ async function outcomeOf(path: string): Promise<Pick<SlideOutcome, "outcome" | "
   }
 }
 
+/** What is held at the least, in bytes, where the peak is counted from now on; elsewhere the peak so far. */
+async function collectGarbage(): Promise<number> {
+  if (globalThis.gc === undefined) throw new Error("run this with --expose-gc");
+  // The second time takes what the first let go of: buffers, and objects of native libraries.
+  for (let turn = 0; turn < 2; turn++) {
+    globalThis.gc();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await resetPeak();
+  return peakBytes();
+}
+
 // Starting takes seconds on a busy machine and is no file's fault.
 process.stdout.write("ready\n");
 for await (const path of createInterface({ input: process.stdin })) {
-  const before = process.cpuUsage();
+  const base = await collectGarbage();
+  const stopwatch = processorStopwatch();
   const result = await outcomeOf(path);
-  const { user, system } = process.cpuUsage(before);
   const line: SlideOutcome = {
     path,
     ...result,
-    cpuSeconds: (user + system) / 1e6,
-    peakMegabytes: (await peakBytes()) / 2 ** 20,
+    processorSeconds: stopwatch(),
+    addedMegabytes: ((await peakBytes()) - base) / 2 ** 20,
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }

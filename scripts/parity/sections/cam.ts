@@ -16,6 +16,7 @@ import {
   cutOffLevel,
   type InitialMaskProfile,
   initialMask,
+  normaliseLevels,
 } from "../../../src/method/index.js";
 import { paperResNetAdl, readSafetensors, stateDictOf } from "../../../src/models/index.js";
 import {
@@ -105,7 +106,8 @@ async function compareSection(
   expected: Expected,
   { image, activation, rawErrors }: Activations,
 ): Promise<SectionResult[]> {
-  const { levels, map } = activation;
+  const { levels } = activation;
+  const map = normaliseLevels(levels);
   const maskErrors = await compareMask(golden, section, profile, expected, levels, image);
   return [
     sectionResult(`${section} before ReLU`, RAW_TOLERANCE, rawErrors),

@@ -2,10 +2,10 @@ import { mkdir, readFile, realpath } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common/index.js";
 import type { AnnotationObject } from "../../contract/index.js";
+import { polygonsOf } from "../../geometry/index.js";
 import { formatGeoJson } from "../geojson-write.js";
 import { UNREVIEWED_GROUP } from "../roles.js";
 import type { Annotation } from "../types.js";
-import { polygonsOf } from "./area.js";
 import { parseJournal } from "./journal-lines.js";
 import { annotationFolder, listJournals } from "./places.js";
 

@@ -1,7 +1,14 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { openDataset, SPLITS } from "../../dataset/index.js";
 import { writeRunReport } from "../../report/index.js";
-import { evaluationFiles, evaluationFolder, openRun, type RunContext, stageNames } from "../../run/index.js";
+import {
+  evaluationFiles,
+  evaluationFolder,
+  evaluationStage,
+  openRun,
+  type RunContext,
+  stageNames,
+} from "../../run/index.js";
 import { evaluateSplit } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
@@ -60,7 +67,7 @@ export function evaluateCommand() {
 
 /** Says which stages the figures will lack. */
 function warnOfUnfinished({ run, config, reporter }: RunContext): void {
-  const names = stageNames(config.rounds).filter((stage) => stage !== "evaluation" && !run.isDone(stage));
+  const names = stageNames(config.rounds).filter((stage) => stage !== evaluationStage && !run.isDone(stage));
   if (names.length > 0) {
     reporter.warn(`${run.root}: not trained yet: ${names.join(", ")}; the figures will lack them.`);
   }

@@ -1,7 +1,7 @@
 import type { Check } from "./check.js";
 import { checkDevices } from "./device-checks.js";
 import { checkCpu, checkEngine } from "./engine-checks.js";
-import { checkOpenCv, checkOpenSlide, checkSharp, checkWeights } from "./library-checks.js";
+import { checkOpenSlide, checkSharp, checkWeights } from "./library-checks.js";
 import {
   checkCacheDirectory,
   checkMemory,
@@ -24,7 +24,6 @@ export async function runChecks(): Promise<readonly Check[]> {
     await checkCpu(),
     ...(await checkDevices()),
     await checkSharp(),
-    await checkOpenCv(),
     checkOpenSlide(),
     ...(await checkWeights()),
     await checkWorkingDirectory(),

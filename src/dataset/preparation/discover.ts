@@ -1,22 +1,18 @@
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
-import { EpSamError, exists } from "../../common/index.js";
+import { basename, dirname, extname } from "node:path";
+import { EpSamError } from "../../common/index.js";
+import {
+  isImage,
+  kindByExtension,
+  LABELS_FILE,
+  listInputs,
+  MASK_SUFFIXES,
+  patchFolders,
+  stemOf,
+} from "../file-kinds.js";
 import { listNames } from "../open-dataset.js";
-import { compareText, SPLITS } from "../records.js";
+import { compareText } from "../records.js";
 import type { InputKind, SkippedInput } from "./options.js";
 import { subfolderHint } from "./subfolders.js";
-
-/** Extensions of the image files that can be read. */
-const IMAGE_EXTENSIONS = new Set([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"]);
-
-/** Extensions of images that people have and that cannot be read as plain images. */
-const OTHER_IMAGE_EXTENSIONS = new Set([".gif", ".jp2", ".svs", ".ndpi", ".mrxs", ".scn", ".dcm", ".vsi"]);
-
-/** What follows an image's stem in the name of its mask (`_anno` as in GlaS). */
-const MASK_SUFFIXES = ["", "_mask", "_anno"];
-
-/** The file in a folder of ready patches that gives their labels. */
-export const LABELS_FILE = "labels.csv";
 
 /** An image file among the inputs. */
 export interface InputImage {
@@ -43,16 +39,13 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
   const images: InputImage[] = [];
   const skipped: SkippedInput[] = [];
   const labelsFiles: string[] = [];
-  for (const input of inputs) {
-    for (const path of await listInput(input)) {
-      const extension = extname(path).toLowerCase();
-      if (IMAGE_EXTENSIONS.has(extension)) images.push({ stem: stemOf(path), path });
-      else if (OTHER_IMAGE_EXTENSIONS.has(extension))
-        skipped.push({ file: path, reason: unreadableFormat(extension) });
-      else if (basename(path) === LABELS_FILE) labelsFiles.push(path);
-    }
+  for (const { stem, path, kind } of (await listInputs(inputs)).flatMap(({ files }) => files)) {
+    if (isImage(kind)) images.push({ stem, path });
+    else if (kind === "slide" || kind === "dicom" || kind === "unreadable-image")
+      skipped.push({ file: path, reason: unreadableFormat(extname(path).toLowerCase()) });
+    else if (kind === "labels") labelsFiles.push(path);
   }
-  const found = withoutMasks(images).sort((a, b) => compareText(a.stem, b.stem));
+  const found = images.sort((a, b) => compareText(a.stem, b.stem));
   if (found.length === 0) throw await explainNoImages(inputs, skipped);
   checkUniqueStems(found);
   if (labelsFiles.length > 1) {
@@ -66,42 +59,17 @@ function unreadableFormat(extension: string): string {
   return `${extension} files are no plain images; for slides give \`annotations: FOLDER\``;
 }
 
-async function listInput(input: string): Promise<string[]> {
-  if (!(await exists(input))) {
-    throw new EpSamError("usage", { where: input, what: "does not exist", action: "Check the path." });
-  }
-  if (!(await stat(input)).isDirectory()) return [input];
-  const entries = await readdir(input, { withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
-    .map((entry) => join(input, entry.name))
-    .sort(compareText);
-}
-
-/** Masks that lie beside their images, such as `a_mask.png` beside `a.png`, are not images. */
-function withoutMasks(images: readonly InputImage[]): InputImage[] {
-  const stems = new Set(images.map(({ stem }) => stem));
-  const isMask = (stem: string): boolean =>
-    MASK_SUFFIXES.some(
-      (suffix) => suffix !== "" && stem.endsWith(suffix) && stems.has(stem.slice(0, -suffix.length)),
-    );
-  return images.filter(({ stem }) => !isMask(stem));
-}
-
 async function explainNoImages(
   inputs: readonly string[],
   skipped: readonly SkippedInput[],
 ): Promise<EpSamError> {
   for (const input of inputs) {
-    for (const split of SPLITS) {
-      if (await exists(join(input, split, "image"))) {
-        return noImages(input, "It is a dataset already: give it to `epsam train --data` as it is.");
-      }
+    if ((await patchFolders(input)).length > 0) {
+      return noImages(input, "It is a dataset already: give it to `epsam train --data` as it is.");
     }
   }
-  const isImage = (name: string): boolean =>
-    !name.startsWith(".") && IMAGE_EXTENSIONS.has(extname(name).toLowerCase());
-  const hint = await subfolderHint(inputs, "images", isImage);
+  const isWanted = (name: string): boolean => !name.startsWith(".") && isImage(kindByExtension(name));
+  const hint = await subfolderHint(inputs, "images", isWanted);
   if (hint !== null) {
     return noImages(inputs.join(", "), `${hint.action}. A folder of masks goes to \`masks\`.`, hint.why);
   }
@@ -149,14 +117,15 @@ export async function matchMasks(
   maskFolder: string,
 ): Promise<ReadonlyMap<string, string>> {
   const imagePaths = new Set(images.map(({ path }) => path));
-  const paths = (await listInput(maskFolder)).filter(
-    (path) => IMAGE_EXTENSIONS.has(extname(path).toLowerCase()) && !imagePaths.has(path),
-  );
+  const files = (await listInputs([maskFolder])).flatMap((listed) => listed.files);
+  const paths = files
+    .map(({ path }) => path)
+    .filter((path) => isImage(kindByExtension(path)) && !imagePaths.has(path));
   const byStem = new Map<string, string[]>();
   for (const path of paths) byStem.set(stemOf(path), [...(byStem.get(stemOf(path)) ?? []), path]);
   const masks = new Map<string, string>();
   for (const { stem, path } of images) {
-    const matches = MASK_SUFFIXES.flatMap((suffix) => byStem.get(stem + suffix) ?? []);
+    const matches = ["", ...MASK_SUFFIXES].flatMap((suffix) => byStem.get(stem + suffix) ?? []);
     const [mask, second] = matches;
     if (second !== undefined) {
       throw new EpSamError("input-mask", {
@@ -181,7 +150,7 @@ export function requireMasks(
   throw new EpSamError("input-mask", {
     where: maskFolder,
     what: `has no mask for ${missing.length} of ${images.length} images: ${listNames(missing)}`,
-    why: `a mask is named like its image, or with ${MASK_SUFFIXES.slice(1).join(" or ")} after it`,
+    why: `a mask is named like its image, or with ${MASK_SUFFIXES.join(" or ")} after it`,
     action: "Add the masks (all black for an image without tumour), or leave these images out.",
   });
 }
@@ -212,17 +181,13 @@ export function detectInputKind(
       action: `Give \`masks: FOLDER\`; for ready patches name all files <id>_0 or <id>_1, or add a ${LABELS_FILE}.`,
     });
   }
-  if (kind === "patches" && found.labelsFile === null && unlabelled.length > 0) {
+  const [first] = unlabelled;
+  if (kind === "patches" && found.labelsFile === null && first !== undefined) {
     throw new EpSamError("dataset", {
-      where: dirname(unlabelled[0]?.path ?? ""),
+      where: dirname(first.path),
       what: `holds patches without a label: ${listNames(unlabelled.map(({ path }) => basename(path)))}`,
       action: `Name all files <id>_0 or <id>_1, or add a ${LABELS_FILE} with the columns patch and label.`,
     });
   }
   return kind;
-}
-
-/** A file's name without its extension. */
-export function stemOf(path: string): string {
-  return basename(path, extname(path));
 }

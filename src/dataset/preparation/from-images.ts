@@ -1,7 +1,8 @@
 import { EpSamError, type Reporter } from "../../common/index.js";
 import { SPLITS, type Split } from "../records.js";
+import { labelWindows, type WindowLabel } from "../window-labels.js";
 import { type FoundInputs, matchMasks, requireMasks } from "./discover.js";
-import { foregroundFraction, type PatchPosition, patchLattice } from "./lattice.js";
+import { cutMask, foregroundFraction, type PatchPosition, patchLattice } from "./lattice.js";
 import type { PreparationSettings } from "./options.js";
 import { decideSplits, type Origin, originsOf, readPatients } from "./patients.js";
 import { addDiscarded, selectPatches } from "./selection.js";
@@ -33,6 +34,7 @@ interface MeasuredImage {
 
 interface MeasuredPatch extends PatchPosition {
   readonly fraction: number;
+  readonly windows?: readonly WindowLabel[] | undefined;
 }
 
 /**
@@ -122,7 +124,7 @@ function measure(
   settings: PreparationSettings,
 ): Examination<MeasuredImage> {
   const { image, mask } = pixels;
-  const { patchSize } = settings;
+  const { patchSize, windows } = settings;
   const positions = patchLattice(image, settings);
   if (positions.length === 0) {
     return {
@@ -130,7 +132,11 @@ function measure(
     };
   }
   if (mask === null) return { refused: "has no mask" };
-  const lattice = positions.map((at) => ({ ...at, fraction: foregroundFraction(mask, at, patchSize) }));
+  const lattice = positions.map((at) => ({
+    ...at,
+    fraction: foregroundFraction(mask, at, patchSize),
+    ...(windows === null ? {} : { windows: labelWindows(cutMask(mask, at, patchSize), windows) }),
+  }));
   return { accepted: { file, width: image.width, height: image.height, lattice } };
 }
 
@@ -145,8 +151,8 @@ function plannedPatch(
   split: Split,
   settings: PreparationSettings,
 ): PlannedPatch {
-  const { x, y, stem, patient, label, fraction } = patch;
+  const { x, y, stem, patient, label, fraction, windows } = patch;
   const id = `${stem}_x${x}_y${y}`;
   const place = { slide: stem, patient, x, y, level: 0, mpp: settings.mpp };
-  return { row: { id, ...place, label, tumourFraction: fraction, split }, position: { x, y } };
+  return { row: { id, ...place, label, tumourFraction: fraction, split, windows }, position: { x, y } };
 }

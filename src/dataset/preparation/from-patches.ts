@@ -1,9 +1,18 @@
 import { basename } from "node:path";
 import { EpSamError } from "../../common/index.js";
-import { readCsvTable, requireColumns, requireOneOf } from "../csv.js";
-import { parseLabel, parseSplit } from "../csv-fields.js";
+import type { Mask } from "../../imaging/index.js";
+import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "../csv.js";
+import { parseLabel, parseSplit, requireText } from "../csv-fields.js";
 import { listNames } from "../open-dataset.js";
 import { compareText, type PatchLabel, SPLITS } from "../records.js";
+import {
+  labelOfWindows,
+  labelWindows,
+  type WindowLabel,
+  type WindowLabelRule,
+  windowsOf,
+} from "../window-labels.js";
+import { parsePresence, parseWindow } from "../windows-file.js";
 import { type FoundInputs, type InputImage, matchMasks } from "./discover.js";
 import type { PlanningContext } from "./from-images.js";
 import { foregroundFraction } from "./lattice.js";
@@ -15,6 +24,7 @@ import {
   originsOf,
   readByImage,
   readPatients,
+  withoutImageExtension,
 } from "./patients.js";
 import { limitLabels } from "./selection.js";
 import {
@@ -25,11 +35,16 @@ import {
   type SourcePixels,
 } from "./source.js";
 
+/** Stands for the size of a window until the patch's own is known. */
+const WHOLE_PATCH = 0;
+
 /** What `labels.csv`, or the file name, says of a ready patch. */
 interface PatchFacts extends Origin {
   readonly id: string;
   readonly label: PatchLabel;
   readonly slide: string;
+  /** Labels of windows that the table gives. */
+  readonly windows?: readonly WindowLabel[] | undefined;
 }
 
 interface ReadyPatch {
@@ -39,6 +54,7 @@ interface ReadyPatch {
   readonly height: number;
   /** Tumour fraction in [0, 1], or null without a mask. */
   readonly fraction: number | null;
+  readonly windows?: readonly WindowLabel[] | undefined;
 }
 
 /**
@@ -61,7 +77,7 @@ export async function planFromPatches(
   const files = await pairWithMasks(labelled, facts, context);
   const job = { ...context, maskValues: settings.maskValues };
   const examined = await examineSources(files, job, (file, pixels) =>
-    examine(file, pixels, factsOf(facts, file.stem)),
+    examine(file, pixels, factsOf(facts, file.stem), settings.windows),
   );
   const { patches, patchSize, skipped } = keepOneSize(examined.accepted, requestedSize);
 
@@ -82,11 +98,13 @@ export async function planFromPatches(
   );
   return {
     patchSize,
-    sources: chosen.map(({ file, facts: { id, slide, patient }, width, height, fraction, split, label }) => {
-      const place = { slide, patient, x: null, y: null, level: null, mpp: settings.mpp };
-      const row = { id, ...place, label, tumourFraction: fraction, split };
-      return { file, width, height, patches: [{ row, position: { x: 0, y: 0 } }] };
-    }),
+    sources: chosen.map(
+      ({ file, facts: { id, slide, patient }, width, height, fraction, windows, split, label }) => {
+        const place = { slide, patient, x: null, y: null, level: null, mpp: settings.mpp };
+        const row = { id, ...place, label, tumourFraction: fraction, split, windows };
+        return { file, width, height, patches: [{ row, position: { x: 0, y: 0 } }] };
+      },
+    ),
     discarded: { belowPositiveRange: 0, abovePositiveRange: 0, overLimit: located.length - chosen.length },
     skipped: [...found.skipped, ...examined.skipped, ...skipped],
   };
@@ -123,6 +141,7 @@ function factsFromNames(images: readonly InputImage[]): Map<string, PatchFacts> 
 
 async function factsFromTable(path: string, images: readonly InputImage[]): Promise<Map<string, PatchFacts>> {
   const table = await readCsvTable(path);
+  if (table.columns.includes("tumour")) return factsFromWindows(table, images);
   requireColumns(table, ["label"]);
   const has = (column: string): boolean => table.columns.includes(column);
   const listed = readByImage(table, requireOneOf(table, [...IMAGE_COLUMNS].reverse()), (row) => ({
@@ -140,6 +159,45 @@ async function factsFromTable(path: string, images: readonly InputImage[]): Prom
       return [stem, { id, label, slide: slide || id, patient: patient || slide || id, split }];
     }),
   );
+}
+
+/** A table that says of every window, or of every patch, whether it has tumour and whether it has anything else. */
+function factsFromWindows(table: CsvTable, images: readonly InputImage[]): Map<string, PatchFacts> {
+  const { path, columns } = table;
+  const imageColumn = requireOneOf(table, [...IMAGE_COLUMNS].reverse());
+  const areas = ["x", "y", "size"].filter((column) => columns.includes(column));
+  if (areas.length > 0) requireColumns(table, ["x", "y", "size"]);
+  requireColumns(table, ["other"]);
+  const optional = (row: CsvRow, column: string): string => (columns.includes(column) ? row.get(column) : "");
+  const facts = new Map<string, PatchFacts & { readonly windows: WindowLabel[] }>();
+  for (const row of table.rows) {
+    const stem = withoutImageExtension(requireText(table, row, imageColumn));
+    const presence = {
+      tumour: parsePresence(table, row, "tumour"),
+      other: parsePresence(table, row, "other"),
+    };
+    const window =
+      areas.length > 0 ? parseWindow(table, row) : { x: 0, y: 0, size: WHOLE_PATCH, ...presence };
+    const slide = optional(row, "slide") || stem;
+    const patient = optional(row, "patient") || slide;
+    const split = columns.includes("split") ? parseSplit(table, row) : null;
+    const known = facts.get(stem);
+    const windows = [...(known?.windows ?? []), window];
+    if (known !== undefined && areas.length === 0) {
+      const action = "Keep one of the lines, or add the columns x, y and size for labels of windows.";
+      throw csvError(path, `lists "${stem}" twice`, action, row.line);
+    }
+    if (
+      known !== undefined &&
+      (known.slide !== slide || known.patient !== patient || known.split !== split)
+    ) {
+      const action = "Give all lines of a patch the same slide, patient and split.";
+      throw csvError(path, `says two things of "${stem}"`, action, row.line);
+    }
+    facts.set(stem, { id: stem, label: labelOfWindows(windows), slide, patient, split, windows });
+  }
+  checkFilesPresent(path, [...facts.keys()], images);
+  return facts;
 }
 
 function checkFilesPresent(path: string, stems: readonly string[], images: readonly InputImage[]): void {
@@ -194,16 +252,41 @@ function examine(
   file: SourceFile,
   { image, mask }: SourcePixels,
   facts: PatchFacts,
+  rule: WindowLabelRule | null,
 ): Examination<ReadyPatch> {
   const { width, height } = image;
   if (width !== height) return { refused: `is ${width} x ${height} pixels; patches are square` };
   const fraction = mask === null ? null : foregroundFraction(mask, { x: 0, y: 0 }, width);
-  if (facts.label === 0 && fraction !== null && fraction > 0) {
+  if (facts.label === 0 && facts.windows === undefined && fraction !== null && fraction > 0) {
     return { refused: `has the label 0, but ${(fraction * 100).toFixed(2)} % of its mask are tumour` };
   }
   if (facts.label === 1 && fraction === 0)
     return { refused: "has the label 1, but its mask shows no tumour" };
-  return { accepted: { file, facts, width, height, fraction } };
+  const windows = windowsOfReadyPatch(width, mask, facts, rule);
+  const outside = windows?.find(({ x, y, size }) => Math.max(x, y) + size > width);
+  if (outside !== undefined) {
+    return {
+      refused: `has a window at ${outside.x}, ${outside.y} that leaves its ${width} x ${height} pixels`,
+    };
+  }
+  const label = windows === undefined ? facts.label : labelOfWindows(windows);
+  return { accepted: { file, facts: { ...facts, label }, width, height, fraction, windows } };
+}
+
+/** The labels of windows: those of the table, or else those that a mask tells where they were asked for. */
+function windowsOfReadyPatch(
+  patchSize: number,
+  mask: Mask | null,
+  { label, windows }: PatchFacts,
+  rule: WindowLabelRule | null,
+): readonly WindowLabel[] | undefined {
+  if (windows !== undefined) {
+    return windows.map((window) => (window.size === WHOLE_PATCH ? { ...window, size: patchSize } : window));
+  }
+  if (rule === null) return undefined;
+  if (mask !== null) return labelWindows(mask, rule);
+  // Without a mask the whole patch is the one window of which something is known.
+  return windowsOf({ label }, patchSize);
 }
 
 /** Leaves out the patches that are not of the requested, or else the most frequent, size. */

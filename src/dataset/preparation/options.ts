@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { EpSamError, type Reporter, readSettings } from "../../common/index.js";
 import { preparationSettings } from "../../contract/index.js";
 import type { LabelCounts, Split } from "../records.js";
+import type { WindowLabelRule } from "../window-labels.js";
 
 /** What the inputs are: images of any size to cut patches from, or patches that are ready. */
 export type InputKind = "images" | "patches";
@@ -28,8 +29,10 @@ export interface PrepareOptions extends z.input<typeof preparationSettings> {
 }
 
 /** The values that decide what a dataset contains, complete, as `dataset.json` records them. */
-export interface PreparationSettings extends z.output<typeof preparationSettings> {
+export interface PreparationSettings
+  extends Omit<z.output<typeof preparationSettings>, "stride" | "windows"> {
   readonly stride: number;
+  readonly windows: WindowLabelRule | null;
 }
 export type BorderRule = PreparationSettings["border"];
 export type EvaluationPatches = PreparationSettings["evaluationPatches"];
@@ -64,14 +67,27 @@ export interface PreparationResult {
 
 /** Fills in the defaults. @throws EpSamError `usage` naming the setting that is out of range. */
 export function resolveSettings(options: PrepareOptions): PreparationSettings {
-  const { patchSize, stride = patchSize, ...settings } = readSettings(preparationSettings, options);
+  const { patchSize, stride = patchSize, windows, ...settings } = readSettings(preparationSettings, options);
   const [lowest] = settings.positiveRange;
   if (settings.negativeLimit >= lowest) {
-    throw new EpSamError("usage", {
-      where: "`negativeLimit`",
-      what: `cannot be ${settings.negativeLimit}`,
-      action: `Give a fraction from 0 up to, not including, the lowest positive fraction ${lowest}.`,
-    });
+    const action = `Give a fraction from 0 up to, not including, the lowest positive fraction ${lowest}.`;
+    throw outOfRange("negativeLimit", settings.negativeLimit, action);
   }
-  return { patchSize, stride, ...settings };
+  if (windows !== null && windows.size > patchSize) {
+    throw outOfRange("windows.size", windows.size, `Windows lie inside patches of ${patchSize} pixels.`);
+  }
+  return { patchSize, stride, windows: windows === null ? null : withStride(windows), ...settings };
+}
+
+/** Neighbouring windows overlap by half unless told otherwise. */
+function withStride({
+  size,
+  stride = Math.max(1, Math.floor(size / 2)),
+  share,
+}: NonNullable<z.output<typeof preparationSettings>["windows"]>): WindowLabelRule {
+  return { size, stride, share };
+}
+
+function outOfRange(setting: string, value: number, action: string): EpSamError {
+  return new EpSamError("usage", { where: `\`${setting}\``, what: `cannot be ${value}`, action });
 }

@@ -34,6 +34,11 @@ export async function readPatients(path: string): Promise<ReadonlyMap<string, Or
   }));
 }
 
+/** A file's name without the extension of an image. */
+export function withoutImageExtension(name: string): string {
+  return name.replace(/\.(png|jpe?g|tiff?|webp|bmp)$/i, "");
+}
+
 /** One value per image of a table, by file stem; an image listed twice is an error. */
 export function readByImage<T>(
   table: CsvTable,
@@ -42,7 +47,7 @@ export function readByImage<T>(
 ): Map<string, T> {
   const values = new Map<string, T>();
   for (const row of table.rows) {
-    const stem = requireText(table, row, imageColumn).replace(/\.(png|jpe?g|tiff?|webp|bmp)$/i, "");
+    const stem = withoutImageExtension(requireText(table, row, imageColumn));
     if (values.has(stem)) {
       throw csvError(table.path, `lists "${stem}" twice`, "Keep one of the lines.", row.line);
     }

@@ -2,13 +2,13 @@ import { basename, join, resolve } from "node:path";
 import {
   EpSamError,
   hashFile,
+  mapConcurrently,
   packageVersion,
   silentReporter,
   writeFileAtomically,
 } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
-import { mapConcurrently } from "../concurrency.js";
-import { formatManifest, MANIFEST_FILE } from "../manifest.js";
+import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import {
   countLabels,
@@ -72,7 +72,7 @@ async function prepareReserved(
   checkPlan(options.out, plan, counts, context);
   const hash = await writeDirectoryAtomically(options.out, async (directory) => {
     await writePatches(directory, plan, context);
-    await writeFileAtomically(join(directory, MANIFEST_FILE), formatManifest(rowsOf(plan)));
+    await writeManifest(directory, rowsOf(plan));
     const dataset = await openDataset(directory);
     const description = await describe(inputKind, plan, settings, counts, dataset.hash);
     await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);
@@ -95,7 +95,8 @@ function checkPlan(
 ): void {
   const total = countLabels(rowsOf(plan).map((row) => ({ ...row, split: "train" }))).train;
   const patches = total.positive + total.negative;
-  const missing = missingLabel(total);
+  const rows = rowsOf(plan);
+  const missing = missingLabel(rows);
   if (patches === 0 || (missing !== null && counts.train.positive + counts.train.negative > 0)) {
     throw new EpSamError("dataset", {
       where: out,
@@ -106,7 +107,7 @@ function checkPlan(
     });
   }
   for (const [index, split] of SPLITS.entries()) {
-    const absent = missingLabel(counts[split]);
+    const absent = missingLabel(rows.filter((row) => row.split === split));
     const isUnwanted = counts[split].positive + counts[split].negative === 0 && settings.split[index] === 0;
     if (absent === null || isUnwanted) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";

@@ -1,5 +1,6 @@
 import { RandomStream } from "../../common/index.js";
 import type { PatchLabel, Split } from "../records.js";
+import { labelOfWindows, type WindowLabel } from "../window-labels.js";
 import type { DiscardedPatches, PreparationSettings } from "./options.js";
 
 /** The paper samples positives evenly over bins of 5 % tumour. */
@@ -76,12 +77,18 @@ export interface Selection<T> {
   readonly discarded: DiscardedPatches;
 }
 
+/** A patch whose mask is known: its label follows from the tumour fraction, or from its windows where it has some. */
+interface LabelledByMask {
+  readonly fraction: number;
+  readonly windows?: readonly WindowLabel[] | undefined;
+}
+
 /**
  * Labels the lattice patches of one split by their tumour fraction and draws at most `maxPositives` and
  * `maxNegatives` of them. With `evaluationPatches: "all"`, every patch of `val` and `test` is kept and is positive
  * when it has any foreground beyond the negative limit.
  */
-export function selectPatches<T extends { readonly fraction: number }>(
+export function selectPatches<T extends LabelledByMask>(
   candidates: readonly T[],
   split: Split,
   settings: SelectionSettings,
@@ -90,7 +97,10 @@ export function selectPatches<T extends { readonly fraction: number }>(
   const counts = { belowPositiveRange: 0, abovePositiveRange: 0 };
   const labelled: (T & { readonly label: PatchLabel })[] = [];
   for (const candidate of candidates) {
-    const verdict = judgeFraction(candidate.fraction, settings);
+    const verdict =
+      candidate.windows === undefined
+        ? judgeFraction(candidate.fraction, settings)
+        : labelOfWindows(candidate.windows);
     if (verdict === 0 || verdict === 1) labelled.push({ ...candidate, label: verdict });
     else if (keepAll) labelled.push({ ...candidate, label: 1 });
     else counts[verdict] += 1;

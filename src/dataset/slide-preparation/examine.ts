@@ -2,6 +2,7 @@ import {
   type AnnotationSet,
   GroupRoles,
   KnownRegion,
+  type RasterGrid,
   readAnnotations,
   TumourRegion,
 } from "../../annotations/index.js";
@@ -9,6 +10,7 @@ import { EpSamError, isEpSamError } from "../../common/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { PatchPosition } from "../preparation/lattice.js";
 import type { Examination } from "../preparation/source.js";
+import { encodePresence, labelWindows, tellsNothing } from "../window-labels.js";
 import type { SlideFile } from "./find-slides.js";
 import { gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
@@ -142,6 +144,17 @@ function contradiction(used: MicronsPerPixel | null, told: MicronsPerPixel | nul
   return [`the file tells ${told.x} µm per pixel, the table ${used.x}; the table's is used`];
 }
 
+/** Tumour fraction and labels of windows of a patch; null when too little of it is known. */
+function measurePatch(
+  grid: RasterGrid,
+  { tumour, known }: AnnotatedRegion,
+  { windows: rule }: SlideSettings,
+): [fraction: number, windows: string] | null {
+  if (rule === null) return known === null || known.covers(grid) ? [tumour.fraction(grid), ""] : null;
+  const windows = labelWindows(tumour.rasterise(grid), rule, known?.rasterise(grid));
+  return tellsNothing(windows) ? null : [tumour.fraction(grid), encodePresence(windows)];
+}
+
 async function tissueOf(
   source: PixelSource,
   { settings, signal, onProgress }: ExaminationContext,
@@ -160,7 +173,7 @@ async function measurePatches(
   geometry: PatchGeometry,
   { settings, signal, onProgress }: ExaminationContext,
 ): Promise<Pick<SlideExamination, "candidates" | "withoutTissue" | "notKnown">> {
-  const candidates: [number, number, number][] = [];
+  const candidates: SlideExamination["candidates"] = [];
   let withTissue = 0;
   const { patchSize, pixelSize } = geometry;
   for (const [index, { x, y }] of lattice.entries()) {
@@ -169,8 +182,8 @@ async function measurePatches(
     if (share >= settings.minimumTissue) {
       withTissue += 1;
       const grid = gridOf({ x, y }, geometry);
-      const isKnown = region.known === null || region.known.covers(grid);
-      if (isKnown) candidates.push([x, y, region.tumour.fraction(grid)]);
+      const candidate = measurePatch(grid, region, settings);
+      if (candidate !== null) candidates.push([x, y, ...candidate]);
     }
     if ((index + 1) % PATCHES_PER_STEP !== 0 && index + 1 !== lattice.length) continue;
     onProgress("patches", index + 1, lattice.length);

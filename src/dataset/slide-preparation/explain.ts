@@ -21,7 +21,7 @@ export function checkSlidePlan(
   const rows = plan.slides.flatMap(({ patches }) => patches);
   const counts = countLabels(rows);
   const total = countLabels(rows.map((row) => ({ ...row, split: "train" as const }))).train;
-  const missing = missingLabel(total);
+  const missing = missingLabel(rows);
   // Corrections of one kind alone can be learnt from beside other data.
   const needsBoth = settings.unmarked === null && counts.train.positive + counts.train.negative > 0;
   if (rows.length === 0 || (missing !== null && needsBoth)) {
@@ -33,7 +33,7 @@ export function checkSlidePlan(
     });
   }
   for (const [index, split] of SPLITS.entries()) {
-    const absent = missingLabel(counts[split]);
+    const absent = missingLabel(rows.filter((row) => row.split === split));
     const isEmpty = counts[split].positive + counts[split].negative === 0;
     if (absent === null || settings.unmarked !== null || (isEmpty && settings.split[index] === 0)) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";

@@ -1,19 +1,19 @@
-import { readdir, stat } from "node:fs/promises";
-import { basename, extname, join, resolve } from "node:path";
-import { EpSamError, exists } from "../../common/index.js";
-import { stemOf } from "../preparation/discover.js";
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { EpSamError } from "../../common/index.js";
+import {
+  isSlide,
+  type JudgedFile,
+  kindByExtension,
+  listInputs,
+  requireExisting,
+  slideExtensions,
+  stemOf,
+} from "../file-kinds.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { subfolderHint } from "../preparation/subfolders.js";
 import { compareText } from "../records.js";
 import type { UnannotatedRule } from "./options.js";
-
-/** Extensions that slides have; in a folder, other files are left alone. */
-const SLIDE_EXTENSIONS = new Set(
-  (
-    ".tif .tiff .btf .tf8 .svs .svslide .ndpi .mrxs .scn .bif .vms .vmu .dzi " + ".qptiff .czi .vsi .isyntax"
-  ).split(" "),
-);
-const ANNOTATION_EXTENSIONS = new Set([".xml", ".geojson", ".json"]);
 
 /** A slide with the annotations that belong to it. */
 export interface SlideFile {
@@ -41,7 +41,7 @@ export async function findSlides(
   annotationFolder: string,
   unannotated: UnannotatedRule,
 ): Promise<FoundSlides> {
-  const paths = (await Promise.all(inputs.map(listSlides))).flat();
+  const paths = await listSlides(inputs);
   if (paths.length === 0) throw await noSlides(inputs);
   const annotations = await listAnnotations(annotationFolder);
   const slides: SlideFile[] = [];
@@ -58,13 +58,15 @@ export async function findSlides(
 }
 
 async function noSlides(inputs: readonly string[]): Promise<EpSamError> {
-  const isSlide = (name: string): boolean =>
-    !name.startsWith(".") && (isSlideName(name) || extname(name).toLowerCase() === ".dcm");
-  const hint = await subfolderHint(inputs, "slides", isSlide);
+  const isWanted = (name: string): boolean => {
+    const kind = kindByExtension(name);
+    return !name.startsWith(".") && (isSlide(kind) || kind === "dicom");
+  };
+  const hint = await subfolderHint(inputs, "slides", isWanted);
   return new EpSamError("usage", {
     where: inputs.join(", "),
     what: "holds no slides",
-    why: hint?.why ?? `known by ${[...SLIDE_EXTENSIONS].join(", ")} or a folder of .dcm files`,
+    why: hint?.why ?? `known by ${slideExtensions().join(", ")} or a folder of .dcm files`,
     action: hint === null ? "Give the slides, or the folder that holds them itself." : `${hint.action}.`,
   });
 }
@@ -77,7 +79,7 @@ async function noSlides(inputs: readonly string[]): Promise<EpSamError> {
 export async function findSlideFiles(
   inputs: readonly string[],
 ): Promise<Omit<SlideFile, "annotationPath">[]> {
-  return uniqueStems((await Promise.all(inputs.map(listSlides))).flat());
+  return uniqueStems(await listSlides(inputs));
 }
 
 /**
@@ -88,21 +90,27 @@ export async function findAnnotation(stem: string, folder: string): Promise<stri
   return annotationOf(stem, await listAnnotations(folder));
 }
 
-/** True when a file is a slide as far as its extension tells; TIFF files may be ordinary images, too. */
-export function isSlideName(name: string): boolean {
-  return SLIDE_EXTENSIONS.has(extname(name).toLowerCase());
+/** Files are taken as they are given, apart from masks; in a folder, what is no slide is left alone. */
+async function listSlides(inputs: readonly string[]): Promise<string[]> {
+  return (await listInputs(inputs)).flatMap(({ input, isFolder, files }) =>
+    isFolder
+      ? slidesOfFolder(input, files)
+      : files.flatMap(({ path, kind }) => (kind === "mask" ? [] : [path])),
+  );
 }
 
-async function listSlides(input: string): Promise<string[]> {
-  await requireExisting(input);
-  if (!(await stat(input)).isDirectory()) return [input];
-  const entries = (await readdir(input, { withFileTypes: true })).filter(({ name }) => !name.startsWith("."));
-  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-  if (names.some((name) => extname(name).toLowerCase() === ".dcm")) return [resolve(input)];
-  const stems = new Set(names.map(stemOf));
-  const isSlide = (name: string): boolean =>
-    isSlideName(name) && !(name.includes("_mask.") && stems.has(stemOf(name).replace(/_mask$/, "")));
-  return names.filter(isSlide).map((name) => join(input, name));
+function slidesOfFolder(folder: string, files: readonly JudgedFile[]): string[] {
+  const slides = files.filter(({ kind }) => isSlide(kind)).map(({ path }) => path);
+  const dicom = files.find(({ kind }) => kind === "dicom");
+  const [slide] = slides;
+  if (dicom === undefined) return slides;
+  if (slide === undefined) return [resolve(folder)];
+  throw new EpSamError("usage", {
+    where: folder,
+    what: `holds DICOM files and other slides, such as ${basename(dicom.path)} and ${basename(slide)}`,
+    why: "a folder of DICOM files is one slide",
+    action: "Give the DICOM files of each slide a folder of their own.",
+  });
 }
 
 /** Annotation files by the slide's name in lower case. */
@@ -113,10 +121,10 @@ async function listAnnotations(folder: string): Promise<ReadonlyMap<string, read
     throw new EpSamError("usage", { where: folder, what: "is no folder", action });
   }
   const byStem = new Map<string, string[]>();
-  for (const name of (await readdir(folder)).sort(compareText)) {
-    if (name.startsWith(".") || !ANNOTATION_EXTENSIONS.has(extname(name).toLowerCase())) continue;
-    const key = stemOf(name).toLowerCase();
-    byStem.set(key, [...(byStem.get(key) ?? []), join(folder, name)]);
+  for (const { path, stem, kind } of (await listInputs([folder])).flatMap(({ files }) => files)) {
+    if (kind !== "annotation") continue;
+    const key = stem.toLowerCase();
+    byStem.set(key, [...(byStem.get(key) ?? []), path]);
   }
   return byStem;
 }
@@ -131,11 +139,6 @@ function annotationOf(stem: string, annotations: ReadonlyMap<string, readonly st
     });
   }
   return path ?? null;
-}
-
-async function requireExisting(path: string): Promise<void> {
-  if (await exists(path)) return;
-  throw new EpSamError("usage", { where: path, what: "does not exist", action: "Check the path." });
 }
 
 /** Compared without case, since patches are named after slides and may go to a disk that ignores it. */

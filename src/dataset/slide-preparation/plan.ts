@@ -1,6 +1,7 @@
 import type { Origin } from "../preparation/patients.js";
 import { addDiscarded, selectPatches } from "../preparation/selection.js";
 import { type ManifestRow, SPLITS, type Split } from "../records.js";
+import { decodeWindows, type WindowLabel } from "../window-labels.js";
 import type { SlideFile } from "./find-slides.js";
 import type { PatchGeometry } from "./geometry.js";
 import type { DiscardedSlidePatches, SlideSettings } from "./options.js";
@@ -39,7 +40,9 @@ export function planPatches(
     return { ...slide, patient, split: splits.get(patient) ?? "train" };
   });
   const selections = SPLITS.map((split) => {
-    const candidates = located.filter((slide) => slide.split === split).flatMap(candidatesOf);
+    const candidates = located
+      .filter((slide) => slide.split === split)
+      .flatMap((slide) => candidatesOf(slide, settings));
     const { positives, positivesPerBin, negatives } = settings.limits[split];
     const limits = { maxPositives: positives, maxPositivesPerBin: positivesPerBin, maxNegatives: negatives };
     const { chosen, discarded } = selectPatches(candidates, split, { ...settings, ...limits });
@@ -75,15 +78,26 @@ interface LocatedCandidate {
   readonly x: number;
   readonly y: number;
   readonly fraction: number;
+  readonly windows?: readonly WindowLabel[] | undefined;
 }
 
-function candidatesOf(slide: ExaminedSlide & { readonly patient: string }): LocatedCandidate[] {
+function candidatesOf(
+  slide: ExaminedSlide & { readonly patient: string },
+  { windows: rule, patchSize }: SlideSettings,
+): LocatedCandidate[] {
   const { patient } = slide;
-  return slide.examination.candidates.map(([x, y, fraction]) => ({ slide, patient, x, y, fraction }));
+  return slide.examination.candidates.map(([x, y, fraction, windows]) => ({
+    slide,
+    patient,
+    x,
+    y,
+    fraction,
+    ...(rule === null ? {} : { windows: decodeWindows(windows, rule, patchSize) }),
+  }));
 }
 
 function rowOf(patch: LocatedCandidate & { readonly label: 0 | 1 }, split: Split): ManifestRow {
-  const { slide, patient, x, y, label, fraction } = patch;
+  const { slide, patient, x, y, label, fraction, windows } = patch;
   const { stem } = slide.file;
   const { level, mpp } = slide.examination;
   return {
@@ -97,6 +111,7 @@ function rowOf(patch: LocatedCandidate & { readonly label: 0 | 1 }, split: Split
     label,
     tumourFraction: fraction,
     split,
+    windows,
   };
 }
 

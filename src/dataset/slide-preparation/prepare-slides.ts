@@ -8,7 +8,7 @@ import {
   writeFileAtomically,
 } from "../../common/index.js";
 import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/index.js";
-import { formatManifest, MANIFEST_FILE } from "../manifest.js";
+import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { replaceDirectory, reserveOutput } from "../preparation/staging.js";
@@ -188,7 +188,7 @@ async function finish(
   const { directory } = state;
   const rows = plan.slides.flatMap(({ patches }) => patches);
   await removeUnplanned(directory, plan);
-  await writeFileAtomically(join(directory, MANIFEST_FILE), formatManifest(rows));
+  await writeManifest(directory, rows);
   const { hash } = await openDataset(directory);
   const description = {
     format: FORMAT_VERSION,

@@ -1,12 +1,5 @@
-import type { Level0Box } from "../../annotations/index.js";
-import {
-  closeMask,
-  type GreyImage,
-  type Mask,
-  maskAbove,
-  medianFilter,
-  otsuThresholdOfCounts,
-} from "../../imaging/index.js";
+import type { Level0Box } from "../../geometry/index.js";
+import { closeMask, type Mask, maskAbove, medianFilter, otsuThresholdOfCounts } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { TissueRule } from "./options.js";
 import { BAND_CELLS, type FindTissueOptions, SaturationPlane } from "./saturation.js";
@@ -119,11 +112,11 @@ export async function findTissue(
     const count = Math.min(rows, height - row);
     const top = Math.max(0, row - REACH);
     const band = await plane.band(top, Math.min(height, row + count + REACH) - top);
-    mask.setRows(row, count, await smooth(maskAbove(band, threshold)), row - top);
+    mask.setRows(row, count, smooth(maskAbove(band, threshold)), row - top);
   }
   return mask;
 }
 
-async function smooth(mask: Mask): Promise<GreyImage> {
-  return medianFilter(await closeMask(mask, CLOSING_SIDE, CLOSING_ITERATIONS), MEDIAN_SIDE);
+function smooth(mask: Mask): Mask {
+  return medianFilter(closeMask(mask, CLOSING_SIDE, CLOSING_ITERATIONS), MEDIAN_SIDE);
 }

@@ -1,6 +1,9 @@
 import protobuf from "protobufjs/light.js";
 import { EpSamError, messageOf } from "../../common/index.js";
 
+/** The domain of ONNX Runtime's operations on images with blocked channels, [N, C/8, H, W, 8]. */
+export const BLOCKED_CHANNELS = "com.microsoft.nchwc";
+
 /** TensorProto.DataType of the ONNX specification, the entries this project meets. */
 export const OnnxDataType = {
   float32: 1,

@@ -1,6 +1,6 @@
 import { lowerComposition } from "../composition.js";
 import { apply, defineOperation, fourSizes, onlyInput, requireFloat } from "../operation.js";
-import { floats, shape4, type Value } from "../value.js";
+import { axisSize, floats, shape4, type Value } from "../value.js";
 import { multiply } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import { takeRows } from "./pooling.js";
@@ -19,10 +19,10 @@ export interface WeightGradientAttributes extends ConvolutionAttributes {
 
 /** Weights [O, C, kh, kw] times one factor for each output. */
 export function scaleOutputs(weight: Value, factor: Value): Value {
-  const [outputs] = weight.shape;
+  const outputs = axisSize(weight.shape, 0);
   // As a matrix: the runtime walks tensors that end in axes of size 1 element by element.
-  const matrix = reshape(weight, [outputs ?? 0, -1]);
-  return reshape(multiply(matrix, reshape(factor, [outputs ?? 0, 1])), weight.shape);
+  const matrix = reshape(weight, [outputs, -1]);
+  return reshape(multiply(matrix, reshape(factor, [outputs, 1])), weight.shape);
 }
 
 const flippedWeightsOperation = defineOperation<Readonly<Record<string, never>>>({

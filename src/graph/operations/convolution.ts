@@ -1,3 +1,4 @@
+import { must } from "../../common/index.js";
 import { lowerComposition } from "../composition.js";
 import type { LoweringContext } from "../lowering.js";
 import {
@@ -48,7 +49,7 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
     const result = byWinograd(context, inputs, node);
     if (result !== undefined) return context.node("Add", [base.name, result]);
     // Weights that are stored in the graph are left to the runtime, which rearranges them.
-    if (node.inputs[1]?.source.kind !== "operation") {
+    if (node.inputs[1]?.source.kind !== "operation" || context.stores(inputs[1] ?? "")) {
       return context.node("Add", [base.name, this.lower(context, inputs, node)]);
     }
     const [x = "", weight = "", bias = ""] = inputs;
@@ -83,7 +84,7 @@ function byWinograd(
 ): string | undefined {
   const [x, weight, bias] = convolutionOperands("conv2d", inputs);
   const [, , ...kernel] = shape4(weight, "conv2d");
-  if (bias !== undefined || context.stores(names[1] ?? "")) return undefined;
+  if (bias !== undefined || context.stores(must(names, 1, "weight"))) return undefined;
   if (!usesWinograd(context, x, output, { ...attributes, kernel })) return undefined;
   return lowerComposition(context, names, inputs, (image, weights) =>
     winogradConvolution(image, weights, attributes.padding),
@@ -146,7 +147,7 @@ const conv2dWeightGradientOperation = defineOperation<WeightGradientAttributes>(
     const [resultBatch, outputs, ...resultSize] = fourSizes("conv2dWeightGradient", inputs, gradient);
     const fits = resultSize.every(
       (length, axis) =>
-        length === Math.floor(((size[axis] ?? 0) + 2 * padding - (kernel[axis] ?? 0)) / stride) + 1,
+        length === Math.floor((must(size, axis) + 2 * padding - must(kernel, axis)) / stride) + 1,
     );
     if (batch !== resultBatch || !fits) {
       throw shapeError("conv2dWeightGradient", inputs, `a kernel of ${kernel.join("×")} does not join them`);
@@ -223,7 +224,7 @@ const convTranspose2dOperation = defineOperation<ConvolutionTransposeAttributes>
       throw shapeError("convTranspose2d", inputs, `the weight expects ${weightChannels} channels`);
     }
     outputSize.forEach((length, axis) => {
-      const smallest = ((size[axis] ?? 0) - 1) * stride - 2 * padding + (kernel[axis] ?? 0);
+      const smallest = (must(size, axis) - 1) * stride - 2 * padding + must(kernel, axis);
       if (length < smallest || length >= smallest + stride) {
         throw shapeError("convTranspose2d", inputs, `output size ${outputSize.join("×")} is out of reach`);
       }
@@ -244,7 +245,7 @@ const convTranspose2dOperation = defineOperation<ConvolutionTransposeAttributes>
       );
     }
     const extra = outputSize.map(
-      (length, axis) => length - (((size[axis] ?? 0) - 1) * stride - 2 * padding + (kernel[axis] ?? 0)),
+      (length, axis) => length - ((must(size, axis) - 1) * stride - 2 * padding + must(kernel, axis)),
     );
     return context.node("ConvTranspose", inputs, {
       kernel_shape: kernel,

@@ -1,3 +1,4 @@
+import { must } from "../../common/index.js";
 import type { LoweringContext } from "../lowering.js";
 import { OnnxDataType } from "../onnx/schema.js";
 import {
@@ -74,7 +75,7 @@ function unary(
     },
     lower(context, inputs) {
       if (lowerForGpu === undefined || context.target === "cpu") return context.node(opType, inputs);
-      return lowerForGpu(context, inputs[0] ?? "");
+      return lowerForGpu(context, must(inputs, 0, "operand's result"));
     },
     gradient:
       rule === null

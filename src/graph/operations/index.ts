@@ -1,5 +1,7 @@
 import { channelOperations } from "./channels.js";
+import { clippingOperations } from "./clipping.js";
 import { convolutionOperations } from "./convolution.js";
+import { depthwiseOperations } from "./depthwise.js";
 import { elementwiseOperations } from "./elementwise.js";
 import { matmulOperations } from "./matmul.js";
 import { maxPoolingOperations } from "./max-pooling.js";
@@ -16,6 +18,8 @@ export const registry = {
   ...channelOperations,
   ...matmulOperations,
   ...convolutionOperations,
+  ...depthwiseOperations,
+  ...clippingOperations,
   ...maxPoolingOperations,
   ...poolingOperations,
   ...orderingOperations,
@@ -34,9 +38,17 @@ export {
   channelScale,
   channelSum,
 } from "./channels.js";
+export { relu6, relu6Gradient } from "./clipping.js";
 export { conv2d, conv2dWeightGradient, convTranspose2d } from "./convolution.js";
 export type { ConvolutionAttributes, WeightGradientAttributes } from "./convolution-weights.js";
-export { flippedWeights } from "./convolution-weights.js";
+export { flippedWeights, scaleOutputs } from "./convolution-weights.js";
+export {
+  type DepthwiseOptions,
+  depthwiseConv2d,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dWeightGradient,
+} from "./depthwise.js";
+export type { Sides } from "./depthwise-lowering.js";
 export {
   absolute,
   add,

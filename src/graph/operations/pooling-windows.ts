@@ -1,3 +1,4 @@
+import { must } from "../../common/index.js";
 import type { LoweringContext } from "../lowering.js";
 import { positiveNode } from "./positive.js";
 
@@ -91,12 +92,9 @@ export function addToPositions(
     const parts = remainders.map((column) =>
       context.reshape(remainderSum(row, column), [batch, channels, rows, 1, columns, 1]),
     );
-    return parts.length === 1 ? (parts[0] ?? "") : context.node("Concat", parts, { axis: 5 });
+    return joined(context, parts, 5);
   });
-  const interleaved =
-    interleavedColumns.length === 1
-      ? (interleavedColumns[0] ?? "")
-      : context.node("Concat", interleavedColumns, { axis: 3 });
+  const interleaved = joined(context, interleavedColumns, 3);
   const [fullHeight, fullWidth] = [rows * stride, columns * stride];
   const full = context.reshape(interleaved, [batch, channels, fullHeight, fullWidth]);
   const [bottom, right] = [Math.min(fullHeight, padding + height), Math.min(fullWidth, padding + width)];
@@ -109,4 +107,8 @@ export function addToPositions(
   const missing = [padding + height - bottom, padding + width - right];
   if (missing.every((amount) => amount === 0)) return inner;
   return context.node("Pad", [inner, context.integers([0, 0, 0, 0, 0, 0, ...missing])]);
+}
+
+function joined(context: LoweringContext, parts: readonly string[], axis: number): string {
+  return parts.length === 1 ? must(parts, 0) : context.node("Concat", parts, { axis });
 }

@@ -1,3 +1,4 @@
+import { must } from "../../common/index.js";
 import { floats, shape4, type Value } from "../value.js";
 import { add } from "./elementwise.js";
 import { matmul } from "./matmul.js";
@@ -99,7 +100,7 @@ function constantMatrix(key: string, make: () => Matrix): Value {
   const known = constants.get(key);
   if (known !== undefined) return known;
   const entries = make();
-  const matrix = floats(entries.flat(), [entries.length, entries[0]?.length ?? 0]);
+  const matrix = floats(entries.flat(), [entries.length, must(entries, 0).length]);
   constants.set(key, matrix);
   return matrix;
 }
@@ -121,7 +122,7 @@ interface AxisMatrices {
 function pixelMatrices(size: ImageSize, resultSize: ImageSize, padding: number): AxisMatrices {
   const along = (length: number, tiles: number) =>
     constantMatrix(`pixels ${length} ${tiles} ${padding}`, () =>
-      axisMatrix(length, tiles, (point, offset) => FROM_PIXELS[point]?.[offset + padding] ?? 0),
+      axisMatrix(length, tiles, (point, offset) => must(FROM_PIXELS, point)[offset + padding] ?? 0),
     );
   return {
     rows: along(size.height, tilesAlong(resultSize.height)),
@@ -133,7 +134,7 @@ function pixelMatrices(size: ImageSize, resultSize: ImageSize, padding: number):
 function resultMatrices({ height, width }: ImageSize): AxisMatrices {
   const along = (length: number) =>
     constantMatrix(`results ${length}`, () =>
-      axisMatrix(length, tilesAlong(length), (point, offset) => TO_RESULTS[point]?.[offset] ?? 0),
+      axisMatrix(length, tilesAlong(length), (point, offset) => must(TO_RESULTS, point)[offset] ?? 0),
     );
   return { rows: along(height), columns: along(width) };
 }
@@ -146,8 +147,8 @@ const kernelMatrix = () =>
       return Array.from(
         { length: KERNEL ** 2 },
         (_, position) =>
-          (FROM_KERNEL[row]?.[Math.floor(position / KERNEL)] ?? 0) *
-          (FROM_KERNEL[column]?.[position % KERNEL] ?? 0),
+          must(must(FROM_KERNEL, row), Math.floor(position / KERNEL)) *
+          must(must(FROM_KERNEL, column), position % KERNEL),
       );
     }),
   );

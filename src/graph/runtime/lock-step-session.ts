@@ -1,4 +1,4 @@
-import { EpSamError } from "../../common/index.js";
+import { EpSamError, must } from "../../common/index.js";
 import { type LockStepStage, planLockStep } from "../lock-step.js";
 import { axisSize, elementCount, type FloatTensor, type HostTensor, type Value } from "../value.js";
 import { BufferPool } from "./buffer-pool.js";
@@ -202,9 +202,9 @@ export class LockStepSession {
   }
 
   #joined(name: string, parts: readonly Float32Array[]): HostTensor {
-    const type = this.#stages.flatMap(({ session }) => session.outputs.get(name) ?? [])[0];
-    const [first = 0, ...others] = type?.shape ?? [];
-    const shape = [first * this.#count, ...others];
+    const types = this.#stages.flatMap(({ session }) => session.outputs.get(name) ?? []);
+    const { shape: one } = must(types, 0, `result ${name} of a stage`);
+    const shape = [axisSize(one, 0) * this.#count, ...one.slice(1)];
     const data = new Float32Array(elementCount(shape));
     parts.forEach((part, index) => {
       data.set(part, index * part.length);

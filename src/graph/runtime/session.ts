@@ -2,6 +2,7 @@ import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { EpSamError, messageOf } from "../../common/index.js";
 import { type EncodeOptions, encodeGraph } from "../encode.js";
 import type { HostTensor, Value } from "../value.js";
+import { hasBlockedChannels } from "./blocked-channels.js";
 import { type Device, hasOwnMemory, loweringTarget, sessionOptions } from "./device.js";
 import { DeviceTensor, type Feeds, type TensorType, toHostTensor, toRuntimeTensor } from "./tensors.js";
 
@@ -51,7 +52,8 @@ export class GraphSession {
     target: Device,
     { keep = [], arena = true, ...options }: SessionOptions = {},
   ): Promise<GraphSession> {
-    const graph = encodeGraph(outputs, { target: loweringTarget(target), ...options });
+    const blockedChannels = target.name === "cpu" && (await hasBlockedChannels());
+    const graph = encodeGraph(outputs, { target: loweringTarget(target), blockedChannels, ...options });
     const kept = new Set(hasOwnMemory(target) ? keep : []);
     const locations = [...graph.outputs.keys()].map((name) => [name, kept.has(name) ? "gpu-buffer" : "cpu"]);
     try {

@@ -1,5 +1,6 @@
 import { EpSamError } from "../../common/index.js";
 import { type FloatTensor, floatTensor, type Shape, sameShape } from "../../graph/index.js";
+import { withDropoutLayers } from "../backbones/resnet-names.js";
 import { classifierTensors } from "../patch-classifier.js";
 import type { ClassifierDepth, ResNetAdlOptions } from "../resnet-adl.js";
 import { matchStateDict, type OpenWeightsOptions, type WeightFile } from "../weights/index.js";
@@ -15,7 +16,7 @@ import {
 const STEM = "conv1.weight";
 const HEAD = "fc.";
 /** PyTorch counts batches for a momentum that no model here uses. */
-const BATCH_COUNTER = ".num_batches_tracked";
+export const BATCH_COUNTER = ".num_batches_tracked";
 
 /** What of the classifier's options shows in its tensors. */
 export interface ClassifierVariant {
@@ -104,20 +105,8 @@ export async function loadInitialClassifier(
 
 async function openClassifier(path: string, open: OpenWeightsOptions): Promise<WeightFile> {
   const file = await openModelWeights(path, open);
-  return hasPlainNumbers([...file.tensors.keys()]) ? renamedWeights(file, withDropoutLayers) : file;
-}
-
-/** An attention dropout layer holds index 1 in layers 3 and 4, so a block there was numbered without them. */
-function hasPlainNumbers(names: readonly string[]): boolean {
-  return names.some((name) => /^layer[34]\.1\./.test(name));
-}
-
-/** The block's index when attention dropout follows the first block of layers 3 and 4. */
-function withDropoutLayers(name: string): string {
-  return name.replace(
-    /^(layer[34])\.(\d+)\./,
-    (_match, layer: string, index: string) => `${layer}.${Number(index) === 0 ? 0 : Number(index) + 1}.`,
-  );
+  const names = [...file.tensors.keys()];
+  return renamedWeights(file, (name) => withDropoutLayers(name, names));
 }
 
 /** Bottleneck blocks, which have a third convolution, are those of ResNet-50. */
@@ -135,7 +124,7 @@ function classifierVariant({ tensors, path }: WeightFile): ClassifierVariant {
 }
 
 /** [64, 3, 7, 7] → [64, 4, 7, 7]: the last channel of each filter is zero. */
-function withZeroChannel(stem: FloatTensor, shape: readonly number[]): FloatTensor {
+export function withZeroChannel(stem: FloatTensor, shape: readonly number[]): FloatTensor {
   const [filters = 0, channels = 0, height = 0, width = 0] = shape;
   const taken = (channels - 1) * height * width;
   const result = floatTensor(shape);
@@ -148,7 +137,7 @@ function withZeroChannel(stem: FloatTensor, shape: readonly number[]): FloatTens
   return result;
 }
 
-function batchCounters(names: readonly string[]): LeftOut[] {
+export function batchCounters(names: readonly string[]): LeftOut[] {
   return names.length === 0 ? [] : [{ names, why: "PyTorch's counters of batches, which nothing here uses" }];
 }
 

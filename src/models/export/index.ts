@@ -1,3 +1,4 @@
 export { type ClassifierExport, encodeClassifierOnnx } from "./classifier-onnx.js";
 export { type DecoderExport, encodeDecoderOnnx } from "./decoder-onnx.js";
 export { encodeMinisamEncoderOnnx, encodeVitEncoderOnnx } from "./encoder-onnx.js";
+export { ExportedDecoder } from "./exported-decoder.js";

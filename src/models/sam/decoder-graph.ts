@@ -1,6 +1,17 @@
 import { constant, floatTensor, input, reshape, type Value } from "../../graph/index.js";
-import { frozenParameters, type OverlapLosses, overlapLosses, ParameterSet } from "../../nn/index.js";
+import {
+  frozenParameters,
+  lookupWithin,
+  type OverlapLosses,
+  overlapLosses,
+  type ParameterLookup,
+  ParameterSet,
+  type WeightedMaskLosses,
+  weightedMaskLosses,
+} from "../../nn/index.js";
+import { type FeatureLevelSizes, type FeatureLevels, featureInput, forEachLevel } from "../feature-levels.js";
 import type { StateDict } from "../weights/index.js";
+import { decoderFeatures } from "./decoder-features.js";
 import { decodeMasks, upsampleLogits } from "./mask-decoder.js";
 import { EMBEDDING_SIZE, EMBEDDING_WIDTH, embeddingPositions, encodePrompts } from "./prompt-encoder.js";
 import { LOW_RESOLUTION_SIZE, type SamFrame } from "./transforms.js";
@@ -11,16 +22,22 @@ export const decoderInputs = {
   coordinates: "point-coordinates",
   labels: "point-labels",
   maskPrompt: "mask-prompt",
+  hasMask: "has-mask-prompt",
   target: "target",
+  weights: "target-weights",
 } as const;
 
 /** What a decoder graph is compiled for. */
 export interface DecoderGraphOptions {
   readonly batchSize: number;
-  /** Slots for the points of each image. */
+  /** Slots for the points of each image; 0 prompts by the mask alone. */
   readonly points: number;
   /** Takes a mask prompt beside the points, the input `mask-prompt` [B, 1, 256, 256]; without one by default. */
   readonly maskPrompt?: boolean | undefined;
+  /** Images of a batch may lack the mask prompt: the input `has-mask-prompt` [B, 1, 1, 1] is 1 for those with it. */
+  readonly optionalMask?: boolean | undefined;
+  /** Sizes of a classifier's features that the decoder sees, as inputs, see `featureInput`; none by default. */
+  readonly features?: FeatureLevelSizes | undefined;
 }
 
 /** SAM from image embedding and prompts to patch logits, with the decoder's parameters trainable. */
@@ -33,6 +50,8 @@ export interface DecoderGraph {
   readonly iou: Value;
   /** Dice and IoU losses against the input `target` [B, height, width]. */
   readonly losses: OverlapLosses;
+  /** Losses against the same target with the input `target-weights` [B, height, width]. */
+  readonly weightedLosses: WeightedMaskLosses;
 }
 
 /**
@@ -42,24 +61,41 @@ export interface DecoderGraph {
 export function decoderGraph(
   weights: StateDict,
   frame: SamFrame,
-  { batchSize, points, maskPrompt = false }: DecoderGraphOptions,
+  { batchSize, points, maskPrompt = false, optionalMask = false, features }: DecoderGraphOptions,
 ): DecoderGraph {
   const parameters = new ParameterSet();
   const frozen = frozenParameters(weights);
   const { height, width } = frame.patch;
-  const coordinates = input(decoderInputs.coordinates, [batchSize, points, 2]);
-  const labels = input(decoderInputs.labels, [batchSize, points]);
+  const lookup: ParameterLookup = (name, shape) => parameters.get(name, shape);
+  const pointPrompts =
+    points === 0
+      ? undefined
+      : {
+          coordinates: input(decoderInputs.coordinates, [batchSize, points, 2]),
+          labels: input(decoderInputs.labels, [batchSize, points]),
+        };
   const masks = maskPrompt
     ? input(decoderInputs.maskPrompt, [batchSize, 1, LOW_RESOLUTION_SIZE, LOW_RESOLUTION_SIZE])
     : undefined;
-  const prediction = decodeMasks((name, shape) => parameters.get(name, shape), {
+  const hasMask = optionalMask ? input(decoderInputs.hasMask, [batchSize, 1, 1, 1]) : undefined;
+  const prediction = decodeMasks(lookup, {
     embedding: input(decoderInputs.embedding, [batchSize, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
     positions: embeddingPositions(frozen),
-    prompts: encodePrompts(frozen, { points: { coordinates, labels }, masks }),
+    prompts: encodePrompts(frozen, { points: pointPrompts, masks, hasMask }),
+    features:
+      features && decoderFeatures(lookupWithin(lookup, "mask_decoder"), inputsOf(features, batchSize), frame),
   });
   const rows = constant(floatTensor([height, LOW_RESOLUTION_SIZE], frame.outputMatrixRows()));
   const columns = constant(floatTensor([width, LOW_RESOLUTION_SIZE], frame.outputMatrixColumns()));
   const logits = reshape(upsampleLogits(prediction.lowResolution, rows, columns), [batchSize, height, width]);
   const target = input(decoderInputs.target, [batchSize, height, width]);
-  return { parameters, logits, iou: prediction.iou, losses: overlapLosses(logits, target) };
+  const weightedLosses = weightedMaskLosses(logits, target, input(decoderInputs.weights, target.shape));
+  return { parameters, logits, iou: prediction.iou, losses: overlapLosses(logits, target), weightedLosses };
+}
+
+function inputsOf(levels: FeatureLevelSizes, batchSize: number): FeatureLevels {
+  return forEachLevel((stride) => {
+    const { channels, width, height } = levels[stride];
+    return input(featureInput(stride), [batchSize, channels, height, width]);
+  });
 }

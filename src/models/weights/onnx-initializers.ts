@@ -8,8 +8,8 @@ import {
   type OnnxTensor,
 } from "../../graph/index.js";
 import { type ElementTypeName, elementType, type StoredTensor } from "./element-types.js";
-import { weightsError } from "./file-bytes.js";
 import type { WeightFile } from "./weight-file.js";
+import { weightsError } from "./weights-error.js";
 
 /** Element types by their number in ONNX's `TensorProto.DataType`. */
 const elementTypes: Readonly<Record<number, ElementTypeName>> = {

@@ -1,8 +1,8 @@
-import { FileBytes, weightsError } from "./file-bytes.js";
 import { openOnnx } from "./onnx-initializers.js";
 import { openPytorch } from "./pytorch/open-pytorch.js";
 import { openSafetensors } from "./safetensors.js";
 import type { WeightFile } from "./weight-file.js";
+import { openWeightFile, weightsError } from "./weights-error.js";
 
 export interface OpenWeightsOptions {
   /** Where a PyTorch checkpoint holds the state dict, as names separated by dots; found when left out. */
@@ -23,7 +23,7 @@ export async function openWeights(path: string, { key }: OpenWeightsOptions = {}
 const PICKLE_PROTOCOL = 0x80;
 
 async function formatOf(path: string): Promise<WeightFile["format"]> {
-  const file = await FileBytes.open(path);
+  const file = await openWeightFile(path);
   try {
     const start = await file.read(0, Math.min(16, file.size));
     const [first = 0, second = 0] = start;

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { messageOf } from "../../common/index.js";
 import type { ElementType } from "./element-types.js";
-import { weightsError } from "./file-bytes.js";
 import { storedType, storedTypeNames } from "./safetensors-dtypes.js";
+import { weightsError } from "./weights-error.js";
 
 /** Largest header the format's reference implementation accepts, in bytes. */
 export const MAXIMUM_HEADER_BYTES = 100_000_000;

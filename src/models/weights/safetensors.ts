@@ -1,10 +1,10 @@
-import { EpSamError, writeFileAtomically } from "../../common/index.js";
+import { EpSamError, type RandomAccessFile, writeFileAtomically } from "../../common/index.js";
 import { elementCount } from "../../graph/index.js";
 import type { StoredTensor } from "./element-types.js";
-import { FileBytes, weightsError } from "./file-bytes.js";
 import { storedTypeName } from "./safetensors-dtypes.js";
 import { MAXIMUM_HEADER_BYTES, parseHeader, type SafetensorsHeader } from "./safetensors-header.js";
 import type { WeightFile } from "./weight-file.js";
+import { openWeightFile, weightsError } from "./weights-error.js";
 
 /** The content of a safetensors file. */
 export interface SafetensorsFile {
@@ -34,7 +34,7 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
  * @throws EpSamError `weights` when its header is not sound
  */
 export async function openSafetensors(path: string): Promise<WeightFile> {
-  const file = await FileBytes.open(path);
+  const file = await openWeightFile(path);
   try {
     const { header, dataStart } = await readHeader(file);
     const entries = new Map(header.entries.map((entry) => [entry.name, entry]));
@@ -60,7 +60,7 @@ export async function openSafetensors(path: string): Promise<WeightFile> {
   }
 }
 
-async function readHeader(file: FileBytes): Promise<{ header: SafetensorsHeader; dataStart: number }> {
+async function readHeader(file: RandomAccessFile): Promise<{ header: SafetensorsHeader; dataStart: number }> {
   const { path, size } = file;
   if (size < 8) throw weightsError(path, undefined, "is too short for a safetensors file", `${size} bytes`);
   const prefix = await file.read(0, 8);

@@ -20,7 +20,7 @@ import {
 } from "../../graph/index.js";
 
 /** PyTorch's defaults for `BatchNorm2d`. */
-const epsilon = 1e-5;
+const defaultEpsilon = 1e-5;
 const momentum = 0.1;
 
 /** What batch normalisation reads: scale γ, shift β and the running statistics, all [C]. */
@@ -38,11 +38,22 @@ export interface BatchNormResult {
   readonly nextRunningVariance: Value;
 }
 
+/**
+ * Batch normalisation by the running statistics as an affine map of each channel: factor and shift, [C]. A convolution
+ * before it takes the factor into its weights and the shift as its bias, and no pass over images is left.
+ */
+export function batchNormAffine(
+  { weight, bias, runningMean, runningVariance }: BatchNormParameters,
+  epsilon = defaultEpsilon,
+): { readonly factor: Value; readonly shift: Value } {
+  const factor = divide(weight, sqrt(add(runningVariance, floats(epsilon))));
+  return { factor, shift: subtract(bias, multiply(runningMean, factor)) };
+}
+
 /** Batch normalisation of [N, C, H, W] by the running statistics (Ioffe and Szegedy, 2015; evaluation). */
 export function batchNormEvaluation(x: Value, parameters: BatchNormParameters): Value {
-  const { weight, bias, runningMean, runningVariance } = parameters;
-  const factor = divide(weight, sqrt(add(runningVariance, floats(epsilon))));
-  return channelAffine(x, factor, subtract(bias, multiply(runningMean, factor)));
+  const { factor, shift } = batchNormAffine(parameters);
+  return channelAffine(x, factor, shift);
 }
 
 /**
@@ -51,7 +62,7 @@ export function batchNormEvaluation(x: Value, parameters: BatchNormParameters): 
  */
 export function batchNormTraining(x: Value, parameters: BatchNormParameters): BatchNormResult {
   const { mean, variance } = momentsOf(x);
-  const output = batchNorm(x, parameters.weight, parameters.bias, epsilon);
+  const output = batchNorm(x, parameters.weight, parameters.bias, defaultEpsilon);
   return { output, ...nextRunning(parameters, mean, variance, pixelsOf(x)) };
 }
 
@@ -70,7 +81,7 @@ export function batchNormSynchronised(
   const moments = synchronised(stackRows([own.mean, add(own.variance, square(own.mean))]));
   const [mean, second] = [row(moments, 0), row(moments, 1)];
   const variance = relu(subtract(second, square(mean)));
-  const factor = divide(parameters.weight, sqrt(add(variance, floats(epsilon))));
+  const factor = divide(parameters.weight, sqrt(add(variance, floats(defaultEpsilon))));
   const output = channelAffine(x, factor, subtract(parameters.bias, multiply(mean, factor)));
   return { output, ...nextRunning(parameters, mean, variance, count * pixelsOf(x)) };
 }

@@ -6,7 +6,6 @@ import {
   areaOf,
   formatAsapXml,
   formatGeoJson,
-  polygonsOf,
 } from "../../annotations/index.js";
 import {
   type AnnotationChange,
@@ -15,6 +14,7 @@ import {
   editLimits,
   type ReviewState,
 } from "../../contract/index.js";
+import { polygonsOf } from "../../geometry/index.js";
 
 /** Names of what exported GeoJSON says of an object beyond the format's own members. */
 const REVIEW_KEY = "Review";

@@ -11,7 +11,14 @@ import {
   stateOf,
   titlesSince,
 } from "../../annotations/index.js";
-import { EpSamError, exists, lockDirectory, type Reporter, storageError } from "../../common/index.js";
+import {
+  EpSamError,
+  exists,
+  lockDirectory,
+  RecentlyUsed,
+  type Reporter,
+  storageError,
+} from "../../common/index.js";
 import type {
   AnnotationChange,
   AnnotationConflict,
@@ -42,8 +49,8 @@ export interface AnnotationStoreOptions {
 export class AnnotationStore {
   readonly #folder: string;
   readonly #options: AnnotationStoreOptions;
-  /** Least recently used first. */
-  readonly #journals = new Map<string, AnnotationJournal>();
+  /** One that leaves while it is its turn goes on with what it has; the next turn reads the file again. */
+  readonly #journals = new RecentlyUsed<string, AnnotationJournal>({ limit: KEPT_JOURNALS });
   readonly #counts = new Map<string, number>();
   readonly #turns = new Map<string, Promise<unknown>>();
   #unlock: Promise<() => Promise<void>> | undefined;
@@ -168,17 +175,10 @@ export class AnnotationStore {
 
   async #journal(slide: JournalSlide): Promise<AnnotationJournal> {
     await this.#lock();
-    const kept = this.#journals.get(slide.id);
-    const path = journalPath(this.#folder, slide.id);
-    const journal = kept ?? (await AnnotationJournal.open(path, slide, this.#options));
-    this.#journals.delete(slide.id);
-    this.#journals.set(slide.id, journal);
+    const journal = await this.#journals.load(slide.id, () =>
+      AnnotationJournal.open(journalPath(this.#folder, slide.id), slide, this.#options),
+    );
     this.#counts.set(slide.id, journal.history.objects.length);
-    for (const id of this.#journals.keys()) {
-      // One whose turn it is goes on with what it has; the next turn reads the file again.
-      if (this.#journals.size <= KEPT_JOURNALS) break;
-      this.#journals.delete(id);
-    }
     return journal;
   }
 

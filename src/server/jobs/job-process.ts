@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants, setPriority } from "node:os";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import {
   EpSamError,
-  type ErrorTag,
+  errorTags,
   JOB_VARIABLE,
+  jobMessageSchema,
+  jsonIfFits,
+  lastLine,
+  loaderArguments,
   messageOf,
-  type ProgressEvent,
+  moduleBeside,
   type Reporter,
 } from "../../common/index.js";
 
@@ -28,11 +30,10 @@ export interface JobCommand {
   readonly args: readonly string[];
 }
 
-/** This package's own command line: sources run through tsx, as in tests; the built package needs no loader. */
+/** This package's own command line. */
 export function ownCommandLine(): JobCommand {
-  const extension = extname(fileURLToPath(import.meta.url));
-  const main = fileURLToPath(new URL(`../../cli/main${extension}`, import.meta.url));
-  return { program: process.execPath, args: extension === ".ts" ? ["--import", "tsx", main] : [main] };
+  const main = moduleBeside(import.meta.url, "../../cli/main");
+  return { program: process.execPath, args: [...loaderArguments(main), main] };
 }
 
 /** How a command ended. */
@@ -50,17 +51,6 @@ export interface RunCommandOptions {
   /** Is told the process id. */
   readonly onStart?: ((processId: number) => void) | undefined;
 }
-
-const progressSchema: z.ZodType<ProgressEvent> = z.object({
-  task: z.string(),
-  done: z.number(),
-  total: z.number(),
-  detail: z.string().optional(),
-});
-const messageSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("progress"), event: progressSchema }),
-  z.object({ type: z.enum(["note", "warning"]), text: z.string() }),
-]);
 
 const text = z.string().nullable();
 const failureSchema = z.object({
@@ -110,7 +100,7 @@ function lowerPriority(id: number, reporter: Reporter): void {
 }
 
 function tell(reporter: Reporter, message: unknown): void {
-  const parsed = messageSchema.safeParse(message);
+  const parsed = jobMessageSchema.safeParse(message);
   if (!parsed.success) return;
   const { data } = parsed;
   if (data.type === "progress") reporter.progress(data.event);
@@ -147,7 +137,7 @@ function endOf(
   killer: string | null,
   { stdout, stderr }: { readonly stdout: string; readonly stderr: string },
 ): JobEnd {
-  const value = parseJson(stdout);
+  const value = jsonIfFits(stdout, z.unknown());
   if (code === 0 || code === 3) return { type: "done", outcome: value };
   const failure = failureSchema.safeParse(value);
   if (!failure.success) {
@@ -160,44 +150,17 @@ function endOf(
     ...(why === null ? {} : { why }),
     ...(action === null ? {} : { action }),
   };
-  return { type: "failed", error: new EpSamError(knownTag(tag), fields) };
-}
-
-function parseJson(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
-}
-
-const TAGS: readonly ErrorTag[] = [
-  "usage",
-  "configuration",
-  "input-image",
-  "input-mask",
-  "slide",
-  "annotation",
-  "dataset",
-  "weights",
-  "run-directory",
-  "shape",
-  "numerical",
-  "device",
-  "storage",
-];
-
-function knownTag(tag: string): ErrorTag {
-  return TAGS.find((known) => known === tag) ?? "internal";
+  return {
+    type: "failed",
+    error: new EpSamError(errorTags.find((known) => known === tag) ?? "internal", fields),
+  };
 }
 
 function unexpectedEnd(how: string, stderr: string): EpSamError {
   const isKilled = how === "SIGKILL";
-  const said = stderr.trim().split("\n").at(-1) ?? "";
   return new EpSamError("internal", {
     what: `the job's process ended unexpectedly (${how})`,
-    why: isKilled ? "mostly the system was out of memory" : said === "" ? undefined : said,
+    why: isKilled ? "mostly the system was out of memory" : lastLine(stderr),
     action: "What was finished is kept: resume the job. When it ends so again, free memory first.",
   });
 }

@@ -1,4 +1,4 @@
-import { isEpSamError } from "../../common/index.js";
+import { isEpSamError, RecentlyUsed } from "../../common/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import { problemText } from "../problem.js";
@@ -30,7 +30,7 @@ export class SlideLayers {
   readonly #masks = new TissueMasks();
   readonly #regions = createTumourRegions();
   /** What was found last for each slide, so that a tile does not look for the layers anew. */
-  readonly #found = new Map<string, FoundLayers>();
+  readonly #found = new RecentlyUsed<string, FoundLayers>({ limit: REMEMBERED_SLIDES });
 
   constructor(context: ServerContext) {
     this.#context = context;
@@ -48,12 +48,7 @@ export class SlideLayers {
     const found = await this.#context.openSlides.use(slide.path, (source, version) =>
       this.#search(slide, source, version, signal),
     );
-    this.#found.delete(slide.id);
     this.#found.set(slide.id, found);
-    for (const oldest of this.#found.keys()) {
-      if (this.#found.size <= REMEMBERED_SLIDES) break;
-      this.#found.delete(oldest);
-    }
     return found;
   }
 

@@ -2,15 +2,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SPLITS, type Split } from "../../dataset/index.js";
 import { readMask } from "../../imaging/index.js";
-import { camStage, type RunDirectory, readScores, untrainedStage } from "../../run/index.js";
+import { isDecoderStage, type RunDirectory, readScores, roundOf, stageOrder } from "../../run/index.js";
 import { maskDisagreement } from "../learning/uncertainty.js";
 import { notFound } from "../problem.js";
 import type { WorkQueue } from "../work-queue.js";
 import { fileInside } from "../workspace/inside-root.js";
 import { Disagreements, type PatchPlace } from "./disagreements.js";
-
-/** Stages in their order; rounds follow. */
-const STAGE_ORDER = ["initial", camStage, untrainedStage, "preliminary"];
 
 /** A stage's masks: where they lie, and of which patches there are. */
 interface StageMasks {
@@ -101,7 +98,7 @@ async function stagesIn(root: string, folder: readonly string[]): Promise<StageM
       return { stage, folder: [...folder, stage], patches: new Set(patches) };
     }),
   );
-  return found.sort((one, other) => orderOf(one.stage) - orderOf(other.stage));
+  return found.sort((one, other) => stageOrder(one.stage) - stageOrder(other.stage));
 }
 
 async function folders(path: string): Promise<string[]> {
@@ -114,22 +111,13 @@ async function folders(path: string): Promise<string[]> {
   }
 }
 
-function orderOf(stage: string): number {
-  const known = STAGE_ORDER.indexOf(stage);
-  return known >= 0 ? known : STAGE_ORDER.length + roundOf(stage);
-}
-
-function roundOf(stage: string): number {
-  return Number(/^round-(\d+)$/.exec(stage)?.[1] ?? 0);
-}
-
 /** A later round's score replaces an earlier one's. */
 async function lastScores(run: RunDirectory, training: readonly StageMasks[]): Promise<Map<string, number>> {
   const scores = new Map<string, number>();
   for (const { stage } of training) {
-    if (roundOf(stage) === 0) continue;
-    for (const { patch, idsScore } of (await readScores(run, roundOf(stage))) ?? [])
-      scores.set(patch, idsScore);
+    const round = isDecoderStage(stage) ? roundOf(stage) : 0;
+    if (round === 0) continue;
+    for (const { patch, idsScore } of (await readScores(run, round)) ?? []) scores.set(patch, idsScore);
   }
   return scores;
 }

@@ -2,7 +2,7 @@ import { EpSamError } from "../../common/index.js";
 import type { Box } from "../../contract/index.js";
 import { type PatchGeometry, readArea } from "../../dataset/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import { cutTile } from "../../inference/index.js";
+import { cutPatch } from "../../inference/index.js";
 import type { PixelSource } from "../../slides/index.js";
 
 /** Level-0 pixels per patch pixel, at the finest: more enlargement invents detail. */
@@ -80,7 +80,7 @@ export async function readPlacedPatch(
   const size = { width: within(full?.width, pixelSize.x), height: within(full?.height, pixelSize.y) };
   const image = await readArea(source, box, size, geometry, signal);
   const isWhole = size.width === patchSize && size.height === patchSize;
-  return isWhole ? image : cutTile(image, 0, 0, patchSize);
+  return isWhole ? image : cutPatch(image, 0, 0, patchSize);
 }
 
 function geometryOf(

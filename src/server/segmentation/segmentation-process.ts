@@ -1,18 +1,17 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
-import { EpSamError } from "../../common/index.js";
-import type { SegmentationWork, WorkAnswer, WorkMessage, WorkResults } from "./work.js";
+import { AnsweringChild, ChildLost, EpSamError, moduleBeside } from "../../common/index.js";
+import { resultSchemas, type SegmentationWork, type WorkResults } from "./work.js";
 
 /** Work that nobody waits for any longer may take this long to finish before its process is ended. */
 const GRACE_MILLISECONDS = 2000;
 /** An unused process is ended after this time: the models take half a gigabyte. */
 const IDLE_MILLISECONDS = 10 * 60_000;
 
+type WorkResult = WorkResults[keyof WorkResults];
+
 interface Job {
-  readonly message: WorkMessage;
+  readonly work: SegmentationWork;
   readonly signal: AbortSignal | undefined;
-  readonly settle: (answer: WorkAnswer) => void;
+  readonly settle: (result: WorkResult) => void;
   readonly fail: (cause: unknown) => void;
 }
 
@@ -30,9 +29,8 @@ export class SegmentationProcess {
   readonly #grace: number;
   readonly #idle: number;
   readonly #queue: Job[] = [];
-  #child: ChildProcess | undefined;
+  #child: AnsweringChild<SegmentationWork> | undefined;
   #current: Job | undefined;
-  #nextId = 1;
   #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SegmentationProcessOptions = {}) {
@@ -54,38 +52,36 @@ export class SegmentationProcess {
     work: Extract<SegmentationWork, { kind: Kind }>,
     signal?: AbortSignal,
   ): Promise<WorkResults[Kind]>;
-  async run(work: SegmentationWork, signal?: AbortSignal): Promise<WorkResults[keyof WorkResults]> {
+  async run(work: SegmentationWork, signal?: AbortSignal): Promise<WorkResult> {
     signal?.throwIfAborted();
-    const answer = await new Promise<WorkAnswer>((settle, fail) => {
-      const job = { message: { id: this.#nextId++, work }, signal, settle, fail };
+    return new Promise<WorkResult>((settle, fail) => {
+      const job = { work, signal, settle, fail };
       this.#queue.push(job);
       const onAbort = () => this.#abandon(job);
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#startNext();
     });
-    if ("error" in answer) throw new EpSamError(answer.error.tag, answer.error.fields);
-    return answer.result;
   }
 
   /** Ends the process; work that waits fails. */
   close(): void {
     clearTimeout(this.#idleTimer);
     for (const job of this.#queue.splice(0)) job.fail(ended("the server is closing"));
-    this.#end("the server is closing");
+    this.#child?.end("the server is closing");
   }
 
   #startNext(): void {
     if (this.#current !== undefined) return;
     const job = this.#queue.shift();
     if (job === undefined) {
-      this.#idleTimer = setTimeout(() => this.#end("it was not used"), this.#idle);
+      this.#idleTimer = setTimeout(() => this.#child?.end("it was not used"), this.#idle);
       this.#idleTimer.unref();
       return;
     }
     clearTimeout(this.#idleTimer);
     this.#current = job;
     this.#child ??= this.#start();
-    this.#child.send(job.message);
+    void this.#finish(job, this.#child);
   }
 
   #abandon(job: Job): void {
@@ -94,44 +90,30 @@ export class SegmentationProcess {
     if (waiting >= 0) this.#queue.splice(waiting, 1);
     if (this.#current !== job) return;
     const timer = setTimeout(() => {
-      if (this.#current === job) this.#end("nobody waits for it");
+      if (this.#current === job) this.#child?.end("nobody waits for it");
     }, this.#grace);
     timer.unref();
   }
 
-  #start(): ChildProcess {
-    const extension = extname(fileURLToPath(import.meta.url));
-    const file = fileURLToPath(new URL(`./segmentation-main${extension}`, import.meta.url));
-    // Sources run through tsx, as in tests; the built package needs no loader.
-    const execArgv = extension === ".ts" ? ["--import", "tsx"] : [];
-    const child = fork(file, [], { execArgv, serialization: "advanced" });
-    child.on("message", (answer: WorkAnswer) => this.#finish(answer));
-    // One that was ended on purpose has left the field already.
-    const onEnd = (why: string) => (this.#child === child ? this.#end(why) : undefined);
-    child.on("error", ({ message }) => onEnd(message));
-    child.on("exit", (code, killer) => onEnd(killer ?? `exit code ${code}`));
-    // The server may end while an unused process lives: losing the channel ends that too.
-    child.unref();
-    child.channel?.unref();
+  #start(): AnsweringChild<SegmentationWork> {
+    const child = new AnsweringChild<SegmentationWork>({
+      module: moduleBeside(import.meta.url, "./segmentation-main"),
+      onLost: () => {
+        if (this.#child === child) this.#child = undefined;
+      },
+    });
     return child;
   }
 
-  #finish(answer: WorkAnswer): void {
-    const job = this.#current;
-    if (job === undefined || job.message.id !== answer.id) return;
+  /** When the process ends, its work fails, and what waits goes to a new one. */
+  async #finish(job: Job, child: AnsweringChild<SegmentationWork>): Promise<void> {
+    try {
+      job.settle(await child.ask<WorkResult>(job.work, resultSchemas[job.work.kind]));
+    } catch (cause) {
+      job.fail(cause instanceof ChildLost ? ended(cause.message) : cause);
+    }
     this.#current = undefined;
-    job.settle(answer);
     this.#startNext();
-  }
-
-  /** Ends the process, if it still lives; its work fails, and what waits goes to a new one. */
-  #end(why: string): void {
-    this.#child?.kill("SIGKILL");
-    this.#child = undefined;
-    const job = this.#current;
-    this.#current = undefined;
-    job?.fail(ended(why));
-    if (this.#queue.length > 0) this.#startNext();
   }
 }
 

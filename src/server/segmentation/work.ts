@@ -1,49 +1,47 @@
-import type { ErrorFields, ErrorTag } from "../../common/index.js";
-import type { PromptArrays } from "../../contract/index.js";
-import type { RgbImage } from "../../imaging/index.js";
+import { z } from "zod";
+import { bytesSchema, floatsSchema } from "../../common/index.js";
 
 /** Weights and patch size of a segmenter, as another process needs them to open it. */
-export interface SegmenterSource {
+const sourceSchema = z.object({
   /** Run directory; null for SAM as its makers trained it. */
-  readonly run: string | null;
+  run: z.string().nullable(),
   /** Decoder of the run, ignored without one. */
-  readonly stage: string;
+  stage: z.string(),
   /** Side of the patches in pixels. */
-  readonly patchSize: number;
-}
+  patchSize: z.number(),
+});
+export type SegmenterSource = z.infer<typeof sourceSchema>;
 
 /** What the segmentation process is asked for. */
-export type SegmentationWork =
-  | { readonly kind: "embed"; readonly segmenter: SegmenterSource; readonly image: RgbImage }
-  | { readonly kind: "decoder"; readonly segmenter: SegmenterSource }
-  | {
-      readonly kind: "decode";
-      readonly segmenter: SegmenterSource;
-      readonly embedding: Float32Array;
-      readonly prompts: PromptArrays;
-    };
+export const workSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("embed"),
+    segmenter: sourceSchema,
+    image: z.object({ width: z.number(), height: z.number(), data: bytesSchema }),
+  }),
+  z.object({ kind: z.literal("decoder"), segmenter: sourceSchema }),
+  z.object({
+    kind: z.literal("decode"),
+    segmenter: sourceSchema,
+    embedding: floatsSchema,
+    prompts: z.object({ coordinates: floatsSchema, labels: floatsSchema }),
+  }),
+]);
+export type SegmentationWork = z.infer<typeof workSchema>;
 
 /** What each kind of work gives. */
-export interface WorkResults {
+export const resultSchemas = {
   /** Float32 [256, 64, 64]. */
-  readonly embed: Float32Array;
+  embed: floatsSchema,
   /** An ONNX file. */
-  readonly decoder: Uint8Array;
-  readonly decode: DecodedLogits;
-}
-
-export interface DecodedLogits {
-  /** [256, 256] over the patch, above 0 for foreground. */
-  readonly logits: Float32Array;
-  readonly estimatedIou: number;
-}
-
-/** Messages between the server and the process that runs the models. */
-export interface WorkMessage {
-  readonly id: number;
-  readonly work: SegmentationWork;
-}
-
-export type WorkAnswer =
-  | { readonly id: number; readonly result: Float32Array | Uint8Array | DecodedLogits }
-  | { readonly id: number; readonly error: { readonly tag: ErrorTag; readonly fields: ErrorFields } };
+  decoder: bytesSchema,
+  decode: z.object({
+    /** [256, 256] over the patch, above 0 for foreground. */
+    logits: floatsSchema,
+    estimatedIou: z.number(),
+  }),
+};
+export type WorkResults = {
+  readonly [Kind in keyof typeof resultSchemas]: z.infer<(typeof resultSchemas)[Kind]>;
+};
+export type DecodedLogits = WorkResults["decode"];

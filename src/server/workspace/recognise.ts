@@ -1,8 +1,15 @@
 import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { extname, join, parse } from "node:path";
+import { basename, join } from "node:path";
 import { EpSamError, exists, messageOf } from "../../common/index.js";
-import { isSlideName, MANIFEST_FILE, SPLITS } from "../../dataset/index.js";
+import {
+  isSlide,
+  type JudgedFile,
+  judgeFiles,
+  MANIFEST_FILE,
+  patchFolders,
+  RESULT_FILE,
+} from "../../dataset/index.js";
 import { liesInside } from "./inside-root.js";
 import type { Workspace } from "./workspace.js";
 
@@ -11,13 +18,9 @@ const MAX_DEPTH = 3;
 /** A folder with more entries is not one of slides. */
 const MAX_ENTRIES = 20_000;
 const RUN_FILE = "run.json";
-const INFERENCE_FILE = "inference.json";
 const SUMMARY_FILE = "summary.json";
-const IMAGE_EXTENSIONS = new Set([".png", ".jpg", ".jpeg", ".webp", ".bmp"]);
 /** Folders of this name hold annotation files, as those that `epsam demo` makes. */
 const ANNOTATION_FOLDER = "annotations";
-/** Names that masks have beside their images. */
-const MASK_NAME = /_(mask|anno)$/;
 
 export interface RecogniseOptions {
   /** Is told what was left out, and why. */
@@ -88,23 +91,22 @@ class Walk {
 
   async #visitResults(folder: string, entries: readonly Dirent[]): Promise<void> {
     this.workspace.addResults(folder);
-    // Results may lie among the slides; those of one slide hold rasters, which are none.
-    if (!entries.some(({ name }) => name === INFERENCE_FILE))
-      await this.#visitFolder(folder, entries, MAX_DEPTH);
+    // Results may lie among the slides.
+    await this.#visitFolder(folder, entries, MAX_DEPTH);
   }
 
   async #visitFolder(folder: string, entries: readonly Dirent[], depth: number): Promise<void> {
-    const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-    const slides = names.filter((name) => isSlideName(name) && !isMaskOf(name, names));
+    const files = filesOf(folder, entries);
+    const slides = files.filter(({ kind }) => isSlide(kind));
     // Pictures beside slides are overlays and thumbnails; a folder without slides may be one of images.
-    const images = slides.length > 0 || depth > 0 ? [] : names.filter((name) => isImage(name, names));
-    const dicom = this.#firstDicom(folder, names);
-    for (const name of [...slides, ...dicom, ...images]) {
-      const path = await this.#inside(join(folder, name));
+    const images = slides.length > 0 || depth > 0 ? [] : files.filter(({ kind }) => kind === "image");
+    const dicom = this.#firstDicom(folder, files);
+    for (const file of [...slides, ...dicom, ...images]) {
+      const path = await this.#inside(file.path);
       if (path !== null) this.workspace.addSlide(path);
     }
     if (depth >= MAX_DEPTH) return;
-    const stems = new Set(slides.map((name) => parse(name).name));
+    const stems = new Set(slides.map(({ stem }) => stem));
     for (const { name } of entries.filter((entry) => entry.isDirectory())) {
       // Tiles and data of MIRAX, VMS and DeepZoom lie in folders named after their slide.
       if (stems.has(name) || stems.has(name.replace(/_files$/, ""))) continue;
@@ -114,14 +116,16 @@ class Walk {
   }
 
   /** Among other slides: opening one file finds the others of its series. */
-  #firstDicom(folder: string, names: readonly string[]): string[] {
-    const [first, ...others] = names.filter(isDicom);
+  #firstDicom(folder: string, files: readonly JudgedFile[]): JudgedFile[] {
+    const [first, ...others] = files.filter(({ kind }) => kind === "dicom");
+    if (first === undefined) return [];
     if (others.length > 0) {
+      const name = basename(first.path);
       this.options.warn(
-        `${folder}: DICOM files beside other slides; only ${first} is shown. Give them a folder.`,
+        `${folder}: DICOM files beside other slides; only ${name} is shown. Give them a folder.`,
       );
     }
-    return first === undefined ? [] : [first];
+    return [first];
   }
 
   /** A folder's entries in the order of their names; links stand for what they lead to. */
@@ -151,42 +155,24 @@ class Walk {
 async function kindOf(folder: string, entries: readonly Dirent[]): Promise<DirectoryKind> {
   const names = new Set(entries.map(({ name }) => name));
   if (names.has(RUN_FILE)) return "run";
-  if (names.has(MANIFEST_FILE) || (await hasPatches(folder, names))) return "dataset";
-  if (names.has(INFERENCE_FILE) || (await holdsResults(folder, entries))) return "results";
+  if (names.has(MANIFEST_FILE) || (await patchFolders(folder)).length > 0) return "dataset";
+  if (names.has(RESULT_FILE) || (await holdsResults(folder, entries))) return "results";
+  const files = filesOf(folder, entries);
   const isDicomFolder =
-    entries.some(({ name }) => isDicom(name)) && !entries.some(({ name }) => isSlideName(name));
+    files.some(({ kind }) => kind === "dicom") && !files.some(({ kind }) => isSlide(kind));
   return isDicomFolder ? "dicom-slide" : "folder";
-}
-
-async function hasPatches(folder: string, names: ReadonlySet<string>): Promise<boolean> {
-  for (const split of SPLITS) {
-    if (names.has(split) && (await exists(join(folder, split, "image")))) return true;
-  }
-  return false;
 }
 
 /** True for a folder with a folder of results per slide; results of images lie in it directly. */
 async function holdsResults(folder: string, entries: readonly Dirent[]): Promise<boolean> {
   for (const entry of entries) {
     if (!entry.isDirectory()) continue;
-    const files = [INFERENCE_FILE, SUMMARY_FILE].map((name) => exists(join(folder, entry.name, name)));
+    const files = [RESULT_FILE, SUMMARY_FILE].map((name) => exists(join(folder, entry.name, name)));
     if ((await Promise.all(files)).every(Boolean)) return true;
   }
   return false;
 }
 
-function isDicom(name: string): boolean {
-  return extname(name).toLowerCase() === ".dcm";
-}
-
-function isImage(name: string, names: readonly string[]): boolean {
-  return IMAGE_EXTENSIONS.has(extname(name).toLowerCase()) && !isMaskOf(name, names);
-}
-
-/** True when a file is the mask of another one in the folder. */
-function isMaskOf(name: string, names: readonly string[]): boolean {
-  const stem = parse(name).name;
-  if (!MASK_NAME.test(stem)) return false;
-  const base = stem.replace(MASK_NAME, "");
-  return names.some((other) => parse(other).name === base);
+function filesOf(folder: string, entries: readonly Dirent[]): JudgedFile[] {
+  return judgeFiles(entries.filter((entry) => !entry.isDirectory()).map(({ name }) => join(folder, name)));
 }

@@ -1,9 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, parse } from "node:path";
-import { messageOf } from "../../common/index.js";
+import { messageOf, RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { CompressedTile, PixelSource } from "../pixel-source.js";
-import { RandomAccessFile } from "../random-access-file.js";
 import { cropImage, decodeRasterTile, rasterType } from "../raster-tile.js";
 import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, SlideFormat } from "../slide-format.js";
@@ -58,7 +57,7 @@ export async function openDeepZoom(path: string, options: OpenSlideOptions = {})
 }
 
 async function readDescriptor(path: string): Promise<string> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     if (file.size > MAX_DESCRIPTOR_BYTES) {
       throw slideError(path, "is too large for a DeepZoom descriptor", `${file.size} bytes`);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { isEpSamError } from "../../common/index.js";
+import { isEpSamError, RandomAccessFile } from "../../common/index.js";
 import type { MicronsPerPixel } from "../pixel-source.js";
-import { RandomAccessFile } from "../random-access-file.js";
+import { slideError } from "../slide-error.js";
 import { childNamed, descendants, parseXml } from "../xml-tree.js";
 
 /** What is known of the slide that an image was made from. */
@@ -43,7 +43,7 @@ function isPositive(value: number): boolean {
 /** The file's names and values; none when it is absent or cannot be read, since nothing depends on it. */
 async function readProperties(path: string): Promise<ReadonlyMap<string, string>> {
   try {
-    const file = await RandomAccessFile.open(path);
+    const file = await RandomAccessFile.open(path, slideError);
     try {
       if (file.size > MAX_BYTES) return new Map();
       const text = new TextDecoder().decode(await file.read(0, file.size, "the properties"));

@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import type { RandomAccessFile } from "../../common/index.js";
 
 const WINDOW_BYTES = 2 ** 16;
 

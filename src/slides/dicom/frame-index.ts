@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import type { RandomAccessFile } from "../../common/index.js";
 import { slideError } from "../slide-error.js";
 import type { DicomElement } from "./data-set.js";
 import { Tag, tagName } from "./tags.js";

@@ -1,5 +1,5 @@
+import { RandomAccessFile } from "../../common/index.js";
 import type { MicronsPerPixel } from "../pixel-source.js";
-import { RandomAccessFile } from "../random-access-file.js";
 import { slideError } from "../slide-error.js";
 import { ByteWindow } from "./byte-window.js";
 import type { DataSet, DicomElement } from "./data-set.js";
@@ -54,7 +54,7 @@ export interface DicomInstance {
  * @throws EpSamError `slide` when it is no whole-slide image, damaged, or of a kind that is not read
  */
 export async function openInstance(path: string): Promise<DicomInstance> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     return await readInstance(file);
   } catch (cause) {

@@ -1,7 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { isEpSamError, messageOf } from "../../common/index.js";
-import { RandomAccessFile } from "../random-access-file.js";
+import { isEpSamError, messageOf, RandomAccessFile } from "../../common/index.js";
 import { slideError } from "../slide-error.js";
 import { type DicomInstance, openInstance } from "./instance.js";
 import { isDicom } from "./parse.js";
@@ -28,14 +27,14 @@ export async function openSeries(path: string): Promise<DicomSeries> {
   });
   if (status.isDirectory()) return openFolder(path);
   const main = await openInstance(path);
-  return gather(main.series === "" ? [] : await siblings(dirname(path), basename(path)), main, (other) =>
-    other.series === main.series ? "take" : "leave",
-  );
+  const folder = dirname(path);
+  const candidates = main.series === "" ? [] : await siblings(folder, basename(path));
+  return gather(folder, candidates, main, (other) => (other.series === main.series ? "take" : "leave"));
 }
 
 async function openFolder(folder: string): Promise<DicomSeries> {
   let series: string | undefined;
-  const found = await gather(await siblings(folder, null), null, (other) => {
+  const found = await gather(folder, await siblings(folder, null), null, (other) => {
     series ??= other.series;
     if (other.series === series) return "take";
     throw slideError(
@@ -49,6 +48,7 @@ async function openFolder(folder: string): Promise<DicomSeries> {
 }
 
 async function gather(
+  folder: string,
   candidates: readonly string[],
   named: DicomInstance | null,
   judge: (other: DicomInstance) => "take" | "leave",
@@ -71,7 +71,6 @@ async function gather(
     }
     const [main] = instances;
     if (main !== undefined) return { main, instances, warnings };
-    const folder = dirname(candidates[0] ?? "");
     throw slideError(folder, "holds no DICOM whole-slide image", warnings[0]);
   } catch (cause) {
     await closeAll(instances);
@@ -98,7 +97,7 @@ async function siblings(folder: string, except: string | null): Promise<readonly
 }
 
 async function looksLikeDicom(path: string): Promise<boolean> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     return file.size >= MAGIC_BYTES && isDicom(await file.read(0, MAGIC_BYTES, "the preamble"));
   } finally {

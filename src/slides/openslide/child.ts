@@ -1,15 +1,14 @@
 /**
- * The process that the system's OpenSlide runs in, so that a crash there is an error here and not the end. It
- * answers requests over Node's channel to its parent and ends when that closes.
+ * The process that the system's OpenSlide runs in, so that a crash there is an error here and not the end.
  */
-import { messageOf } from "../../common/index.js";
+import { answerParent } from "../../common/index.js";
 import { LibrarySlide, loadLibrary } from "./library.js";
-import type {
-  NotOpened,
-  OpenSlideDescription,
-  OpenSlideQuestion,
-  OpenSlideReply,
-  PixelBlock,
+import {
+  type NotOpened,
+  type OpenSlideDescription,
+  type OpenSlideQuestion,
+  type PixelBlock,
+  questionSchema,
 } from "./protocol.js";
 
 let slide: LibrarySlide | null = null;
@@ -31,19 +30,4 @@ function openSlide(path: string, libraries: readonly string[]): OpenSlideDescrip
   return opened.describe();
 }
 
-function isRequest(message: unknown): message is { id: number; question: OpenSlideQuestion } {
-  return typeof message === "object" && message !== null && "id" in message && "question" in message;
-}
-
-async function reply(message: unknown): Promise<void> {
-  if (!isRequest(message)) return;
-  const { id, question } = message;
-  const result: OpenSlideReply = await answer(question).then(
-    (value) => ({ id, answer: value }),
-    (failure: unknown) => ({ id, failure: messageOf(failure) }),
-  );
-  process.send?.(result);
-}
-
-process.on("message", (message) => void reply(message));
-process.on("disconnect", () => process.exit(0));
+answerParent(questionSchema, answer);

@@ -1,50 +1,45 @@
+import { z } from "zod";
+import { bytesSchema } from "../../common/index.js";
+
 /** What OpenSlide tells about a slide when it is opened. */
-export interface OpenSlideDescription {
+const descriptionSchema = z.object({
   /** Version of the library. */
-  readonly version: string;
-  readonly vendor: string;
-  readonly levels: readonly {
-    readonly width: number;
-    readonly height: number;
-    readonly downsample: number;
-  }[];
-  readonly properties: Readonly<Record<string, string>>;
-  readonly associatedImages: readonly string[];
-}
+  version: z.string(),
+  vendor: z.string(),
+  levels: z.array(z.object({ width: z.number(), height: z.number(), downsample: z.number() })),
+  properties: z.record(z.string(), z.string()),
+  associatedImages: z.array(z.string()),
+});
+export type OpenSlideDescription = z.infer<typeof descriptionSchema>;
 
 /** Why a slide was not opened. */
-export interface NotOpened {
-  readonly notOpened: "not installed" | "unknown format" | "failed";
-  readonly reason: string;
-}
+const notOpenedSchema = z.object({
+  notOpened: z.enum(["not installed", "unknown format", "failed"]),
+  reason: z.string(),
+});
+export type NotOpened = z.infer<typeof notOpenedSchema>;
 
-export interface PixelBlock {
-  readonly width: number;
-  readonly height: number;
-  /** RGB. */
-  readonly data: Uint8Array;
-}
+/** The answer to a question of kind `open`. */
+export const openedSchema = z.union([notOpenedSchema, descriptionSchema]);
+
+/** The answer to the other questions: pixels in RGB. */
+export const pixelBlockSchema = z
+  .object({ width: z.number(), height: z.number(), data: bytesSchema })
+  .refine(({ width, height, data }) => data.length === width * height * 3, "not as many bytes as pixels");
+export type PixelBlock = z.infer<typeof pixelBlockSchema>;
 
 /** What the child is asked; one slide per child, opened first. */
-export type OpenSlideQuestion =
-  | { readonly kind: "open"; readonly path: string; readonly libraries: readonly string[] }
-  | {
-      readonly kind: "region";
-      readonly level: number;
-      /** Level-0 pixels. */
-      readonly x: number;
-      readonly y: number;
-      readonly width: number;
-      readonly height: number;
-    }
-  | { readonly kind: "associated"; readonly name: string };
-
-export interface OpenSlideRequest {
-  readonly id: number;
-  readonly question: OpenSlideQuestion;
-}
-
-/** An answer, or why there is none. */
-export type OpenSlideReply =
-  | { readonly id: number; readonly answer: OpenSlideDescription | NotOpened | PixelBlock }
-  | { readonly id: number; readonly failure: string };
+export const questionSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("open"), path: z.string(), libraries: z.array(z.string()).readonly() }),
+  z.object({
+    kind: z.literal("region"),
+    level: z.number(),
+    /** Level-0 pixels. */
+    x: z.number(),
+    y: z.number(),
+    width: z.number(),
+    height: z.number(),
+  }),
+  z.object({ kind: z.literal("associated"), name: z.string() }),
+]);
+export type OpenSlideQuestion = z.infer<typeof questionSchema>;

@@ -1,10 +1,20 @@
-import { messageOf } from "../../common/index.js";
+import { AnsweringChild, ChildLost, messageOf, moduleBeside } from "../../common/index.js";
 import { slideError } from "../slide-error.js";
-import { ChildLost, OpenSlideChild } from "./child-process.js";
-import type { NotOpened, OpenSlideDescription, OpenSlideQuestion, PixelBlock } from "./protocol.js";
+import {
+  type NotOpened,
+  type OpenSlideDescription,
+  type OpenSlideQuestion,
+  openedSchema,
+  type PixelBlock,
+  pixelBlockSchema,
+} from "./protocol.js";
 
+/** Requests that a child works on at the same time; OpenSlide reads regions in parallel. */
+const AT_ONCE = 4;
 /** Crashes of one slide after which it is given up. */
 const MAX_LOSSES = 3;
+
+type OpenSlideChild = AnsweringChild<OpenSlideQuestion>;
 
 export interface SessionOptions {
   readonly libraries: readonly string[];
@@ -35,7 +45,7 @@ export class OpenSlideSession {
     path: string,
     options: SessionOptions,
   ): Promise<{ session: OpenSlideSession; description: OpenSlideDescription } | NotOpened> {
-    const child = new OpenSlideChild();
+    const child = startChild();
     const opened = await askToOpen(child, path, options).catch((cause: unknown) => {
       child.end();
       throw failure(path, cause);
@@ -60,9 +70,7 @@ export class OpenSlideSession {
   async pixels(question: OpenSlideQuestion): Promise<PixelBlock> {
     try {
       const child = await this.#livingChild();
-      const block = (await child.ask(question, this.#options.timeout)) as PixelBlock;
-      if (block.data.length === block.width * block.height * 3) return block;
-      throw new Error(`${block.data.length} bytes instead of ${block.width} × ${block.height} pixels`);
+      return await child.ask(question, pixelBlockSchema, this.#options.timeout);
     } catch (cause) {
       throw failure(this.#path, cause);
     }
@@ -85,7 +93,7 @@ export class OpenSlideSession {
   }
 
   async #restart(): Promise<OpenSlideChild> {
-    const child = new OpenSlideChild();
+    const child = startChild();
     this.#current = child;
     const opened = await askToOpen(child, this.#path, this.#options);
     if (!("notOpened" in opened)) return child;
@@ -94,14 +102,16 @@ export class OpenSlideSession {
   }
 }
 
+function startChild(): OpenSlideChild {
+  return new AnsweringChild({ module: moduleBeside(import.meta.url, "./child"), atOnce: AT_ONCE });
+}
+
 async function askToOpen(
   child: OpenSlideChild,
   path: string,
   { libraries, openTimeout }: SessionOptions,
 ): Promise<OpenSlideDescription | NotOpened> {
-  return (await child.ask({ kind: "open", path, libraries }, openTimeout)) as
-    | OpenSlideDescription
-    | NotOpened;
+  return child.ask({ kind: "open", path, libraries }, openedSchema, openTimeout);
 }
 
 function tooManyLosses(): ChildLost {

@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import type { RandomAccessFile } from "../../common/index.js";
 import { readDirectories } from "./directories.js";
 import type { TiffDirectory } from "./directory.js";
 import { readPage, type TiffPage, type UnsupportedPage } from "./page.js";

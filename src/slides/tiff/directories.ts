@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import type { RandomAccessFile } from "../../common/index.js";
 import { TiffDirectory, type TiffField } from "./directory.js";
 import { FIELD_BYTES, Tag } from "./tags.js";
 

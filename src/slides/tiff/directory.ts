@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import type { RandomAccessFile } from "../../common/index.js";
 import { NumberArray, parseNumbers } from "./number-array.js";
 import { FIELD_BYTES } from "./tags.js";
 

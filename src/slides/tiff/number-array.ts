@@ -1,8 +1,8 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import { type RandomAccessFile, RecentlyUsed } from "../../common/index.js";
 
 /** Entries of an array that are read from the file together. */
 const BLOCK = 1024;
-/** Blocks of one array that stay in memory; the oldest leaves. */
+/** Blocks of one array that stay in memory. */
 const MAX_BLOCKS = 64;
 
 /** How the numbers of a field lie in the file. */
@@ -20,7 +20,7 @@ export class NumberArray {
   readonly #file: RandomAccessFile;
   readonly #layout: NumberLayout;
   readonly #offset: number;
-  readonly #blocks = new Map<number, Promise<Float64Array>>();
+  readonly #blocks = new RecentlyUsed<number, Float64Array>({ limit: MAX_BLOCKS });
 
   /** @param offset of the first number in the file; the whole range was checked to be in the file */
   constructor(file: RandomAccessFile, layout: NumberLayout, offset: number) {
@@ -36,7 +36,7 @@ export class NumberArray {
    */
   async get(index: number): Promise<number> {
     const blockIndex = Math.floor(index / BLOCK);
-    const block = await (this.#blocks.get(blockIndex) ?? this.#load(blockIndex));
+    const block = await this.#blocks.load(blockIndex, () => this.#read(blockIndex));
     const value = block[index - blockIndex * BLOCK];
     if (value === undefined || !Number.isSafeInteger(value)) {
       throw this.#file.error(
@@ -47,20 +47,13 @@ export class NumberArray {
     return value;
   }
 
-  #load(blockIndex: number): Promise<Float64Array> {
+  async #read(blockIndex: number): Promise<Float64Array> {
     const first = blockIndex * BLOCK;
     const length = Math.min(BLOCK, this.count - first);
     const { bytesPerValue } = this.#layout;
-    const loading = this.#file
-      .read(this.#offset + first * bytesPerValue, length * bytesPerValue, "a field")
-      .then((bytes) => parseNumbers(bytes, { ...this.#layout, count: length }));
-    this.#blocks.set(blockIndex, loading);
-    loading.catch(() => this.#blocks.delete(blockIndex));
-    for (const oldest of this.#blocks.keys()) {
-      if (this.#blocks.size <= MAX_BLOCKS) break;
-      this.#blocks.delete(oldest);
-    }
-    return loading;
+    const at = this.#offset + first * bytesPerValue;
+    const bytes = await this.#file.read(at, length * bytesPerValue, "a field");
+    return parseNumbers(bytes, { ...this.#layout, count: length });
   }
 }
 

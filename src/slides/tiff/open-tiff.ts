@@ -1,7 +1,8 @@
+import { RandomAccessFile } from "../../common/index.js";
 import { decodeRgb, type RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../pixel-source.js";
-import { RandomAccessFile } from "../random-access-file.js";
 import { readTiles } from "../region.js";
+import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, Refusal, SlideFormat } from "../slide-format.js";
 import { type StoredLevel, TiledSource } from "../tiled-source.js";
 import { readContents } from "./contents.js";
@@ -34,7 +35,7 @@ export const tiffFormat: SlideFormat = {
  * @throws EpSamError `slide` when it is damaged, beyond the limits, or stores its pixels in a way that is not read
  */
 export async function openTiff(path: string, options: OpenSlideOptions = {}): Promise<PixelSource | Refusal> {
-  const file = await RandomAccessFile.open(path);
+  const file = await RandomAccessFile.open(path, slideError);
   try {
     const contents = await readContents(file);
     const foreign = await foreignFormat(contents);

@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import type { RandomAccessFile } from "../../common/index.js";
 import type { TiffDirectory } from "./directory.js";
 import type { NumberArray } from "./number-array.js";
 import { readSampleLayout, type SampleLayout } from "./sample-layout.js";

@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../random-access-file.js";
+import type { RandomAccessFile } from "../../common/index.js";
 import type { TiffDirectory } from "./directory.js";
 import { Compression, Photometric, Tag } from "./tags.js";
 

@@ -1,7 +1,6 @@
-import { isEpSamError, messageOf } from "../../common/index.js";
+import { isEpSamError, messageOf, type RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { CompressedTile } from "../pixel-source.js";
-import type { RandomAccessFile } from "../random-access-file.js";
 import { type DecodedSegment, decodeSegment, isWebP, pageJpeg } from "./decode-segment.js";
 import { MAX_SEGMENT_BYTES, type TiffPage } from "./page.js";
 import { interleave, rgbOfSamples } from "./rgb-of-samples.js";

@@ -1,6 +1,7 @@
 import type { OperationName } from "../../../src/graph/index.js";
 import type { OperationCase } from "../support/operation-case.js";
 import { channelCases, channelCompositeCases } from "./channels.js";
+import { depthwiseCases } from "./depthwise.js";
 import { elementwiseCases, elementwiseCompositeCases } from "./elementwise.js";
 import { orderingCases } from "./ordering.js";
 import { poolingCases } from "./pooling.js";
@@ -15,6 +16,7 @@ export const cases: Record<OperationName, readonly OperationCase[]> = {
   ...reductionCases,
   ...channelCases,
   ...productCases,
+  ...depthwiseCases,
   ...poolingCases,
   ...orderingCases,
 };

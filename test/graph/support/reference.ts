@@ -145,6 +145,85 @@ export function conv2dWeightGradient(
   });
 }
 
+/** Zeros around an image: top, left, bottom, right. */
+type Sides = readonly [number, number, number, number];
+
+/** Convolution of each channel by its own kernel, from the defining sum. */
+export function depthwiseConv2d(
+  x: Tensor,
+  weight: Tensor,
+  stride: number,
+  [top, left, bottom, right]: Sides,
+  bias?: Tensor,
+): Tensor {
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const [, , kernelHeight = 0, kernelWidth = 0] = weight.shape;
+  const outHeight = Math.floor((height + top + bottom - kernelHeight) / stride) + 1;
+  const outWidth = Math.floor((width + left + right - kernelWidth) / stride) + 1;
+  return generate([batch, channels, outHeight, outWidth], ([n = 0, c = 0, i = 0, j = 0]) => {
+    let sum = bias?.data[c] ?? 0;
+    for (let u = 0; u < kernelHeight; u++) {
+      for (let v = 0; v < kernelWidth; v++) {
+        const [row, column] = [i * stride + u - top, j * stride + v - left];
+        if (row < 0 || row >= height || column < 0 || column >= width) continue;
+        sum += at(x, [n, c, row, column]) * at(weight, [c, 0, u, v]);
+      }
+    }
+    return sum;
+  });
+}
+
+/** The gradient of {@link depthwiseConv2d} with respect to its image: each result pixel adds its weighted kernel. */
+export function depthwiseConv2dInputGradient(
+  gradient: Tensor,
+  weight: Tensor,
+  stride: number,
+  [top, left]: Sides,
+  [height, width]: readonly [number, number],
+): Tensor {
+  const [batch = 0, channels = 0] = gradient.shape;
+  const [, , kernelHeight = 0, kernelWidth = 0] = weight.shape;
+  const result = generate([batch, channels, height, width], () => 0);
+  generate(gradient.shape, ([n = 0, c = 0, i = 0, j = 0]) => {
+    for (let u = 0; u < kernelHeight; u++) {
+      for (let v = 0; v < kernelWidth; v++) {
+        const [row, column] = [i * stride + u - top, j * stride + v - left];
+        if (row < 0 || row >= height || column < 0 || column >= width) continue;
+        const position = ((n * channels + c) * height + row) * width + column;
+        const added = at(gradient, [n, c, i, j]) * at(weight, [c, 0, u, v]);
+        result.data[position] = (result.data[position] ?? 0) + added;
+      }
+    }
+    return 0;
+  });
+  return result;
+}
+
+/** The gradient of {@link depthwiseConv2d} with respect to a weight of the given kernel size, from the defining sum. */
+export function depthwiseConv2dWeightGradient(
+  x: Tensor,
+  gradient: Tensor,
+  stride: number,
+  [top, left]: Sides,
+  kernel: readonly [number, number],
+): Tensor {
+  const [, channels = 0, height = 0, width = 0] = x.shape;
+  const [batch = 0, , outHeight = 0, outWidth = 0] = gradient.shape;
+  return generate([channels, 1, ...kernel], ([c = 0, , u = 0, v = 0]) => {
+    let sum = 0;
+    for (let n = 0; n < batch; n++) {
+      for (let i = 0; i < outHeight; i++) {
+        for (let j = 0; j < outWidth; j++) {
+          const [row, column] = [i * stride + u - top, j * stride + v - left];
+          if (row < 0 || row >= height || column < 0 || column >= width) continue;
+          sum += at(x, [n, c, row, column]) * at(gradient, [n, c, i, j]);
+        }
+      }
+    }
+    return sum;
+  });
+}
+
 /** Kernels turned by half a turn, with outputs and channels exchanged. */
 export function flippedWeights(weight: Tensor): Tensor {
   const [outputs = 0, channels = 0, height = 0, width = 0] = weight.shape;

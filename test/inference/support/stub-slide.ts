@@ -1,11 +1,11 @@
 import { patchGeometry, type Resolution } from "../../../src/dataset/index.js";
 import type { FloatMap, RgbImage } from "../../../src/imaging/index.js";
-import type { SegmentedTile, StagedSegmenter, TileSegmenter } from "../../../src/inference/index.js";
-import { type SlideGrid, slideGrid } from "../../../src/inference/slide/slide-grid.js";
+import type { PatchSegmenter } from "../../../src/inference/index.js";
+import { type PatchLayout, patchLayout } from "../../../src/inference/patches/layout.js";
 import type { MicronsPerPixel, PixelSource } from "../../../src/slides/index.js";
 import { type MemorySlide, memorySlide } from "../../support/memory-slide.js";
 
-export const TILE = 32;
+export const PATCH = 32;
 /** Patches darker than this in their green channel are let through. */
 const GATE = 0.4;
 
@@ -19,45 +19,38 @@ export function colourfulSlide(width: number, height: number, glassFrom = width)
 }
 
 /** How patches of 32 pixels lie on a slide. */
-export function gridOf(
+export function layoutOf(
   source: PixelSource,
   { resolution = { level: 0 }, overlap = 0.5 }: { resolution?: Resolution; overlap?: number } = {},
-): SlideGrid {
+): PatchLayout {
   const [full] = source.levels;
   const mpp: MicronsPerPixel | null = source.micronsPerPixel;
-  const geometry = patchGeometry(source, resolution, mpp, TILE);
+  const geometry = patchGeometry(source, resolution, mpp, PATCH);
   if (full === undefined || "refused" in geometry) throw new Error("the slide cannot be read so");
-  return slideGrid(full, geometry.accepted, overlap);
+  return patchLayout(full, geometry.accepted, overlap);
 }
 
 /**
  * A segmenter that needs no models: a pixel's tumour probability is its red value, the patch's is its mean green
  * value, its activation map the blue values of 4 x 4 pixels. `wait` is called before every patch.
  */
-export function stubSegmenter(
-  wait: () => Promise<void> = async () => undefined,
-): StagedSegmenter & TileSegmenter {
-  const classify = async (tile: RgbImage) => {
+export function stubSegmenter(wait: () => Promise<void> = async () => undefined): PatchSegmenter {
+  const classify = async (patch: RgbImage) => {
     await wait();
-    const probability = meanOf(channel(tile, 1));
-    const activation = sampled(channel(tile, 2), tile.width, 4);
+    const probability = meanOf(channel(patch, 1));
+    const activation = sampled(channel(patch, 2), patch.width, 4);
     return { probability, activation };
   };
-  const segment = async (tile: RgbImage) => ({
-    tumour: { width: tile.width, height: tile.height, data: channel(tile, 0) },
+  const segment = async (patch: RgbImage) => ({
+    tumour: { width: patch.width, height: patch.height, data: channel(patch, 0) },
     estimatedIou: 0.75,
   });
   return {
-    tileSize: TILE,
-    classifyTile: async (tile) => {
-      const classified = await classify(tile);
+    patchSize: PATCH,
+    classifyPatch: async (patch) => {
+      const classified = await classify(patch);
       if (classified.probability < GATE) return { ...classified, outcome: "below-gate" };
-      return { ...classified, outcome: "segmented", segment: () => segment(tile) };
-    },
-    segmentTile: async (tile): Promise<SegmentedTile> => {
-      const classified = await classify(tile);
-      if (classified.probability < GATE) return { ...classified, outcome: "below-gate" };
-      return { ...classified, outcome: "segmented", ...(await segment(tile)) };
+      return { ...classified, outcome: "segmented", segment: () => segment(patch) };
     },
   };
 }

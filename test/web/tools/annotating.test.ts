@@ -1,12 +1,12 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { readAnnotations, ringOf, TumourRegion } from "../../../src/annotations/index.js";
+import { readAnnotations, TumourRegion } from "../../../src/annotations/index.js";
 import { writeGeneratedSlides } from "../../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../../src/common/index.js";
 import type { AnnotationState, Area, EmbeddingEntry, Workspace } from "../../../src/contract/index.js";
 import { promptArrays } from "../../../src/contract/index.js";
-import { areaContains, areaSize } from "../../../src/web/tools/geometry/area.js";
+import { areaContains, areaSize, ringOf } from "../../../src/geometry/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";
@@ -273,15 +273,20 @@ describeWithChromium("annotating in the page", () => {
     expect((await state()).objects).toHaveLength(before + 1);
     // Keys that are pressed while the step before is being saved take their turn.
     const { revision } = await state();
+    let save = (): void => undefined;
+    const allPressed = new Promise<void>((resolve) => {
+      save = resolve;
+    });
     await page.route("**/annotations/*do", async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await allPressed;
       await route.continue();
     });
     for (const key of ["Control+Shift+z", "Control+z", "Control+y", "Control+z"]) {
       await page.keyboard.press(key);
     }
     expect((await state()).revision).toBeLessThan(revision + 4);
-    await expect.poll(async () => (await state()).revision, { timeout: 10_000 }).toBe(revision + 4);
+    save();
+    await expect.poll(async () => (await state()).revision).toBe(revision + 4);
     await page.unroute("**/annotations/*do");
     await page.locator(".save-mark[data-state=saved]").waitFor();
     expect((await last()).review).toBe("rejected");

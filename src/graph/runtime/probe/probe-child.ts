@@ -1,14 +1,15 @@
 /**
  * The process in which a device is tried: it enumerates adapters and runs a convolution, and a crash of a driver or
- * an execution provider ends it instead of the program. Its argument is the device's name, its message the result.
+ * an execution provider ends it instead of the program. It is asked with the device's name.
  */
-import { messageOf } from "../../../common/index.js";
+import { z } from "zod";
+import { answerParent, messageOf, must } from "../../../common/index.js";
 import { conv2d, sum } from "../../operations/index.js";
 import { floatTensor, input } from "../../value.js";
-import { type Device, device, parseDeviceRequest } from "../device.js";
+import { type Device, device, deviceNames } from "../device.js";
 import { floatsOf, GraphSession } from "../session.js";
-import { type ProbeResult, shortReason } from "./protocol.js";
-import { type Adapter, vulkanAdapters } from "./vulkan.js";
+import { type Adapter, type ProbeResult, shortReason } from "./protocol.js";
+import { vulkanAdapters } from "./vulkan.js";
 
 const CHANNELS = 64;
 const KERNEL = 3;
@@ -65,7 +66,7 @@ async function probe(target: Device): Promise<ProbeResult> {
     const expected = await timedRuns(device("cpu"), SMALL);
     const scale = Math.max(...expected.sums.map(Math.abs));
     const error =
-      Math.max(...sums.map((value, index) => Math.abs(value - (expected.sums[index] ?? 0)))) / scale;
+      Math.max(...sums.map((value, index) => Math.abs(value - must(expected.sums, index)))) / scale;
     // Also when it is not a number.
     if (!(error <= TOLERANCE)) {
       return {
@@ -92,6 +93,4 @@ function firstAdapter(): Adapter | undefined {
   }
 }
 
-const name = parseDeviceRequest(process.argv[2] ?? "");
-const result = await probe(device(name === "auto" ? "cpu" : name));
-process.send?.(result, () => process.exit(0));
+answerParent(z.enum(deviceNames), (name) => probe(device(name)));

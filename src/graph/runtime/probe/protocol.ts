@@ -1,15 +1,31 @@
+import { z } from "zod";
 import { isEpSamError, messageOf } from "../../../common/index.js";
-import type { Adapter } from "./vulkan.js";
+
+const adapterSchema = z.object({
+  name: z.string(),
+  /** What kind of hardware it is; `software` computes on the CPU. */
+  kind: z.enum(["discrete", "integrated", "virtual", "software", "other"]),
+  /** Largest heap of memory of its own. */
+  memoryBytes: z.number(),
+});
+
+/** A graphics adapter. */
+export type Adapter = z.infer<typeof adapterSchema>;
+
+const adapter = adapterSchema.optional();
+
+export const probeResultSchema = z.discriminatedUnion("works", [
+  z.object({
+    works: z.literal(true),
+    adapter,
+    /** Billions of floating-point operations a second, in a convolution of medium size. */
+    gigaflops: z.number(),
+  }),
+  z.object({ works: z.literal(false), reason: z.string(), adapter }),
+]);
 
 /** What a device's probe found. */
-export type ProbeResult =
-  | {
-      readonly works: true;
-      readonly adapter?: Adapter | undefined;
-      /** Billions of floating-point operations a second, in a convolution of medium size. */
-      readonly gigaflops: number;
-    }
-  | { readonly works: false; readonly reason: string; readonly adapter?: Adapter | undefined };
+export type ProbeResult = z.infer<typeof probeResultSchema>;
 
 /** The telling part of an engine's error; what comes before are source files and function signatures. */
 export function shortReason(thrown: unknown): string {

@@ -1,18 +1,8 @@
 import koffi from "koffi";
-
-/** What kind of hardware an adapter is; `software` computes on the CPU. */
-export type AdapterKind = "discrete" | "integrated" | "virtual" | "software" | "other";
-
-/** A graphics adapter. */
-export interface Adapter {
-  readonly name: string;
-  readonly kind: AdapterKind;
-  /** Largest heap of memory of its own. */
-  readonly memoryBytes: number;
-}
+import type { Adapter } from "./protocol.js";
 
 /** `VkPhysicalDeviceType`, in the order in which an implementation that wants speed prefers them. */
-const KINDS = new Map<number, AdapterKind>([
+const KINDS = new Map<number, Adapter["kind"]>([
   [2, "discrete"],
   [1, "integrated"],
   [3, "virtual"],
@@ -86,7 +76,7 @@ function instanceInfo(): Buffer {
   return info;
 }
 
-function nameAndKind(about: Buffer): { name: string; kind: AdapterKind } {
+function nameAndKind(about: Buffer): { name: string; kind: Adapter["kind"] } {
   const text = about.subarray(NAME_OFFSET, NAME_OFFSET + NAME_BYTES);
   const end = text.indexOf(0);
   return {

@@ -1,4 +1,5 @@
-import { type FileBytes, weightsError } from "../file-bytes.js";
+import type { RandomAccessFile } from "../../../common/index.js";
+import { weightsError } from "../weights-error.js";
 import { ByteCursor, EndOfBytes } from "./byte-cursor.js";
 import { PickleError } from "./globals.js";
 import type { PickleValue } from "./pickle-values.js";
@@ -28,7 +29,7 @@ export const LARGEST_PICKLE = 64 * 2 ** 20;
  * Reads pickles that follow each other in memory.
  * @throws EpSamError `weights` saying what the file asks for beyond tensors, or that it is damaged
  */
-export function readPickles(file: FileBytes, bytes: Uint8Array, count: number): PickleSequence {
+export function readPickles(file: RandomAccessFile, bytes: Uint8Array, count: number): PickleSequence {
   const cursor = new ByteCursor(bytes);
   try {
     const pickles = Array.from({ length: count }, () => unpickle(cursor));
@@ -49,7 +50,7 @@ export interface PickleSequence {
 }
 
 /** A file that is no checkpoint of weights alone. */
-export function refused(file: FileBytes, why: string) {
+export function refused(file: RandomAccessFile, why: string) {
   return weightsError(
     file.path,
     undefined,

@@ -1,5 +1,5 @@
-import { isEpSamError } from "../../../common/index.js";
-import { type FileBytes, weightsError } from "../file-bytes.js";
+import { isEpSamError, type RandomAccessFile } from "../../../common/index.js";
+import { weightsError } from "../weights-error.js";
 import {
   type Container,
   LARGEST_PICKLE,
@@ -22,7 +22,7 @@ const COUNT_LENGTH = 8;
  * its count of elements (8 bytes) and their bytes.
  * @throws EpSamError `weights` when it is damaged, of a big-endian machine, or holds more than tensors
  */
-export async function openLegacyContainer(file: FileBytes): Promise<Container> {
+export async function openLegacyContainer(file: RandomAccessFile): Promise<Container> {
   const { pickles, length } = await readLeadingPickles(file);
   const [magic, version, system, object, keys] = pickles;
   if (magic?.value !== MAGIC_NUMBER || version?.value !== PROTOCOL_VERSION) {
@@ -44,7 +44,7 @@ export async function openLegacyContainer(file: FileBytes): Promise<Container> {
 }
 
 /** The pickles' length stands nowhere, so ever more of the file is read until they are whole. */
-async function readLeadingPickles(file: FileBytes): Promise<PickleSequence> {
+async function readLeadingPickles(file: RandomAccessFile): Promise<PickleSequence> {
   for (let window = FIRST_WINDOW; ; window *= 2) {
     const length = Math.min(window, file.size, LARGEST_PICKLE);
     try {
@@ -56,7 +56,7 @@ async function readLeadingPickles(file: FileBytes): Promise<PickleSequence> {
   }
 }
 
-function storageKeys(file: FileBytes, keys: PickleValue | undefined): string[] {
+function storageKeys(file: RandomAccessFile, keys: PickleValue | undefined): string[] {
   const items = keys instanceof PickleList ? keys.items : [];
   const names = items.filter((key) => typeof key === "string");
   if (keys instanceof PickleList && names.length === items.length) return names;
@@ -64,7 +64,7 @@ function storageKeys(file: FileBytes, keys: PickleValue | undefined): string[] {
 }
 
 async function locateStorages(
-  file: FileBytes,
+  file: RandomAccessFile,
   keys: readonly string[],
   storages: ReadonlyMap<string, StorageReference>,
   from: number,

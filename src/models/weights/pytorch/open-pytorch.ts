@@ -1,6 +1,7 @@
+import type { RandomAccessFile } from "../../../common/index.js";
 import { elementType } from "../element-types.js";
-import { FileBytes, weightsError } from "../file-bytes.js";
 import type { StoredTensorInfo, WeightFile } from "../weight-file.js";
+import { openWeightFile, weightsError } from "../weights-error.js";
 import type { Container } from "./container.js";
 import { openLegacyContainer } from "./legacy-container.js";
 import type { TensorReference } from "./pickle-values.js";
@@ -21,7 +22,7 @@ const ZIP_MAGIC = "PK";
  * @throws EpSamError `weights` when the file is damaged, holds more than tensors, or no state dict
  */
 export async function openPytorch(path: string, key?: string): Promise<WeightFile> {
-  const file = await FileBytes.open(path);
+  const file = await openWeightFile(path);
   try {
     const start = new TextDecoder("latin1").decode(await file.read(0, Math.min(2, file.size)));
     const container = start === ZIP_MAGIC ? await openZipContainer(file) : await openLegacyContainer(file);
@@ -32,7 +33,7 @@ export async function openPytorch(path: string, key?: string): Promise<WeightFil
   }
 }
 
-function weightFile(file: FileBytes, container: Container, key: string | undefined): WeightFile {
+function weightFile(file: RandomAccessFile, container: Container, key: string | undefined): WeightFile {
   const { path } = file;
   const found = findStateDict(container.root, key);
   if (found === undefined || found.tensors.size === 0) {
@@ -76,7 +77,7 @@ class ReadingBudget {
   readonly #limit: number;
   #spent = 0;
 
-  constructor(file: FileBytes) {
+  constructor(file: RandomAccessFile) {
     this.#path = file.path;
     this.#limit = LARGEST_GROWTH * file.size + GROWTH_ALLOWANCE;
   }

@@ -1,6 +1,7 @@
+import type { RandomAccessFile } from "../../../common/index.js";
 import { elementCount } from "../../../graph/index.js";
 import { type ElementType, elementType, type StoredTensor } from "../element-types.js";
-import { type FileBytes, weightsError } from "../file-bytes.js";
+import { weightsError } from "../weights-error.js";
 import type { Container } from "./container.js";
 import type { TensorReference } from "./pickle-values.js";
 
@@ -42,7 +43,7 @@ function hasRowMajorStrides(shape: readonly number[], strides: readonly number[]
  * @throws EpSamError `weights` when they are not in the file or of a type that is not read
  */
 export async function readTensor(
-  file: FileBytes,
+  file: RandomAccessFile,
   container: Container,
   name: string,
   tensor: TensorReference,
@@ -59,7 +60,7 @@ export async function readTensor(
 
 /** Position of the first element in the file, after checking that the storage holds every element. */
 async function firstByte(
-  file: FileBytes,
+  file: RandomAccessFile,
   container: Container,
   name: string,
   { storage, offset }: TensorReference,

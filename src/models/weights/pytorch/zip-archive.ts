@@ -1,4 +1,5 @@
-import { type FileBytes, weightsError } from "../file-bytes.js";
+import type { RandomAccessFile } from "../../../common/index.js";
+import { weightsError } from "../weights-error.js";
 import { ByteCursor, decodeUtf8, EndOfBytes } from "./byte-cursor.js";
 
 /** A stored file of the archive. */
@@ -33,7 +34,7 @@ const ENCRYPTED = 1;
  * uncompressed; others are refused when they are opened, so that no content is larger than the file.
  * @throws EpSamError `weights` when the archive is damaged, or entries overlap or repeat
  */
-export async function readZipDirectory(file: FileBytes): Promise<ReadonlyMap<string, ZipEntry>> {
+export async function readZipDirectory(file: RandomAccessFile): Promise<ReadonlyMap<string, ZipEntry>> {
   try {
     const { start, length } = await findDirectory(file);
     if (length > LARGEST_DIRECTORY) throw damaged(file, `its directory would take ${length} bytes`);
@@ -50,7 +51,7 @@ export async function readZipDirectory(file: FileBytes): Promise<ReadonlyMap<str
  * Where an entry's content begins in the file.
  * @throws EpSamError `weights` when its local header is not there, or the content is compressed or encrypted
  */
-export async function contentStart(file: FileBytes, entry: ZipEntry): Promise<number> {
+export async function contentStart(file: RandomAccessFile, entry: ZipEntry): Promise<number> {
   if (!entry.isPlain) {
     throw weightsError(
       file.path,
@@ -68,7 +69,7 @@ export async function contentStart(file: FileBytes, entry: ZipEntry): Promise<nu
   return start;
 }
 
-async function findDirectory(file: FileBytes): Promise<{ start: number; length: number }> {
+async function findDirectory(file: RandomAccessFile): Promise<{ start: number; length: number }> {
   const tailLength = Math.min(file.size, END_RECORD_LENGTH + LONGEST_COMMENT);
   const tailStart = file.size - tailLength;
   const tail = await file.read(tailStart, tailLength);
@@ -84,7 +85,7 @@ async function findDirectory(file: FileBytes): Promise<{ start: number; length: 
 }
 
 /** The ZIP64 record, which a locator in front of the plain record points to. */
-async function findLargeDirectory(file: FileBytes, endRecord: number) {
+async function findLargeDirectory(file: RandomAccessFile, endRecord: number) {
   const locator = new ByteCursor(await file.read(endRecord - 20, 20));
   if (locator.uint32() !== ZIP64_LOCATOR) throw damaged(file, "its ZIP64 locator is missing");
   locator.uint32();
@@ -94,7 +95,7 @@ async function findLargeDirectory(file: FileBytes, endRecord: number) {
   return { length: record.uint64(), start: record.uint64() };
 }
 
-function parseDirectory(file: FileBytes, bytes: Uint8Array): Map<string, ZipEntry> {
+function parseDirectory(file: RandomAccessFile, bytes: Uint8Array): Map<string, ZipEntry> {
   const entries = new Map<string, ZipEntry>();
   const cursor = new ByteCursor(bytes);
   while (cursor.position < bytes.length) {
@@ -105,7 +106,7 @@ function parseDirectory(file: FileBytes, bytes: Uint8Array): Map<string, ZipEntr
   return entries;
 }
 
-function parseEntry(file: FileBytes, cursor: ByteCursor): ZipEntry {
+function parseEntry(file: RandomAccessFile, cursor: ByteCursor): ZipEntry {
   if (cursor.uint32() !== DIRECTORY_ENTRY) throw damaged(file, "its directory is damaged");
   cursor.bytes(4);
   const flags = cursor.uint16();
@@ -145,7 +146,7 @@ class WideFields {
   }
 }
 
-function requireDisjoint(file: FileBytes, entries: readonly ZipEntry[], directoryStart: number): void {
+function requireDisjoint(file: RandomAccessFile, entries: readonly ZipEntry[], directoryStart: number): void {
   const ordered = entries.toSorted((a, b) => a.headerStart - b.headerStart);
   ordered.forEach(({ name, headerStart, storedSize }, index) => {
     const next = ordered[index + 1]?.headerStart ?? directoryStart;
@@ -155,6 +156,6 @@ function requireDisjoint(file: FileBytes, entries: readonly ZipEntry[], director
   });
 }
 
-function damaged(file: FileBytes, why: string) {
+function damaged(file: RandomAccessFile, why: string) {
   return weightsError(file.path, undefined, "is not a whole PyTorch archive", why);
 }

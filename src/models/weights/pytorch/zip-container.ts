@@ -1,4 +1,5 @@
-import { type FileBytes, weightsError } from "../file-bytes.js";
+import type { RandomAccessFile } from "../../../common/index.js";
+import { weightsError } from "../weights-error.js";
 import { type Container, LARGEST_PICKLE, readPickles, refused } from "./container.js";
 import { contentStart, readZipDirectory, type ZipEntry } from "./zip-archive.js";
 
@@ -7,7 +8,7 @@ import { contentStart, readZipDirectory, type ZipEntry } from "./zip-archive.js"
  * storage.
  * @throws EpSamError `weights` when it is damaged, of a big-endian machine, or holds more than tensors
  */
-export async function openZipContainer(file: FileBytes): Promise<Container> {
+export async function openZipContainer(file: RandomAccessFile): Promise<Container> {
   const entries = await readZipDirectory(file);
   const { pickle, folder } = findPickle(file, entries);
   if (entries.has(`${folder}/constants.pkl`) || hasCode(entries, folder)) {
@@ -29,7 +30,7 @@ export async function openZipContainer(file: FileBytes): Promise<Container> {
   };
 }
 
-function findPickle(file: FileBytes, entries: ReadonlyMap<string, ZipEntry>) {
+function findPickle(file: RandomAccessFile, entries: ReadonlyMap<string, ZipEntry>) {
   for (const [name, pickle] of entries) {
     const folder = /^([^/]+)\/data\.pkl$/.exec(name)?.[1];
     if (folder !== undefined) return { pickle, folder };
@@ -47,7 +48,7 @@ function hasCode(entries: ReadonlyMap<string, ZipEntry>, folder: string): boolea
   return [...entries.keys()].some((name) => name.startsWith(`${folder}/code/`));
 }
 
-async function requireLittleEndian(file: FileBytes, entry: ZipEntry | undefined): Promise<void> {
+async function requireLittleEndian(file: RandomAccessFile, entry: ZipEntry | undefined): Promise<void> {
   if (entry === undefined || entry.size > 16) return;
   const order = new TextDecoder().decode(await file.read(await contentStart(file, entry), entry.size));
   if (order !== "big") return;

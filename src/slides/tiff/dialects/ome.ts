@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../../random-access-file.js";
+import type { RandomAccessFile } from "../../../common/index.js";
 import { childNamed, descendants, parseXml, type XmlElement } from "../../xml-tree.js";
 import { type PageNode, supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, SlideDescription, TiffDialect } from "../dialect.js";

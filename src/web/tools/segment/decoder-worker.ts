@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import { RecentlyUsed } from "../../../common/portable.js";
 import { promptArrays } from "../../../contract/index.js";
-import { areaOfLogits } from "../geometry/contours.js";
+import { areaOfLogits } from "../../../geometry/index.js";
 import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
 
 /** ONNX Runtime Web, and the session of the decoder that was used last. */
@@ -17,7 +18,7 @@ const KEPT_EMBEDDINGS = 8;
 
 let runtime: Promise<Runtime> | null = null;
 let session: { readonly address: string; readonly opened: Promise<InferenceSession> } | null = null;
-const embeddings = new Map<string, Promise<Float32Array>>();
+const embeddings = new RecentlyUsed<string, Float32Array>({ limit: KEPT_EMBEDDINGS });
 
 addEventListener("message", ({ data }: MessageEvent<WorkerRequest>) => {
   void answerTo(data).then((answer) => {
@@ -27,8 +28,8 @@ addEventListener("message", ({ data }: MessageEvent<WorkerRequest>) => {
 });
 
 /** The server did not give what was asked for. */
-class NotGiven extends Error {
-  override readonly name = "NotGiven";
+class FetchFailed extends Error {
+  override readonly name = "FetchFailed";
 }
 
 async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
@@ -38,7 +39,7 @@ async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
     const { engine, createTensor } = await runtime;
     const [model, embedding] = await Promise.all([
       decoderSession(request.decoder),
-      embeddingAt(request.embedding),
+      embeddings.load(request.embedding, () => fetchEmbedding(request.embedding)),
     ]);
     const started = performance.now();
     const { coordinates, labels } = promptArrays(request.prompt);
@@ -56,7 +57,7 @@ async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
     return { id, area, estimatedIou, milliseconds, engine, logits: withLogits ? logits : null };
   } catch (thrown) {
     const failure = thrown instanceof Error ? thrown.message : String(thrown);
-    return { id, failure, isServers: thrown instanceof NotGiven };
+    return { id, failure, fromServer: thrown instanceof FetchFailed };
   }
 }
 
@@ -132,32 +133,15 @@ async function openSession(
   return next;
 }
 
-function embeddingAt(address: string): Promise<Float32Array> {
-  const known = embeddings.get(address) ?? fetchEmbedding(address);
-  // The order of insertion is that of use.
-  embeddings.delete(address);
-  embeddings.set(address, known);
-  for (const oldest of embeddings.keys()) {
-    if (embeddings.size <= KEPT_EMBEDDINGS) break;
-    embeddings.delete(oldest);
-  }
-  return known;
-}
-
 async function fetchEmbedding(address: string): Promise<Float32Array> {
-  try {
-    return new Float32Array(await fetchBytes(address));
-  } catch (thrown) {
-    embeddings.delete(address);
-    throw thrown;
-  }
+  return new Float32Array(await fetchBytes(address));
 }
 
 async function fetchBytes(address: string): Promise<ArrayBuffer> {
   const response = await fetch(address).catch((thrown: unknown) => {
-    throw new NotGiven(`${address} cannot be reached`, { cause: thrown });
+    throw new FetchFailed(`${address} cannot be reached`, { cause: thrown });
   });
-  if (!response.ok) throw new NotGiven(`${address} was answered with status ${response.status}`);
+  if (!response.ok) throw new FetchFailed(`${address} was answered with status ${response.status}`);
   return response.arrayBuffer();
 }
 

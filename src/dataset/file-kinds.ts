@@ -1,0 +1,185 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { EpSamError, exists, isEpSamError } from "../common/index.js";
+import { openSlide } from "../slides/index.js";
+import { compareText, SPLITS } from "./records.js";
+
+/**
+ * What a file in a folder is, by its own name and those beside it:
+ * - `slide`: of a format that only slides have;
+ * - `tiff`: a slide or an ordinary image, which {@link contentOfTiff} tells;
+ * - `dicom`: one file of a DICOM slide, whose other files lie beside it;
+ * - `image`: an ordinary image;
+ * - `unreadable-image`: an image of a format that is not read;
+ * - `mask`: the mask of a slide or image beside it;
+ * - `annotation`: a file that may hold annotations;
+ * - `labels`: the labels of ready patches;
+ * - `result`: written by `epsam infer` for a slide;
+ * - `other`: none of these.
+ */
+export type FileKind =
+  | "slide"
+  | "tiff"
+  | "dicom"
+  | "image"
+  | "unreadable-image"
+  | "mask"
+  | "annotation"
+  | "labels"
+  | "result"
+  | "other";
+
+/** A file and what it is. */
+export interface JudgedFile {
+  readonly path: string;
+  /** File name without extension. */
+  readonly stem: string;
+  readonly kind: FileKind;
+}
+
+/** The file in a folder of ready patches that gives their labels. */
+export const LABELS_FILE = "labels.csv";
+/** The file that marks a folder as results of inference. */
+export const RESULT_FILE = "inference.json";
+
+/** What inference writes for a slide beside {@link RESULT_FILE}. */
+const SLIDE_RESULTS = new Set(
+  "mask.tif probability.tif activation.tif tumour.geojson tumour.xml overlay.png summary.json".split(" "),
+);
+
+const KINDS_BY_EXTENSION = new Map<string, FileKind>(
+  (
+    [
+      ["tiff", ".tif .tiff"],
+      ["slide", ".btf .tf8 .svs .svslide .ndpi .mrxs .scn .bif .vms .vmu .dzi .qptiff .czi .vsi .isyntax"],
+      ["dicom", ".dcm"],
+      ["image", ".png .jpg .jpeg .webp .bmp"],
+      ["unreadable-image", ".gif .jp2"],
+      ["annotation", ".xml .geojson .json"],
+    ] as const
+  ).flatMap(([kind, extensions]) => extensions.split(" ").map((extension) => [extension, kind] as const)),
+);
+
+/** What follows a picture's stem in the name of its mask (`_anno` as in GlaS). */
+export const MASK_SUFFIXES = ["_mask", "_anno"] as const;
+
+/** Extensions that slides have, TIFF's among them. */
+export function slideExtensions(): string[] {
+  return [...KINDS_BY_EXTENSION].flatMap(([extension, kind]) => (isSlide(kind) ? [extension] : []));
+}
+
+/** True for what may be a slide by its name, apart from DICOM. */
+export function isSlide(kind: FileKind): boolean {
+  return kind === "slide" || kind === "tiff";
+}
+
+/** True for what may be an ordinary image by its name. */
+export function isImage(kind: FileKind): boolean {
+  return kind === "image" || kind === "tiff";
+}
+
+/** What a file is by its extension alone, whatever lies beside it. */
+export function kindByExtension(path: string): FileKind {
+  return KINDS_BY_EXTENSION.get(extname(path).toLowerCase()) ?? "other";
+}
+
+/** A file's name without its extension. */
+export function stemOf(path: string): string {
+  return basename(path, extname(path));
+}
+
+/** Judges files, each by its name and by the others of the list; in the order given. */
+export function judgeFiles(paths: readonly string[]): JudgedFile[] {
+  const pictures = new Set(paths.filter((path) => isPicture(kindByExtension(path))).map(stemOf));
+  const results = new Set(paths.filter((path) => basename(path) === RESULT_FILE).map(dirname));
+  const kindOf = (path: string, stem: string): FileKind => {
+    const [name, kind] = [basename(path), kindByExtension(path)];
+    if (name === LABELS_FILE) return "labels";
+    if (results.has(dirname(path)) && (name === RESULT_FILE || SLIDE_RESULTS.has(name))) return "result";
+    const isMask = MASK_SUFFIXES.some(
+      (suffix) => stem.endsWith(suffix) && pictures.has(stem.slice(0, -suffix.length)),
+    );
+    return isMask && isPicture(kind) ? "mask" : kind;
+  };
+  return paths.map((path) => {
+    const stem = stemOf(path);
+    return { path, stem, kind: kindOf(path, stem) };
+  });
+}
+
+function isPicture(kind: FileKind): boolean {
+  return isSlide(kind) || isImage(kind);
+}
+
+/** One of the files and folders that a command was given. */
+export interface ListedInput {
+  readonly input: string;
+  readonly isFolder: boolean;
+  /** Those of a folder, without hidden ones and subfolders, by name; or the file itself. */
+  readonly files: readonly JudgedFile[];
+}
+
+/**
+ * Lists files and folders (not their subfolders). All are judged together, so that masks are known also where a shell
+ * has turned a folder into a list of its files.
+ * @throws EpSamError `usage` when an input does not exist
+ */
+export async function listInputs(inputs: readonly string[]): Promise<ListedInput[]> {
+  const listed = await Promise.all(
+    inputs.map(async (input) => {
+      await requireExisting(input);
+      const isFolder = (await stat(input)).isDirectory();
+      return { input, isFolder, paths: isFolder ? await filesOf(input) : [input] };
+    }),
+  );
+  const judged = judgeFiles(listed.flatMap(({ paths }) => paths));
+  let first = 0;
+  return listed.map(({ input, isFolder, paths }) => {
+    const files = judged.slice(first, first + paths.length);
+    first += paths.length;
+    return { input, isFolder, files };
+  });
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
+    .map((entry) => join(folder, entry.name))
+    .sort(compareText);
+}
+
+/** @throws EpSamError `usage` when there is nothing at the path */
+export async function requireExisting(path: string): Promise<void> {
+  if (await exists(path)) return;
+  throw new EpSamError("usage", { where: path, what: "does not exist", action: "Check the path." });
+}
+
+/** The folders of a dataset's patches; none when a folder is no dataset. */
+export async function patchFolders(folder: string): Promise<string[]> {
+  const folders: string[] = [];
+  for (const split of SPLITS) {
+    const images = join(folder, split, "image");
+    if (await exists(images)) folders.push(images);
+  }
+  return folders;
+}
+
+/**
+ * Tells by what a TIFF file holds whether it is a slide, since an ordinary image has neither tiles nor a pyramid;
+ * null when it cannot be read, which is reported by whoever goes on with it.
+ */
+export async function contentOfTiff(file: string): Promise<"slide" | "image" | null> {
+  try {
+    const source = await openSlide(file);
+    try {
+      const isTiled = source.levels.length > 1 || source.levels.some(({ tileSize }) => tileSize !== null);
+      return isTiled ? "slide" : "image";
+    } finally {
+      await source.close();
+    }
+  } catch (failure) {
+    if (isEpSamError(failure, "slide")) return null;
+    throw failure;
+  }
+}

@@ -1,0 +1,269 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { EpSamError, hashBytes, writeFileAtomically } from "../../common/index.js";
+import {
+  findAnnotation,
+  findSlideFiles,
+  findTissue,
+  RESULT_FILE,
+  type Resolution,
+} from "../../dataset/index.js";
+import { openSlide, type PixelSource } from "../../slides/index.js";
+import {
+  exportSlideResults,
+  readSummaryJson,
+  SLIDE_RESULT_FILES,
+  type SlideSummary,
+  writeSummaryCsv,
+} from "../export/index.js";
+import {
+  type ClaimedPath,
+  forEachInput,
+  lockResults,
+  ownMarks,
+  requireFreeOutput,
+  storedResult,
+} from "../output.js";
+import { openSegmenter, type Segmenter } from "../segmenter.js";
+import { expertTumour, slideAgreement } from "./agreement.js";
+import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./options.js";
+import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
+import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
+import { trainedResolution } from "./trained-resolution.js";
+
+/** Of the output directory. */
+const SUMMARY_TABLE = "summary.csv";
+/** Of a slide's folder. */
+const WORK_FOLDER = "work";
+
+interface NamedSlide {
+  /** File name without extension. */
+  readonly stem: string;
+  readonly path: string;
+  readonly annotation: string | null;
+}
+
+/** A slide that is finished. */
+type FinishedSlide = InferSlidesResult["slides"][number];
+
+/**
+ * Segments whole slides and writes for each a folder of its name: mask, probability and activation map as pyramidal
+ * TIFF, outlines as GeoJSON and ASAP XML, an overlay, figures; and a table of all slides. Slides that cannot be read
+ * are left out and listed in the result.
+ * @throws EpSamError `usage` when there are no slides, or results are there already and neither `resume` nor
+ *   `overwrite` is given, or a resumed directory holds results of another model or other settings; what
+ *   {@link openSegmenter} and {@link trainedResolution} throw; `storage` when the disk is full
+ */
+export async function inferSlides(options: InferSlidesOptions): Promise<InferSlidesResult> {
+  const slides = await findNamedSlides(options);
+  const stems = slides.map(({ stem }) => stem);
+  await requireFreeOutput(claimedPaths(options.out, stems), options);
+  const { resolution, note } = await trainedResolution(options.run, options.patchMpp);
+  if (note !== null) options.reporter.note(note);
+  const segmenter = await openSegmenter(options.run, options);
+  try {
+    return await new SlidesJob(options, segmenter, resolution).run(slides);
+  } finally {
+    await segmenter.close();
+  }
+}
+
+/** A slide's results are a folder of its name; the table of all slides is made anew by every call. */
+export function claimedPaths(out: string, stems: readonly string[]): ClaimedPath[] {
+  const table = join(out, SUMMARY_TABLE);
+  const folders = stems.map((stem) => join(out, stem));
+  return [
+    ...folders.map((path) => ({ path, marks: ownMarks(path, join(path, WORK_FOLDER)) })),
+    { path: table, marks: [table] },
+  ];
+}
+
+async function findNamedSlides({ inputs, annotations, reporter }: InferSlidesOptions): Promise<NamedSlide[]> {
+  const files = await findSlideFiles(inputs);
+  if (files.length === 0) {
+    throw new EpSamError("usage", {
+      what: "holds no slides",
+      where: inputs.join(", "),
+      action: "Give the slides, or the folder that holds them itself.",
+    });
+  }
+  const slides: NamedSlide[] = [];
+  for (const file of files) {
+    const annotation = annotations === undefined ? null : await findAnnotation(file.stem, annotations);
+    if (annotations !== undefined && annotation === null) {
+      reporter.warn(`${file.path} has no annotation in ${annotations}: there is nothing to compare it with.`);
+    }
+    slides.push({ ...file, annotation });
+  }
+  return slides;
+}
+
+/** One call of {@link inferSlides} with its models open. */
+class SlidesJob {
+  readonly #options: InferSlidesOptions;
+  readonly #segmenter: Segmenter;
+  readonly #resolution: Resolution;
+  readonly #finished: FinishedSlide[] = [];
+
+  constructor(options: InferSlidesOptions, segmenter: Segmenter, resolution: Resolution) {
+    this.#options = options;
+    this.#segmenter = segmenter;
+    this.#resolution = resolution;
+  }
+
+  async run(slides: readonly NamedSlide[]): Promise<InferSlidesResult> {
+    const { out } = this.#options;
+    const unreadable = ["slide", "annotation"] as const;
+    const skipped = await forEachInput(slides, unreadable, this.#options, async (slide, index) => {
+      const task = slides.length === 1 ? slide.stem : `${slide.stem} (${index + 1} of ${slides.length})`;
+      this.#finished.push(await this.#process(slide, task));
+    });
+    const summaries = this.#finished.map(({ summary }) => summary);
+    if (summaries.length > 0) await writeSummaryCsv(join(out, SUMMARY_TABLE), summaries);
+    const resumed = this.#finished.filter(({ seconds }) => seconds === null).length;
+    return { root: out, slides: this.#finished, resumed, skipped };
+  }
+
+  async #process(slide: NamedSlide, task: string): Promise<FinishedSlide> {
+    const open = this.#options.openSlide ?? ((path: string) => openSlide(path));
+    const source = await open(slide.path);
+    try {
+      return await this.#processSource(slide, source, task);
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #processSource(slide: NamedSlide, source: PixelSource, task: string): Promise<FinishedSlide> {
+    const { out, reporter } = this.#options;
+    const plan = await planSlide(source, this.#resolution, this.#segmenter.identity, this.#options);
+    for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
+    const folder = join(out, slide.stem);
+    const unlock = await lockResults(folder);
+    try {
+      // Another call may have finished it since.
+      const file = join(folder, RESULT_FILE);
+      await requireFreeOutput([{ path: file, marks: [file] }], this.#options);
+      const stored = await storedResult(file, readStored, plan.settings, this.#options);
+      const summary =
+        stored === null ? undefined : await readSummaryJson(join(folder, SLIDE_RESULT_FILES.summary));
+      if (stored !== null && summary !== undefined) {
+        return { name: slide.stem, result: stored, summary, seconds: null };
+      }
+      return await this.#segment(slide, source, plan, task, folder);
+    } finally {
+      await unlock();
+    }
+  }
+
+  async #segment(
+    slide: NamedSlide,
+    source: PixelSource,
+    plan: SlidePlan,
+    task: string,
+    folder: string,
+  ): Promise<FinishedSlide> {
+    const { reporter } = this.#options;
+    const name = slide.stem;
+    const started = performance.now();
+    // Read before the work of hours, which a malformed file would make useless.
+    const expert =
+      slide.annotation === null ? null : await expertTumour(slide.annotation, this.#options.groups);
+    const tissueMask = await this.#findTissue(source, plan.settings, task);
+    const [full] = source.levels;
+    const segmentation = await segmentSlide(this.#segmenter, source, {
+      ...plan,
+      name,
+      tissue: tissueMask,
+      workDirectory: join(folder, WORK_FOLDER),
+      identity: patchIdentity(plan.settings),
+      overwrite: this.#options.overwrite,
+      signal: this.#options.signal,
+      onPatch: (done, total, segmented) =>
+        reporter.progress({ task: `${task}: patches`, done, total, detail: `${segmented} past the gate` }),
+      onTile: (done, total) => reporter.progress({ task: `${task}: blending`, done, total }),
+    });
+    try {
+      const level0TissueArea =
+        tissueMask === null ? null : tissueMask.share * (full?.width ?? 0) * (full?.height ?? 0);
+      // What is replaced is incomplete from here on.
+      await rm(join(folder, RESULT_FILE), { force: true });
+      const summary = await this.#export(slide, source, plan, segmentation, level0TissueArea, folder);
+      const outlines = join(folder, SLIDE_RESULT_FILES.geojson);
+      const { signal } = this.#options;
+      const agreement =
+        expert === null ? null : await slideAgreement(expert, outlines, segmentation, plan.layout, signal);
+      const result: SlideResult = {
+        formatVersion: 1,
+        file: slide.path,
+        width: full?.width ?? 0,
+        height: full?.height ?? 0,
+        settings: plan.settings,
+        patches: segmentation.counts,
+        agreement,
+        warnings: [...source.warnings, ...plan.warnings],
+      };
+      await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
+      await segmentation.discard();
+      return { name, result, summary, seconds: (performance.now() - started) / 1000 };
+    } catch (failure) {
+      await segmentation.close();
+      throw failure;
+    }
+  }
+
+  async #findTissue(source: PixelSource, { tissue }: SlideSettings, task: string) {
+    if (tissue === "all") return null;
+    const { reporter, signal } = this.#options;
+    return findTissue(source, tissue, {
+      signal,
+      onProgress: (done, total) => reporter.progress({ task: `${task}: tissue`, done, total }),
+    });
+  }
+
+  /** Writes the exports of a slide. */
+  async #export(
+    { stem }: NamedSlide,
+    source: PixelSource,
+    { settings }: SlidePlan,
+    { mask, probability, activation }: SlideSegmentation,
+    level0TissueArea: number | null,
+    folder: string,
+  ): Promise<SlideSummary> {
+    const { micronsPerPixel, model, outlines } = settings;
+    const { reporter, signal } = this.#options;
+    const identity = { run: hashBytes(JSON.stringify(model)), slide: stem };
+    const input = { mask, probability, activation, micronsPerPixel, level0TissueArea, identity };
+    const total = Object.keys(SLIDE_RESULT_FILES).length;
+    let done = 0;
+    const onFile = (file: string): void =>
+      reporter.progress({ task: `${stem}: writing`, done: done++, total, detail: file });
+    const { summary } = await exportSlideResults(source, input, folder, {
+      tolerance: outlines.tolerance ?? undefined,
+      minimumArea: outlines.minimumArea,
+      signal,
+      onFile,
+    });
+    return summary;
+  }
+}
+
+/** A stored result, or null when this version did not write it: every change of the layout raises its version. */
+export function readStored(
+  value: unknown,
+): { readonly result: SlideResult; readonly settings: SlideSettings } | null {
+  return isResult(value) ? { result: value, settings: value.settings } : null;
+}
+
+function isResult(value: unknown): value is SlideResult {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "formatVersion" in value &&
+    value.formatVersion === 1 &&
+    "settings" in value &&
+    typeof value.settings === "object" &&
+    value.settings !== null &&
+    "patches" in value
+  );
+}

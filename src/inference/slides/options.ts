@@ -1,0 +1,79 @@
+import type { GroupRules } from "../../annotations/index.js";
+import type { SkippedInput, TissueRule } from "../../dataset/index.js";
+import type { PixelSource } from "../../slides/index.js";
+import type { SlideSummary } from "../export/index.js";
+import type { InferenceOptions } from "../options.js";
+import type { SegmenterIdentity } from "../segmenter.js";
+import type { SlideAgreement } from "./agreement.js";
+import type { PatchCounts } from "./segment-slide.js";
+
+export interface InferSlidesOptions extends InferenceOptions {
+  /** Slides and folders of slides; a folder of DICOM files is one slide. */
+  readonly inputs: readonly string[];
+  /** Microns per pixel at level 0 of slides that do not tell them; never guessed. */
+  readonly mpp?: number | undefined;
+  /** Microns per pixel of the run's patches; as its dataset tells when left out. */
+  readonly patchMpp?: number | undefined;
+  /** Default `otsu`. */
+  readonly tissue?: TissueRule | undefined;
+  /** How far outlines may lie from the mask's in microns. Default: half a pixel of the mask. */
+  readonly tolerance?: number | undefined;
+  /** Foci of less than this many square microns are left out of outlines and figures. Default 0. */
+  readonly minimumArea?: number | undefined;
+  /** Folder of annotations named like the slides, to compare the results with. */
+  readonly annotations?: string | undefined;
+  /** What groups of these annotations mean, beside those that are known. */
+  readonly groups?: Partial<GroupRules> | undefined;
+  /** How slides are opened. Default: any format the package reads. */
+  readonly openSlide?: ((path: string) => Promise<PixelSource>) | undefined;
+}
+
+/** What decides a slide's results. */
+export interface SlideSettings {
+  /** Name, size in bytes and time of change of the file: slides are too large to be hashed. */
+  readonly slide: { readonly name: string; readonly bytes: number; readonly modified: string };
+  readonly model: SegmenterIdentity;
+  /** Microns per pixel of level 0, told by the file or given; null when unknown. */
+  readonly micronsPerPixel: { readonly x: number; readonly y: number } | null;
+  /** Where patches are read. */
+  readonly reading: {
+    readonly level: number;
+    /** Level-0 pixels per pixel of a patch, and microns. */
+    readonly pixelSize: number;
+    readonly mpp: number | null;
+  };
+  readonly overlap: number;
+  readonly tissue: TissueRule;
+  /** How outlines are drawn; a tolerance of null is half a pixel of the mask. */
+  readonly outlines: { readonly tolerance: number | null; readonly minimumArea: number };
+}
+
+/** The content of a slide's `inference.json`, which is written last: its presence says the rest is complete. */
+export interface SlideResult {
+  readonly formatVersion: 1;
+  /** Path of the slide as it was given. */
+  readonly file: string;
+  readonly width: number;
+  readonly height: number;
+  readonly settings: SlideSettings;
+  readonly patches: PatchCounts;
+  /** Null without an annotation. */
+  readonly agreement: SlideAgreement | null;
+  /** What was unusual about the slide, such as missing tiles. */
+  readonly warnings: readonly string[];
+}
+
+/** What became of a call. */
+export interface InferSlidesResult {
+  readonly root: string;
+  readonly slides: readonly {
+    readonly name: string;
+    readonly result: SlideResult;
+    readonly summary: SlideSummary;
+    /** Of this call; null for slides that were there already. */
+    readonly seconds: number | null;
+  }[];
+  /** How many of them were there already. */
+  readonly resumed: number;
+  readonly skipped: readonly SkippedInput[];
+}

@@ -1,0 +1,86 @@
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { EpSamError } from "../../common/index.js";
+import { defaultOf, inferenceSettings } from "../../contract/index.js";
+import { patchGeometry, type Resolution } from "../../dataset/index.js";
+import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
+import { type PatchLayout, patchLayout } from "../patches/layout.js";
+import type { SegmenterIdentity } from "../segmenter.js";
+import type { InferSlidesOptions, SlideSettings } from "./options.js";
+
+/** Share by which a given resolution may differ from what the file tells without a warning. */
+const SAME_RESOLUTION = 0.01;
+
+/** How a slide will be segmented. */
+export interface SlidePlan {
+  readonly layout: PatchLayout;
+  readonly settings: SlideSettings;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Decides how a slide is read and everything else that its results depend on.
+ * @throws EpSamError `slide` when the slide cannot be read at the run's resolution
+ */
+export async function planSlide(
+  source: PixelSource,
+  resolution: Resolution,
+  model: SegmenterIdentity,
+  options: Pick<InferSlidesOptions, "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea">,
+): Promise<SlidePlan> {
+  const { overlap: usualOverlap, tissue: usualTissue } = inferenceSettings.shape;
+  const { overlap = defaultOf(usualOverlap), tissue = defaultOf(usualTissue) } = options;
+  const { mpp, tolerance = null, minimumArea = 0 } = options;
+  const [full] = source.levels;
+  if (full === undefined) throw new EpSamError("slide", { where: source.path, what: "has no pixels" });
+  const told = source.micronsPerPixel;
+  const micronsPerPixel = told ?? (mpp === undefined ? null : { x: mpp, y: mpp });
+  if (micronsPerPixel === null && "mpp" in resolution) {
+    throw new EpSamError("slide", {
+      where: source.path,
+      what: "does not tell its microns per pixel",
+      why: `the run's patches have ${resolution.mpp}, and the slide is read at that`,
+      action: "Give those of its full resolution with `mpp`.",
+    });
+  }
+  const geometry = patchGeometry(source, resolution, isotropic(micronsPerPixel), model.tileSize);
+  if ("refused" in geometry) {
+    throw new EpSamError("slide", { where: source.path, what: geometry.refused });
+  }
+  const { level, pixelSize } = geometry.accepted;
+  return {
+    layout: patchLayout(full, geometry.accepted, overlap),
+    settings: {
+      slide: await fingerprint(source.path),
+      model,
+      micronsPerPixel,
+      reading: { level, pixelSize: pixelSize.x, mpp: geometry.accepted.mpp },
+      overlap,
+      tissue,
+      outlines: { tolerance, minimumArea },
+    },
+    warnings: [...contradiction(told, mpp)],
+  };
+}
+
+/** Pixels of results are square: sides that differ, by a per mille where scanners tell so, are averaged. */
+function isotropic(micronsPerPixel: MicronsPerPixel | null): MicronsPerPixel | null {
+  if (micronsPerPixel === null) return null;
+  const mean = Math.sqrt(micronsPerPixel.x * micronsPerPixel.y);
+  return { x: mean, y: mean };
+}
+
+function contradiction(told: MicronsPerPixel | null, given: number | undefined): string[] {
+  if (told === null || given === undefined || Math.abs(given / told.x - 1) <= SAME_RESOLUTION) return [];
+  return [`the file tells ${told.x} µm per pixel, \`mpp: ${given}\`; the file's is used`];
+}
+
+async function fingerprint(path: string): Promise<SlideSettings["slide"]> {
+  const { size, mtime } = await stat(path);
+  return { name: basename(path), bytes: size, modified: mtime.toISOString() };
+}
+
+/** What decides a slide's patches, so that a killed call goes on with them; how outlines are drawn does not. */
+export function patchIdentity({ outlines: _, ...settings }: SlideSettings): string {
+  return JSON.stringify(settings);
+}

@@ -1,0 +1,62 @@
+import type { FloatMap, GreyImage, Mask, RgbImage } from "../imaging/index.js";
+import type { Size } from "../models/index.js";
+import { normaliseLevels } from "./activation-levels.js";
+import { type InitialMaskOptions, initialMask } from "./initial-mask.js";
+import { activationLogits } from "./mask-prompt.js";
+
+/** What a classifier says of a patch. */
+export interface ClassifierActivation {
+  /** Where it sees tumour, 8 bits, at the resolution of its features. */
+  readonly levels: GreyImage;
+  /** Probability of tumour. */
+  readonly probability: number;
+}
+
+/** A patch classifier that shows where it sees tumour, be it by class activation maps or by a dense map of its own. */
+export interface ActivationClassifier {
+  /**
+   * @param image of any size
+   * @param gate tumour probability below which the map may be a coarser one, because nobody prompts with it
+   */
+  map(image: RgbImage, gate?: number): Promise<ClassifierActivation>;
+  close(): Promise<void>;
+}
+
+/** The activation of a patch and what is made of it, each computed when it is asked for and once. */
+export class PatchActivation implements ClassifierActivation {
+  readonly levels: GreyImage;
+  readonly probability: number;
+  readonly #size: Size;
+  readonly #options: InitialMaskOptions;
+  #initialMask: Promise<Mask> | undefined;
+
+  /** @param size of the patch, in pixels */
+  constructor({ levels, probability }: ClassifierActivation, size: Size, options: InitialMaskOptions) {
+    this.levels = levels;
+    this.probability = probability;
+    this.#size = size;
+    this.#options = options;
+  }
+
+  /** The map from 0 to 1, at the resolution of the features. */
+  map(): FloatMap {
+    return normaliseLevels(this.levels);
+  }
+
+  /** The map as logits, for SAM's mask prompt; at the resolution of the features. */
+  logits(): FloatMap {
+    return activationLogits(this.levels, this.#options);
+  }
+
+  /** The map thresholded, opened and scaled to the patch; read only. */
+  initialMask(): Promise<Mask> {
+    this.#initialMask ??= initialMask(this.levels, this.#size, this.#options);
+    return this.#initialMask;
+  }
+
+  /** A mask of the patch's size without a pixel. */
+  emptyMask(): Mask {
+    const { width, height } = this.#size;
+    return { width, height, data: new Uint8Array(width * height) };
+  }
+}

@@ -1,0 +1,15 @@
+export type {
+  BackboneEntry,
+  BackboneLevel,
+  BackboneOptions,
+  LevelFeatures,
+  LevelStride,
+} from "./entry.js";
+export { BackboneFeatures, type BackboneFeaturesOptions, type FeatureMap } from "./features.js";
+export {
+  embeddedBackboneFile,
+  identifyBackbone,
+  type LoadBackboneOptions,
+  loadBackboneWeights,
+} from "./load.js";
+export { backbone, backbones, backboneTensors, defaultBackbone } from "./table.js";

@@ -1,0 +1,37 @@
+import { EpSamError } from "../../common/index.js";
+import { input } from "../../graph/index.js";
+import { ParameterSet } from "../../nn/index.js";
+import type { ExpectedTensor } from "../weights/index.js";
+import { efficientNetLite0 } from "./efficientnet-lite0.js";
+import type { BackboneEntry, BackboneOptions } from "./entry.js";
+import { resNet18, resNet50 } from "./resnet.js";
+
+/** Every backbone there is. */
+export const backbones: readonly BackboneEntry[] = [efficientNetLite0, resNet18, resNet50];
+
+/** The backbone that comes with the package. */
+export const defaultBackbone = efficientNetLite0.name;
+
+/**
+ * The backbone of a name.
+ * @throws EpSamError `usage` listing the names there are
+ */
+export function backbone(name: string): BackboneEntry {
+  const entry = backbones.find((candidate) => candidate.name === name);
+  if (entry !== undefined) return entry;
+  throw new EpSamError("usage", {
+    what: `"${name}" is not a backbone`,
+    where: "backbone",
+    action: `Choose one of ${backbones.map((candidate) => candidate.name).join(", ")}.`,
+  });
+}
+
+/** Names and shapes of a backbone's tensors: parameters, then batch-norm statistics. */
+export function backboneTensors(
+  entry: BackboneEntry,
+  options: Omit<BackboneOptions, "mode"> = {},
+): ExpectedTensor[] {
+  const parameters = new ParameterSet();
+  entry.features(input("images", [1, 3, 64, 64]), parameters, { ...options, mode: "evaluation" });
+  return [...parameters.all(), ...parameters.allBuffers()].map(([name, { shape }]) => ({ name, shape }));
+}

@@ -1,0 +1,19 @@
+export {
+  type DenseClassifierGraph,
+  type DenseClassifierOptions,
+  type DenseClassifierSize,
+  denseClassifierGraph,
+  denseClassifierTrainingGraph,
+  denseFeaturesInput,
+  initialDenseWeights,
+} from "./dense-classifier.js";
+export { standardisationInputs, standardisationShape } from "./dense-head.js";
+export {
+  type CellGrid,
+  cellsOfWindow,
+  type LabelledWindow,
+  type WindowSlots,
+  windowFeeds,
+  windowSlots,
+} from "./window-cells.js";
+export { type PooledWindows, poolWindows, type WindowPooling, windowInputs } from "./window-pooling.js";

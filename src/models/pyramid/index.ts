@@ -1,0 +1,2 @@
+export { featurePyramid } from "./feature-pyramid.js";
+export { initialPyramidWeights, type PyramidGraph, pyramidGraph, pyramidInputs } from "./pyramid-graph.js";

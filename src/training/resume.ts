@@ -1,0 +1,158 @@
+import { EpSamError, type Reporter } from "../common/index.js";
+import type { Dataset } from "../dataset/index.js";
+import type { TrainingConfig } from "../run/index.js";
+import { hashConfig, RunDirectory, type RunRecord, type Stage, type StageRecord } from "../run/index.js";
+import { removeCheckpoint } from "./checkpoint.js";
+
+/*
+ * Where a run that was killed goes on. What is done is not done again, and what is done again gives the same bytes.
+ *
+ *   the run     resumeTraining(), resumeRetraining()   with the data and configuration it began with, or not at all
+ *   a stage     runStages()                            those that `run.json` calls done are passed over
+ *   an epoch    readCheckpoint() in runEpochs()        after the last finished epoch of a stage
+ *   a patch     PatchActivations, PatchEmbeddings,     activation maps, embeddings and predicted masks that are kept
+ *               predictPseudoLabels()                  are read back
+ *
+ * Every file is written beside its place and moved there, so that a kill leaves none half written.
+ */
+
+/**
+ * Opens a run to go on with its training.
+ * @throws EpSamError `run-directory` when there is none, `dataset` or `configuration` when it began with others,
+ *   `usage` when it is a round with corrections
+ */
+export async function resumeTraining(
+  out: string,
+  config: TrainingConfig,
+  data: { readonly dataset: Dataset; readonly classifierDataset: Dataset },
+): Promise<RunDirectory> {
+  const run = await RunDirectory.open(out);
+  const { dataset, classifierDataset, retraining } = run.record;
+  if (retraining !== undefined) {
+    throw new EpSamError("usage", {
+      what: "is a round with corrections",
+      where: out,
+      action: `Go on with \`from: ${retraining.from.root}\`, \`corrections: ${retraining.corrections.root}\` and \`resume: true\`.`,
+    });
+  }
+  await run.removeTemporaryFiles();
+  requireSameData(data.dataset, dataset.hash);
+  requireSameData(data.classifierDataset, (classifierDataset ?? dataset).hash);
+  if (run.record.configHash === hashConfig(config)) return run;
+  throw begunOtherwise(
+    run,
+    "was begun with another configuration",
+    "Resume without `config`, `preset` and `seed`, or train into a new directory.",
+  );
+}
+
+/**
+ * Opens a round with corrections to go on with it.
+ * @param wanted what its `run.json` would say if it began now
+ * @throws EpSamError `configuration` when the round was begun from another run, or with other corrections
+ */
+export async function resumeRetraining(out: string, wanted: RunRecord): Promise<RunDirectory> {
+  const run = await RunDirectory.open(out);
+  await run.removeTemporaryFiles();
+  const identity = ({ configHash, retraining }: RunRecord) =>
+    JSON.stringify([
+      configHash,
+      retraining?.from.configHash,
+      retraining?.from.stage,
+      retraining?.corrections.hash,
+      retraining?.masks,
+    ]);
+  if (identity(run.record) === identity(wanted)) return run;
+  throw begunOtherwise(
+    run,
+    "was begun from another run, with other corrections or another seed",
+    "Train into a new directory.",
+  );
+}
+
+function begunOtherwise(run: RunDirectory, what: string, action: string): EpSamError {
+  return new EpSamError("configuration", {
+    what,
+    where: run.path("run.json"),
+    why: "a resumed run must give the result of an uninterrupted one",
+    action,
+  });
+}
+
+/** @throws EpSamError `dataset` when the data are not those that a run began with */
+export function requireSameData(dataset: Dataset, hash: string): void {
+  if (dataset.hash === hash) return;
+  throw new EpSamError("dataset", {
+    what: "is not the data that the run began with",
+    where: dataset.root,
+    why: "images, labels or splits have changed since (their hash differs)",
+    action: "Resume with the original dataset, or train into a new directory.",
+  });
+}
+
+/** Figures worth reading in one line. */
+export type StageSummary = StageRecord["summary"];
+
+/** What stages are run with. */
+export interface StageRunOptions {
+  readonly run: RunDirectory;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal | undefined;
+  /** All of the run's stages, in order. */
+  readonly order: readonly Stage[];
+  /** Stages to run; all of them when left out. */
+  readonly only?: readonly string[] | undefined;
+}
+
+/**
+ * Runs the stages that are not done, in order.
+ * @throws EpSamError `usage` when a stage is asked for whose predecessors are not done
+ */
+export async function runStages(
+  { run, reporter, signal, order, only }: StageRunOptions,
+  work: (stage: Stage) => Promise<StageSummary>,
+): Promise<void> {
+  for (const stage of order) {
+    if (only !== undefined && !only.includes(stage)) continue;
+    signal?.throwIfAborted();
+    if (run.isDone(stage)) reporter.note(`${stage}: done already`);
+    else {
+      requirePredecessors(run, stage, order);
+      await runStage(run, stage, () => work(stage));
+    }
+    // Only now: a kill between saving the weights and recording the stage must not cost its epochs.
+    await removeCheckpoint(run, stage);
+  }
+}
+
+function requirePredecessors(run: RunDirectory, stage: Stage, order: readonly Stage[]): void {
+  const missing = order.slice(0, order.indexOf(stage)).filter((earlier) => !run.isDone(earlier));
+  if (missing.length === 0) return;
+  throw new EpSamError("usage", {
+    what: `the stage ${stage} needs stages that are not done: ${missing.join(", ")}`,
+    where: "`stages`",
+    action: "Name them too, or leave out `stages` to run all that are left.",
+  });
+}
+
+/** Keeps a stage's state in `run.json` while it runs; seconds add up over interruptions. */
+async function runStage(run: RunDirectory, stage: Stage, work: () => Promise<StageSummary>): Promise<void> {
+  const before = run.record.stages[stage];
+  const startedAt = before?.startedAt ?? new Date().toISOString();
+  const spent = before?.seconds ?? 0;
+  const start = performance.now();
+  const seconds = () => spent + (performance.now() - start) / 1000;
+  await run.updateStage(stage, { state: "running", startedAt, seconds: spent, summary: {} });
+  let summary: StageSummary;
+  try {
+    summary = await work();
+  } catch (failure) {
+    // Keeping the time must not hide why the stage ended, for example on a full disk.
+    await Promise.allSettled([
+      run.updateStage(stage, { state: "running", startedAt, seconds: seconds(), summary: {} }),
+    ]);
+    throw failure;
+  }
+  const finishedAt = new Date().toISOString();
+  await run.updateStage(stage, { state: "done", startedAt, finishedAt, seconds: seconds(), summary });
+}

@@ -1,0 +1,274 @@
+import { describe, expect, it } from "vitest";
+import type {
+  AnnotationChange,
+  AnnotationObject,
+  AnnotationSave,
+  AnnotationState,
+} from "../../../src/contract/index.js";
+import {
+  type AnnotationApi,
+  type SaveAnswer,
+  SlideAnnotations,
+} from "../../../src/web/tools/store/slide-annotations.js";
+
+function object(id: string, name = id): AnnotationObject {
+  const area = {
+    type: "MultiPolygon",
+    coordinates: [
+      [
+        [
+          [0, 0],
+          [4, 0],
+          [4, 4],
+          [0, 0],
+        ],
+      ],
+    ],
+  } as const;
+  return { id, name, classification: "Tumor", review: "accepted", origin: "drawn", area };
+}
+
+const add = (...ids: readonly string[]): AnnotationChange[] =>
+  ids.map((id) => ({ type: "add", object: object(id) }));
+
+/** A server with one slide, as two tabs see it. */
+class FakeServer {
+  revision = 0;
+  objects = new Map<string, AnnotationObject>();
+  titles: string[] = [];
+  /** What undo and redo go back and forth between, where a test is about them. */
+  history: { readonly undo: string[]; readonly redo: string[] } | null = null;
+  /** Requests wait for this. */
+  gate: Promise<void> = Promise.resolve();
+  isDown = false;
+  loads = 0;
+
+  state(): AnnotationState {
+    return {
+      revision: this.revision,
+      objects: structuredClone([...this.objects.values()]),
+      undo: (this.history?.undo ?? this.titles).at(-1) ?? null,
+      redo: this.history?.redo.at(-1) ?? null,
+    };
+  }
+
+  save(title: string, changes: readonly AnnotationChange[]): AnnotationSave {
+    for (const change of changes) {
+      if (change.type === "remove") this.objects.delete(change.id);
+      else this.objects.set(change.object.id, change.object);
+    }
+    this.revision += 1;
+    this.titles.push(title);
+    const added = changes.flatMap((change) => (change.type === "add" ? [{ ...change, below: null }] : []));
+    const updated = changes.flatMap((change) => (change.type === "update" ? [change.object] : []));
+    const removed = changes.flatMap((change) => (change.type === "remove" ? [change.id] : []));
+    const { revision, undo, redo } = this.state();
+    return structuredClone({ since: revision - 1, revision, added, updated, removed, undo, redo });
+  }
+
+  step(direction: "undo" | "redo"): AnnotationSave {
+    const { undo, redo } = this.history ?? { undo: [...this.titles], redo: [] };
+    const [from, to] = direction === "undo" ? [undo, redo] : [redo, undo];
+    const title = from.pop();
+    if (title === undefined) throw new Error(`nothing to ${direction}`);
+    to.push(title);
+    return this.save(direction === "undo" ? "Undo" : "Redo", []);
+  }
+
+  get api(): AnnotationApi {
+    const answer = async (revision: number, save: () => AnnotationSave): Promise<SaveAnswer> => {
+      await this.gate;
+      if (this.isDown) throw new Error("down");
+      if (revision === this.revision) return { saved: save() };
+      const problem = { tag: "conflict", what: "saved meanwhile", where: null, why: null, action: null };
+      return { conflict: { problem, current: this.state(), since: this.titles.slice(revision) } };
+    };
+    return {
+      load: async () => {
+        this.loads += 1;
+        return this.state();
+      },
+      edit: (revision, title, changes) => answer(revision, () => this.save(title, changes)),
+      step: (direction, revision) => answer(revision, () => this.step(direction)),
+      importFrom: async (revision) => {
+        const result = await answer(revision, () => this.save("Import", add("imported")));
+        return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
+      },
+      problemOf: (thrown) => ({
+        tag: this.isDown ? "network" : "usage",
+        what: String(thrown),
+        where: null,
+        why: null,
+        action: null,
+      }),
+    };
+  }
+}
+
+async function opened(server: FakeServer): Promise<SlideAnnotations> {
+  const store = new SlideAnnotations(server.api);
+  await store.load();
+  return store;
+}
+
+/** Nothing is under way: the fake server answers within a few turns. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}
+
+const idsOf = (store: SlideAnnotations) => [...store.objects.value.keys()];
+
+describe("annotations in the page", () => {
+  it("are seen at once and saved one after another", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    let open: () => void = () => expect.unreachable();
+    server.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    store.edit("Draw a", add("a"));
+    store.edit("Draw b", add("b"));
+    expect(idsOf(store)).toEqual(["a", "b"]);
+    expect([store.saveState.value.state, server.revision, store.hasUnsaved]).toEqual(["saving", 0, true]);
+    const before = store.objects.value.get("a");
+    open();
+    await settled();
+    expect([store.saveState.value.state, server.revision, store.hasUnsaved]).toEqual(["saved", 2, false]);
+    expect(store.undoStep.value).toEqual({ isPossible: true, title: "Draw b" });
+    expect(store.objects.value.get("a")).toBe(before);
+  });
+
+  it("show a conflict and go on from what others saved, with one's own edits on top", async () => {
+    const server = new FakeServer();
+    const [one, other] = [await opened(server), await opened(server)];
+    one.edit("Draw a", add("a"));
+    await settled();
+    other.edit("Draw b", add("b"));
+    other.edit("Remove b, draw c", [{ type: "remove", id: "b" }, ...add("c")]);
+    await settled();
+    const save = other.saveState.value;
+    if (save.state !== "conflict") throw new Error(`the state is ${save.state}`);
+    expect([save.conflict.since, save.own]).toEqual([["Draw a"], ["Draw b", "Remove b, draw c"]]);
+    expect([...server.objects.keys()]).toEqual(["a"]);
+    expect(idsOf(other)).toEqual(["c"]);
+    other.resolve("reapply");
+    await settled();
+    expect([...server.objects.keys()]).toEqual(["a", "c"]);
+    expect([other.saveState.value.state, idsOf(other)]).toEqual(["saved", ["a", "c"]]);
+  });
+
+  it("are fetched anew when a save was made on something else than what is here", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    const save = server.save.bind(server);
+    server.save = (title, changes) => {
+      save("Elsewhere", add("other"));
+      return save(title, changes);
+    };
+    expect(server.loads).toBe(1);
+    store.edit("Draw a", add("a"));
+    await settled();
+    expect([server.loads, idsOf(store), store.saveState.value.state]).toEqual([2, ["other", "a"], "saved"]);
+  });
+
+  it("let go of one's own edits when that is chosen", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    server.save("Elsewhere", add("a"));
+    store.edit("Draw b", add("b"));
+    await settled();
+    store.resolve("discard");
+    await settled();
+    expect([idsOf(store), server.revision, store.saveState.value.state]).toEqual([["a"], 1, "saved"]);
+  });
+
+  it("are not lost when the server is away, and dropped when it refuses them", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    server.isDown = true;
+    store.edit("Draw a", add("a"));
+    await settled();
+    expect([store.saveState.value.state, idsOf(store), store.hasUnsaved]).toEqual(["failed", ["a"], true]);
+    server.isDown = false;
+    store.retry();
+    await settled();
+    expect([store.saveState.value.state, [...server.objects.keys()]]).toEqual(["saved", ["a"]]);
+    server.save = () => {
+      throw new Error("has no area");
+    };
+    store.edit("Draw b", add("b"));
+    await settled();
+    expect([store.saveState.value.state, idsOf(store), store.hasUnsaved]).toEqual(["failed", ["a"], false]);
+  });
+
+  it("take every undo, redo and edit that is pressed while something is being saved", async () => {
+    const server = new FakeServer();
+    server.history = { undo: ["one", "two", "three"], redo: [] };
+    const store = await opened(server);
+    let open: () => void = () => expect.unreachable();
+    server.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const steps = () =>
+      [store.undoStep.value, store.redoStep.value].map(({ isPossible, title }) => isPossible && title);
+    store.redo();
+    expect([store.hasUnsaved, steps()]).toEqual([false, ["three", false]]);
+    store.undo();
+    // Below "three" only the server knows.
+    expect(steps()).toEqual([null, "three"]);
+    store.undo();
+    expect(steps()).toEqual([null, null]);
+    store.redo();
+    store.redo();
+    expect(steps()).toEqual(["three", false]);
+    store.undo();
+    store.edit("Draw a", add("a"));
+    expect(steps()).toEqual(["Draw a", false]);
+    open();
+    await settled();
+    expect(server.titles).toEqual(["Undo", "Undo", "Redo", "Redo", "Undo", "Draw a"]);
+    expect([store.saveState.value.state, idsOf(store)]).toEqual(["saved", ["a"]]);
+  });
+
+  it("stop at the first edit however long undo is held", async () => {
+    const server = new FakeServer();
+    server.history = { undo: ["one", "two"], redo: [] };
+    const store = await opened(server);
+    for (let press = 0; press < 5; press++) store.undo();
+    await settled();
+    expect(server.titles).toEqual(["Undo", "Undo"]);
+    expect([store.saveState.value.state, store.hasUnsaved]).toEqual(["saved", false]);
+    expect(store.undoStep.value).toEqual({ isPossible: false, title: null });
+    expect(store.redoStep.value).toEqual({ isPossible: true, title: "one" });
+  });
+
+  it("are saved when they were made before the page had loaded what is there", async () => {
+    const server = new FakeServer();
+    server.save("Elsewhere", add("a"));
+    const store = new SlideAnnotations(server.api);
+    const loaded = store.load();
+    store.edit("Draw b", add("b"));
+    await loaded;
+    await settled();
+    expect([server.titles, idsOf(store)]).toEqual([
+      ["Elsewhere", "Draw b"],
+      ["a", "b"],
+    ]);
+    expect(store.saveState.value.state).toBe("saved");
+  });
+
+  it("follow other tabs, but not over edits that are under way", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    server.save("Elsewhere", add("a"));
+    store.onRevision(1);
+    await settled();
+    expect(idsOf(store)).toEqual(["a"]);
+    store.undo();
+    store.onRevision(2);
+    await settled();
+    expect([store.saveState.value.state, server.titles.at(-1)]).toEqual(["saved", "Undo"]);
+    const result = await store.importFrom("results");
+    expect([result.added, idsOf(store)]).toEqual([1, ["a", "imported"]]);
+  });
+});
