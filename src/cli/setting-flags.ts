@@ -11,6 +11,9 @@ const FLAGS = new Map([
   ["mppTable", "--mpp-csv"],
   ["splitTable", "--split-csv"],
   ["stages", "--stage"],
+  ["windows.share", "--window-share"],
+  ["windows.size", "--window-size"],
+  ["windows.stride", "--window-stride"],
 ]);
 
 /** The flag of a setting: `patchSize` is `--patch-size`. */

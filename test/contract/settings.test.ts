@@ -117,6 +117,18 @@ describe("the limits of page, server, library and command line", () => {
     expect((await library(values)) === `\`${name}\``).toBe(!isRight);
   });
 
+  it.each([
+    ["windows.size", { size: 0 }],
+    ["windows.size", { size: 513 }],
+    ["windows.stride", { size: 16, stride: 0 }],
+    ["windows.share", { size: 16, share: 0.5 }],
+    ["positiveRange", null],
+  ])("name what is wrong inside a setting: %s", async (name, windows) => {
+    const values = windows === null ? { positiveRange: [0.2, "x"] } : { windows };
+    expect(await library(values)).toBe(`\`${name}\``);
+    expect(flagOf(name)).toMatch(/^--(window-(size|stride|share)|positive-range)$/);
+  });
+
   it("let patches overlap by nine tenths everywhere", () => {
     const infer = { kind: "infer", run: "r", slides: ["s"] };
     const overlapping = (overlap: number): boolean =>

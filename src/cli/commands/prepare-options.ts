@@ -4,6 +4,7 @@ import { profileNames } from "../../dataset/index.js";
 import { numberSetting, numbersSetting, path, wholeSetting, wordOrNumberSetting } from "../options.js";
 
 const patches = preparationSettings.shape;
+const windows = patches.windows.def.innerType.def.innerType.shape;
 const slides = slideSettings.shape;
 
 /** The options of `epsam prepare` that are its own; limits and defaults are the contract's. */
@@ -23,6 +24,18 @@ export const prepareOptions = {
   stride: new Option("--stride <pixels>", "from one patch to the next (default: the patch size)").argParser(
     wholeSetting(patches.stride),
   ),
+  windowSize: new Option(
+    "--window-size <pixels>",
+    "label windows of each patch by themselves: their width and height (default: one label for the patch)",
+  ).argParser(wholeSetting(windows.size)),
+  windowStride: new Option(
+    "--window-stride <pixels>",
+    "from one window to the next (default: half the window size)",
+  ).argParser(wholeSetting(windows.stride)),
+  windowShare: new Option(
+    "--window-share <share>",
+    `share of a window above which tumour, or other tissue, counts as there (default: ${defaultOf(windows.share)})`,
+  ).argParser(numberSetting(windows.share.def.innerType)),
   border: new Option(
     "--border <rule>",
     "add a last row and column flush with the border, or drop the remainder",

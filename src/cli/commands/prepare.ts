@@ -50,6 +50,9 @@ export function prepareCommand() {
     .addOption(prepareOptions.as)
     .addOption(prepareOptions.patchSize)
     .addOption(prepareOptions.stride)
+    .addOption(prepareOptions.windowSize)
+    .addOption(prepareOptions.windowStride)
+    .addOption(prepareOptions.windowShare)
     .addOption(prepareOptions.border)
     .addOption(prepareOptions.positiveRange)
     .addOption(prepareOptions.negativeLimit)
@@ -91,7 +94,7 @@ const RESUME_HINT =
 
 /** The options as the command line names them: settings by their own names, files and folders as flags. */
 interface PrepareCommandOptions
-  extends Omit<PrepareOptions, "inputKind">,
+  extends Omit<PrepareOptions, "inputKind" | "windows">,
     Omit<
       PrepareSlidesOptions,
       keyof PrepareOptions | "annotations" | "groups" | "minimumTissue" | "mppTable" | "splitTable"
@@ -103,6 +106,9 @@ interface PrepareCommandOptions
   readonly mppCsv?: string | undefined;
   readonly splitCsv?: string | undefined;
   readonly minTissue?: number | undefined;
+  readonly windowSize?: number | undefined;
+  readonly windowStride?: number | undefined;
+  readonly windowShare?: number | undefined;
 }
 
 /** Options that mean something for slides alone. */
@@ -123,7 +129,8 @@ const SLIDE_OPTIONS = [
 async function prepare(given: PrepareCommandOptions): Promise<PreparationResult | SlidePreparationResult> {
   const options = await withCorrections(given);
   const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
-  const { tumourGroups, exclusionGroups, ignoreGroups, ...common } = options;
+  const { tumourGroups, exclusionGroups, ignoreGroups, ...others } = options;
+  const common = { ...others, windows: windowsOf(options) };
   if (annotations === undefined) {
     const slideOption = SLIDE_OPTIONS.find((name) => name in options);
     if (as === "slides") throw withoutAnnotations("--as slides");
@@ -139,6 +146,21 @@ async function prepare(given: PrepareCommandOptions): Promise<PreparationResult 
     splitTable: splitCsv,
     minimumTissue: minTissue,
     groups: groupRules({ tumourGroups, exclusionGroups, ignoreGroups }),
+  });
+}
+
+/** The windows that get labels of their own, undefined for none. */
+function windowsOf({
+  windowSize: size,
+  windowStride: stride,
+  windowShare: share,
+}: PrepareCommandOptions): PrepareOptions["windows"] {
+  if (size !== undefined) return { size, stride, share };
+  if (stride === undefined && share === undefined) return undefined;
+  throw new EpSamError("usage", {
+    where: flagOf(stride === undefined ? "windows.share" : "windows.stride"),
+    what: "is for labels of windows, which need a size",
+    action: `Give ${flagOf("windows.size")} PIXELS.`,
   });
 }
 

@@ -74,7 +74,11 @@ export function resolveSettings(options: PrepareOptions): PreparationSettings {
     throw outOfRange("negativeLimit", settings.negativeLimit, action);
   }
   if (windows !== null && windows.size > patchSize) {
-    throw outOfRange("windows.size", windows.size, `Windows lie inside patches of ${patchSize} pixels.`);
+    throw outOfRange(
+      "windows.size",
+      windows.size,
+      `Windows lie inside patches: give a whole number of at most ${patchSize}.`,
+    );
   }
   return { patchSize, stride, windows: windows === null ? null : withStride(windows), ...settings };
 }
