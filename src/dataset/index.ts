@@ -7,7 +7,6 @@ export {
   defaultAugmentation,
   drawAugmentation,
   type Normalisation,
-  noAugmentation,
   toTensor,
 } from "./augmentation.js";
 export {

@@ -97,11 +97,6 @@ export class BatchLoader {
     yield* mapAhead(batches, 1 + (this.#options.prefetch ?? 1), (draws) => this.#makeBatch(draws, epoch));
   }
 
-  /** The indices of every batch of an epoch, padding included, without reading any image. */
-  indicesOfEpoch(epoch: number): number[][] {
-    return this.#drawEpoch(epoch).map((draws) => draws.map((draw) => draw.index));
-  }
-
   #drawEpoch(epoch: number): Draw[][] {
     const { batchSize, lastBatch } = this.#options;
     const draws = countOccurrences(this.#orderOfEpoch(epoch));
@@ -192,6 +187,6 @@ function requireSameSize(
     what: `the patch is ${image.width}×${image.height} pixels, but ${firstPatch.id} is ${first.width}×${first.height}`,
     where: patch.imagePath,
     why: "all patches of a dataset have one size",
-    action: "Prepare the dataset again with one --patch-size.",
+    action: "Prepare the dataset again with one `patchSize`.",
   });
 }

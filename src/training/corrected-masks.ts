@@ -1,7 +1,7 @@
 import { EpSamError, hashFile, type Reporter } from "../common/index.js";
 import { type Dataset, loadPatchMask, type PatchRecord, readPixelSizes } from "../dataset/index.js";
 import type { RetrainingRecord } from "../run/index.js";
-import type { MaskedPatch } from "./decoder-stage.js";
+import type { MaskedPatch } from "./decoder-samples.js";
 
 /** Patches of slides that an expert has corrected, as a round of re-training uses them. */
 export interface CorrectedMasks {
@@ -33,7 +33,7 @@ export async function correctedMasks(
     throw new EpSamError("dataset", {
       where: corrections.root,
       what: `has patches of ${corrections.patchSize} pixels, the run has ${dataset.patchSize}`,
-      action: `Prepare the corrections with --patch-size ${dataset.patchSize} and the run's resolution.`,
+      action: `Prepare the corrections with \`patchSize: ${dataset.patchSize}\` and the run's resolution.`,
     });
   }
   const held = dataset.patches.filter(({ split }) => split !== "train");
