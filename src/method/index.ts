@@ -10,6 +10,13 @@ export {
   ClassActivationMapper,
 } from "./class-activation-mapper.js";
 export { type ClassifierForEvaluation, resizedTo } from "./classifier-session.js";
+export {
+  DenseActivationClassifier,
+  type DenseClassifierForEvaluation,
+  denseTensors,
+  highestMean,
+  JoinedFeatureSource,
+} from "./dense-activation.js";
 export { ActivationEmbeddings, type EmbeddingSource, FreshEmbeddings } from "./embedding-source.js";
 export { idsScore, type ScoredPatch, type SelectionSettings, selectPseudoLabels } from "./ids.js";
 export {

@@ -10,9 +10,13 @@ import {
 } from "../models/index.js";
 import { sigmoid } from "./classifier-session.js";
 import { idsScore } from "./ids.js";
-import type { InitialMaskOptions } from "./initial-mask.js";
 import type { OpenOnce } from "./open-once.js";
-import { type ActivationClassifier, type ClassifierActivation, PatchActivation } from "./patch-activation.js";
+import {
+  type ActivationClassifier,
+  type ActivationOptions,
+  type ClassifierActivation,
+  PatchActivation,
+} from "./patch-activation.js";
 import { pointsInActivation } from "./point-prompts.js";
 
 /*
@@ -39,7 +43,7 @@ import { pointsInActivation } from "./point-prompts.js";
 export interface MethodSettings {
   /** Of the points that are drawn. */
   readonly seed: number;
-  readonly cam: InitialMaskOptions;
+  readonly cam: ActivationOptions;
   readonly sam: PromptSettings;
 }
 

@@ -3,8 +3,16 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { EpSamError, messageOf } from "../common/index.js";
 import { defaultAugmentation } from "../dataset/index.js";
-import { type ResNetAdlOptions, vitVariants } from "../models/index.js";
-import { stepMemoryDefaults, stepMemoryKeys } from "./step-memory.js";
+import {
+  backbone,
+  backbones,
+  type DenseClassifierOptions,
+  defaultBackbone,
+  type ResNetAdlOptions,
+  vitVariants,
+  type WindowPooling,
+} from "../models/index.js";
+import { stepMemoryDefaults, stepMemoryKeys, withoutDefaultMemory } from "./step-memory.js";
 
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -28,7 +36,37 @@ const augmentationSchema = z.strictObject({
   greyscale: probability,
 });
 
+const denseSchema = z.strictObject({
+  /** Pretrained network whose frozen features are judged cell by cell. */
+  backbone: z
+    .string()
+    .refine(
+      (name) => backbones.some((entry) => entry.name === name),
+      `must be one of ${backbones.map(({ name }) => name).join(", ")}`,
+    ),
+  /** Width of the layer between features and logits. */
+  hidden: z.int().min(1).max(4096),
+  /** How the logits of a window's cells become the window's. */
+  pooling: z.enum(["highest-share", "mean", "log-sum-exp"]),
+  /** Share of a window's cells that speak for it, for `highest-share`. */
+  poolingShare: z.number().gt(0).max(1),
+  /** From 0, the mean, to large, the maximum, for `log-sum-exp`. */
+  poolingSharpness: positive,
+});
+
+/** What a dense classifier is unless told; runs of versions that did not know it have these values. */
+const denseDefaults: z.infer<typeof denseSchema> = {
+  backbone: defaultBackbone,
+  hidden: 128,
+  pooling: "highest-share",
+  poolingShare: 0.25,
+  poolingSharpness: 2,
+};
+
 const classifierSchema = z.strictObject({
+  /** `resnet-adl` is the paper's; `dense` judges every cell of a pretrained backbone's features. */
+  model: z.enum(["resnet-adl", "dense"]).default("resnet-adl"),
+  dense: denseSchema.default(denseDefaults),
   /** ResNet depth. */
   depth: z.union([z.literal(18), z.literal(50)]),
   highFrequency: z.boolean(),
@@ -134,6 +172,8 @@ export type ConfigOverrides = { readonly [Key in keyof TrainingConfig]?: unknown
 const paper: TrainingConfig = {
   seed: 0,
   classifier: {
+    model: "resnet-adl",
+    dense: denseDefaults,
     depth: 50,
     highFrequency: true,
     dropRate: 0.75,
@@ -297,4 +337,28 @@ export function classifierOptions({ classifier }: TrainingConfig): ResNetAdlOpti
     dropThreshold: classifier.dropThreshold,
     highFrequency: classifier.highFrequency,
   };
+}
+
+/** The dense classifier that a configuration asks for. */
+export function denseOptions({ classifier: { dense } }: TrainingConfig): DenseClassifierOptions {
+  const entry = backbone(dense.backbone);
+  const channels = entry.levels.reduce((sum, level) => sum + level.channels, 0);
+  return { channels, hidden: dense.hidden, pooling: poolingOf(dense) };
+}
+
+function poolingOf({ pooling, poolingShare, poolingSharpness }: z.infer<typeof denseSchema>): WindowPooling {
+  if (pooling === "highest-share") return { kind: pooling, share: poolingShare };
+  return pooling === "mean" ? { kind: pooling } : { kind: pooling, sharpness: poolingSharpness };
+}
+
+/**
+ * A section without the keys that earlier versions did not know and that have the values of how those worked, so that
+ * their runs keep their hash.
+ */
+export function hashedClassifier(
+  classifier: TrainingConfig["classifier"],
+): Readonly<Record<string, unknown>> {
+  const { model, dense, ...known } = classifier;
+  const section = withoutDefaultMemory(known);
+  return model === "resnet-adl" ? section : { ...section, model, dense };
 }

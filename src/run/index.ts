@@ -6,6 +6,7 @@ export {
 export {
   type ConfigOverrides,
   classifierOptions,
+  denseOptions,
   mergeRecords,
   type PresetName,
   parseConfig,

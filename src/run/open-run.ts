@@ -1,5 +1,5 @@
 import { hashBytes, packageVersion } from "../common/index.js";
-import { parseConfig, type TrainingConfig } from "./config.js";
+import { hashedClassifier, parseConfig, type TrainingConfig } from "./config.js";
 import type { RunContext } from "./run-context.js";
 import { RunDirectory } from "./run-directory.js";
 import { withoutDefaultMemory } from "./step-memory.js";
@@ -21,7 +21,7 @@ export function hashConfig(config: TrainingConfig): string {
   const { classifier, decoder } = config;
   const hashed = {
     ...config,
-    classifier: withoutDefaultMemory(classifier),
+    classifier: hashedClassifier(classifier),
     decoder: withoutDefaultMemory(decoder),
   };
   return hashBytes(JSON.stringify(hashed));

@@ -1,13 +1,21 @@
 import { EpSamError, exists } from "../common/index.js";
-import { ClassActivationMapper, Method, OpenOnce } from "../method/index.js";
 import {
+  type ActivationClassifier,
+  ClassActivationMapper,
+  DenseActivationClassifier,
+  Method,
+  OpenOnce,
+} from "../method/index.js";
+import {
+  backbone,
   createSamFrame,
+  loadBackboneWeights,
   readSafetensors,
   type SamFrame,
   type StateDict,
   stateDictOf,
 } from "../models/index.js";
-import { classifierOptions, type TrainingConfig } from "./config.js";
+import { classifierOptions, denseOptions, type TrainingConfig } from "./config.js";
 import type { RunContext } from "./run-context.js";
 import type { RunDirectory } from "./run-directory.js";
 import { type DecoderStage, decoderStages, untrainedStage } from "./stage.js";
@@ -112,8 +120,12 @@ export function openMethod(
   decoders: readonly NamedDecoder[],
 ): Promise<Method> {
   const { config, device } = context;
-  const classifier = new OpenOnce(() => openActivationMapper(context, patchSize));
-  return Method.open(config, frameOf(config, patchSize), { classifier, decoders, device });
+  const isDense = config.classifier.model === "dense";
+  const classifier = new OpenOnce<ActivationClassifier>(() =>
+    isDense ? openDenseClassifier(context, patchSize) : openActivationMapper(context, patchSize),
+  );
+  const cam = { ...config.cam, scale: isDense ? "logits" : "relative" } as const;
+  return Method.open({ ...config, cam }, frameOf(config, patchSize), { classifier, decoders, device });
 }
 
 /**
@@ -132,6 +144,24 @@ export async function openActivationMapper(
     { model: classifierOptions(context.config), weights, inputSize, device: context.device },
     context.config.cam,
   );
+}
+
+/**
+ * The run's dense classifier compiled for square patches.
+ * @param patchSize side of the patches in pixels
+ * @throws EpSamError `run-directory` when the classifier is not trained yet.
+ */
+async function openDenseClassifier(
+  context: RunContext,
+  patchSize: number,
+): Promise<DenseActivationClassifier> {
+  const { config, device } = context;
+  const entry = backbone(config.classifier.dense.backbone);
+  const { weights: backboneWeights } = await loadBackboneWeights(entry);
+  const weights = await readClassifier(context);
+  const inputSide = classifierInputSide(context, patchSize);
+  const options = denseOptions(config);
+  return DenseActivationClassifier.create({ entry, backboneWeights, options, weights, inputSide, device });
 }
 
 /** Side of the classifier's input for a patch, so that it sees the magnification it was trained at. */

@@ -17,6 +17,7 @@ import {
 import { trainClassifier } from "./classifier-stage.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
 import { type MaskedPatch, type PromptedPatch, trainDecoder } from "./decoder-stage.js";
+import { trainDenseClassifier } from "./dense-classifier-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
 import { type PatchActivations, PatchPredictor, withActivations } from "./patch-predictor.js";
@@ -54,7 +55,8 @@ export class PipelineStages {
   /** Trains the patch classifier. */
   async classifier(): Promise<StageSummary> {
     const { classifierDataset } = this.#data;
-    const result = await trainClassifier({
+    const train = this.#context.config.classifier.model === "dense" ? trainDenseClassifier : trainClassifier;
+    const result = await train({
       ...this.#context,
       train: classifierDataset.patches.filter(({ split }) => split === "train"),
       validation: classifierDataset.patches.filter(({ split }) => split === "val"),
