@@ -60,7 +60,7 @@ export class PatchFeatures {
       return JoinedFeatureSource.create(entry, weights, side, device);
     });
     const hash = await hashFile(embeddedBackboneFile(entry));
-    return new PatchFeatures(cache, `${entry.name} ${side} ${hash}`, fresh, shape);
+    return new PatchFeatures(cache, `${entry.name}-${side}-${hash}`, fresh, shape);
   }
 
   /** Channels and cells of every patch. */
