@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Command } from "@commander-js/extra-typings";
-import { formatAsapXml, ringOf } from "../src/annotations/index.js";
+import { formatAsapXml } from "../src/annotations/index.js";
 import { wholeNumber } from "../src/cli/options.js";
 import { writeFileAtomically } from "../src/common/index.js";
+import { ringOf } from "../src/geometry/index.js";
 import { describeMachine, isBusy } from "./machine.js";
 import { generatedSlide } from "./slides/generated-slide.js";
 

@@ -1,6 +1,13 @@
+import {
+  boxOfRing,
+  type Level0Polygon,
+  type Level0Ring,
+  ringContains,
+  ringOf,
+  signedArea,
+} from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
-import { boxOfRing, ringContains, ringOf, signedArea } from "./geometry.js";
-import type { Annotation, AnnotationGroup, Level0Polygon, Level0Ring } from "./types.js";
+import type { Annotation, AnnotationGroup } from "./types.js";
 
 /** The group that holes go to; readers of the file take it out of everything. */
 const EXCLUSION: AnnotationGroup = { name: "Exclusion", colour: [0, 0, 0], parent: null };

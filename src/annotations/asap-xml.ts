@@ -1,8 +1,8 @@
 import { SaxesParser } from "saxes";
+import { distinctRing } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 import { annotationError, MAXIMUM_COORDINATE, VertexBudget } from "./errors.js";
-import { distinctRing } from "./geometry.js";
 import { type SplineRule, splineRing } from "./spline.js";
 import type { Annotation, AnnotationGroup, AnnotationSet } from "./types.js";
 

@@ -1,5 +1,5 @@
+import { distinctRing } from "../geometry/index.js";
 import { annotationError, VertexBudget } from "./errors.js";
-import { distinctRing } from "./geometry.js";
 import {
   type JsonObject,
   type JsonPlace,

@@ -1,5 +1,4 @@
-import { boxOfRing, type Level0Box } from "./geometry.js";
-import type { Level0Ring } from "./types.js";
+import { boxOfRing, type Level0Box, type Level0Ring } from "../geometry/index.js";
 
 /** Edges whose lowest end is compared at once. */
 const BLOCK = 64;

@@ -1,6 +1,7 @@
 import { hashBytes } from "../common/index.js";
+import type { Level0Ring } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
-import type { Annotation, AnnotationGroup, Level0Ring } from "./types.js";
+import type { Annotation, AnnotationGroup } from "./types.js";
 
 export interface FeatureOptions {
   /** Digits after the decimal point of coordinates. Default 2, a hundredth of a level-0 pixel. */

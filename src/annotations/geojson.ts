@@ -1,7 +1,7 @@
+import { distinctRing, type Level0Polygon, type Level0Ring } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 import { annotationError, VertexBudget } from "./errors.js";
-import { distinctRing } from "./geometry.js";
 import {
   isObject,
   type JsonObject,
@@ -12,7 +12,7 @@ import {
   requirePosition,
   wrongType,
 } from "./json-values.js";
-import type { Annotation, AnnotationGroup, AnnotationSet, Level0Polygon, Level0Ring } from "./types.js";
+import type { Annotation, AnnotationGroup, AnnotationSet } from "./types.js";
 
 /** Geometry collections may hold collections; deeper than this is no drawing. */
 const MAXIMUM_DEPTH = 8;

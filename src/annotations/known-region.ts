@@ -1,7 +1,8 @@
+import type { Level0Polygon } from "../geometry/index.js";
 import type { Mask } from "../imaging/index.js";
 import { type RasterGrid, TumourRegion } from "./region.js";
 import type { AnnotationRole, GroupRoles } from "./roles.js";
-import type { AnnotationSet, Level0Polygon } from "./types.js";
+import type { AnnotationSet } from "./types.js";
 
 /**
  * What the parts of a slide are that no annotation speaks of: `unknown`, since perhaps nobody has looked there, or

@@ -1,10 +1,10 @@
 import { EpSamError } from "../common/index.js";
+import type { Level0Box, Level0Polygon } from "../geometry/index.js";
 import type { Mask } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 import { EdgeIndex } from "./edge-index.js";
-import type { Level0Box } from "./geometry.js";
 import { GroupRoles } from "./roles.js";
-import type { AnnotationSet, Level0Polygon } from "./types.js";
+import type { AnnotationSet } from "./types.js";
 
 /** A grid of pixels laid over a slide: a patch at some level or resolution. */
 export interface RasterGrid {

@@ -1,5 +1,4 @@
-import { ringOf } from "./geometry.js";
-import type { Level0Ring } from "./types.js";
+import { type Level0Ring, ringOf } from "../geometry/index.js";
 
 /** How the control points of an ASAP spline become a ring. */
 export type SplineRule = "curve" | "straight";

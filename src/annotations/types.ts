@@ -1,21 +1,6 @@
+import type { Level0Polygon } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
-
-/**
- * A closed ring in level-0 pixels: x and y of each vertex in turn, the first not repeated at the end. The pixel in
- * column c and row r covers c to c + 1 and r to r + 1.
- */
-export interface Level0Ring {
-  readonly space: "level-0";
-  /** At least three vertices, finite. */
-  readonly coordinates: Float64Array;
-}
-
-/** What lies inside `outer` and in none of `holes`; a ring's inside is where its winding number is not zero. */
-export interface Level0Polygon {
-  readonly outer: Level0Ring;
-  readonly holes: readonly Level0Ring[];
-}
 
 /** One thing that somebody outlined, or that a program did. */
 export interface Annotation {

@@ -32,27 +32,10 @@ export function fraction(text: string): number {
   throw new InvalidArgumentError("Give a fraction from 0 to 1, such as 0.2.");
 }
 
-/** Two fractions in ascending order, `0.2-0.9`. */
-export function fractionRange(text: string): readonly [low: number, high: number] {
-  const [, first = "", second = ""] = /^([\d.]+)-([\d.]+)$/.exec(text) ?? [];
-  const [low, high] = [decimal(first), decimal(second)];
-  if (low >= 0 && low <= high && high <= 1) return [low, high];
-  throw new InvalidArgumentError("Give two fractions from 0 to 1, the smaller first, such as 0.2-0.9.");
-}
-
 /** A path; an empty one, as from an unset shell variable, is refused. */
 export function path(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("Give a path that is not empty.");
-}
-
-/** One of the given words. */
-export function oneOf<const Word extends string>(...words: readonly Word[]) {
-  return (text: string): Word => {
-    const found = words.find((word) => word === text);
-    if (found !== undefined) return found;
-    throw new InvalidArgumentError(`Choose one of ${words.join(", ")}.`);
-  };
 }
 
 /** `--json` */

@@ -76,19 +76,14 @@ export type { FindTissueOptions } from "./slide-preparation/saturation.js";
 export { findTissue, type TissueGrid, TissueMask, tissueGrid } from "./slide-preparation/tissue.js";
 export {
   drawStaining,
-  generatePatch,
   generatePatients,
   generateTissueImage,
-  type PatchOptions,
   type PatientTissue,
   referenceStaining,
   type Staining,
-  type SyntheticImages,
   type SyntheticOptions,
   type SyntheticTissue,
   type TissueOptions,
-  type WriteSyntheticOptions,
-  writeSyntheticImages,
 } from "./synthetic/index.js";
 export { describeCounts, validateForTraining } from "./validate.js";
 export {

@@ -10,7 +10,6 @@ import { jobRoutes } from "./jobs/index.js";
 import { layerRoutes } from "./layer-routes.js";
 import { SlideLayers } from "./layers/slide-layers.js";
 import { learningRoutes } from "./learning/routes.js";
-import { pictureRoutes } from "./picture-routes.js";
 import { notFound, problemResponse, statusOf, unexpected } from "./problem.js";
 import { runRoutes } from "./run-routes.js";
 import { RunMaskIndexes } from "./runs/run-mask-indexes.js";
@@ -18,6 +17,7 @@ import { securityHeaders } from "./security-headers.js";
 import { segmentationRoutes } from "./segmentation/routes.js";
 import { slideRoutes } from "./slide-routes.js";
 import { staticRoutes } from "./static-routes.js";
+import { tileRoutes } from "./tile-routes.js";
 import { workspaceRoutes } from "./workspace-routes.js";
 
 export interface AppOptions {
@@ -49,7 +49,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   const layers = new SlideLayers(context);
   app.route("/api", workspaceRoutes(context, datasets));
   app.route("/api", slideRoutes(context, layers, datasets));
-  app.route("/api", pictureRoutes(context));
+  app.route("/api", tileRoutes(context));
   app.route("/api", layerRoutes(context, layers));
   app.route("/api", datasetRoutes(context, datasets, masks));
   app.route("/api", runRoutes(context, datasets, masks));

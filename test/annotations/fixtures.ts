@@ -1,12 +1,11 @@
 import {
   type Annotation,
   type AnnotationSet,
-  type Level0Polygon,
   parseAnnotations,
   type RasterGrid,
-  ringOf,
 } from "../../src/annotations/index.js";
 import { isEpSamError } from "../../src/common/index.js";
+import { type Level0Polygon, ringOf } from "../../src/geometry/index.js";
 
 /** A polygon of x and y in turn, with holes. */
 export function polygonOf(outer: readonly number[], ...holes: readonly (readonly number[])[]): Level0Polygon {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { polygonArea, readAnnotations, TumourRegion } from "../../src/annotations/index.js";
+import { readAnnotations, TumourRegion } from "../../src/annotations/index.js";
+import { polygonArea } from "../../src/geometry/index.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 import { asapXml, featureText, gridOf, parse } from "./fixtures.js";
 

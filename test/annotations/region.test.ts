@@ -1,12 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  GroupRoles,
-  parseAnnotations,
-  polygonArea,
-  ringContains,
-  TumourRegion,
-} from "../../src/annotations/index.js";
+import { GroupRoles, parseAnnotations, TumourRegion } from "../../src/annotations/index.js";
 import { RandomStream } from "../../src/common/index.js";
+import { polygonArea, ringContains } from "../../src/geometry/index.js";
 import { processorStopwatch } from "../support/processor-time.js";
 import { annotationOf, asapXml, failureOf, gridOf, polygonOf, rectangle } from "./fixtures.js";
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseAnnotations, signedArea } from "../../src/annotations/index.js";
+import { parseAnnotations } from "../../src/annotations/index.js";
+import { signedArea } from "../../src/geometry/index.js";
 import { asapXml } from "./fixtures.js";
 
 const spline = (points: readonly (readonly [number, number])[], splines: "curve" | "straight") => {

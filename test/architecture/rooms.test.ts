@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 const rooms = [
   "common",
   "contract",
+  "geometry",
   "graph",
   "nn",
   "imaging",
@@ -25,7 +26,11 @@ const rooms = [
 ];
 
 /** What the page, which runs in a browser, may know of the other rooms. */
-const knownToThePage = [join("contract", "index.js"), join("common", "portable.js")];
+const knownToThePage = [
+  join("contract", "index.js"),
+  join("geometry", "index.js"),
+  join("common", "portable.js"),
+];
 
 const source = resolve("src");
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) =>

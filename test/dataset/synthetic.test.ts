@@ -4,15 +4,14 @@ import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
   drawStaining,
-  generatePatch,
   generateTissueImage,
   openDataset,
   prepareDataset,
   referenceStaining,
   type SyntheticTissue,
-  writeSyntheticImages,
 } from "../../src/dataset/index.js";
 import { readMask, readRgbImage } from "../../src/imaging/index.js";
+import { generatePatch, writeSyntheticImages } from "../support/synthetic.js";
 import { errorOf, temporaryFolder } from "./fixtures.js";
 
 const SIZE = 192;

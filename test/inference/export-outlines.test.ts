@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { polygonArea, signedArea, TumourRegion } from "../../src/annotations/index.js";
+import { TumourRegion } from "../../src/annotations/index.js";
 import { RandomStream } from "../../src/common/index.js";
-import { BoundarySweep, type TracedComponent } from "../../src/inference/export/boundary-sweep.js";
+import {
+  BoundarySweep,
+  polygonArea,
+  signedArea,
+  simplifyRings,
+  type TracedComponent,
+} from "../../src/geometry/index.js";
 import { rasterOf, traceFoci } from "../../src/inference/export/index.js";
-import { simplifyRings } from "../../src/inference/export/simplify.js";
 import {
   blobMask,
   boundaryDistance,

@@ -5,12 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
 import { device } from "../../src/graph/index.js";
 import { readMask, readRgbImage } from "../../src/imaging/index.js";
+import { resultPaths } from "../../src/inference/images/image-files.js";
 import {
   type ImageResult,
   type InferOptions,
   inferImages,
   openSegmenter,
 } from "../../src/inference/index.js";
+import { lockResults } from "../../src/inference/output.js";
 import { cutPatch } from "../../src/inference/patches/layout.js";
 import {
   errorOf,
@@ -177,6 +179,20 @@ describe("results that are there already", () => {
     expect([images.length, resumed]).toEqual([2, 1]);
     expect((await stat(file)).mtimeMs).toBe(written);
     expect((await readResult(folder, "b")).tumour.pixels).toBe(0);
+  });
+
+  it("are not written by two at a time, and leave neither lock nor unfinished patches behind", async () => {
+    const folder = await temporaryFolder();
+    await writeNoise(join(folder, "images", "a.png"), 150, 10);
+    const unlock = await lockResults(join(folder, "out"));
+    expect(await errorOf(inferImages(closed(folder)))).toMatch(
+      /^\[usage\].*out: process \d+ on .* is segmenting into this directory/,
+    );
+    await unlock();
+    await inferImages(closed(folder));
+    const paths = Object.values(resultPaths("a")).map((path) => path.split("/").at(-1));
+    expect((await filesBelow(join(folder, "out"))).sort()).toEqual(["inference.json", ...paths].sort());
+    expect(await readdir(join(folder, "out", "results"))).toEqual(["a.json"]);
   });
 
   it("of another image or other settings stop a resumed call", async () => {

@@ -1,11 +1,6 @@
 import { expect, it } from "vitest";
-import {
-  boxOfRing,
-  type Level0Polygon,
-  readAnnotations,
-  ringOf,
-  TumourRegion,
-} from "../../src/annotations/index.js";
+import { readAnnotations, TumourRegion } from "../../src/annotations/index.js";
+import { boxOfRing, type Level0Polygon, ringOf } from "../../src/geometry/index.js";
 import type { Mask } from "../../src/imaging/index.js";
 import { rasterOf, traceFoci, writeFociAsapXml, writeFociGeoJson } from "../../src/inference/export/index.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";

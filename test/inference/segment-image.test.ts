@@ -1,6 +1,11 @@
+import { stat, truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { FloatMap, RgbImage } from "../../src/imaging/index.js";
+import { segmentImageSource } from "../../src/inference/images/segment-image.js";
 import { type PatchSegmenter, type SegmentedPatch, segmentImage } from "../../src/inference/index.js";
+import { errorOf, temporaryFolder } from "../dataset/fixtures.js";
+import { colourfulSlide, stubSegmenter } from "./support/stub-slide.js";
 
 const PATCH = 32;
 
@@ -132,4 +137,32 @@ describe("segmenting an image", () => {
     expect(failure).toBe(controller.signal.reason);
     expect(names).toHaveLength(1);
   });
+});
+
+describe("an image whose segmentation was interrupted", () => {
+  it.each(["aborted", "torn"])(
+    "goes on at the next patch when it was %s, to the same numbers",
+    async (how) => {
+      const source = colourfulSlide(200, 70);
+      const expected = await segmentImageSource(stubSegmenter(), source, { name: "a" }, null);
+      const workDirectory = join(await temporaryFolder(), "work");
+      const work = { workDirectory, identity: "test" };
+      const controller = new AbortController();
+      const onPatch = (done: number) => {
+        if (done === 9) controller.abort();
+      };
+      const options = { name: "a", signal: controller.signal, onPatch };
+      await expect(segmentImageSource(stubSegmenter(), source, options, work)).rejects.toThrow("aborted");
+      const log = join(workDirectory, "patches.log");
+      if (how === "torn") await truncate(log, (await stat(log)).size - 3);
+      const counts: number[] = [];
+      const again = { name: "a", onPatch: (done: number) => counts.push(done) };
+      expect(await segmentImageSource(stubSegmenter(), source, again, work)).toEqual(expected);
+      expect(counts[0]).toBeGreaterThanOrEqual(how === "torn" ? 8 : 9);
+      const other = { ...work, identity: "another model" };
+      expect(await errorOf(segmentImageSource(stubSegmenter(), source, { name: "a" }, other))).toMatch(
+        /^\[usage\].*work: was begun with another model.*--overwrite/,
+      );
+    },
+  );
 });

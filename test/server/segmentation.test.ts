@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
 import type { DecodedMask, DecodeRequest, EmbeddingEntry, SegmenterEntry } from "../../src/contract/index.js";
 import { promptArrays } from "../../src/contract/index.js";
+import { areaOfLogits } from "../../src/geometry/index.js";
 import { createServerContext } from "../../src/server/context.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
-import { areaOfLogits } from "../../src/server/segmentation/mask-area.js";
 import { placePatch, readPlacedPatch } from "../../src/server/segmentation/patch-placement.js";
 import { segmentationRoutes } from "../../src/server/segmentation/routes.js";
 import { SegmentationProcess } from "../../src/server/segmentation/segmentation-process.js";
@@ -175,7 +175,9 @@ describe("segmenting with clicks", () => {
     });
     await session.release();
     if (!(logits?.data instanceof Float32Array)) throw new Error("no logits");
-    expect(mask.area).toEqual(await areaOfLogits(logits.data, 1024, entry.box));
+    // The outline that the page draws of the same logits.
+    const side = Math.sqrt(logits.data.length);
+    expect(mask.area).toEqual(areaOfLogits({ width: side, height: side, data: logits.data }, entry.box));
     expect(Number(iou?.data[0])).toBeCloseTo(mask.estimatedIou, 4);
 
     // The disc, and not the ground around it.

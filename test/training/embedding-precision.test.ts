@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
-import { fromFloat16, generatePatch, toFloat16 } from "../../src/dataset/index.js";
+import { fromFloat16, toFloat16 } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { type RgbImage, readRgbImage } from "../../src/imaging/index.js";
 import {
@@ -14,6 +14,7 @@ import {
   patchPoints,
 } from "../../src/models/index.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
+import { generatePatch } from "../support/synthetic.js";
 
 const POINTS = 20;
 

@@ -11,7 +11,6 @@ import {
 } from "../../src/common/index.js";
 import {
   formatManifest,
-  generatePatch,
   type ManifestRow,
   patchFileName,
   SPLITS,
@@ -32,6 +31,7 @@ import {
   resolveConfig,
 } from "../../src/run/index.js";
 import { type TrainOptions, train } from "../../src/training/index.js";
+import { generatePatch } from "../support/synthetic.js";
 
 /** Side of the fixture's patches in pixels. */
 export const PATCH_SIZE = 64;

@@ -1,4 +1,4 @@
-import type { Level0Box } from "../../annotations/index.js";
+import type { Level0Box } from "../../geometry/index.js";
 import { closeMask, type Mask, maskAbove, medianFilter, otsuThresholdOfCounts } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { TissueRule } from "./options.js";

@@ -1,16 +1,11 @@
-export { drawStaining, referenceStaining, type Staining } from "./staining.js";
-export {
-  generatePatch,
-  generateTissueImage,
-  type PatchOptions,
-  type SyntheticTissue,
-  type TissueOptions,
-} from "./tissue.js";
 export {
   generatePatients,
   type PatientTissue,
-  type SyntheticImages,
   type SyntheticOptions,
-  type WriteSyntheticOptions,
-  writeSyntheticImages,
-} from "./write.js";
+} from "./patients.js";
+export { drawStaining, referenceStaining, type Staining } from "./staining.js";
+export {
+  generateTissueImage,
+  type SyntheticTissue,
+  type TissueOptions,
+} from "./tissue.js";

@@ -58,26 +58,6 @@ export function generateTissueImage(stream: RandomStream, options: TissueOptions
   return { image: renderStains(ground.maps, staining, stream), mask: maskOfNests(nestDepth, width, height) };
 }
 
-export interface PatchOptions {
-  /** Width and height in pixels. */
-  readonly size: number;
-  readonly kind: "tumour" | "normal";
-  readonly staining?: Staining;
-  readonly micronsPerPixel?: number;
-}
-
-/**
- * A patch of tissue: without any tumour, or with 20–90 % of it as the method's positive patches
- * (DESIGN section 2.1).
- */
-export function generatePatch(stream: RandomStream, options: PatchOptions): SyntheticTissue {
-  const { size, kind, ...rest } = options;
-  const base = { ...rest, width: size, height: size };
-  if (kind === "normal") return generateTissueImage(stream, { ...base, tumourNests: 0 });
-  const tumourFraction = stream.uniform(0.24, 0.86);
-  return generateTissueImage(stream, { ...base, tumourNests: 1 + stream.integer(3), tumourFraction });
-}
-
 function checkOptions({ width, height, tumourFraction }: TissueOptions): void {
   const whole = Number.isInteger(width) && Number.isInteger(height);
   if (!whole || width < 16 || height < 16) {

@@ -1,10 +1,14 @@
-import { type Level0Polygon, ringOf } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
+import {
+  BoundarySweep,
+  type Level0Polygon,
+  ringOf,
+  simplifyRings,
+  type TracedComponent,
+} from "../../geometry/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
-import { BoundarySweep, type TracedComponent } from "./boundary-sweep.js";
 import { maximumDiameter } from "./feret.js";
 import { type RasterBand, rasterBands, type TiledRaster } from "./raster.js";
-import { simplifyRings } from "./simplify.js";
 import type { Focus, TraceFociOptions } from "./types.js";
 
 /**

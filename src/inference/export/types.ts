@@ -1,4 +1,4 @@
-import type { Level0Polygon } from "../../annotations/index.js";
+import type { Level0Polygon } from "../../geometry/index.js";
 import type { Colour } from "../../imaging/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
 import type { TiledRaster } from "./raster.js";

@@ -1,6 +1,7 @@
-import type { Level0Box, RasterGrid } from "../../annotations/index.js";
+import type { RasterGrid } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import { type PatchGeometry, readArea } from "../../dataset/index.js";
+import type { Level0Box } from "../../geometry/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 

@@ -262,6 +262,8 @@ function isResult(value: unknown): value is SlideResult {
     "formatVersion" in value &&
     value.formatVersion === 1 &&
     "settings" in value &&
+    typeof value.settings === "object" &&
+    value.settings !== null &&
     "patches" in value
   );
 }

@@ -1,20 +1,16 @@
-import { type Level0Polygon, polygonArea, ringOf, signedArea } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
-import type { AnnotationObject, Area, Position } from "../../contract/index.js";
+import type { AnnotationObject, Area } from "../../contract/index.js";
+import {
+  type Level0Polygon,
+  type Level0Ring,
+  polygonArea,
+  polygonsOf,
+  positionsOf,
+  signedArea,
+} from "../../geometry/index.js";
 
 /** Square level-0 pixels below which an outline has collapsed. */
 const LEAST_AREA = 1e-6;
-
-/** The polygons of an area; rings lose the repeated last position. */
-export function polygonsOf({ coordinates }: Area): Level0Polygon[] {
-  return coordinates.flatMap(([outer, ...holes]) =>
-    outer === undefined ? [] : [{ outer: ringFrom(outer), holes: holes.map(ringFrom) }],
-  );
-}
-
-function ringFrom(positions: readonly Position[]) {
-  return ringOf(positions.slice(0, -1).flat());
-}
 
 /** The area of those polygons that have any; null when none has. */
 export function areaOf(polygons: readonly Level0Polygon[]): Area | null {
@@ -25,16 +21,7 @@ export function areaOf(polygons: readonly Level0Polygon[]): Area | null {
   return coordinates.length === 0 ? null : { type: "MultiPolygon", coordinates };
 }
 
-function positionsOf({ coordinates }: Level0Polygon["outer"]): Position[] {
-  const positions: Position[] = [];
-  for (let at = 0; at <= coordinates.length; at += 2) {
-    const from = at % coordinates.length;
-    positions.push([coordinates[from] ?? 0, coordinates[from + 1] ?? 0]);
-  }
-  return positions;
-}
-
-function hasArea(ring: Level0Polygon["outer"]): boolean {
+function hasArea(ring: Level0Ring): boolean {
   return Math.abs(signedArea(ring)) >= LEAST_AREA;
 }
 
@@ -51,9 +38,8 @@ export function vertexCount({ area }: AnnotationObject): number {
  * @throws EpSamError `annotation` naming the object
  */
 export function requireArea(object: AnnotationObject): void {
-  for (const { outer, holes } of polygonsOf(object.area)) {
-    const left = holes.reduce((area, hole) => area - Math.abs(signedArea(hole)), Math.abs(signedArea(outer)));
-    if (left >= LEAST_AREA && holes.every(hasArea)) continue;
+  for (const polygon of polygonsOf(object.area)) {
+    if (polygonArea(polygon) >= LEAST_AREA && polygon.holes.every(hasArea)) continue;
     throw new EpSamError("annotation", {
       where: object.name === "" ? (object.classification ?? "an annotation") : object.name,
       what: "has an outline without area",

@@ -7,7 +7,8 @@ import {
   formatGeoJson,
 } from "../../annotations/index.js";
 import type { AnnotationChange, AnnotationObject, Area, ReviewState } from "../../contract/index.js";
-import { areaOf, polygonsOf } from "./area.js";
+import { polygonsOf } from "../../geometry/index.js";
+import { areaOf } from "./area.js";
 import { annotationLimits } from "./limits.js";
 
 /** Names of what exported GeoJSON says of an object beyond the format's own members. */

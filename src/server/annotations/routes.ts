@@ -65,13 +65,13 @@ export function annotationRoutes(
     const slide = slideOf(parameter(request, "slide"));
     const { revision } = queryOf(request, revisionQuery);
     const set = parseAnnotations("the file", textOf(await request.req.arrayBuffer()));
-    return bringIn(store, slide, revision, "Import annotations", set, planImport);
+    return importObjects(store, slide, revision, "Import annotations", set, planImport);
   });
   routes.post("/slides/:slide/annotations/results", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const { revision } = queryOf(request, revisionQuery);
     const set = await resultsOf(context, slide);
-    return bringIn(store, slide, revision, "Bring in results", set, planResults);
+    return importObjects(store, slide, revision, "Bring in results", set, planResults);
   });
   routes.get("/slides/:slide/annotations/export", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
@@ -85,7 +85,7 @@ export function annotationRoutes(
   return routes;
 }
 
-async function bringIn(
+async function importObjects(
   store: AnnotationStore,
   slide: WorkspaceSlide,
   revision: number,

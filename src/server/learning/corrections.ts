@@ -3,7 +3,7 @@ import { basename, extname, join } from "node:path";
 import { type Annotation, formatGeoJson, UNREVIEWED_GROUP } from "../../annotations/index.js";
 import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common/index.js";
 import type { AnnotationObject } from "../../contract/index.js";
-import { polygonsOf } from "../annotations/area.js";
+import { polygonsOf } from "../../geometry/index.js";
 import { parseJournal } from "../annotations/journal-lines.js";
 import { annotationFolder, listJournals } from "../annotations/store.js";
 

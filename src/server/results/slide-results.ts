@@ -1,5 +1,6 @@
-import { type Annotation, boxOfRing, polygonArea, readAnnotations } from "../../annotations/index.js";
+import { type Annotation, readAnnotations } from "../../annotations/index.js";
 import type { FocusEntry, SlideResults } from "../../contract/index.js";
+import { boxOfRing, polygonArea } from "../../geometry/index.js";
 import { RESEARCH_USE, readSummaryJson, sizeClassOf } from "../../inference/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
 import type { ImageFigures, StoredResults } from "./find-results.js";

@@ -8,10 +8,10 @@ import {
   promptArrays,
   type SegmenterEntry,
 } from "../../contract/index.js";
+import { areaOfLogits } from "../../geometry/index.js";
 import type { ServerContext } from "../context.js";
 import { jsonBody, parameter } from "../requests.js";
 import { Embeddings, type EmbeddingTask } from "./embeddings.js";
-import { areaOfLogits } from "./mask-area.js";
 import { placePatch, readPlacedPatch } from "./patch-placement.js";
 import { SegmentationProcess } from "./segmentation-process.js";
 import { findSegmenter, findSegmenters } from "./segmenters.js";
@@ -108,7 +108,8 @@ export function segmentationRoutes(context: ServerContext): Hono {
       { kind: "decode", segmenter: segmenter.source, embedding: data, prompts: promptArrays(prompt) },
       request.req.raw.signal,
     );
-    const area = await areaOfLogits(logits, entry.patchSize, entry.box);
+    const side = Math.round(Math.sqrt(logits.length));
+    const area = areaOfLogits({ width: side, height: side, data: logits }, entry.box);
     const body: DecodedMask = { area, estimatedIou };
     return request.json(body);
   });

@@ -19,8 +19,8 @@ import { ToolOptions } from "./panel/tool-options.js";
 import { Toolbar } from "./panel/toolbar.js";
 import type { ToolsState } from "./panel/tools-state.js";
 import { openSegmentation } from "./segment/segmentation.js";
-import { AnnotationStore } from "./store/annotation-store.js";
 import { serverApi } from "./store/server-api.js";
+import { SlideAnnotations } from "./store/slide-annotations.js";
 
 /** Tools on one open slide. */
 export interface AttachedTools {
@@ -33,7 +33,7 @@ export interface AttachedTools {
 
 /** Attaches every tool to an open slide. */
 export function attachTools(viewer: SlideViewer): AttachedTools {
-  const store = new AnnotationStore(serverApi(viewer.slide.peek().id));
+  const store = new SlideAnnotations(serverApi(viewer.slide.peek().id));
   const editor = new Editor(viewer, store);
   const segmentation = openSegmentation(viewer, showProblem);
   let repaint = (): void => undefined;
@@ -95,15 +95,15 @@ function toolsState(
   segmentation: ToolsState["segmentation"],
   clickTool: ClickTool,
 ): ToolsState {
-  const bringIn = async (from: Blob | "results"): Promise<void> => {
-    const { added, warnings } = await editor.store.bringIn(from);
+  const importFrom = async (from: Blob | "results"): Promise<void> => {
+    const { added, warnings } = await editor.store.importFrom(from);
     showMessage(importText(added, warnings));
   };
   return {
     ...{ editor, input, segmentation, clickTool },
     conflictShown: signal(false),
-    importFile: (file) => void bringIn(file),
-    importResults: () => void bringIn("results"),
+    importFile: (file) => void importFrom(file),
+    importResults: () => void importFrom("results"),
   };
 }
 
@@ -113,10 +113,10 @@ function importText(added: number, warnings: AnnotationImport["warnings"]): stri
 }
 
 /** Fetches what others saved, also after the connection was lost, and saves then what could not be saved. */
-function followServer(store: AnnotationStore, slide: string): () => void {
+function followServer(store: SlideAnnotations, slide: string): () => void {
   const ends = [
     onServerEvent("annotations", (event) => {
-      if (event.slide === slide) store.heardOf(event.revision);
+      if (event.slide === slide) store.onRevision(event.revision);
     }),
     onConnected(() => {
       if (store.saveState.peek().state === "failed") store.retry();

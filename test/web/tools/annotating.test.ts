@@ -1,12 +1,12 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { readAnnotations, ringOf, TumourRegion } from "../../../src/annotations/index.js";
+import { readAnnotations, TumourRegion } from "../../../src/annotations/index.js";
 import { writeGeneratedSlides } from "../../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../../src/common/index.js";
 import type { AnnotationState, Area, EmbeddingEntry, Workspace } from "../../../src/contract/index.js";
 import { promptArrays } from "../../../src/contract/index.js";
-import { areaContains, areaSize } from "../../../src/web/tools/geometry/area.js";
+import { areaContains, areaSize, ringOf } from "../../../src/geometry/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";

@@ -178,7 +178,7 @@ class FakeWorker implements WorkerPort {
     listener: (event: { readonly data: WorkerAnswer; readonly message?: string }) => void,
   ): void {
     if (type === "message") this.onMessage = (event) => listener(event);
-    else this.onError = (event) => listener({ data: { id: 0, failure: "", isServers: false }, ...event });
+    else this.onError = (event) => listener({ data: { id: 0, failure: "", fromServer: false }, ...event });
   }
 
   terminate(): void {
@@ -223,7 +223,7 @@ describe("decoding", () => {
       decodeOnServer: () => Promise.reject(new Error("not needed")),
     });
     const first = decoder.decode(request(1));
-    worker.onMessage({ data: { id: 1, failure: "status 404", isServers: true } });
+    worker.onMessage({ data: { id: 1, failure: "status 404", fromServer: true } });
     await expect(first).rejects.toThrow("status 404");
     const second = decoder.decode(request(2));
     await settled();

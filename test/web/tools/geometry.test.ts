@@ -6,14 +6,15 @@ import {
   areaSize,
   boundsOf,
   closedRing,
-} from "../../../src/web/tools/geometry/area.js";
+  simplifyLine,
+  simplifyRing,
+} from "../../../src/geometry/index.js";
 import {
   crossesItself,
   differenceOf,
   unionOf,
   withoutCrossings,
 } from "../../../src/web/tools/geometry/combine.js";
-import { simplifyLine, simplifyRing } from "../../../src/web/tools/geometry/simplify.js";
 import { strokeArea } from "../../../src/web/tools/geometry/stroke.js";
 import {
   nearestEdge,

@@ -1,6 +1,6 @@
 import type { AnnotationChange, AnnotationObject, Area, Position } from "../../../contract/index.js";
+import { boundsOf, boundsOverlap } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
-import { boundsOf, boundsOverlap } from "../geometry/area.js";
 import { differenceOf, unionOf } from "../geometry/combine.js";
 import { strokeArea } from "../geometry/stroke.js";
 import { colourOfClass, titleOf } from "./classes.js";

@@ -1,8 +1,7 @@
 import type { Position } from "../../../contract/index.js";
+import { areaOfRing, simplifyLine } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
-import { areaOfRing } from "../geometry/area.js";
 import { withoutCrossings } from "../geometry/combine.js";
-import { simplifyLine } from "../geometry/simplify.js";
 import { colourOfClass } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
 import { paintDot, strokeTwice, traceLine } from "./path-painting.js";

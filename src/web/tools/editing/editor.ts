@@ -1,8 +1,8 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../contract/index.js";
+import { boundsOf } from "../../../geometry/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
-import { boundsOf } from "../geometry/area.js";
-import type { AnnotationStore } from "../store/annotation-store.js";
+import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
 import { newObjectId } from "./object-id.js";
 
@@ -27,7 +27,7 @@ export interface Pointed {
 /** What is done to the annotations of one slide, and with what. */
 export class Editor {
   readonly viewer: SlideViewer;
-  readonly store: AnnotationStore;
+  readonly store: SlideAnnotations;
   readonly tool: Signal<ToolName> = signal("select");
   readonly selection: Signal<ReadonlySet<string>> = signal(new Set());
   /** Class of what is drawn next; null for none. */
@@ -43,7 +43,7 @@ export class Editor {
   readonly selected: ReadonlySignal<AnnotationObject | null>;
   readonly selectedObjects: ReadonlySignal<readonly AnnotationObject[]>;
 
-  constructor(viewer: SlideViewer, store: AnnotationStore) {
+  constructor(viewer: SlideViewer, store: SlideAnnotations) {
     this.viewer = viewer;
     this.store = store;
     this.selectedObjects = computed(() =>

@@ -1,7 +1,6 @@
 import type { AnnotationObject } from "../../../contract/index.js";
+import { boundsOf, boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
-import { type Bounds, boundsOf, boundsOverlap } from "../geometry/area.js";
-import { simplifyRing } from "../geometry/simplify.js";
 import { colourOfClass } from "./classes.js";
 
 /** Objects that are smaller on the screen are dots, in CSS pixels. */
@@ -12,12 +11,12 @@ const ZOOM_STEP = 4;
 const FEW_VERTICES = 24;
 
 interface Prepared {
-  readonly bounds: Bounds;
+  readonly bounds: Level0Box;
   /** By the exponent of the zoom step. */
   readonly paths: Map<number, Path2D>;
 }
 
-/** Bounds and paths of objects: an object that changes is another one. */
+/** Level0Box and paths of objects: an object that changes is another one. */
 const prepared = new WeakMap<AnnotationObject, Prepared>();
 
 function prepare(object: AnnotationObject): Prepared {
@@ -50,7 +49,7 @@ function pathAt(object: AnnotationObject, zoom: number): Path2D {
 }
 
 /** The part of the slide that is seen; larger than that where it is turned. */
-export function shownBounds(viewer: SlideViewer): Bounds {
+export function shownBounds(viewer: SlideViewer): Level0Box {
   const { clientWidth: width, clientHeight: height } = viewer.element;
   const corners = [
     [0, 0],

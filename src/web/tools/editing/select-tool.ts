@@ -1,5 +1,5 @@
 import type { AnnotationObject, Position } from "../../../contract/index.js";
-import { areaContains, areaSize, boundsOf } from "../geometry/area.js";
+import { areaContains, areaSize, boundsOf } from "../../../geometry/index.js";
 import { nearestEdge } from "../geometry/vertices.js";
 import { titleOf } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";

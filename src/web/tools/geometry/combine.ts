@@ -1,6 +1,13 @@
 import * as polyclip from "polyclip-ts";
 import type { Area, Position } from "../../../contract/index.js";
-import { areaSize, boundsOf, boundsOverlap, closedRing, signedArea } from "./area.js";
+import {
+  areaSize,
+  boundsOf,
+  boundsOverlap,
+  closedRing,
+  ringFrom,
+  signedArea,
+} from "../../../geometry/index.js";
 
 type Polygon = Area["coordinates"][number];
 
@@ -23,7 +30,7 @@ export function differenceOf(one: Area, other: Area, crumb = 0): Area | null {
   const { touched, apart } = splitByBounds(one, other);
   if (touched.length === 0) return one;
   const parts = fromClip(polyclip.difference(forClip(touched), forClip(other.coordinates)));
-  const kept = parts.filter(([outer = []]) => Math.abs(signedArea(outer)) >= crumb);
+  const kept = parts.filter(([outer = []]) => Math.abs(signedArea(ringFrom(outer))) >= crumb);
   const left = tidied([...apart, ...kept]);
   return left.coordinates.length === 0 ? null : left;
 }
@@ -87,7 +94,7 @@ function fromClip(polygons: readonly (readonly (readonly [number, number][])[])[
 
 /** Without slivers, every ring closed. */
 function tidied(polygons: readonly Polygon[]): Area {
-  const isLarge = (ring: readonly Position[] = []) => Math.abs(signedArea(ring)) >= LEAST_AREA;
+  const isLarge = (ring: readonly Position[] = []) => Math.abs(signedArea(ringFrom(ring))) >= LEAST_AREA;
   const coordinates = polygons
     .filter(([outer]) => isLarge(outer))
     .map(([outer = [], ...holes]) => [outer, ...holes.filter(isLarge)].map(closedRing));

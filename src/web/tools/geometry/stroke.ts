@@ -1,5 +1,5 @@
 import type { Area, Position } from "../../../contract/index.js";
-import { areaOfLogits } from "./contours.js";
+import { areaOfLogits } from "../../../geometry/index.js";
 
 /** Grid cells along the brush's radius: its outline is a few hundredths of it off. */
 const CELLS_PER_RADIUS = 12;

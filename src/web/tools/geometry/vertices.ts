@@ -1,5 +1,5 @@
 import type { Area, Position } from "../../../contract/index.js";
-import { closedRing, openRing, squaredDistance } from "./area.js";
+import { closedRing, openRing, squaredDistance } from "../../../geometry/index.js";
 
 /** A vertex of an area, by its polygon, ring and number. */
 export interface VertexPlace {

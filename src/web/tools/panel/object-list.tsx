@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { AnnotationObject, ReviewState } from "../../../contract/index.js";
+import { areaSize } from "../../../geometry/index.js";
 import { Button } from "../../interface/index.js";
 import { areaText } from "../../viewer/index.js";
 import { colourOfClass, titleOf } from "../editing/classes.js";
-import { areaSize } from "../geometry/area.js";
 import type { ToolsState } from "./tools-state.js";
 
 /** Rows before "Show more". */

@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { RecentlyUsed } from "../../../common/portable.js";
 import { promptArrays } from "../../../contract/index.js";
-import { areaOfLogits } from "../geometry/contours.js";
+import { areaOfLogits } from "../../../geometry/index.js";
 import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
 
 /** ONNX Runtime Web, and the session of the decoder that was used last. */
@@ -28,8 +28,8 @@ addEventListener("message", ({ data }: MessageEvent<WorkerRequest>) => {
 });
 
 /** The server did not give what was asked for. */
-class NotGiven extends Error {
-  override readonly name = "NotGiven";
+class FetchFailed extends Error {
+  override readonly name = "FetchFailed";
 }
 
 async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
@@ -57,7 +57,7 @@ async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
     return { id, area, estimatedIou, milliseconds, engine, logits: withLogits ? logits : null };
   } catch (thrown) {
     const failure = thrown instanceof Error ? thrown.message : String(thrown);
-    return { id, failure, isServers: thrown instanceof NotGiven };
+    return { id, failure, fromServer: thrown instanceof FetchFailed };
   }
 }
 
@@ -139,9 +139,9 @@ async function fetchEmbedding(address: string): Promise<Float32Array> {
 
 async function fetchBytes(address: string): Promise<ArrayBuffer> {
   const response = await fetch(address).catch((thrown: unknown) => {
-    throw new NotGiven(`${address} cannot be reached`, { cause: thrown });
+    throw new FetchFailed(`${address} cannot be reached`, { cause: thrown });
   });
-  if (!response.ok) throw new NotGiven(`${address} was answered with status ${response.status}`);
+  if (!response.ok) throw new FetchFailed(`${address} was answered with status ${response.status}`);
   return response.arrayBuffer();
 }
 

@@ -29,12 +29,12 @@ export interface DecodingPlace {
 /** The worker could not even be started. */
 interface Unable {
   readonly failure: string;
-  readonly isServers: false;
+  readonly fromServer: false;
 }
 
 /** Not the browser failed but the server, which has forgotten the embedding, or does not answer. */
-class ServersFailure extends Error {
-  override readonly name = "ServersFailure";
+class ServerError extends Error {
+  override readonly name = "ServerError";
 }
 
 interface Waiting {
@@ -108,7 +108,7 @@ export class MaskDecoder {
       try {
         return await this.#decodeHere(request);
       } catch (thrown) {
-        if (thrown instanceof ServersFailure) throw thrown;
+        if (thrown instanceof ServerError) throw thrown;
         const why = thrown instanceof Error ? thrown.message : String(thrown);
         this.#place.value = { engine: "server", milliseconds: null, why };
         this.#worker?.terminate();
@@ -126,7 +126,7 @@ export class MaskDecoder {
     return new Promise((resolve, reject) => {
       this.#onAnswer = (answer) => {
         if (!("failure" in answer)) resolve(answer);
-        else reject(answer.isServers ? new ServersFailure(answer.failure) : new Error(answer.failure));
+        else reject(answer.fromServer ? new ServerError(answer.failure) : new Error(answer.failure));
       };
       worker.postMessage({ ...request, id: this.#nextId++, withLogits: false });
     });
@@ -136,7 +136,7 @@ export class MaskDecoder {
     const worker = this.#options.startWorker();
     worker.addEventListener("message", ({ data }) => this.#onAnswer(data));
     worker.addEventListener("error", ({ message = "its worker could not be started" }) =>
-      this.#onAnswer({ failure: message, isServers: false }),
+      this.#onAnswer({ failure: message, fromServer: false }),
     );
     return worker;
   }

@@ -37,5 +37,5 @@ export type WorkerAnswer =
       readonly id: number;
       readonly failure: string;
       /** The server did not give the embedding or the decoder: the browser itself may well be able. */
-      readonly isServers: boolean;
+      readonly fromServer: boolean;
     };

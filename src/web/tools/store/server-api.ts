@@ -7,7 +7,7 @@ import type {
   AnnotationStep,
 } from "../../../contract/index.js";
 import { paths, problemOf, type RequestOptions, requestJson, ServerProblem } from "../../api/index.js";
-import type { AnnotationApi, SaveAnswer } from "./annotation-store.js";
+import type { AnnotationApi, SaveAnswer } from "./slide-annotations.js";
 
 /** The annotations of a slide on the server. */
 export function serverApi(slide: string): AnnotationApi {
@@ -18,7 +18,7 @@ export function serverApi(slide: string): AnnotationApi {
     load: () => requestJson<AnnotationState>(path),
     edit: (revision, title, changes) => save(path, { revision, title, changes }),
     step: (direction, revision) => save(`${path}/${direction}`, { revision }),
-    bringIn: (revision, file) => {
+    importFrom: (revision, file) => {
       const from = file === "results" ? "results" : "import";
       const options: RequestOptions = file === "results" ? { method: "POST" } : { method: "POST", file };
       return orConflict(() => requestJson<AnnotationImport>(`${path}/${from}?revision=${revision}`, options));

@@ -1,4 +1,18 @@
-import type { Level0Polygon, Level0Ring } from "./types.js";
+/**
+ * A closed ring in level-0 pixels: x and y of each vertex in turn, the first not repeated at the end. The pixel in
+ * column c and row r covers c to c + 1 and r to r + 1.
+ */
+export interface Level0Ring {
+  readonly space: "level-0";
+  /** At least three vertices, finite. */
+  readonly coordinates: Float64Array;
+}
+
+/** What lies inside `outer` and in none of `holes`; a ring's inside is where its winding number is not zero. */
+export interface Level0Polygon {
+  readonly outer: Level0Ring;
+  readonly holes: readonly Level0Ring[];
+}
 
 /** A rectangle in level-0 pixels. */
 export interface Level0Box {
@@ -25,6 +39,13 @@ export function boxOfRing({ coordinates }: Level0Ring): Level0Box {
     if (y > bottom) bottom = y;
   }
   return { left, top, right, bottom };
+}
+
+/** Whether two boxes have a point in common, their borders included. */
+export function boundsOverlap(one: Level0Box, other: Level0Box): boolean {
+  return (
+    one.left <= other.right && other.left <= one.right && one.top <= other.bottom && other.top <= one.bottom
+  );
 }
 
 /**

@@ -20,7 +20,7 @@ export interface AnnotationApi {
   load(): Promise<AnnotationState>;
   edit(revision: number, title: string, changes: readonly AnnotationChange[]): Promise<SaveAnswer>;
   step(direction: "undo" | "redo", revision: number): Promise<SaveAnswer>;
-  bringIn(
+  importFrom(
     revision: number,
     file: Blob | "results",
   ): Promise<AnnotationImport | { readonly conflict: AnnotationConflict }>;
@@ -46,7 +46,7 @@ interface Base {
  * The annotations of one slide: what the server has and, on top of it, what was done since. Each change is seen at
  * once and saved one after another; when another tab has saved meanwhile, saving stops until the user has chosen.
  */
-export class AnnotationStore {
+export class SlideAnnotations {
   readonly #api: AnnotationApi;
   readonly #base = signal<Base>({ revision: 0, objects: new Map(), undo: null, redo: null });
   readonly #queue = signal<readonly Pending[]>([]);
@@ -108,12 +108,12 @@ export class AnnotationStore {
   }
 
   /** Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved. */
-  bringIn(file: Blob | "results"): Promise<AnnotationImport> {
+  importFrom(file: Blob | "results"): Promise<AnnotationImport> {
     return new Promise((done) => this.#enqueue({ type: "import", file, done }));
   }
 
   /** Another tab, or somebody else, has saved. */
-  heardOf(revision: number): void {
+  onRevision(revision: number): void {
     this.#told = Math.max(this.#told, revision);
     this.#catchUp();
   }
@@ -214,7 +214,7 @@ export class AnnotationStore {
     const { revision } = this.#base.value;
     if (pending.type === "edit") return this.#api.edit(revision, pending.title, pending.changes);
     if (pending.type !== "import") return this.#api.step(pending.type, revision);
-    const answer = await this.#api.bringIn(revision, pending.file);
+    const answer = await this.#api.importFrom(revision, pending.file);
     if ("conflict" in answer) return answer;
     return { saved: answer.save, done: () => pending.done(answer) };
   }

@@ -28,7 +28,7 @@ const thumbnailQuery = z.object({
 });
 
 /** Thumbnail, tiles and associated images of slides. */
-export function pictureRoutes(context: ServerContext): Hono {
+export function tileRoutes(context: ServerContext): Hono {
   const routes = new Hono();
   const pictures = new SharedWork<Uint8Array>(PICTURE_CACHE_BYTES, ({ length }) => length);
   const coarseTiles = new SharedWork<Uint8Array>(COARSE_TILE_CACHE_BYTES, ({ length }) => length);

@@ -1,8 +1,9 @@
-import type { Area, Box, Position } from "../../../contract/index.js";
-import { containsPosition, signedArea } from "./area.js";
-import { simplifyRing } from "./simplify.js";
+import type { Area, Box, Position } from "../contract/index.js";
+import { ringFrom } from "./area.js";
+import { ringContains, signedArea } from "./ring.js";
+import { simplifyRing } from "./simplify-line.js";
 
-/** Areas and holes of fewer pixels than this are specks that nobody means; the server leaves out the same. */
+/** Areas and holes of fewer pixels than this are specks that nobody means. */
 const LEAST_PIXELS = 16;
 /** How far, in pixels, an outline may lie from the exact one. */
 const TOLERANCE = 0.25;
@@ -23,15 +24,15 @@ export interface LogitMap {
 export function areaOfLogits(logits: LogitMap, box: Box): Area {
   const scale = { x: box.width / logits.width, y: box.height / logits.height };
   const rings = zeroCrossings(logits)
-    .map((ring) => ({ ring, area: signedArea(ring) }))
+    .map((ring) => ({ ring, area: signedArea(ringFrom(ring)) }))
     .filter(({ area }) => Math.abs(area) >= LEAST_PIXELS);
   // Foreground lies to the right of its outline: outer ones run clockwise on the screen.
   const outer = rings.filter(({ area }) => area > 0).sort((one, other) => one.area - other.area);
   const polygons = outer.map(({ ring }) => [ring]);
   for (const { ring } of rings.filter(({ area }) => area < 0)) {
-    const [first] = ring;
+    const [[x, y] = [0, 0]] = ring;
     // The smallest that holds it: islands in holes have holes of their own.
-    polygons.find(([around]) => first !== undefined && containsPosition(around ?? [], first))?.push(ring);
+    polygons.find(([around = []]) => ringContains(ringFrom(around), x, y))?.push(ring);
   }
   const onSlide = (ring: readonly Position[]): Position[] =>
     simplifyRing(ring, TOLERANCE).map(([x, y]) => [box.x + x * scale.x, box.y + y * scale.y]);

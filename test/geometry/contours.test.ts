@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { RandomStream } from "../../../src/common/index.js";
-import { areaContains, areaSize, signedArea } from "../../../src/web/tools/geometry/area.js";
-import { areaOfLogits, type LogitMap } from "../../../src/web/tools/geometry/contours.js";
+import { RandomStream } from "../../src/common/index.js";
+import {
+  areaContains,
+  areaOfLogits,
+  areaSize,
+  type LogitMap,
+  ringFrom,
+  signedArea,
+} from "../../src/geometry/index.js";
 
 const box = { space: "level-0", x: 1000, y: 2000, width: 128, height: 128 } as const;
 
@@ -82,9 +88,9 @@ describe("outlines of logits", () => {
     }
     // Specks are left out, and simplified outlines may lie half a pixel off.
     expect(different / 64 ** 2).toBeLessThan(0.03);
-    expect(area.coordinates.every(([outer = []]) => signedArea(outer) > 0)).toBe(true);
-    expect(area.coordinates.flatMap(([, ...holes]) => holes).every((hole) => signedArea(hole) < 0)).toBe(
-      true,
-    );
+    expect(area.coordinates.every(([outer = []]) => signedArea(ringFrom(outer)) > 0)).toBe(true);
+    expect(
+      area.coordinates.flatMap(([, ...holes]) => holes).every((hole) => signedArea(ringFrom(hole)) < 0),
+    ).toBe(true);
   });
 });

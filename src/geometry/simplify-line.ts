@@ -1,11 +1,11 @@
-import type { Position } from "../../../contract/index.js";
-import { closedRing, openRing, type Ring, squaredDistance } from "./area.js";
+import type { Position } from "../contract/index.js";
+import { closedRing, openRing } from "./area.js";
 
 /**
  * A ring with fewer vertices, closed: every vertex left out lies within `tolerance` of the edge that takes its place
  * (Ramer, 1972; Douglas and Peucker, 1973). Rings that would be left with fewer than three vertices stay as they are.
  */
-export function simplifyRing(ring: Ring, tolerance: number): readonly Position[] {
+export function simplifyRing(ring: readonly Position[], tolerance: number): readonly Position[] {
   const open = openRing(ring);
   const [first] = open;
   if (first === undefined || open.length < 4) return closedRing(open);
@@ -64,4 +64,14 @@ function farthest(
     if (own > value) [index, value] = [at, own];
   }
   return { index, value };
+}
+
+/** Square of the distance from a position to the stretch between two others. */
+export function squaredDistance([x, y]: Position, [fromX, fromY]: Position, [toX, toY]: Position): number {
+  const [alongX, alongY] = [toX - fromX, toY - fromY];
+  const length = alongX * alongX + alongY * alongY;
+  const share =
+    length === 0 ? 0 : Math.max(0, Math.min(1, ((x - fromX) * alongX + (y - fromY) * alongY) / length));
+  const [offX, offY] = [x - fromX - share * alongX, y - fromY - share * alongY];
+  return offX * offX + offY * offY;
 }

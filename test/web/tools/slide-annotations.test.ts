@@ -7,9 +7,9 @@ import type {
 } from "../../../src/contract/index.js";
 import {
   type AnnotationApi,
-  AnnotationStore,
   type SaveAnswer,
-} from "../../../src/web/tools/store/annotation-store.js";
+  SlideAnnotations,
+} from "../../../src/web/tools/store/slide-annotations.js";
 
 function object(id: string, name = id): AnnotationObject {
   const area = {
@@ -90,7 +90,7 @@ class FakeServer {
       },
       edit: (revision, title, changes) => answer(revision, () => this.save(title, changes)),
       step: (direction, revision) => answer(revision, () => this.step(direction)),
-      bringIn: async (revision) => {
+      importFrom: async (revision) => {
         const result = await answer(revision, () => this.save("Import", add("imported")));
         return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
       },
@@ -105,8 +105,8 @@ class FakeServer {
   }
 }
 
-async function opened(server: FakeServer): Promise<AnnotationStore> {
-  const store = new AnnotationStore(server.api);
+async function opened(server: FakeServer): Promise<SlideAnnotations> {
+  const store = new SlideAnnotations(server.api);
   await store.load();
   return store;
 }
@@ -116,7 +116,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }
 
-const idsOf = (store: AnnotationStore) => [...store.objects.value.keys()];
+const idsOf = (store: SlideAnnotations) => [...store.objects.value.keys()];
 
 describe("annotations in the page", () => {
   it("are seen at once and saved one after another", async () => {
@@ -245,7 +245,7 @@ describe("annotations in the page", () => {
   it("are saved when they were made before the page had loaded what is there", async () => {
     const server = new FakeServer();
     server.save("Elsewhere", add("a"));
-    const store = new AnnotationStore(server.api);
+    const store = new SlideAnnotations(server.api);
     const loaded = store.load();
     store.edit("Draw b", add("b"));
     await loaded;
@@ -261,14 +261,14 @@ describe("annotations in the page", () => {
     const server = new FakeServer();
     const store = await opened(server);
     server.save("Elsewhere", add("a"));
-    store.heardOf(1);
+    store.onRevision(1);
     await settled();
     expect(idsOf(store)).toEqual(["a"]);
     store.undo();
-    store.heardOf(2);
+    store.onRevision(2);
     await settled();
     expect([store.saveState.value.state, server.titles.at(-1)]).toEqual(["saved", "Undo"]);
-    const result = await store.bringIn("results");
+    const result = await store.importFrom("results");
     expect([result.added, idsOf(store)]).toEqual([1, ["a", "imported"]]);
   });
 });

@@ -1,14 +1,4 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { stringify } from "csv-stringify/sync";
-import {
-  EpSamError,
-  RandomStream,
-  type Reporter,
-  silentReporter,
-  writeFileAtomically,
-} from "../../common/index.js";
-import { writeMaskPng, writePng } from "../../imaging/index.js";
+import { EpSamError, RandomStream } from "../../common/index.js";
 import { drawStaining } from "./staining.js";
 import { generateTissueImage, type SyntheticTissue } from "./tissue.js";
 
@@ -25,23 +15,11 @@ export interface SyntheticOptions {
   readonly micronsPerPixel?: number;
 }
 
-export interface WriteSyntheticOptions extends SyntheticOptions {
-  readonly reporter?: Reporter;
-}
-
 /** One generated image of a patient. */
 export interface PatientTissue extends SyntheticTissue {
   /** Without extension; unique. */
   readonly name: string;
   readonly patient: string;
-}
-
-/** Where {@link writeSyntheticImages} wrote. */
-export interface SyntheticImages {
-  readonly images: string;
-  readonly masks: string;
-  /** CSV with the columns image and patient, as `epsam prepare --patients` reads it. */
-  readonly patients: string;
 }
 
 /** The area a nest of ordinary size keeps to itself, in square microns, when about a third is tumour. */
@@ -70,33 +48,6 @@ export function* generatePatients(options: SyntheticOptions): Generator<PatientT
     });
     yield { ...tissue, name: `${patient}-image-${padded(index % imagesPerPatient)}`, patient };
   }
-}
-
-/**
- * Writes generated tissue of several patients: `images/<name>.png`, `masks/<name>.png` (0 and 255) and
- * `patients.csv`; see {@link generatePatients}.
- * @throws EpSamError `usage` when the count is not a positive whole number; `storage` when a file cannot be
- * written.
- */
-export async function writeSyntheticImages(
-  outDirectory: string,
-  options: WriteSyntheticOptions,
-): Promise<SyntheticImages> {
-  const reporter = options.reporter ?? silentReporter;
-  const images = join(outDirectory, "images");
-  const masks = join(outDirectory, "masks");
-  const patients = join(outDirectory, "patients.csv");
-  await mkdir(images, { recursive: true });
-  await mkdir(masks, { recursive: true });
-  const rows: string[][] = [["image", "patient"]];
-  for (const { image, mask, name, patient } of generatePatients(options)) {
-    await writePng(join(images, `${name}.png`), image);
-    await writeMaskPng(join(masks, `${name}.png`), mask);
-    rows.push([`${name}.png`, patient]);
-    reporter.progress({ task: "generating images", done: rows.length - 1, total: options.count });
-  }
-  await writeFileAtomically(patients, stringify(rows));
-  return { images, masks, patients };
 }
 
 function padded(index: number): string {

@@ -1,0 +1,27 @@
+export {
+  areaContains,
+  areaOfRing,
+  areaSize,
+  boundsOf,
+  closedRing,
+  openRing,
+  polygonsOf,
+  positionsOf,
+  ringFrom,
+} from "./area.js";
+export { BoundarySweep, type TracedComponent } from "./boundary-sweep.js";
+export { areaOfLogits, type LogitMap } from "./contours.js";
+export {
+  boundsOverlap,
+  boxOfRing,
+  distinctRing,
+  type Level0Box,
+  type Level0Polygon,
+  type Level0Ring,
+  polygonArea,
+  ringContains,
+  ringOf,
+  signedArea,
+} from "./ring.js";
+export { simplifyLine, simplifyRing, squaredDistance } from "./simplify-line.js";
+export { simplifyRings } from "./simplify-rings.js";
