@@ -30,8 +30,8 @@ export class BenchProcess {
   }
 
   /** Starts PyTorch's and waits until the model is made. */
-  static pyTorch(section: string, threads: number): Promise<BenchProcess> {
-    return BenchProcess.#started(pythonPath, [here("pytorch-baseline.py"), section, String(threads)]);
+  static pyTorch(section: string, threads: number, python = defaultPython()): Promise<BenchProcess> {
+    return BenchProcess.#started(python, [here("pytorch-baseline.py"), section, String(threads)]);
   }
 
   static async #started(command: string, parameters: readonly string[]): Promise<BenchProcess> {
@@ -87,5 +87,8 @@ function numberIn(answer: Readonly<Record<string, unknown>>, key: string): numbe
   return value;
 }
 
-/** The Python that Debian's `python3-torch` is installed for. */
-export const pythonPath = "/usr/bin/python3";
+/** The Python that has PyTorch: `EPSAM_PYTHON`, or the one that Debian's `python3-torch` is installed for. */
+export function defaultPython(variables: NodeJS.ProcessEnv = process.env): string {
+  const chosen = variables.EPSAM_PYTHON;
+  return chosen === undefined || chosen === "" ? "/usr/bin/python3" : chosen;
+}

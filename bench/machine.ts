@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { promisify } from "node:util";
-import { pythonPath } from "./bench-process.js";
+import { defaultPython } from "./bench-process.js";
 
 /** What timings depend on. */
 export interface Machine {
@@ -17,14 +17,15 @@ export interface Machine {
   readonly load: number;
 }
 
-export async function describeMachine(): Promise<Machine> {
+/** @param python the interpreter that is asked for PyTorch */
+export async function describeMachine(python = defaultPython()): Promise<Machine> {
   return {
     processor: cpus()[0]?.model ?? "unknown processor",
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     node: process.version,
     onnxRuntime: installedVersion("onnxruntime-node"),
-    pyTorch: await pyTorchVersion(),
+    pyTorch: await pyTorchVersion(python),
     load: loadavg()[0] ?? 0,
   };
 }
@@ -41,8 +42,8 @@ function installedVersion(name: string): string {
   return "unknown version";
 }
 
-async function pyTorchVersion(): Promise<string | undefined> {
-  return promisify(execFile)(pythonPath, ["-c", "import torch; print(torch.__version__)"]).then(
+async function pyTorchVersion(python: string): Promise<string | undefined> {
+  return promisify(execFile)(python, ["-c", "import torch; print(torch.__version__)"]).then(
     ({ stdout }) => stdout.trim(),
     () => undefined,
   );

@@ -1,7 +1,7 @@
 """PyTorch's side of bench/training.ts and bench/encoder.ts: the same work on the same shapes, with random weights.
 
 Reads one command a line ("step" or "memory") and answers each with one line of JSON. Run by them:
-    /usr/bin/python3 bench/pytorch-baseline.py SECTION THREADS
+    python3 bench/pytorch-baseline.py SECTION THREADS
 """
 
 import functools
@@ -58,6 +58,109 @@ def activation_map(module_of):
             levels = (cam * 255).to(torch.uint8).float()
             maps.append(torch.rot90(levels, -turns, (1, 2)))
         return torch.stack(maps).mean(0)
+
+    return step
+
+
+# EfficientNet-Lite0 to stride 16, batch statistics frozen.
+
+
+class SameConv2d(nn.Conv2d):
+    """TensorFlow's "same" padding: of an odd number of zeros the last goes after."""
+
+    def forward(self, x):
+        def zeros(length):
+            kernel, stride = self.kernel_size[0], self.stride[0]
+            total = max((math.ceil(length / stride) - 1) * stride + kernel - length, 0)
+            return total // 2, total - total // 2
+
+        return super().forward(F.pad(x, (*zeros(x.shape[3]), *zeros(x.shape[2]))))
+
+
+class LiteBlock(nn.Module):
+    def __init__(self, inputs, kernel, stride, expansion, outputs):
+        super().__init__()
+        width = inputs * expansion
+        # Where nothing is left over, the convolution pads itself: PyTorch is fastest then.
+        padded = functools.partial(nn.Conv2d, padding=kernel // 2) if stride == 1 else SameConv2d
+        self.residual = stride == 1 and inputs == outputs
+        self.expand = nn.Sequential()
+        if expansion > 1:
+            self.expand = nn.Sequential(nn.Conv2d(inputs, width, 1, bias=False), norm(width), relu6())
+        self.rest = nn.Sequential(
+            padded(width, width, kernel, stride, groups=width, bias=False),
+            norm(width),
+            relu6(),
+            nn.Conv2d(width, outputs, 1, bias=False),
+            norm(outputs),
+        )
+
+    def forward(self, x):
+        y = self.rest(self.expand(x))
+        return x + y if self.residual else y
+
+
+def norm(channels):
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+def relu6():
+    return nn.ReLU6(inplace=True)
+
+
+class EfficientNetLite0(nn.Module):
+    """Kernel, stride, expansion and outputs of each block."""
+
+    BLOCKS = [
+        (3, 1, 1, 16),
+        (3, 2, 6, 24),
+        (3, 1, 6, 24),
+        (5, 2, 6, 40),
+        (5, 1, 6, 40),
+        (3, 2, 6, 80),
+        (3, 1, 6, 80),
+        (3, 1, 6, 80),
+        (5, 1, 6, 112),
+        (5, 1, 6, 112),
+        (5, 1, 6, 112),
+    ]
+    LEVEL_ENDS = (2, 4, 10)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(SameConv2d(3, 32, 3, 2, bias=False), norm(32), relu6())
+        inputs = [32] + [block[-1] for block in self.BLOCKS]
+        self.blocks = nn.ModuleList(LiteBlock(*both) for both in zip(inputs, *zip(*self.BLOCKS)))
+
+    def forward(self, x):
+        x, levels = self.stem(x), []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self.LEVEL_ENDS:
+                levels.append(x)
+        return levels
+
+
+def backbone_forward(batch, size):
+    model = EfficientNetLite0().eval()
+    images = torch.rand(batch, 3, size, size) * 255
+
+    @torch.inference_mode()
+    def step():
+        model((images - 127) / 128)
+
+    return step
+
+
+def backbone_step(batch, size):
+    model = EfficientNetLite0().eval()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+    images = torch.rand(batch, 3, size, size) * 255
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        sum(level.square().mean() for level in model((images - 127) / 128)).backward()
+        optimizer.step()
 
     return step
 
@@ -220,6 +323,8 @@ SECTIONS = {
     "classifier-256": lambda: classifier_step(16, 256),
     "cam": lambda: activation_map(lambda model: model.layer4[0]),
     "cam-last": lambda: activation_map(lambda model: model.layer4[3]),
+    "backbone-forward": lambda: backbone_forward(4, 416),
+    "backbone-step": lambda: backbone_step(4, 416),
     "decoder": lambda: decoder_step(4),
     **{variant: functools.partial(image_encoder, variant) for variant in ("vit-b", "vit-l", "vit-h")},
 }

@@ -1,9 +1,11 @@
 import { RandomStream } from "../src/common/index.js";
-import { add, type Device, floatTensor } from "../src/graph/index.js";
+import { add, type Device, floatTensor, input, mean, square } from "../src/graph/index.js";
 import type { RgbImage } from "../src/imaging/index.js";
 import { ClassActivationMapper } from "../src/method/index.js";
 import {
   attentionDropoutLayerCount,
+  BackboneFeatures,
+  backbone,
   batchPoints,
   type CamLayer,
   classifierGraph,
@@ -11,17 +13,19 @@ import {
   createSamFrame,
   decoderGraph,
   decoderInputs,
+  defaultBackbone,
   dropDrawInput,
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,
   initialClassifierWeights,
+  loadBackboneWeights,
   loadMinisamDecoder,
   openMinisamEncoder,
   paperResNetAdl,
   patchPoints,
   type ResNetAdlOptions,
 } from "../src/models/index.js";
-import { adam, adamW, TrainingStep, type TrainingStepOptions } from "../src/nn/index.js";
+import { adam, adamW, ParameterSet, TrainingStep, type TrainingStepOptions } from "../src/nn/index.js";
 
 /** One measured piece of work. */
 export interface Section {
@@ -39,6 +43,8 @@ export interface Section {
 const PATCH = 512;
 const POINTS = 50;
 const DECODER_BATCH = 4;
+const BACKBONE_BATCH = 4;
+const BACKBONE_SIZE = 416;
 const stream = (name: string) => new RandomStream(0, "bench", name);
 
 /** What `bench/training.ts` measures, by the name that `--only` takes. */
@@ -47,6 +53,8 @@ export const sections: Readonly<Record<string, Section>> = {
   "classifier-256": classifierStep(16, PATCH / 2),
   cam: activationMap("layer4-first", "features of layer 4's first block, the default"),
   "cam-last": activationMap("layer4-last", "features of layer 4's last block"),
+  "backbone-forward": backboneForward(),
+  "backbone-step": backboneStep(),
   encoder: {
     title: "Image encoder (TinyViT), one 512² patch",
     images: 1,
@@ -166,6 +174,64 @@ function activationMap(layer: CamLayer, detail: string): Section {
   };
 }
 
+/** Features of a frozen backbone. */
+function backboneForward(): Section {
+  return {
+    title: `EfficientNet-Lite0 to stride 16, frozen, ${BACKBONE_SIZE}² crops, batch ${BACKBONE_BATCH}`,
+    images: BACKBONE_BATCH,
+    target: 1.8,
+    inPyTorch: true,
+    async prepare(device) {
+      const entry = backbone(defaultBackbone);
+      const { weights } = await loadBackboneWeights(entry);
+      const size = { width: BACKBONE_SIZE, height: BACKBONE_SIZE };
+      const options = { entry, weights, ...size, batchSize: BACKBONE_BATCH, device };
+      const features = await BackboneFeatures.create(options);
+      const images = Array.from({ length: BACKBONE_BATCH }, () => randomImage(BACKBONE_SIZE));
+      return async () => {
+        await features.compute(images);
+      };
+    },
+  };
+}
+
+/** Forward pass, gradients of all weights and Adam; the loss is the mean square of each level. */
+function backboneStep(): Section {
+  return {
+    title: `EfficientNet-Lite0 training step, all weights, ${BACKBONE_SIZE}² crops, batch ${BACKBONE_BATCH}`,
+    images: BACKBONE_BATCH,
+    target: 1.8,
+    inPyTorch: true,
+    async prepare(device) {
+      const entry = backbone(defaultBackbone);
+      const { weights } = await loadBackboneWeights(entry);
+      const shape = [BACKBONE_BATCH, 3, BACKBONE_SIZE, BACKBONE_SIZE];
+      const parameters = new ParameterSet();
+      const levels = entry.features(input("images", shape), parameters, { mode: "training" });
+      const losses = Object.values(levels).flatMap((level) =>
+        level === undefined ? [] : mean(square(level)),
+      );
+      const statistics = [...parameters.allBuffers()];
+      const step = await TrainingStep.create({
+        loss: losses.reduce(add),
+        parameters: parameters.all(),
+        buffers: new Map(statistics.map(([name, value]) => [name, { current: value, next: value }])),
+        optimizer: adam({ weightDecay: 0 }),
+        initial: weights,
+        device,
+      });
+      const colours = randomTensor("images", shape);
+      const images = floatTensor(
+        shape,
+        colours.data.map((value) => value * 255),
+      );
+      return async () => {
+        await step.run({ images }, 1e-5);
+      };
+    },
+  };
+}
+
 /** The mask decoder's training step on patches of 512². */
 export async function decoderStep(
   device: Device,
@@ -219,8 +285,8 @@ function randomTensor(name: string, shape: readonly number[]) {
   );
 }
 
-function randomImage(): RgbImage {
+function randomImage(size = PATCH): RgbImage {
   const random = stream("image");
-  const data = Uint8Array.from({ length: PATCH * PATCH * 3 }, () => random.integer(256));
-  return { width: PATCH, height: PATCH, data };
+  const data = Uint8Array.from({ length: size * size * 3 }, () => random.integer(256));
+  return { width: size, height: size, data };
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "@commander-js/extra-typings";
 import { wholeNumber } from "../src/cli/options.js";
 import { RandomStream } from "../src/common/index.js";
-import { pythonPath } from "./bench-process.js";
+import { defaultPython } from "./bench-process.js";
 import { describeMachine, isBusy } from "./machine.js";
 import { generatedSlide } from "./slides/generated-slide.js";
 
@@ -103,7 +103,7 @@ async function compare(cores: number, aligned: boolean): Promise<Comparison> {
     String(2 * cores),
   ];
   const ours = await new Reader(cores, worker).ready();
-  const python = [pythonPath, here("slides/openslide-worker.py"), ...parameters, String(cores)];
+  const python = [defaultPython(), here("slides/openslide-worker.py"), ...parameters, String(cores)];
   const openSlide = await new Reader(cores, python).ready();
   const turns: { ours: Turn; openSlide: Turn }[] = [];
   for (let turn = 0; turn <= options.turns; turn++) {

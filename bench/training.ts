@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { deviceOption, wholeNumber } from "../src/cli/options.js";
 import { chooseDevice, type DeviceRequest } from "../src/graph/index.js";
-import { BenchProcess } from "./bench-process.js";
+import { BenchProcess, defaultPython } from "./bench-process.js";
 import { DeviceMemoryWatch } from "./device-memory.js";
 import { describeMachine, isBusy, type Machine } from "./machine.js";
 import { memorySections, type Section, sections, tinySections } from "./sections.js";
@@ -39,13 +39,14 @@ const program = new Command("bench:training")
   .option("--repeats <count>", "counted steps of each side", wholeNumber(1), 7)
   .option("--warm-up <count>", "steps before, which are not counted", wholeNumber(0), 2)
   .option("--threads <count>", "threads of each side", wholeNumber(1), 2)
+  .option("--python <file>", "interpreter that has PyTorch (also EPSAM_PYTHON)", defaultPython())
   .addOption(deviceOption().default("cpu" as DeviceRequest))
   .option("--memory", "measure the peak memory of the largest steps instead of times")
   .option("--json", "print one JSON document")
   .parse();
 const options = program.opts();
 
-const machine = await describeMachine();
+const machine = await describeMachine(options.python);
 const { device, reason: deviceText } = await chooseDevice(options.device);
 if (options.json !== true) printMachine(machine);
 if (options.memory === true) await measureMemory();
@@ -72,7 +73,7 @@ async function timeSection(name: string, section: Section): Promise<SectionTimes
   const compared = section.inPyTorch && machine.pyTorch !== undefined && device.name === "cpu";
   const watch = device.name === "cpu" ? undefined : await DeviceMemoryWatch.start();
   const ours = await BenchProcess.ours(name, options.threads, device.name);
-  const theirs = compared ? await BenchProcess.pyTorch(name, options.threads) : undefined;
+  const theirs = compared ? await BenchProcess.pyTorch(name, options.threads, options.python) : undefined;
   const seconds = { ours: [] as number[], theirs: [] as number[] };
   for (let step = 0; step < options.warmUp + options.repeats; step++) {
     seconds.ours.push(await ours.step());
@@ -152,7 +153,10 @@ function printMachine(of: Machine): void {
     console.log("WARNING: the machine is busy with other work; these times and ratios are not reliable.");
   }
   if (of.pyTorch === undefined && options.memory !== true) {
-    console.log("No comparison: install Debian's PyTorch with `sudo apt-get install python3-torch`.");
+    console.log(
+      `No comparison: ${options.python} has no PyTorch. Install Debian's with \`sudo apt-get install python3-torch\`, or ` +
+        "give a virtual environment's interpreter with --python or EPSAM_PYTHON.",
+    );
   }
 }
 

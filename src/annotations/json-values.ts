@@ -1,4 +1,5 @@
-import { messageOf } from "../common/index.js";
+import { z } from "zod";
+import { parseJson } from "../common/index.js";
 import { annotationError, MAXIMUM_COORDINATE, VertexBudget } from "./errors.js";
 
 /** A member of a JSON file and where it is, for messages such as `features[3].geometry`. */
@@ -10,13 +11,11 @@ export interface JsonPlace {
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** @throws EpSamError `annotation` when the text is not JSON */
-export function parseJson(path: string, text: string): unknown {
+export function parseAnnotationJson(path: string, text: string): unknown {
   checkBrackets(path, text);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw annotationError(path, "is not well-formed JSON", { why: messageOf(cause), cause });
-  }
+  return parseJson(text, z.unknown(), (why, cause) =>
+    annotationError(path, "is not well-formed JSON", { why, cause }),
+  );
 }
 
 /** Every position is an array, so brackets tell too many vertices before they take up memory. */

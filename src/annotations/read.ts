@@ -2,7 +2,7 @@ import { parseAsapXml } from "./asap-xml.js";
 import { looksLikeCamelyonJson, parseCamelyonJson } from "./camelyon-json.js";
 import { annotationError } from "./errors.js";
 import { parseGeoJson } from "./geojson.js";
-import { isObject, parseJson } from "./json-values.js";
+import { isObject, parseAnnotationJson } from "./json-values.js";
 import { readAnnotationText } from "./read-text.js";
 import type { SplineRule } from "./spline.js";
 import type { AnnotationSet } from "./types.js";
@@ -34,7 +34,7 @@ export function parseAnnotations(
   const first = /\S/.exec(text)?.[0];
   if (first === "<") return parseAsapXml(path, text, options.splines ?? "curve");
   if (first === undefined) throw annotationError(path, "is empty");
-  const value = parseJson(path, text);
+  const value = parseAnnotationJson(path, text);
   if (isObject(value) && looksLikeCamelyonJson(value)) return parseCamelyonJson(path, value);
   return parseGeoJson(path, value);
 }

@@ -1,3 +1,4 @@
+import { signed } from "../common/index.js";
 import type { Estimate, MetricName } from "../evaluation/index.js";
 import { type RunEvaluation, stageTitle } from "../run/index.js";
 import { textTable } from "./text-table.js";
@@ -59,8 +60,8 @@ function comparisonBlock({ comparisons }: RunEvaluation): string[] {
   const rows = comparisons.map(({ stage, against, differences }) => [
     stageTitle(stage),
     stageTitle(against),
-    estimateText(differences.meanIou, signed),
-    estimateText(differences.positiveDice, signed),
+    estimateText(differences.meanIou, (value) => signed(value)),
+    estimateText(differences.positiveDice, (value) => signed(value)),
   ]);
   const title = "Gained over the starting points (differences, paired resamples)";
   return ["", title, ...textTable(["Stage", "against", "mean IoU", "Dice, positives"], rows)];
@@ -95,10 +96,4 @@ function estimateText(
   if (estimate === null || estimate === undefined) return "–";
   const [value, low, high] = [estimate.value, estimate.low, estimate.high].map(format);
   return `${value} [${low}, ${high}]`;
-}
-
-/** A difference with its sign. */
-function signed(difference: number): string {
-  const text = difference.toFixed(3);
-  return difference > 0 ? `+${text}` : text;
 }

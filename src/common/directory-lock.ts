@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { EpSamError, type ErrorTag } from "./errors.js";
 import { storageError } from "./files.js";
+import { jsonIfFits } from "./json.js";
 
 /** How a directory is locked, and how that is said. */
 export interface LockOptions {
@@ -100,9 +101,9 @@ async function created(file: string, owner: Owner): Promise<boolean> {
 /** Who holds the lock; undefined when the file does not tell. */
 async function readOwner(file: string): Promise<Owner | undefined> {
   try {
-    return ownerSchema.safeParse(JSON.parse(await readFile(file, "utf8"))).data;
+    return jsonIfFits(await readFile(file, "utf8"), ownerSchema);
   } catch (cause) {
-    if (cause instanceof SyntaxError || hasCode(cause, "ENOENT")) return undefined;
+    if (hasCode(cause, "ENOENT")) return undefined;
     throw storageError(file, cause);
   }
 }

@@ -9,6 +9,7 @@ export {
   loaderArguments,
   moduleBeside,
 } from "./child-process.js";
+export { mapAhead, mapConcurrently, pipelineStage, untilAborted } from "./concurrency.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
 export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
@@ -20,6 +21,7 @@ export {
   streamFileAtomically,
   writeFileAtomically,
 } from "./files.js";
+export { fromFloat16, toFloat16, valueOfHalf } from "./float16.js";
 export {
   JOB_VARIABLE,
   type JobMessage,
@@ -27,6 +29,7 @@ export {
   jobMessageSchema,
   jobReporter,
 } from "./job-channel.js";
+export { type JsonFailure, jsonIfFits, parseJson, readJson, whyNot } from "./json.js";
 export { must } from "./must.js";
 export * from "./portable.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";

@@ -1,2 +1,3 @@
 /** What the page uses too: it runs in a browser, without Node's modules. */
 export { RecentlyUsed, type RecentlyUsedOptions } from "./recently-used.js";
+export { signed } from "./signed.js";

@@ -38,19 +38,6 @@ export const defaultAugmentation: AugmentationOptions = {
   greyscale: 0.1,
 };
 
-/** Leaves every image as it is. */
-export const noAugmentation: AugmentationOptions = {
-  horizontalFlip: 0,
-  verticalFlip: 0,
-  rotationDegrees: 0,
-  border: "reflect",
-  brightness: 0,
-  contrast: 0,
-  saturation: 0,
-  hue: 0,
-  greyscale: 0,
-};
-
 /** One adjustment of the colours: a factor, or for the hue a shift in turns. */
 export interface ColourAdjustment {
   readonly kind: "brightness" | "contrast" | "saturation" | "hue";

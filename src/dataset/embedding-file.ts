@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { fromFloat16, toFloat16 } from "./float16.js";
+import { fromFloat16, toFloat16 } from "../common/index.js";
 
 /** How the values of an embedding are stored; `float16` halves the disk at 11 significant bits. */
 export type EmbeddingPrecision = "float32" | "float16";

@@ -7,7 +7,6 @@ export {
   defaultAugmentation,
   drawAugmentation,
   type Normalisation,
-  noAugmentation,
   toTensor,
 } from "./augmentation.js";
 export {
@@ -31,7 +30,6 @@ export {
   patchFolders,
   RESULT_FILE,
 } from "./file-kinds.js";
-export { fromFloat16, toFloat16 } from "./float16.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";

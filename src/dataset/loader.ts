@@ -1,4 +1,4 @@
-import { EpSamError, RandomStream, RecentlyUsed } from "../common/index.js";
+import { EpSamError, mapAhead, RandomStream, RecentlyUsed } from "../common/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type AugmentationOptions, augment, type Normalisation, toTensor } from "./augmentation.js";
 import { balancedOrder, epochOrder } from "./epoch-order.js";
@@ -94,20 +94,7 @@ export class BatchLoader {
    */
   async *epoch(epoch: number, firstBatch = 0): AsyncGenerator<PatchBatch, void, undefined> {
     const batches = this.#drawEpoch(epoch).slice(firstBatch);
-    const ahead = 1 + (this.#options.prefetch ?? 1);
-    const queue: Promise<PromiseSettledResult<PatchBatch>>[] = [];
-    for (const [position] of batches.entries()) {
-      const wanted = batches.slice(position + queue.length, position + ahead);
-      for (const draws of wanted) queue.push(settled(this.#makeBatch(draws, epoch)));
-      const result = await queue.shift();
-      if (result?.status === "rejected") throw result.reason;
-      if (result?.status === "fulfilled") yield result.value;
-    }
-  }
-
-  /** The indices of every batch of an epoch, padding included, without reading any image. */
-  indicesOfEpoch(epoch: number): number[][] {
-    return this.#drawEpoch(epoch).map((draws) => draws.map((draw) => draw.index));
+    yield* mapAhead(batches, 1 + (this.#options.prefetch ?? 1), (draws) => this.#makeBatch(draws, epoch));
   }
 
   #drawEpoch(epoch: number): Draw[][] {
@@ -187,12 +174,6 @@ function countOccurrences(order: readonly number[]): Draw[] {
     seen.set(index, occurrence + 1);
     return { index, occurrence, weight: 1 };
   });
-}
-
-/** A batch made ahead may fail before anybody waits for it: its failure is kept until its turn. */
-async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
-  const [result] = await Promise.allSettled([promise]);
-  return result;
 }
 
 function requireSameSize(

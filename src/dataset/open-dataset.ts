@@ -1,8 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, hashBytes, messageOf } from "../common/index.js";
-import { mapConcurrently } from "./concurrency.js";
+import { EpSamError, exists, hashBytes, jsonIfFits, mapConcurrently, messageOf } from "../common/index.js";
 import { MANIFEST_FILE, readManifest } from "./manifest.js";
 import { readPngSize } from "./png-header.js";
 import {
@@ -242,22 +241,12 @@ const descriptionSchema = z.object({ hash: z.string() });
 async function warnWhenChanged(dataset: Dataset, warn: (message: string) => void): Promise<void> {
   const path = join(dataset.root, DESCRIPTION_FILE);
   if (!(await exists(path))) return;
-  const recorded = descriptionSchema.safeParse(parseJson(await readFile(path, "utf8")));
-  if (!recorded.success) warn(`${path} is damaged; the dataset itself is read from ${MANIFEST_FILE}.`);
-  else if (recorded.data.hash !== dataset.hash) {
+  const recorded = jsonIfFits(await readFile(path, "utf8"), descriptionSchema);
+  if (recorded === undefined) warn(`${path} is damaged; the dataset itself is read from ${MANIFEST_FILE}.`);
+  else if (recorded.hash !== dataset.hash) {
     warn(
       `${dataset.root} has changed since it was prepared: images or labels differ from ${DESCRIPTION_FILE}.`,
     );
-  }
-}
-
-/** The value of JSON text, or undefined when it is malformed. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
   }
 }
 

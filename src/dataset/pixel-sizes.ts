@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, messageOf } from "../common/index.js";
+import { exists, readJson } from "../common/index.js";
 import { stemOf } from "./file-kinds.js";
 import { DESCRIPTION_FILE } from "./open-dataset.js";
 
@@ -24,20 +23,13 @@ const descriptionSchema = z.object({
 export async function readPixelSizes(root: string): Promise<ReadonlyMap<string, number>> {
   const path = join(root, DESCRIPTION_FILE);
   if (!(await exists(path))) return new Map();
-  try {
-    const { sources = [] } = descriptionSchema.parse(JSON.parse(await readFile(path, "utf8")));
-    const sizes = sources.flatMap(({ slide, pixelSize }): [string, number][] =>
-      slide === undefined || pixelSize === undefined
-        ? []
-        : [[stemOf(slide), (pixelSize.x + pixelSize.y) / 2]],
-    );
-    return new Map(sizes);
-  } catch (cause) {
-    const action = "Prepare the dataset again.";
-    throw new EpSamError(
-      "dataset",
-      { where: path, what: "cannot be understood", why: messageOf(cause), action },
-      { cause },
-    );
-  }
+  const { sources = [] } = await readJson(path, descriptionSchema, {
+    tag: "dataset",
+    what: "cannot be understood",
+    action: "Prepare the dataset again.",
+  });
+  const sizes = sources.flatMap(({ slide, pixelSize }): [string, number][] =>
+    slide === undefined || pixelSize === undefined ? [] : [[stemOf(slide), (pixelSize.x + pixelSize.y) / 2]],
+  );
+  return new Map(sizes);
 }

@@ -111,9 +111,3 @@ function areaUnderCurve(sorted: readonly WeightedScore[], draws: Int32Array): nu
   closeTie();
   return pairs;
 }
-
-/** The area under the ROC curve of scores for 0/1 labels, or `null` when a class is missing. */
-export function auc(scores: readonly number[], labels: readonly (0 | 1)[]): number | null {
-  const patches = scores.map((score, index) => ({ id: String(index), label: labels[index] ?? 0, score }));
-  return summariseClassification(patches, { seed: 0, resamples: 1 }).metrics.auc?.value ?? null;
-}

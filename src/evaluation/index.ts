@@ -1,6 +1,5 @@
 export { type BootstrapOptions, bootstrap, type Estimate, type ResamplingUnit } from "./bootstrap.js";
 export {
-  auc,
   CLASSIFICATION_METRIC_NAMES,
   type ClassificationMetricName,
   type ClassificationOptions,
@@ -9,6 +8,6 @@ export {
   summariseClassification,
 } from "./classification.js";
 export { addConfusions, type Confusion, confusion, emptyConfusion } from "./confusion.js";
-export { dice, diceLoss, iou, iouLoss, type Overlap, overlapOf, SMOOTHING, softOverlap } from "./overlap.js";
+export { dice, iou, type Overlap, overlapOf, SMOOTHING } from "./overlap.js";
 export { type EvaluationSummary, pairedDifferences, summarise } from "./summary.js";
 export { type EvaluatedPatch, METRIC_NAMES, type MetricName, patchOverlap } from "./totals.js";

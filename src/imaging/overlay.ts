@@ -35,8 +35,11 @@ export function blendImages(bottom: RgbImage, top: RgbImage, opacity: number): R
   return { ...bottom, data };
 }
 
+/** Opacity of a mask that is shown over its image, so that the tissue stays visible. */
+const TINT_OPACITY = 0.3;
+
 /** Tints the foreground of `mask` with `colour` at the given opacity (0 to 1). */
-export function blendMask(image: RgbImage, mask: Mask, colour: Colour, opacity: number): RgbImage {
+export function blendMask(image: RgbImage, mask: Mask, colour: Colour, opacity = TINT_OPACITY): RgbImage {
   requireSameSize(image, mask);
   const data = image.data.slice();
   for (const [pixel, value] of mask.data.entries()) if (value !== 0) paint(data, pixel, colour, opacity);

@@ -33,6 +33,7 @@ export {
   isOptimizerState,
   optimizerStateName,
   type StepResult,
+  type StepSession,
   TrainingStep,
   type TrainingStepOptions,
 } from "./training-step.js";

@@ -18,7 +18,6 @@ import type { GalleryPanel } from "./report-data.js";
 /** Width of the pictures in pixels; larger patches are made smaller, so that a report stays a few megabytes. */
 const LARGEST_SIDE = 320;
 const HEAT_OPACITY = 0.55;
-const TINT_OPACITY = 0.3;
 const POINT_COLOUR: Colour = [255, 255, 255];
 
 /** Colours of masks by what they are. */
@@ -71,7 +70,7 @@ export class PatchPictures {
   mask(caption: string, alt: string, mask: Mask, colour: Colour): Promise<GalleryPanel> {
     const { width, height } = this.#image;
     const fitted = resizeMask(mask, width, height);
-    const tinted = blendMask(this.#image, fitted, colour, TINT_OPACITY);
+    const tinted = blendMask(this.#image, fitted, colour);
     const shownCaption = mask.data.includes(1) ? caption : `${caption}: empty`;
     return this.#panel(
       shownCaption,

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { exists, writeFileAtomically } from "../common/index.js";
+import { exists, parseJson, writeFileAtomically } from "../common/index.js";
 import { type Dataset, SPLITS, type Split } from "../dataset/index.js";
 import {
   CLASSIFICATION_METRIC_NAMES,
@@ -133,7 +133,9 @@ export async function readEvaluation(
 ): Promise<{ evaluation: RunEvaluation; patches: PatchFigures[] } | undefined> {
   const files = evaluationFiles(folder, split);
   if (!(await exists(files.figures))) return undefined;
-  const evaluation = await readAs(files.figures, (text) => evaluationSchema.parse(JSON.parse(text)));
+  const evaluation = await readAs(files.figures, (text) =>
+    parseJson(text, evaluationSchema, (why) => new Error(why)),
+  );
   const stages = evaluation.missing === null ? evaluation.stages.map(({ stage }) => stage) : [];
   const patches = await readAs(files.patches, (text) => parsePatches(text, stages));
   return { evaluation, patches };

@@ -1,7 +1,14 @@
 import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, messageOf, storageError, writeFileAtomically } from "../common/index.js";
+import {
+  EpSamError,
+  exists,
+  parseJson,
+  readJson,
+  storageError,
+  writeFileAtomically,
+} from "../common/index.js";
 import { lockName } from "./run-lock.js";
 import { type DecoderStage, isDecoderStage } from "./stage.js";
 
@@ -152,15 +159,8 @@ export class RunDirectory {
           "Give the directory that `epsam train --out` wrote, or leave out --resume to begin a run there.",
       });
     }
-    try {
-      return new RunDirectory(root, runRecordSchema.parse(JSON.parse(await readFile(file, "utf8"))));
-    } catch (cause) {
-      throw new EpSamError(
-        "run-directory",
-        { what: "cannot be understood", where: file, why: messageOf(cause), action: "Train again." },
-        { cause },
-      );
-    }
+    const failure = { tag: "run-directory", what: "cannot be understood", action: "Train again." } as const;
+    return new RunDirectory(root, await readJson(file, runRecordSchema, failure));
   }
 
   isDone(stage: string): boolean {
@@ -202,19 +202,17 @@ export class RunDirectory {
     const file = this.path("metrics.jsonl");
     if (!(await exists(file))) return [];
     const complete = (await readFile(file, "utf8")).split("\n").slice(0, -1);
-    return complete.map((text, index) => {
-      try {
-        return metricLineSchema.parse(JSON.parse(text));
-      } catch (cause) {
+    return complete.map((text, index) =>
+      parseJson(text, metricLineSchema, (why, cause) => {
         const fields = {
           what: `line ${index + 1} cannot be understood`,
           where: file,
-          why: messageOf(cause),
+          why,
           action: "Delete that line; it holds figures for the report, training does not need it.",
         };
-        throw new EpSamError("run-directory", fields, { cause });
-      }
-    });
+        return new EpSamError("run-directory", fields, { cause });
+      }),
+    );
   }
 
   /** Forgets a stage's lines from an epoch on, because that epoch will be trained again. */

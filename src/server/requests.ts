@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import type { z } from "zod";
-import { EpSamError, must } from "../common/index.js";
+import { z } from "zod";
+import { EpSamError, must, parseJson } from "../common/index.js";
 
 /** A path parameter of a route; Hono's types know it only for literal routes. */
 export function parameter(request: Context, name: string): string {
@@ -23,27 +23,24 @@ export async function jsonBody<Schema extends z.ZodType>(
       `its content type is ${mediaType === "" ? "not told" : mediaType}`,
     );
   }
-  const parsed = schema.safeParse(parseJson(await request.req.text()));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw usage(["body", ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw usage("the body", "is malformed JSON", cause.message);
-    throw cause;
-  }
+  const text = await request.req.text();
+  return fitting(
+    schema,
+    parseJson(text, z.unknown(), (why) => usage("the body", "is malformed JSON", why)),
+    "body",
+  );
 }
 
 /** The query of a request that fits a schema of texts. @throws EpSamError `usage` when it does not */
 export function queryOf<Schema extends z.ZodType>(request: Context, schema: Schema): z.output<Schema> {
-  const parsed = schema.safeParse(request.req.query());
+  return fitting(schema, request.req.query(), "query");
+}
+
+function fitting<Schema extends z.ZodType>(schema: Schema, value: unknown, place: string): z.output<Schema> {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw usage(["query", ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
+  throw usage([place, ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);
 }
 
 /** A whole number from 0 in a path. @throws EpSamError `usage` for anything else */

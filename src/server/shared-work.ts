@@ -1,4 +1,4 @@
-import { RecentlyUsed } from "../common/index.js";
+import { RecentlyUsed, untilAborted } from "../common/index.js";
 
 interface Computation<Value> {
   readonly value: Promise<Value>;
@@ -41,7 +41,7 @@ export class SharedWork<Value extends object | string | number> {
     const computation = this.#running.get(key) ?? this.#begin(key, compute);
     computation.waiting += 1;
     try {
-      return await withSignal(computation.value, signal);
+      return await untilAborted(computation.value, signal);
     } finally {
       computation.waiting -= 1;
       if (computation.waiting === 0 && this.#running.get(key) === computation) {
@@ -61,13 +61,4 @@ export class SharedWork<Value extends object | string | number> {
     }, end);
     return computation;
   }
-}
-
-/** A promise that is given up when the signal aborts; whatever becomes of it is somebody else's business then. */
-function withSignal<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -1,7 +1,7 @@
 import { EpSamError, hashFile, type Reporter } from "../common/index.js";
 import { type Dataset, loadPatchMask, type PatchRecord, readPixelSizes } from "../dataset/index.js";
 import type { RetrainingRecord } from "../run/index.js";
-import type { MaskedPatch } from "./decoder-stage.js";
+import type { MaskedPatch } from "./decoder-samples.js";
 
 /** Patches of slides that an expert has corrected, as a round of re-training uses them. */
 export interface CorrectedMasks {

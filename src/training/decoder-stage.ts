@@ -11,13 +11,12 @@ import {
   type HostTensors,
   placeOnDevice,
 } from "../graph/index.js";
-import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
-import { pointsInMask, promptSlots, takesMaskPrompt } from "../method/index.js";
+import type { FloatMap } from "../imaging/index.js";
+import { promptSlots } from "../method/index.js";
 import {
   type DecoderGraph,
   decoderGraph,
   decoderInputs,
-  type PatchPrompt,
   promptFeeds,
   type SamFrame,
   type StateDict,
@@ -36,6 +35,7 @@ import {
   type StepMemoryPlan,
   type TrainingConfig,
 } from "../run/index.js";
+import { type MaskedPatch, type PromptedPatch, type Sample, trainingSamples } from "./decoder-samples.js";
 import { type BatchFeeds, EmbeddingFeeds, hostFeeds } from "./embedding-feeds.js";
 import {
   type EpochLoopResult,
@@ -45,18 +45,6 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
-
-/** A patch with the mask its prediction is compared with: a pseudo-label, or in validation perhaps the truth. */
-export interface MaskedPatch {
-  readonly patch: PatchRecord;
-  /** Reads the mask; thousands of them would not fit in memory at once. */
-  readMask(): Promise<Mask>;
-}
-
-/** A validation patch with its prompt, drawn from its activation map. */
-export interface PromptedPatch extends MaskedPatch {
-  readonly prompt: PatchPrompt;
-}
 
 /** What a decoder is trained with. */
 export interface DecoderStageOptions {
@@ -197,46 +185,6 @@ function stepOptionsOf(
     device,
     ...memory.options,
   };
-}
-
-/** One batch: each patch under a random variant, with points drawn inside its mask. */
-async function trainingSamples(
-  options: DecoderStageOptions,
-  indices: readonly number[],
-  epoch: number,
-): Promise<Sample[]> {
-  const { config, stage, train } = options;
-  const samples: Sample[] = [];
-  for (const index of indices) {
-    const item = train[index];
-    if (item === undefined) continue;
-    const stream = new RandomStream(config.seed, stage, "sample", epoch, index);
-    const variant = config.decoder.variants[stream.integer(config.decoder.variants.length)] ?? 0;
-    const mask = applyDihedral(await item.readMask(), variant);
-    const points = pointsInMask(mask, config.sam.points, stream);
-    if (points === undefined) throw emptyMask(stage, item.patch);
-    const logits = takesMaskPrompt(config.sam) ? await options.activationLogits(item.patch) : undefined;
-    const prompt = { points, mask: logits && applyDihedral(logits, variant) };
-    samples.push({ patch: item.patch, variant, mask, prompt });
-  }
-  return samples;
-}
-
-/** One patch of a batch. */
-interface Sample {
-  readonly patch: PatchRecord;
-  readonly variant: number;
-  readonly mask: Mask;
-  readonly prompt: PatchPrompt;
-}
-
-function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
-  return new EpSamError("run-directory", {
-    what: `the mask of ${id} has no pixel any more`,
-    where: stage,
-    why: "it had some when the stage began",
-    action: "Do not change the masks of a run while it trains; train again into a new directory.",
-  });
 }
 
 /** What the decoder is fed with besides the embeddings. */

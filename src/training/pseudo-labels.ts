@@ -3,7 +3,7 @@ import type { PatchRecord } from "../dataset/index.js";
 import { type Mask, readMask, writeMaskPng } from "../imaging/index.js";
 import { selectPseudoLabels } from "../method/index.js";
 import { type RunContext, roundStage, writeScores } from "../run/index.js";
-import type { MaskedPatch } from "./decoder-stage.js";
+import type { MaskedPatch } from "./decoder-samples.js";
 import type { PatchPredictor } from "./patch-predictor.js";
 
 /**

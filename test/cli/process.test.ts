@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { builtPath, ensureBuilt } from "../support/build.js";
+import { describeWith, noPosix } from "../support/requirements.js";
 
 beforeAll(ensureBuilt, 180_000);
 
@@ -66,7 +67,7 @@ describe("the built command line", () => {
   });
 });
 
-describe.skipIf(process.platform === "win32")("a real Ctrl-C", () => {
+describeWith("posix", noPosix, "a real Ctrl-C", () => {
   it("stops the job at a safe point and says how to resume", async () => {
     const { child, written } = start(longJob(false));
     await until(() => written.stderr.includes("working"));

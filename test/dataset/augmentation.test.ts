@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
+  type AugmentationOptions,
   type AugmentationPlan,
   applyAugmentation,
   augment,
   type ColourAdjustment,
   defaultAugmentation,
   drawAugmentation,
-  noAugmentation,
   toTensor,
 } from "../../src/dataset/index.js";
 import {
@@ -187,9 +187,20 @@ describe("random augmentation", () => {
     }
   });
 
-  it("does nothing with noAugmentation", () => {
+  it("does nothing where nothing is asked for", () => {
     const image = noise(9, 7);
-    const result = augment(image, noAugmentation, new RandomStream(0));
+    const nothing: AugmentationOptions = {
+      horizontalFlip: 0,
+      verticalFlip: 0,
+      rotationDegrees: 0,
+      border: "reflect",
+      brightness: 0,
+      contrast: 0,
+      saturation: 0,
+      hue: 0,
+      greyscale: 0,
+    };
+    const result = augment(image, nothing, new RandomStream(0));
     expect(result).toEqual(image);
     expect(result.data).not.toBe(image.data);
   });

@@ -1,14 +1,12 @@
 import { readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { RandomStream } from "../../src/common/index.js";
+import { fromFloat16, RandomStream, toFloat16 } from "../../src/common/index.js";
 import {
   EmbeddingCache,
   type EmbeddingCacheOptions,
   type EmbeddingKey,
-  fromFloat16,
   hashImage,
-  toFloat16,
 } from "../../src/dataset/index.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "./fixtures.js";
 

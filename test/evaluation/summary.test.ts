@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
-  auc,
   bootstrap,
   type EvaluatedPatch,
   METRIC_NAMES,
@@ -31,6 +30,13 @@ function madeUpPatches(groups: number, perGroup: number): EvaluatedPatch[] {
       };
     });
   }).flat();
+}
+
+/** The area under the ROC curve of scores for labels. */
+function auc(scores: readonly number[], labels: readonly (0 | 1)[]): number | null | undefined {
+  const patches = scores.map((score, index) => ({ id: String(index), label: labels[index] ?? 0, score }));
+  const area = summariseClassification(patches, { seed: 0, resamples: 1 }).metrics.auc;
+  return area === null ? null : area?.value;
 }
 
 describe("summarise", () => {

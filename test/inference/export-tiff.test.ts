@@ -130,7 +130,8 @@ describe("writePyramidTiff", () => {
     expect(levels).toBe(9);
     // Twelve bytes a tile, 200 x 120 tiles and a third more.
     expect(bytes).toBeLessThan(450_000);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200e6);
+    // A tile for each place would be 8e9; garbage that waits, 0.1e9 here, depends on the machine.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1e9);
     const source = await openSlide(path);
     expect(source.levels).toHaveLength(9);
     const origin = { space: "level-0", x: 59_000, y: 99_000 } as const;

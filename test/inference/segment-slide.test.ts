@@ -13,6 +13,7 @@ import {
 } from "../../src/inference/slides/segment-slide.js";
 import { errorOf, temporaryFolder } from "../dataset/fixtures.js";
 import { memorySlide } from "../support/memory-slide.js";
+import { itWith, noPosix } from "../support/requirements.js";
 import { colourfulSlide, layoutOf, PATCH, stubSegmenter } from "./support/stub-slide.js";
 
 /** All pixels of a raster. */
@@ -182,7 +183,9 @@ describe("a slide whose segmentation was interrupted", () => {
     return signal;
   }
 
-  it.skipIf(process.platform === "win32")(
+  itWith(
+    "posix",
+    noPosix,
     "goes on when the disk was full, which is said",
     async () => {
       const source = colourfulSlide(width, height);

@@ -81,11 +81,14 @@ async function written(name: string, tensors: ReadonlyMap<string, FloatTensor>):
   return path;
 }
 
-describeWithShared("EfficientNet-Lite0 as PyTorch computes it", () => {
-  const golden = () => readSafetensors(sharedPath("golden/efficientnet_lite0.safetensors"));
-  const image = () => readRgbImage(sharedPath("golden/efficientnet_lite0_input.png"));
+const GOLDEN = "golden/efficientnet_lite0.safetensors";
+const GOLDEN_IMAGE = "golden/efficientnet_lite0_input.png";
 
-  // Measured: 1.2e-6 to 2.1e-6 for features.
+describeWithShared("EfficientNet-Lite0 as PyTorch computes it", [GOLDEN, GOLDEN_IMAGE], () => {
+  const golden = () => readSafetensors(sharedPath(GOLDEN));
+  const image = () => readRgbImage(sharedPath(GOLDEN_IMAGE));
+
+  // Measured: 1.5e-6 to 2.3e-6.
   it("gives its features of strides 4, 8 and 16 within 1e-5", async () => {
     const { tensors } = await golden();
     const picture = await image();
@@ -97,12 +100,11 @@ describeWithShared("EfficientNet-Lite0 as PyTorch computes it", () => {
       const expected = tensors.get(`stride${stride}`);
       expect([1, channels, height, width]).toEqual(expected?.shape);
       const error = relativeError(data, Array.from(expected?.data ?? [], Number));
-      console.log(stride, error);
       expect(error, `stride ${stride}`).toBeLessThan(1e-5);
     }
   });
 
-  it("gives the same features while its weights train, and its gradients within 1e-4", async () => {
+  it("gives the same features while its weights train, and the golden gradients", async () => {
     const { tensors } = await golden();
     const picture = await image();
     const parameters = new ParameterSet();
@@ -130,8 +132,9 @@ describeWithShared("EfficientNet-Lite0 as PyTorch computes it", () => {
     expect(relativeError(floatsOf(results, "level"), stride16)).toBeLessThan(1e-5);
     for (const name of wanted) {
       const error = relativeError(floatsOf(results, name), Array.from(tensors.get(name)?.data ?? [], Number));
-      console.log(name, error);
-      expect(error, name).toBeLessThan(1e-4);
+      // Measured: 0.4e-6 to 1.5e-6, and 3.8e-4 for the first convolution, where PyTorch's own float32 is 7.5e-4 from its
+      // float64: values next to the ends of a ReLU6 fall on either side.
+      expect(error, name).toBeLessThan(name === "grad/_conv_stem.weight" ? 1e-3 : 1e-5);
     }
   });
 });

@@ -1,17 +1,22 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
   cast,
   conv2d,
+  type DeviceTensor,
   device,
+  type Feeds,
   type FloatTensor,
   floatTensor,
+  type HostTensor,
   type HostTensors,
   input,
+  type LockStepSession,
   matmul,
   mean,
   relu,
   reshape,
+  type StatefulSession,
   slice,
 } from "../../src/graph/index.js";
 import { attentionDropout } from "../../src/models/attention-dropout.js";
@@ -24,6 +29,7 @@ import {
   initialLossScale,
   nextLossScale,
   ParameterSet,
+  type StepSession,
   TrainingStep,
   type TrainingStepOptions,
 } from "../../src/nn/index.js";
@@ -248,5 +254,22 @@ describe("the loss's scale", () => {
   it("has limits: it stops growing, and what overflows at any scale is an error", () => {
     expect(nextLossScale({ scale: 2 ** 24, finiteSteps: 1999 }, true).scale).toBe(2 ** 24);
     expect(() => nextLossScale({ scale: 2 ** -14, finiteSteps: 0 }, false)).toThrow(/float16.*not finite/);
+  });
+});
+
+describe("what a step is fed with, as the compiler sees it", () => {
+  it("may lie on the device where the batch stays whole, and only in host memory where it is divided", () => {
+    type Divided = TrainingStep<HostTensor>;
+    type Whole = TrainingStep<HostTensor | DeviceTensor>;
+    expectTypeOf<Parameters<Whole["run"]>[0]>().toEqualTypeOf<Feeds>();
+    expectTypeOf<Parameters<Divided["run"]>[0]>().toEqualTypeOf<HostTensors>();
+    expectTypeOf<Feeds>().not.toExtend<Parameters<Divided["run"]>[0]>();
+    expectTypeOf<Divided>().not.toExtend<Whole>();
+    // So that no step for device tensors can be made of a session that divides what it is fed with.
+    expectTypeOf<StatefulSession>().toExtend<StepSession<HostTensor | DeviceTensor>>();
+    expectTypeOf<LockStepSession>().not.toExtend<StepSession<HostTensor | DeviceTensor>>();
+    expectTypeOf<LockStepSession>().toExtend<StepSession<HostTensor>>();
+    const plain = (options: TrainingStepOptions) => TrainingStep.create(options);
+    expectTypeOf<Awaited<ReturnType<typeof plain>>>().toEqualTypeOf<Divided>();
   });
 });

@@ -214,7 +214,10 @@ describe("the lock of a run directory", () => {
   it("takes over a lock with its own number from before a reboot", async () => {
     const root = await folder();
     await writeFile(join(root, "run.lock"), JSON.stringify({ process: process.pid, host: hostname() }));
-    await (await lockRun(root))();
+    const unlock = await lockRun(root);
+    expect(await errorOf(lockRun(root))).toContain(`process ${process.pid} on ${hostname()} is training`);
+    await unlock();
+    expect(await readdir(root)).toEqual([]);
   });
 
   it.each([

@@ -61,14 +61,24 @@ describe("events", () => {
     const socket = createConnection(server.port, "127.0.0.1");
     await once(socket, "connect");
     socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let received = "";
+    socket.on("data", (chunk: Buffer) => {
+      received += chunk.toString("latin1");
+    });
     await once(socket, "data");
     socket.pause();
+    let sent = 0;
     // Kernel buffers take some megabytes before anything is felt.
-    for (let sent = 0; events.listeners > 0; sent += 1) {
+    for (; events.listeners > 0; sent += 1) {
       events.publish(large);
       if (sent % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
       if (sent > 100_000) throw new Error("the client was never dropped");
     }
+    expect(sent, "half a megabyte may wait").toBeGreaterThan(500);
+    // What was sent until then still arrives, whole, and then the answer ends.
+    socket.resume();
+    await expect.poll(() => received.endsWith("\r\n0\r\n\r\n")).toBe(true);
+    expect(received.split("event: annotations").length - 1).toBe(sent);
     socket.destroy();
     await server.close();
   });

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { openDeepZoom } from "../../src/slides/deep-zoom/open-deep-zoom.js";
 import { openSlide } from "../../src/slides/index.js";
 import { processorStopwatch } from "../support/processor-time.js";
+import { itWith, noPosix } from "../support/requirements.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import {
   cropWhite,
@@ -246,7 +247,7 @@ describe("hostile DeepZoom tiles", () => {
     expect(failure.message).toMatch(message);
   });
 
-  it.skipIf(process.platform === "win32")("that are pipes or devices do not block", async () => {
+  itWith("posix", noPosix, "that are pipes or devices do not block", async () => {
     const pipe = await writeOdd(descriptor());
     execFileSync("mkfifo", [pipe.replace("odd.dzi", "odd_files/7/0_0.png")]);
     expect((await failureOf(read(pipe))).message).toMatch(/no regular file/);

@@ -1,19 +1,15 @@
 import { mkdir, truncate, writeFile } from "node:fs/promises";
-import { describe, expect, it, type TestContext } from "vitest";
+import { expect, it } from "vitest";
 import { cutTile, picture } from "../../scripts/fixtures/pictures.js";
 import { halved, writeMirax, writeVmu } from "../../scripts/fixtures/scanner-files.js";
 import type { RgbImage } from "../../src/imaging/index.js";
-import { findOpenSlide, openSlide, type PixelSource } from "../../src/slides/index.js";
+import { openSlide, type PixelSource } from "../../src/slides/index.js";
+import { describeWithOpenSlideLibrary } from "../support/openslide.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { expectSameImage, failureOf, readLevel, region } from "./made-up.js";
 
 const files = temporaryDirectory();
 const image = picture(256, 256);
-
-/** Skips by name where the system has no library. */
-function needsLibrary(context: TestContext): void {
-  if (!("version" in findOpenSlide())) context.skip("the system has no OpenSlide");
-}
 
 /** A path in a folder of its own, since these slides are several files. */
 async function fresh(name: string): Promise<string> {
@@ -36,9 +32,8 @@ async function expectPicture(slide: PixelSource, full: RgbImage, half: RgbImage)
   expect([...beyond.data.subarray(-3)], "white outside").toEqual([255, 255, 255]);
 }
 
-describe("formats that OpenSlide alone reads, through its process", () => {
-  it("Hamamatsu VMU", async (context) => {
-    needsLibrary(context);
+describeWithOpenSlideLibrary("formats that OpenSlide alone reads, through its process", () => {
+  it("Hamamatsu VMU", async () => {
     const path = await fresh("slide.vmu");
     await writeVmu(path, image, 0.5);
     const slide = await openSlide(path);
@@ -47,8 +42,7 @@ describe("formats that OpenSlide alone reads, through its process", () => {
     await slide.close();
   });
 
-  it("MIRAX", async (context) => {
-    needsLibrary(context);
+  it("MIRAX", async () => {
     const path = await fresh("slide.mrxs");
     await writeMirax(path, image, 0.5);
     const slide = await openSlide(path);
@@ -57,8 +51,7 @@ describe("formats that OpenSlide alone reads, through its process", () => {
     await slide.close();
   });
 
-  it("MIRAX whose scanner left tiles out, which are white", async (context) => {
-    needsLibrary(context);
+  it("MIRAX whose scanner left tiles out, which are white", async () => {
     const path = await fresh("sparse.mrxs");
     await writeMirax(path, image, 0.5, (column, row) => column === 1 && row === 2);
     const slide = await openSlide(path);
@@ -68,8 +61,7 @@ describe("formats that OpenSlide alone reads, through its process", () => {
     await slide.close();
   });
 
-  it("damaged ones are refused with OpenSlide's reason", async (context) => {
-    needsLibrary(context);
+  it("damaged ones are refused with OpenSlide's reason", async () => {
     const path = await fresh("damaged.mrxs");
     await writeMirax(path, image, 0.5);
     const folder = path.replace(/\.mrxs$/, "");

@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
-import { describe, it } from "vitest";
+import { describeWith } from "./requirements.js";
 
 /** Debian's browser, or the one that `EPSAM_CHROMIUM` names. */
 const EXECUTABLE = process.env.EPSAM_CHROMIUM ?? "/usr/bin/chromium";
 
 /** `describe`, skipped by a name that says so where there is no Chromium. */
 export function describeWithChromium(name: string, body: () => void): void {
-  if (existsSync(EXECUTABLE)) describe(name, body);
-  else it.skip(`${name} (no Chromium at ${EXECUTABLE}; apt install chromium)`, body);
+  const absent = existsSync(EXECUTABLE) ? undefined : `no Chromium at ${EXECUTABLE}; apt install chromium`;
+  describeWith("chromium", absent, name, body);
 }
 
 /** Starts Chromium without a screen; without its sandbox, which root in a container cannot have. */

@@ -1,7 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { describe } from "vitest";
 import type { RgbImage } from "../../src/imaging/index.js";
+import { findOpenSlide } from "../../src/slides/index.js";
+import { describeWith } from "./requirements.js";
 
 /** Debian's Python, where the package python3-openslide lives; another python3 may come first in the path. */
 const PYTHON = "/usr/bin/python3";
@@ -11,8 +12,16 @@ const available = spawnSync(PYTHON, ["-c", "import openslide, PIL"]).status === 
 
 /** `describe`, skipped by a name that says so when OpenSlide for Python is not installed. */
 export function describeWithOpenSlide(name: string, body: () => void): void {
-  if (available) describe(name, body);
-  else describe.skip(`${name} (python3-openslide absent)`, body);
+  describeWith("openslide", available ? undefined : "python3-openslide absent", name, body);
+}
+
+/** True where the system has the library OpenSlide. */
+export const hasOpenSlideLibrary = "version" in findOpenSlide();
+
+/** `describe`, skipped by a name that says so when the system has no library OpenSlide. */
+export function describeWithOpenSlideLibrary(name: string, body: () => void): void {
+  const absent = hasOpenSlideLibrary ? undefined : "the system has no OpenSlide";
+  describeWith("openslide", absent, name, body);
 }
 
 export interface OpenSlideDescription {

@@ -6,8 +6,9 @@ import type { SlideOutcome } from "./slide-worker.js";
 /** What no file may take, however hostile. */
 export const HOSTILE_LIMITS = {
   /**
-   * Memory beyond what the reading process holds anyway (about 105). Measured: at most 75 on a calm machine; 100 on
-   * a busy one, where more garbage waits, of the 125 that the largest tiles come to if none is collected at all.
+   * Memory beyond what the reading process holds anyway (about 105). Measured: 66 on a calm machine, 64 to 100 on a
+   * busy one, where more garbage waits: all that is decoded of the largest tiles, by calculation, comes to 125.
+   * Without the limit of a deflated tile's length it was 375.
    */
   megabytes: 160,
   /** Processor time of all its threads for one file, see `processorStopwatch`. Measured: at most 0.4. */

@@ -4,8 +4,8 @@ import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { describe, it } from "vitest";
 import { probeDevice } from "../../src/graph/index.js";
+import { describeWith, type Requirement } from "./requirements.js";
 
 /** SwiftShader, a GPU in software, as Debian's `chromium` brings it. */
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
@@ -57,28 +57,29 @@ const fast =
 
 /** `describe` on one GPU, SwiftShader if it is there; skipped by a name that says what is missing. */
 export function describeWithWebGpu(name: string, body: (gpu: Gpu) => void): void {
-  describeWithEach(name, found.slice(0, 1), none, body);
+  describeWithEach("webgpu", name, found.slice(0, 1), none, body);
 }
 
 /** `describe` on SwiftShader and on the system's GPU, as far as they are there. */
 export function describeWithEachWebGpu(name: string, body: (gpu: Gpu) => void): void {
-  describeWithEach(name, found, none, body);
+  describeWithEach("webgpu", name, found, none, body);
 }
 
 /** `describe` on the system's GPU: too slow for SwiftShader, which takes its place when `EPSAM_SLOW_TESTS` is 1. */
 export function describeWithFastWebGpu(name: string, body: (gpu: Gpu) => void): void {
   const slow = `slow on SwiftShader: EPSAM_SLOW_TESTS=1, or Mesa's lavapipe; the system's: ${reasonOf(system)}`;
-  describeWithEach(name, fast === undefined ? [] : [fast], found.length === 0 ? none : slow, body);
+  describeWithEach("vulkan", name, fast === undefined ? [] : [fast], found.length === 0 ? none : slow, body);
 }
 
 function describeWithEach(
+  requirement: Requirement,
   name: string,
   gpus: readonly Gpu[],
   absent: string,
   body: (gpu: Gpu) => void,
 ): void {
-  for (const gpu of gpus) describe(`${name} (${gpu.name})`, () => body(gpu));
-  if (gpus.length === 0) it.skip(`${name} (${absent})`);
+  for (const gpu of gpus) describeWith(requirement, undefined, `${name} (${gpu.name})`, () => body(gpu));
+  if (gpus.length === 0) describeWith(requirement, absent, name, () => undefined);
 }
 
 /** What a child process wrote, and how it ended. */

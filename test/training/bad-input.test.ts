@@ -8,6 +8,7 @@ import { readSafetensors, writeSafetensors } from "../../src/models/index.js";
 import { type RunDirectory, stageNames } from "../../src/run/index.js";
 import { writeCheckpoint } from "../../src/training/checkpoint.js";
 import { builtPath, ensureBuilt } from "../support/build.js";
+import { itWith, noPosix } from "../support/requirements.js";
 import {
   errorOf,
   forkRun,
@@ -305,7 +306,9 @@ function canMount(): boolean {
 }
 
 describe("a full disk", () => {
-  it.skipIf(process.platform === "win32")(
+  itWith(
+    "posix",
+    noPosix,
     "while training: earlier results stay, and the run resumes",
     async () => {
       await ensureBuilt();
@@ -329,23 +332,28 @@ describe("a full disk", () => {
     300_000,
   );
 
-  it.skipIf(!canMount())("keeps the old checkpoint (needs the right to mount a file system)", async () => {
-    const disk = join(folder, "disk");
-    await mkdir(disk);
-    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]);
-    expect(mounted.status).toBe(0);
-    try {
-      const file = join(disk, "classifier.safetensors");
-      const progress = { epochsDone: 1, stepsTaken: 1, bestEpoch: 0, bestCriterion: 1 };
-      const current = new Map([["a", floatTensor([500_000])]]);
-      await writeCheckpoint(file, { progress, current, best: new Map() });
-      const before = await hashesOf(disk);
-      const message = await errorOf(writeCheckpoint(file, { progress, current, best: new Map() }));
-      expect(message).toContain(`[storage] ${file}: cannot be written (ENOSPC`);
-      expect(message).toContain("Free disk space (or raise the quota)");
-      expect(await hashesOf(disk)).toEqual(before);
-    } finally {
-      spawnSync("umount", [disk]);
-    }
-  });
+  itWith(
+    "mount",
+    canMount() ? undefined : "needs the right to mount a file system",
+    "keeps the old checkpoint",
+    async () => {
+      const disk = join(folder, "disk");
+      await mkdir(disk);
+      const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]);
+      expect(mounted.status).toBe(0);
+      try {
+        const file = join(disk, "classifier.safetensors");
+        const progress = { epochsDone: 1, stepsTaken: 1, bestEpoch: 0, bestCriterion: 1 };
+        const current = new Map([["a", floatTensor([500_000])]]);
+        await writeCheckpoint(file, { progress, current, best: new Map() });
+        const before = await hashesOf(disk);
+        const message = await errorOf(writeCheckpoint(file, { progress, current, best: new Map() }));
+        expect(message).toContain(`[storage] ${file}: cannot be written (ENOSPC`);
+        expect(message).toContain("Free disk space (or raise the quota)");
+        expect(await hashesOf(disk)).toEqual(before);
+      } finally {
+        spawnSync("umount", [disk]);
+      }
+    },
+  );
 });

@@ -1,8 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { RandomStream } from "../../src/common/index.js";
-import { fromFloat16, toFloat16 } from "../../src/dataset/index.js";
+import { fromFloat16, RandomStream, toFloat16 } from "../../src/common/index.js";
 import { device } from "../../src/graph/index.js";
 import { type RgbImage, readRgbImage } from "../../src/imaging/index.js";
 import {

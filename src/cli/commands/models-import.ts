@@ -12,6 +12,7 @@ Examples:
   $ epsam models import --classifier camelyon17_resnet_adl.pth --decoder camelyon17_decoder_iter3.pth \\
       --sam sam_vit_b_01ec64.pth --prompt-frame patch --out run     a run directory for infer and evaluate
   $ epsam models import medsam_vit_b.pth --as sam --out medsam.safetensors
+  $ epsam models import resnet18.pth --as backbone --out resnet18.safetensors
   $ epsam models import checkpoint.pt --as classifier --key ema.state_dict --out classifier.safetensors
 
 Reads PyTorch checkpoints (.pth, .pt, of any age), safetensors and ONNX without running anything in them. Tensors that

@@ -1,5 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import {
+  type BackboneEntry,
+  backbones,
   type CatalogueEntry,
   catalogue,
   modelDirectory,
@@ -10,6 +12,7 @@ import { formatBytes } from "../doctor/check.js";
 import { type EmbeddedModel, embeddedModels } from "../doctor/library-checks.js";
 import { jsonOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
+import { backboneFacts, weightsText } from "./models-info.js";
 
 const EXAMPLES = `
 Examples:
@@ -35,14 +38,29 @@ async function listModels(): Promise<CommandOutcome> {
     "Embedded",
     ...models.map(embeddedText),
     "",
+    "Backbones; `epsam models info NAME` says more",
+    ...backbones.map(backboneText),
+    "",
     `Published; \`epsam models pull NAME\` puts them into ${modelDirectory()}`,
     ...published.map((entry) => publishedText(entry, entry.stored)),
   ].join("\n");
-  return { json: { models, directory: modelDirectory(), catalogue: published }, text };
+  return {
+    json: {
+      models,
+      backbones: backbones.map(backboneFacts),
+      directory: modelDirectory(),
+      catalogue: published,
+    },
+    text,
+  };
 }
 
 function embeddedText({ name, role, file, bytes, sha256 }: EmbeddedModel): string {
   return `  ${name}: ${role}\n    file    ${file}\n    size    ${formatBytes(bytes)}\n    SHA-256 ${sha256}`;
+}
+
+function backboneText(entry: BackboneEntry): string {
+  return `  ${entry.name}: ${entry.title}\n    weights ${weightsText(entry)}`;
 }
 
 const states: Readonly<Record<StoredModel["state"], string>> = {

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { modelsExportCommand } from "./models-export.js";
 import { modelsImportCommand } from "./models-import.js";
+import { modelsInfoCommand } from "./models-info.js";
 import { modelsListCommand } from "./models-list.js";
 import { modelsPullCommand } from "./models-pull.js";
 
@@ -18,6 +19,7 @@ export function modelsCommand() {
     .description("pretrained weights: what there is, downloads, weights from and for other programs")
     .addHelpText("after", EXAMPLES)
     .addCommand(modelsListCommand())
+    .addCommand(modelsInfoCommand())
     .addCommand(modelsPullCommand())
     .addCommand(modelsImportCommand())
     .addCommand(modelsExportCommand());

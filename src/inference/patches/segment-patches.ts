@@ -1,12 +1,18 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { EpSamError, exists, storageError, writeFileAtomically } from "../../common/index.js";
+import {
+  EpSamError,
+  exists,
+  mapAhead,
+  pipelineStage,
+  storageError,
+  writeFileAtomically,
+} from "../../common/index.js";
 import type { TissueMask } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { type PatchLayout, type PlacedPatch, patchBox, placedPatches, readPlacedPatch } from "./layout.js";
 import { figuresOf, type PatchFigures, PatchLog, type PatchMaps, type PatchPrecision } from "./patch-log.js";
 import type { PatchSegmenter, SegmentedPatch } from "./patch-segmenter.js";
-import { mapAhead, stage } from "./stages.js";
 
 /** Patches that are read, and results that wait for the next stage, at a time: a few megabytes each. */
 const READ_AHEAD = 4;
@@ -133,11 +139,11 @@ async function* segmentedPatches(
     signal?.throwIfAborted();
     return { patch, image: await readPlacedPatch(source, layout, patch, signal) };
   });
-  const classified = stage(read, STAGE_AHEAD, async ({ patch, image }) => {
+  const classified = pipelineStage(read, STAGE_AHEAD, async ({ patch, image }) => {
     signal?.throwIfAborted();
     return { patch, result: await segmenter.classifyPatch(image, name, patch.x, patch.y) };
   });
-  yield* stage(classified, STAGE_AHEAD, async ({ patch, result: { segment, ...result } }) => {
+  yield* pipelineStage(classified, STAGE_AHEAD, async ({ patch, result: { segment, ...result } }) => {
     signal?.throwIfAborted();
     return { index: patch.index, result: { ...result, ...(await segment?.()) } };
   });

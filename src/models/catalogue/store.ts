@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -7,8 +7,8 @@ import {
   exists,
   hashFile,
   isEpSamError,
-  messageOf,
   type Reporter,
+  readJson,
   silentReporter,
   storageError,
   writeFileAtomically,
@@ -188,13 +188,11 @@ const recordOf = (path: string): string => `${path}.json`;
 async function readRecord(path: string) {
   const file = recordOf(path);
   if (!(await exists(file))) return undefined;
-  try {
-    return recordSchema.parse(JSON.parse(await readFile(file, "utf8")));
-  } catch (cause) {
-    const action = "Delete it; the file beside it is then checked again.";
-    const fields = { what: "is damaged", where: file, why: messageOf(cause), action };
-    throw new EpSamError("weights", fields, { cause });
-  }
+  return readJson(file, recordSchema, {
+    tag: "weights",
+    what: "is damaged",
+    action: "Delete it; the file beside it is then checked again.",
+  });
 }
 
 async function writeRecord(

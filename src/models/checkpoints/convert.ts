@@ -1,13 +1,17 @@
-import { EpSamError } from "../../common/index.js";
-import { floatTensor } from "../../graph/index.js";
-import { asFloat32, type OpenWeightsOptions, streamSafetensors, writeSafetensors } from "../weights/index.js";
+import { identifyBackbone } from "../backbones/index.js";
+import {
+  type OpenWeightsOptions,
+  readFloatTensor,
+  streamSafetensors,
+  writeSafetensors,
+} from "../weights/index.js";
 import { loadClassifier } from "./classifier.js";
 import { loadMaskDecoder } from "./mask-decoder.js";
 import type { LeftOut } from "./model-weights.js";
 import { openWholeSam } from "./whole-sam.js";
 
 /** What a checkpoint can be taken for. */
-export const checkpointKinds = ["classifier", "decoder", "sam"] as const;
+export const checkpointKinds = ["classifier", "decoder", "sam", "backbone"] as const;
 export type CheckpointKind = (typeof checkpointKinds)[number];
 
 export interface ConvertedCheckpoint {
@@ -35,6 +39,11 @@ export async function convertCheckpoint(
     const stem = variant.highFrequency ? " with high-frequency channel" : "";
     return { file: out, title: `ResNet-${variant.depth}${stem}`, tensors: weights.size, leftOut };
   }
+  if (kind === "backbone") {
+    const { weights, leftOut, entry } = await identifyBackbone(path, open);
+    await writeSafetensors(out, weights, { part: kind, backbone: entry.name });
+    return { file: out, title: entry.title, tensors: weights.size, leftOut };
+  }
   const { weights, leftOut } = await loadMaskDecoder(path, open);
   await writeSafetensors(out, weights, { part: kind });
   return { file: out, title: "SAM's mask decoder", tensors: weights.size, leftOut };
@@ -46,11 +55,7 @@ async function convertSam(path: string, out: string, open: OpenWeightsOptions): 
     const tensors = [...file.tensors].map(([name, { shape }]) => ({
       name,
       shape,
-      read: async () => {
-        const data = asFloat32(await file.read(name));
-        if (data !== undefined) return floatTensor(shape, data);
-        throw new EpSamError("weights", { what: `tensor "${name}" is not floating-point`, where: path });
-      },
+      read: () => readFloatTensor(file, name),
     }));
     await streamSafetensors(out, tensors, { part: "sam", variant });
     return { file: out, title: `SAM ${variant}`, tensors: tensors.length, leftOut: [] };

@@ -1,9 +1,8 @@
-import { EpSamError } from "../../common/index.js";
-import { type FloatTensor, floatTensor } from "../../graph/index.js";
+import type { FloatTensor } from "../../graph/index.js";
 import {
-  asFloat32,
   type OpenWeightsOptions,
   openWeights,
+  readFloatTensor,
   type StateDict,
   type WeightFile,
 } from "../weights/index.js";
@@ -76,16 +75,7 @@ export async function readFloatTensors(
 ): Promise<StateDict> {
   const weights = new Map<string, FloatTensor>();
   for (const name of names) {
-    const tensor = await file.read(name);
-    const data = asFloat32(tensor);
-    if (data === undefined) {
-      throw new EpSamError("weights", {
-        what: `tensor "${name}" holds ${tensor.dataType}, not floating-point numbers`,
-        where: file.path,
-        action: "Use a checkpoint of model weights.",
-      });
-    }
-    weights.set(name, floatTensor(tensor.shape, data));
+    weights.set(name, await readFloatTensor(file, name));
   }
   return weights;
 }

@@ -8,7 +8,7 @@ import {
   type HostTensor,
 } from "../../graph/index.js";
 import { frozenParameters } from "../../nn/index.js";
-import { asFloat32, type StoredTensor } from "../weights/index.js";
+import { readFloatTensor, type StoredTensor } from "../weights/index.js";
 import { type NamedShapes, PATCH_SIZE, requireVitTensors, type VitArchitecture } from "./vit-architecture.js";
 import { planStretches, type Stretch, stretchGraph, stretchInput, stretchOutput } from "./vit-graph.js";
 
@@ -101,18 +101,7 @@ async function compileStretch(
   device: Device,
 ): Promise<GraphSession> {
   const weights = new Map<string, FloatTensor>();
-  for (const name of stretch.names) weights.set(name, await readFloats(source, name));
+  for (const name of stretch.names) weights.set(name, await readFloatTensor(source, name));
   const output = stretchGraph(architecture, stretch, frozenParameters(weights), source.tensors);
   return GraphSession.create({ [stretchOutput]: output }, device);
-}
-
-async function readFloats(source: TensorSource, name: string): Promise<FloatTensor> {
-  const tensor = await source.read(name);
-  const data = asFloat32(tensor);
-  if (data !== undefined) return floatTensor(tensor.shape, data);
-  throw new EpSamError("weights", {
-    what: `tensor "${name}" holds ${tensor.dataType}, not floating-point numbers`,
-    where: source.path,
-    action: "Use a checkpoint of model weights.",
-  });
 }

@@ -1,4 +1,6 @@
-import { floatTensor, type HostTensor, type Shape } from "../../graph/index.js";
+import { fromFloat16, valueOfHalf } from "../../common/index.js";
+import { type FloatTensor, floatTensor, type HostTensor, type Shape } from "../../graph/index.js";
+import { weightsError } from "./weights-error.js";
 
 /** A named array as read from or written to a weight file; `data` is row-major. */
 export type StoredTensor =
@@ -26,7 +28,7 @@ type Decode = (bytes: Uint8Array<ArrayBuffer>, shape: Shape) => StoredTensor;
 const table = {
   float64: [8, (bytes, shape) => ({ dataType: "float64", shape, data: new Float64Array(bytes.buffer) })],
   float32: [4, (bytes, shape) => floatTensor(shape, new Float32Array(bytes.buffer))],
-  float16: [2, (bytes, shape) => floatTensor(shape, widenFloat16(new Uint16Array(bytes.buffer)))],
+  float16: [2, (bytes, shape) => floatTensor(shape, fromFloat16(new Uint16Array(bytes.buffer)))],
   bfloat16: [2, (bytes, shape) => floatTensor(shape, widenBfloat16(new Uint16Array(bytes.buffer)))],
   float8_e4m3fn: [1, (bytes, shape) => floatTensor(shape, Float32Array.from(bytes, valueOfE4m3))],
   float8_e5m2: [1, (bytes, shape) => floatTensor(shape, Float32Array.from(bytes, valueOfE5m2))],
@@ -51,26 +53,18 @@ export function elementType(name: ElementTypeName): ElementType {
 }
 
 /**
- * The values of a floating-point tensor as float32, or undefined when the tensor holds something else.
- * Double precision is rounded.
+ * Reads a floating-point tensor as float32; double precision is rounded.
+ * @throws EpSamError `weights` when it holds something else
  */
-export function asFloat32(tensor: StoredTensor): Float32Array | undefined {
-  if (tensor.dataType === "float32") return tensor.data;
-  return tensor.dataType === "float64" ? Float32Array.from(tensor.data) : undefined;
-}
-
-/** IEEE 754 half precision to single precision, exact. */
-export function widenFloat16(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, valueOfHalf);
-}
-
-function valueOfHalf(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >>> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+export async function readFloatTensor(
+  file: { readonly path: string; read(name: string): Promise<StoredTensor> },
+  name: string,
+): Promise<FloatTensor> {
+  const tensor = await file.read(name);
+  if (tensor.dataType === "float32") return tensor;
+  if (tensor.dataType === "float64") return floatTensor(tensor.shape, Float32Array.from(tensor.data));
+  const what = `holds ${tensor.dataType}, not floating-point numbers`;
+  throw weightsError(file.path, name, what, undefined, "Use a checkpoint of model weights.");
 }
 
 /** bfloat16 to single precision: the same bits with sixteen zeros below. */

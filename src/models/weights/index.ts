@@ -1,4 +1,4 @@
-export { asFloat32, type StoredTensor } from "./element-types.js";
+export { readFloatTensor, type StoredTensor } from "./element-types.js";
 export {
   loadMinisamDecoder,
   loadSamOnnxDecoder,

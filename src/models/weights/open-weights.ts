@@ -1,3 +1,4 @@
+import type { RandomAccessFile } from "../../common/index.js";
 import { openOnnx } from "./onnx-initializers.js";
 import { openPytorch } from "./pytorch/open-pytorch.js";
 import { openSafetensors } from "./safetensors.js";
@@ -15,28 +16,32 @@ export interface OpenWeightsOptions {
  * @throws EpSamError `weights` when the file cannot be read or is of none of these formats
  */
 export async function openWeights(path: string, { key }: OpenWeightsOptions = {}): Promise<WeightFile> {
-  const format = await formatOf(path);
-  if (format === "safetensors") return openSafetensors(path);
-  return format === "pytorch" ? openPytorch(path, key) : openOnnx(path);
+  const file = await openWeightFile(path);
+  try {
+    const format = await formatOf(file);
+    if (format === "safetensors") return await openSafetensors(file);
+    if (format === "pytorch") return await openPytorch(file, key);
+  } catch (failure) {
+    await file.close();
+    throw failure;
+  }
+  await file.close();
+  return openOnnx(path);
 }
 
 const PICKLE_PROTOCOL = 0x80;
 
-async function formatOf(path: string): Promise<WeightFile["format"]> {
-  const file = await openWeightFile(path);
-  try {
-    const start = await file.read(0, Math.min(16, file.size));
-    const [first = 0, second = 0] = start;
-    // First of all, because the length of a safetensors header can begin with any byte.
-    if (isSafetensors(start, file.size)) return "safetensors";
-    const isZip = first === 0x50 && second === 0x4b;
-    if (isZip || first === PICKLE_PROTOCOL) return "pytorch";
-    // An ONNX model begins with its IR version.
-    if (first === 0x08 && second < 0x80) return "onnx";
-    if (path.endsWith(".safetensors")) return "safetensors";
-  } finally {
-    await file.close();
-  }
+async function formatOf(file: RandomAccessFile): Promise<WeightFile["format"]> {
+  const { path, size } = file;
+  const start = await file.read(0, Math.min(16, size));
+  const [first = 0, second = 0] = start;
+  // First of all, because the length of a safetensors header can begin with any byte.
+  if (isSafetensors(start, size)) return "safetensors";
+  const isZip = first === 0x50 && second === 0x4b;
+  if (isZip || first === PICKLE_PROTOCOL) return "pytorch";
+  // An ONNX model begins with its IR version.
+  if (first === 0x08 && second < 0x80) return "onnx";
+  if (path.endsWith(".safetensors")) return "safetensors";
   throw weightsError(
     path,
     undefined,

@@ -19,45 +19,42 @@ export interface SafetensorsFile {
  * @throws EpSamError `weights` naming the file and the tensor when anything about the file is not sound
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  const file = await openSafetensors(path);
+  const bytes = await openWeightFile(path);
   try {
+    const file = await openSafetensors(bytes);
     const tensors = new Map<string, StoredTensor>();
     for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
     return { tensors, metadata: file.metadata };
   } finally {
-    await file.close();
+    await bytes.close();
   }
 }
 
 /**
- * Opens a safetensors file to read tensors one by one.
+ * A safetensors file whose tensors are read one by one.
+ * @param file closed with what is returned; the caller closes it when there is an error
  * @throws EpSamError `weights` when its header is not sound
  */
-export async function openSafetensors(path: string): Promise<WeightFile> {
-  const file = await openWeightFile(path);
-  try {
-    const { header, dataStart } = await readHeader(file);
-    const entries = new Map(header.entries.map((entry) => [entry.name, entry]));
-    return {
-      path,
-      format: "safetensors",
-      tensors: new Map(
-        header.entries.map(({ name, type, shape }) => [name, { shape, elementType: type.name }]),
-      ),
-      others: [],
-      metadata: header.metadata,
-      read: async (name) => {
-        const entry = entries.get(name);
-        if (entry === undefined) throw weightsError(path, name, "is not in the file");
-        const bytes = await file.read(dataStart + entry.begin, entry.end - entry.begin);
-        return entry.type.decode(bytes, entry.shape);
-      },
-      close: () => file.close(),
-    };
-  } catch (failure) {
-    await file.close();
-    throw failure;
-  }
+export async function openSafetensors(file: RandomAccessFile): Promise<WeightFile> {
+  const { path } = file;
+  const { header, dataStart } = await readHeader(file);
+  const entries = new Map(header.entries.map((entry) => [entry.name, entry]));
+  return {
+    path,
+    format: "safetensors",
+    tensors: new Map(
+      header.entries.map(({ name, type, shape }) => [name, { shape, elementType: type.name }]),
+    ),
+    others: [],
+    metadata: header.metadata,
+    read: async (name) => {
+      const entry = entries.get(name);
+      if (entry === undefined) throw weightsError(path, name, "is not in the file");
+      const bytes = await file.read(dataStart + entry.begin, entry.end - entry.begin);
+      return entry.type.decode(bytes, entry.shape);
+    },
+    close: () => file.close(),
+  };
 }
 
 async function readHeader(file: RandomAccessFile): Promise<{ header: SafetensorsHeader; dataStart: number }> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { EpSamError, hashBytes, messageOf } from "../../common/index.js";
+import { EpSamError, hashBytes, parseJson, whyNot } from "../../common/index.js";
 import type { AnnotationChange } from "../../contract/index.js";
 import { emptyHistory, type HistoryState, withEdit, withRedo, withUndo } from "./history.js";
 import { changeSchema, objectSchema } from "./schema.js";
@@ -117,18 +117,13 @@ function contentOf(path: string, line: number, bytes: Buffer): unknown {
   if (digest !== hashBytes(text).slice(0, DIGITS)) {
     throw damaged(path, line, "its checksum does not fit");
   }
-  try {
-    return JSON.parse(text.toString("utf8"));
-  } catch (cause) {
-    throw damaged(path, line, messageOf(cause));
-  }
+  return parseJson(text.toString("utf8"), z.unknown(), (why) => damaged(path, line, why));
 }
 
 function checked<Value>(path: string, line: number, schema: z.ZodType<Value>, value: unknown): Value {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw damaged(path, line, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "does not fit"}`);
+  throw damaged(path, line, whyNot(parsed.error));
 }
 
 /** The history after one more record; `next` does not write anything. */

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { z } from "zod";
-import { EpSamError, exists, isEpSamError, messageOf } from "../../common/index.js";
+import { EpSamError, exists, isEpSamError, jsonIfFits, messageOf } from "../../common/index.js";
 import {
   countLabels,
   DESCRIPTION_FILE,
@@ -109,10 +109,10 @@ async function readDescription(root: string): Promise<Description> {
   const nothing = { hash: null, sources: [] };
   try {
     const text = await readFile(await fileInside(root, DESCRIPTION_FILE), "utf8");
-    return descriptionSchema.safeParse(JSON.parse(text)).data ?? nothing;
+    return jsonIfFits(text, descriptionSchema) ?? nothing;
   } catch (failure) {
     const isAbsent = isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden");
-    if (isAbsent || failure instanceof SyntaxError) return nothing;
+    if (isAbsent) return nothing;
     throw failure;
   }
 }

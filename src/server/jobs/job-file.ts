@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, messageOf, writeFileAtomically } from "../../common/index.js";
+import { exists, readJson, writeFileAtomically } from "../../common/index.js";
 import type { JobEntry } from "../../contract/index.js";
 import { type JobPlan, planSchema } from "./job-plan.js";
 import { jobRequestSchema } from "./request-schema.js";
@@ -49,20 +48,12 @@ const fileSchema = z.object({
 export async function readJobs(folder: string): Promise<StoredJob[]> {
   const path = join(folder, JOBS_FILE);
   if (!(await exists(path))) return [];
-  try {
-    return fileSchema.parse(JSON.parse(await readFile(path, "utf8"))).jobs;
-  } catch (cause) {
-    throw new EpSamError(
-      "storage",
-      {
-        where: path,
-        what: "is no list of jobs of this version",
-        why: messageOf(cause),
-        action: "Move it away; what the jobs made stays where it is.",
-      },
-      { cause },
-    );
-  }
+  const { jobs } = await readJson(path, fileSchema, {
+    tag: "storage",
+    what: "is no list of jobs of this version",
+    action: "Move it away; what the jobs made stays where it is.",
+  });
+  return jobs;
 }
 
 /** @throws EpSamError `storage` */

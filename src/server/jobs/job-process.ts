@@ -6,6 +6,7 @@ import {
   errorTags,
   JOB_VARIABLE,
   jobMessageSchema,
+  jsonIfFits,
   lastLine,
   loaderArguments,
   messageOf,
@@ -136,7 +137,7 @@ function endOf(
   killer: string | null,
   { stdout, stderr }: { readonly stdout: string; readonly stderr: string },
 ): JobEnd {
-  const value = parseJson(stdout);
+  const value = jsonIfFits(stdout, z.unknown());
   if (code === 0 || code === 3) return { type: "done", outcome: value };
   const failure = failureSchema.safeParse(value);
   if (!failure.success) {
@@ -153,15 +154,6 @@ function endOf(
     type: "failed",
     error: new EpSamError(errorTags.find((known) => known === tag) ?? "internal", fields),
   };
-}
-
-function parseJson(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
 }
 
 function unexpectedEnd(how: string, stderr: string): EpSamError {

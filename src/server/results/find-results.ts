@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
-import { isEpSamError } from "../../common/index.js";
+import { isEpSamError, jsonIfFits } from "../../common/index.js";
 import type { LayerKind } from "../../contract/index.js";
 import { SLIDE_RESULT_FILES } from "../../inference/index.js";
 import { fileVersion } from "../open-slides.js";
@@ -174,12 +174,7 @@ async function readRecord<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
 ): Promise<z.output<Schema> | null> {
-  try {
-    return schema.safeParse(JSON.parse(await readFile(path, "utf8"))).data ?? null;
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return null;
-    throw failure;
-  }
+  return jsonIfFits(await readFile(path, "utf8"), schema) ?? null;
 }
 
 /** Told by name and bytes: another slide of the same name may have the same size in pixels, and a copy another time. */

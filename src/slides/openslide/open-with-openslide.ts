@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { untilAborted } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { ClosableSource } from "../closable-source.js";
 import type { MicronsPerPixel, PixelSource, ReadOptions, Region, SlideLevel } from "../pixel-source.js";
@@ -145,16 +146,6 @@ export class OpenSlideSource extends ClosableSource implements PixelSource {
   protected override async release(): Promise<void> {
     this.#session.close();
   }
-}
-
-/** The work's result, or the signal's reason as soon as it aborts; the work itself cannot be stopped. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
 }
 
 function slideLevel(

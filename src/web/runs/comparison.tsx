@@ -1,3 +1,4 @@
+import { signed } from "../../common/portable.js";
 import type { RunComparison } from "../../contract/index.js";
 import { withSeparators } from "../viewer/index.js";
 import { figureWords, inOrder, summaryOf, type Verdict, verdictOf } from "./figures.js";
@@ -50,9 +51,9 @@ export function Comparison({ comparison }: { readonly comparison: RunComparison 
                     "—"
                   ) : (
                     <>
-                      {signed(difference.value)}
+                      {signed(difference.value, "−")}
                       <small>
-                        {signed(difference.low)} to {signed(difference.high)}
+                        {signed(difference.low, "−")} to {signed(difference.high, "−")}
                       </small>
                     </>
                   )}
@@ -69,10 +70,4 @@ export function Comparison({ comparison }: { readonly comparison: RunComparison 
 
 function figure(value: number | null): string {
   return value === null ? "—" : value.toFixed(3);
-}
-
-function signed(value: number): string {
-  // What rounds to nothing has no sign.
-  if (Math.abs(value) < 0.0005) return "0.000";
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 }

@@ -58,7 +58,7 @@ interface CoordinatesProps {
 function Coordinates({ position, micronsPerPixel }: CoordinatesProps) {
   if (position === null) return null;
   const [x, y] = position;
-  const pixels = `${signed(x)}, ${signed(y)} px`;
+  const pixels = `${coordinateText(x)}, ${coordinateText(y)} px`;
   const lengths =
     micronsPerPixel === null
       ? ""
@@ -71,6 +71,6 @@ function Coordinates({ position, micronsPerPixel }: CoordinatesProps) {
   );
 }
 
-function signed(value: number): string {
+function coordinateText(value: number): string {
   return value < 0 ? `−${withSeparators(-value)}` : withSeparators(value);
 }

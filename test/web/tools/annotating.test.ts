@@ -273,15 +273,20 @@ describeWithChromium("annotating in the page", () => {
     expect((await state()).objects).toHaveLength(before + 1);
     // Keys that are pressed while the step before is being saved take their turn.
     const { revision } = await state();
+    let save = (): void => undefined;
+    const allPressed = new Promise<void>((resolve) => {
+      save = resolve;
+    });
     await page.route("**/annotations/*do", async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await allPressed;
       await route.continue();
     });
     for (const key of ["Control+Shift+z", "Control+z", "Control+y", "Control+z"]) {
       await page.keyboard.press(key);
     }
     expect((await state()).revision).toBeLessThan(revision + 4);
-    await expect.poll(async () => (await state()).revision, { timeout: 10_000 }).toBe(revision + 4);
+    save();
+    await expect.poll(async () => (await state()).revision).toBe(revision + 4);
     await page.unroute("**/annotations/*do");
     await page.locator(".save-mark[data-state=saved]").waitFor();
     expect((await last()).review).toBe("rejected");

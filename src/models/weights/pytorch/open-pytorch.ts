@@ -1,7 +1,7 @@
 import type { RandomAccessFile } from "../../../common/index.js";
 import { elementType } from "../element-types.js";
 import type { StoredTensorInfo, WeightFile } from "../weight-file.js";
-import { openWeightFile, weightsError } from "../weights-error.js";
+import { weightsError } from "../weights-error.js";
 import type { Container } from "./container.js";
 import { openLegacyContainer } from "./legacy-container.js";
 import type { TensorReference } from "./pickle-values.js";
@@ -18,19 +18,14 @@ const ZIP_MAGIC = "PK";
 /**
  * Opens a PyTorch checkpoint (`.pth`, `.pt`, `.bin`) in either layout. Nothing in the file is run: it may hold
  * tensors, numbers, texts, lists and dicts, and anything else is refused by name.
+ * @param file closed with what is returned; the caller closes it when there is an error
  * @param key where the state dict lies, as names separated by dots; found by the usual names when left out
  * @throws EpSamError `weights` when the file is damaged, holds more than tensors, or no state dict
  */
-export async function openPytorch(path: string, key?: string): Promise<WeightFile> {
-  const file = await openWeightFile(path);
-  try {
-    const start = new TextDecoder("latin1").decode(await file.read(0, Math.min(2, file.size)));
-    const container = start === ZIP_MAGIC ? await openZipContainer(file) : await openLegacyContainer(file);
-    return weightFile(file, container, key);
-  } catch (failure) {
-    await file.close();
-    throw failure;
-  }
+export async function openPytorch(file: RandomAccessFile, key?: string): Promise<WeightFile> {
+  const start = new TextDecoder("latin1").decode(await file.read(0, Math.min(2, file.size)));
+  const container = start === ZIP_MAGIC ? await openZipContainer(file) : await openLegacyContainer(file);
+  return weightFile(file, container, key);
 }
 
 function weightFile(file: RandomAccessFile, container: Container, key: string | undefined): WeightFile {

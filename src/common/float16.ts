@@ -16,7 +16,8 @@ function halfValues(): Float32Array {
   return widened;
 }
 
-function valueOfHalf(bits: number): number {
+/** The value of half bits, exact. */
+export function valueOfHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RandomStream } from "../../src/common/index.js";
-import { fromFloat16, toFloat16 } from "../../src/dataset/index.js";
+import { fromFloat16, RandomStream, toFloat16 } from "../../src/common/index.js";
 
 const allHalves = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 

@@ -1,0 +1,73 @@
+import { Command } from "@commander-js/extra-typings";
+import { exists } from "../../common/index.js";
+import { type BackboneEntry, backbone, backbones, identifyBackbone } from "../../models/index.js";
+import { jsonOption } from "../options.js";
+import { type CommandOutcome, runCommand } from "../run-command.js";
+
+const HELP = `
+Backbones: ${backbones.map(({ name }) => name).join(", ")}.
+
+Examples:
+  $ epsam models info efficientnet-lite0
+  $ epsam models info resnet18.pth        which backbone a checkpoint holds, and what of it is not used`;
+
+/** `epsam models info` */
+export function modelsInfoCommand() {
+  return new Command("info")
+    .description("describe a backbone, or the one that a checkpoint holds: levels, normalisation, licence")
+    .argument("<name>", "name of a backbone, or a checkpoint")
+    .addOption(jsonOption())
+    .addHelpText("after", HELP)
+    .action((name, options) => runCommand(options, () => modelInfo(name)));
+}
+
+async function modelInfo(name: string): Promise<CommandOutcome> {
+  const isName = backbones.some((entry) => entry.name === name);
+  if (isName || !(await exists(name))) {
+    const entry = backbone(name);
+    return { json: backboneFacts(entry), text: describe(entry) };
+  }
+  const { entry, weights, leftOut, format } = await identifyBackbone(name);
+  const found = `${name}: ${format}, ${weights.size} tensors of ${entry.name}`;
+  const lines = leftOut.map(({ names, why }) => `  not used: ${names.join(", ")} (${why})`);
+  return {
+    json: { ...backboneFacts(entry), file: name, format, tensors: weights.size, leftOut },
+    text: [found, ...lines, describe(entry)].join("\n"),
+  };
+}
+
+/** What a program is told of a backbone. */
+export function backboneFacts(entry: BackboneEntry) {
+  const { name, title, levels, normalisation, padding, licence, embedded, published } = entry;
+  return {
+    name,
+    title,
+    levels,
+    normalisation,
+    padding,
+    licence,
+    embedded: embedded ?? null,
+    published: published ?? null,
+  };
+}
+
+/** Where a backbone's weights come from. */
+export function weightsText({ embedded, published }: BackboneEntry): string {
+  if (embedded !== undefined) return "come with the package";
+  return published === undefined
+    ? "give a checkpoint"
+    : `\`epsam models pull ${published}\`, or a checkpoint`;
+}
+
+function describe(entry: BackboneEntry): string {
+  const { name, title, levels, normalisation, padding, licence } = entry;
+  const { mean, deviation } = normalisation;
+  return [
+    `${name}: ${title}`,
+    ...levels.map(({ stride, channels }) => `  stride ${stride}: ${channels} channels`),
+    `  colours (value − ${mean.join(", ")}) / ${deviation.join(", ")}`,
+    `  padding ${padding === "same" ? 'TensorFlow\'s "same"' : "equal on both sides"}`,
+    `  weights ${weightsText(entry)}`,
+    `  licence ${licence}`,
+  ].join("\n");
+}
