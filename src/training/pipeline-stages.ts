@@ -16,13 +16,9 @@ import {
 } from "../run/index.js";
 import { trainClassifier } from "./classifier-stage.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
-<<<<<<< HEAD
-import { type MaskedPatch, type PromptedPatch, trainDecoder } from "./decoder-stage.js";
-import { trainDenseClassifier } from "./dense-classifier-stage.js";
-=======
 import type { MaskedPatch, PromptedPatch } from "./decoder-samples.js";
 import { trainDecoder } from "./decoder-stage.js";
->>>>>>> main
+import { trainDenseClassifier } from "./dense-classifier-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
 import { type PatchActivations, PatchPredictor, withActivations } from "./patch-predictor.js";
