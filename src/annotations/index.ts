@@ -1,6 +1,6 @@
 export { formatAsapXml } from "./asap-write.js";
 export { contentUuid, type FeatureOptions, formatGeoJson } from "./geojson-write.js";
-export { KnownRegion, type UnmarkedRule } from "./known-region.js";
+export { KnownRegion } from "./known-region.js";
 export { parseAnnotations, type ReadAnnotationsOptions, readAnnotations } from "./read.js";
 export { type RasterGrid, TumourRegion } from "./region.js";
 export {
@@ -10,6 +10,22 @@ export {
   type GroupRules,
   UNREVIEWED_GROUP,
 } from "./roles.js";
+export { areaOf, requireArea, vertexCount } from "./saved/area.js";
+export { type CorrectionFiles, writeCorrectionFiles } from "./saved/corrections.js";
+export {
+  emptyHistory,
+  type HistoryState,
+  saveBetween,
+  stateOf,
+  titlesSince,
+  withEdit,
+  withRedo,
+  withUndo,
+} from "./saved/history.js";
+export { AnnotationJournal } from "./saved/journal.js";
+export type { JournalRecord, JournalSlide } from "./saved/journal-lines.js";
+export { annotationLimits } from "./saved/limits.js";
+export { annotationFolder, journalPath, listJournals } from "./saved/places.js";
 export type { SplineRule } from "./spline.js";
 export type {
   Annotation,

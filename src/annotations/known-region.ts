@@ -1,14 +1,9 @@
+import type { UnmarkedRule } from "../contract/index.js";
 import type { Level0Polygon } from "../geometry/index.js";
 import type { Mask } from "../imaging/index.js";
 import { type RasterGrid, TumourRegion } from "./region.js";
 import type { AnnotationRole, GroupRoles } from "./roles.js";
 import type { AnnotationSet } from "./types.js";
-
-/**
- * What the parts of a slide are that no annotation speaks of: `unknown`, since perhaps nobody has looked there, or
- * `normal`, free of tumour.
- */
-export type UnmarkedRule = "unknown" | "normal";
 
 /**
  * The part of a slide of which it is known whether it is tumour: what is marked as tumour or exclusion, holes in that

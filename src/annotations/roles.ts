@@ -82,6 +82,6 @@ function unknownGroup(annotation: Annotation, set: AnnotationSet): EpSamError {
       : `has the annotation "${name}" in the unknown group "${group}"`;
   return annotationError(set.path, what, {
     why: "nothing tells whether it is tumour",
-    action: `Say what it means: --tumour-groups "${shown}", --exclusion-groups "${shown}" or --ignore-groups "${shown}".`,
+    action: `Say what it means: \`groups.tumour: "${shown}"\`, \`groups.exclusion: "${shown}"\` or \`groups.ignored: "${shown}"\`.`,
   });
 }

@@ -1,5 +1,6 @@
 import { EpSamError, type ErrorFields, isEpSamError, messageOf } from "../common/index.js";
 import { ExitCode } from "./exit-codes.js";
+import { errorWithFlags } from "./setting-flags.js";
 import { coloursFor, type Terminal } from "./terminal.js";
 import { visibleText } from "./visible-text.js";
 
@@ -18,13 +19,17 @@ function asEpSamError(thrown: unknown): EpSamError {
 }
 
 /**
- * Writes an error for people on standard error and, with `json`, for programs on standard output.
+ * Writes an error for people on standard error and, with `json`, for programs on standard output. Settings are named
+ * by their flags.
+ * @param isJob whether a server reads it, which passes it on to its page: settings keep their own names then
  * @returns the exit code
  */
-export function reportError(thrown: unknown, terminal: Terminal, json: boolean): number {
+export function reportError(thrown: unknown, terminal: Terminal, json: boolean, isJob = false): number {
   const error = asEpSamError(thrown);
-  terminal.stderr.write(errorBlock(error, thrown, terminal));
-  if (json) terminal.stdout.write(`${JSON.stringify({ error: errorRecord(error) }, null, 2)}\n`);
+  const flagged = errorWithFlags(error);
+  terminal.stderr.write(errorBlock(flagged, thrown, terminal));
+  const record = errorRecord(isJob ? error : flagged);
+  if (json) terminal.stdout.write(`${JSON.stringify({ error: record }, null, 2)}\n`);
   const isUsage = error.tag === "usage" || error.tag === "configuration";
   return isUsage ? ExitCode.wrongUsage : ExitCode.failed;
 }

@@ -8,12 +8,12 @@ export interface GroupOptions {
   readonly ignoreGroups?: readonly string[] | undefined;
 }
 
-/** Their names on the command line. */
-export const GROUP_OPTIONS = {
-  tumourGroups: "--tumour-groups",
-  exclusionGroups: "--exclusion-groups",
-  ignoreGroups: "--ignore-groups",
-} as const satisfies Record<keyof GroupOptions, string>;
+/** Their names. */
+export const GROUP_OPTIONS = [
+  "tumourGroups",
+  "exclusionGroups",
+  "ignoreGroups",
+] as const satisfies readonly (keyof GroupOptions)[];
 
 /** `--tumour-groups <names>` */
 export function tumourGroupsOption() {

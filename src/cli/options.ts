@@ -1,35 +1,50 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { z } from "zod";
+import { isEpSamError } from "../common/index.js";
+import { seedSetting, whole } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
+import { errorWithFlags } from "./setting-flags.js";
 
-/** Whole numbers from `minimum` to `maximum`; the message names the range, commander adds the option. */
-export function wholeNumber(minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) {
-  return (text: string): number => {
-    const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= minimum && value <= maximum) return value;
-    const range =
-      maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum} to ${maximum}`;
-    throw new InvalidArgumentError(`Give a whole number ${range}.`);
-  };
+/** What the text of an option means under a setting's schema; the schema says what would do, commander adds the option. */
+function settingOf<Schema extends z.core.$ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const read = z.safeParse(schema, value);
+  if (read.success) return read.data;
+  throw new InvalidArgumentError(read.error.issues[0]?.message ?? "Give another value.");
+}
+
+/** A setting that is one whole number. */
+export function wholeSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> =>
+    settingOf(schema, /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN);
 }
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-function decimal(text: string): number {
-  return DECIMAL.test(text) ? Number(text) : Number.NaN;
+/** A setting that is one number. */
+export function numberSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> =>
+    settingOf(schema, DECIMAL.test(text) ? Number(text) : Number.NaN);
 }
 
-/** Decimal numbers greater than zero. */
-export function positiveNumber(text: string): number {
-  const value = decimal(text);
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("Give a number greater than 0, such as 0.25.");
+/** A setting that is numbers separated by commas. */
+export function numbersSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> => {
+    const isNumber = (part: string): boolean => /^\s*\d+(\.\d+)?\s*$/.test(part);
+    return settingOf(
+      schema,
+      text.split(",").map((part) => (isNumber(part) ? Number(part) : Number.NaN)),
+    );
+  };
 }
 
-/** Numbers from 0 to 1. */
-export function fraction(text: string): number {
-  const value = decimal(text);
-  if (value >= 0 && value <= 1) return value;
-  throw new InvalidArgumentError("Give a fraction from 0 to 1, such as 0.2.");
+/** A setting that is a word or a whole number. */
+export function wordOrNumberSetting<Schema extends z.core.$ZodType>(schema: Schema) {
+  return (text: string): z.output<Schema> => settingOf(schema, /^\d+$/.test(text) ? Number(text) : text);
+}
+
+/** Whole numbers from `minimum` to `maximum`. */
+export function wholeNumber(minimum: number, maximum?: number) {
+  return wholeSetting(whole(minimum, maximum));
 }
 
 /** A path; an empty one, as from an unset shell variable, is refused. */
@@ -45,14 +60,22 @@ export function jsonOption() {
 
 /** `--seed <integer>` */
 export function seedOption() {
-  return new Option("--seed <integer>", "seed of every random choice").argParser(wholeNumber(0, 2 ** 32 - 1));
+  return new Option("--seed <integer>", "seed of every random choice").argParser(wholeSetting(seedSetting));
 }
 
 /** `--device <name>`; {@link deviceFor} makes a device of it. */
 export function deviceOption() {
   return new Option("--device <name>", `where to compute: auto, ${deviceNames.join(", ")}`)
-    .argParser(parseDeviceRequest)
+    .argParser(deviceIn)
     .default("auto" satisfies DeviceRequest as DeviceRequest);
+}
+
+function deviceIn(text: string): DeviceRequest {
+  try {
+    return parseDeviceRequest(text);
+  } catch (thrown) {
+    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
+  }
 }
 
 /** `--overwrite` */

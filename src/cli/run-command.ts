@@ -2,6 +2,7 @@ import { isEpSamError, jobReporter, type Reporter } from "../common/index.js";
 import { reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import { type SignalSource, watchInterrupts } from "./interrupts.js";
+import { withFlags } from "./setting-flags.js";
 import { processTerminal, type Terminal } from "./terminal.js";
 import { TerminalReporter } from "./terminal-reporter.js";
 
@@ -26,12 +27,13 @@ export interface CommandOutcome {
   readonly status?: "done" | "failed" | "someSkipped" | undefined;
 }
 
-/** The outcome of a command that leaves out inputs it cannot use. */
+/** The outcome of a command that leaves out inputs it cannot use; the reasons name settings by their flags. */
 export function outcomeWithSkipped(
-  result: { readonly skipped: readonly unknown[] },
+  result: { readonly skipped: readonly { readonly reason: string }[] },
   text: string,
 ): CommandOutcome {
-  return { json: result, text, status: result.skipped.length > 0 ? "someSkipped" : "done" };
+  const skipped = result.skipped.map((input) => ({ ...input, reason: withFlags(input.reason) }));
+  return { json: { ...result, skipped }, text, status: skipped.length > 0 ? "someSkipped" : "done" };
 }
 
 /** Null from commands that have announced everything. */
@@ -74,7 +76,9 @@ export async function executeAction(
   try {
     const announce = (outcome: Pick<CommandOutcome, "json" | "text">): void => {
       drawn.finish();
-      terminal.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
+      terminal.stdout.write(
+        json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${withFlags(outcome.text)}\n`,
+      );
     };
     const outcome = await action({ reporter, json, signal: watch.signal, announce });
     if (outcome !== null) announce(outcome);
@@ -84,7 +88,7 @@ export async function executeAction(
     drawn.finish();
     const stopped = watch.exitCode();
     if (stopped === undefined || isOtherFailure(thrown, watch.signal)) {
-      return reportError(thrown, terminal, json);
+      return reportError(thrown, terminal, json, job !== null);
     }
     reporter.note(`Stopped. ${options.resumeHint ?? DEFAULT_RESUME_HINT}`);
     return stopped;

@@ -1,5 +1,6 @@
 import type { ProgressEvent, Reporter } from "../common/index.js";
 import { progressBar, progressFigures, type TaskStart } from "./progress-line.js";
+import { withFlags } from "./setting-flags.js";
 import { coloursFor, isInteractive, type Terminal } from "./terminal.js";
 import { visibleText } from "./visible-text.js";
 
@@ -75,7 +76,7 @@ export class TerminalReporter implements Reporter {
   }
 
   #writeAboveBar(message: string, prefix = ""): void {
-    const text = `${prefix}${visibleText(message)}\n`;
+    const text = `${prefix}${visibleText(withFlags(message))}\n`;
     this.#write(this.#line === "" ? text : `${CLEAR_LINE}${text}${this.#line}`);
   }
 

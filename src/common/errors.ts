@@ -24,10 +24,14 @@ export const errorTags = [
 
 export type ErrorTag = (typeof errorTags)[number];
 
+/**
+ * Settings are named in backticks as they are called in code, alone or with a value: `patchSize`, `resume: true`. The
+ * command line shows them as its flags, the page by their labels.
+ */
 export interface ErrorFields {
   /** What was wrong, in one sentence. */
   readonly what: string;
-  /** The file, configuration key, tensor or operation concerned. */
+  /** The file, setting, configuration key, tensor or operation concerned. */
   readonly where?: string | undefined;
   /** Why it is a problem or how it was noticed. */
   readonly why?: string | undefined;

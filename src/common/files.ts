@@ -61,7 +61,7 @@ export function storageError(path: string, cause: unknown): EpSamError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const action =
     code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG"
-      ? "Free disk space (or raise the quota) and run the same command with --resume; earlier results are intact."
+      ? "Free disk space (or raise the quota) and do the same again with `resume: true`; earlier results are intact."
       : "Check that the directory exists and is writable; earlier results are intact.";
   return new EpSamError(
     "storage",

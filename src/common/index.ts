@@ -35,4 +35,5 @@ export * from "./portable.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
 export { type FileError, RandomAccessFile, READ_WITHOUT_WAITING } from "./random-access-file.js";
+export { readSettings } from "./settings.js";
 export { packageVersion } from "./version.js";

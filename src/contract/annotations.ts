@@ -1,8 +1,24 @@
-import type { Area } from "./geometry.js";
-import type { Problem } from "./workspace.js";
+import * as z from "zod/mini";
+import { areaSchema } from "./geometry.js";
+import { problemSchema } from "./problem.js";
+import { list } from "./values.js";
+
+/** What one object and one edit may hold; far beyond what people draw. */
+export const editLimits = {
+  /** Polygons of one object, and rings of one polygon. */
+  parts: 20_000,
+  /** Changes of one edit. */
+  changes: 50_000,
+  /** No slide is this wide. */
+  coordinate: 2 ** 26,
+  /** Characters of names, classes and titles. */
+  text: 200,
+} as const;
+const { coordinate, parts, text, changes } = editLimits;
 
 /** Whether somebody has looked at an object: results of a run begin as `unreviewed`. */
-export type ReviewState = "unreviewed" | "accepted" | "rejected";
+const reviewState = z.enum(["unreviewed", "accepted", "rejected"]);
+export type ReviewState = z.infer<typeof reviewState>;
 
 /**
  * The class of an outline around what somebody has looked at completely (QuPath's own class for regions): what is not
@@ -11,89 +27,129 @@ export type ReviewState = "unreviewed" | "accepted" | "rejected";
 export const REVIEWED_CLASS = "Region*";
 
 /** Where an object came from. */
-export type AnnotationOrigin = "drawn" | "segmented" | "imported" | "result";
+const annotationOrigin = z.enum(["drawn", "segmented", "imported", "result"]);
+export type AnnotationOrigin = z.infer<typeof annotationOrigin>;
+
+const number = z.number().check(z.gte(-coordinate), z.lte(coordinate));
+const position = z.readonly(z.tuple([number, number]));
+const ring = list(position).check(
+  z.minLength(4),
+  z.refine((positions) => isClosed(positions), "must be closed: the last position equal to the first"),
+);
+
+function isClosed(positions: readonly (readonly [number, number])[]): boolean {
+  const [first, last] = [positions[0], positions.at(-1)];
+  return first !== undefined && last !== undefined && first[0] === last[0] && first[1] === last[1];
+}
+
+/** An area as it is drawn: with limits, every ring closed. */
+const drawnArea = z.strictObject({
+  type: z.literal("MultiPolygon"),
+  coordinates: list(list(ring).check(z.minLength(1), z.maxLength(parts))).check(
+    z.minLength(1),
+    z.maxLength(parts),
+  ),
+});
+
+/** UUIDs as they are written everywhere else, so that one object has one id. */
+const id = z.uuid().check(z.refine((value) => value === value.toLowerCase(), "must be in lower case"));
+const label = z.string().check(
+  z.maxLength(text),
+  z.refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters"),
+);
+const filled = label.check(z.refine((value) => value.trim() !== "", "must not be empty"));
 
 /** One annotation of a slide. */
-export interface AnnotationObject {
+export const annotationObjectSchema = z.strictObject({
   /** UUID, chosen by whoever makes it. */
-  readonly id: string;
-  readonly name: string;
+  id,
+  name: label,
   /** Class, such as `Tumor` or `Exclusion`; null for none. */
-  readonly classification: string | null;
-  readonly review: ReviewState;
-  readonly origin: AnnotationOrigin;
-  readonly area: Area;
-}
+  classification: z.nullable(filled),
+  review: reviewState,
+  origin: annotationOrigin,
+  area: drawnArea,
+});
+export type AnnotationObject = z.infer<typeof annotationObjectSchema>;
+
+/** As the server answers it: what it has saved it has checked, vertex by vertex. */
+const savedObject = z.object({ ...annotationObjectSchema.shape, area: areaSchema });
 
 /**
  * One change. An edit carries the whole new object, so that each change can be undone by its counterpart. Of the
  * changes of one edit no two may be of the same object.
  */
-export type AnnotationChange =
-  | { readonly type: "add"; readonly object: AnnotationObject }
-  | { readonly type: "update"; readonly object: AnnotationObject }
-  | { readonly type: "remove"; readonly id: string };
+export const annotationChangeSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("add"), object: annotationObjectSchema }),
+  z.strictObject({ type: z.literal("update"), object: annotationObjectSchema }),
+  z.strictObject({ type: z.literal("remove"), id }),
+]);
+export type AnnotationChange = z.infer<typeof annotationChangeSchema>;
+
+/** Counts saved edits from 0. */
+const revision = z.int().check(z.gte(0));
+/** What undo and redo would do, in the user's words ("Draw Tumor"); null when there is nothing. */
+const steps = { undo: z.nullable(z.string()), redo: z.nullable(z.string()) };
 
 /** `GET /api/slides/:slide/annotations`. */
-export interface AnnotationState {
-  /** Counts saved edits from 0. */
-  readonly revision: number;
-  readonly objects: readonly AnnotationObject[];
-  /** What undo and redo would do, in the user's words ("Draw Tumor"); null when there is nothing. */
-  readonly undo: string | null;
-  readonly redo: string | null;
-}
+export const annotationStateSchema = z.object({ revision, objects: list(savedObject), ...steps });
+export type AnnotationState = z.infer<typeof annotationStateSchema>;
+
+/** An object that is new, or there again: undo puts what was removed back in its place. */
+const addedObject = z.object({
+  object: savedObject,
+  /** Id of the next object above it that was there before the save; null when there is none. */
+  below: z.nullable(z.string()),
+});
+export type AddedObject = z.infer<typeof addedObject>;
 
 /**
  * What a save changed, and nothing of the thousands of objects that stayed as they were. Whoever has another revision
  * than `since` asks for the {@link AnnotationState} instead.
  */
-export interface AnnotationSave {
+export const annotationSaveSchema = z.object({
   /** The revision before the save. */
-  readonly since: number;
+  since: revision,
   /** The revision after it: the same when there was nothing to change. */
-  readonly revision: number;
+  revision,
   /** In the order they are drawn. */
-  readonly added: readonly AddedObject[];
-  readonly updated: readonly AnnotationObject[];
+  added: list(addedObject),
+  updated: list(savedObject),
   /** Ids. */
-  readonly removed: readonly string[];
-  /** As in {@link AnnotationState}. */
-  readonly undo: string | null;
-  readonly redo: string | null;
-}
-
-/** An object that is new, or there again: undo puts what was removed back in its place. */
-export interface AddedObject {
-  readonly object: AnnotationObject;
-  /** Id of the next object above it that was there before the save; null when there is none. */
-  readonly below: string | null;
-}
+  removed: list(z.string()),
+  ...steps,
+});
+export type AnnotationSave = z.infer<typeof annotationSaveSchema>;
 
 /**
  * `POST /api/slides/:slide/annotations`: one edit, saved (synced to disk) before it is answered. Answered with
  * {@link AnnotationSave}; with status 409 and {@link AnnotationConflict} when `revision` is not the current one.
  */
-export interface AnnotationEdit {
+export const annotationEditSchema = z.strictObject({
   /** The revision that the edit was made on. */
-  readonly revision: number;
+  revision,
   /** In the user's words, for undo. */
-  readonly title: string;
-  readonly changes: readonly AnnotationChange[];
-}
+  title: filled,
+  changes: list(annotationChangeSchema).check(z.minLength(1), z.maxLength(changes)),
+});
+export type AnnotationEdit = z.infer<typeof annotationEditSchema>;
 
 /** `POST …/annotations/undo` and `…/annotations/redo`; answered as an edit is. */
-export interface AnnotationStep {
-  readonly revision: number;
-}
+export const annotationStepSchema = z.strictObject({ revision });
+export type AnnotationStep = z.infer<typeof annotationStepSchema>;
 
 /** Somebody else, or another tab, has saved meanwhile. */
-export interface AnnotationConflict {
-  readonly problem: Problem;
-  readonly current: AnnotationState;
+export const annotationConflictSchema = z.object({
+  problem: problemSchema,
+  current: annotationStateSchema,
   /** What was saved since, in the users' words. */
-  readonly since: readonly string[];
-}
+  since: list(z.string()),
+});
+export type AnnotationConflict = z.infer<typeof annotationConflictSchema>;
+
+/** Of `…/annotations/import` and `…/annotations/results`. */
+export const revisionQuery = z.object({ revision: z.coerce.number().check(z.int(), z.gte(0)) });
+export const exportQuery = z.object({ format: z.enum(["geojson", "asap-xml"]) });
 
 /**
  * `POST …/annotations/import?revision=N` with the file as body (QuPath GeoJSON, ASAP XML or Camelyon16 JSON; told
@@ -102,8 +158,9 @@ export interface AnnotationConflict {
  * that are there already excepted, and is answered the same. Both are one edit, and 409 as for edits.
  * `GET …/annotations/export?format=geojson|asap-xml` answers the file; rejected objects are left out.
  */
-export interface AnnotationImport {
-  readonly save: AnnotationSave;
-  readonly added: number;
-  readonly warnings: readonly string[];
-}
+export const annotationImportSchema = z.object({
+  save: annotationSaveSchema,
+  added: z.number(),
+  warnings: list(z.string()),
+});
+export type AnnotationImport = z.infer<typeof annotationImportSchema>;

@@ -1,6 +1,7 @@
 /**
- * What the page and the server say to each other: types of JSON bodies, constants, and the one thing that both compute,
- * {@link promptArrays}. Paths begin with `/api`; identifiers are opaque; every position is in level-0 pixels unless its
+ * What the page, the server and the command line have in common: settings with their limits, defaults and labels, and
+ * what the page and the server say to each other, as schemas that both hold the other's words against. Schemas are of
+ * `zod/mini`, since they are part of the page. Paths begin with `/api`; identifiers are opaque; every position is in level-0 pixels unless its
  * type says otherwise.
  *
  * Pictures, beside those named at the types:
@@ -16,8 +17,11 @@
  */
 export * from "./annotations.js";
 export * from "./datasets.js";
-export * from "./geometry.js";
+export { type Area, areaSchema, type Box, type Position } from "./geometry.js";
 export * from "./jobs.js";
+export * from "./problem.js";
 export * from "./prompt-arrays.js";
 export * from "./segmentation.js";
+export * from "./settings.js";
+export { whole } from "./values.js";
 export * from "./workspace.js";

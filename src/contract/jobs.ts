@@ -1,97 +1,126 @@
-import type { Problem } from "./workspace.js";
+import * as z from "zod/mini";
+import { problemSchema } from "./problem.js";
+import {
+  inferenceSettings,
+  preparationSettings,
+  presetSetting,
+  seedSetting,
+  slideSettings,
+} from "./settings.js";
+import { identifier, list } from "./values.js";
+
+/** Slides of one job. */
+const MOST_SLIDES = 10_000;
+
+const slides = z.readonly(
+  z
+    .array(identifier, "Choose slides.")
+    .check(z.minLength(1, "Choose at least one slide."), z.maxLength(MOST_SLIDES)),
+);
+
+const nameMessage =
+  "Give a name: letters, digits, spaces, dots, dashes; at most 64, a letter or digit first, no space or dot last.";
+/** Of a dataset or a run; names become folders on any system. */
+const name = z.string(nameMessage).check(
+  z.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u, nameMessage),
+  z.refine((text) => !/[ .]$/.test(text), nameMessage),
+);
+
+const { gate, overlap, tissue } = inferenceSettings.shape;
+const { patchSize, stride } = preparationSettings.shape;
+const { unmarked } = slideSettings.shape;
+/** Microns per pixel for slides that tell none. */
+const { mpp } = inferenceSettings.shape;
 
 /**
- * What is not marked in a corrected slide: `unknown`, so that patches are taken only where everything is marked or
- * inside a `REVIEWED_CLASS` outline, or free of tumour, results that nobody has judged excepted.
+ * What a job is to do; ids are those of the workspace, values left out are the command line's defaults. Slides of
+ * `prepare` get the corrections that were saved here, or the annotation files beside the slides; what is not marked in a
+ * corrected slide is `unknown`, so that patches are taken only where everything is marked or inside a `REVIEWED_CLASS`
+ * outline, or free of tumour (`normal`), results that nobody has judged excepted. `retrain` trains the decoder of a run
+ * once more, with corrected masks of the slides.
  */
-export type UnmarkedRule = "unknown" | "normal";
+export const jobRequestSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("infer"),
+    run: identifier,
+    slides,
+    stage: z.optional(identifier),
+    overlap: z.optional(overlap.def.innerType),
+    gate,
+    mpp,
+    tissue: z.optional(tissue.def.innerType),
+  }),
+  z.strictObject({
+    kind: z.literal("prepare"),
+    name,
+    slides,
+    patchSize,
+    stride,
+    mpp,
+    tissue: z.optional(tissue.def.innerType),
+    annotations: z.enum(["corrections", "files"]),
+    unmarked,
+  }),
+  z.strictObject({
+    kind: z.literal("train"),
+    name,
+    dataset: identifier,
+    preset: presetSetting,
+    seed: seedSetting,
+  }),
+  z.strictObject({ kind: z.literal("retrain"), name, run: identifier, slides, mpp, unmarked }),
+]);
+export type JobRequest = z.infer<typeof jobRequestSchema>;
+export type JobKind = JobRequest["kind"];
+export const jobKinds: readonly JobKind[] = ["infer", "prepare", "train", "retrain"];
 
-/** What a job is to do; ids are those of the workspace, values left out are the command line's defaults. */
-export type JobRequest =
-  | {
-      readonly kind: "infer";
-      readonly run: string;
-      readonly slides: readonly string[];
-      readonly stage?: string | undefined;
-      /** How much neighbouring patches overlap, 0 to 0.75. */
-      readonly overlap?: number | undefined;
-      readonly gate?: number | undefined;
-      /** Microns per pixel for slides that tell none. */
-      readonly mpp?: number | undefined;
-      readonly tissue?: "otsu" | "all" | undefined;
-    }
-  | {
-      readonly kind: "prepare";
-      /** Name of the dataset to make. */
-      readonly name: string;
-      readonly slides: readonly string[];
-      readonly patchSize: number;
-      readonly stride: number;
-      /** Microns per pixel for slides that tell none. */
-      readonly mpp?: number | undefined;
-      readonly tissue?: "otsu" | "all" | undefined;
-      /** Take the corrections saved here, or the annotation files beside the slides. */
-      readonly annotations: "corrections" | "files";
-      readonly unmarked?: UnmarkedRule | undefined;
-    }
-  | {
-      readonly kind: "train";
-      readonly name: string;
-      readonly dataset: string;
-      readonly preset: "laptop" | "paper";
-      readonly seed: number;
-    }
-  | {
-      /** Re-trains the decoder of a run with corrected masks of the slides. */
-      readonly kind: "retrain";
-      readonly name: string;
-      readonly run: string;
-      readonly slides: readonly string[];
-      /** Microns per pixel for slides that tell none. */
-      readonly mpp?: number | undefined;
-      readonly unmarked?: UnmarkedRule | undefined;
-    };
+const jobState = z.enum(["queued", "running", "done", "failed", "cancelled", "interrupted"]);
+export type JobState = z.infer<typeof jobState>;
 
-export type JobState = "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";
+const text = z.nullable(z.string());
 
 /** A job. One runs at a time; `interrupted` ones were cut off by the end of the server and can be resumed. */
-export interface JobEntry {
-  readonly id: string;
+export const jobEntrySchema = z.object({
+  id: z.string(),
   /** Grows with every change, also over restarts: answers and events may arrive in another order than they were sent. */
-  readonly revision: number;
-  readonly title: string;
-  readonly request: JobRequest;
-  readonly state: JobState;
+  revision: z._default(z.int(), 0),
+  title: z.string(),
+  request: jobRequestSchema,
+  state: jobState,
   /** ISO 8601. */
-  readonly createdAt: string;
-  readonly startedAt: string | null;
-  readonly finishedAt: string | null;
-  readonly progress: {
-    readonly task: string;
-    readonly done: number;
-    readonly total: number;
-    readonly detail: string | null;
-  } | null;
+  createdAt: z.string(),
+  startedAt: text,
+  finishedAt: text,
+  progress: z.nullable(z.object({ task: z.string(), done: z.number(), total: z.number(), detail: text })),
   /** Last notes and warnings, oldest first. */
-  readonly log: readonly string[];
+  log: list(z.string()),
   /** Why it failed. */
-  readonly problem: Problem | null;
+  problem: z.nullable(problemSchema),
   /** What it made: ids of the workspace. */
-  readonly result: {
-    readonly dataset?: string;
-    readonly run?: string;
-    readonly slides?: readonly string[];
-  } | null;
+  result: z.nullable(
+    z.object({
+      dataset: z.exactOptional(z.string()),
+      run: z.exactOptional(z.string()),
+      slides: z.exactOptional(list(z.string())),
+    }),
+  ),
   /** Whether `POST /api/jobs/:id/resume` would go on with it. */
-  readonly resumable: boolean;
-}
+  resumable: z.boolean(),
+});
+export type JobEntry = z.infer<typeof jobEntrySchema>;
+export const jobsSchema = list(jobEntrySchema);
 
 /**
  * `GET /api/events`, server-sent events: `jobs` (a {@link JobEntry} that changed), `workspace` (data: `{}`; fetch it
  * again), `annotations` ({slide, revision}). `POST /api/jobs` takes a {@link JobRequest}; `POST /api/jobs/:id/cancel`
  * and `…/resume`; `GET /api/jobs` lists them, the newest first.
  */
-export type ServerEvent =
-  | { readonly event: "jobs"; readonly data: JobEntry }
-  | { readonly event: "workspace"; readonly data: Readonly<Record<string, never>> }
-  | { readonly event: "annotations"; readonly data: { readonly slide: string; readonly revision: number } };
+export const eventSchemas = {
+  jobs: jobEntrySchema,
+  workspace: z.object({}),
+  annotations: z.object({ slide: z.string(), revision: z.int() }),
+};
+type EventName = keyof typeof eventSchemas;
+export type ServerEvent = {
+  [Name in EventName]: { readonly event: Name; readonly data: z.infer<(typeof eventSchemas)[Name]> };
+}[EventName];

@@ -1,103 +1,108 @@
-import type { Position } from "./geometry.js";
+import * as z from "zod/mini";
+import { positionSchema } from "./geometry.js";
+import { problemSchema } from "./problem.js";
+import { list } from "./values.js";
+
+const text = z.string();
+const number = z.number();
+const figure = z.nullable(number);
+
+export const splitSchema = z.enum(["train", "val", "test"]);
+export const labelSchema = z.literal([0, 1]);
 
 /** What became of a slide: a broken one stays in the list with the reason. */
-export type SlideStatus =
-  | { readonly state: "ready" }
-  | { readonly state: "broken"; readonly problem: Problem };
-
-/** An error as every endpoint answers it, with the fields of the command line's messages. */
-export interface Problem {
-  /** Tag of the error, such as `slide`, `annotation`, `usage`, `conflict`, `not-found`, `too-large`, `busy`. */
-  readonly tag: string;
-  readonly what: string;
-  readonly where: string | null;
-  readonly why: string | null;
-  readonly action: string | null;
-}
-
-/** Body of every answer that is not 2xx. */
-export interface ProblemBody {
-  readonly problem: Problem;
-}
+const slideStatus = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("ready") }),
+  z.object({ state: z.literal("broken"), problem: problemSchema }),
+]);
+export type SlideStatus = z.infer<typeof slideStatus>;
 
 /** One slide of the list. `id` is opaque and stays the same over restarts for the same file. */
-export interface SlideEntry {
-  readonly id: string;
+const slideEntry = z.object({
+  id: text,
   /** File name without its folder; paths never leave the server. */
-  readonly name: string;
-  readonly status: SlideStatus;
+  name: text,
+  status: slideStatus,
   /** Null when the slide could not be opened. */
-  readonly size: { readonly width: number; readonly height: number } | null;
+  size: z.nullable(z.object({ width: number, height: number })),
   /** Of level 0; null when unknown. */
-  readonly micronsPerPixel: { readonly x: number; readonly y: number } | null;
-  readonly format: string | null;
+  micronsPerPixel: z.nullable(z.object({ x: number, y: number })),
+  format: z.nullable(text),
   /** Corrections saved for this slide. */
-  readonly annotationCount: number;
+  annotationCount: number,
   /** Whether results of a run are at hand for it. */
-  readonly segmented: boolean;
-}
+  segmented: z.boolean(),
+});
+export type SlideEntry = z.infer<typeof slideEntry>;
 
-export interface DatasetEntry {
-  readonly id: string;
-  readonly name: string;
-  readonly patchSize: number;
+const counts = z.object({ positive: number, negative: number });
+
+const datasetEntry = z.object({
+  id: text,
+  name: text,
+  patchSize: number,
   /** Patches per split: positive, negative. */
-  readonly counts: Readonly<
-    Record<"train" | "val" | "test", { readonly positive: number; readonly negative: number }>
-  >;
-  readonly problem: Problem | null;
-}
+  counts: z.record(splitSchema, counts),
+  problem: z.nullable(problemSchema),
+});
+export type DatasetEntry = z.infer<typeof datasetEntry>;
 
-export interface RunEntry {
-  readonly id: string;
-  readonly name: string;
+const runEntry = z.object({
+  id: text,
+  name: text,
   /** Decoders that can be used, the last one first: `round-3` … `preliminary`, `untrained`. */
-  readonly stages: readonly string[];
-  readonly finished: boolean;
-  readonly hasReport: boolean;
+  stages: list(text),
+  finished: z.boolean(),
+  hasReport: z.boolean(),
   /** The dataset it was trained on, when that is in the workspace. */
-  readonly dataset: string | null;
-  readonly problem: Problem | null;
-}
+  dataset: z.nullable(text),
+  problem: z.nullable(problemSchema),
+});
+export type RunEntry = z.infer<typeof runEntry>;
 
 /** `GET /api/workspace`: everything that was given to `epsam view`, found in its folders, or made by its jobs. */
-export interface Workspace {
-  readonly version: string;
-  readonly slides: readonly SlideEntry[];
-  readonly datasets: readonly DatasetEntry[];
-  readonly runs: readonly RunEntry[];
-}
+export const workspaceSchema = z.object({
+  version: text,
+  slides: list(slideEntry),
+  datasets: list(datasetEntry),
+  runs: list(runEntry),
+});
+export type Workspace = z.infer<typeof workspaceSchema>;
 
-export interface LevelEntry {
-  readonly width: number;
-  readonly height: number;
-  readonly downsample: number;
+const levelEntry = z.object({
+  width: number,
+  height: number,
+  downsample: number,
   /** Side lengths of the tiles that are served for this level: the stored ones where the slide has tiles. */
-  readonly tileWidth: number;
-  readonly tileHeight: number;
-}
+  tileWidth: number,
+  tileHeight: number,
+});
+export type LevelEntry = z.infer<typeof levelEntry>;
 
 /** What an overlay shows. */
-export type LayerKind =
-  | "tumour-mask"
-  | "probability"
-  | "class-activation-map"
-  | "tissue-mask"
-  | "ground-truth"
-  | "difference";
+const layerKind = z.enum([
+  "tumour-mask",
+  "probability",
+  "class-activation-map",
+  "tissue-mask",
+  "ground-truth",
+  "difference",
+]);
+export type LayerKind = z.infer<typeof layerKind>;
 
 /** A raster over a slide. Its tiles are 8-bit grey PNG: the browser colours them, so that opacity and map are free. */
-export interface LayerEntry {
-  readonly id: string;
-  readonly kind: LayerKind;
-  readonly title: string;
+const layerEntry = z.object({
+  id: text,
+  kind: layerKind,
+  title: text,
   /** Where it comes from, for example the run and its stage, or the annotation file. */
-  readonly origin: string;
+  origin: text,
   /** From the finest; `downsample` is level-0 pixels per pixel of the layer. */
-  readonly levels: readonly LevelEntry[];
+  levels: list(levelEntry),
   /** What grey levels mean: a fraction 0–1 in 0–255, a mask 0/255, or the classes of {@link DIFFERENCE_LEVELS}. */
-  readonly values: "fraction" | "mask" | "difference";
-}
+  values: z.enum(["fraction", "mask", "difference"]),
+});
+export type LayerEntry = z.infer<typeof layerEntry>;
 
 /** Grey levels of a `difference` layer. */
 export const DIFFERENCE_LEVELS = {
@@ -107,49 +112,62 @@ export const DIFFERENCE_LEVELS = {
   falseNegative: 255,
 } as const;
 
+/** `GET /api/slides/:slide/thumbnail`. */
+export const thumbnailQuery = z.object({
+  /** Longer side in pixels. */
+  size: z._default(z.coerce.number().check(z.int(), z.gte(16), z.lte(2048)), 256),
+});
+
 /** `GET /api/slides/:slide`. */
-export interface SlideDetail extends SlideEntry {
-  readonly levels: readonly LevelEntry[];
-  readonly objectivePower: number | null;
-  readonly associatedImages: readonly string[];
-  readonly warnings: readonly string[];
-  readonly layers: readonly LayerEntry[];
+export const slideDetailSchema = z.object({
+  ...slideEntry.shape,
+  levels: list(levelEntry),
+  objectivePower: figure,
+  associatedImages: list(text),
+  warnings: list(text),
+  layers: list(layerEntry),
   /** Datasets with patches of this slide, for the patch grid. */
-  readonly datasets: readonly string[];
-}
+  datasets: list(text),
+});
+export type SlideDetail = z.infer<typeof slideDetailSchema>;
 
 /** One focus of the results, largest first. */
-export interface FocusEntry {
-  readonly id: string;
-  readonly name: string;
-  readonly centre: Position;
-  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
-  readonly squareMicrons: number | null;
-  readonly level0Pixels: number;
+const focusEntry = z.object({
+  id: text,
+  name: text,
+  centre: positionSchema,
+  box: z.object({ x: number, y: number, width: number, height: number }),
+  squareMicrons: figure,
+  level0Pixels: number,
   /** Largest diameter in microns. */
-  readonly diameterMicrons: number | null;
-  readonly meanProbability: number | null;
-  readonly sizeClass: "isolated-tumour-cells" | "micrometastasis" | "macrometastasis" | null;
-}
+  diameterMicrons: figure,
+  meanProbability: figure,
+  sizeClass: z.nullable(z.enum(["isolated-tumour-cells", "micrometastasis", "macrometastasis"])),
+});
+export type FocusEntry = z.infer<typeof focusEntry>;
 
 /** `GET /api/slides/:slide/results`: what a run found, null figures where the slide tells no resolution. */
-export interface SlideResults {
-  readonly origin: string;
-  readonly notice: string;
-  readonly tumourSquareMillimetres: number | null;
-  readonly tissueSquareMillimetres: number | null;
-  readonly tumourToTissue: number | null;
-  readonly foci: readonly FocusEntry[];
-}
+export const slideResultsSchema = z.object({
+  origin: text,
+  notice: text,
+  tumourSquareMillimetres: figure,
+  tissueSquareMillimetres: figure,
+  tumourToTissue: figure,
+  foci: list(focusEntry),
+});
+export type SlideResults = z.infer<typeof slideResultsSchema>;
 
 /** `GET /api/slides/:slide/patches?dataset=ID`: the patch grid. */
-export interface SlidePatch {
-  readonly patch: string;
-  readonly split: "train" | "val" | "test";
-  readonly label: 0 | 1;
-  readonly tumourFraction: number | null;
+export const slidePatchesQuery = z.object({ dataset: text });
+const slidePatch = z.object({
+  patch: text,
+  split: splitSchema,
+  label: labelSchema,
+  tumourFraction: figure,
   /** Level-0 pixels. */
-  readonly x: number;
-  readonly y: number;
-  readonly side: number;
-}
+  x: number,
+  y: number,
+  side: number,
+});
+export const slidePatchesSchema = list(slidePatch);
+export type SlidePatch = z.infer<typeof slidePatch>;

@@ -187,6 +187,6 @@ function requireSameSize(
     what: `the patch is ${image.width}×${image.height} pixels, but ${firstPatch.id} is ${first.width}×${first.height}`,
     where: patch.imagePath,
     why: "all patches of a dataset have one size",
-    action: "Prepare the dataset again with one --patch-size.",
+    action: "Prepare the dataset again with one `patchSize`.",
   });
 }

@@ -24,7 +24,7 @@ export function validateForTraining(
       what: `the split "${split}" has no ${missing} patches`,
       why: describeCounts(counts),
       action:
-        "Prepare the dataset with another --seed or --split, or with more images, so that both labels occur.",
+        "Prepare the dataset with another `seed` or `split`, or with more images, so that both labels occur.",
     });
   }
   const missingInTest = missingLabel(ofSplit("test"));
@@ -45,8 +45,8 @@ function checkLabelsPresent({ root, patches }: Pick<Dataset, "root" | "patches">
     why: "a classifier learns from the difference between patches with and without tumour",
     action:
       missing === "positive"
-        ? "Add patches that contain tumour (file suffix _1, or a wider --positive-range)."
-        : "Add patches without tumour (file suffix _0, a smaller --patch-size or a higher --negative-limit).",
+        ? "Add patches that contain tumour (file suffix _1, or a wider `positiveRange`)."
+        : "Add patches without tumour (file suffix _0, a smaller `patchSize` or a higher `negativeLimit`).",
   });
 }
 

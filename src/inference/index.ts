@@ -8,7 +8,7 @@ export {
   segmentImage,
 } from "./images/segment-image.js";
 export type { InferenceOptions } from "./options.js";
-export { cutPatch, DEFAULT_OVERLAP, MAXIMUM_OVERLAP } from "./patches/layout.js";
+export { cutPatch, DEFAULT_OVERLAP } from "./patches/layout.js";
 export type {
   ClassifiedPatch,
   PatchMask,

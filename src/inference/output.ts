@@ -40,7 +40,7 @@ export async function requireFreeOutput(
     throw new EpSamError("usage", {
       what: "exists already",
       where: path,
-      action: "Go on with --resume, choose another --out, or replace it with --overwrite.",
+      action: "Go on with `resume: true`, choose another `out`, or replace it with `overwrite: true`.",
     });
   }
 }
@@ -82,7 +82,7 @@ export async function storedResult<Result>(
     what: "is not a result of this call",
     where: file,
     why: `its ${difference} differs`,
-    action: "Choose another --out, or replace such results with --resume --overwrite.",
+    action: "Choose another `out`, or replace such results with `resume: true` and `overwrite: true`.",
   });
 }
 

@@ -35,7 +35,7 @@ export async function recogniseInputs(inputs: readonly string[]): Promise<InputK
     what: `${slide} is a slide and ${image} is not`,
     where: "inputs",
     why: "their results are laid out differently",
-    action: "Give slides and images in calls of their own, or say what they all are with --as.",
+    action: "Give slides and images in calls of their own, or say what they all are with `as`.",
   });
 }
 

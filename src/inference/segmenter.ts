@@ -134,7 +134,7 @@ function requireGate(gate: number | undefined): void {
   if (gate === undefined || (gate >= 0 && gate <= 1)) return;
   throw new EpSamError("usage", {
     what: `${gate} is not a probability`,
-    where: "--gate",
+    where: "`gate`",
     action: "Give a number from 0 (segment every patch) to 1.",
   });
 }

@@ -133,7 +133,7 @@ function warnings({ run, config }: ReportContext, dataset: Dataset): string[] {
   const lines: string[] = [];
   if (unfinished.length > 0) {
     const names = unfinished.map((stage) => stageTitle(stage)).join(", ");
-    lines.push(`The run is not finished; still to come: ${names}. Go on with --resume.`);
+    lines.push(`The run is not finished; still to come: ${names}. Go on with epsam train --resume.`);
   }
   if (dataset.hash !== run.record.dataset.hash) {
     lines.push(`${dataset.root} is not the data the run was trained on: images, labels or splits differ.`);

@@ -50,7 +50,8 @@ function damaged(file: string, cause?: unknown): EpSamError {
       what: "is not a whole activation map",
       where: file,
       why: cause === undefined ? undefined : messageOf(cause),
-      action: "Delete the file and run the command again (training with --resume); the map is computed anew.",
+      action:
+        "Delete the file and run the command again (training with `resume: true`); the map is computed anew.",
     },
     { cause },
   );

@@ -57,7 +57,7 @@ export async function exportFromRun(context: RunContext, options: ExportOptions)
     throw new EpSamError("usage", {
       what: "exists already",
       where: out,
-      action: "Choose another --out, or replace it with --overwrite.",
+      action: "Choose another `out`, or replace it with `overwrite: true`.",
     });
   }
   const stage = part === "decoder" ? chooseDecoderStage(context, options.stage, "export") : undefined;
@@ -104,8 +104,8 @@ async function weightsOf(
   if (sam === undefined) {
     throw new EpSamError("usage", {
       what: "the embedded image encoder has no state dict: it comes as ONNX",
-      where: "--format",
-      action: "Export it with --format onnx.",
+      where: "`format`",
+      action: "Export it with `format: onnx`.",
     });
   }
   try {

@@ -122,19 +122,19 @@ async function warnOfMismatch(
   if (promptEncoder !== undefined && !holdsSame(await sam.loadDecoder(), promptEncoder)) {
     reporter.warn(
       `${file}: its prompt encoder is not that of the SAM used here, so its decoder was trained with another image ` +
-        "encoder too. Name that SAM with --sam.",
+        "encoder too. Name that SAM with `sam`.",
     );
   }
   if (authorsRound(file) === undefined) return;
   if (promptFrame === undefined && config.sam.promptFrame === "model") {
     reporter.warn(
       `${file}: the authors' published decoders were trained with prompts in the patch's frame; ` +
-        "give --prompt-frame patch for those.",
+        "give `promptFrame: patch` for those.",
     );
   }
   if (config.sam.weights === null) {
     reporter.warn(
-      `${file}: the authors' published decoders were trained with SAM ViT-B; give --sam sam_vit_b_01ec64.pth ` +
+      `${file}: the authors' published decoders were trained with SAM ViT-B; give \`sam: sam_vit_b_01ec64.pth\` ` +
         "(`epsam models pull sam-vit-b`).",
     );
   }

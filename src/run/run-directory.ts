@@ -128,14 +128,15 @@ export class RunDirectory {
       throw new EpSamError("usage", {
         what: `holds files that do not belong to a run, such as ${others[0]}`,
         where: root,
-        action: "Choose a new or empty directory for --out.",
+        action: "Choose a new or empty directory for `out`.",
       });
     }
     if (entries.length > 0 && !overwrite) {
       throw new EpSamError("usage", {
         what: "already holds a run",
         where: root,
-        action: "Continue it with --resume, choose another --out, or replace it with --overwrite.",
+        action:
+          "Continue it with `resume: true`, choose another `out`, or replace it with `overwrite: true`.",
       });
     }
     // The record goes first: whatever a kill leaves is not taken for a run.
@@ -156,7 +157,7 @@ export class RunDirectory {
         what: "there is no run.json, so this is not a run directory",
         where: root,
         action:
-          "Give the directory that `epsam train --out` wrote, or leave out --resume to begin a run there.",
+          "Give the directory that `epsam train --out` wrote, or leave out `resume` to begin a run there.",
       });
     }
     const failure = { tag: "run-directory", what: "cannot be understood", action: "Train again." } as const;

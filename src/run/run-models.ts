@@ -78,7 +78,7 @@ export function chooseDecoderStage(
     throw new EpSamError("run-directory", {
       what: "has no trained decoder yet",
       where: context.run.root,
-      action: `Go on with \`epsam train --resume\`, or ${purpose} SAM as it is with --stage ${untrainedStage}.`,
+      action: `Go on with \`epsam train --resume\`, or ${purpose} SAM as it is with \`stage: ${untrainedStage}\`.`,
     });
   }
   const available = [untrainedStage, ...finished];
@@ -86,7 +86,7 @@ export function chooseDecoderStage(
   if (chosen !== undefined) return chosen;
   throw new EpSamError("usage", {
     what: `"${wanted}" is not a finished decoder of this run`,
-    where: "--stage",
+    where: "`stage`",
     action: `Choose from ${available.join(", ")}.`,
   });
 }

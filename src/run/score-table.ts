@@ -54,7 +54,7 @@ export async function readScores(run: RunDirectory, round: number): Promise<Mask
       selected: selected === "1",
     }));
   } catch (cause) {
-    const action = "Delete it, and train again with --resume.";
+    const action = "Delete it, and train again with `resume: true`.";
     throw runFileError(file, "is not a table of scores", action, cause);
   }
 }

@@ -35,19 +35,19 @@ export function isLoopback(address: string): boolean {
 export function accessRules(address: string, token: string | null): AccessRules {
   if (token !== null && !TOKEN.test(token)) {
     throw new EpSamError("usage", {
-      where: "--token",
+      where: "`token`",
       what: "is no token: at least 16 letters, digits and signs, without spaces",
       why: "whoever guesses it sees the slides and can start jobs",
-      action: "Pass --token alone and one is made.",
+      action: "Pass `token` alone and one is made.",
     });
   }
   if (token === null && !isLoopback(address)) {
     throw new EpSamError("usage", {
-      where: "--host",
+      where: "`host`",
       what: `${address} can be reached from other machines`,
       why: "whoever reaches it sees the slides and can start jobs",
       action:
-        "Pass --token as well, or leave --host out and use an SSH tunnel: ssh -L 8765:localhost:8765 MACHINE.",
+        "Pass `token` as well, or leave `host` out and use an SSH tunnel: ssh -L 8765:localhost:8765 MACHINE.",
     });
   }
   const isWildcard = WILDCARD_ADDRESSES.has(address);
@@ -89,7 +89,7 @@ function requireKnownHost(request: Context, url: URL, { hosts, anyAddress }: Acc
     what: "the server is not known by this name",
     where: url.hostname,
     why: "a page from elsewhere could have pointed the name at this machine",
-    action: "Use the address that `epsam view` printed, or give it the name with --host.",
+    action: "Use the address that `epsam view` printed, or start it for that name: `epsam view --host NAME`.",
   });
 }
 

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type Context, Hono } from "hono";
-import { z } from "zod";
-import type { PatchPage } from "../contract/index.js";
+import { type PatchPage, patchesQuery } from "../contract/index.js";
 import type { PatchRecord } from "../dataset/index.js";
 import { pictureResponse } from "./caching.js";
 import type { ServerContext } from "./context.js";
@@ -12,22 +11,6 @@ import { notFound } from "./problem.js";
 import { parameter, queryOf } from "./requests.js";
 import type { RunMaskIndexes } from "./runs/run-mask-indexes.js";
 
-const LARGEST_PAGE = 500;
-
-const pageQuery = z.object({
-  split: z.enum(["train", "val", "test"]).optional(),
-  label: z
-    .enum(["0", "1"])
-    .transform((text) => (text === "1" ? 1 : 0))
-    .optional(),
-  run: z.string().optional(),
-  idsBelow: z.coerce.number().min(0).max(2).optional(),
-  disagreementAbove: z.coerce.number().min(0).max(1).optional(),
-  sort: z.enum(["manifest", "ids-score", "disagreement", "uncertainty"]).default("manifest"),
-  offset: z.coerce.number().int().min(0).default(0),
-  limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).default(100),
-});
-
 /** `GET /datasets/:dataset/patches` and the pictures of patches. */
 export function datasetRoutes(context: ServerContext, datasets: DatasetIndexes, runs: RunMaskIndexes): Hono {
   const routes = new Hono();
@@ -35,7 +18,7 @@ export function datasetRoutes(context: ServerContext, datasets: DatasetIndexes, 
     datasets.open(context.workspace.dataset(parameter(request, "dataset")));
 
   routes.get("/datasets/:dataset/patches", async (request) => {
-    const { run, ...query } = queryOf(request, pageQuery);
+    const { run, ...query } = queryOf(request, patchesQuery);
     const masks = run === undefined ? null : await runs.open(context.workspace.run(run));
     const { signal } = request.req.raw;
     const dataset = await datasetOf(request);

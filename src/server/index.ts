@@ -1,7 +1,6 @@
 export * from "../contract/index.js";
 export { createApp } from "./app.js";
 export { createServerContext, type ServerContext, type ServerContextOptions } from "./context.js";
-export { type CorrectionFiles, writeCorrectionFiles } from "./learning/corrections.js";
 export {
   DEFAULT_STATE_DIRECTORY,
   DEFAULT_VIEW_HOST,

@@ -11,7 +11,7 @@ export function parameter(request: Context, name: string): string {
  * A JSON body that fits a schema.
  * @throws EpSamError `usage` when it is of another type, malformed or does not fit
  */
-export async function jsonBody<Schema extends z.ZodType>(
+export async function jsonBody<Schema extends z.core.$ZodType>(
   request: Context,
   schema: Schema,
 ): Promise<z.output<Schema>> {
@@ -32,12 +32,16 @@ export async function jsonBody<Schema extends z.ZodType>(
 }
 
 /** The query of a request that fits a schema of texts. @throws EpSamError `usage` when it does not */
-export function queryOf<Schema extends z.ZodType>(request: Context, schema: Schema): z.output<Schema> {
+export function queryOf<Schema extends z.core.$ZodType>(request: Context, schema: Schema): z.output<Schema> {
   return fitting(schema, request.req.query(), "query");
 }
 
-function fitting<Schema extends z.ZodType>(schema: Schema, value: unknown, place: string): z.output<Schema> {
-  const parsed = schema.safeParse(value);
+function fitting<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  value: unknown,
+  place: string,
+): z.output<Schema> {
+  const parsed = z.safeParse(schema, value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw usage([place, ...(issue?.path ?? [])].join("."), "does not fit", issue?.message);

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Context, Hono } from "hono";
-import { z } from "zod";
 import { EpSamError } from "../common/index.js";
-import type { UncertainPage } from "../contract/index.js";
+import { type UncertainPage, uncertainQuery } from "../contract/index.js";
 import { CONTENT_SECURITY_POLICY } from "../report/index.js";
 import { RunDirectory } from "../run/index.js";
 import { ownedBytes } from "./caching.js";
@@ -18,8 +17,6 @@ import type { WorkspaceDirectory } from "./workspace/workspace.js";
 
 /** The report's own policy; whatever it held, it could run no script, and only our page may frame it. */
 const REPORT_POLICY = `${CONTENT_SECURITY_POLICY}; sandbox allow-popups; frame-ancestors 'self'; base-uri 'none'; form-action 'none'`;
-
-const uncertainQuery = z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) });
 
 /** `GET /runs/:run/report`, masks of patches, and the most uncertain patches. */
 export function runRoutes(context: ServerContext, datasets: DatasetIndexes, runs: RunMaskIndexes): Hono {

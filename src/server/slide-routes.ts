@@ -1,6 +1,10 @@
 import { type Context, Hono } from "hono";
-import { z } from "zod";
-import type { SlideDetail, SlidePatch, SlideResults } from "../contract/index.js";
+import {
+  type SlideDetail,
+  type SlidePatch,
+  type SlideResults,
+  slidePatchesQuery,
+} from "../contract/index.js";
 import type { ServerContext } from "./context.js";
 import { type DatasetIndexes, nameKey } from "./datasets/dataset-index.js";
 import { patchGrid } from "./datasets/patch-grid.js";
@@ -12,8 +16,6 @@ import { findResults } from "./results/find-results.js";
 import { readSlideResults } from "./results/slide-results.js";
 import { slideDetail } from "./slides/slide-entry.js";
 import type { WorkspaceSlide } from "./workspace/workspace.js";
-
-const patchesQuery = z.object({ dataset: z.string() });
 
 const NOT_STORED = { "Cache-Control": "no-store" };
 
@@ -45,7 +47,7 @@ export function slideRoutes(context: ServerContext, layers: SlideLayers, dataset
 
   routes.get("/slides/:slide/patches", async (request) => {
     const slide = slideOf(request);
-    const { dataset } = queryOf(request, patchesQuery);
+    const { dataset } = queryOf(request, slidePatchesQuery);
     const index = await datasets.open(context.workspace.dataset(dataset));
     const own = (await slidesOfDataset(context.workspace, index)).get(nameKey(slide.stem));
     const body: SlidePatch[] =

@@ -65,7 +65,7 @@ function bindError(host: string, port: number, cause: Error): EpSamError {
       where: `${host}:${port}`,
       what: isTaken ? "is in use by another program" : "cannot be served at",
       why: isTaken ? undefined : messageOf(cause),
-      action: isTaken ? "Choose another --port, or 0 for any that is free." : "Check --host and --port.",
+      action: isTaken ? "Choose another `port`, or 0 for any that is free." : "Check `host` and `port`.",
     },
     { cause },
   );

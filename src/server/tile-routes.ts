@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { z } from "zod";
+import { thumbnailQuery } from "../contract/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type PixelSource, readThumbnail } from "../slides/index.js";
 import { matchesTag, ownedBytes, pictureHeaders, pictureResponse } from "./caching.js";
@@ -13,8 +13,6 @@ import { levelAt } from "./tile-place.js";
 import { WorkQueue } from "./work-queue.js";
 import type { WorkspaceSlide } from "./workspace/workspace.js";
 
-const LARGEST_THUMBNAIL = 2048;
-const DEFAULT_THUMBNAIL = 256;
 /** Thumbnails and associated images, of which there are few. */
 const PICTURE_CACHE_BYTES = 32 * 2 ** 20;
 /** Tiles of computed levels, each of which stands for megapixels of the slide. */
@@ -22,10 +20,6 @@ const COARSE_TILE_CACHE_BYTES = 64 * 2 ** 20;
 /** Each takes up to 48 MiB while it is made. */
 const COARSE_AT_ONCE = 2;
 const COARSE_WAITING = 256;
-
-const thumbnailQuery = z.object({
-  size: z.coerce.number().int().min(16).max(LARGEST_THUMBNAIL).default(DEFAULT_THUMBNAIL),
-});
 
 /** Thumbnail, tiles and associated images of slides. */
 export function tileRoutes(context: ServerContext): Hono {

@@ -54,7 +54,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | undefin
         what: "is not a whole training checkpoint",
         where: path,
         why: messageOf(cause),
-        action: "Delete the file and run again with --resume; the stage then starts anew.",
+        action: "Delete the file and run again with `resume: true`; the stage then starts anew.",
       },
       { cause },
     );

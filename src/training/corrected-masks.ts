@@ -33,7 +33,7 @@ export async function correctedMasks(
     throw new EpSamError("dataset", {
       where: corrections.root,
       what: `has patches of ${corrections.patchSize} pixels, the run has ${dataset.patchSize}`,
-      action: `Prepare the corrections with --patch-size ${dataset.patchSize} and the run's resolution.`,
+      action: `Prepare the corrections with \`patchSize: ${dataset.patchSize}\` and the run's resolution.`,
     });
   }
   const held = dataset.patches.filter(({ split }) => split !== "train");

@@ -24,7 +24,7 @@ export function requireDisjointPatients(first: Dataset, second: Dataset): void {
       what: `trains on ${both.length} patients that ${held.root} keeps for validation or test (${names})`,
       where: training.root,
       why: "the figures would be measured on patients that were learned from",
-      action: "Prepare both datasets with the same images, --split and --seed, or with one --patients table.",
+      action: "Prepare both datasets with the same images, `split` and `seed`, or with one `patients` table.",
     });
   }
 }

@@ -119,6 +119,6 @@ function requirePatches(dataset: Dataset, split: Split): void {
     what: `has no patches in the split ${split}`,
     where: dataset.root,
     why: describeCounts(countLabels(dataset.patches)),
-    action: "Choose another --split, or prepare the dataset with a share for it.",
+    action: "Choose another `split`, or prepare the dataset with a share for it.",
   });
 }

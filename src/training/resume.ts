@@ -32,7 +32,7 @@ export async function resumeTraining(
     throw new EpSamError("usage", {
       what: "is a round with corrections",
       where: out,
-      action: `Go on with --from-run ${retraining.from.root} --corrections ${retraining.corrections.root} --resume.`,
+      action: `Go on with \`from: ${retraining.from.root}\`, \`corrections: ${retraining.corrections.root}\` and \`resume: true\`.`,
     });
   }
   await run.removeTemporaryFiles();
@@ -42,7 +42,7 @@ export async function resumeTraining(
   throw begunOtherwise(
     run,
     "was begun with another configuration",
-    "Resume without --config, --preset and --seed, or train into a new directory.",
+    "Resume without `config`, `preset` and `seed`, or train into a new directory.",
   );
 }
 
@@ -130,8 +130,8 @@ function requirePredecessors(run: RunDirectory, stage: Stage, order: readonly St
   if (missing.length === 0) return;
   throw new EpSamError("usage", {
     what: `the stage ${stage} needs stages that are not done: ${missing.join(", ")}`,
-    where: "--stage",
-    action: "Name them too, or leave out --stage to run all that are left.",
+    where: "`stages`",
+    action: "Name them too, or leave out `stages` to run all that are left.",
   });
 }
 

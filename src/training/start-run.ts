@@ -131,15 +131,15 @@ function requireStages({ stages, config, resume }: TrainOptions): void {
     if (known.includes(stage)) continue;
     throw new EpSamError("usage", {
       what: `"${stage}" is not a stage`,
-      where: "--stage",
+      where: "`stages`",
       action: `Choose from ${known.join(", ")}.`,
     });
   }
   if (stages !== undefined && !resume && !stages.some((stage) => stage === known[0])) {
     throw new EpSamError("usage", {
       what: `the stage ${stages[0]} builds on earlier ones`,
-      where: "--stage",
-      action: "Add --resume to run it in an existing run directory.",
+      where: "`stages`",
+      action: "Add `resume: true` to run it in an existing run directory.",
     });
   }
 }

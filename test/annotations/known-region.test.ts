@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  type AnnotationSet,
-  GroupRoles,
-  KnownRegion,
-  TumourRegion,
-  type UnmarkedRule,
-} from "../../src/annotations/index.js";
+import { type AnnotationSet, GroupRoles, KnownRegion, TumourRegion } from "../../src/annotations/index.js";
+import type { UnmarkedRule } from "../../src/contract/index.js";
 import { annotationOf, gridOf, polygonOf, rectangle } from "./fixtures.js";
 
 type Outline = readonly [group: string, ...rings: (readonly number[])[]];

@@ -193,8 +193,8 @@ describe("roles of groups", () => {
   it("are never guessed", () => {
     const unknown = failureOf(() => TumourRegion.of(set("Stroma")));
     expect(unknown).toMatch(/^\[annotation\] a\.xml: has the annotation "one" in the unknown group "Stroma"/);
-    expect(unknown).toMatch(/--tumour-groups "Stroma"/);
-    expect(failureOf(() => TumourRegion.of(set(null)))).toMatch(/in no group .*--ignore-groups "None"/);
+    expect(unknown).toMatch(/`groups\.tumour: "Stroma"`/);
+    expect(failureOf(() => TumourRegion.of(set(null)))).toMatch(/in no group .*`groups\.ignored: "None"`/);
     expect(failureOf(() => new GroupRoles({ tumour: ["x"], exclusion: ["X"] }))).toMatch(/^\[usage\].*both/);
     const dots = parseAnnotations(
       "d.xml",

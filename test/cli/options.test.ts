@@ -2,15 +2,18 @@ import { Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { describe, expect, it } from "vitest";
 import {
   deviceOption,
-  fraction,
+  numberSetting,
   outOption,
   overwriteOption,
   path,
-  positiveNumber,
   seedOption,
   wholeNumber,
 } from "../../src/cli/options.js";
 import { isEpSamError } from "../../src/common/index.js";
+import { inferenceSettings } from "../../src/contract/index.js";
+
+const positiveNumber = numberSetting(inferenceSettings.shape.tolerance);
+const fraction = numberSetting(inferenceSettings.shape.gate);
 
 /** What commander says about one option given one text. */
 function messageFor(option: Option, text: string): string {

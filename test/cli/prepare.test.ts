@@ -1,6 +1,8 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { prepareCommand } from "../../src/cli/commands/prepare.js";
+import { openDataset } from "../../src/dataset/index.js";
 import { temporaryFolder, writeGrey, writeNoise, writeText } from "../dataset/fixtures.js";
 
 /** Runs the command in this process; standard output, standard error and exit code. */
@@ -82,6 +84,65 @@ describe("epsam prepare", () => {
     const result = JSON.parse(stdout);
     expect(result.counts.val).toEqual({ positive: 2, negative: 4 });
     expect(result.skipped).toHaveLength(1);
+  });
+
+  it("labels windows of patches, half a window apart unless told otherwise", async () => {
+    const folder = await makeInputs();
+    const paths = [join(folder, "images"), "--masks", join(folder, "masks")];
+    const words = [...paths, "--patch-size", "32", "--split", "1,0,0", "--overwrite"];
+    const windowsFor = async (...more: string[]) => {
+      const out = join(folder, "dataset");
+      expect((await run(...words, "--out", out, ...more)).code).toBe(0);
+      const { settings } = JSON.parse(await readFile(join(out, "dataset.json"), "utf8"));
+      const { patches } = await openDataset(out);
+      const first = patches.find(({ x, y }) => x === 0 && y === 0);
+      return { rule: settings.windows, windows: first?.windows };
+    };
+
+    const usual = await windowsFor("--window-size", "16");
+    expect(usual.rule).toEqual({ size: 16, stride: 8, share: 0.05 });
+    expect(usual.windows?.map(({ x, y }) => [x, y]).slice(0, 4)).toEqual([
+      [0, 0],
+      [8, 0],
+      [16, 0],
+      [0, 8],
+    ]);
+    // Tumour ends at x = 25: the window from 16 has 7 of 16 columns of something else.
+    expect(usual.windows?.map(({ tumour, other }) => `${tumour}${other}`).slice(0, 3)).toEqual([
+      "10",
+      "10",
+      "11",
+    ]);
+    const told = await windowsFor("--window-size", "16", "--window-stride", "16", "--window-share", "0.45");
+    expect(told.rule).toEqual({ size: 16, stride: 16, share: 0.45 });
+    expect(told.windows?.map(({ x, tumour, other }) => [x, `${tumour}${other}`])).toEqual([
+      [0, "10"],
+      [16, "10"],
+      [0, "10"],
+      [16, "10"],
+    ]);
+    expect(await windowsFor()).toEqual({ rule: null, windows: undefined });
+  });
+
+  it.each([
+    [["--window-size", "33"], /--window-size: cannot be 33\s.*give a whole number of at most 32\./],
+    [["--window-stride", "8"], /--window-stride: is for labels of windows.*\s.*--window-size PIXELS/],
+    [["--window-share", "0.1"], /--window-share: is for labels of windows.*\s.*--window-size PIXELS/],
+    [["--window-size", "0"], /--window-size.*Give a whole number 1 or more/],
+    [["--window-size", "16", "--window-stride", "0"], /--window-stride.*Give a whole number 1 or more/],
+    [["--window-size", "16", "--window-share", "0.5"], /--window-share.*Give a share from 0 to below 0\.5/],
+  ])("refuses windows that cannot be: %j", async (more, message) => {
+    const folder = await makeInputs();
+    const paths = [
+      join(folder, "images"),
+      "--masks",
+      join(folder, "masks"),
+      "--out",
+      join(folder, "dataset"),
+    ];
+    const { stderr, usageError, code } = await run(...paths, "--patch-size", "32", ...more);
+    if (usageError === null) expect(code).toBe(2);
+    expect(`${usageError ?? ""}${stderr}`).toMatch(message);
   });
 
   it("ends with exit code 1 when a mask is not binary, and says what to pass", async () => {

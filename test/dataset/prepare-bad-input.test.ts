@@ -48,7 +48,7 @@ describe("inputs that cannot be used", () => {
     await writeText(join(folder, "images", "slide.ndpi"), "x");
     await writeText(join(folder, "images", "README.txt"), "not an image");
     expect((await prepareDataset(options)).skipped.map(({ reason }) => reason)).toEqual([
-      ".ndpi files are no plain images; for slides give --annotations FOLDER",
+      ".ndpi files are no plain images; for slides give `annotations: FOLDER`",
     ]);
   });
 
@@ -77,7 +77,7 @@ describe("inputs that cannot be used", () => {
     const options = await makeImages(folder);
     const message = await errorOf(prepareDataset({ ...options, patchSize: 64, positiveRange: [0.1, 1] }));
     expect(message).toMatch(
-      /^\[dataset\].*no negative patches are left.*positive and 0 negative.*--negative-limit/,
+      /^\[dataset\].*no negative patches are left.*positive and 0 negative.*`negativeLimit`/,
     );
   });
 
@@ -91,7 +91,7 @@ describe("inputs that cannot be used", () => {
     const reporter = recordingReporter();
     await prepareDataset({ ...options, patients, reporter });
     expect(reporter.warnings).toEqual([
-      'The split "val" has no positive patches: training needs them. Try another --seed or --split.',
+      'The split "val" has no positive patches: training needs them. Try another `seed` or `split`.',
     ]);
   });
 
@@ -113,12 +113,12 @@ describe("inputs that cannot be used", () => {
     );
   });
 
-  it("a mask that is not binary tells about --mask-values, which then accepts instance labels", async () => {
+  it("a mask that is not binary tells about maskValues, which then accepts instance labels", async () => {
     const folder = await temporaryFolder();
     const options = await makeImages(folder);
     await writeGrey(join(folder, "masks", "tissue_2.png"), 80, 64, (x) => (x < 10 ? 1 : x < 20 ? 2 : 0));
     const message = await errorOf(prepareDataset(options));
-    expect(message).toMatch(/^\[input-mask\].*masks\/tissue_2.png: is not a binary mask.*--mask-values any/);
+    expect(message).toMatch(/^\[input-mask\].*masks\/tissue_2.png: is not a binary mask.*`maskValues: any`/);
     await prepareDataset({ ...options, maskValues: "any" });
     const patch = (await openDataset(options.out)).patches.find((p) => p.slide === "tissue_2" && p.x === 0);
     expect(patch?.tumourFraction).toBe(20 / PATCH_SIZE);
@@ -129,7 +129,7 @@ describe("inputs that cannot be used", () => {
 
   it("images without masks", async () => {
     const { masks: _, ...options } = await makeImages(await temporaryFolder());
-    expect(await errorOf(prepareDataset(options))).toMatch(/^\[usage\] images need masks.*--masks/);
+    expect(await errorOf(prepareDataset(options))).toMatch(/^\[usage\] images need masks.*`masks: FOLDER`/);
   });
 
   it("a malformed CSV file of patients", async () => {
@@ -171,13 +171,13 @@ describe("inputs that cannot be used", () => {
   });
 
   it.each([
-    [{ patchSize: 0 }, /--patch-size: cannot be 0/],
-    [{ stride: 1.5 }, /--stride: cannot be 1.5/],
-    [{ positiveRange: [0.9, 0.2] }, /--positive-range: cannot be 0.9,0.2/],
-    [{ negativeLimit: 0.3 }, /--negative-limit: cannot be 0.3/],
-    [{ split: [0, 0, 0] }, /--split: cannot be 0,0,0/],
-    [{ mpp: 0 }, /--mpp: cannot be 0/],
-    [{ maxPositives: -1 }, /--max-positives: cannot be -1/],
+    [{ patchSize: 0 }, /`patchSize`: cannot be 0/],
+    [{ stride: 1.5 }, /`stride`: cannot be 1.5/],
+    [{ positiveRange: [0.9, 0.2] }, /`positiveRange`: cannot be 0.9,0.2/],
+    [{ negativeLimit: 0.3 }, /`negativeLimit`: cannot be 0.3/],
+    [{ split: [0, 0, 0] }, /`split`: cannot be 0,0,0/],
+    [{ mpp: 0 }, /`mpp`: cannot be 0/],
+    [{ maxPositives: -1 }, /`maxPositives`: cannot be -1/],
   ] as const)("an option out of range: %j", async (override, message) => {
     const error = await errorOf(prepareDataset({ inputs: ["x"], out: "y", ...override }));
     expect(error).toMatch(/^\[usage\]/);

@@ -175,7 +175,7 @@ describe("the output directory", () => {
     const options = await makeImages(folder);
     const { hash } = await prepareDataset(options);
     expect(await errorOf(prepareDataset({ ...options, seed: 1 }))).toMatch(
-      /^\[usage\].*holds a dataset already.*--overwrite/,
+      /^\[usage\].*holds a dataset already.*`overwrite: true`/,
     );
     expect((await openDataset(options.out)).hash).toBe(hash);
     await prepareDataset({ ...options, seed: 1, overwrite: true });

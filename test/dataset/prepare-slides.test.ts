@@ -154,7 +154,7 @@ describe("prepareSlides", () => {
   it("asks for the resolution of slides that do not tell theirs, and takes it from a table", async () => {
     const { options, folder } = await workplace(["a", "b"]);
     expect(await errorOf(prepareSlides({ ...options, mpp: 0.5 }))).toMatch(
-      /a.svs: does not tell its microns .*--mpp-csv/,
+      /a.svs: does not tell its microns .*`mppTable`/,
     );
     const mppTable = join(folder, "mpp.csv");
     await writeText(mppTable, "slide,mpp\na.svs,0.25\nB,0.5\n");
@@ -178,8 +178,8 @@ describe("prepareSlides", () => {
     const result = await prepareSlides({ ...options, positiveRange: [0.1, 1] });
     const reasons = Object.fromEntries(result.skipped.map(({ file, reason }) => [file.at(-5), reason]));
     expect(reasons.b).toMatch(/is truncated/);
-    expect(reasons.c).toMatch(/unknown group "Stroma".*--tumour-groups "Stroma"/);
-    expect(reasons.e).toMatch(/has no annotation file e.xml.*--unannotated normal/);
+    expect(reasons.c).toMatch(/unknown group "Stroma".*`groups\.tumour: "Stroma"`/);
+    expect(reasons.e).toMatch(/has no annotation file e.xml.*`unannotated: normal`/);
     expect(warnings.filter((warning) => warning.startsWith("Skipped"))).toHaveLength(3);
     slides.set("e", memorySlide("e.svs", 256, 192, pink));
     const again = {
@@ -246,7 +246,7 @@ describe("prepareSlides", () => {
       "stopped",
     );
     expect(await errorOf(prepareSlides({ ...options, patchSize: 32 }))).toMatch(
-      /begun with other options.*--overwrite/,
+      /begun with other options.*`overwrite: true`/,
     );
     await writeFile(join(folder, "xml", "a.xml"), annotations(0, 0, 40, 192));
     opened.length = 0;
@@ -336,7 +336,7 @@ describe("prepareSlides", () => {
       /no patches are left \(2 slides used, 0 skipped; no tissue found in a.svs, b.svs; 24 patches/,
     );
     expect(empty).toMatch(/24 left out with less than 10 % tissue/);
-    expect(empty).toMatch(/epsam slide thumbnail.*--tissue all/);
+    expect(empty).toMatch(/epsam slide thumbnail.*`tissue: all`/);
     expect(await exists(`${options.out}.partial`)).toBe(false);
     const noPositive = await errorOf(prepareSlides({ ...options, positiveRange: [0.2, 0.5] }));
     expect(noPositive).toMatch(
@@ -355,12 +355,12 @@ describe("prepareSlides", () => {
   it("refuses what contradicts itself", async () => {
     const { options, folder } = await workplace(["a"]);
     const message = (more: Partial<PrepareSlidesOptions>) => errorOf(prepareSlides({ ...options, ...more }));
-    expect(await message({ level: 1, mpp: 0.5 })).toMatch(/\[usage\] --level and --mpp: are both given/);
+    expect(await message({ level: 1, mpp: 0.5 })).toMatch(/\[usage\] `level` and `mpp`: are both given/);
     expect(await message({ patients: "p.csv", profile: "camelyon16" })).toMatch(
       /the split: is given more than once/,
     );
-    expect(await message({ minimumTissue: 2 })).toMatch(/--min-tissue: cannot be 2/);
-    expect(await message({ tissue: 300 })).toMatch(/--tissue: cannot be 300/);
+    expect(await message({ minimumTissue: 2 })).toMatch(/`minimumTissue`: cannot be 2/);
+    expect(await message({ tissue: 300 })).toMatch(/`tissue`: cannot be 300/);
     expect(await message({ annotations: join(folder, "none") })).toMatch(/none: does not exist/);
     await mkdir(join(folder, "dataset.partial"));
     expect(await message({})).toMatch(/dataset.partial: is in the way/);

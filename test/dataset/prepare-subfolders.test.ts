@@ -16,7 +16,7 @@ describe("inputs whose images lie in subfolders", () => {
     expect(message).toMatch(/^\[usage\].*data: holds no images/);
     expect(message).toContain(`subfolders: images (2), ${join("more", "2024")} (1);`);
     expect(message).toContain(`${join(root, "images")} ${join(root, "more", "2024")}. `);
-    expect(message).toContain("--masks");
+    expect(message).toContain("`masks`");
     expect(message).not.toContain("hidden");
   });
 

@@ -91,7 +91,7 @@ describe("patches of a slide", () => {
       const geometry = patchGeometry(...args);
       return "refused" in geometry ? geometry.refused : "";
     };
-    expect(refusal(slide, { mpp: 0.5 }, null, 64)).toMatch(/does not tell its microns per pixel.*--mpp-csv/);
+    expect(refusal(slide, { mpp: 0.5 }, null, 64)).toMatch(/does not tell its microns per pixel.*`mppTable`/);
     expect(refusal(slide, { mpp: 0.25 }, mpp(0.5), 64)).toMatch(
       /0.5 µm per pixel at best, too coarse for patches at 0.25/,
     );

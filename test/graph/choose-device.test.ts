@@ -84,14 +84,14 @@ describe("a device asked for by name", () => {
 
   it.each([
     ["cuda", "not installed", "cuda12"],
-    ["webgpu", "Failed to get a WebGPU adapter", "--device cpu"],
+    ["webgpu", "Failed to get a WebGPU adapter", "`device: cpu`"],
   ] as const)("that does not work is an error with what to do: %s", async (name, why, action) => {
     const examination = machine({ webgpu: absent });
     await expect(chooseDevice(name, { examination })).rejects.toMatchObject({
       tag: "device",
       fields: {
         why,
-        action: expect.stringContaining(process.platform === "linux" ? action : "--device cpu"),
+        action: expect.stringContaining(process.platform === "linux" ? action : "`device: cpu`"),
       },
     });
   });

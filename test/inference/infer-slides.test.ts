@@ -137,7 +137,9 @@ describeWithShared("a real slide", ["data/slides/bcss1008.tif"], () => {
     ]);
     expect((await inferSlides({ ...options, resume: true })).resumed).toBe(1);
     expect(await hashesOf(join(folder, "out"))).toEqual(files);
-    expect(await errorOf(inferSlides(options))).toMatch(/^\[usage\].*out\/crop: exists already.*--resume/);
+    expect(await errorOf(inferSlides(options))).toMatch(
+      /^\[usage\].*out\/crop: exists already.*`resume: true`/,
+    );
   }, 600_000);
 });
 
@@ -154,7 +156,7 @@ describe("inference on slides", () => {
     expect(slides.map(({ name }) => name)).toEqual(["good"]);
     expect(slides[0]?.summary.tumour).toEqual({ level0Pixels: 0, squareMillimetres: 0 });
     expect(skipped.map(({ file }) => file)).toEqual([silent, torn]);
-    expect(skipped[0]?.reason).toMatch(/does not tell its microns per pixel.*--mpp/);
+    expect(skipped[0]?.reason).toMatch(/does not tell its microns per pixel.*`mpp`/);
     expect(reporter.warnings.length).toBeGreaterThanOrEqual(2);
     const table = await readFile(join(folder, "out", "summary.csv"), "utf8");
     expect(table.trim().split("\n")).toHaveLength(2);
@@ -169,7 +171,7 @@ describe("inference on slides", () => {
     const folder = await temporaryFolder();
     await writeSlide(join(folder, "slides", "a.tif"), tissue(80, 70));
     const message = await errorOf(inferSlides(closed(folder, { patchMpp: undefined })));
-    expect(message).toMatch(/^\[usage\].*resolution of the run's patches is not known.*--patch-mpp/);
+    expect(message).toMatch(/^\[usage\].*resolution of the run's patches is not known.*`patchMpp`/);
   });
 
   it("refuses a folder without slides", async () => {
@@ -250,7 +252,7 @@ describe("a slide's result that is there already", () => {
     await writeResult(join(folder, "a"));
     await mkdir(join(folder, "b"));
     expect(await errorOf(requireFreeOutput(claimedPaths(folder, ["a"]), {}))).toMatch(
-      /^\[usage\].*a: exists already.*--resume/,
+      /^\[usage\].*a: exists already.*`resume: true`/,
     );
     await requireFreeOutput(claimedPaths(folder, ["a", "c"]), { resume: true });
     expect(await errorOf(requireFreeOutput(claimedPaths(folder, ["b"]), { resume: true }))).toContain(
@@ -291,7 +293,7 @@ describe("the resolution that slides are read at", () => {
   it("is asked for when the patches have several", () => {
     const several = patchResolution(rows(0.25, 0.5));
     expect(() => resolutionOfPatches(several, "data")).toThrow(
-      /several magnifications.*0\.25 to 0\.5.*--patch-mpp/,
+      /several magnifications.*0\.25 to 0\.5.*`patchMpp`/,
     );
   });
 });
@@ -314,7 +316,7 @@ describe("slides and images", () => {
     const kinds = (...names: string[]) => recogniseInputs(names.map((name) => join(folder, name)));
     expect(await kinds("slides", "slides/a.tif")).toBe("slides");
     expect(await kinds("images", "images/plain.tif", "images/b.png")).toBe("images");
-    expect(await errorOf(kinds("slides/a.tif", "images/b.png"))).toMatch(/^\[usage\].*is a slide and .*--as/);
+    expect(await errorOf(kinds("slides/a.tif", "images/b.png"))).toMatch(/^\[usage\].*is a slide and .*`as`/);
     await picture
       .clone()
       .png()

@@ -154,7 +154,7 @@ describe("results that are there already", () => {
     const before = await readFile(mine);
     for (const resume of [false, true]) {
       const message = await errorOf(inferImages(closed(folder, { resume })));
-      expect(message).toMatch(/^\[usage\].*masks\/a\.png: exists already.*--resume.*--overwrite/);
+      expect(message).toMatch(/^\[usage\].*masks\/a\.png: exists already.*`resume: true`.*`overwrite: true`/);
     }
     expect(await readFile(mine)).toEqual(before);
     await inferImages(closed(folder, { overwrite: true }));
@@ -218,12 +218,12 @@ describe("opening a run", () => {
   it("names the stages there are", async () => {
     const message = await errorOf(openSegmenter(run, { stage: "round-1" }));
     expect(message).toMatch(
-      /^\[usage\] --stage: "round-1" is not a finished decoder.*untrained, preliminary/,
+      /^\[usage\] `stage`: "round-1" is not a finished decoder.*untrained, preliminary/,
     );
   });
 
   it("refuses a gate that is no probability", async () => {
-    expect(await errorOf(openSegmenter(run, { gate: 1.5 }))).toMatch(/^\[usage\] --gate/);
+    expect(await errorOf(openSegmenter(run, { gate: 1.5 }))).toMatch(/^\[usage\] `gate`/);
   });
 
   it("says what an unfinished run lacks", async () => {

@@ -49,7 +49,7 @@ describe("patches along an axis", () => {
     } catch (failure) {
       thrown = failure;
     }
-    expect(isEpSamError(thrown, "usage") && thrown.fields.where).toBe("--overlap");
+    expect(isEpSamError(thrown, "usage") && thrown.fields.where).toBe("`overlap`");
   });
 });
 

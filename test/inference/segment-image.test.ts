@@ -161,7 +161,7 @@ describe("an image whose segmentation was interrupted", () => {
       expect(counts[0]).toBeGreaterThanOrEqual(how === "torn" ? 8 : 9);
       const other = { ...work, identity: "another model" };
       expect(await errorOf(segmentImageSource(stubSegmenter(), source, { name: "a" }, other))).toMatch(
-        /^\[usage\].*work: was begun with another model.*--overwrite/,
+        /^\[usage\].*work: was begun with another model.*`overwrite: true`/,
       );
     },
   );

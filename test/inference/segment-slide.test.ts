@@ -254,7 +254,7 @@ describe("a slide whose segmentation was interrupted", () => {
     await (await segmentSlide(stubSegmenter(), source, options)).close();
     const other = { ...options, identity: "another model" };
     const message = await errorOf(segmentSlide(stubSegmenter(), source, other));
-    expect(message).toMatch(/^\[usage\].*work: was begun with another model.*--overwrite/);
+    expect(message).toMatch(/^\[usage\].*work: was begun with another model.*`overwrite: true`/);
     const replaced = await segmentSlide(stubSegmenter(), source, { ...other, overwrite: true });
     expect(replaced.resumed).toBe(0);
     await replaced.close();

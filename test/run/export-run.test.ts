@@ -121,7 +121,7 @@ describe("weights of a run for other programs", () => {
       /\[usage\].*"round-9" is not a finished decoder.*untrained, preliminary/,
     );
     expect(await refusal(exported({ part: "encoder", format: "pth" }))).toMatch(
-      /\[usage\].*comes as ONNX.*--format onnx/,
+      /\[usage\].*comes as ONNX.*`format: onnx`/,
     );
   });
 });

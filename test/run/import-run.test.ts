@@ -84,7 +84,7 @@ describe("importing the authors' checkpoints", () => {
 
   it("warns when prompts are not in the frame they were trained with", async () => {
     const { warnings } = await imported();
-    expect(warnings.join()).toContain("--prompt-frame patch");
+    expect(warnings.join()).toContain("`promptFrame: patch`");
   });
 
   it("makes a run of a classifier alone, for SAM as it is", async () => {
@@ -106,7 +106,7 @@ describe("importing the authors' checkpoints", () => {
     await writePytorch(decoder, sam);
     const { warnings, stage, leftOut } = await imported({ decoder });
     expect(stage).toBe("preliminary");
-    expect(warnings).toEqual([expect.stringContaining("Name that SAM with --sam")]);
+    expect(warnings).toEqual([expect.stringContaining("Name that SAM with `sam`")]);
     expect(leftOut[1]?.leftOut[0]?.names).toEqual(["prompt_encoder.* (17 tensors)"]);
   });
 

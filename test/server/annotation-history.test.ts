@@ -1,7 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { RandomStream } from "../../src/common/index.js";
-import type { AnnotationChange } from "../../src/contract/index.js";
-import { checkEdit } from "../../src/server/annotations/check-edit.js";
 import {
   emptyHistory,
   type HistoryState,
@@ -11,8 +8,11 @@ import {
   withEdit,
   withRedo,
   withUndo,
-} from "../../src/server/annotations/history.js";
-import { annotationLimits } from "../../src/server/annotations/limits.js";
+} from "../../src/annotations/saved/history.js";
+import { annotationLimits } from "../../src/annotations/saved/limits.js";
+import { RandomStream } from "../../src/common/index.js";
+import type { AnnotationChange } from "../../src/contract/index.js";
+import { checkEdit } from "../../src/server/annotations/check-edit.js";
 import { applySave } from "../../src/web/tools/store/apply-changes.js";
 import { areaFrom, objectOf, square, uuid } from "./annotation-fixtures.js";
 

@@ -1,9 +1,9 @@
 import { appendFile, type FileHandle, open as openFile, readFile, stat, writeFile } from "node:fs/promises";
 import { describe, expect, it, vi } from "vitest";
+import { stateOf } from "../../src/annotations/saved/history.js";
+import { AnnotationJournal } from "../../src/annotations/saved/journal.js";
+import type { JournalRecord } from "../../src/annotations/saved/journal-lines.js";
 import { RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
-import { stateOf } from "../../src/server/annotations/history.js";
-import { AnnotationJournal } from "../../src/server/annotations/journal.js";
-import type { JournalRecord } from "../../src/server/annotations/journal-lines.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { objectOf, uuid } from "./annotation-fixtures.js";
 

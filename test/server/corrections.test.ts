@@ -1,11 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { annotationFolder, writeCorrectionFiles } from "../../src/annotations/index.js";
 import { silentReporter } from "../../src/common/index.js";
 import type { AnnotationObject } from "../../src/contract/index.js";
 import { openDataset, prepareSlides } from "../../src/dataset/index.js";
-import { AnnotationStore, annotationFolder } from "../../src/server/annotations/store.js";
-import { writeCorrectionFiles } from "../../src/server/learning/corrections.js";
+import { AnnotationStore } from "../../src/server/annotations/store.js";
 import { memorySlide } from "../support/memory-slide.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { areaFrom, objectOf, square } from "./annotation-fixtures.js";
@@ -121,6 +121,6 @@ describe("corrections as a dataset", () => {
     const { folder: annotations } = await writeCorrectionFiles(folder);
     const openSlide = async () => memorySlide(path, 256, 256, () => [200, 100, 150]);
     const options = { inputs: [path], annotations, out: join(folder, "dataset"), patchSize: 64, openSlide };
-    await expect(prepareSlides({ ...options, tissue: "all" })).rejects.toThrow(/--unmarked unknown/);
+    await expect(prepareSlides({ ...options, tissue: "all" })).rejects.toThrow(/`unmarked: unknown`/);
   });
 });

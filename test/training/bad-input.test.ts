@@ -123,8 +123,8 @@ describe("a run directory that does not fit", () => {
   it("holds a run already", async () => {
     const message = await errorOf(trainTiny({ data, out: base.root }));
     expect(message).toContain(`[usage] ${base.root}: already holds a run`);
-    expect(message).toContain("--resume");
-    expect(message).toContain("--overwrite");
+    expect(message).toContain("`resume: true`");
+    expect(message).toContain("`overwrite: true`");
   });
 
   it("was begun with another configuration", async () => {
@@ -151,7 +151,7 @@ describe("a run directory that does not fit", () => {
   it("does not know the stage, or lacks the ones before", async () => {
     const options = { data, out: base.root, config: tinyConfig(oneEpoch), resume: true };
     expect(await errorOf(trainTiny({ ...options, stages: ["round-7"] }))).toContain(
-      '[usage] --stage: "round-7" is not a stage',
+      '[usage] `stages`: "round-7" is not a stage',
     );
     expect(await errorOf(trainTiny({ ...options, stages: ["evaluation"] }))).toContain(
       "the stage evaluation needs stages that are not done: round-1",
@@ -258,7 +258,7 @@ describe("files that are damaged while a run is going on", () => {
     await writeFile(checkpoint, (await readFile(base.path("classifier.safetensors"))).subarray(0, 5000));
     const message = await errorOf(trainTiny({ data, out, config, encoder, resume: true }));
     expect(message).toContain(`[run-directory] ${checkpoint}: is not a whole training checkpoint`);
-    expect(message).toContain("Delete the file and run again with --resume");
+    expect(message).toContain("Delete the file and run again with `resume: true`");
   });
 
   it("a truncated decoder of the stage before is refused by name", async () => {

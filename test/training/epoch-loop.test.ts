@@ -219,6 +219,6 @@ describe("a checkpoint", () => {
     await damage(file);
     const message = await errorOf(readCheckpoint(file));
     expect(message).toContain(`[run-directory] ${file}: is not a whole training checkpoint`);
-    expect(message).toContain("Delete the file and run again with --resume");
+    expect(message).toContain("Delete the file and run again with `resume: true`");
   });
 });

@@ -136,7 +136,7 @@ describe("a round with corrections", () => {
     const options = optionsFor("cut", { reporter: cutOff, signal: stop.signal });
     await expect(retrainWithCorrections(options)).rejects.toThrow();
     expect(await errorOf(trainTiny({ data, out: options.out, resume: true }))).toMatch(
-      /is a round with corrections.*--from-run/,
+      /is a round with corrections.*`from: /,
     );
     expect(await errorOf(retrainWithCorrections(optionsFor("cut", { resume: true, seed: 7 })))).toMatch(
       /was begun from another run, with other corrections or another seed/,

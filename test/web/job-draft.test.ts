@@ -57,7 +57,7 @@ describe("the form of a job", () => {
   });
 
   it("names every mistake", () => {
-    const draft = { ...emptyDraft(workspace, nothing), overlap: "0.8", gate: "x", run: "gone" };
+    const draft = { ...emptyDraft(workspace, nothing), overlap: "0.95", gate: "x", run: "gone" };
     const read = readDraft("infer", draft, workspace);
     expect("errors" in read ? Object.keys(read.errors).sort() : []).toEqual([
       "gate",

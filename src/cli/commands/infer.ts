@@ -1,13 +1,8 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError } from "../../common/index.js";
+import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
-import {
-  DEFAULT_OVERLAP,
-  type InferResult,
-  inferImages,
-  inferSlides,
-  recogniseInputs,
-} from "../../inference/index.js";
+import { type InferResult, inferImages, inferSlides, recogniseInputs } from "../../inference/index.js";
 import { deviceFor } from "../device-choice.js";
 import {
   exclusionGroupsOption,
@@ -17,18 +12,13 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import {
-  deviceOption,
-  fraction,
-  jsonOption,
-  outOption,
-  overwriteOption,
-  path,
-  positiveNumber,
-} from "../options.js";
+import { deviceOption, jsonOption, numberSetting, outOption, overwriteOption, path } from "../options.js";
 import { type ActionContext, type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
+import { flagOf } from "../setting-flags.js";
 import { describeSlides } from "./infer-text.js";
-import { tissueRule } from "./prepare-values.js";
+import { tissueOption } from "./prepare-options.js";
+
+const settings = inferenceSettings.shape;
 
 const HELP = `
 Examples:
@@ -71,18 +61,18 @@ export function inferCommand() {
       new Option(
         "--gate <probability>",
         "tumour probability from which a tile is segmented (default: the run's)",
-      ).argParser(fraction),
+      ).argParser(numberSetting(settings.gate)),
     )
     .addOption(
       new Option("--overlap <share>", "least overlap of neighbouring tiles, 0 to 0.9 of their side")
-        .argParser(fraction)
-        .default(DEFAULT_OVERLAP),
+        .argParser(numberSetting(settings.overlap.def.innerType))
+        .default(defaultOf(settings.overlap)),
     )
     .addOption(
       new Option(
         "--mpp <microns>",
         "microns per pixel: of images, for areas in µm²; of slides that do not tell them, at full resolution",
-      ).argParser(positiveNumber),
+      ).argParser(numberSetting(settings.mpp)),
     )
     .addOption(
       new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
@@ -94,25 +84,20 @@ export function inferCommand() {
       new Option(
         "--patch-mpp <microns>",
         "slides: microns per pixel to read them at (default: those of the run's dataset)",
-      ).argParser(positiveNumber),
+      ).argParser(numberSetting(settings.patchMpp)),
     )
-    .addOption(
-      new Option(
-        "--tissue <rule>",
-        "slides: otsu (default), all, or the least saturation of tissue",
-      ).argParser(tissueRule),
-    )
+    .addOption(tissueOption())
     .addOption(
       new Option(
         "--tolerance <microns>",
         "slides: how far outlines may lie from the mask's (default: half a pixel)",
-      ).argParser(positiveNumber),
+      ).argParser(numberSetting(settings.tolerance)),
     )
     .addOption(
       new Option(
         "--min-area <square microns>",
         "slides: smaller foci are left out of outlines and figures (default: 0)",
-      ).argParser(positiveNumber),
+      ).argParser(numberSetting(settings.minimumArea)),
     )
     .addOption(
       new Option(
@@ -145,15 +130,15 @@ interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly minArea?: number | undefined;
 }
 
-/** Options that mean something for slides alone, by their name on the command line. */
-const SLIDE_OPTIONS = {
-  patchMpp: "--patch-mpp",
-  tissue: "--tissue",
-  tolerance: "--tolerance",
-  minArea: "--min-area",
-  annotations: "--annotations",
+/** Options that mean something for slides alone. */
+const SLIDE_OPTIONS = [
+  "patchMpp",
+  "tissue",
+  "tolerance",
+  "minArea",
+  "annotations",
   ...GROUP_OPTIONS,
-} as const satisfies Partial<Record<keyof InferCommandOptions, string>>;
+] as const satisfies readonly (keyof InferCommandOptions)[];
 
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
   const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...rest } = options;
@@ -164,13 +149,14 @@ async function infer(options: InferCommandOptions, context: ActionContext): Prom
     const result = await inferSlides({ ...common, ...context, minimumArea: minArea, groups });
     return outcomeWithSkipped(result, describeSlides(result));
   }
-  const slideOption = Object.entries(SLIDE_OPTIONS).find(([name]) => name in options)?.[1];
+  const slideOption = SLIDE_OPTIONS.find((name) => name in options);
   if (slideOption === undefined) {
     const result = await inferImages({ ...common, ...context });
     return outcomeWithSkipped(result, describeResult(result));
   }
   const action = "Leave it out, or pass --as slides if the inputs are slides.";
-  throw new EpSamError("usage", { where: slideOption, what: "is for slides, and these are images", action });
+  const where = flagOf(slideOption);
+  throw new EpSamError("usage", { where, what: "is for slides, and these are images", action });
 }
 
 function describeResult({ root, images, resumed, skipped }: InferResult): string {

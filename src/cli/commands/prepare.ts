@@ -1,14 +1,16 @@
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
+import { writeCorrectionFiles } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
+import { defaultOf, preparationSettings } from "../../contract/index.js";
 import {
   findSlideFiles,
   type PreparationResult,
+  type PrepareOptions,
+  type PrepareSlidesOptions,
   prepareDataset,
   prepareSlides,
-  profileNames,
   type SlidePreparationResult,
 } from "../../dataset/index.js";
-import { writeCorrectionFiles } from "../../server/index.js";
 import {
   exclusionGroupsOption,
   GROUP_OPTIONS,
@@ -17,19 +19,11 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import {
-  fraction,
-  jsonOption,
-  outOption,
-  overwriteOption,
-  path,
-  positiveNumber,
-  seedOption,
-  wholeNumber,
-} from "../options.js";
+import { jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
 import { outcomeWithSkipped, runCommand } from "../run-command.js";
+import { flagOf } from "../setting-flags.js";
+import { prepareOptions } from "./prepare-options.js";
 import { describePreparation } from "./prepare-text.js";
-import { maskValues, rangeOfFractions, shares, tissueRule } from "./prepare-values.js";
 
 const HELP = `
 Examples:
@@ -52,146 +46,38 @@ export function prepareCommand() {
       (text, earlier: readonly string[] = []) => [...earlier, path(text)],
     )
     .addOption(outOption("the dataset directory to make").makeOptionMandatory())
-    .addOption(
-      new Option("--masks <folder>", "masks, named like the images, or with _mask or _anno").argParser(path),
-    )
-    .addOption(
-      new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
-        "images",
-        "patches",
-        "slides",
-      ] as const),
-    )
-    .addOption(
-      new Option("--patch-size <pixels>", "width and height of a patch (default: 512)").argParser(
-        wholeNumber(1),
-      ),
-    )
-    .addOption(
-      new Option("--stride <pixels>", "from one patch to the next (default: the patch size)").argParser(
-        wholeNumber(1),
-      ),
-    )
-    .addOption(
-      new Option("--border <rule>", "add a last row and column flush with the border, or drop the remainder")
-        .choices(["align", "drop"] as const)
-        .default("align" as const),
-    )
-    .addOption(
-      new Option("--positive-range <low,high>", "tumour fraction of positive patches")
-        .argParser(rangeOfFractions)
-        .default([0.2, 0.9] as const, "0.2,0.9"),
-    )
-    .addOption(
-      new Option("--negative-limit <fraction>", "highest tumour fraction of negative patches")
-        .argParser(fraction)
-        .default(0),
-    )
-    .addOption(
-      new Option("--max-positives <count>", "of each split, evenly over bins of tumour fraction").argParser(
-        wholeNumber(0),
-      ),
-    )
-    .addOption(
-      new Option("--max-negatives <count>", "of each split, drawn by the seed").argParser(wholeNumber(0)),
-    )
-    .addOption(
-      new Option(
-        "--evaluation-patches <which>",
-        "val and test: patches sampled as for training, or all of them",
-      )
-        .choices(["sampled", "all"] as const)
-        .default("sampled" as const),
-    )
-    .addOption(
-      new Option("--split <train,val,test>", "shares of the source images, or their numbers")
-        .argParser(shares)
-        .default([70, 10, 20] as const, "70,10,20"),
-    )
-    .addOption(
-      new Option("--patients <csv>", "table with the columns image, patient, optionally split").argParser(
-        path,
-      ),
-    )
-    .addOption(
-      new Option("--mask-values <rule>", "binary; any: all but 0 is tumour; a number: it and all above are")
-        .argParser(maskValues)
-        .default("binary" as const),
-    )
-    .addOption(
-      new Option(
-        "--mpp <microns>",
-        "microns per pixel: slides are resampled to it, for images it is recorded",
-      ).argParser(positiveNumber),
-    )
-    .addOption(
-      new Option(
-        "--annotations <folder>",
-        "slides: ASAP XML, GeoJSON or Camelyon JSON, named like them",
-      ).argParser(path),
-    )
-    .addOption(
-      new Option(
-        "--from-annotations <state>",
-        "slides: the corrections that `epsam view` saved in this state directory",
-      ).argParser(path),
-    )
-    .addOption(
-      new Option(
-        "--unmarked <rule>",
-        "slides: what is not marked: unknown (default of --from-annotations), or free of tumour",
-      ).choices(["unknown", "normal"] as const),
-    )
-    .addOption(
-      new Option("--level <number>", "slides: the pyramid level to read (default: 0)").argParser(
-        wholeNumber(0),
-      ),
-    )
-    .addOption(
-      new Option(
-        "--mpp-csv <csv>",
-        "slides: table with the columns slide, mpp, for files that do not tell",
-      ).argParser(path),
-    )
-    .addOption(
-      new Option("--profile <name>", "slides: the authors' slides, splits and numbers of patches").choices(
-        profileNames,
-      ),
-    )
-    .addOption(
-      new Option(
-        "--split-csv <csv>",
-        "slides: table with the columns slide, split, optionally patient",
-      ).argParser(path),
-    )
+    .addOption(prepareOptions.masks)
+    .addOption(prepareOptions.as)
+    .addOption(prepareOptions.patchSize)
+    .addOption(prepareOptions.stride)
+    .addOption(prepareOptions.windowSize)
+    .addOption(prepareOptions.windowStride)
+    .addOption(prepareOptions.windowShare)
+    .addOption(prepareOptions.border)
+    .addOption(prepareOptions.positiveRange)
+    .addOption(prepareOptions.negativeLimit)
+    .addOption(prepareOptions.maxPositives)
+    .addOption(prepareOptions.maxNegatives)
+    .addOption(prepareOptions.evaluationPatches)
+    .addOption(prepareOptions.split)
+    .addOption(prepareOptions.patients)
+    .addOption(prepareOptions.maskValues)
+    .addOption(prepareOptions.mpp)
+    .addOption(prepareOptions.annotations)
+    .addOption(prepareOptions.fromAnnotations)
+    .addOption(prepareOptions.unmarked)
+    .addOption(prepareOptions.level)
+    .addOption(prepareOptions.mppCsv)
+    .addOption(prepareOptions.profile)
+    .addOption(prepareOptions.splitCsv)
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
     .addOption(ignoreGroupsOption())
-    .addOption(
-      new Option(
-        "--splines <rule>",
-        "slides: ASAP's splines as they are drawn, or as its masks take them",
-      ).choices(["curve", "straight"] as const),
-    )
-    .addOption(
-      new Option(
-        "--unannotated <rule>",
-        "slides without annotations: skip them (default), or free of tumour",
-      ).choices(["skip", "normal"] as const),
-    )
-    .addOption(
-      new Option(
-        "--tissue <rule>",
-        "slides: otsu (default), all, or the least saturation of tissue",
-      ).argParser(tissueRule),
-    )
-    .addOption(
-      new Option(
-        "--min-tissue <fraction>",
-        "slides: least share of tissue in a patch (default: 0.1)",
-      ).argParser(fraction),
-    )
-    .addOption(seedOption().default(0))
+    .addOption(prepareOptions.splines)
+    .addOption(prepareOptions.unannotated)
+    .addOption(prepareOptions.tissue)
+    .addOption(prepareOptions.minTissue)
+    .addOption(seedOption().default(defaultOf(preparationSettings.shape.seed)))
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
@@ -206,13 +92,13 @@ export function prepareCommand() {
 const RESUME_HINT =
   "Slides: give the same command again to go on. Images and patches: nothing was written; it starts over.";
 
-type ImageOptions = Parameters<typeof prepareDataset>[0];
-type SlideOptions = Parameters<typeof prepareSlides>[0];
-
-/** The options as the command line names them. */
+/** The options as the command line names them: settings by their own names, files and folders as flags. */
 interface PrepareCommandOptions
-  extends Omit<ImageOptions, "inputKind">,
-    Omit<SlideOptions, "annotations" | "groups" | "minimumTissue" | "mppTable" | "splitTable">,
+  extends Omit<PrepareOptions, "inputKind" | "windows">,
+    Omit<
+      PrepareSlidesOptions,
+      keyof PrepareOptions | "annotations" | "groups" | "minimumTissue" | "mppTable" | "splitTable"
+    >,
     GroupOptions {
   readonly as?: "images" | "patches" | "slides" | undefined;
   readonly annotations?: string | undefined;
@@ -220,31 +106,35 @@ interface PrepareCommandOptions
   readonly mppCsv?: string | undefined;
   readonly splitCsv?: string | undefined;
   readonly minTissue?: number | undefined;
+  readonly windowSize?: number | undefined;
+  readonly windowStride?: number | undefined;
+  readonly windowShare?: number | undefined;
 }
 
-/** Options that mean something for slides alone, by their name on the command line. */
-const SLIDE_OPTIONS = {
-  profile: "--profile",
-  level: "--level",
-  mppCsv: "--mpp-csv",
-  splitCsv: "--split-csv",
+/** Options that mean something for slides alone. */
+const SLIDE_OPTIONS = [
+  "profile",
+  "level",
+  "mppCsv",
+  "splitCsv",
   ...GROUP_OPTIONS,
-  splines: "--splines",
-  unannotated: "--unannotated",
-  unmarked: "--unmarked",
-  tissue: "--tissue",
-  minTissue: "--min-tissue",
-} as const satisfies Partial<Record<keyof PrepareCommandOptions, string>>;
+  "splines",
+  "unannotated",
+  "unmarked",
+  "tissue",
+  "minTissue",
+] as const satisfies readonly (keyof PrepareCommandOptions)[];
 
 /** With annotations the inputs are slides; anything else is images or patches. */
 async function prepare(given: PrepareCommandOptions): Promise<PreparationResult | SlidePreparationResult> {
   const options = await withCorrections(given);
   const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
-  const { tumourGroups, exclusionGroups, ignoreGroups, ...common } = options;
+  const { tumourGroups, exclusionGroups, ignoreGroups, ...others } = options;
+  const common = { ...others, windows: windowsOf(options) };
   if (annotations === undefined) {
-    const slideOption = Object.entries(SLIDE_OPTIONS).find(([name]) => name in options)?.[1];
+    const slideOption = SLIDE_OPTIONS.find((name) => name in options);
     if (as === "slides") throw withoutAnnotations("--as slides");
-    if (slideOption !== undefined) throw withoutAnnotations(slideOption);
+    if (slideOption !== undefined) throw withoutAnnotations(flagOf(slideOption));
     return prepareDataset({ ...common, inputKind: as });
   }
   if (masks !== undefined) throw notTogether("--masks");
@@ -256,6 +146,21 @@ async function prepare(given: PrepareCommandOptions): Promise<PreparationResult 
     splitTable: splitCsv,
     minimumTissue: minTissue,
     groups: groupRules({ tumourGroups, exclusionGroups, ignoreGroups }),
+  });
+}
+
+/** The windows that get labels of their own, undefined for none. */
+function windowsOf({
+  windowSize: size,
+  windowStride: stride,
+  windowShare: share,
+}: PrepareCommandOptions): PrepareOptions["windows"] {
+  if (size !== undefined) return { size, stride, share };
+  if (stride === undefined && share === undefined) return undefined;
+  throw new EpSamError("usage", {
+    where: flagOf(stride === undefined ? "windows.share" : "windows.stride"),
+    what: "is for labels of windows, which need a size",
+    action: `Give ${flagOf("windows.size")} PIXELS.`,
   });
 }
 

@@ -18,6 +18,7 @@ import { retrainWithCorrections, train } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import { deviceOption, jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+import { flagOf } from "../setting-flags.js";
 import { describeComparison } from "./train-text.js";
 
 const HELP = `
@@ -106,20 +107,20 @@ interface RetrainChoice extends ConfigChoice {
 }
 
 /** Options of training that have no meaning for a round with corrections, which keeps the values of its run. */
-const TRAINING_ALONE = {
-  classifierData: "--classifier-data",
-  preset: "--preset",
-  config: "--config",
-  stage: "--stage",
-  printConfig: "--print-config",
-  overwrite: "--overwrite",
-} as const satisfies Partial<Record<keyof RetrainChoice, string>>;
+const TRAINING_ALONE = [
+  "classifierData",
+  "preset",
+  "config",
+  "stage",
+  "printConfig",
+  "overwrite",
+] as const satisfies readonly (keyof RetrainChoice)[];
 
 async function retrain(options: RetrainChoice, context: ActionContext): Promise<CommandOutcome> {
-  const other = Object.entries(TRAINING_ALONE).find(([name]) => name in options)?.[1];
+  const other = TRAINING_ALONE.find((name) => name in options);
   if (other !== undefined) {
     const action = "Leave it out: the round keeps the values of the run it goes on from.";
-    throw new EpSamError("usage", { where: other, what: "does not go with --from-run", action });
+    throw new EpSamError("usage", { where: flagOf(other), what: "does not go with --from-run", action });
   }
   const result = await retrainWithCorrections({
     from: required(options.fromRun, "--from-run"),

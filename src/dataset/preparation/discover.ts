@@ -56,7 +56,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
 }
 
 function unreadableFormat(extension: string): string {
-  return `${extension} files are no plain images; for slides give --annotations FOLDER`;
+  return `${extension} files are no plain images; for slides give \`annotations: FOLDER\``;
 }
 
 async function explainNoImages(
@@ -71,7 +71,7 @@ async function explainNoImages(
   const isWanted = (name: string): boolean => !name.startsWith(".") && isImage(kindByExtension(name));
   const hint = await subfolderHint(inputs, "images", isWanted);
   if (hint !== null) {
-    return noImages(inputs.join(", "), `${hint.action}. A folder of masks goes to --masks.`, hint.why);
+    return noImages(inputs.join(", "), `${hint.action}. A folder of masks goes to \`masks\`.`, hint.why);
   }
   const first = skipped[0];
   const why =
@@ -178,7 +178,7 @@ export function detectInputKind(
     throw new EpSamError("usage", {
       what: "images need masks to label their patches",
       why: examples.length > 0 ? `not ready patches ending in _0 or _1: ${listNames(examples)}` : undefined,
-      action: `Give --masks FOLDER; for ready patches name all files <id>_0 or <id>_1, or add a ${LABELS_FILE}.`,
+      action: `Give \`masks: FOLDER\`; for ready patches name all files <id>_0 or <id>_1, or add a ${LABELS_FILE}.`,
     });
   }
   const [first] = unlabelled;

@@ -110,7 +110,7 @@ async function pairWithMasks(found: FoundInputs, maskFolder: string | undefined)
   if (maskFolder === undefined) {
     throw new EpSamError("usage", {
       what: "images need masks to label their patches",
-      action: "Give --masks FOLDER.",
+      action: "Give `masks: FOLDER`.",
     });
   }
   const masks = await matchMasks(found.images, maskFolder);

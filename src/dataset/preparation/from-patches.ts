@@ -121,7 +121,7 @@ async function gatherFacts(found: FoundInputs, context: PlanningContext): Promis
     if ([...labelled.values()].every(({ id, patient }) => id === patient)) {
       context.reporter.warn(
         "No patients are known, so patches of one patient may fall into different splits and make test results " +
-          "too good; give --patients FILE.csv with the columns image and patient.",
+          "too good; give `patients: FILE.csv` with the columns image and patient.",
       );
     }
     return labelled;

@@ -103,7 +103,7 @@ function checkPlan(
       what: patches === 0 ? "no patches are left" : `no ${missing} patches are left`,
       why: explainFilters(plan, total),
       action:
-        "Look at the skipped files; try another --patch-size, a wider --positive-range or a higher --negative-limit.",
+        "Look at the skipped files; try another `patchSize`, a wider `positiveRange` or a higher `negativeLimit`.",
     });
   }
   for (const [index, split] of SPLITS.entries()) {
@@ -111,7 +111,9 @@ function checkPlan(
     const isUnwanted = counts[split].positive + counts[split].negative === 0 && settings.split[index] === 0;
     if (absent === null || isUnwanted) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
-    reporter.warn(`The split "${split}" has no ${absent} patches: ${need}. Try another --seed or --split.`);
+    reporter.warn(
+      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`.`,
+    );
   }
 }
 

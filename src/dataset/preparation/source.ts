@@ -126,8 +126,8 @@ function notBinary(file: SourceFile, cause: EpSamError): EpSamError {
       what: "is not a binary mask",
       why: cause.fields.why,
       action:
-        "Pass --mask-values any if every value but 0 is tumour (instance labels), or a number such as " +
-        "--mask-values 128 if that value and all above are (masks saved as JPEG).",
+        "Pass `maskValues: any` if every value but 0 is tumour (instance labels), or a number such as " +
+        "`maskValues: 128` if that value and all above are (masks saved as JPEG).",
     },
     { cause },
   );

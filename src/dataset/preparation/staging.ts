@@ -46,12 +46,12 @@ async function checkOutput(out: string, overwrite: boolean, inputs: readonly str
     throw new EpSamError("usage", {
       where: out,
       what: `cannot be the output, since the input ${inside} lies in it`,
-      action: "Choose another --out directory.",
+      action: "Choose another `out` directory.",
     });
   }
   if (!(await exists(out))) return;
   if (!(await stat(out)).isDirectory()) {
-    const action = "Choose another --out directory.";
+    const action = "Choose another `out` directory.";
     throw new EpSamError("usage", { where: out, what: "is a file", action });
   }
   const names = await readdir(out);
@@ -60,11 +60,11 @@ async function checkOutput(out: string, overwrite: boolean, inputs: readonly str
     throw new EpSamError("usage", {
       where: out,
       what: "holds files that are not a prepared dataset",
-      action: "Choose another --out directory; this one is left as it is.",
+      action: "Choose another `out` directory; this one is left as it is.",
     });
   }
   if (overwrite) return;
-  const action = "Pass --overwrite to replace it, or choose another --out directory.";
+  const action = "Pass `overwrite: true` to replace it, or choose another `out` directory.";
   throw new EpSamError("usage", { where: out, what: "holds a dataset already", action });
 }
 

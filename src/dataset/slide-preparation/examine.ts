@@ -82,7 +82,7 @@ export async function annotatedRegion(slide: SlideFile, settings: SlideSettings)
     where: slide.annotationPath,
     what: `has outlines of the group "${partial.group ?? "None"}"`,
     why: "they say that not everything has been looked at",
-    action: "Pass --unmarked unknown to use what is marked or reviewed alone, or --unmarked normal.",
+    action: "Pass `unmarked: unknown` to use what is marked or reviewed alone, or `unmarked: normal`.",
   });
 }
 

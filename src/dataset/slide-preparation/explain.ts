@@ -37,7 +37,9 @@ export function checkSlidePlan(
     const isEmpty = counts[split].positive + counts[split].negative === 0;
     if (absent === null || settings.unmarked !== null || (isEmpty && settings.split[index] === 0)) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
-    reporter.warn(`The split "${split}" has no ${absent} patches: ${need}. Try another --seed or --split.`);
+    reporter.warn(
+      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`.`,
+    );
   }
   return counts;
 }
@@ -71,15 +73,15 @@ function whatToChange({ slides, discarded }: SlidePlan, missing: string | null):
   if (slides.length === 0) return "Repair or replace the skipped slides.";
   const lattice = slides.reduce((sum, { examination }) => sum + examination.latticePatches, 0);
   if (discarded.withoutTissue === lattice) {
-    return "Look at a slide with `epsam slide thumbnail`; for regions that are tissue altogether pass --tissue all.";
+    return "Look at a slide with `epsam slide thumbnail`; for regions that are tissue altogether pass `tissue: all`.";
   }
   if (discarded.notKnown > 0 && discarded.notKnown + discarded.withoutTissue === lattice) {
-    return "Outline what was looked at completely as Region*, or pass --unmarked normal if all of the slides was.";
+    return "Outline what was looked at completely as Region*, or pass `unmarked: normal` if all of the slides was.";
   }
   if (missing === "negative") {
-    return "Add slides with normal tissue, or try a smaller --patch-size, a higher --negative-limit or --tissue all.";
+    return "Add slides with normal tissue, or try a smaller `patchSize`, a higher `negativeLimit` or `tissue: all`.";
   }
-  return "Check that the annotations belong to these slides; try a smaller --patch-size or a wider --positive-range.";
+  return "Check that the annotations belong to these slides; try a smaller `patchSize` or a wider `positiveRange`.";
 }
 
 function percent(share: number): string {

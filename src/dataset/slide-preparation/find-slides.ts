@@ -50,7 +50,7 @@ export async function findSlides(
     const annotationPath = annotationOf(stem, annotations);
     if (annotationPath !== null || unannotated === "normal") slides.push({ stem, path, annotationPath });
     else {
-      const reason = `has no annotation file ${stem}.xml, .geojson or .json; pass --unannotated normal if such slides are free of tumour`;
+      const reason = `has no annotation file ${stem}.xml, .geojson or .json; pass \`unannotated: normal\` if such slides are free of tumour`;
       skipped.push({ file: path, reason });
     }
   }

@@ -40,7 +40,7 @@ export function patchGeometry(
     return { accepted: levelGeometry(level, resolution.level, micronsPerPixel, patchSize) };
   }
   if (micronsPerPixel === null) {
-    return { refused: "does not tell its microns per pixel; give them with --mpp-csv" };
+    return { refused: "does not tell its microns per pixel; give them with `mppTable`" };
   }
   const pixelSize = { x: resolution.mpp / micronsPerPixel.x, y: resolution.mpp / micronsPerPixel.y };
   const scale = Math.min(pixelSize.x, pixelSize.y);

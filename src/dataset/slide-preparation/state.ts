@@ -89,11 +89,11 @@ export class PreparationState {
       throw new EpSamError("usage", {
         where: directory,
         what: "holds a preparation that was begun with other options",
-        action: "Repeat it with the same options to go on, or pass --overwrite to begin anew.",
+        action: "Repeat it with the same options to go on, or pass `overwrite: true` to begin anew.",
       });
     }
     if (found === null && !overwrite && (await exists(directory))) {
-      const action = "Remove it, or choose another --out directory.";
+      const action = "Remove it, or choose another `out` directory.";
       throw new EpSamError("usage", {
         where: directory,
         what: "is in the way and is no preparation",
@@ -126,7 +126,7 @@ export class PreparationState {
   refusalOf({ stem }: SlideFile): string | null {
     const entry = this.#state.slides[stem];
     if (entry?.state !== "started" || entry.attempts < MAXIMUM_CRASHES) return null;
-    return `ended the program ${entry.attempts} times while it was examined; --overwrite tries it again`;
+    return `ended the program ${entry.attempts} times while it was examined; \`overwrite: true\` tries it again`;
   }
 
   async begin({ stem }: SlideFile): Promise<void> {

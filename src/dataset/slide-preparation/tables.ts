@@ -23,7 +23,7 @@ export async function readMppTable(path: string): Promise<ReadonlyMap<string, Mi
 }
 
 /**
- * The patient, and where it is decided the split, of every slide: from `--patients`, `--split-csv` or the profile;
+ * The patient, and where it is decided the split, of every slide: from `patients`, `splitTable` or the profile;
  * otherwise the patient is what the file name tells.
  * @returns origins, and the slides that the profile leaves out with the reason
  * @throws EpSamError `dataset` when a table lacks slides

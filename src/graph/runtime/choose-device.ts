@@ -88,7 +88,7 @@ function unusable(name: DeviceName, why: string): EpSamError {
     what: "does not work here",
     where: `device ${name}`,
     why,
-    action: `${deviceAdvice(name)} Everything also runs with --device cpu.`,
+    action: `${deviceAdvice(name)} Everything also runs with \`device: cpu\`.`,
   });
 }
 

@@ -47,7 +47,7 @@ export function defaultThreads(variables: NodeJS.ProcessEnv = process.env): numb
 export type DeviceRequest = DeviceName | "auto";
 
 /**
- * Parses a user's `--device`; {@link chooseDevice} makes a device of it.
+ * Parses what a user calls a device; {@link chooseDevice} makes a device of it.
  * @throws EpSamError `usage` listing the names
  */
 export function parseDeviceRequest(text: string): DeviceRequest {
@@ -56,7 +56,7 @@ export function parseDeviceRequest(text: string): DeviceRequest {
   if (text === "auto") return text;
   throw new EpSamError("usage", {
     what: `"${text}" is not a device`,
-    where: "--device",
+    where: "`device`",
     action: `Choose auto or one of ${deviceNames.join(", ")}.`,
   });
 }

@@ -86,7 +86,7 @@ async function runsOn<Result>(device: Device, what: string, action: () => Promis
         what: `cannot run ${what}`,
         where: `device ${device.name}`,
         why: messageOf(cause),
-        action: "Run `epsam doctor` to see which devices work here, or use --device cpu.",
+        action: "Run `epsam doctor` to see which devices work here, or use `device: cpu`.",
       },
       { cause },
     );

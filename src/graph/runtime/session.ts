@@ -70,7 +70,7 @@ export class GraphSession {
           what: "cannot run this graph",
           where: `device ${target.name}`,
           why: messageOf(cause),
-          action: "Run `epsam doctor` to see which devices work here, or use --device cpu.",
+          action: "Run `epsam doctor` to see which devices work here, or use `device: cpu`.",
         },
         { cause },
       );

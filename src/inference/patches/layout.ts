@@ -1,14 +1,15 @@
 import type { RasterGrid } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
+import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { type PatchGeometry, readArea } from "../../dataset/index.js";
 import type { Level0Box } from "../../geometry/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 
+const { overlap: overlapSetting } = inferenceSettings.shape;
+
 /** Overlap of neighbouring patches, as a share of their side, unless told otherwise. */
-export const DEFAULT_OVERLAP = 0.5;
-/** More overlap would multiply the work without changing the result. */
-export const MAXIMUM_OVERLAP = 0.9;
+export const DEFAULT_OVERLAP = defaultOf(overlapSetting);
 
 /** How patches lie along one axis of an image and what they weigh there. */
 export interface PatchAxis {
@@ -50,15 +51,16 @@ export interface LayoutArea {
  * Patches along one axis: the fewest that overlap by at least the given share, spread evenly, so that first and
  * last are flush with the borders. Their weights are raised cosines, normalised at every pixel.
  * @param extent of the image in pixels; one patch that reaches beyond it when it is shorter than the patch
- * @param overlap share of a patch's side, 0 to {@link MAXIMUM_OVERLAP}
+ * @param overlap share of a patch's side, 0 to 0.9
  * @throws EpSamError `usage` when the overlap is out of range.
  */
 export function patchAxis(extent: number, patchSize: number, overlap: number): PatchAxis {
-  if (!(overlap >= 0 && overlap <= MAXIMUM_OVERLAP)) {
+  const read = overlapSetting.safeParse(overlap);
+  if (!read.success) {
     throw new EpSamError("usage", {
       what: `patches cannot overlap by ${overlap} of their side`,
-      where: "--overlap",
-      action: `Give a number from 0 to ${MAXIMUM_OVERLAP}, such as ${DEFAULT_OVERLAP}.`,
+      where: "`overlap`",
+      action: read.error.issues[0]?.message,
     });
   }
   const last = Math.max(0, extent - patchSize);

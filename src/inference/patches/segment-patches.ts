@@ -45,7 +45,7 @@ export async function openPatchLog(
       throw new EpSamError("usage", {
         what: "was begun with another model, input or other options",
         where: workDirectory,
-        action: "Repeat it with the same ones to go on, or pass --overwrite to begin anew.",
+        action: "Repeat it with the same ones to go on, or pass `overwrite: true` to begin anew.",
       });
     }
     await rm(workDirectory, { recursive: true, force: true });

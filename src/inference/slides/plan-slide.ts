@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { EpSamError } from "../../common/index.js";
+import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { patchGeometry, type Resolution } from "../../dataset/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
-import { DEFAULT_OVERLAP, type PatchLayout, patchLayout } from "../patches/layout.js";
+import { type PatchLayout, patchLayout } from "../patches/layout.js";
 import type { SegmenterIdentity } from "../segmenter.js";
 import type { InferSlidesOptions, SlideSettings } from "./options.js";
 
@@ -27,7 +28,9 @@ export async function planSlide(
   model: SegmenterIdentity,
   options: Pick<InferSlidesOptions, "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea">,
 ): Promise<SlidePlan> {
-  const { mpp, overlap = DEFAULT_OVERLAP, tissue = "otsu", tolerance = null, minimumArea = 0 } = options;
+  const { overlap: usualOverlap, tissue: usualTissue } = inferenceSettings.shape;
+  const { overlap = defaultOf(usualOverlap), tissue = defaultOf(usualTissue) } = options;
+  const { mpp, tolerance = null, minimumArea = 0 } = options;
   const [full] = source.levels;
   if (full === undefined) throw new EpSamError("slide", { where: source.path, what: "has no pixels" });
   const told = source.micronsPerPixel;
@@ -37,7 +40,7 @@ export async function planSlide(
       where: source.path,
       what: "does not tell its microns per pixel",
       why: `the run's patches have ${resolution.mpp}, and the slide is read at that`,
-      action: "Give those of its full resolution with --mpp.",
+      action: "Give those of its full resolution with `mpp`.",
     });
   }
   const geometry = patchGeometry(source, resolution, isotropic(micronsPerPixel), model.tileSize);
@@ -69,7 +72,7 @@ function isotropic(micronsPerPixel: MicronsPerPixel | null): MicronsPerPixel | n
 
 function contradiction(told: MicronsPerPixel | null, given: number | undefined): string[] {
   if (told === null || given === undefined || Math.abs(given / told.x - 1) <= SAME_RESOLUTION) return [];
-  return [`the file tells ${told.x} µm per pixel, --mpp ${given}; the file's is used`];
+  return [`the file tells ${told.x} µm per pixel, \`mpp: ${given}\`; the file's is used`];
 }
 
 async function fingerprint(path: string): Promise<SlideSettings["slide"]> {

@@ -34,7 +34,7 @@ export async function trainedResolution(runDirectory: string, patchMpp?: number)
     what: "the resolution of the run's patches is not known",
     where: runDirectory,
     why: `its dataset ${root} is gone`,
-    action: "Give it with --patch-mpp, in microns per pixel.",
+    action: "Give it with `patchMpp`, in microns per pixel.",
   });
 }
 
@@ -52,7 +52,7 @@ export function resolutionOfPatches({ mpp, level }: PatchResolution, dataset: st
       what: "holds patches of several magnifications",
       where: dataset,
       why: `from ${finest} to ${coarsest} µm per pixel`,
-      action: "Say at which slides are to be read, with --patch-mpp.",
+      action: "Say at which slides are to be read, with `patchMpp`.",
     });
   }
   const isOne = finest === coarsest;

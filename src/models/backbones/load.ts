@@ -131,6 +131,6 @@ async function likeliestBackbone(path: string, open: OpenWeightsOptions): Promis
     what: "does not hold a known backbone",
     where: path,
     why: `no tensor is named and shaped as in ${backbones.map(({ name }) => name).join(", ")}`,
-    action: "Give a checkpoint with the usual names; --key names an inner dict.",
+    action: "Give a checkpoint with the usual names; `key` names an inner dict.",
   });
 }

@@ -117,7 +117,7 @@ function classifierVariant({ tensors, path }: WeightFile): ClassifierVariant {
       what: "does not hold a patch classifier",
       where: path,
       why: `there is no ${STEM}; it begins with ${[...tensors.keys()].slice(0, 3).join(", ")}`,
-      action: "Give a checkpoint of ResNet with the usual names (torchvision's); --key names an inner dict.",
+      action: "Give a checkpoint of ResNet with the usual names (torchvision's); `key` names an inner dict.",
     });
   }
   return { depth: tensors.has("layer1.0.conv3.weight") ? 50 : 18, highFrequency: channels === 4 };

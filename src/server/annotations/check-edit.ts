@@ -1,8 +1,6 @@
+import { annotationLimits, type HistoryState, requireArea, vertexCount } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import type { AnnotationChange } from "../../contract/index.js";
-import { requireArea, vertexCount } from "./area.js";
-import type { HistoryState } from "./history.js";
-import { annotationLimits } from "./limits.js";
 
 /**
  * Whether changes fit a slide's annotations: every object has area, no id is changed twice, added ids are new, the

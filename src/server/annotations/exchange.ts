@@ -3,13 +3,18 @@ import {
   type Annotation,
   type AnnotationGroup,
   type AnnotationSet,
+  areaOf,
   formatAsapXml,
   formatGeoJson,
 } from "../../annotations/index.js";
-import type { AnnotationChange, AnnotationObject, Area, ReviewState } from "../../contract/index.js";
+import {
+  type AnnotationChange,
+  type AnnotationObject,
+  type Area,
+  editLimits,
+  type ReviewState,
+} from "../../contract/index.js";
 import { polygonsOf } from "../../geometry/index.js";
-import { areaOf } from "./area.js";
-import { annotationLimits } from "./limits.js";
 
 /** Names of what exported GeoJSON says of an object beyond the format's own members. */
 const REVIEW_KEY = "Review";
@@ -115,7 +120,7 @@ function objectFrom(
 }
 
 function shortText(text: string): string {
-  return text.replace(/\p{Cc}+/gu, " ").slice(0, annotationLimits.text);
+  return text.replace(/\p{Cc}+/gu, " ").slice(0, editLimits.text);
 }
 
 function reviewOf(text: string | undefined): ReviewState | null {

@@ -1,18 +1,25 @@
 import { Hono } from "hono";
-import { z } from "zod";
-import { type AnnotationSet, parseAnnotations, readAnnotations } from "../../annotations/index.js";
+import {
+  type AnnotationSet,
+  annotationFolder,
+  parseAnnotations,
+  readAnnotations,
+} from "../../annotations/index.js";
 import { EpSamError, messageOf } from "../../common/index.js";
-import type { AnnotationImport, AnnotationObject } from "../../contract/index.js";
+import {
+  type AnnotationImport,
+  type AnnotationObject,
+  annotationEditSchema,
+  annotationStepSchema,
+  exportQuery,
+  revisionQuery,
+} from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
 import { jsonBody, parameter, queryOf } from "../requests.js";
 import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
-import { editSchema, stepSchema } from "./schema.js";
-import { AnnotationStore, type AnnotationStoreOptions, annotationFolder, type SaveOutcome } from "./store.js";
-
-const revisionQuery = z.object({ revision: z.coerce.number().int().min(0) });
-const exportQuery = z.object({ format: z.enum(["geojson", "asap-xml"]) });
+import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
 
 /** Media type and extension of exported files. */
 const EXPORTS = {
@@ -20,7 +27,7 @@ const EXPORTS = {
   "asap-xml": { type: "application/xml", extension: "xml" },
 } as const;
 
-/** The annotations of the slides; see src/contract/annotations.ts. Closed when the server ends. */
+/** The annotations of the slides, as the contract says. Closed when the server ends. */
 export function annotationRoutes(
   context: ServerContext,
   options: Pick<AnnotationStoreOptions, "compactBytes"> = {},
@@ -52,12 +59,12 @@ export function annotationRoutes(
   );
   routes.post("/slides/:slide/annotations", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
-    return answer(await store.edit(slide, await jsonBody(request, editSchema)));
+    return answer(await store.edit(slide, await jsonBody(request, annotationEditSchema)));
   });
   for (const step of ["undo", "redo"] as const) {
     routes.post(`/slides/:slide/annotations/${step}`, async (request) => {
       const slide = slideOf(parameter(request, "slide"));
-      const { revision } = await jsonBody(request, stepSchema);
+      const { revision } = await jsonBody(request, annotationStepSchema);
       return answer(await store[step](slide, revision));
     });
   }

@@ -1,6 +1,17 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  AnnotationJournal,
+  emptyHistory,
+  type HistoryState,
+  type JournalRecord,
+  type JournalSlide,
+  journalPath,
+  saveBetween,
+  stateOf,
+  titlesSince,
+} from "../../annotations/index.js";
+import {
   EpSamError,
   exists,
   lockDirectory,
@@ -16,13 +27,9 @@ import type {
   AnnotationState,
 } from "../../contract/index.js";
 import { checkEdit } from "./check-edit.js";
-import { emptyHistory, type HistoryState, saveBetween, stateOf, titlesSince } from "./history.js";
-import { AnnotationJournal } from "./journal.js";
-import type { JournalRecord, JournalSlide } from "./journal-lines.js";
 
 /** Journals that are kept in memory; others are read again when they are asked for. */
 const KEPT_JOURNALS = 24;
-const JOURNAL_EXTENSION = ".journal";
 
 /** An edit was saved, or somebody else had saved before. */
 export type SaveOutcome = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
@@ -33,24 +40,6 @@ export interface AnnotationStoreOptions {
   readonly onSaved?: ((slide: string, revision: number) => void) | undefined;
   /** See `AnnotationJournal`. */
   readonly compactBytes?: number | undefined;
-}
-
-/** Where the journals lie in a state directory. */
-export function annotationFolder(stateDirectory: string): string {
-  return join(stateDirectory, "annotations");
-}
-
-export function journalPath(folder: string, slide: string): string {
-  return join(folder, `${slide}${JOURNAL_EXTENSION}`);
-}
-
-/** Paths of all journals of a folder, in the order of their names; none when there is no folder. */
-export async function listJournals(folder: string): Promise<string[]> {
-  if (!(await exists(folder))) return [];
-  const names = (await readdir(folder)).filter(
-    (name) => name.endsWith(JOURNAL_EXTENSION) && !name.startsWith("."),
-  );
-  return names.sort().map((name) => join(folder, name));
 }
 
 /**

@@ -19,7 +19,7 @@ export async function annotationFolderOf(
   if (best.known > 0) return best.folder;
   throw new EpSamError("usage", {
     what: "none of the slides has an annotation file",
-    why: "files named like the slides are looked for in the folders given with --annotations",
-    action: "Start `epsam view` with --annotations FOLDER, or take the corrections saved here.",
+    why: "files named like the slides are looked for in the folders given to `epsam view` as `annotations`",
+    action: "Start `epsam view --annotations FOLDER`, or take the corrections saved here.",
   });
 }

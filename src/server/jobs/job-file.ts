@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { exists, readJson, writeFileAtomically } from "../../common/index.js";
-import type { JobEntry } from "../../contract/index.js";
+import { type JobEntry, jobEntrySchema } from "../../contract/index.js";
 import { type JobPlan, planSchema } from "./job-plan.js";
-import { jobRequestSchema } from "./request-schema.js";
 
 /** Raised when the file's form changes incompatibly. */
 const FORMAT_VERSION = 1;
@@ -17,31 +16,9 @@ export interface StoredJob {
   readonly processId: number | null;
 }
 
-const text = z.string().nullable();
-const entrySchema: z.ZodType<JobEntry> = z.object({
-  id: z.string(),
-  revision: z.int().default(0),
-  title: z.string(),
-  request: jobRequestSchema,
-  state: z.enum(["queued", "running", "done", "failed", "cancelled", "interrupted"]),
-  createdAt: z.string(),
-  startedAt: text,
-  finishedAt: text,
-  progress: z.object({ task: z.string(), done: z.number(), total: z.number(), detail: text }).nullable(),
-  log: z.array(z.string()),
-  problem: z.object({ tag: z.string(), what: z.string(), where: text, why: text, action: text }).nullable(),
-  result: z
-    .object({
-      dataset: z.string().exactOptional(),
-      run: z.string().exactOptional(),
-      slides: z.array(z.string()).exactOptional(),
-    })
-    .nullable(),
-  resumable: z.boolean(),
-});
 const fileSchema = z.object({
   format: z.literal(FORMAT_VERSION),
-  jobs: z.array(z.object({ entry: entrySchema, plan: planSchema, processId: z.int().nullable() })),
+  jobs: z.array(z.object({ entry: jobEntrySchema, plan: planSchema, processId: z.int().nullable() })),
 });
 
 /** The jobs of a state directory, the oldest first. @throws EpSamError `storage` when the file is damaged */

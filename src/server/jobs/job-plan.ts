@@ -97,7 +97,7 @@ async function planPreparation(
     "prepare",
     ...slides.map(({ path }) => path),
     ...annotations,
-    ...["--out", out, "--patch-size", String(patchSize), "--stride", String(stride), "--json"],
+    ...["--out", out, "--patch-size", String(patchSize), ...option("--stride", stride), "--json"],
     ...(await resolutionOption(context, id, slides, mpp)),
     ...option("--tissue", tissue),
   ];

@@ -1,12 +1,12 @@
 import { Hono } from "hono";
 import { messageOf } from "../../common/index.js";
+import { jobRequestSchema } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
 import { jsonBody, parameter } from "../requests.js";
 import { eventStream } from "./event-stream.js";
 import { JobQueue, type JobQueueOptions } from "./job-queue.js";
-import { jobRequestSchema } from "./request-schema.js";
 
-/** Jobs and events; see src/contract/jobs.ts. What runs is interrupted when the server ends. */
+/** Jobs and events; the contract says what they say. What runs is interrupted when the server ends. */
 export function jobRoutes(context: ServerContext, options: JobQueueOptions = {}): Hono {
   const queue = new JobQueue(context, options);
   const warn = (failure: unknown): void => context.reporter.warn(messageOf(failure));

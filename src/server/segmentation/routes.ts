@@ -1,10 +1,11 @@
 import { Hono } from "hono";
-import { z } from "zod";
 import { EpSamError, hashBytes } from "../../common/index.js";
 import {
   type DecodedMask,
   type DecodeRequest,
+  decodeRequestSchema,
   type EmbeddingEntry,
+  embeddingRequestSchema,
   promptArrays,
   type SegmenterEntry,
 } from "../../contract/index.js";
@@ -15,39 +16,6 @@ import { Embeddings, type EmbeddingTask } from "./embeddings.js";
 import { placePatch, readPlacedPatch } from "./patch-placement.js";
 import { SegmentationProcess } from "./segmentation-process.js";
 import { findSegmenter, findSegmenters } from "./segmenters.js";
-
-/** Points of one prompt; people set a few. */
-const MOST_POINTS = 256;
-
-const embeddingRequest = z.strictObject({
-  segmenter: z.string().max(64),
-  centre: z.strictObject({ x: z.number(), y: z.number() }),
-  side: z.number().positive().optional(),
-});
-
-const patchCoordinate = z.number().min(-1e5).max(1e5);
-
-const decodeRequest = z.strictObject({
-  points: z
-    .array(
-      z.strictObject({
-        space: z.literal("patch"),
-        x: patchCoordinate,
-        y: patchCoordinate,
-        label: z.union([z.literal(0), z.literal(1)]),
-      }),
-    )
-    .max(MOST_POINTS),
-  box: z
-    .strictObject({
-      space: z.literal("patch"),
-      left: patchCoordinate,
-      top: patchCoordinate,
-      right: patchCoordinate,
-      bottom: patchCoordinate,
-    })
-    .nullable(),
-});
 
 /**
  * Segmenting with clicks: `GET /segmenters`, `GET /segmenters/:id/decoder`, `POST /slides/:slide/embeddings`,
@@ -75,7 +43,7 @@ export function segmentationRoutes(context: ServerContext): Hono {
 
   routes.post("/slides/:slide/embeddings", async (request) => {
     const slide = context.workspace.slide(parameter(request, "slide"));
-    const { segmenter: id, centre, side } = await jsonBody(request, embeddingRequest);
+    const { segmenter: id, centre, side } = await jsonBody(request, embeddingRequestSchema);
     const segmenter = await findSegmenter(context.workspace, id);
     const { signal } = request.req.raw;
     const body: EmbeddingEntry = await context.openSlides.use(slide.path, (source, version) => {
@@ -100,7 +68,7 @@ export function segmentationRoutes(context: ServerContext): Hono {
 
   routes.post("/embeddings/:embedding/mask", async (request) => {
     const { entry, segmenter, data } = embeddings.get(parameter(request, "embedding"));
-    const prompt: DecodeRequest = await jsonBody(request, decodeRequest);
+    const prompt: DecodeRequest = await jsonBody(request, decodeRequestSchema);
     if (prompt.points.length === 0 && prompt.box === null) {
       throw new EpSamError("usage", { what: "nothing to segment", action: "Give a point or a box." });
     }

@@ -1,4 +1,5 @@
-import type { Problem, ProblemBody } from "../../contract/index.js";
+import * as z from "zod/mini";
+import { type Problem, problemBodySchema } from "../../contract/index.js";
 
 /** The server refused or could not be reached. */
 export class ServerProblem extends Error {
@@ -26,12 +27,42 @@ export interface RequestOptions {
 }
 
 /**
- * Asks the server and reads its JSON; the types are those of the contract.
- * @throws ServerProblem when it refuses or cannot be reached
+ * Asks the server and reads its JSON, which must be what the contract says.
+ * @throws ServerProblem when it refuses, cannot be reached, or answers in another form
  */
-export async function requestJson<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
+export async function requestJson<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  path: string,
+  options: RequestOptions = {},
+): Promise<z.output<Schema>> {
   const response = await request(path, options);
-  return await response.json();
+  return readAnswer(schema, await response.text(), path);
+}
+
+/**
+ * What the server said, which must be what the contract says: a page that stayed open may be of another version than
+ * the server that answers.
+ * @throws ServerProblem when it is anything else
+ */
+export function readAnswer<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  text: string,
+  path: string,
+): z.output<Schema> {
+  const read = z.safeParse(schema, parsed(text));
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  const place = issue === undefined || issue.path.length === 0 ? "the whole answer" : issue.path.join(".");
+  throw new ServerProblem(
+    {
+      tag: "network",
+      what: "the server answers as another version of EP-SAM does",
+      where: path,
+      why: `${place} is not what this page expects (${issue?.code ?? "unknown"})`,
+      action: "Reload the page. If it stays, restart `epsam view`.",
+    },
+    null,
+  );
 }
 
 /** Asks the server. @throws ServerProblem when it refuses or cannot be reached */
@@ -69,7 +100,8 @@ async function reach(path: string, init: RequestInit): Promise<Response> {
 async function refusal(response: Response): Promise<ServerProblem> {
   const text = await response.text();
   const body = parsed(text);
-  if (isProblemBody(body)) return new ServerProblem(body.problem, response.status, body);
+  const refused = z.safeParse(problemBodySchema, body);
+  if (refused.success) return new ServerProblem(refused.data.problem, response.status, body);
   return new ServerProblem(
     {
       tag: "network",
@@ -89,12 +121,6 @@ function parsed(text: string): unknown {
     if (cause instanceof SyntaxError) return null;
     throw cause;
   }
-}
-
-function isProblemBody(body: unknown): body is ProblemBody {
-  if (typeof body !== "object" || body === null || !("problem" in body)) return false;
-  const { problem } = body;
-  return typeof problem === "object" && problem !== null && "what" in problem;
 }
 
 /** Whether a request was ended by its {@link AbortSignal}. */

@@ -1,5 +1,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import type { ServerEvent } from "../../contract/index.js";
+import type * as z from "zod/mini";
+import { eventSchemas, type ServerEvent } from "../../contract/index.js";
+import { readAnswer } from "./client.js";
 import { paths } from "./paths.js";
 
 type EventName = ServerEvent["event"];
@@ -17,6 +19,7 @@ const listeners: { readonly [Name in EventName]: Set<(data: DataOf<Name>) => voi
   annotations: new Set(),
 };
 const reconnected = new Set<() => void>();
+const failed = new Set<(thrown: unknown) => void>();
 const state = signal<Connection>("connecting");
 
 /** Whether the page hears of changes. */
@@ -42,6 +45,11 @@ export function onConnected(listener: () => void): () => void {
   };
 }
 
+/** Calls when the server tells something that this page does not understand. */
+export function onEventFailure(listener: (thrown: unknown) => void): void {
+  failed.add(listener);
+}
+
 /** Listens to the server, and again whenever the connection broke, waiting longer each time. */
 export function connectEvents(): void {
   let wait = SHORTEST_WAIT;
@@ -60,15 +68,24 @@ export function connectEvents(): void {
       setTimeout(open, wait);
       wait = Math.min(wait * 2, LONGEST_WAIT);
     };
-    hear(source, "jobs");
-    hear(source, "workspace");
-    hear(source, "annotations");
+    hear(source, "jobs", eventSchemas.jobs);
+    hear(source, "workspace", eventSchemas.workspace);
+    hear(source, "annotations", eventSchemas.annotations);
   };
   open();
 }
 
-function hear<Name extends EventName>(source: EventSource, name: Name): void {
+function hear<Name extends EventName>(
+  source: EventSource,
+  name: Name,
+  schema: z.ZodMiniType<DataOf<Name>>,
+): void {
   source.addEventListener(name, ({ data }: MessageEvent<string>) => {
-    for (const listener of [...listeners[name]]) listener(JSON.parse(data));
+    try {
+      const heard = readAnswer(schema, data, `${paths.events}: ${name}`);
+      for (const listener of [...listeners[name]]) listener(heard);
+    } catch (thrown) {
+      for (const listener of failed) listener(thrown);
+    }
   });
 }

@@ -6,5 +6,12 @@ export {
   requestJson,
   ServerProblem,
 } from "./client.js";
-export { type Connection, connectEvents, connection, onConnected, onServerEvent } from "./events.js";
+export {
+  type Connection,
+  connectEvents,
+  connection,
+  onConnected,
+  onEventFailure,
+  onServerEvent,
+} from "./events.js";
 export { paths } from "./paths.js";

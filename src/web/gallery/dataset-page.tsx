@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { DatasetEntry, PatchEntry, PatchPage, PatchSort } from "../../contract/index.js";
+import { type DatasetEntry, type PatchEntry, type PatchSort, patchPageSchema } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Button, ProblemNote, Resource, useResource } from "../interface/index.js";
 import { formatRoute, type GalleryQuery, jobsRoute } from "../routing/hash-link.js";
@@ -169,7 +169,7 @@ function Patches({ dataset, query, onOffset }: PatchesProps) {
   const [open, setOpen] = useState<PatchEntry | null>(null);
   const [loaded, again] = useResource(
     paths.patches(dataset, patchQuery(query)),
-    (path, signal) => requestJson<PatchPage>(path, { signal }),
+    (path, signal) => requestJson(patchPageSchema, path, { signal }),
     workspaceRevision.value,
   );
   return (

@@ -1,4 +1,4 @@
-import type { Problem } from "../../contract/index.js";
+import { nameSettings, type Problem, settingWords } from "../../contract/index.js";
 import { Icon } from "./icon.js";
 
 /** An error: what happened, where, why, and what to do. */
@@ -15,7 +15,7 @@ export function ProblemNote({
       <Icon name="warning" />
       <div>
         <p class="what">
-          {where === null ? null : <strong>{where}: </strong>}
+          {where === null ? null : <strong>{withLabels(where)}: </strong>}
           {sentence(what)}
         </p>
         {why === null ? null : <p>{sentence(why)}</p>}
@@ -25,7 +25,20 @@ export function ProblemNote({
   );
 }
 
-function sentence(text: string): string {
+const LABELS = new Map<string, string>(
+  Object.entries(settingWords).map(([name, { label }]) => [name, label]),
+);
+
+/** A message with the settings that it names as the forms call them. */
+export function withLabels(message: string): string {
+  return nameSettings(message, (setting, value) => {
+    const label = LABELS.get(setting) ?? setting;
+    return value === null ? `“${label}”` : `“${label}: ${value}”`;
+  });
+}
+
+function sentence(message: string): string {
+  const text = withLabels(message);
   const begun = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?…:]$/.test(begun) ? begun : `${begun}.`;
 }

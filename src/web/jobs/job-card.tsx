@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import type { JobEntry, JobState } from "../../contract/index.js";
+import { type JobEntry, type JobState, jobEntrySchema } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
-import { Button, ProblemNote, showProblem } from "../interface/index.js";
+import { Button, ProblemNote, showProblem, withLabels } from "../interface/index.js";
 import { formatRoute, slideRoute, wholeGallery } from "../routing/hash-link.js";
 import { takeJob, workspace } from "../state/workspace.js";
 import { durationText, timeText } from "./times.js";
@@ -38,7 +38,7 @@ export function JobCard({ job }: { readonly job: JobEntry }) {
       {job.log.length === 0 ? null : (
         <details class="log">
           <summary>Log ({job.log.length})</summary>
-          <pre>{job.log.join("\n")}</pre>
+          <pre>{withLabels(job.log.join("\n"))}</pre>
         </details>
       )}
     </article>
@@ -104,7 +104,8 @@ function Step({ job, step, title }: StepProps) {
   const send = async () => {
     setSending(true);
     try {
-      takeJob(await requestJson<JobEntry>(`${paths.job(job.id)}/${step}`, { method: "POST", body: {} }));
+      const to = `${paths.job(job.id)}/${step}`;
+      takeJob(await requestJson(jobEntrySchema, to, { method: "POST", body: {} }));
     } catch (cause) {
       showProblem(cause);
     } finally {

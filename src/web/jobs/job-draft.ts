@@ -1,5 +1,13 @@
-import type { JobRequest, UnmarkedRule, Workspace } from "../../contract/index.js";
-import type { JobKind } from "../routing/hash-link.js";
+import * as z from "zod/mini";
+import {
+  defaultOf,
+  type JobKind,
+  type JobRequest,
+  jobRequestSchema,
+  preparationSettings,
+  type UnmarkedRule,
+  type Workspace,
+} from "../../contract/index.js";
 
 /** What stands in the form that starts a job, as it was typed. */
 export interface JobDraft {
@@ -25,7 +33,7 @@ export type JobField = keyof JobDraft;
 /** What is wrong with a form, by field. */
 export type DraftErrors = Readonly<Partial<Record<JobField, string>>>;
 
-/** The form as it begins; empty numbers stand for the command line's defaults. */
+/** The form as it begins; empty numbers stand for what is usual. */
 export function emptyDraft(
   workspace: Workspace,
   given: { readonly run: string | null; readonly dataset: string | null; readonly slide: string | null },
@@ -42,10 +50,10 @@ export function emptyDraft(
     tissue: "otsu",
     annotations: "corrections",
     unmarked: "unknown",
-    patchSize: "512",
-    stride: "512",
+    patchSize: String(defaultOf(preparationSettings.shape.patchSize)),
+    stride: "",
     preset: "laptop",
-    seed: "0",
+    seed: String(defaultOf(preparationSettings.shape.seed)),
   };
 }
 
@@ -57,85 +65,54 @@ export const fieldsOf: Readonly<Record<JobKind, readonly JobField[]>> = {
   retrain: ["name", "run", "slides", "unmarked", "mpp"],
 };
 
-/** Names become names of folders. */
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u;
-
 /** The job that a form asks for, or what is wrong with it. */
 export function readDraft(
   kind: JobKind,
   draft: JobDraft,
   workspace: Workspace,
 ): { readonly request: JobRequest } | { readonly errors: DraftErrors } {
-  const errors = errorsOf(kind, draft, workspace);
-  if (Object.keys(errors).length > 0) return { errors };
-  const { name, run, slides, dataset, preset, tissue, annotations, unmarked } = draft;
-  const mpp = optional(draft.mpp);
-  switch (kind) {
-    case "infer":
-      return {
-        request: {
-          kind,
-          run,
-          slides,
-          tissue,
-          mpp,
-          stage: draft.stage === "" ? undefined : draft.stage,
-          overlap: optional(draft.overlap),
-          gate: optional(draft.gate),
-        },
-      };
-    case "prepare":
-      return {
-        request: {
-          kind,
-          name: name.trim(),
-          slides,
-          patchSize: Number(draft.patchSize),
-          stride: Number(draft.stride),
-          mpp,
-          tissue,
-          annotations,
-          unmarked: annotations === "corrections" ? unmarked : undefined,
-        },
-      };
-    case "train":
-      return { request: { kind, name: name.trim(), dataset, preset, seed: Number(draft.seed) } };
-    case "retrain":
-      return { request: { kind, name: name.trim(), run, slides, unmarked, mpp } };
-  }
-}
-
-function errorsOf(kind: JobKind, draft: JobDraft, workspace: Workspace): DraftErrors {
-  const checks: Readonly<Record<JobField, string | null>> = {
-    name: NAME.test(draft.name.trim())
-      ? null
-      : "Give a name: letters, digits, spaces, dots, dashes; at most 64, a letter or digit first.",
-    run: workspace.runs.some(({ id }) => id === draft.run) ? null : "Choose a run.",
-    stage: null,
-    dataset: workspace.datasets.some(({ id }) => id === draft.dataset) ? null : "Choose a dataset.",
-    slides: draft.slides.length > 0 ? null : "Choose at least one slide.",
-    overlap: numberError(draft.overlap, 0, 0.75),
-    gate: numberError(draft.gate, 0, 1),
-    mpp: resolutionError(draft, workspace),
-    tissue: null,
-    annotations: null,
-    unmarked: null,
-    patchSize: wholeError(draft.patchSize, 32, 4096),
-    stride: wholeError(draft.stride, 16, 8192),
-    preset: null,
-    seed: wholeError(draft.seed, 0, 2 ** 32 - 1),
+  const values: Readonly<Record<JobField, unknown>> = {
+    ...draft,
+    name: draft.name.trim(),
+    stage: draft.stage === "" ? undefined : draft.stage,
+    unmarked: kind === "prepare" && draft.annotations === "files" ? undefined : draft.unmarked,
+    overlap: numberIn(draft.overlap),
+    gate: numberIn(draft.gate),
+    mpp: numberIn(draft.mpp),
+    patchSize: numberIn(draft.patchSize),
+    stride: numberIn(draft.stride),
+    seed: numberIn(draft.seed),
   };
-  return Object.fromEntries(
-    fieldsOf[kind].flatMap((field) => (checks[field] === null ? [] : [[field, checks[field]]])),
+  const fields = fieldsOf[kind];
+  const read = z.safeParse(jobRequestSchema, {
+    kind,
+    ...Object.fromEntries(fields.map((field) => [field, values[field]])),
+  });
+  const missing = missingIn(draft, workspace);
+  const errors = Object.fromEntries(
+    fields.flatMap((field) => {
+      const error = missing[field] ?? messageAt(read.error, field);
+      return error === undefined ? [] : [[field, error] as const];
+    }),
   );
+  return read.success && Object.keys(errors).length === 0 ? { request: read.data } : { errors };
 }
 
-/** Slides that tell no resolution need one, and it is never guessed. */
-function resolutionError({ mpp, slides }: JobDraft, workspace: Workspace): string | null {
-  if (mpp.trim() !== "")
-    return Number(mpp) > 0 && Number(mpp) <= 100 ? null : "Give microns per pixel, such as 0.25.";
-  const silent = slidesWithoutResolution(slides, workspace);
-  return silent.length === 0 ? null : `${silent.join(", ")}: the file tells no resolution. Give it here.`;
+function messageAt(error: z.core.$ZodError | undefined, field: JobField): string | undefined {
+  return error?.issues.find(({ path }) => path[0] === field)?.message;
+}
+
+/** What only the workspace knows: whether what was chosen is there, and slides that need a resolution. */
+function missingIn(draft: JobDraft, workspace: Workspace): DraftErrors {
+  const silent = draft.mpp.trim() === "" ? slidesWithoutResolution(draft.slides, workspace) : [];
+  return {
+    ...(workspace.runs.some(({ id }) => id === draft.run) ? {} : { run: "Choose a run." }),
+    ...(workspace.datasets.some(({ id }) => id === draft.dataset) ? {} : { dataset: "Choose a dataset." }),
+    // Slides that tell no resolution need one, and it is never guessed.
+    ...(silent.length === 0
+      ? {}
+      : { mpp: `${silent.join(", ")}: the file tells no resolution. Give it here.` }),
+  };
 }
 
 /** Names of the chosen slides whose files tell no microns per pixel. */
@@ -145,19 +122,8 @@ export function slidesWithoutResolution(chosen: readonly string[], { slides }: W
     .map(({ name }) => name);
 }
 
-function numberError(text: string, least: number, most: number): string | null {
-  if (text.trim() === "") return null;
-  const value = Number(text);
-  return value >= least && value <= most ? null : `Give a number from ${least} to ${most}, or nothing.`;
-}
-
-function wholeError(text: string, least: number, most: number): string | null {
-  const value = Number(text);
-  return /^\d+$/.test(text.trim()) && value >= least && value <= most
-    ? null
-    : `Give a whole number from ${least} to ${most}.`;
-}
-
-function optional(text: string): number | undefined {
-  return text.trim() === "" ? undefined : Number(text);
+/** What was typed as a number: nothing when nothing was, NaN when it is none. */
+function numberIn(text: string): number | undefined {
+  if (text.trim() === "") return undefined;
+  return /^\d*\.?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
 }

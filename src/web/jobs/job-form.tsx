@@ -1,9 +1,17 @@
 import { useState } from "preact/hooks";
-import type { JobEntry, Problem, Workspace } from "../../contract/index.js";
+import {
+  defaultOf,
+  inferenceSettings,
+  type JobEntry,
+  type JobKind,
+  jobEntrySchema,
+  type Problem,
+  settingWords,
+  type Workspace,
+} from "../../contract/index.js";
 import { paths, problemOf, requestJson } from "../api/index.js";
 import { stageTitle } from "../gallery/patch-dialog.js";
 import { announce, Button, ProblemNote } from "../interface/index.js";
-import type { JobKind } from "../routing/hash-link.js";
 import { sizeText } from "../shell/slide-texts.js";
 import { takeJob } from "../state/workspace.js";
 import { CheckList, SelectField, TextField } from "./fields.js";
@@ -50,7 +58,7 @@ export function JobForm({ kind, workspace, given, onStarted }: JobFormProps) {
     setSending(true);
     setProblem(null);
     try {
-      const job = await requestJson<JobEntry>(paths.jobs, { method: "POST", body: read.request });
+      const job = await requestJson(jobEntrySchema, paths.jobs, { method: "POST", body: read.request });
       takeJob(job);
       onStarted(job);
     } catch (cause) {
@@ -131,7 +139,7 @@ function DraftField({ field, kind, draft, workspace, error, change }: DraftField
       const stages = workspace.runs.find(({ id }) => id === draft.run)?.stages ?? [];
       return (
         <SelectField
-          title="Decoder"
+          title={settingWords.stage.label}
           value={draft.stage}
           choices={[["", "the last one"], ...stages.map((stage) => [stage, stageTitle(stage)] as const)]}
           error={error}
@@ -154,8 +162,8 @@ function DraftField({ field, kind, draft, workspace, error, change }: DraftField
     case "mpp":
       return slidesWithoutResolution(draft.slides, workspace).length === 0 ? null : (
         <TextField
-          title="Microns per pixel"
-          hint="For the slides whose files do not tell: 0.25 is usual at 40×, 0.5 at 20×; ask who scanned them."
+          title={settingWords.mpp.label}
+          hint={settingWords.mpp.hint}
           numeric
           value={draft.mpp}
           error={error}
@@ -198,7 +206,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
     case "tissue":
       return (
         <SelectField
-          title="Where to look"
+          title={settingWords.tissue.label}
           value={draft.tissue}
           choices={[
             ["otsu", "on tissue"],
@@ -211,7 +219,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
     case "annotations":
       return (
         <SelectField
-          title="Annotations"
+          title={settingWords.annotations.label}
           value={draft.annotations}
           choices={[
             ["corrections", "those saved here"],
@@ -224,7 +232,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
     case "unmarked":
       return draft.annotations === "files" ? null : (
         <SelectField
-          title="What is not marked"
+          title={settingWords.unmarked.label}
           value={draft.unmarked}
           choices={[
             ["unknown", "is not known: take what is marked or lies in Region*"],
@@ -237,7 +245,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
     case "preset":
       return (
         <SelectField
-          title="Preset"
+          title={settingWords.preset.label}
           value={draft.preset}
           choices={[
             ["laptop", "laptop: small and quick"],
@@ -254,7 +262,9 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
     case "seed":
       return (
         <TextField
-          {...NUMBERS[field]}
+          title={settingWords[field].label}
+          hint={settingWords[field].hint}
+          placeholder={PLACEHOLDERS[field] ?? ""}
           numeric
           value={draft[field]}
           error={error}
@@ -266,18 +276,9 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
   }
 }
 
-const NUMBERS = {
-  overlap: {
-    title: "Overlap",
-    hint: "How much neighbouring patches overlap, 0 to 0.75.",
-    placeholder: "default",
-  },
-  gate: {
-    title: "Gate",
-    hint: "Patches less probable than this are called free of tumour, 0 to 1.",
-    placeholder: "default",
-  },
-  patchSize: { title: "Patch size", hint: "Pixels." },
-  stride: { title: "Step between patches", hint: "Pixels; the patch size leaves no gaps and no overlap." },
-  seed: { title: "Seed", hint: "The same seed gives the same run." },
-} as const;
+/** What an empty field stands for. */
+const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
+  overlap: String(defaultOf(inferenceSettings.shape.overlap)),
+  gate: "the run's",
+  stride: "the patch size",
+};

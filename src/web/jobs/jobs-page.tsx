@@ -1,5 +1,6 @@
+import { jobKinds } from "../../contract/index.js";
 import { Dialog, Resource, showMessage } from "../interface/index.js";
-import { formatRoute, jobKinds, jobsRoute, type Route } from "../routing/hash-link.js";
+import { formatRoute, jobsRoute, type Route } from "../routing/hash-link.js";
 import { navigate } from "../routing/location.js";
 import { PageHead } from "../shell/page-head.js";
 import { jobs, loadJobs, loadWorkspace, workspace } from "../state/workspace.js";

@@ -1,4 +1,4 @@
-import type { PatchSort } from "../../contract/index.js";
+import { type JobKind, jobKinds, type PatchSort, patchSorts } from "../../contract/index.js";
 import { type ColourMapName, colourMapNames } from "../viewer/colour-maps.js";
 import type { ViewState } from "../viewer/handle.js";
 
@@ -25,9 +25,6 @@ export interface GalleryQuery {
 
 export const runTabs = ["report", "comparison", "uncertain"] as const;
 export type RunTab = (typeof runTabs)[number];
-
-export const jobKinds = ["infer", "prepare", "train", "retrain"] as const;
-export type JobKind = (typeof jobKinds)[number];
 
 /** A place of the page. */
 export type Route =
@@ -63,7 +60,6 @@ export const wholeGallery: GalleryQuery = {
   sort: "manifest",
   offset: 0,
 };
-const SORTS: readonly PatchSort[] = ["manifest", "ids-score", "disagreement", "uncertainty"];
 
 /** The link to a slide as a whole. */
 export function slideRoute(slide: string): Extract<Route, { page: "slide" }> {
@@ -191,7 +187,7 @@ function parseGallery(values: URLSearchParams): GalleryQuery {
     run: values.get("run"),
     idsBelow: parseFraction(values.get("ids-below")),
     disagreementAbove: parseFraction(values.get("disagreement-above")),
-    sort: SORTS.find((sort) => sort === values.get("sort")) ?? wholeGallery.sort,
+    sort: patchSorts.find((sort) => sort === values.get("sort")) ?? wholeGallery.sort,
     offset: Number.isSafeInteger(offset) && offset > 0 ? offset : 0,
   };
 }

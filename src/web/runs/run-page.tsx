@@ -1,5 +1,10 @@
 import { useState } from "preact/hooks";
-import type { PatchEntry, RunComparison, RunEntry, UncertainPage } from "../../contract/index.js";
+import {
+  type PatchEntry,
+  type RunEntry,
+  runComparisonSchema,
+  uncertainPageSchema,
+} from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Comparing } from "../gallery/comparing.js";
 import { PatchCard } from "../gallery/patch-card.js";
@@ -18,7 +23,11 @@ const UNCERTAIN_LIMIT = 48;
 export function RunPage({ run, tab }: { readonly run: string; readonly tab: RunTab }) {
   const entry =
     workspace.value.state === "ready" ? workspace.value.value.runs.find(({ id }) => id === run) : undefined;
-  const [comparison] = useResource(paths.comparison(run), loadComparison, workspaceRevision.value);
+  const [comparison] = useResource(
+    paths.comparison(run),
+    (path, signal) => requestJson(runComparisonSchema, path, { signal }),
+    workspaceRevision.value,
+  );
   if (entry === undefined) return <UnknownRun />;
   const tabs: Tab<RunTab>[] = [{ name: "report", title: "Report", content: () => <Report run={entry} /> }];
   if (comparison.state === "ready" && comparison.value !== null) {
@@ -73,11 +82,6 @@ function stagesText({ finished, stages }: RunEntry): string {
   return finished ? decoders : `not finished · ${decoders}`;
 }
 
-/** @returns null for a run that was not re-trained from another */
-function loadComparison(path: string, signal: AbortSignal): Promise<RunComparison | null> {
-  return requestJson<RunComparison | null>(path, { signal });
-}
-
 /** The report is a document of its own; without scripts, and apart from this page. */
 function Report({ run }: { readonly run: RunEntry }) {
   if (!run.hasReport)
@@ -88,7 +92,7 @@ function Report({ run }: { readonly run: RunEntry }) {
 function Uncertain({ run, dataset }: { readonly run: string; readonly dataset: string }) {
   const [open, setOpen] = useState<PatchEntry | null>(null);
   const [loaded, again] = useResource(paths.uncertain(run, UNCERTAIN_LIMIT), (path, signal) =>
-    requestJson<UncertainPage>(path, { signal }),
+    requestJson(uncertainPageSchema, path, { signal }),
   );
   return (
     <div class="panel">

@@ -1,5 +1,5 @@
 import { effect } from "@preact/signals";
-import type { SlidePatch } from "../../contract/index.js";
+import { type SlidePatch, slidePatchesSchema } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { showProblem } from "../interface/index.js";
 import { cssColour, type OverlayPainter, palette, type SlideViewer } from "../viewer/index.js";
@@ -24,7 +24,7 @@ export function attachPatchGrid({ viewer, grid, bare }: SlideSession): () => voi
     patches = [];
     painter.repaint();
     if (dataset === null) return;
-    requestJson<readonly SlidePatch[]>(paths.slidePatches(viewer.slide.peek().id, dataset), {
+    requestJson(slidePatchesSchema, paths.slidePatches(viewer.slide.peek().id, dataset), {
       signal: request.signal,
     }).then((found) => {
       patches = found;

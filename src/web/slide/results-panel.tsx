@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { FocusEntry, SlideResults } from "../../contract/index.js";
+import { type FocusEntry, type SlideResults, slideResultsSchema } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Button, Resource, useResource } from "../interface/index.js";
 import { formatRoute, jobsRoute } from "../routing/hash-link.js";
@@ -26,7 +26,7 @@ const SIZE_CLASSES = {
 export function ResultsPanel({ session }: { readonly session: SlideSession }) {
   const { id, segmented } = session.viewer.slide.value;
   const [loaded, again] = useResource(segmented ? paths.results(id) : null, (path, signal) =>
-    requestJson<SlideResults>(path, { signal }),
+    requestJson(slideResultsSchema, path, { signal }),
   );
   if (!segmented) {
     return (

@@ -1,4 +1,4 @@
-import type { SlideDetail } from "../../contract/index.js";
+import { slideDetailSchema } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { ProblemNote, Resource, useResource } from "../interface/index.js";
 import { PageHead } from "../shell/page-head.js";
@@ -10,7 +10,7 @@ export function SlidePage({ slide }: { readonly slide: string }) {
   // Jobs give a slide new layers; the view stays where it is.
   const [loaded, again] = useResource(
     paths.slide(slide),
-    (path, signal) => requestJson<SlideDetail>(path, { signal }),
+    (path, signal) => requestJson(slideDetailSchema, path, { signal }),
     workspaceRevision.value,
   );
   return (

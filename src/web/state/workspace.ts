@@ -1,6 +1,14 @@
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
-import type { JobEntry, Workspace } from "../../contract/index.js";
-import { connectEvents, onConnected, onServerEvent, paths, problemOf, requestJson } from "../api/index.js";
+import { type JobEntry, jobsSchema, type Workspace, workspaceSchema } from "../../contract/index.js";
+import {
+  connectEvents,
+  onConnected,
+  onEventFailure,
+  onServerEvent,
+  paths,
+  problemOf,
+  requestJson,
+} from "../api/index.js";
 import { type Loaded, showProblem } from "../interface/index.js";
 import { withFetched, withJob } from "./job-list.js";
 
@@ -18,7 +26,7 @@ export const workspaceRevision: ReadonlySignal<number> = revisionState;
 /** Fetches slides, datasets and runs anew; what was there stays in view until the new is. */
 export async function loadWorkspace(): Promise<void> {
   try {
-    const value = await requestJson<Workspace>(paths.workspace);
+    const value = await requestJson(workspaceSchema, paths.workspace);
     const known = workspaceState.value;
     if (known.state === "ready" && JSON.stringify(known.value) === JSON.stringify(value)) return;
     batch(() => {
@@ -34,7 +42,7 @@ export async function loadWorkspace(): Promise<void> {
 /** Fetches the jobs anew. */
 export async function loadJobs(): Promise<void> {
   try {
-    const fetched = await requestJson<readonly JobEntry[]>(paths.jobs);
+    const fetched = await requestJson(jobsSchema, paths.jobs);
     jobsState.value = { state: "ready", value: withFetched(knownJobs(), fetched) };
   } catch (cause) {
     if (jobsState.value.state !== "ready") jobsState.value = { state: "failed", problem: problemOf(cause) };
@@ -55,6 +63,7 @@ function knownJobs(): readonly JobEntry[] {
 export function followServer(): void {
   onServerEvent("workspace", () => void loadWorkspace());
   onServerEvent("jobs", takeJob);
+  onEventFailure(showProblem);
   const load = () => {
     void loadWorkspace();
     void loadJobs();

@@ -37,7 +37,7 @@ function weightFile(file: RandomAccessFile, container: Container, key: string | 
       undefined,
       key === undefined ? "holds no state dict" : `holds no state dict under "${key}"`,
       "there is no dict of tensors",
-      "Name the entry that holds the weights with --key, for example --key ema.state_dict.",
+      "Name the entry that holds the weights with `key`, for example `key: ema.state_dict`.",
     );
   }
   const budget = new ReadingBudget(file);

@@ -1,6 +1,12 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
-import type { DecodedMask, EmbeddingEntry, SegmenterEntry } from "../../../contract/index.js";
-import { onServerEvent, paths, request, requestJson } from "../../api/index.js";
+import {
+  type DecodedMask,
+  decodedMaskSchema,
+  embeddingEntrySchema,
+  type SegmenterEntry,
+  segmentersSchema,
+} from "../../../contract/index.js";
+import { onServerEvent, paths, requestJson } from "../../api/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { ClickSession } from "./click-session.js";
 import { type DecodingPlace, MaskDecoder } from "./mask-decoder.js";
@@ -44,7 +50,7 @@ export function openSegmentation(viewer: SlideViewer, onProblem: (thrown: unknow
   const decoder = new MaskDecoder({ startWorker, decodeOnServer });
   const session = new ClickSession({
     embed: (body, signalOfRequest) =>
-      requestJson<EmbeddingEntry>(paths.embeddings(viewer.slide.value.id), {
+      requestJson(embeddingEntrySchema, paths.embeddings(viewer.slide.value.id), {
         method: "POST",
         body,
         signal: signalOfRequest,
@@ -56,7 +62,7 @@ export function openSegmentation(viewer: SlideViewer, onProblem: (thrown: unknow
   });
   const load = async (): Promise<void> => {
     try {
-      segmenters.value = await requestJson<SegmenterEntry[]>(paths.segmenters);
+      segmenters.value = await requestJson(segmentersSchema, paths.segmenters);
     } catch (thrown) {
       onProblem(thrown);
     }
@@ -104,7 +110,6 @@ function startWorker(): Worker {
   return new Worker(new URL("decoder-worker.js", document.baseURI), { type: "module", name: "decoder" });
 }
 
-async function decodeOnServer({ embedding, prompt }: MaskRequest): Promise<DecodedMask> {
-  const response = await request(`${embedding}/mask`, { method: "POST", body: prompt });
-  return await response.json();
+function decodeOnServer({ embedding, prompt }: MaskRequest): Promise<DecodedMask> {
+  return requestJson(decodedMaskSchema, `${embedding}/mask`, { method: "POST", body: prompt });
 }

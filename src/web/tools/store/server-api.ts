@@ -1,10 +1,12 @@
-import type {
-  AnnotationConflict,
-  AnnotationEdit,
-  AnnotationImport,
-  AnnotationSave,
-  AnnotationState,
-  AnnotationStep,
+import * as z from "zod/mini";
+import {
+  type AnnotationConflict,
+  type AnnotationEdit,
+  type AnnotationStep,
+  annotationConflictSchema,
+  annotationImportSchema,
+  annotationSaveSchema,
+  annotationStateSchema,
 } from "../../../contract/index.js";
 import { paths, problemOf, type RequestOptions, requestJson, ServerProblem } from "../../api/index.js";
 import type { AnnotationApi, SaveAnswer } from "./slide-annotations.js";
@@ -13,15 +15,19 @@ import type { AnnotationApi, SaveAnswer } from "./slide-annotations.js";
 export function serverApi(slide: string): AnnotationApi {
   const path = paths.annotations(slide);
   const save = (to: string, body: AnnotationEdit | AnnotationStep): Promise<SaveAnswer> =>
-    orConflict(async () => ({ saved: await requestJson<AnnotationSave>(to, { method: "POST", body }) }));
+    orConflict(async () => ({
+      saved: await requestJson(annotationSaveSchema, to, { method: "POST", body }),
+    }));
   return {
-    load: () => requestJson<AnnotationState>(path),
+    load: () => requestJson(annotationStateSchema, path),
     edit: (revision, title, changes) => save(path, { revision, title, changes }),
     step: (direction, revision) => save(`${path}/${direction}`, { revision }),
     importFrom: (revision, file) => {
       const from = file === "results" ? "results" : "import";
       const options: RequestOptions = file === "results" ? { method: "POST" } : { method: "POST", file };
-      return orConflict(() => requestJson<AnnotationImport>(`${path}/${from}?revision=${revision}`, options));
+      return orConflict(() =>
+        requestJson(annotationImportSchema, `${path}/${from}?revision=${revision}`, options),
+      );
     },
     problemOf,
   };
@@ -33,11 +39,11 @@ async function orConflict<Answer>(
   try {
     return await ask();
   } catch (thrown) {
-    if (thrown instanceof ServerProblem && isConflict(thrown.body)) return { conflict: thrown.body };
+    const conflict = z.safeParse(
+      annotationConflictSchema,
+      thrown instanceof ServerProblem ? thrown.body : null,
+    );
+    if (conflict.success) return { conflict: conflict.data };
     throw thrown;
   }
-}
-
-function isConflict(body: unknown): body is AnnotationConflict {
-  return typeof body === "object" && body !== null && "current" in body && "since" in body;
 }

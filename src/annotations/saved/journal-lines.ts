@@ -1,8 +1,11 @@
 import { z } from "zod";
 import { EpSamError, hashBytes, parseJson, whyNot } from "../../common/index.js";
-import type { AnnotationChange } from "../../contract/index.js";
+import {
+  type AnnotationChange,
+  annotationChangeSchema,
+  annotationObjectSchema,
+} from "../../contract/index.js";
 import { emptyHistory, type HistoryState, withEdit, withRedo, withUndo } from "./history.js";
-import { changeSchema, objectSchema } from "./schema.js";
 
 /** Raised when the journal's form changes incompatibly. */
 const FORMAT_VERSION = 1;
@@ -28,8 +31,8 @@ export type JournalRecord =
   | { readonly type: "undo" | "redo"; readonly revision: number; readonly at: string };
 
 const placedChange = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("add"), object: objectSchema, order: z.int().min(0) }),
-  z.strictObject({ type: z.literal("update"), object: objectSchema }),
+  z.strictObject({ type: z.literal("add"), object: annotationObjectSchema, order: z.int().min(0) }),
+  z.strictObject({ type: z.literal("update"), object: annotationObjectSchema }),
   z.strictObject({ type: z.literal("remove"), id: z.string() }),
 ]);
 const historyStep = z.strictObject({ title: z.string(), changes: z.array(placedChange) });
@@ -40,7 +43,7 @@ const snapshotSchema = z.strictObject({
   slide: z.strictObject({ id: z.string(), name: z.string(), path: z.string() }),
   history: z.strictObject({
     revision: count,
-    objects: z.array(z.strictObject({ object: objectSchema, order: count })),
+    objects: z.array(z.strictObject({ object: annotationObjectSchema, order: count })),
     nextOrder: count,
     undo: z.array(historyStep),
     redo: z.array(historyStep),
@@ -53,7 +56,7 @@ const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
     revision: count,
     at: z.string(),
     title: z.string(),
-    changes: z.array(changeSchema),
+    changes: z.array(annotationChangeSchema),
   }),
   z.strictObject({ type: z.enum(["undo", "redo"]), revision: count, at: z.string() }),
 ]);

@@ -1,17 +1,9 @@
-/** What one slide's annotations may hold; far beyond what people draw, and few enough to be kept in memory. */
+/** What one slide's annotations may hold, beside the limits of one edit in the contract; far beyond what people draw, and few enough to be kept in memory. */
 export const annotationLimits = {
   /** Objects of a slide. */
   objects: 50_000,
   /** Vertices of a slide. */
   vertices: 1_000_000,
-  /** Polygons of one object, and rings of one polygon. */
-  parts: 20_000,
-  /** Changes of one edit. */
-  changes: 50_000,
-  /** No slide is this wide. */
-  coordinate: 2 ** 26,
-  /** Characters of names, classes and titles. */
-  text: 200,
   /** Steps that can be undone, and the vertices they may hold together; the last step is always kept. */
   undoSteps: 200,
   undoVertices: 500_000,

@@ -1,11 +1,13 @@
 import { mkdir, readFile, realpath } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { type Annotation, formatGeoJson, UNREVIEWED_GROUP } from "../../annotations/index.js";
 import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common/index.js";
 import type { AnnotationObject } from "../../contract/index.js";
 import { polygonsOf } from "../../geometry/index.js";
-import { parseJournal } from "../annotations/journal-lines.js";
-import { annotationFolder, listJournals } from "../annotations/store.js";
+import { formatGeoJson } from "../geojson-write.js";
+import { UNREVIEWED_GROUP } from "../roles.js";
+import type { Annotation } from "../types.js";
+import { parseJournal } from "./journal-lines.js";
+import { annotationFolder, listJournals } from "./places.js";
 
 /** Digits after the point of the coordinates: what was drawn is what is learnt. */
 const DIGITS = 5;
