@@ -11,7 +11,7 @@ import {
   type HostTensors,
   placeOnDevice,
 } from "../graph/index.js";
-import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
+import { applyDihedral, type FloatMap, type GreyImage, type Mask } from "../imaging/index.js";
 import { pointsInMask, promptSlots, takesMaskPrompt } from "../method/index.js";
 import {
   type DecoderGraph,
@@ -51,6 +51,8 @@ export interface MaskedPatch {
   readonly patch: PatchRecord;
   /** Reads the mask; thousands of them would not fit in memory at once. */
   readMask(): Promise<Mask>;
+  /** Reads how much each of its pixels counts, from 0 to 255; all alike when it is left out. */
+  readonly readConfidence?: (() => Promise<GreyImage>) | undefined;
 }
 
 /** A validation patch with its prompt, drawn from its activation map. */
@@ -171,7 +173,12 @@ function decoderWeights(samWeights: StateDict): Weights {
   return new Map([...samWeights].filter(([name]) => name.startsWith("mask_decoder.")));
 }
 
-function requirePatches({ stage, train, validation }: DecoderStageOptions): void {
+/** @throws EpSamError `numerical` when there is nothing to learn from or to choose by */
+export function requirePatches({
+  stage,
+  train,
+  validation,
+}: Pick<DecoderStageOptions, "stage" | "train" | "validation">): void {
   const missing = train.length === 0 ? SPLITS[0] : validation.length === 0 ? SPLITS[1] : undefined;
   if (missing === undefined) return;
   throw new EpSamError("numerical", {
@@ -230,7 +237,7 @@ interface Sample {
   readonly prompt: PatchPrompt;
 }
 
-function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
+export function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
   return new EpSamError("run-directory", {
     what: `the mask of ${id} has no pixel any more`,
     where: stage,
