@@ -77,6 +77,9 @@ function valueAt(config: unknown, path: readonly string[]): unknown {
 /** A valid value for every key that no preset has. */
 const others: Record<string, unknown> = {
   seed: 7,
+  "classifier.model": "dense",
+  "classifier.dense.backbone": "resnet-18",
+  "classifier.dense.pooling": "mean",
   "classifier.depth": 18,
   "classifier.initialWeights": "weights.safetensors",
   "classifier.inputSize": 96,
