@@ -9,10 +9,11 @@ import {
 import { type Device, device as defaultDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
-import type { PatchPrompt } from "../models/index.js";
+import { backbone, embeddedBackboneFile, type PatchPrompt } from "../models/index.js";
 import {
   chooseDecoderStage,
   classifierFile,
+  decoderBase,
   decoderFile,
   decoderWeights,
   openMethod,
@@ -20,6 +21,7 @@ import {
   openSam,
   type RunContext,
   type SamSource,
+  seesFeatures,
 } from "../run/index.js";
 import type {
   ClassifiedPatch,
@@ -97,7 +99,8 @@ export class Segmenter implements PatchSegmenter {
   }
 
   async #segment(patch: RgbImage, prompt: PatchPrompt): Promise<PatchMask> {
-    const { logits, estimatedIou } = await this.#method.mask(await this.#embeddings.get(patch), prompt);
+    const view = { image: async () => patch, embedding: () => this.#embeddings.get(patch) };
+    const { logits, estimatedIou } = await this.#method.mask(view, prompt);
     return { tumour: probabilitiesOf(logits), estimatedIou };
   }
 
@@ -122,7 +125,7 @@ export async function openSegmenter(
   const chosen = chooseDecoderStage(context, stage, "use");
   const { patchSize } = context.run.record.dataset;
   const sam = await openSam(context);
-  const weights = await decoderWeights(context, chosen, await sam.loadDecoder());
+  const weights = await decoderWeights(context, chosen, await decoderBase(context.config, sam));
   const method = await openMethod(context, patchSize, [{ stage: chosen, weights }]);
   await method.ready();
   const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
@@ -156,8 +159,12 @@ async function identityOf(
     weights: {
       classifier: await hashFile(classifierFile(run)),
       ...((await exists(trained)) ? { decoder: await hashFile(trained) } : {}),
-      "sam-encoder": hashes.encoder,
-      "sam-decoder": hashes.decoder,
+      ...(config.decoder.kind === "sam"
+        ? { "sam-encoder": hashes.encoder, "sam-decoder": hashes.decoder }
+        : {}),
+      ...(seesFeatures(config.decoder)
+        ? { backbone: await hashFile(embeddedBackboneFile(backbone(config.classifier.dense.backbone))) }
+        : {}),
     },
   };
 }

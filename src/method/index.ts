@@ -26,11 +26,18 @@ export {
   initialMask,
   initialMaskProfiles,
 } from "./initial-mask.js";
+export {
+  decoderOffset,
+  type MaskDecoder,
+  type MaskDecoderOptions,
+  openMaskDecoder,
+  type PatchView,
+  pyramidSide,
+} from "./mask-decoders.js";
 export { activationLogits } from "./mask-prompt.js";
 export {
   activationPrompt,
   foregroundOf,
-  type MaskDecoder,
   Method,
   type MethodModels,
   type MethodSettings,

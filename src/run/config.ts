@@ -12,6 +12,7 @@ import {
   vitVariants,
   type WindowPooling,
 } from "../models/index.js";
+import { segmenterDefaults, segmenterKeys, withoutDefaultSegmenter } from "./segmenter-keys.js";
 import { stepMemoryDefaults, stepMemoryKeys, withoutDefaultMemory } from "./step-memory.js";
 
 const probability = z.number().min(0).max(1);
@@ -114,8 +115,8 @@ const samSchema = z.strictObject({
   weights: z.union([z.null(), z.string().min(1)]).default(null),
   /** Frame of the prompts: `model` scales them with the image, `patch` repeats the authors' published decoders. */
   promptFrame: z.enum(["model", "patch"]),
-  /** Positive points of each prompt. */
-  points: z.int().min(1).max(1000),
+  /** Positive points of each prompt; 0, for a decoder that sees features, prompts by the mask alone. */
+  points: z.int().min(0).max(1000),
   /** Whether SAM is prompted with points alone, as in the paper, or also with the activation map as a mask. */
   maskPrompt: z.enum(["none", "activation-map"]),
 });
@@ -131,9 +132,13 @@ const decoderSchema = z.strictObject({
   variants: z.array(z.int().min(0).max(7)).min(1),
   /** Positive training patches used at most, drawn by seed; null takes all. */
   maximumPatches: z.union([z.null(), count]),
-  /** `pixel-masks` stops on the loss against the validation masks, `activation-map` needs none, `auto` chooses. */
-  validation: z.enum(["auto", "pixel-masks", "activation-map"]),
+  /**
+   * `pixel-masks` stops on the loss against the validation masks, `activation-map` needs none, `auto` chooses between
+   * them; `windows` stops on how well the labels of validation windows are told.
+   */
+  validation: z.enum(["auto", "pixel-masks", "activation-map", "windows"]),
   ...stepMemoryKeys,
+  ...segmenterKeys,
 });
 
 const selectionSchema = z.strictObject({
@@ -212,6 +217,8 @@ const paper: TrainingConfig = {
     maximumPatches: null,
     validation: "auto",
     ...stepMemoryDefaults,
+    ...segmenterDefaults,
+    augment: { ...segmenterDefaults.augment },
   },
   rounds: 3,
   selection: { idsThreshold: 0.9, minimumShare: 0 },
@@ -355,6 +362,11 @@ function poolingOf({ pooling, poolingShare, poolingSharpness }: z.infer<typeof d
  * A section without the keys that earlier versions did not know and that have the values of how those worked, so that
  * their runs keep their hash.
  */
+export function hashedDecoder(decoder: TrainingConfig["decoder"]): Readonly<Record<string, unknown>> {
+  return withoutDefaultSegmenter(withoutDefaultMemory(decoder));
+}
+
+/** As {@link hashedDecoder}. */
 export function hashedClassifier(
   classifier: TrainingConfig["classifier"],
 ): Readonly<Record<string, unknown>> {
