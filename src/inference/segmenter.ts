@@ -11,6 +11,7 @@ import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
 import { backbone, embeddedBackboneFile, type PatchPrompt } from "../models/index.js";
 import {
+  camStage,
   chooseDecoderStage,
   classifierFile,
   decoderBase,
@@ -31,7 +32,10 @@ import type {
 } from "./patches/patch-segmenter.js";
 
 export interface OpenSegmenterOptions {
-  /** Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. */
+  /**
+   * Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. `initial-masks`
+   * uses none: the activation map is the segmentation.
+   */
   readonly stage?: string | undefined;
   /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
   readonly gate?: number | undefined;
@@ -93,6 +97,10 @@ export class Segmenter implements PatchSegmenter {
     const { probability } = activation;
     const common = { probability, activation: activation.map() };
     if (probability < gate) return { ...common, outcome: "below-gate" };
+    if (this.identity.stage === camStage) {
+      const segment = async () => ({ tumour: await activation.tumour(), estimatedIou: probability });
+      return { ...common, outcome: "segmented", segment };
+    }
     const prompt = await this.#method.prompt(activation, ...name);
     if (prompt === undefined) return { ...common, outcome: "no-activation" };
     return { ...common, outcome: "segmented", segment: () => this.#segment(patch, prompt) };
@@ -122,11 +130,19 @@ export async function openSegmenter(
 ): Promise<Segmenter> {
   const context = await openRun(runDirectory, { device, reporter, signal });
   requireGate(gate);
-  const chosen = chooseDecoderStage(context, stage, "use");
+  const chosen = stage === camStage ? camStage : chooseDecoderStage(context, stage, "use");
   const { patchSize } = context.run.record.dataset;
   const sam = await openSam(context);
-  const weights = await decoderWeights(context, chosen, await decoderBase(context.config, sam));
-  const method = await openMethod(context, patchSize, [{ stage: chosen, weights }]);
+  const decoders =
+    chosen === camStage
+      ? []
+      : [
+          {
+            stage: chosen,
+            weights: await decoderWeights(context, chosen, await decoderBase(context.config, sam)),
+          },
+        ];
+  const method = await openMethod(context, patchSize, decoders);
   await method.ready();
   const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
   const identity = await identityOf(context, sam, chosen, gate ?? context.config.gate);

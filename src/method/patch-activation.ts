@@ -1,4 +1,4 @@
-import type { FloatMap, GreyImage, Mask, RgbImage } from "../imaging/index.js";
+import { type FloatMap, type GreyImage, type Mask, type RgbImage, resizeFloatMap } from "../imaging/index.js";
 import type { Size } from "../models/index.js";
 import { normaliseLevels } from "./activation-levels.js";
 import { sigmoid } from "./classifier-session.js";
@@ -66,6 +66,16 @@ export class PatchActivation implements ClassifierActivation {
         ? Promise.resolve(foregroundOfLogits(this.logits(), this.#size))
         : initialMask(this.levels, this.#size, this.#options);
     return this.#initialMask;
+  }
+
+  /** Probability of tumour of every pixel: that of the map where it has one, else 1 in the initial mask; 0 to 1. */
+  async tumour(): Promise<FloatMap> {
+    if (this.#options.scale === "logits") {
+      const { data } = resizeFloatMap(this.logits(), this.#size.width, this.#size.height);
+      return { ...this.#size, data: data.map(sigmoid) };
+    }
+    const { data, ...size } = await this.initialMask();
+    return { ...size, data: Float32Array.from(data) };
   }
 
   /** A mask of the patch's size without a pixel. */

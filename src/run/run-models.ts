@@ -101,7 +101,7 @@ export function chooseDecoderStage(
   const available = usableDecoderStages(context);
   if (wanted === undefined && last === undefined) {
     const orSam = available.includes(untrainedStage)
-      ? `, or ${purpose} SAM as it is with --stage ${untrainedStage}`
+      ? `, or ${purpose} SAM as it is with \`stage: ${untrainedStage}\``
       : "";
     throw new EpSamError("run-directory", {
       what: "has no trained decoder yet",
