@@ -29,7 +29,7 @@ Examples:
   $ epsam infer --run run slide.tif --out results --annotations xml     and how well they agree
 
 Each image gives masks/NAME.png, probabilities/NAME.png (0-255), heatmaps/NAME.png, overlays/NAME.png and
-results/NAME.json. Images larger than the run's patches are segmented in overlapping tiles; they must have the
+results/NAME.json. Images larger than the run's patches are segmented in overlapping patches; they must have the
 magnification of the training patches. An overlap of 0.25 takes about half the time of 0.5.
 Each slide gives a folder NAME with mask, probability and activation map as pyramidal TIFF, outlines for QuPath and
 ASAP, an overlay and figures; summary.csv lists all slides. Slides are read at the resolution of the run's patches,
@@ -60,11 +60,11 @@ export function inferCommand() {
     .addOption(
       new Option(
         "--gate <probability>",
-        "tumour probability from which a tile is segmented (default: the run's)",
+        "tumour probability from which a patch is segmented (default: the run's)",
       ).argParser(numberSetting(settings.gate)),
     )
     .addOption(
-      new Option("--overlap <share>", "least overlap of neighbouring tiles, 0 to 0.9 of their side")
+      new Option("--overlap <share>", "least overlap of neighbouring patches, 0 to 0.9 of their side")
         .argParser(numberSetting(settings.overlap.def.innerType))
         .default(defaultOf(settings.overlap)),
     )
