@@ -226,21 +226,26 @@ class WindowValidator {
   }
 }
 
-/** Mean cross-entropy of the known labels when `offset` is taken from the map. */
+/**
+ * Cross-entropy of the known labels when `offset` is taken from the map: the mean of the means of "has" and "has not" of
+ * both labels, as far as they occur, so that what is frequent does not decide alone.
+ */
 export function windowLoss(windows: readonly JudgedWindow[], offset: number): number {
-  let sum = 0;
-  let count = 0;
+  const groups = new Map<string, { sum: number; count: number }>();
   for (const { tumour, other, logits } of windows) {
-    for (const [label, logit] of [
-      [tumour, logits[0] - offset],
-      [other, logits[1] + offset],
+    for (const [name, label, logit] of [
+      ["tumour", tumour, logits[0] - offset],
+      ["other", other, logits[1] + offset],
     ] as const) {
       if (label === null) continue;
-      sum += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
-      count++;
+      const group = groups.get(`${name} ${label}`) ?? { sum: 0, count: 0 };
+      group.sum += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
+      group.count++;
+      groups.set(`${name} ${label}`, group);
     }
   }
-  return count === 0 ? 0 : sum / count;
+  const means = [...groups.values()].map(({ sum, count }) => sum / count);
+  return means.reduce((total, mean) => total + mean, 0) / Math.max(1, means.length);
 }
 
 /** Mean share of right answers over "has", "has not" of both labels, as far as they occur. */
