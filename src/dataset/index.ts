@@ -72,6 +72,7 @@ export {
 } from "./slide-preparation/profiles.js";
 export type { FindTissueOptions } from "./slide-preparation/saturation.js";
 export { findTissue, type TissueGrid, TissueMask, tissueGrid } from "./slide-preparation/tissue.js";
+export { jitterStains, type StainJitter } from "./stain-jitter.js";
 export {
   drawStaining,
   generatePatients,
@@ -85,9 +86,11 @@ export {
 } from "./synthetic/index.js";
 export { describeCounts, validateForTraining } from "./validate.js";
 export {
+  imposeLabels,
   KnownClass,
   knownPixels,
   labelWindows,
+  PRESENCE_SHARE,
   type Presence,
   type WindowLabel,
   type WindowLabelRule,

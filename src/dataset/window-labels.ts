@@ -17,6 +17,9 @@ export interface WindowLabel {
   readonly other: Presence;
 }
 
+/** Share of a window above which tumour, or other tissue, counts as there, where no rule says otherwise. */
+export const PRESENCE_SHARE = 0.05;
+
 /** Which windows of a patch are labelled, and from when on something counts as there. */
 export interface WindowLabelRule {
   /** Side of a window in pixels of the patch. */
@@ -129,6 +132,20 @@ export function knownPixels(windows: readonly WindowLabel[], patchSize: number):
   return known.map((says) =>
     says === (KnownClass.noTumour | KnownClass.tumour) ? KnownClass.unknown : says,
   );
+}
+
+/**
+ * A mask that obeys weak labels: empty where there is no tumour, full where there is nothing else. Pixels of which
+ * nothing is known, or two things, stay.
+ * @param mask square
+ */
+export function imposeLabels(mask: Mask, windows: readonly WindowLabel[]): Mask {
+  const known = knownPixels(windows, mask.width);
+  const values: ReadonlyMap<number | undefined, number> = new Map([
+    [KnownClass.noTumour, 0],
+    [KnownClass.tumour, 1],
+  ]);
+  return { ...mask, data: mask.data.map((value, pixel) => values.get(known[pixel]) ?? value) };
 }
 
 /** Sums over all pixels above and to the left, with a first row and column of zeros. */

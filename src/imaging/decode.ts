@@ -1,11 +1,16 @@
 import { readFile } from "node:fs/promises";
-import sharp from "sharp";
-import { EpSamError, type ErrorTag, messageOf } from "../common/index.js";
+import sharp, { type Metadata } from "sharp";
+import { EpSamError, type ErrorTag, isEpSamError, messageOf } from "../common/index.js";
 import { decodeBmp, isBmp } from "./bmp.js";
+import { isLossy } from "./lossy.js";
 import type { RgbImage } from "./types.js";
 
 /** Pixel samples as the file holds them, one, three channels, 8 or 16 bits; alpha is dropped. */
 export interface RawSamples {
+  /** Whether some pixel is not opaque; looked for in masks alone. */
+  readonly hasTransparentPixels: boolean;
+  /** Whether the file was compressed with loss, so that equal samples came back as slightly different ones. */
+  readonly isLossy: boolean;
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
@@ -16,9 +21,11 @@ export interface RawSamples {
 const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif"]);
 
 /**
- * Reads an image file as 8-bit RGB: grey is repeated, 16-bit is divided by 256, alpha, colour profile and
- * orientation tag are ignored (as Pillow does), so that pixels stay where an accompanying mask has them.
- * @throws EpSamError `input-image` when the file is missing, unreadable, truncated or no image.
+ * Reads an image file as 8-bit RGB: grey is repeated, 16-bit is divided by 256, alpha and colour
+ * profile are ignored (as Pillow does).
+ * @throws EpSamError `input-image` when the file is missing, unreadable, truncated or no image; when its orientation
+ *   tag turns it, since nobody knows whether an accompanying mask was turned alike; and for CMYK, whose colours
+ *   depend on a printer.
  */
 export async function readRgbImage(path: string): Promise<RgbImage> {
   return decodeRgb(await readInputFile(path, "input-image"), path);
@@ -79,8 +86,9 @@ function missingFile(path: string, tag: ErrorTag, cause: unknown): EpSamError {
  */
 export async function decodeSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Promise<RawSamples> {
   try {
-    return isBmp(bytes) ? bmpSamples(bytes) : await sharpSamples(bytes);
+    return isBmp(bytes) ? bmpSamples(bytes) : await sharpSamples(bytes, name, tag);
   } catch (cause) {
+    if (isEpSamError(cause)) throw cause;
     throw new EpSamError(
       tag,
       {
@@ -99,14 +107,47 @@ function firstLine(text: string): string {
 }
 
 function bmpSamples(bytes: Uint8Array): RawSamples {
-  return { ...decodeBmp(bytes), channels: 3, bits: 8 };
+  return { ...decodeBmp(bytes), channels: 3, bits: 8, hasTransparentPixels: false, isLossy: false };
 }
 
-async function sharpSamples(bytes: Uint8Array): Promise<RawSamples> {
+/** What the values 2 to 8 of the orientation tag do to the picture in a viewer (EXIF 2.32, 4.6.5 A). */
+const ORIENTATIONS: Readonly<Record<number, string>> = {
+  2: "mirrored",
+  3: "turned by 180°",
+  4: "mirrored upside down",
+  5: "mirrored and turned by 90°",
+  6: "turned by 90°",
+  7: "mirrored and turned by 270°",
+  8: "turned by 270°",
+};
+
+/** @throws EpSamError with the given tag when viewers show other pixels, or elsewhere, than the file holds */
+function requirePlainPixels({ orientation = 1, space }: Metadata, name: string, tag: ErrorTag): void {
+  const turned = ORIENTATIONS[orientation];
+  if (turned !== undefined) {
+    throw new EpSamError(tag, {
+      what: "has an orientation tag",
+      where: name,
+      why: `viewers show it ${turned} (orientation ${orientation}), many programs do not: image, mask and outlines may not fit each other`,
+      action: "Save it upright without the tag, for example with `magick IN -auto-orient OUT`.",
+    });
+  }
+  if (space !== "cmyk") return;
+  throw new EpSamError(tag, {
+    what: "is in the colours of print (CMYK)",
+    where: name,
+    why: "what they look like depends on a printer's profile",
+    action: "Export it as RGB.",
+  });
+}
+
+async function sharpSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Promise<RawSamples> {
   const image = sharp(bytes, { failOn: "warning", ignoreIcc: true });
-  const { format, depth, space } = await image.metadata();
+  const metadata = await image.metadata();
+  const { format, depth, space, hasAlpha } = metadata;
   if (!FORMATS.has(format)) throw new Error(`${format} files are not supported`);
   if (depth !== "uchar" && depth !== "ushort") throw new Error(`samples of type ${depth} are not supported`);
+  requirePlainPixels(metadata, name, tag);
   const bits = depth === "ushort" ? 16 : 8;
   const isGrey = space === "b-w" || space === "grey16";
   const colourSpace = isGrey ? (bits === 16 ? "grey16" : "b-w") : bits === 16 ? "rgb16" : "srgb";
@@ -117,7 +158,11 @@ async function sharpSamples(bytes: Uint8Array): Promise<RawSamples> {
     .toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
   if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`);
-  return { width, height, channels, bits, data: samplesOf(data, bits) };
+  return {
+    ...{ width, height, channels, bits, data: samplesOf(data, bits) },
+    hasTransparentPixels: hasAlpha && tag === "input-mask" && !(await sharp(bytes).stats()).isOpaque,
+    isLossy: isLossy(bytes),
+  };
 }
 
 function samplesOf(data: Buffer, bits: 8 | 16): Uint8Array | Uint16Array {

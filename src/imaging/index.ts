@@ -20,6 +20,7 @@ export {
 export { decodeMask, type ReadMaskOptions, readMask } from "./mask.js";
 export { closeMask, medianFilter, openMask } from "./morphology.js";
 export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
+export { reflectPadded } from "./padding.js";
 export { percentile, percentileOfSorted } from "./percentile.js";
 export { type ResampleBox, type ResampleFilter, resizeRgb } from "./resample.js";
 export { resizeFloatMap, resizeMask } from "./resize.js";

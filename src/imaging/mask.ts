@@ -14,7 +14,8 @@ export interface ReadMaskOptions {
 /**
  * Reads a mask file of one channel, or of three equal ones. Without options it must be binary: values 0 and 1,
  * 0 and 255 (65535 at 16 bits), or one of these alone.
- * @throws EpSamError `input-mask` when unreadable, of another size than expected, coloured or not binary.
+ * @throws EpSamError `input-mask` when unreadable, of another size than expected, coloured or not binary; with
+ *   transparent pixels, whose meaning nobody knows; or compressed with loss (JPEG) where the noise of that counts.
  */
 export async function readMask(path: string, options: ReadMaskOptions = {}): Promise<Mask> {
   return decodeMask(await readInputFile(path, "input-mask"), path, options);
@@ -29,8 +30,10 @@ export async function decodeMask(
   const samples = await decodeSamples(bytes, name, "input-mask");
   const { width, height } = samples;
   if (options.expectedSize !== undefined) requireSize(samples, options.expectedSize, name);
+  requireOpaque(samples, name);
+  if (samples.isLossy) requireAboveNoise(name, options);
   const values = singleChannel(samples, name, options.instances === true);
-  const lowest = foregroundFrom(values, samples.bits, name, options);
+  const lowest = foregroundFrom(values, samples, name, options);
   return { width, height, data: Uint8Array.from(values, (value) => (value >= lowest ? 1 : 0)) };
 }
 
@@ -45,6 +48,34 @@ function requireSize(
     where: name,
     why: `the mask is ${samples.width}x${samples.height}, the image ${expected.width}x${expected.height}`,
     action: "Check that the two belong together, and export the mask at the image's size.",
+  });
+}
+
+function requireOpaque({ hasTransparentPixels }: RawSamples, name: string): void {
+  if (!hasTransparentPixels) return;
+  throw new EpSamError("input-mask", {
+    what: "has transparent pixels",
+    where: name,
+    why: "whether the shape lies in the opacity or in the colours cannot be known",
+    action: "Export it without an alpha channel, 0 for background and 255 for foreground.",
+  });
+}
+
+/** How far from its value lossy compression may take a sample of 8 bits. */
+const NOISE = 32;
+
+/** In a mask compressed with loss only a limit far from both ends tells foreground from noise. */
+function requireAboveNoise(name: string, { instances, threshold }: ReadMaskOptions): void {
+  const isSafe = threshold === undefined || (threshold >= NOISE && threshold <= 255 - NOISE);
+  if (instances !== true && isSafe) return;
+  throw new EpSamError("input-mask", {
+    what: "is compressed with loss",
+    where: name,
+    why:
+      instances === true
+        ? "the noise of that (JPEG and its like) around 0 would count as foreground"
+        : `a threshold of ${threshold} is within the noise of that (JPEG and its like)`,
+    action: `Export it as PNG; or, when it is black and white, ask for a threshold of 128 (${NOISE} to ${255 - NOISE}).`,
   });
 }
 
@@ -77,7 +108,7 @@ function colouredMask(name: string, colour: readonly number[]): EpSamError {
 /** The lowest value that means foreground. */
 function foregroundFrom(
   values: Uint8Array | Uint16Array,
-  bits: 8 | 16,
+  { bits, isLossy }: RawSamples,
   name: string,
   options: ReadMaskOptions,
 ): number {
@@ -85,7 +116,8 @@ function foregroundFrom(
   if (options.threshold !== undefined) return options.threshold;
   const found = [...new Set(values)].sort((a, b) => a - b);
   const full = 2 ** bits - 1;
-  const isBinary = [1, 255, full].some((foreground) =>
+  // Next to noise, a mask of 0 and 1 is one of 0 alone.
+  const isBinary = [...(isLossy ? [] : [1]), 255, full].some((foreground) =>
     found.every((value) => value === 0 || value === foreground),
   );
   if (isBinary) return 1;
@@ -93,7 +125,9 @@ function foregroundFrom(
     what: "is not a binary mask",
     where: name,
     why: `it holds ${found.length} values: ${listed(found)}`,
-    action: `Export it with the values 0 and ${full}; or say what is foreground: instance masks (every value above 0) or a threshold.`,
+    action: isLossy
+      ? "Export it as PNG, without the loss of JPEG and its like; or, when it is black and white, ask for a threshold of 128."
+      : `Export it with the values 0 and ${full}; or say what is foreground: instance masks (every value above 0) or a threshold.`,
   });
 }
 

@@ -9,10 +9,12 @@ import {
 import { type Device, device as defaultDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
-import type { PatchPrompt } from "../models/index.js";
+import { backbone, embeddedBackboneFile, type PatchPrompt } from "../models/index.js";
 import {
+  camStage,
   chooseDecoderStage,
   classifierFile,
+  decoderBase,
   decoderFile,
   decoderWeights,
   openMethod,
@@ -20,6 +22,7 @@ import {
   openSam,
   type RunContext,
   type SamSource,
+  seesFeatures,
 } from "../run/index.js";
 import type {
   ClassifiedPatch,
@@ -29,7 +32,10 @@ import type {
 } from "./patches/patch-segmenter.js";
 
 export interface OpenSegmenterOptions {
-  /** Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. */
+  /**
+   * Whose decoder to use: `preliminary`, `round-N` or `untrained`; the last finished one when left out. `initial-masks`
+   * uses none: the activation map is the segmentation.
+   */
   readonly stage?: string | undefined;
   /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
   readonly gate?: number | undefined;
@@ -91,13 +97,18 @@ export class Segmenter implements PatchSegmenter {
     const { probability } = activation;
     const common = { probability, activation: activation.map() };
     if (probability < gate) return { ...common, outcome: "below-gate" };
+    if (this.identity.stage === camStage) {
+      const segment = async () => ({ tumour: await activation.tumour(), estimatedIou: probability });
+      return { ...common, outcome: "segmented", segment };
+    }
     const prompt = await this.#method.prompt(activation, ...name);
     if (prompt === undefined) return { ...common, outcome: "no-activation" };
     return { ...common, outcome: "segmented", segment: () => this.#segment(patch, prompt) };
   }
 
   async #segment(patch: RgbImage, prompt: PatchPrompt): Promise<PatchMask> {
-    const { logits, estimatedIou } = await this.#method.mask(await this.#embeddings.get(patch), prompt);
+    const view = { image: async () => patch, embedding: () => this.#embeddings.get(patch) };
+    const { logits, estimatedIou } = await this.#method.mask(view, prompt);
     return { tumour: probabilitiesOf(logits), estimatedIou };
   }
 
@@ -119,11 +130,19 @@ export async function openSegmenter(
 ): Promise<Segmenter> {
   const context = await openRun(runDirectory, { device, reporter, signal });
   requireGate(gate);
-  const chosen = chooseDecoderStage(context, stage, "use");
+  const chosen = stage === camStage ? camStage : chooseDecoderStage(context, stage, "use");
   const { patchSize } = context.run.record.dataset;
   const sam = await openSam(context);
-  const weights = await decoderWeights(context, chosen, await sam.loadDecoder());
-  const method = await openMethod(context, patchSize, [{ stage: chosen, weights }]);
+  const decoders =
+    chosen === camStage
+      ? []
+      : [
+          {
+            stage: chosen,
+            weights: await decoderWeights(context, chosen, await decoderBase(context.config, sam)),
+          },
+        ];
+  const method = await openMethod(context, patchSize, decoders);
   await method.ready();
   const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
   const identity = await identityOf(context, sam, chosen, gate ?? context.config.gate);
@@ -156,8 +175,12 @@ async function identityOf(
     weights: {
       classifier: await hashFile(classifierFile(run)),
       ...((await exists(trained)) ? { decoder: await hashFile(trained) } : {}),
-      "sam-encoder": hashes.encoder,
-      "sam-decoder": hashes.decoder,
+      ...(config.decoder.kind === "sam"
+        ? { "sam-encoder": hashes.encoder, "sam-decoder": hashes.decoder }
+        : {}),
+      ...(seesFeatures(config.decoder)
+        ? { backbone: await hashFile(embeddedBackboneFile(backbone(config.classifier.dense.backbone))) }
+        : {}),
     },
   };
 }

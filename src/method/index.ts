@@ -10,6 +10,13 @@ export {
   ClassActivationMapper,
 } from "./class-activation-mapper.js";
 export { type ClassifierForEvaluation, resizedTo } from "./classifier-session.js";
+export {
+  DenseActivationClassifier,
+  type DenseClassifierForEvaluation,
+  denseTensors,
+  highestMean,
+  JoinedFeatureSource,
+} from "./dense-activation.js";
 export { ActivationEmbeddings, type EmbeddingSource, FreshEmbeddings } from "./embedding-source.js";
 export { idsScore, type ScoredPatch, type SelectionSettings, selectPseudoLabels } from "./ids.js";
 export {
@@ -19,11 +26,18 @@ export {
   initialMask,
   initialMaskProfiles,
 } from "./initial-mask.js";
+export {
+  decoderOffset,
+  type MaskDecoder,
+  type MaskDecoderOptions,
+  openMaskDecoder,
+  type PatchView,
+  pyramidSide,
+} from "./mask-decoders.js";
 export { activationLogits } from "./mask-prompt.js";
 export {
   activationPrompt,
   foregroundOf,
-  type MaskDecoder,
   Method,
   type MethodModels,
   type MethodSettings,

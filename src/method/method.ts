@@ -2,17 +2,27 @@ import { EpSamError, RandomStream } from "../common/index.js";
 import type { Device } from "../graph/index.js";
 import type { FloatMap, Mask, RgbImage } from "../imaging/index.js";
 import {
-  MaskPredictor,
   type PatchPrompt,
   type PredictedMask,
+  patchPoints,
   type SamFrame,
   type StateDict,
 } from "../models/index.js";
 import { sigmoid } from "./classifier-session.js";
 import { idsScore } from "./ids.js";
-import type { InitialMaskOptions } from "./initial-mask.js";
+import {
+  type MaskDecoder,
+  type MaskDecoderOptions,
+  openMaskDecoder,
+  type PatchView,
+} from "./mask-decoders.js";
 import type { OpenOnce } from "./open-once.js";
-import { type ActivationClassifier, type ClassifierActivation, PatchActivation } from "./patch-activation.js";
+import {
+  type ActivationClassifier,
+  type ActivationOptions,
+  type ClassifierActivation,
+  PatchActivation,
+} from "./patch-activation.js";
 import { pointsInActivation } from "./point-prompts.js";
 
 /*
@@ -39,13 +49,15 @@ import { pointsInActivation } from "./point-prompts.js";
 export interface MethodSettings {
   /** Of the points that are drawn. */
   readonly seed: number;
-  readonly cam: InitialMaskOptions;
+  readonly cam: ActivationOptions;
   readonly sam: PromptSettings;
+  /** Of decoders that see features. */
+  readonly seeing: Pick<MaskDecoderOptions, "entry" | "flips">;
 }
 
 /** What SAM is prompted with. */
 export interface PromptSettings {
-  /** Positive points of each prompt; 50 in the paper. */
+  /** Positive points of each prompt; 50 in the paper. With 0, every patch is prompted, be its initial mask empty. */
   readonly points: number;
   /** Whether SAM is prompted with points alone, as in the paper, or also with the activation map as a mask. */
   readonly maskPrompt: "none" | "activation-map";
@@ -61,12 +73,6 @@ export function promptSlots(sam: PromptSettings): { readonly points: number; rea
   return { points: sam.points, maskPrompt: takesMaskPrompt(sam) };
 }
 
-/** SAM's prompt encoder and mask decoder. */
-export interface MaskDecoder {
-  predict(embedding: Float32Array, prompt: PatchPrompt): Promise<PredictedMask>;
-  close(): Promise<void>;
-}
-
 /** What the method computes with. */
 export interface MethodModels {
   /** Opened for the first activation. */
@@ -76,7 +82,7 @@ export interface MethodModels {
   readonly device: Device;
 }
 
-/** The method for patches of one size, step by step. Embeddings come from an {@link EmbeddingSource}. */
+/** The method for patches of one size, step by step. */
 export class Method {
   readonly frame: SamFrame;
   readonly #settings: MethodSettings;
@@ -99,8 +105,8 @@ export class Method {
   static async open(settings: MethodSettings, frame: SamFrame, models: MethodModels): Promise<Method> {
     const decoders = new Map<string, MaskDecoder>();
     for (const { stage, weights } of models.decoders) {
-      const options = { weights, frame, ...promptSlots(settings.sam), device: models.device };
-      decoders.set(stage, await MaskPredictor.create(options));
+      const options = { weights, frame, ...promptSlots(settings.sam), ...settings.seeing };
+      decoders.set(stage, await openMaskDecoder({ ...options, device: models.device }));
     }
     return new Method(settings, frame, models.classifier, decoders);
   }
@@ -138,13 +144,13 @@ export class Method {
   }
 
   /**
-   * Step 4: SAM's mask at a prompt.
-   * @param embedding [256, 64, 64] of the patch
+   * Step 4: the decoder's mask at a prompt.
+   * @param view of the patch, of which a decoder looks at what it needs
    * @param stage whose decoder, the last one's unless told
    */
-  mask(embedding: Float32Array, prompt: PatchPrompt, stage = this.stages.at(-1)): Promise<PredictedMask> {
+  mask(view: PatchView, prompt: PatchPrompt, stage = this.stages.at(-1)): Promise<PredictedMask> {
     const decoder = stage === undefined ? undefined : this.#decoders.get(stage);
-    if (decoder !== undefined) return decoder.predict(embedding, prompt);
+    if (decoder !== undefined) return decoder.predict(view, prompt);
     throw new EpSamError("internal", { what: `there is no decoder ${stage ?? "at all"}`, where: "Method" });
   }
 
@@ -161,7 +167,7 @@ export class Method {
 }
 
 /**
- * The prompt for a patch, or `undefined` when its initial mask is empty.
+ * The prompt for a patch, or `undefined` when it is to have points and its initial mask is empty.
  * @param name names the patch; the same name and seed give the same points
  */
 export async function activationPrompt(
@@ -169,10 +175,12 @@ export async function activationPrompt(
   activation: PatchActivation,
   ...name: readonly (string | number)[]
 ): Promise<PatchPrompt | undefined> {
+  const mask = takesMaskPrompt(sam) ? activation.logits() : undefined;
+  if (sam.points === 0) return { points: patchPoints(new Float32Array()), mask };
   const stream = new RandomStream(seed, "prompts", ...name);
   const points = pointsInActivation(activation.map(), await activation.initialMask(), sam.points, stream);
   if (points === undefined) return undefined;
-  return { points, mask: takesMaskPrompt(sam) ? activation.logits() : undefined };
+  return { points, mask };
 }
 
 /** Logits as a mask: foreground is above 0. */

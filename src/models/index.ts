@@ -37,4 +37,11 @@ export {
   resNetAdl,
 } from "./resnet-adl.js";
 export * from "./sam/index.js";
+export {
+  backbonePrefix,
+  levelsOf,
+  type SeenFeatureSources,
+  seenFeatures,
+  standardisationTensors,
+} from "./seen-features.js";
 export * from "./weights/index.js";

@@ -16,6 +16,8 @@ export interface HostParameter {
   readonly initial: FloatTensor;
   /** By the names under which they are read. */
   readonly moments: readonly [first: NamedTensor, second: NamedTensor];
+  /** Its learning rate as a multiple of the step's; 1 unless told. */
+  readonly rateFactor?: number | undefined;
 }
 
 interface NamedTensor {
@@ -36,6 +38,7 @@ interface PlacedParameter {
   readonly first: Placed;
   readonly second: Placed;
   readonly gradient: Placed;
+  readonly rateFactor: number;
 }
 
 /** What is used of WebAssembly, which TypeScript declares for browsers alone. */
@@ -75,11 +78,12 @@ export class HostAdam {
       address += bytesOf(shape);
       return placed;
     };
-    this.#placed = parameters.map(({ name, initial, moments: [first, second] }) => ({
+    this.#placed = parameters.map(({ name, initial, moments: [first, second], rateFactor = 1 }) => ({
       parameter: place(name, initial),
       first: place(first.name, first.initial),
       second: place(second.name, second.initial),
       gradient: place(name, floatTensor(initial.shape)),
+      rateFactor,
     }));
   }
 
@@ -109,13 +113,23 @@ export class HostAdam {
    */
   step(scalars: Float32Array): void {
     const { fround } = Math;
-    const [learningRate = Number.NaN, firstCorrection = Number.NaN, secondCorrection = Number.NaN] = scalars;
+    const [stepRate = Number.NaN, firstCorrection = Number.NaN, secondCorrection = Number.NaN] = scalars;
     const { beta1, beta2, epsilon, weightDecay, decoupled } = this.#arithmetic;
-    const rate = fround(fround(learningRate / firstCorrection) * secondCorrection);
     const floor = fround(secondCorrection * fround(epsilon));
-    const shrinkage = decoupled ? fround(1 - fround(learningRate * fround(weightDecay))) : 1;
-    const numbers = [beta1, 1 - beta1, beta2, 1 - beta2, decoupled ? 0 : weightDecay, shrinkage, rate, floor];
-    for (const { parameter, first, second, gradient } of this.#placed) {
+    for (const { parameter, first, second, gradient, rateFactor } of this.#placed) {
+      const learningRate = fround(stepRate * fround(rateFactor));
+      const rate = fround(fround(learningRate / firstCorrection) * secondCorrection);
+      const shrinkage = decoupled ? fround(1 - fround(learningRate * fround(weightDecay))) : 1;
+      const numbers = [
+        beta1,
+        1 - beta1,
+        beta2,
+        1 - beta2,
+        decoupled ? 0 : weightDecay,
+        shrinkage,
+        rate,
+        floor,
+      ];
       const addresses = [parameter.address, first.address, second.address, gradient.address];
       this.#adam(...addresses, parameter.data.length, ...numbers);
     }

@@ -16,6 +16,7 @@ export {
   OVERLAP_SMOOTHING,
   type OverlapLosses,
   overlapLosses,
+  type WeightedDiceOptions,
   type WeightedMaskLosses,
   weightedMaskLosses,
 } from "./losses.js";
@@ -27,7 +28,7 @@ export {
   ParameterSet,
   type ParameterSource,
 } from "./parameters.js";
-export { constantSchedule, cosineSchedule, type Schedule, stepSchedule } from "./schedules.js";
+export { constantSchedule, cosineSchedule, type Schedule, stepSchedule, warmedUp } from "./schedules.js";
 export {
   type Buffers,
   isOptimizerState,

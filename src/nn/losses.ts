@@ -59,8 +59,16 @@ export function overlapLosses(logits: Value, target: Value, smoothing = OVERLAP_
 export interface WeightedMaskLosses {
   /** Binary cross-entropy, the weighted mean over all pixels of the batch. */
   readonly crossEntropy: Value;
-  /** 1 − (2·Σwpt + s) / (Σwp + Σwt + s), mean over the batch. */
+  /** 1 − (2·Σwpt + s) / (Σwp + Σwt + s), mean over the batch or of its images as one. */
   readonly dice: Value;
+}
+
+/** How Dice is taken over a batch. */
+export interface WeightedDiceOptions {
+  /** s; {@link OVERLAP_SMOOTHING} unless told. */
+  readonly smoothing?: number | undefined;
+  /** Takes the images of a batch as one, so that one without foreground is nothing special; false unless told. */
+  readonly joint?: boolean | undefined;
 }
 
 /**
@@ -74,12 +82,12 @@ export function weightedMaskLosses(
   logits: Value,
   target: Value,
   weights: Value,
-  smoothing = OVERLAP_SMOOTHING,
+  { smoothing = OVERLAP_SMOOTHING, joint = false }: WeightedDiceOptions = {},
 ): WeightedMaskLosses {
   requireSameShape("weightedMaskLosses", logits, target);
   requireSameShape("weightedMaskLosses", logits, weights);
   const [batch = 1] = logits.shape;
-  const perImage = (x: Value) => sum(reshape(x, [batch, -1]), [1]);
+  const perImage = (x: Value) => sum(reshape(x, [joint ? 1 : batch, -1]), [1]);
   const errors = multiply(weights, subtract(softplus(logits), multiply(logits, target)));
   const prediction = multiply(sigmoid(logits), weights);
   const intersection = perImage(multiply(prediction, target));
@@ -88,7 +96,7 @@ export function weightedMaskLosses(
   const dice = divide(add(add(intersection, intersection), smooth), add(total, smooth));
   return {
     // A batch without any known pixel teaches nothing and is no division by zero.
-    crossEntropy: divide(sum(errors), add(sum(weights), smooth)),
+    crossEntropy: divide(sum(errors), add(sum(weights), floats(OVERLAP_SMOOTHING))),
     dice: subtract(floats(1), mean(dice)),
   };
 }

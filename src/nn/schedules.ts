@@ -21,3 +21,8 @@ export function cosineSchedule(rate: number, epochs: number, minimum = 0): Sched
     minimum +
     ((rate - minimum) * (1 + Math.cos((Math.PI * Math.min(epoch, epochs)) / Math.max(1, epochs)))) / 2;
 }
+
+/** A schedule by steps whose first `steps` steps rise evenly to its values. */
+export function warmedUp(schedule: Schedule, steps: number): Schedule {
+  return (step) => schedule(step) * Math.min(1, (step + 1) / Math.max(1, steps));
+}

@@ -21,6 +21,7 @@ import {
   reshape,
   type StateEntry,
   StatefulSession,
+  scale,
   slice,
   synchronised,
   type Value,
@@ -50,6 +51,8 @@ export interface TrainingStepOptions {
   readonly parameters: ReadonlyMap<string, Value>;
   readonly buffers?: Buffers;
   readonly optimizer: Optimizer;
+  /** A parameter's learning rate as a multiple of the step's, by name; 1 unless told. */
+  readonly rateFactor?: ((name: string) => number) | undefined;
   /** Parameters, buffers and, when training goes on, optimizer state. */
   readonly initial: ReadonlyMap<string, FloatTensor>;
   /** Optimizer steps already taken. */
@@ -202,7 +205,10 @@ async function compileWhole(
   return StatefulSession.create(stateOf(options, updated, finite), outputs, device, { precision });
 }
 
-function hostParameter({ name, value }: Updated, { optimizer, initial }: TrainingStepOptions): HostParameter {
+function hostParameter(
+  { name, value }: Updated,
+  { optimizer, initial, rateFactor }: TrainingStepOptions,
+): HostParameter {
   const { shape } = value;
   const startOf = (entry: string) => {
     const start = initial.get(entry) ?? floatTensor(shape);
@@ -215,7 +221,7 @@ function hostParameter({ name, value }: Updated, { optimizer, initial }: Trainin
     startOf(optimizerStateName(first, name)),
     startOf(optimizerStateName(second, name)),
   ] as const;
-  return { ...startOf(name), moments };
+  return { ...startOf(name), moments, rateFactor: rateFactor?.(name) };
 }
 
 /** The name under which an optimizer state tensor of a parameter is kept. */
@@ -232,6 +238,10 @@ function scalarValues(): StepScalars {
   const scalars = input(scalarsInput, [3]);
   const pick = (index: number) => slice(scalars, [{ axis: 0, start: index, end: index + 1 }]);
   return { learningRate: pick(0), firstCorrection: pick(1), secondCorrection: pick(2) };
+}
+
+function scaledRate(scalars: StepScalars, factor: number): StepScalars {
+  return factor === 1 ? scalars : { ...scalars, learningRate: scale(scalars.learningRate, factor) };
 }
 
 /** A parameter with the gradient of the loss. */
@@ -264,13 +274,15 @@ function gradientsOf({ loss, parameters, microBatches, precision, ...options }: 
 
 /** What the step replaces: parameters, optimizer state and buffers, unless a gradient is not finite. */
 function stateOf(
-  { buffers, optimizer, initial }: TrainingStepOptions,
+  { buffers, optimizer, initial, rateFactor = () => 1 }: TrainingStepOptions,
   updated: readonly Updated[],
   finite: Value | undefined,
 ): Map<string, StateEntry> {
   const state = new Map<string, StateEntry>();
   const scalars = scalarValues();
-  for (const each of updated) addUpdate(state, optimizer, scalars, { ...each, initial });
+  for (const each of updated) {
+    addUpdate(state, optimizer, scaledRate(scalars, rateFactor(each.name)), { ...each, initial });
+  }
   for (const [name, { current, next }] of buffers ?? []) {
     state.set(name, { current, next, initial: initial.get(name) ?? floatTensor(current.shape) });
   }

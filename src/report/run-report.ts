@@ -47,7 +47,7 @@ export async function assembleReport(context: ReportContext, dataset: Dataset): 
   const { run, config } = context;
   const rounds = await readRounds(context);
   const evaluated = await lastEvaluation(run, dataset);
-  const expected = tableStages(config.rounds);
+  const expected = tableStages(config.rounds, config.decoder.kind === "sam");
   return {
     title: basename(resolve(run.root)),
     run: identity(context),

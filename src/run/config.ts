@@ -3,8 +3,17 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { EpSamError, messageOf } from "../common/index.js";
 import { defaultAugmentation } from "../dataset/index.js";
-import { type ResNetAdlOptions, vitVariants } from "../models/index.js";
-import { stepMemoryDefaults, stepMemoryKeys } from "./step-memory.js";
+import {
+  backbone,
+  backbones,
+  type DenseClassifierOptions,
+  defaultBackbone,
+  type ResNetAdlOptions,
+  vitVariants,
+  type WindowPooling,
+} from "../models/index.js";
+import { segmenterDefaults, segmenterKeys, withoutDefaultSegmenter } from "./segmenter-keys.js";
+import { stepMemoryDefaults, stepMemoryKeys, withoutDefaultMemory } from "./step-memory.js";
 
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -28,7 +37,37 @@ const augmentationSchema = z.strictObject({
   greyscale: probability,
 });
 
+const denseSchema = z.strictObject({
+  /** Pretrained network whose frozen features are judged cell by cell. */
+  backbone: z
+    .string()
+    .refine(
+      (name) => backbones.some((entry) => entry.name === name),
+      `must be one of ${backbones.map(({ name }) => name).join(", ")}`,
+    ),
+  /** Width of the layer between features and logits. */
+  hidden: z.int().min(1).max(4096),
+  /** How the logits of a window's cells become the window's. */
+  pooling: z.enum(["highest-share", "mean", "log-sum-exp"]),
+  /** Share of a window's cells that speak for it, for `highest-share`. */
+  poolingShare: z.number().gt(0).max(1),
+  /** From 0, the mean, to large, the maximum, for `log-sum-exp`. */
+  poolingSharpness: positive,
+});
+
+/** What a dense classifier is unless told; runs of versions that did not know it have these values. */
+const denseDefaults: z.infer<typeof denseSchema> = {
+  backbone: defaultBackbone,
+  hidden: 128,
+  pooling: "highest-share",
+  poolingShare: 0.25,
+  poolingSharpness: 2,
+};
+
 const classifierSchema = z.strictObject({
+  /** `resnet-adl` is the paper's; `dense` judges every cell of a pretrained backbone's features. */
+  model: z.enum(["resnet-adl", "dense"]).default("resnet-adl"),
+  dense: denseSchema.default(denseDefaults),
   /** ResNet depth. */
   depth: z.union([z.literal(18), z.literal(50)]),
   highFrequency: z.boolean(),
@@ -76,8 +115,8 @@ const samSchema = z.strictObject({
   weights: z.union([z.null(), z.string().min(1)]).default(null),
   /** Frame of the prompts: `model` scales them with the image, `patch` repeats the authors' published decoders. */
   promptFrame: z.enum(["model", "patch"]),
-  /** Positive points of each prompt. */
-  points: z.int().min(1).max(1000),
+  /** Positive points of each prompt; 0, for a decoder that sees features, prompts by the mask alone. */
+  points: z.int().min(0).max(1000),
   /** Whether SAM is prompted with points alone, as in the paper, or also with the activation map as a mask. */
   maskPrompt: z.enum(["none", "activation-map"]),
 });
@@ -93,9 +132,13 @@ const decoderSchema = z.strictObject({
   variants: z.array(z.int().min(0).max(7)).min(1),
   /** Positive training patches used at most, drawn by seed; null takes all. */
   maximumPatches: z.union([z.null(), count]),
-  /** `pixel-masks` stops on the loss against the validation masks, `activation-map` needs none, `auto` chooses. */
-  validation: z.enum(["auto", "pixel-masks", "activation-map"]),
+  /**
+   * `pixel-masks` stops on the loss against the validation masks, `activation-map` needs none, `auto` chooses between
+   * them; `windows` stops on how well the labels of validation windows are told.
+   */
+  validation: z.enum(["auto", "pixel-masks", "activation-map", "windows"]),
   ...stepMemoryKeys,
+  ...segmenterKeys,
 });
 
 const selectionSchema = z.strictObject({
@@ -134,6 +177,8 @@ export type ConfigOverrides = { readonly [Key in keyof TrainingConfig]?: unknown
 const paper: TrainingConfig = {
   seed: 0,
   classifier: {
+    model: "resnet-adl",
+    dense: denseDefaults,
     depth: 50,
     highFrequency: true,
     dropRate: 0.75,
@@ -172,6 +217,8 @@ const paper: TrainingConfig = {
     maximumPatches: null,
     validation: "auto",
     ...stepMemoryDefaults,
+    ...segmenterDefaults,
+    augment: { ...segmenterDefaults.augment },
   },
   rounds: 3,
   selection: { idsThreshold: 0.9, minimumShare: 0 },
@@ -297,4 +344,33 @@ export function classifierOptions({ classifier }: TrainingConfig): ResNetAdlOpti
     dropThreshold: classifier.dropThreshold,
     highFrequency: classifier.highFrequency,
   };
+}
+
+/** The dense classifier that a configuration asks for. */
+export function denseOptions({ classifier: { dense } }: TrainingConfig): DenseClassifierOptions {
+  const entry = backbone(dense.backbone);
+  const channels = entry.levels.reduce((sum, level) => sum + level.channels, 0);
+  return { channels, hidden: dense.hidden, pooling: poolingOf(dense) };
+}
+
+function poolingOf({ pooling, poolingShare, poolingSharpness }: z.infer<typeof denseSchema>): WindowPooling {
+  if (pooling === "highest-share") return { kind: pooling, share: poolingShare };
+  return pooling === "mean" ? { kind: pooling } : { kind: pooling, sharpness: poolingSharpness };
+}
+
+/**
+ * A section without the keys that earlier versions did not know and that have the values of how those worked, so that
+ * their runs keep their hash.
+ */
+export function hashedDecoder(decoder: TrainingConfig["decoder"]): Readonly<Record<string, unknown>> {
+  return withoutDefaultSegmenter(withoutDefaultMemory(decoder));
+}
+
+/** As {@link hashedDecoder}. */
+export function hashedClassifier(
+  classifier: TrainingConfig["classifier"],
+): Readonly<Record<string, unknown>> {
+  const { model, dense, ...known } = classifier;
+  const section = withoutDefaultMemory(known);
+  return model === "resnet-adl" ? section : { ...section, model, dense };
 }

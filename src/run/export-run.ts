@@ -20,6 +20,7 @@ import {
   readClassifier,
 } from "./run-models.js";
 import { openSam } from "./sam-source.js";
+import { seesFeatures } from "./segmenter-keys.js";
 import { untrainedStage } from "./stage.js";
 
 export const exportParts = ["classifier", "encoder", "decoder"] as const;
@@ -61,6 +62,7 @@ export async function exportFromRun(context: RunContext, options: ExportOptions)
     });
   }
   const stage = part === "decoder" ? chooseDecoderStage(context, options.stage, "export") : undefined;
+  if (stage !== undefined && stage !== untrainedStage) requirePlainSam(context);
   const metadata = await describe(context, part, stage);
   const bytes =
     format === "onnx"
@@ -68,6 +70,18 @@ export async function exportFromRun(context: RunContext, options: ExportOptions)
       : encodeWeights(format, await weightsOf(context, part, stage), metadata);
   await writeFileAtomically(out, bytes);
   return { file: out, bytes: bytes.length, sha256: hashBytes(bytes), stage };
+}
+
+/** @throws EpSamError `usage` when the run's decoders see features: other programs would have to compute those as well */
+function requirePlainSam({ run, config }: RunContext): void {
+  if (!seesFeatures(config.decoder)) return;
+  const name = config.decoder.kind === "pyramid" ? "a feature pyramid" : "SAM's decoder with features";
+  throw new EpSamError("usage", {
+    what: `${name} cannot be exported`,
+    where: run.root,
+    why: "it is no decoder of SAM's embeddings alone: it sees the features of its own backbone",
+    action: "Segment with `epsam infer`, or export the part classifier or encoder.",
+  });
 }
 
 type Texts = Readonly<Record<string, string>>;

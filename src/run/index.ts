@@ -6,6 +6,7 @@ export {
 export {
   type ConfigOverrides,
   classifierOptions,
+  denseOptions,
   mergeRecords,
   type PresetName,
   parseConfig,
@@ -49,6 +50,7 @@ export { lockRun } from "./run-lock.js";
 export {
   chooseDecoderStage,
   classifierFile,
+  decoderBase,
   decoderFile,
   decoderWeights,
   finishedDecoderStages,
@@ -56,14 +58,18 @@ export {
   type NamedDecoder,
   openActivationMapper,
   openMethod,
+  promptSettings,
   readClassifier,
   readDecoder,
+  usableDecoderStages,
 } from "./run-models.js";
 export { openSam, type SamSource, samSource } from "./sam-source.js";
 export { type MaskScore, readScores, writeScores } from "./score-table.js";
+export { requireConsistentDecoder, seesFeatures } from "./segmenter-keys.js";
 export {
   camStage,
   classifierStage,
+  confidenceFolder,
   type DecoderStage,
   decoderStages,
   evaluationStage,

@@ -1,8 +1,7 @@
 import { hashBytes, packageVersion } from "../common/index.js";
-import { parseConfig, type TrainingConfig } from "./config.js";
+import { hashedClassifier, hashedDecoder, parseConfig, type TrainingConfig } from "./config.js";
 import type { RunContext } from "./run-context.js";
 import { RunDirectory } from "./run-directory.js";
-import { withoutDefaultMemory } from "./step-memory.js";
 
 /** Opens a finished or unfinished run to work with it. */
 export async function openRun(
@@ -14,15 +13,15 @@ export async function openRun(
 }
 
 /**
- * Hash of a configuration, for telling whether two runs are the same experiment. Runs of versions that did not know the
- * keys about memory have the hash of their defaults.
+ * Hash of a configuration, for telling whether two runs are the same experiment. Runs of versions that did not know a key
+ * have the hash of its default.
  */
 export function hashConfig(config: TrainingConfig): string {
   const { classifier, decoder } = config;
   const hashed = {
     ...config,
-    classifier: withoutDefaultMemory(classifier),
-    decoder: withoutDefaultMemory(decoder),
+    classifier: hashedClassifier(classifier),
+    decoder: hashedDecoder(decoder),
   };
   return hashBytes(JSON.stringify(hashed));
 }

@@ -91,7 +91,7 @@ const metricLineSchema = z.object({
 
 /** What a run's directory may hold; replacing a run deletes nothing else. */
 const runEntry =
-  /^(run\.json|metrics\.jsonl|report\.html|.*\.safetensors|masks|activation-maps|checkpoints|evaluation)$/;
+  /^(run\.json|metrics\.jsonl|report\.html|.*\.safetensors|masks|confidence|activation-maps|checkpoints|evaluation)$/;
 
 /** What {@link writeFileAtomically} leaves behind when it is killed. */
 const temporaryFile = /^\..+\.[0-9a-f]{12}\.tmp$/;

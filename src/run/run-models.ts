@@ -1,15 +1,27 @@
 import { EpSamError, exists } from "../common/index.js";
-import { ClassActivationMapper, Method, OpenOnce } from "../method/index.js";
 import {
+  type ActivationClassifier,
+  ClassActivationMapper,
+  DenseActivationClassifier,
+  Method,
+  OpenOnce,
+  type PromptSettings,
+} from "../method/index.js";
+import {
+  backbone,
+  backbonePrefix,
   createSamFrame,
+  loadBackboneWeights,
   readSafetensors,
   type SamFrame,
   type StateDict,
   stateDictOf,
 } from "../models/index.js";
-import { classifierOptions, type TrainingConfig } from "./config.js";
+import { classifierOptions, denseOptions, type TrainingConfig } from "./config.js";
 import type { RunContext } from "./run-context.js";
 import type { RunDirectory } from "./run-directory.js";
+import type { SamSource } from "./sam-source.js";
+import { seesFeatures } from "./segmenter-keys.js";
 import { type DecoderStage, decoderStages, untrainedStage } from "./stage.js";
 
 /** A decoder: its name in tables and its weights with the frozen prompt encoder's. */
@@ -33,24 +45,45 @@ export function finishedDecoderStages({ run, config }: Pick<RunContext, "run" | 
   return decoderStages(config.rounds).filter((stage) => run.isDone(stage));
 }
 
-/** A stage's decoder completed with the frozen prompt encoder. */
+/**
+ * What a run's decoders start from, and what stays frozen in them: SAM's prompt encoder and decoder, unless they are
+ * pyramids, and the backbone whose features they see, by names with `backbonePrefix`.
+ */
+export async function decoderBase(
+  { classifier, decoder }: TrainingConfig,
+  { loadDecoder }: Pick<SamSource, "loadDecoder">,
+): Promise<StateDict> {
+  const sam = decoder.kind === "sam" ? await loadDecoder() : new Map();
+  if (!seesFeatures(decoder)) return sam;
+  const { weights } = await loadBackboneWeights(backbone(classifier.dense.backbone));
+  const own = [...weights].map(([name, tensor]) => [backbonePrefix + name, tensor] as const);
+  return new Map([...sam, ...own]);
+}
+
+/** The decoders that tables and users can choose: SAM as it is, unless they are pyramids, and the finished ones. */
+export function usableDecoderStages(context: Pick<RunContext, "run" | "config">): string[] {
+  const finished = finishedDecoderStages(context);
+  return context.config.decoder.kind === "sam" ? [untrainedStage, ...finished] : finished;
+}
+
+/** A stage's decoder completed with what stays frozen, see {@link decoderBase}. */
 export async function readDecoder(
   { run }: Pick<RunContext, "run">,
   stage: string,
-  samWeights: StateDict,
+  base: StateDict,
 ): Promise<NamedDecoder> {
   const file = decoderFile(run, stage);
   const trained = stateDictOf((await readSafetensors(file)).tensors, { file });
-  return { stage, weights: new Map([...samWeights, ...trained]) };
+  return { stage, weights: new Map([...base, ...trained]) };
 }
 
-/** A stage's decoder with the frozen prompt encoder; SAM's own for {@link untrainedStage}. */
+/** As {@link readDecoder}, or SAM's own for {@link untrainedStage}. */
 export async function decoderWeights(
   context: Pick<RunContext, "run">,
   stage: string,
-  samWeights: StateDict,
+  base: StateDict,
 ): Promise<StateDict> {
-  return stage === untrainedStage ? samWeights : (await readDecoder(context, stage, samWeights)).weights;
+  return stage === untrainedStage ? base : (await readDecoder(context, stage, base)).weights;
 }
 
 /**
@@ -64,16 +97,18 @@ export function chooseDecoderStage(
   wanted: string | undefined,
   purpose: "use" | "export",
 ): string {
-  const finished = finishedDecoderStages(context);
-  const last = finished.at(-1);
+  const last = finishedDecoderStages(context).at(-1);
+  const available = usableDecoderStages(context);
   if (wanted === undefined && last === undefined) {
+    const orSam = available.includes(untrainedStage)
+      ? `, or ${purpose} SAM as it is with \`stage: ${untrainedStage}\``
+      : "";
     throw new EpSamError("run-directory", {
       what: "has no trained decoder yet",
       where: context.run.root,
-      action: `Go on with \`epsam train --resume\`, or ${purpose} SAM as it is with \`stage: ${untrainedStage}\`.`,
+      action: `Go on with \`epsam train --resume\`${orSam}.`,
     });
   }
-  const available = [untrainedStage, ...finished];
   const chosen = available.find((stage) => stage === (wanted ?? last));
   if (chosen !== undefined) return chosen;
   throw new EpSamError("usage", {
@@ -112,8 +147,22 @@ export function openMethod(
   decoders: readonly NamedDecoder[],
 ): Promise<Method> {
   const { config, device } = context;
-  const classifier = new OpenOnce(() => openActivationMapper(context, patchSize));
-  return Method.open(config, frameOf(config, patchSize), { classifier, decoders, device });
+  const isDense = config.classifier.model === "dense";
+  const classifier = new OpenOnce<ActivationClassifier>(() =>
+    isDense ? openDenseClassifier(context, patchSize) : openActivationMapper(context, patchSize),
+  );
+  const settings = {
+    seed: config.seed,
+    cam: { ...config.cam, scale: isDense ? "logits" : "relative" },
+    sam: promptSettings(config),
+    seeing: { entry: backbone(config.classifier.dense.backbone), flips: config.decoder.flipsAtTest },
+  } as const;
+  return Method.open(settings, frameOf(config, patchSize), { classifier, decoders, device });
+}
+
+/** What a run's decoders are prompted with: a pyramid with nothing. */
+export function promptSettings({ sam, decoder }: TrainingConfig): PromptSettings {
+  return decoder.kind === "sam" ? sam : { points: 0, maskPrompt: "none" };
 }
 
 /**
@@ -132,6 +181,24 @@ export async function openActivationMapper(
     { model: classifierOptions(context.config), weights, inputSize, device: context.device },
     context.config.cam,
   );
+}
+
+/**
+ * The run's dense classifier compiled for square patches.
+ * @param patchSize side of the patches in pixels
+ * @throws EpSamError `run-directory` when the classifier is not trained yet.
+ */
+async function openDenseClassifier(
+  context: RunContext,
+  patchSize: number,
+): Promise<DenseActivationClassifier> {
+  const { config, device } = context;
+  const entry = backbone(config.classifier.dense.backbone);
+  const { weights: backboneWeights } = await loadBackboneWeights(entry);
+  const weights = await readClassifier(context);
+  const inputSide = classifierInputSide(context, patchSize);
+  const options = denseOptions(config);
+  return DenseActivationClassifier.create({ entry, backboneWeights, options, weights, inputSide, device });
 }
 
 /** Side of the classifier's input for a patch, so that it sees the magnification it was trained at. */

@@ -24,6 +24,9 @@ export function roundStage(round: number): DecoderStage {
   return round === 0 ? "preliminary" : `round-${round}`;
 }
 
+/** The folder of a run that holds, by stage, how much each pixel of a pseudo-label counts. */
+export const confidenceFolder = "confidence";
+
 /** The round of a decoder's stage, 0 for the preliminary fine-tuning. */
 export function roundOf(stage: DecoderStage): number {
   return stage === "preliminary" ? 0 : Number(stage.slice("round-".length));
@@ -43,9 +46,12 @@ export function stageNames(rounds: number): Stage[] {
   return [classifierStage, camStage, ...decoderStages(rounds), evaluationStage];
 }
 
-/** The rows of a run's tables, in order. */
-export function tableStages(rounds: number): string[] {
-  return [camStage, untrainedStage, ...decoderStages(rounds)];
+/**
+ * The rows of a run's tables, in order.
+ * @param hasSam false for a run whose decoders are none of SAM's
+ */
+export function tableStages(rounds: number, hasSam = true): string[] {
+  return [camStage, ...(hasSam ? [untrainedStage] : []), ...decoderStages(rounds)];
 }
 
 /** Where masks of a stage come among those of others: initial masks, SAM untrained, decoders by round. */

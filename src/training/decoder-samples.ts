@@ -1,6 +1,6 @@
 import { EpSamError, RandomStream } from "../common/index.js";
 import type { PatchRecord } from "../dataset/index.js";
-import { applyDihedral, type FloatMap, type Mask } from "../imaging/index.js";
+import { applyDihedral, type FloatMap, type GreyImage, type Mask } from "../imaging/index.js";
 import { pointsInMask, takesMaskPrompt } from "../method/index.js";
 import type { PatchPrompt } from "../models/index.js";
 import type { TrainingConfig } from "../run/index.js";
@@ -10,6 +10,8 @@ export interface MaskedPatch {
   readonly patch: PatchRecord;
   /** Reads the mask; thousands of them would not fit in memory at once. */
   readMask(): Promise<Mask>;
+  /** Reads how much each of its pixels counts, from 0 to 255; all alike when it is left out. */
+  readonly readConfidence?: (() => Promise<GreyImage>) | undefined;
 }
 
 /** A validation patch with its prompt, drawn from its activation map. */
@@ -57,7 +59,7 @@ export async function trainingSamples(
   return samples;
 }
 
-function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
+export function emptyMask(stage: string, { id }: PatchRecord): EpSamError {
   return new EpSamError("run-directory", {
     what: `the mask of ${id} has no pixel any more`,
     where: stage,

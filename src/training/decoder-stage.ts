@@ -159,7 +159,12 @@ function decoderWeights(samWeights: StateDict): Weights {
   return new Map([...samWeights].filter(([name]) => name.startsWith("mask_decoder.")));
 }
 
-function requirePatches({ stage, train, validation }: DecoderStageOptions): void {
+/** @throws EpSamError `numerical` when there is nothing to learn from or to choose by */
+export function requirePatches({
+  stage,
+  train,
+  validation,
+}: Pick<DecoderStageOptions, "stage" | "train" | "validation">): void {
   const missing = train.length === 0 ? SPLITS[0] : validation.length === 0 ? SPLITS[1] : undefined;
   if (missing === undefined) return;
   throw new EpSamError("numerical", {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { exists } from "../common/index.js";
 import { type Dataset, loadPatchImage, type PatchRecord } from "../dataset/index.js";
-import type { Mask } from "../imaging/index.js";
+import type { FloatMap, Mask } from "../imaging/index.js";
 import { type EmbeddingSource, foregroundOf, type Method, type PatchActivation } from "../method/index.js";
 import type { PatchPrompt } from "../models/index.js";
 import {
@@ -102,10 +102,10 @@ export class PatchPredictor {
     return this.#method.score(activation, mask);
   }
 
-  /** The mask of the last decoder; empty when there is nothing to prompt with. */
-  async segment(patch: PatchRecord, activation: PatchActivation): Promise<Mask> {
+  /** The last decoder's logits, its mask above 0; undefined when there is nothing to prompt with. */
+  async segment(patch: PatchRecord, activation: PatchActivation): Promise<FloatMap | undefined> {
     const prompt = await this.#activations.prompt(patch, activation);
-    return prompt === undefined ? activation.emptyMask() : this.#decode(patch, prompt);
+    return prompt === undefined ? undefined : this.#decode(patch, prompt);
   }
 
   /**
@@ -124,14 +124,14 @@ export class PatchPredictor {
     for (const stage of stages) {
       if (passes && stage === camStage) masks[stage] = await activation.initialMask();
       else if (prompt === undefined) masks[stage] = activation.emptyMask();
-      else masks[stage] = await this.#decode(patch, prompt, stage);
+      else masks[stage] = foregroundOf(await this.#decode(patch, prompt, stage));
     }
     return { probability, masks };
   }
 
-  async #decode(patch: PatchRecord, prompt: PatchPrompt, stage?: string): Promise<Mask> {
-    const embedding = await this.#embeddings.get(patch);
-    return foregroundOf((await this.#method.mask(embedding, prompt, stage)).logits);
+  async #decode(patch: PatchRecord, prompt: PatchPrompt, stage?: string): Promise<FloatMap> {
+    const view = { image: () => loadPatchImage(patch), embedding: () => this.#embeddings.get(patch) };
+    return (await this.#method.mask(view, prompt, stage)).logits;
   }
 
   /** Frees the compiled graphs. */

@@ -1,6 +1,13 @@
 import { RandomStream } from "../common/index.js";
-import { type Dataset, hasPixelMasks, loadPatchMask, type PatchRecord } from "../dataset/index.js";
-import { readMask, writeMaskPng } from "../imaging/index.js";
+import {
+  type Dataset,
+  hasPixelMasks,
+  imposeLabels,
+  loadPatchMask,
+  type PatchRecord,
+  windowsOf,
+} from "../dataset/index.js";
+import { type Mask, readMask, writeMaskPng } from "../imaging/index.js";
 import { readSafetensors, type StateDict, stateDictOf, writeSafetensors } from "../models/index.js";
 import {
   classifierFile,
@@ -13,16 +20,19 @@ import {
   readDecoder,
   roundStage,
   type SamSource,
+  seesFeatures,
 } from "../run/index.js";
 import { trainClassifier } from "./classifier-stage.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
 import type { MaskedPatch, PromptedPatch } from "./decoder-samples.js";
 import { trainDecoder } from "./decoder-stage.js";
+import { trainDenseClassifier } from "./dense-classifier-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
 import { type PatchActivations, PatchPredictor, withActivations } from "./patch-predictor.js";
 import { predictPseudoLabels } from "./pseudo-labels.js";
 import type { StageSummary } from "./resume.js";
+import { trainSegmenter } from "./segmenter-stage.js";
 
 /** The data of a run. */
 export interface PipelineData {
@@ -36,7 +46,7 @@ export interface PipelineData {
 /** The SAM that a run works with, its weights read. */
 export interface OpenedSam {
   readonly encoder: SamSource["encoder"];
-  /** `prompt_encoder.*` and `mask_decoder.*` before any training. */
+  /** What decoders start from, see `decoderBase`: `prompt_encoder.*` and `mask_decoder.*` before any training. */
   readonly weights: StateDict;
 }
 
@@ -55,7 +65,8 @@ export class PipelineStages {
   /** Trains the patch classifier. */
   async classifier(): Promise<StageSummary> {
     const { classifierDataset } = this.#data;
-    const result = await trainClassifier({
+    const train = this.#context.config.classifier.model === "dense" ? trainDenseClassifier : trainClassifier;
+    const result = await train({
       ...this.#context,
       train: classifierDataset.patches.filter(({ split }) => split === "train"),
       validation: classifierDataset.patches.filter(({ split }) => split === "val"),
@@ -73,7 +84,8 @@ export class PipelineStages {
     await withActivations(this.#context, this.#data.dataset, async (activations) => {
       for (const [index, patch] of patches.entries()) {
         signal?.throwIfAborted();
-        const initialMask = await (await activations.get(patch)).initialMask();
+        const activated = await (await activations.get(patch)).initialMask();
+        const initialMask = imposeLabels(activated, windowsOf(patch, activated.width));
         if (!initialMask.data.includes(1)) empty++;
         await writeMaskPng(this.#initialMaskFile(patch), initialMask);
         reporter.progress({ task: "initial masks", done: index + 1, total: patches.length });
@@ -90,7 +102,7 @@ export class PipelineStages {
       const { data } = await readMask(file);
       if (data.includes(1)) train.push({ patch, readMask: () => readMask(file) });
     }
-    return this.#trainDecoder(roundStage(0), train);
+    return this.#trainDecoder(roundStage(0), [...train, ...this.#negatives()]);
   }
 
   /**
@@ -113,8 +125,12 @@ export class PipelineStages {
       candidates: candidates.length,
       ...(corrections === undefined ? {} : { correctedMasks: corrected.length }),
     };
-    const train = [...corrected, ...selected];
-    if (train.length > 0) return { ...(await this.#trainDecoder(stage, train)), ...counts };
+    if (corrected.length + selected.length > 0) {
+      const train = [...corrected, ...selected, ...this.#negatives(corrections)];
+      const summary = await this.#trainDecoder(stage, train);
+      this.#tellWithoutGain(stage, previous, summary);
+      return { ...summary, ...counts };
+    }
     const { idsThreshold } = this.#context.config.selection;
     this.#context.reporter.warn(
       `${stage}: no predicted mask reached the IDS score ${idsThreshold}, so the decoder of ${previous} is kept. ` +
@@ -124,6 +140,19 @@ export class PipelineStages {
     const { tensors } = await readSafetensors(file);
     await this.#save(stage, decoderFile(run, stage), stateDictOf(tensors, { file }));
     return { ...counts, keptDecoder: previous };
+  }
+
+  /** Says that a round is no better on validation than the one before. */
+  #tellWithoutGain(stage: DecoderStage, previous: DecoderStage, summary: StageSummary): void {
+    const before = this.#context.run.record.stages[previous]?.summary;
+    const [old, now] = [before?.bestValidationLoss, summary.bestValidationLoss];
+    if (before?.validation !== summary.validation || typeof old !== "number" || typeof now !== "number")
+      return;
+    if (now < old) return;
+    this.#context.reporter.note(
+      `${stage}: does not gain on validation over ${previous}: ${summary.validation} ${now.toFixed(4)} ` +
+        `after ${old.toFixed(4)}; with fewer rounds the result may be as good`,
+    );
   }
 
   /** The masks that the decoder of the round before gives, as far as the classifier agrees with them. */
@@ -149,16 +178,23 @@ export class PipelineStages {
     try {
       const { result, criterion } = await this.#withActivations(async (activations, activationsOf) => {
         const { criterion, patches } = await this.#validationPatches(activations);
-        const result = await trainDecoder({
+        const options = {
           ...this.#context,
           stage,
           train,
           validation: patches,
-          samWeights: this.#sam.weights,
           frame: frameOf(this.#context.config, patchSize),
           embeddings,
-          activationLogits: async (patch) => (await activationsOf(patch).get(patch)).logits(),
-        });
+          activationLogits: async (patch: PatchRecord) => (await activationsOf(patch).get(patch)).logits(),
+        };
+        const { weights } = this.#sam;
+        const result = seesFeatures(this.#context.config.decoder)
+          ? await trainSegmenter({
+              ...options,
+              base: weights,
+              standardisation: await this.#standardisationBefore(stage),
+            })
+          : await trainDecoder({ ...options, samWeights: weights });
         return { result, criterion };
       });
       await this.#save(stage, decoderFile(this.#context.run, stage), result.weights);
@@ -166,6 +202,14 @@ export class PipelineStages {
     } finally {
       await embeddings.close();
     }
+  }
+
+  /** That of the first stage's features, so that it is the same in all. */
+  async #standardisationBefore(stage: DecoderStage): Promise<StateDict | undefined> {
+    const first = roundStage(0);
+    if (stage === first) return undefined;
+    const { weights } = await readDecoder(this.#context, first, new Map());
+    return new Map([...weights].filter(([name]) => name.startsWith("standardisation.")));
   }
 
   /** Saves a stage's weights with where they come from. */
@@ -191,6 +235,18 @@ export class PipelineStages {
     return this.#drawn("decoder patches", this.#positives("train"));
   }
 
+  /** Training patches without tumour, whose masks are empty, where they take part. */
+  #negatives(corrections?: CorrectedMasks): MaskedPatch[] {
+    const { dataset } = this.#data;
+    if (!this.#context.config.decoder.negatives) return [];
+    const side = dataset.patchSize;
+    const empty: Mask = { width: side, height: side, data: new Uint8Array(side * side) };
+    const patches = dataset.patches.filter(({ split, label }) => split === "train" && label === 0);
+    return this.#drawn("decoder negatives", patches)
+      .filter((patch) => corrections?.cover(patch) !== true)
+      .map((patch) => ({ patch, readMask: async () => empty }));
+  }
+
   /** At most `decoder.maximumPatches` patches, in their order. */
   #drawn(name: string, patches: readonly PatchRecord[]): PatchRecord[] {
     const { seed, decoder } = this.#context.config;
@@ -208,6 +264,7 @@ export class PipelineStages {
   ): Promise<{ criterion: string; patches: PromptedPatch[] }> {
     const { dataset } = this.#data;
     const wanted = this.#context.config.decoder.validation;
+    if (wanted === "windows") return this.#labelledPatches(activations);
     const byMask = wanted === "pixel-masks" || (wanted === "auto" && hasPixelMasks(dataset, "val"));
     const target = (patch: PatchRecord) =>
       byMask ? loadPatchMask(patch, dataset.patchSize) : readMask(this.#initialMaskFile(patch));
@@ -217,6 +274,21 @@ export class PipelineStages {
       if (prompt !== undefined) patches.push({ patch, prompt, readMask: () => target(patch) });
     }
     return { criterion: byMask ? "loss against pixel masks" : "loss against initial masks", patches };
+  }
+
+  /** Every validation patch with its prompt, to be judged by the labels of its windows. */
+  async #labelledPatches(
+    activations: PatchActivations,
+  ): Promise<{ criterion: string; patches: PromptedPatch[] }> {
+    const patches: PromptedPatch[] = [];
+    const all = this.#data.dataset.patches.filter(({ split }) => split === "val");
+    for (const patch of this.#drawn("validation patches", all)) {
+      const prompt = await activations.prompt(patch, await activations.get(patch));
+      if (prompt !== undefined) {
+        patches.push({ patch, prompt, readMask: () => readMask(this.#initialMaskFile(patch)) });
+      }
+    }
+    return { criterion: "error on labels of windows", patches };
   }
 
   /** Patch ids are unique only within a dataset, so that corrected patches have activations of their own. */

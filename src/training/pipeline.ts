@@ -3,19 +3,19 @@ import { countLabels, type Dataset, describeCounts, type Split } from "../datase
 import {
   camStage,
   classifierStage,
+  decoderBase,
+  decoderWeights,
   evaluationFolder,
   evaluationStage,
-  finishedDecoderStages,
   type NamedDecoder,
   openSam,
   type RunContext,
   type RunEvaluation,
-  readDecoder,
   roundOf,
   type SamSource,
   type Stage,
   stageNames,
-  untrainedStage,
+  usableDecoderStages,
 } from "../run/index.js";
 import { evaluateRun } from "./evaluation-stage.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
@@ -41,7 +41,7 @@ export async function runPipeline(
   data: PipelineData,
   { sam: known, only }: PipelineOptions = {},
 ): Promise<void> {
-  const sam = await opened(known ?? (await openSam(context)));
+  const sam = await opened(context, known);
   const stages = new PipelineStages(context, data, sam);
   const work = (stage: Stage): Promise<StageSummary> => {
     if (stage === classifierStage) return stages.classifier();
@@ -53,8 +53,9 @@ export async function runPipeline(
   await runStages({ ...context, order: stageNames(context.config.rounds), only }, work);
 }
 
-async function opened({ encoder, loadDecoder }: SamSource): Promise<OpenedSam> {
-  return { encoder, weights: await loadDecoder() };
+async function opened(context: RunContext, known?: SamSource): Promise<OpenedSam> {
+  const source = known ?? (await openSam(context));
+  return { encoder: source.encoder, weights: await decoderBase(context.config, source) };
 }
 
 async function evaluateTestSplit(
@@ -86,7 +87,7 @@ export async function evaluateSplit(
   out?: string,
 ): Promise<RunEvaluation> {
   requirePatches(dataset, split);
-  return evaluateStages(context, await opened(await openSam(context)), dataset, split, out);
+  return evaluateStages(context, await opened(context), dataset, split, out);
 }
 
 async function evaluateStages(
@@ -96,9 +97,9 @@ async function evaluateStages(
   split: Split,
   out: string = evaluationFolder(context.run, dataset),
 ): Promise<RunEvaluation> {
-  const decoders: NamedDecoder[] = [{ stage: untrainedStage, weights: sam.weights }];
-  for (const stage of finishedDecoderStages(context)) {
-    decoders.push(await readDecoder(context, stage, sam.weights));
+  const decoders: NamedDecoder[] = [];
+  for (const stage of usableDecoderStages(context)) {
+    decoders.push({ stage, weights: await decoderWeights(context, stage, sam.weights) });
   }
   const embeddings = await PatchEmbeddings.open(context, sam.encoder, dataset.patchSize);
   try {

@@ -7,6 +7,7 @@ import {
   camStage,
   classifierFile,
   classifierStage,
+  confidenceFolder,
   type DecoderStage,
   decoderFile,
   type EncoderSource,
@@ -150,7 +151,11 @@ async function filesOf(run: RunDirectory, stage: string): Promise<string[]> {
     return [inside(classifierFile(run)), ...(await filesIn(run, "activation-maps"))];
   }
   if (stage === camStage) return filesIn(run, "masks", initialMaskFolder);
-  return [inside(decoderFile(run, stage)), ...(await filesIn(run, "masks", stage))];
+  return [
+    inside(decoderFile(run, stage)),
+    ...(await filesIn(run, confidenceFolder, stage)),
+    ...(await filesIn(run, "masks", stage)),
+  ];
 }
 
 /** Files of a folder, without those of folders in it. */

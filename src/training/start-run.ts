@@ -19,6 +19,7 @@ import {
   type RunContext,
   RunDirectory,
   type RunRecord,
+  requireConsistentDecoder,
   type SamSource,
   samSource,
   stageNames,
@@ -103,6 +104,7 @@ export function requireTrainable(
   { dataset, classifierDataset }: PipelineData,
   { config, reporter }: TrainOptions,
 ): void {
+  requireConsistentDecoder(config);
   validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
   requireDisjointPatients(dataset, classifierDataset);
   const counts = countLabels(dataset.patches);

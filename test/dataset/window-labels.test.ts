@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
+  imposeLabels,
   KnownClass,
   knownPixels,
   labelWindows,
@@ -78,6 +79,31 @@ describe("labels of windows", () => {
     // A patch without windows is one window with the label it has.
     expect([...knownPixels(windowsOf({ label: 0 }, 2), 2)]).toEqual([no, no, no, no]);
     expect([...knownPixels(windowsOf({ label: 1 }, 2), 2)]).toEqual([unknown, unknown, unknown, unknown]);
+  });
+});
+
+describe("labels imposed on a mask", () => {
+  const mask = randomMask(5, 12, 0.5);
+  const at = (x: number, y: number) => mask.data[y * 12 + x];
+
+  it("empty windows without tumour, fill windows of nothing else, and keep what is unknown or contradicts itself", () => {
+    const window = { size: 6, tumour: null, other: null } as const;
+    const imposed = imposeLabels(mask, [
+      { ...window, x: 0, y: 0, tumour: 0, other: 1 },
+      { ...window, x: 6, y: 0, tumour: 1, other: 0 },
+      { ...window, x: 0, y: 6, tumour: 1, other: 1 },
+      { ...window, x: 3, y: 0, tumour: 1, other: 0 },
+    ]);
+    imposed.data.forEach((value, pixel) => {
+      const [x, y] = [pixel % 12, Math.floor(pixel / 12)];
+      const wanted = y >= 6 || (x >= 3 && x < 6) ? at(x, y) : x < 3 ? 0 : 1;
+      expect(value, `${x}, ${y}`).toBe(wanted);
+    });
+  });
+
+  it("of a patch alone empty it where there is no tumour, and change nothing where there is some", () => {
+    expect(imposeLabels(mask, windowsOf({ label: 1 }, 12))).toEqual(mask);
+    expect(imposeLabels(mask, windowsOf({ label: 0 }, 12)).data).toEqual(new Uint8Array(144));
   });
 });
 

@@ -106,9 +106,25 @@ describe("reading images", () => {
     expect((await decodeRgb(rgb16, "rgb 16")).data).toEqual(Uint8Array.of(1, 255, 3));
   });
 
-  it("ignores the orientation tag, so that masks stay aligned", async () => {
-    const bytes = await sharp(image.data, { raw }).withMetadata({ orientation: 6 }).png().toBuffer();
-    expect(await decodeRgb(bytes, "turned")).toEqual(image);
+  it.each(["png", "jpeg", "tiff", "webp"] as const)(
+    "refuses an orientation tag in %s, since masks may be turned or not",
+    async (format) => {
+      const turned = sharp(image.data, { raw }).withMetadata({ orientation: 6 });
+      const error = await failure(decodeRgb(await turned.toFormat(format).toBuffer(), "turned"));
+      expect(error.fields).toMatchObject({ what: "has an orientation tag", where: "turned" });
+      expect(error.fields.why).toMatch(/turned by 90° \(orientation 6\)/);
+    },
+  );
+
+  it("reads an orientation tag that says upright", async () => {
+    const bytes = await sharp(image.data, { raw }).withMetadata({ orientation: 1 }).png().toBuffer();
+    expect(await decodeRgb(bytes, "upright")).toEqual(image);
+  });
+
+  it.each(["jpeg", "tiff"] as const)("refuses the colours of print in %s", async (format) => {
+    const bytes = await sharp(image.data, { raw }).toColourspace("cmyk").toFormat(format).toBuffer();
+    const error = await failure(decodeRgb(bytes, "print"));
+    expect(error.fields.what).toBe("is in the colours of print (CMYK)");
   });
 
   it("writes PNG that reads back the same, leaving nothing else behind", async () => {
@@ -205,6 +221,75 @@ describe("reading masks", () => {
     const path = await file("colours.png", await rgbPng(3, [0, 0, 0, 0, 90, 0, 7, 0, 0]));
     expect((await failure(readMask(path))).fields.why).toBe("it holds the colour (0, 90, 0)");
     expect([...(await readMask(path, { instances: true })).data]).toEqual([0, 1, 1]);
+  });
+
+  describe("with an alpha channel", () => {
+    const rgba = (values: readonly number[], format: "png" | "webp" | "tiff" = "png") =>
+      sharp(Uint8Array.from(values), { raw: { width: values.length / 4, height: 1, channels: 4 } })
+        .toFormat(format, format === "tiff" ? { compression: "lzw" } : { lossless: true })
+        .toBuffer();
+
+    it.each(["png", "webp", "tiff"] as const)("refuses transparent pixels in %s", async (format) => {
+      const bytes = await rgba([255, 255, 255, 255, 255, 255, 255, 0], format);
+      const path = await file(`alpha.${format}`, bytes);
+      for (const options of [{}, { instances: true }, { threshold: 128 }]) {
+        const error = await failure(readMask(path, options));
+        expect(error.fields).toMatchObject({ what: "has transparent pixels", where: path });
+      }
+    });
+
+    it("refuses transparent pixels of 16 bits and of a palette", async () => {
+      const deep = await sharp(await rgba([0, 0, 0, 254, 9, 9, 9, 255]))
+        .toColourspace("rgb16")
+        .png()
+        .toBuffer();
+      const palette = await sharp(await rgba([0, 0, 0, 0, 255, 255, 255, 255]))
+        .png({ palette: true })
+        .toBuffer();
+      for (const [name, bytes] of Object.entries({ deep, palette })) {
+        const error = await failure(readMask(await file(`${name}.png`, bytes)));
+        expect(error.fields.what).toBe("has transparent pixels");
+      }
+    });
+
+    it("reads the colours where every pixel is opaque", async () => {
+      const path = await file("opaque.png", await rgba([255, 255, 255, 255, 0, 0, 0, 255]));
+      expect([...(await readMask(path)).data]).toEqual([1, 0]);
+    });
+  });
+
+  describe("compressed with loss", () => {
+    const disc = Uint8Array.from({ length: 64 * 64 }, (_, at) =>
+      (at % 64) ** 2 + Math.floor(at / 64) ** 2 < 2500 ? 255 : 0,
+    );
+    const drawn = () => sharp(disc, { raw: { width: 64, height: 64, channels: 1 } });
+    const files = {
+      "mask.jpg": () => drawn().jpeg({ quality: 60 }).toBuffer(),
+      "mask.webp": () => drawn().webp({ quality: 40 }).toBuffer(),
+      "mask.tif": () => drawn().tiff({ compression: "jpeg", quality: 60 }).toBuffer(),
+    };
+
+    it.each(Object.entries(files))("%s: noise is no foreground", async (name, encode) => {
+      const path = await file(name, await encode());
+      for (const options of [{ instances: true }, { threshold: 1 }, { threshold: 240 }]) {
+        const error = await failure(readMask(path, options));
+        expect(error.fields.what).toBe("is compressed with loss");
+      }
+      expect((await failure(readMask(path))).fields.action).toMatch(/PNG.*threshold of 128/);
+      const { data } = await readMask(path, { threshold: 128 });
+      const wrong = data.filter((value, at) => value !== (disc[at] === 255 ? 1 : 0)).length;
+      expect(wrong).toBeLessThan(40);
+    });
+
+    it("reads lossless WebP and TIFF as PNG", async () => {
+      for (const bytes of [
+        await drawn().webp({ lossless: true }).toBuffer(),
+        await drawn().tiff({ compression: "lzw" }).toBuffer(),
+      ]) {
+        const { data } = await readMask(await file("lossless", bytes), { instances: true });
+        expect(data.every((value, at) => value === (disc[at] === 255 ? 1 : 0))).toBe(true);
+      }
+    });
   });
 
   it("refuses another size than the image's", async () => {

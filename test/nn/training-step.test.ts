@@ -1,12 +1,14 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
+  add,
   cast,
   conv2d,
   type DeviceTensor,
   device,
   type Feeds,
   type FloatTensor,
+  floats,
   floatTensor,
   type HostTensor,
   type HostTensors,
@@ -14,14 +16,17 @@ import {
   type LockStepSession,
   matmul,
   mean,
+  multiply,
   relu,
   reshape,
   type StatefulSession,
   slice,
+  subtract,
 } from "../../src/graph/index.js";
 import { attentionDropout } from "../../src/models/attention-dropout.js";
 import {
   adam,
+  adamW,
   type BatchNormResult,
   batchNormSynchronised,
   batchNormTraining,
@@ -164,6 +169,46 @@ describe("a training step's starting values", () => {
       const initial = new Map([...state, [name, floatTensor([WIDTH - 1, 1])]]);
       await expect(createStep({ initial })).rejects.toThrow(new RegExp(`${name}.*starts as \\[7, 1\\]`));
     }
+  });
+});
+
+describe("a learning rate by parameter", () => {
+  /** Parameters after three steps towards 1 of each, which do not touch each other. */
+  async function trained(learningRate: number, factor: number, microBatches: number) {
+    const parameters = new ParameterSet();
+    const x = input("x", [microBatches === 1 ? 2 : 1, 3]);
+    const towards = (name: string) => {
+      const difference = subtract(parameters.get(name, [3, 2]), floats(1));
+      return mean(multiply(matmul(x, difference), matmul(x, difference)));
+    };
+    const step = await TrainingStep.create({
+      loss: add(towards("slow"), towards("fast")),
+      parameters: parameters.all(),
+      optimizer: adamW({ weightDecay: 0.1 }),
+      rateFactor: (name) => (name === "slow" ? factor : 1),
+      initial: new Map(["slow", "fast"].map((name) => [name, random(name, [3, 2])])),
+      microBatches: microBatches === 1 ? undefined : { count: microBatches, split: ["x"] },
+      device: cpu,
+    });
+    const feeds = { x: random("x", [2, 3]) };
+    for (let count = 0; count < 3; count++) await step.run(feeds, learningRate);
+    const weights = await step.snapshot();
+    await step.close();
+    return (name: string) => weights.get(name)?.data;
+  }
+
+  it.each([
+    ["in host memory", 1],
+    ["in the graph", 2],
+  ])("is the step's times its factor, %s", async (_where, microBatches) => {
+    const [mixed, slow, fast] = [
+      await trained(0.01, 0.25, microBatches),
+      await trained(0.0025, 1, microBatches),
+      await trained(0.01, 1, microBatches),
+    ];
+    expect(mixed("slow")).toEqual(slow("slow"));
+    expect(mixed("fast")).toEqual(fast("fast"));
+    expect(mixed("slow")).not.toEqual(fast("slow"));
   });
 });
 

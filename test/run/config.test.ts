@@ -6,10 +6,12 @@ import { runProgram } from "../../src/cli/program.js";
 import { processTerminal } from "../../src/cli/terminal.js";
 import { isEpSamError } from "../../src/common/index.js";
 import {
+  hashConfig,
   parseConfig,
   presetNames,
   presets,
   readConfigFile,
+  requireConsistentDecoder,
   resolveConfig,
   type TrainingConfig,
 } from "../../src/run/index.js";
@@ -75,6 +77,9 @@ function valueAt(config: unknown, path: readonly string[]): unknown {
 /** A valid value for every key that no preset has. */
 const others: Record<string, unknown> = {
   seed: 7,
+  "classifier.model": "dense",
+  "classifier.dense.backbone": "resnet-18",
+  "classifier.dense.pooling": "mean",
   "classifier.depth": 18,
   "classifier.initialWeights": "weights.safetensors",
   "classifier.inputSize": 96,
@@ -98,6 +103,14 @@ const others: Record<string, unknown> = {
   "decoder.variants": [0, 3],
   "decoder.maximumPatches": 5,
   "decoder.validation": "activation-map",
+  "decoder.kind": "pyramid",
+  "decoder.loss": "cross-entropy-dice",
+  "decoder.optionalMask": 0.3,
+  "decoder.augment.stainScale": 0.2,
+  "decoder.augment.stainShift": 0.05,
+  "decoder.augment.cropSize": 416,
+  "decoder.samplesPerEpoch": 60,
+  "decoder.warmUpSteps": 10,
   "decoder.microBatch": 2,
   "decoder.checkpointing": "segments",
   "decoder.precision": "float16",
@@ -182,6 +195,64 @@ describe("overrides", () => {
   it("are refused together, each by name", () => {
     const message = refusal({ seed: -1, rounds: 99, decoder: { epoch: 1 } });
     for (const key of ["seed: ", "rounds: ", "decoder.epoch: "]) expect(message).toContain(key);
+  });
+});
+
+describe("the hash of a configuration", () => {
+  it("is what it was before decoders could see features, and differs where they do", () => {
+    // Of the version before; a run of it is the same experiment today.
+    expect(hashConfig(presets.paper)).toBe(
+      "2424972d4479025845675891461bd070746c6f72b219e501408565a9ceb6ad2a",
+    );
+    expect(hashConfig(presets.laptop)).toBe(
+      "775df3316fdf333e901f1ef433b3085890982c18cf6f0a50cf68a0daf5ee51e9",
+    );
+    const hashes = [{ kind: "pyramid" }, { features: true }, { augment: { stainShift: 0.1 } }].map(
+      (decoder) => hashConfig(resolveConfig("paper", { decoder })),
+    );
+    expect(new Set([hashConfig(presets.paper), ...hashes]).size).toBe(4);
+  });
+});
+
+describe("a decoder's settings", () => {
+  const conflict = (overrides: unknown): string => {
+    try {
+      requireConsistentDecoder(resolveConfig("paper", overrides));
+    } catch (failure) {
+      if (isEpSamError(failure, "configuration")) return failure.message;
+      throw failure;
+    }
+    return "none";
+  };
+
+  it("that do not go together are refused by name", () => {
+    expect(conflict({ decoder: { negatives: true } })).toContain(
+      "decoder.negatives: needs decoder.kind pyramid",
+    );
+    expect(conflict({ decoder: { validation: "windows" } })).toContain("decoder.validation: needs");
+    expect(conflict({ sam: { points: 0 } })).toContain("sam.points: must be at least 1");
+    expect(conflict({ decoder: { kind: "pyramid", confidence: true } })).toContain(
+      "decoder.confidence: needs",
+    );
+    expect(conflict({ decoder: { features: true, negatives: true } })).toContain(
+      "decoder.negatives: needs sam.points 0",
+    );
+    expect(conflict({ decoder: { features: true, flipsAtTest: true } })).toContain(
+      "decoder.flipsAtTest: is for",
+    );
+  });
+
+  it("that do are not", () => {
+    expect(conflict({})).toBe("none");
+    expect(
+      conflict({ decoder: { kind: "pyramid", negatives: true, calibrate: true, flipsAtTest: true } }),
+    ).toBe("none");
+    expect(
+      conflict({
+        sam: { points: 0, maskPrompt: "activation-map" },
+        decoder: { features: true, negatives: true, optionalMask: 0.3 },
+      }),
+    ).toBe("none");
   });
 });
 

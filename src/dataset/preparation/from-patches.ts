@@ -141,7 +141,8 @@ function factsFromNames(images: readonly InputImage[]): Map<string, PatchFacts> 
 
 async function factsFromTable(path: string, images: readonly InputImage[]): Promise<Map<string, PatchFacts>> {
   const table = await readCsvTable(path);
-  if (table.columns.includes("tumour")) return factsFromWindows(table, images);
+  const isOfWindows = ["other", "x", "y", "size"].some((column) => table.columns.includes(column));
+  if (table.columns.includes("tumour") && isOfWindows) return factsFromWindows(table, images);
   requireColumns(table, ["label"]);
   const has = (column: string): boolean => table.columns.includes(column);
   const listed = readByImage(table, requireOneOf(table, [...IMAGE_COLUMNS].reverse()), (row) => ({

@@ -10,7 +10,7 @@ export type PatchOutcome = "segmented" | "below-gate" | "no-activation";
 export interface PatchMask {
   /** Probability of tumour of each pixel, patch size. */
   readonly tumour: FloatMap;
-  /** SAM's own estimate of its mask's IoU. */
+  /** SAM's own estimate of its mask's IoU; the classifier's probability where the activation map is the mask. */
   readonly estimatedIou: number;
 }
 

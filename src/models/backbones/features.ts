@@ -2,6 +2,7 @@ import { EpSamError } from "../../common/index.js";
 import {
   type Device,
   device,
+  type FloatTensor,
   floatsOf,
   floatTensor,
   GraphSession,
@@ -118,6 +119,23 @@ function missingLevel({ name, levels }: BackboneEntry, stride: LevelStride): nev
     where: name,
     action: `Choose among ${levels.map((level) => level.stride).join(", ")}.`,
   });
+}
+
+/** Images of one size as a backbone's graph takes them: colours from 0 to 255, [N, 3, H, W]. */
+export function colourPlanes(images: readonly RgbImage[]): FloatTensor {
+  const [first] = images;
+  const { width, height } = first ?? { width: 0, height: 0 };
+  const planes = floatTensor([images.length, 3, height, width]);
+  images.forEach((image, index) => {
+    if (image.width !== width || image.height !== height) {
+      throw new EpSamError("shape", {
+        what: `image ${index} is ${image.width}×${image.height}, the first ${width}×${height}`,
+        where: "colourPlanes",
+      });
+    }
+    writeColours(image, planes.data, index * 3 * width * height);
+  });
+  return planes;
 }
 
 /** Red, green and blue planes with values from 0 to 255. */

@@ -5,7 +5,7 @@ export type {
   LevelFeatures,
   LevelStride,
 } from "./entry.js";
-export { BackboneFeatures, type BackboneFeaturesOptions, type FeatureMap } from "./features.js";
+export { BackboneFeatures, type BackboneFeaturesOptions, colourPlanes, type FeatureMap } from "./features.js";
 export {
   embeddedBackboneFile,
   identifyBackbone,

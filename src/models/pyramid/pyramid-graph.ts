@@ -1,7 +1,7 @@
 import type { RandomStream } from "../../common/index.js";
 import { elementCount, type FloatTensor, input, reshape, type Value } from "../../graph/index.js";
 import { filled, normal, ParameterSet, type WeightedMaskLosses, weightedMaskLosses } from "../../nn/index.js";
-import { type FeatureLevelSizes, featureInput, forEachLevel } from "../feature-levels.js";
+import { type FeatureLevelSizes, type FeatureLevels, featureInput, forEachLevel } from "../feature-levels.js";
 import { featurePyramid, resized } from "./feature-pyramid.js";
 
 /** Names of a pyramid's inputs besides its features. */
@@ -13,6 +13,8 @@ export interface PyramidGraph {
   readonly parameters: ParameterSet;
   /** Logits of the patch, [B, height, width]; above 0 is foreground. */
   readonly logits: Value;
+  /** The same at the finest level, [B, H, W]. */
+  readonly fine: Value;
   /** Against the inputs `target` and `target-weights`, [B, H, W] at the finest level. */
   readonly losses: WeightedMaskLosses;
 }
@@ -20,27 +22,32 @@ export interface PyramidGraph {
 /**
  * Builds a pyramid for batches of patches whose standardised features are inputs, see {@link featureInput}.
  * @param patch size of the logits in pixels
+ * @param seen the features themselves, as part of the graph, instead of inputs
  */
 export function pyramidGraph(
   batchSize: number,
   levels: FeatureLevelSizes,
   patch: { readonly width: number; readonly height: number },
+  seen?: FeatureLevels,
 ): PyramidGraph {
   const parameters = new ParameterSet();
-  const features = forEachLevel((stride) => {
-    const { channels, width, height } = levels[stride];
-    return input(featureInput(stride), [batchSize, channels, height, width]);
-  });
-  const fine = featurePyramid((name, shape) => parameters.get(`pyramid.${name}`, shape), features);
+  const features =
+    seen ??
+    forEachLevel((stride) => {
+      const { channels, width, height } = levels[stride];
+      return input(featureInput(stride), [batchSize, channels, height, width]);
+    });
+  const finest = featurePyramid((name, shape) => parameters.get(`pyramid.${name}`, shape), features);
   const { width, height } = levels[4];
   const shape = [batchSize, height, width];
+  const fine = reshape(finest, shape);
   const losses = weightedMaskLosses(
-    reshape(fine, shape),
+    fine,
     input(pyramidInputs.target, shape),
     input(pyramidInputs.weights, shape),
   );
-  const logits = reshape(resized(fine, patch), [batchSize, patch.height, patch.width]);
-  return { parameters, logits, losses };
+  const logits = reshape(resized(finest, patch), [batchSize, patch.height, patch.width]);
+  return { parameters, logits, fine, losses };
 }
 
 /**

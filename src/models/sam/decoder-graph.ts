@@ -38,6 +38,8 @@ export interface DecoderGraphOptions {
   readonly optionalMask?: boolean | undefined;
   /** Sizes of a classifier's features that the decoder sees, as inputs, see `featureInput`; none by default. */
   readonly features?: FeatureLevelSizes | undefined;
+  /** The features themselves, as part of the graph, instead of inputs. */
+  readonly seen?: FeatureLevels | undefined;
 }
 
 /** SAM from image embedding and prompts to patch logits, with the decoder's parameters trainable. */
@@ -61,7 +63,7 @@ export interface DecoderGraph {
 export function decoderGraph(
   weights: StateDict,
   frame: SamFrame,
-  { batchSize, points, maskPrompt = false, optionalMask = false, features }: DecoderGraphOptions,
+  { batchSize, points, maskPrompt = false, optionalMask = false, features, seen }: DecoderGraphOptions,
 ): DecoderGraph {
   const parameters = new ParameterSet();
   const frozen = frozenParameters(weights);
@@ -78,12 +80,12 @@ export function decoderGraph(
     ? input(decoderInputs.maskPrompt, [batchSize, 1, LOW_RESOLUTION_SIZE, LOW_RESOLUTION_SIZE])
     : undefined;
   const hasMask = optionalMask ? input(decoderInputs.hasMask, [batchSize, 1, 1, 1]) : undefined;
+  const levels = seen ?? (features && inputsOf(features, batchSize));
   const prediction = decodeMasks(lookup, {
     embedding: input(decoderInputs.embedding, [batchSize, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
     positions: embeddingPositions(frozen),
     prompts: encodePrompts(frozen, { points: pointPrompts, masks, hasMask }),
-    features:
-      features && decoderFeatures(lookupWithin(lookup, "mask_decoder"), inputsOf(features, batchSize), frame),
+    features: levels && decoderFeatures(lookupWithin(lookup, "mask_decoder"), levels, frame),
   });
   const rows = constant(floatTensor([height, LOW_RESOLUTION_SIZE], frame.outputMatrixRows()));
   const columns = constant(floatTensor([width, LOW_RESOLUTION_SIZE], frame.outputMatrixColumns()));

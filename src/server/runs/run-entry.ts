@@ -1,13 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { isEpSamError } from "../../common/index.js";
 import type { RunEntry } from "../../contract/index.js";
-import {
-  finishedDecoderStages,
-  parseConfig,
-  RunDirectory,
-  stageNames,
-  untrainedStage,
-} from "../../run/index.js";
+import { parseConfig, RunDirectory, stageNames, usableDecoderStages } from "../../run/index.js";
 import type { IndexedDataset } from "../datasets/dataset-index.js";
 import { problemOf } from "../problem.js";
 import { fileInside } from "../workspace/inside-root.js";
@@ -24,7 +18,7 @@ export async function runEntry(
   try {
     const run = await RunDirectory.open(root);
     const config = parseConfig(run.record.config, run.path("run.json"));
-    const stages = [...finishedDecoderStages({ run, config }).reverse(), untrainedStage];
+    const stages = usableDecoderStages({ run, config }).reverse();
     return {
       ...{ id, name, stages },
       finished: stageNames(config.rounds).every((stage) => run.isDone(stage)),

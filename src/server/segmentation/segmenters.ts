@@ -10,6 +10,7 @@ import {
   openSam,
   resolveConfig,
   samSource,
+  seesFeatures,
   stageTitle,
 } from "../../run/index.js";
 import { opaqueId } from "../workspace/identifiers.js";
@@ -44,7 +45,8 @@ async function originalSam(): Promise<Segmenter> {
 
 /**
  * The decoders of the workspace's runs, each run's last stage first, then SAM as its makers trained it. Runs that
- * cannot be read, or whose SAM is gone, are left out: the list of runs tells why.
+ * cannot be read, or whose SAM is gone, are left out: the list of runs tells why. So are those whose decoders see
+ * features.
  */
 export async function findSegmenters(workspace: Pick<Workspace, "runs">): Promise<Segmenter[]> {
   const ofRuns = await Promise.all(workspace.runs.map(({ id, name, root }) => segmentersOf(id, name, root)));
@@ -65,8 +67,10 @@ export async function findSegmenter(workspace: Pick<Workspace, "runs">, id: stri
 async function segmentersOf(id: string, name: string, root: string): Promise<Segmenter[]> {
   try {
     const context = await openRun(root, { device: device(), reporter: silentReporter });
-    const { id: ofImages } = (await openSam(context)).encoder;
     const { config, run } = context;
+    // Such a decoder is no file that the page could decode clicks with; SAM as it is takes them.
+    if (seesFeatures(config.decoder)) return [];
+    const { id: ofImages } = (await openSam(context)).encoder;
     const encoder = takesMaskPrompt(config.sam)
       ? JSON.stringify([ofImages, root, run.record.createdAt])
       : ofImages;

@@ -1,0 +1,105 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { exists, type Reporter } from "../../src/common/index.js";
+import { prepareDataset } from "../../src/dataset/index.js";
+import { findInputs, matchMasks } from "../../src/dataset/preparation/discover.js";
+import type { EvaluatedPatch } from "../../src/evaluation/index.js";
+import type { Device } from "../../src/graph/index.js";
+import {
+  camStage,
+  finishedDecoderStages,
+  openRun,
+  type PresetName,
+  resolveConfig,
+} from "../../src/run/index.js";
+import { train } from "../../src/training/index.js";
+import { countStage, figuresOf, type StageFigures, type TestImage } from "./image-figures.js";
+
+/** Labels as in published weakly supervised methods: windows of 112 pixels, 5 % of a class counts as there. */
+const WINDOWS = { size: 112, stride: 56, share: 0.05 } as const;
+/** A multiple of the window's stride that two patches side by side cover an image of 775 pixels with. */
+const PATCH_SIZE = 448;
+
+/** What the recipe is tried on. */
+export interface GlasOptions {
+  readonly images: string;
+  readonly masks: string;
+  /** Images that are never learned from; a part of `images` without them. */
+  readonly testImages?: string | undefined;
+  readonly testMasks?: string | undefined;
+  readonly seed: number;
+  readonly preset: PresetName;
+  /** Values that differ from the preset. */
+  readonly overrides: Readonly<Record<string, unknown>>;
+  /** Data set, run and caches lie here; a run that was killed goes on. */
+  readonly out: string;
+  readonly device: Device;
+  readonly reporter: Reporter;
+}
+
+/** The whole recipe from files to figures: labels of windows, training, whole test images. */
+export async function tryGlas(options: GlasOptions): Promise<StageFigures[]> {
+  const { seed, out, device, reporter, testImages } = options;
+  const data = join(out, `data-${seed}`);
+  const run = join(out, `run-${seed}`);
+  if (!(await exists(data))) {
+    await prepareDataset({
+      inputs: [options.images],
+      masks: options.masks,
+      maskValues: "any",
+      out: data,
+      patchSize: PATCH_SIZE,
+      stride: PATCH_SIZE,
+      windows: WINDOWS,
+      // Without images kept apart, 60 to learn from, 10 to choose and 15 to test, as far as there are 85.
+      split: testImages === undefined ? [60, 10, 15] : [75, 10, 0],
+      seed,
+      reporter,
+    });
+  }
+  const config = resolveConfig(options.preset, { ...options.overrides, seed });
+  const resume = await exists(join(run, "run.json"));
+  await train({ data, out: run, preset: options.preset, config, resume, overwrite: false, device, reporter });
+  return stagesOf(run, await testImagesOf(options, data), seed, device);
+}
+
+/** The figures of every finished stage, in order. */
+async function stagesOf(
+  run: string,
+  images: readonly TestImage[],
+  seed: number,
+  device: Device,
+): Promise<StageFigures[]> {
+  const context = await openRun(run, { device, reporter: silent, signal: undefined });
+  const { stages: records } = context.run.record;
+  const figures: StageFigures[] = [];
+  let seconds = records.classifier?.seconds ?? 0;
+  let before: EvaluatedPatch[] | undefined;
+  for (const stage of [camStage, ...finishedDecoderStages(context)]) {
+    seconds += records[stage]?.seconds ?? 0;
+    const counted = await countStage(run, stage, images, device);
+    figures.push(figuresOf(counted, before, { name: stage, seed, seconds }));
+    before = counted;
+  }
+  return figures;
+}
+
+const silent: Reporter = { progress: () => undefined, note: () => undefined, warn: () => undefined };
+
+const sourcesSchema = z.object({
+  sources: z.array(z.object({ image: z.string(), split: z.string().nullable() })),
+});
+
+async function testImagesOf(options: GlasOptions, data: string): Promise<TestImage[]> {
+  const { images, masks, testImages, testMasks } = options;
+  const found = await findInputs([testImages ?? images]);
+  const pairs = await matchMasks(found.images, testMasks ?? masks);
+  const described = sourcesSchema.parse(JSON.parse(await readFile(join(data, "dataset.json"), "utf8")));
+  const ofTest = new Set(described.sources.filter(({ split }) => split === "test").map(({ image }) => image));
+  return found.images.flatMap(({ path, stem }) => {
+    const mask = pairs.get(stem);
+    const isTest = testImages !== undefined || [...ofTest].some((name) => path.endsWith(`/${name}`));
+    return mask !== undefined && isTest ? [{ image: path, mask }] : [];
+  });
+}

@@ -1,0 +1,143 @@
+import { must } from "../common/index.js";
+import { type Device, floatsOf, floatTensor, GraphSession } from "../graph/index.js";
+import type { FloatMap, RgbImage } from "../imaging/index.js";
+import {
+  type BackboneEntry,
+  BackboneFeatures,
+  type DenseClassifierOptions,
+  denseClassifierGraph,
+  denseFeaturesInput,
+  type JoinedFeatures,
+  joinedShape,
+  joinFeatures,
+  type StateDict,
+  standardisationInputs,
+  standardisationShape,
+} from "../models/index.js";
+import { resizedTo, sigmoid } from "./classifier-session.js";
+import { quantiseLogits } from "./logit-levels.js";
+import type { ActivationClassifier, ClassifierActivation } from "./patch-activation.js";
+
+/** Names of a dense classifier's tensors besides `head.*`. */
+export const denseTensors = {
+  /** Mean of each channel of the joined features, [C]. */
+  mean: "standardisation.mean",
+  /** One over the deviation of each channel, [C]. */
+  scale: "standardisation.scale",
+  /** Logit that separates tumour from other tissue, [1]: subtracted from the map. */
+  offset: "calibration.offset",
+  /** How many of a patch's highest cells say together whether it has tumour, [1]. */
+  presenceCells: "calibration.presence-cells",
+} as const;
+
+/** A trained dense classifier for images of one size. */
+export interface DenseClassifierForEvaluation {
+  readonly entry: BackboneEntry;
+  readonly backboneWeights: StateDict;
+  readonly options: DenseClassifierOptions;
+  /** `head.*` and {@link denseTensors}. */
+  readonly weights: StateDict;
+  /** Side of its input in pixels; other images are resized. */
+  readonly inputSide: number;
+  readonly device: Device;
+}
+
+/** Joined features of square images, from a frozen backbone. */
+export class JoinedFeatureSource {
+  readonly #backbone: BackboneFeatures;
+  readonly #side: number;
+
+  private constructor(backbone: BackboneFeatures, side: number) {
+    this.#backbone = backbone;
+    this.#side = side;
+  }
+
+  /** Compiles the backbone for images of `side` pixels. */
+  static async create(entry: BackboneEntry, weights: StateDict, side: number, device: Device) {
+    const backbone = await BackboneFeatures.create({ entry, weights, width: side, height: side, device });
+    return new JoinedFeatureSource(backbone, side);
+  }
+
+  /** The features of an image, which is resized when it has another size. */
+  async get(image: RgbImage): Promise<JoinedFeatures> {
+    const [levels = []] = await this.#backbone.compute([
+      resizedTo(image, { width: this.#side, height: this.#side }),
+    ]);
+    return joinFeatures(levels);
+  }
+
+  close(): Promise<void> {
+    return this.#backbone.close();
+  }
+}
+
+/** A classifier whose activation map is its own map of logits: every cell of a backbone's features judged by itself. */
+export class DenseActivationClassifier implements ActivationClassifier {
+  readonly #features: JoinedFeatureSource;
+  readonly #head: GraphSession;
+  readonly #classifier: DenseClassifierForEvaluation;
+
+  private constructor(
+    features: JoinedFeatureSource,
+    head: GraphSession,
+    classifier: DenseClassifierForEvaluation,
+  ) {
+    this.#features = features;
+    this.#head = head;
+    this.#classifier = classifier;
+  }
+
+  /**
+   * Compiles backbone and head.
+   * @throws EpSamError `weights` when a parameter is absent, `device` when the device cannot run them
+   */
+  static async create(classifier: DenseClassifierForEvaluation): Promise<DenseActivationClassifier> {
+    const { entry, backboneWeights, inputSide, options, weights, device } = classifier;
+    const size = { batchSize: 1, ...joinedShape(entry.levels, { width: inputSide, height: inputSide }) };
+    const { map } = denseClassifierGraph(options, size);
+    const head = new Map([...weights].filter(([name]) => name.startsWith("head.")));
+    const session = await GraphSession.create({ map }, device, { bind: head });
+    const features = await JoinedFeatureSource.create(entry, backboneWeights, inputSide, device);
+    return new DenseActivationClassifier(features, session, classifier);
+  }
+
+  async map(image: RgbImage): Promise<ClassifierActivation> {
+    const logits = await this.logits(await this.#features.get(image));
+    const presence = highestMean(logits.data, this.#number(denseTensors.presenceCells));
+    return { levels: quantiseLogits(logits), probability: sigmoid(presence) };
+  }
+
+  /** The map of logits for features that are there already. */
+  async logits({ channels, width, height, data }: JoinedFeatures): Promise<FloatMap> {
+    const shape = standardisationShape(1, channels);
+    const tensor = (name: string) => floatTensor(shape, this.#tensor(name));
+    const results = await this.#head.run({
+      [denseFeaturesInput]: floatTensor([1, channels, height, width], data),
+      [standardisationInputs.mean]: tensor(denseTensors.mean),
+      [standardisationInputs.scale]: tensor(denseTensors.scale),
+    });
+    const offset = this.#number(denseTensors.offset);
+    return { width, height, data: floatsOf(results, "map").map((logit) => logit - offset) };
+  }
+
+  #tensor(name: string): Float32Array {
+    return must(this.#classifier.weights, name, "a dense classifier's tensors").data;
+  }
+
+  #number(name: string): number {
+    return this.#tensor(name)[0] ?? 0;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#head.close(), this.#features.close()]);
+  }
+}
+
+/** Mean of the `count` highest values. */
+export function highestMean(values: Float32Array, count: number): number {
+  const taken = Math.min(values.length, Math.max(1, count));
+  const highest = Float32Array.from(values)
+    .sort()
+    .subarray(values.length - taken);
+  return highest.reduce((sum, value) => sum + value, 0) / taken;
+}

@@ -1,0 +1,152 @@
+import { z } from "zod";
+import { EpSamError } from "../common/index.js";
+
+const probability = z.number().min(0).max(1);
+const count = z.int().min(1);
+
+const augmentSchema = z.strictObject({
+  /** Each stain's density is multiplied by a number of 1 ± this. */
+  stainScale: z.number().min(0).max(0.9),
+  /** A number of ± this is added to each stain's density. */
+  stainShift: z.number().min(0).max(0.5),
+  /** Side in pixels of a random part of the patch, a multiple of 32; null: the patch. Not with SAM's decoder. */
+  cropSize: z.union([
+    z.null(),
+    z
+      .int()
+      .min(32)
+      .refine((side) => side % 32 === 0, "must be a multiple of 32"),
+  ]),
+});
+
+/** What a decoder that sees the backbone's features is, unless told: SAM's as published, which sees none. */
+export const segmenterDefaults = {
+  kind: "sam",
+  features: false,
+  trainBackbone: false,
+  pretrainedRate: 0.2,
+  loss: "overlap",
+  negatives: false,
+  confidence: false,
+  optionalMask: 0,
+  augment: { stainScale: 0, stainShift: 0, cropSize: null },
+  samplesPerEpoch: null,
+  warmUpSteps: 0,
+  calibrate: false,
+  flipsAtTest: false,
+} as const;
+
+/** Keys of the section `decoder` about decoders that see a backbone's features. */
+export const segmenterKeys = {
+  /** `sam` is SAM's mask decoder; `pyramid` a feature pyramid, which needs neither SAM's encoder nor prompts. */
+  kind: z.enum(["sam", "pyramid"]).default(segmenterDefaults.kind),
+  /** Adds the features of `classifier.dense.backbone` to SAM's decoder; a pyramid has them anyway. */
+  features: z.boolean().default(segmenterDefaults.features),
+  /** Trains the backbone with the decoder. */
+  trainBackbone: z.boolean().default(segmenterDefaults.trainBackbone),
+  /** Learning rate of what was trained before, the backbone's and SAM's own weights, as a share of the others'. */
+  pretrainedRate: z.number().gt(0).max(1).default(segmenterDefaults.pretrainedRate),
+  /** `overlap` is the paper's Dice and IoU; `cross-entropy-dice` weighs pixels. */
+  loss: z.enum(["overlap", "cross-entropy-dice"]).default(segmenterDefaults.loss),
+  /** Patches without tumour take part. */
+  negatives: z.boolean().default(segmenterDefaults.negatives),
+  /** From the first round on, pixels count by how sure the decoder before was of them. */
+  confidence: z.boolean().default(segmenterDefaults.confidence),
+  /** Share of the training samples whose mask prompt is left out. */
+  optionalMask: probability.default(segmenterDefaults.optionalMask),
+  augment: augmentSchema.default(segmenterDefaults.augment),
+  /** Training patches drawn for each epoch; null takes every patch once. */
+  samplesPerEpoch: z.union([z.null(), count]).default(segmenterDefaults.samplesPerEpoch),
+  /** First steps over which the learning rate rises to its value. */
+  warmUpSteps: z.int().min(0).default(segmenterDefaults.warmUpSteps),
+  /** Chooses the logit that separates tumour from other tissue by the windows of validation patches. */
+  calibrate: z.boolean().default(segmenterDefaults.calibrate),
+  /** Averages the logits of four flips in prediction. */
+  flipsAtTest: z.boolean().default(segmenterDefaults.flipsAtTest),
+};
+
+type SegmenterKeys = z.infer<z.ZodObject<typeof segmenterKeys>>;
+
+/** True for decoders that see a backbone's features, and so the pixels of a patch. */
+export function seesFeatures({ kind, features }: Pick<SegmenterKeys, "kind" | "features">): boolean {
+  return kind === "pyramid" || features;
+}
+
+/** What of a configuration these rules are about. */
+interface CheckedSections {
+  readonly sam: { readonly points: number; readonly maskPrompt: "none" | "activation-map" };
+  readonly decoder: SegmenterKeys & { readonly validation: string };
+}
+
+/**
+ * Refuses values that are right by themselves and do not go together.
+ * @throws EpSamError `configuration` naming each key
+ */
+export function requireConsistentDecoder(sections: CheckedSections): void {
+  const conflicts = seesFeatures(sections.decoder) ? conflictsOf(sections) : conflictsOfPlainSam(sections);
+  if (conflicts.length === 0) return;
+  throw new EpSamError("configuration", {
+    what: conflicts.map(([key, why]) => `${key}: ${why}`).join("; "),
+    where: "configuration",
+    action: "`epsam train --print-config` shows every key with its value.",
+  });
+}
+
+type Conflict = readonly [key: string, why: string];
+
+/** SAM's decoder as published is trained as in the paper. */
+function conflictsOfPlainSam({ sam, decoder }: CheckedSections): Conflict[] {
+  const changed = changedKeys(decoder).filter((key) => key !== "pretrainedRate");
+  const keys = decoder.validation === "windows" ? [...changed, "validation"] : changed;
+  const conflicts: Conflict[] = keys.map((key) => [
+    `decoder.${key}`,
+    "needs decoder.kind pyramid, or decoder.features true",
+  ]);
+  if (sam.points > 0) return conflicts;
+  return [...conflicts, ["sam.points", "must be at least 1 for SAM's decoder without features"]];
+}
+
+function conflictsOf({ sam, decoder }: CheckedSections): Conflict[] {
+  const isSam = decoder.kind === "sam";
+  const takesMask = isSam && sam.maskPrompt === "activation-map";
+  const rules: readonly (readonly [refused: boolean, ...Conflict])[] = [
+    [
+      decoder.confidence && decoder.loss === "overlap",
+      "decoder.confidence",
+      "needs decoder.loss cross-entropy-dice",
+    ],
+    [isSam && decoder.augment.cropSize !== null, "decoder.augment.cropSize", "is for decoder.kind pyramid"],
+    [isSam && decoder.flipsAtTest, "decoder.flipsAtTest", "is for decoder.kind pyramid"],
+    [
+      decoder.optionalMask > 0 && !takesMask,
+      "decoder.optionalMask",
+      "needs decoder.kind sam with sam.maskPrompt activation-map",
+    ],
+    [
+      decoder.negatives && isSam && sam.points > 0,
+      "decoder.negatives",
+      "needs sam.points 0: in a patch without tumour there is nothing to point at",
+    ],
+  ];
+  return rules.flatMap(([refused, key, why]) => (refused ? [[key, why] as const] : []));
+}
+
+/** Keys whose value is not that of {@link segmenterDefaults}. */
+function changedKeys(section: Readonly<Record<string, unknown>>): string[] {
+  const defaults: ReadonlyMap<string, unknown> = new Map(Object.entries(segmenterDefaults));
+  return Object.entries(section)
+    .filter(
+      ([key, value]) => defaults.has(key) && JSON.stringify(defaults.get(key)) !== JSON.stringify(value),
+    )
+    .map(([key]) => key);
+}
+
+/** A section without those of these keys that have their default, so that runs from before them keep their hash. */
+export function withoutDefaultSegmenter(
+  section: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const changed = new Set(changedKeys(section));
+  return Object.fromEntries(
+    Object.entries(section).filter(([key]) => changed.has(key) || !(key in segmenterDefaults)),
+  );
+}

@@ -1,0 +1,290 @@
+import { RandomStream } from "../common/index.js";
+import { type PatchRecord, type WindowLabel, windowsOf } from "../dataset/index.js";
+import { floatsOf, floatTensor, GraphSession, type HostTensors, placeOnDevice } from "../graph/index.js";
+import { denseTensors } from "../method/index.js";
+import {
+  type CellGrid,
+  type DenseClassifierOptions,
+  denseClassifierTrainingGraph,
+  denseFeaturesInput,
+  initialDenseWeights,
+  standardisationInputs,
+  standardisationShape,
+  type WindowSlots,
+  windowFeeds,
+  windowInputs,
+  windowSlots,
+} from "../models/index.js";
+import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
+import { denseOptions, classifierStage as stage } from "../run/index.js";
+import { type ChannelStatistics, channelStatistics } from "./channel-statistics.js";
+import type { ClassifierStageOptions } from "./classifier-stage.js";
+import {
+  type EpochLoopResult,
+  type EpochValues,
+  requireFinite,
+  runEpochs,
+  type Weights,
+} from "./epoch-loop.js";
+import { PatchFeatures } from "./patch-features.js";
+
+/** What the stage works with, gathered once. */
+interface DenseTraining extends ClassifierStageOptions {
+  readonly options: DenseClassifierOptions;
+  readonly features: PatchFeatures;
+  readonly grid: CellGrid;
+  readonly slots: WindowSlots;
+  readonly statistics: ChannelStatistics;
+}
+
+/**
+ * Trains the head of a dense classifier on the labels of windows, with the backbone frozen and its features computed
+ * once. The result holds everything that makes the map: head, standardisation and calibration.
+ */
+export async function trainDenseClassifier(stageOptions: ClassifierStageOptions): Promise<EpochLoopResult> {
+  const { config, patchSize, train, validation } = stageOptions;
+  const side = config.classifier.inputSize ?? patchSize;
+  const features = await PatchFeatures.open(stageOptions, side);
+  try {
+    const { channels, width, height } = features.shape;
+    const grid = { width, height, stride: patchSize / width };
+    const labelled = [...train, ...validation].map((patch) => windowsOf(patch, patchSize));
+    const slots = windowSlots(labelled, grid);
+    const statistics = await statisticsOf(train, features, stageOptions);
+    const options = { ...denseOptions(config), channels };
+    const training = { ...stageOptions, options, features, grid, slots, statistics };
+    const result = await trainHead(training);
+    const calibrated = await calibration(training, result.weights);
+    return {
+      ...result,
+      weights: new Map([...result.weights, ...calibrated, ...statisticsTensors(statistics)]),
+    };
+  } finally {
+    await features.close();
+  }
+}
+
+async function statisticsOf(
+  patches: readonly PatchRecord[],
+  features: PatchFeatures,
+  { reporter, signal }: ClassifierStageOptions,
+): Promise<ChannelStatistics> {
+  const { channels } = features.shape;
+  return channelStatistics(channels, async function* () {
+    for (const [index, patch] of patches.entries()) {
+      signal?.throwIfAborted();
+      yield await features.get(patch);
+      reporter.progress({ task: `${stage}: features`, done: index + 1, total: patches.length });
+    }
+  });
+}
+
+function statisticsTensors({ mean, scale }: ChannelStatistics): Weights {
+  return new Map([
+    [denseTensors.mean, floatTensor([mean.length], mean)],
+    [denseTensors.scale, floatTensor([scale.length], scale)],
+  ]);
+}
+
+async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
+  const { config, train, run, reporter, signal, device, options } = training;
+  const settings = config.classifier;
+  const batchSize = Math.min(settings.batchSize, train.length);
+  const graph = graphFor(training, batchSize);
+  const batches = Math.max(1, Math.floor(train.length / batchSize));
+  const schedule = cosineSchedule(settings.learningRate, settings.epochs * batches);
+  const validator = await WindowValidator.create(training);
+
+  const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
+    const order = new RandomStream(config.seed, "epoch order", epoch).shuffled(train);
+    let total = 0;
+    for (let position = 0; position < batches; position++) {
+      signal?.throwIfAborted();
+      const batch = order.slice(position * batchSize, (position + 1) * batchSize);
+      const { loss } = await step.run(await feedsOf(training, batch), schedule(epoch * batches + position));
+      requireFinite(stage, epoch, loss);
+      total += loss;
+      reporter.progress({
+        task: `${stage}: epoch ${epoch + 1}/${settings.epochs}`,
+        done: position + 1,
+        total: batches,
+        detail: `loss ${(total / (position + 1)).toFixed(4)}`,
+      });
+    }
+    return { loss: total / batches };
+  };
+
+  try {
+    return await runEpochs({
+      stage,
+      run,
+      epochs: settings.epochs,
+      patience: settings.patience,
+      reporter,
+      signal,
+      initialWeights: async () =>
+        initialDenseWeights(options, (name) => new RandomStream(config.seed, "classifier weights", name)),
+      createStep: (initial, stepsTaken) =>
+        TrainingStep.create({
+          loss: graph.loss,
+          parameters: graph.parameters.all(),
+          optimizer: adamW({ weightDecay: settings.weightDecay }),
+          initial,
+          stepsTaken,
+          device,
+        }),
+      trainEpoch,
+      validate: (weights, epoch) => validator.validate(weights, epoch),
+    });
+  } finally {
+    await validator.close();
+  }
+}
+
+function graphFor({ options, grid, slots }: DenseTraining, batchSize: number) {
+  return denseClassifierTrainingGraph(options, { batchSize, width: grid.width, height: grid.height }, slots);
+}
+
+/** Features, standardisation and windows of a batch. */
+async function feedsOf(
+  { features, statistics, grid, slots, options, patchSize }: DenseTraining,
+  batch: readonly PatchRecord[],
+): Promise<HostTensors> {
+  const { channels } = options;
+  const cells = channels * grid.width * grid.height;
+  const joined = new Float32Array(batch.length * cells);
+  for (const [index, patch] of batch.entries()) joined.set(await features.get(patch), index * cells);
+  const repeated = (values: Float32Array): Float32Array =>
+    Float32Array.from({ length: batch.length * channels }, (_, index) => values[index % channels] ?? 0);
+  const shape = standardisationShape(batch.length, channels);
+  const windows = batch.map((patch) => windowsOf(patch, patchSize));
+  return {
+    [denseFeaturesInput]: floatTensor([batch.length, channels, grid.height, grid.width], joined),
+    [standardisationInputs.mean]: floatTensor(shape, repeated(statistics.mean)),
+    [standardisationInputs.scale]: floatTensor(shape, repeated(statistics.scale)),
+    ...windowFeeds(windows, grid, slots, options.pooling),
+  };
+}
+
+/** What the head says of a patch's windows. */
+interface JudgedWindow extends Pick<WindowLabel, "tumour" | "other"> {
+  /** Logits of "has tumour" and "has something else". */
+  readonly logits: readonly [number, number];
+}
+
+/** Judges the windows of validation patches, compiled once for all epochs. */
+class WindowValidator {
+  readonly #training: DenseTraining;
+  readonly #session: GraphSession;
+
+  private constructor(training: DenseTraining, session: GraphSession) {
+    this.#training = training;
+    this.#session = session;
+  }
+
+  static async create(training: DenseTraining): Promise<WindowValidator> {
+    const graph = graphFor(training, 1);
+    return new WindowValidator(
+      training,
+      await GraphSession.create({ logits: graph.logits }, training.device),
+    );
+  }
+
+  /** Every window of the validation patches. */
+  async judge(weights: Weights): Promise<JudgedWindow[]> {
+    const { validation, patchSize, signal, device } = this.#training;
+    const judged: JudgedWindow[] = [];
+    const placed = await placeOnDevice(Object.fromEntries(weights), device);
+    try {
+      for (const patch of validation) {
+        signal?.throwIfAborted();
+        const {
+          [windowInputs.labels]: _,
+          [windowInputs.weights]: __,
+          ...feeds
+        } = await feedsOf(this.#training, [patch]);
+        const logits = floatsOf(await this.#session.run({ ...feeds, ...placed.feeds }), "logits");
+        windowsOf(patch, patchSize).forEach(({ tumour, other }, index) => {
+          judged.push({ tumour, other, logits: [logits[2 * index] ?? 0, logits[2 * index + 1] ?? 0] });
+        });
+      }
+    } finally {
+      await placed.release();
+    }
+    return judged;
+  }
+
+  async validate(weights: Weights, epoch: number): Promise<{ criterion: number; values: EpochValues }> {
+    const judged = await this.judge(weights);
+    const values = { loss: windowLoss(judged, 0), balancedAccuracy: balancedAccuracy(judged) };
+    // The rate falls to zero with the last epoch, whose map is the best one though losses of windows jump before it.
+    return { criterion: -epoch, values };
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+}
+
+/**
+ * Cross-entropy of the known labels when `offset` is taken from the map: the mean of the means of "has" and "has not" of
+ * both labels, as far as they occur, so that what is frequent does not decide alone.
+ */
+export function windowLoss(windows: readonly JudgedWindow[], offset: number): number {
+  const groups = new Map<string, { sum: number; count: number }>();
+  for (const { tumour, other, logits } of windows) {
+    for (const [name, label, logit] of [
+      ["tumour", tumour, logits[0] - offset],
+      ["other", other, logits[1] + offset],
+    ] as const) {
+      if (label === null) continue;
+      const group = groups.get(`${name} ${label}`) ?? { sum: 0, count: 0 };
+      group.sum += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
+      group.count++;
+      groups.set(`${name} ${label}`, group);
+    }
+  }
+  const means = [...groups.values()].map(({ sum, count }) => sum / count);
+  return means.reduce((total, mean) => total + mean, 0) / Math.max(1, means.length);
+}
+
+/** Mean share of right answers over "has", "has not" of both labels, as far as they occur. */
+function balancedAccuracy(windows: readonly JudgedWindow[]): number {
+  const counts = new Map<string, { right: number; all: number }>();
+  for (const { tumour, other, logits } of windows) {
+    [tumour, other].forEach((label, which) => {
+      if (label === null) return;
+      const count = counts.get(`${which} ${label}`) ?? { right: 0, all: 0 };
+      count.all++;
+      if ((logits[which] ?? 0) > 0 === (label === 1)) count.right++;
+      counts.set(`${which} ${label}`, count);
+    });
+  }
+  const shares = [...counts.values()].map(({ right, all }) => right / all);
+  return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
+}
+
+/** Offsets of the map that calibration tries. */
+const OFFSETS = Array.from({ length: 121 }, (_, index) => (index - 60) / 20);
+
+/** The offset under which the validation windows' labels are likeliest, and how many cells speak for a patch. */
+async function calibration(training: DenseTraining, weights: Weights): Promise<Weights> {
+  const validator = await WindowValidator.create(training);
+  let offset = 0;
+  try {
+    const judged = await validator.judge(weights);
+    for (const candidate of OFFSETS) {
+      if (windowLoss(judged, candidate) < windowLoss(judged, offset)) offset = candidate;
+    }
+  } finally {
+    await validator.close();
+  }
+  const { pooling } = training.options;
+  const share = pooling.kind === "highest-share" ? pooling.share : 1;
+  const cells = Math.max(1, Math.round(training.slots.cells * share));
+  training.reporter.note(`${stage}: the map's offset is ${offset} by the validation windows`);
+  return new Map([
+    [denseTensors.offset, floatTensor([1], Float32Array.of(offset))],
+    [denseTensors.presenceCells, floatTensor([1], Float32Array.of(cells))],
+  ]);
+}

@@ -1,0 +1,260 @@
+import { RandomStream } from "../common/index.js";
+import { jitterStains, loadPatchImage } from "../dataset/index.js";
+import { floatTensor } from "../graph/index.js";
+import { applyDihedral, type Mask, type RgbImage } from "../imaging/index.js";
+import { decoderOffset, pointsInMask } from "../method/index.js";
+import {
+  BackboneFeatures,
+  backbone,
+  backbonePrefix,
+  FEATURE_STRIDES,
+  type PatchPrompt,
+  type StateDict,
+  standardisationTensors,
+} from "../models/index.js";
+import { adamW, constantSchedule, cosineSchedule, TrainingStep, warmedUp } from "../nn/index.js";
+import { checkPrecision, planStepMemory, promptSettings } from "../run/index.js";
+import { channelStatistics } from "./channel-statistics.js";
+import { emptyMask } from "./decoder-samples.js";
+import { type DecoderStageOptions, requirePatches } from "./decoder-stage.js";
+import {
+  type EpochLoopResult,
+  type EpochValues,
+  requireFinite,
+  runEpochs,
+  type Weights,
+} from "./epoch-loop.js";
+import { type SegmenterModel, type SegmenterSample, segmenterModel } from "./segmenter-model.js";
+import { SegmenterValidator } from "./segmenter-validator.js";
+
+/** What a decoder that sees features is trained with. */
+export interface SegmenterStageOptions extends Omit<DecoderStageOptions, "samWeights"> {
+  /** What decoders start from and what stays frozen in them, see `decoderBase`. */
+  readonly base: StateDict;
+  /** Standardisation of the features, of an earlier stage; computed when left out. */
+  readonly standardisation?: Weights | undefined;
+}
+
+/** Patches that features are standardised by, at most. */
+const STANDARDISED_PATCHES = 100;
+
+/**
+ * Trains a decoder that sees a backbone's features, and the backbone when asked, on masks whose pixels may count
+ * differently. The result holds what is trained, the features' standardisation and the calibration.
+ * @throws EpSamError `numerical` when no patch has a usable mask or the loss is not finite.
+ */
+export async function trainSegmenter(options: SegmenterStageOptions): Promise<EpochLoopResult> {
+  const { config, train, stage, reporter, run, signal } = options;
+  const settings = config.decoder;
+  requirePatches(options);
+  await checkPrecision(settings, options.device, reporter);
+  const standardisation = options.standardisation ?? (await standardisationOf(options));
+  const count = settings.samplesPerEpoch ?? train.length;
+  const batchSize = Math.min(settings.batchSize, count);
+  const steps = Math.max(1, Math.floor(count / batchSize));
+  const validator = new SegmenterValidator(options, standardisation);
+  const { model, createStep } = compiled(options, standardisation, batchSize);
+  const total = settings.epochs * steps;
+  const schedule = warmedUp(
+    settings.schedule === "cosine"
+      ? cosineSchedule(settings.learningRate, total)
+      : constantSchedule(settings.learningRate),
+    settings.warmUpSteps,
+  );
+
+  const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
+    const order = epochOrder(options, epoch, steps * batchSize);
+    let sum = 0;
+    let counted = 0;
+    for (let position = 0; position < steps; position++) {
+      signal?.throwIfAborted();
+      const samples: SegmenterSample[] = [];
+      for (let at = position * batchSize; at < (position + 1) * batchSize; at++) {
+        samples.push(await sampleOf(options, order[at] ?? 0, epoch, at));
+      }
+      const { loss, skipped } = await step.run(model.feeds(samples), schedule(epoch * steps + position));
+      if (!skipped) requireFinite(stage, epoch, loss);
+      if (Number.isFinite(loss)) {
+        sum += loss;
+        counted++;
+      }
+      reporter.progress({
+        task: `${stage}: epoch ${epoch + 1}/${settings.epochs}`,
+        done: position + 1,
+        total: steps,
+        detail: `loss ${(sum / counted).toFixed(4)}`,
+      });
+    }
+    return { loss: sum / counted };
+  };
+
+  const result = await runEpochs({
+    stage,
+    run,
+    epochs: settings.epochs,
+    patience: settings.patience,
+    reporter,
+    signal,
+    initialWeights: async () => model.initial,
+    createStep,
+    trainEpoch,
+    validate: (weights) => validator.validate(weights),
+  });
+  const calibration = settings.calibrate ? await calibrated(options, validator, result.weights) : [];
+  return { ...result, weights: new Map([...result.weights, ...standardisation, ...calibration]) };
+}
+
+/** The graph of a step, and how steps are made of it. */
+function compiled(
+  options: SegmenterStageOptions,
+  standardisation: Weights,
+  batchSize: number,
+): {
+  readonly model: SegmenterModel;
+  readonly createStep: (initial: Weights, stepsTaken: number) => Promise<TrainingStep>;
+} {
+  const { config, stage, base, frame, device } = options;
+  const settings = config.decoder;
+  const side = settings.augment.cropSize ?? frame.patch.width;
+  const build = (size: number): SegmenterModel =>
+    segmenterModel({ config, stage, base, frame, standardisation, batchSize: size, side });
+  const { inputs } = build(1);
+  const memory = planStepMemory(settings, batchSize, inputs);
+  const model = build(memory.images);
+  const isNew = (name: string): boolean =>
+    name.startsWith("pyramid.") || name.startsWith("mask_decoder.feature_projections.");
+  return {
+    model,
+    createStep: (initial, stepsTaken) =>
+      TrainingStep.create({
+        loss: model.loss,
+        parameters: model.parameters,
+        optimizer: adamW({ weightDecay: settings.weightDecay }),
+        rateFactor: (name) => (isNew(name) ? 1 : settings.pretrainedRate),
+        initial,
+        stepsTaken,
+        device,
+        ...memory.options,
+      }),
+  };
+}
+
+/** Indices of the patches of an epoch: each once in random order, and again when more samples are asked for. */
+function epochOrder({ config, stage, train }: SegmenterStageOptions, epoch: number, count: number): number[] {
+  const indices = train.map((_, index) => index);
+  const order: number[] = [];
+  for (let pass = 0; order.length < count; pass++) {
+    order.push(...new RandomStream(config.seed, stage, "order", epoch, pass).shuffled(indices));
+  }
+  return order.slice(0, count);
+}
+
+/** A training patch turned, cut and stained at random. */
+async function sampleOf(
+  options: SegmenterStageOptions,
+  index: number,
+  epoch: number,
+  position: number,
+): Promise<SegmenterSample> {
+  const { config, stage, train, embeddings } = options;
+  const item = train[index];
+  if (item === undefined) throw new RangeError(`${stage}: there is no patch ${index}`);
+  const { variants, augment, kind, optionalMask } = config.decoder;
+  const stream = new RandomStream(config.seed, stage, "sample", epoch, position);
+  const variant = variants[stream.integer(variants.length)] ?? 0;
+  const image = applyDihedral(await loadPatchImage(item.patch), variant);
+  const mask = applyDihedral(await item.readMask(), variant);
+  const read = await item.readConfidence?.();
+  const confidence = read && applyDihedral(read, variant);
+  const cut = cutter(image, augment.cropSize ?? image.width, stream);
+  const isSam = kind === "sam";
+  return {
+    image: jitterStains(cut(image, 3), augment, stream),
+    target: cut(mask, 1).data,
+    confidence: confidence ? cut(confidence, 1).data : new Uint8Array(cut(mask, 1).data.length).fill(255),
+    prompt: isSam ? await promptOf(options, index, { mask, variant, stream }) : undefined,
+    embedding: isSam ? await embeddings.get(item.patch, variant) : undefined,
+    hasMask: !stream.chance(optionalMask),
+  };
+}
+
+async function promptOf(
+  { config, stage, train, activationLogits }: SegmenterStageOptions,
+  index: number,
+  { mask, variant, stream }: { mask: Mask; variant: number; stream: RandomStream },
+): Promise<PatchPrompt | undefined> {
+  const item = train[index];
+  if (item === undefined) return undefined;
+  const { points: count, maskPrompt } = promptSettings(config);
+  const points = pointsInMask(mask, count, stream);
+  if (points === undefined && count > 0) throw emptyMask(stage, item.patch);
+  const logits = maskPrompt === "activation-map" ? await activationLogits(item.patch) : undefined;
+  return {
+    points: points ?? { space: "patch", coordinates: new Float32Array(), labels: new Float32Array() },
+    mask: logits && applyDihedral(logits, variant),
+  };
+}
+
+/** Cuts the same random square out of images of one size. */
+function cutter({ width, height }: RgbImage, side: number, stream: RandomStream) {
+  const left = stream.integer(Math.max(1, width - side + 1));
+  const top = stream.integer(Math.max(1, height - side + 1));
+  return ({ data }: { readonly data: Uint8Array }, channels: number): RgbImage => {
+    const cut = new Uint8Array(side * side * channels);
+    for (let row = 0; row < side; row++) {
+      const start = ((top + row) * width + left) * channels;
+      cut.set(data.subarray(start, start + side * channels), row * side * channels);
+    }
+    return { width: side, height: side, data: cut };
+  };
+}
+
+/** Mean and deviation of the backbone's features as it was before any training, over training patches. */
+async function standardisationOf(options: SegmenterStageOptions): Promise<Weights> {
+  const { config, train, base, frame, device, stage, reporter, signal } = options;
+  const entry = backbone(config.classifier.dense.backbone);
+  const own = [...base].flatMap(([name, tensor]) =>
+    name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
+  );
+  const weights = new Map(own);
+  const patches = new RandomStream(config.seed, "standardisation")
+    .shuffled(train)
+    .slice(0, STANDARDISED_PATCHES);
+  const features = await BackboneFeatures.create({
+    entry,
+    weights,
+    ...frame.patch,
+    levels: FEATURE_STRIDES,
+    device,
+  });
+  const maps = new Map(FEATURE_STRIDES.map((stride) => [stride as number, [] as Float32Array[]]));
+  try {
+    for (const [index, { patch }] of patches.entries()) {
+      signal?.throwIfAborted();
+      const [levels = []] = await features.compute([await loadPatchImage(patch)]);
+      for (const { stride, data } of levels) maps.get(stride)?.push(data);
+      reporter.progress({ task: `${stage}: features`, done: index + 1, total: patches.length });
+    }
+  } finally {
+    await features.close();
+  }
+  const tensors: [string, ReturnType<typeof floatTensor>][] = [];
+  for (const { stride, channels } of entry.levels) {
+    const names = standardisationTensors(stride);
+    const { mean, scale } = await channelStatistics(channels, async function* () {
+      yield* maps.get(stride) ?? [];
+    });
+    tensors.push([names.mean, floatTensor([channels], mean)], [names.scale, floatTensor([channels], scale)]);
+  }
+  return new Map(tensors);
+}
+
+async function calibrated(
+  { stage, reporter }: SegmenterStageOptions,
+  validator: SegmenterValidator,
+  weights: Weights,
+): Promise<Weights> {
+  const offset = await validator.offset(weights);
+  reporter.note(`${stage}: the logit that separates tumour is ${offset} by the validation windows`);
+  return new Map([[decoderOffset, floatTensor([1], Float32Array.of(offset))]]);
+}

@@ -1,0 +1,207 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
+import { openDataset } from "../../src/dataset/index.js";
+import { readMask } from "../../src/imaging/index.js";
+import { openSegmenter } from "../../src/inference/index.js";
+import { readSafetensors } from "../../src/models/index.js";
+import {
+  type EncoderSource,
+  evaluationFiles,
+  exportFromRun,
+  finishedDecoderStages,
+  type RunContext,
+} from "../../src/run/index.js";
+import { generatePatch } from "../support/synthetic.js";
+import {
+  errorOf,
+  hashesOf,
+  makeFolder,
+  quickEncoder,
+  recordingReporter,
+  removeFolders,
+  tinyConfig,
+  trainTiny,
+  writeDataset,
+} from "./fixtures.js";
+
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
+
+const common = {
+  classifier: {
+    model: "dense",
+    inputSize: null,
+    epochs: 3,
+    batchSize: 4,
+    learningRate: 1e-2,
+  },
+  selection: { idsThreshold: 0, minimumShare: 1 },
+  gate: 0,
+};
+
+const seeing = {
+  epochs: 2,
+  batchSize: 2,
+  learningRate: 1e-3,
+  schedule: "cosine",
+  variants: [0, 1, 2, 3, 4, 5, 6, 7],
+  validation: "windows",
+  loss: "cross-entropy-dice",
+  negatives: true,
+  confidence: true,
+  trainBackbone: true,
+  calibrate: true,
+  warmUpSteps: 2,
+} as const;
+
+const pyramid = tinyConfig({
+  ...common,
+  decoder: {
+    ...seeing,
+    kind: "pyramid",
+    flipsAtTest: true,
+    samplesPerEpoch: 6,
+    augment: { stainScale: 0.2, stainShift: 0.05, cropSize: 32 },
+  },
+});
+
+const sam = tinyConfig({
+  ...common,
+  sam: { points: 0, maskPrompt: "activation-map" },
+  decoder: {
+    ...seeing,
+    features: true,
+    epochs: 1,
+    samplesPerEpoch: 2,
+    optionalMask: 0.5,
+    trainBackbone: false,
+  },
+  rounds: 0,
+  cache: { directory: null },
+});
+
+/** An encoder that a pyramid must not ask for. */
+const closedEncoder: EncoderSource = {
+  id: "closed",
+  open: async () => {
+    throw new Error("a pyramid opened SAM's encoder");
+  },
+};
+
+/** Stops training after the first note that begins so. */
+function stopAt(beginning: string): { readonly reporter: Reporter; readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const note = (message: string) => {
+    if (message.startsWith(beginning)) controller.abort(new Error("stopped"));
+  };
+  return { reporter: { ...silentReporter, note }, signal: controller.signal };
+}
+
+let folder: string;
+let data: string;
+let trained: RunContext;
+const { reporter, notes } = (() => {
+  const recording = recordingReporter();
+  return { reporter: recording, notes: recording.notes };
+})();
+
+beforeAll(async () => {
+  folder = await makeFolder();
+  data = await writeDataset(join(folder, "data"));
+  const out = join(folder, "pyramid");
+  trained = await trainTiny({ data, out, config: pyramid, encoder: closedEncoder, reporter });
+});
+
+afterAll(() => removeFolders([folder]));
+
+describe("a run with a feature pyramid", () => {
+  it("stores pyramid, trained backbone, standardisation and calibration", async () => {
+    const { tensors } = await readSafetensors(trained.run.path("decoder-round-1.safetensors"));
+    const names = [...tensors.keys()];
+    expect(names).toContain("pyramid.logits.weight");
+    expect(names).toContain("backbone._blocks.10._project_conv.weight");
+    expect(names.some((name) => name.includes("running_mean"))).toBe(false);
+    expect(tensors.get("standardisation.16.mean")?.shape).toEqual([112]);
+    expect(tensors.get("calibration.offset")?.shape).toEqual([1]);
+    const first = await readSafetensors(trained.run.path("decoder-preliminary.safetensors"));
+    const mean = (file: typeof first) => file.tensors.get("standardisation.4.mean")?.data;
+    expect(mean({ tensors, metadata: first.metadata })).toEqual(mean(first));
+  });
+
+  it("keeps the confidence of pseudo-labels, and takes part with patches without tumour", async () => {
+    expect(await readdir(trained.run.path("confidence", "round-1"))).toHaveLength(4);
+    const { summary } = trained.run.record.stages["round-1"] ?? {};
+    expect(summary).toMatchObject({ validation: "error on labels of windows" });
+    expect(summary?.trainingPatches).toBeGreaterThan(Number(summary?.pseudoLabels));
+  });
+
+  it("is evaluated without SAM as it is", async () => {
+    const dataset = await openDataset(data, { warn: () => undefined });
+    const file = evaluationFiles(trained.run.path("evaluation"), "test");
+    for (const { id } of dataset.patches.filter(({ split }) => split === "test")) {
+      const mask = await readMask(file.mask("round-1", id));
+      expect([mask.width, mask.height]).toEqual([64, 64]);
+    }
+    const { summary } = trained.run.record.stages.evaluation ?? {};
+    expect(Object.keys(summary ?? {})).not.toContain("meanIou untrained");
+    expect(summary?.["meanIou round-1"]).toBeTypeOf("number");
+    expect(notes.some((text) => text.startsWith("preliminary: the logit that separates tumour is"))).toBe(
+      true,
+    );
+  });
+
+  it("goes on after an interruption to the same bytes", async () => {
+    const out = join(folder, "interrupted");
+    const options = { data, out, config: pyramid, encoder: closedEncoder };
+    await expect(trainTiny({ ...options, ...stopAt("preliminary: epoch 1/2") })).rejects.toThrow("stopped");
+    await expect(trainTiny({ ...options, ...stopAt("round-1: epoch 1/2"), resume: true })).rejects.toThrow(
+      "stopped",
+    );
+    await trainTiny({ ...options, resume: true });
+    expect(await hashesOf(out, ".safetensors")).toEqual(await hashesOf(trained.run.root, ".safetensors"));
+    expect(await hashesOf(out, ".png")).toEqual(await hashesOf(trained.run.root, ".png"));
+  });
+
+  it("segments patches, each flip alike", async () => {
+    const segmenter = await openSegmenter(trained.run.root, { gate: 0 });
+    const { image } = generatePatch(new RandomStream(1, "segmenter"), { size: 64, kind: "tumour" });
+    const { tumour, estimatedIou } = await segmenter.segmentPatch(image, "patch");
+    await segmenter.close();
+    expect(tumour?.data).toHaveLength(64 * 64);
+    expect(tumour?.data.every((value) => value > 0 && value < 1)).toBe(true);
+    expect(estimatedIou).toBeGreaterThanOrEqual(0);
+    expect(segmenter.identity.weights.backbone).toMatch(/^[0-9a-f]{64}$/);
+    expect(Object.keys(segmenter.identity.weights)).not.toContain("sam-encoder");
+  });
+
+  it("has no decoder to export, and no stage untrained", async () => {
+    const out = join(folder, "decoder.onnx");
+    const options = { part: "decoder", format: "onnx", out, overwrite: false } as const;
+    expect(await errorOf(exportFromRun(trained, options))).toContain("a feature pyramid cannot be exported");
+    expect(await errorOf(openSegmenter(trained.run.root, { stage: "untrained" }))).toContain(
+      "Choose from preliminary, round-1",
+    );
+    expect(finishedDecoderStages(trained)).toEqual(["preliminary", "round-1"]);
+  });
+});
+
+it("SAM's decoder with features is trained, calibrated and evaluated beside SAM as it is", async () => {
+  const out = join(folder, "sam");
+  const config = { ...sam, cache: { ...sam.cache, directory: join(folder, "cache") } };
+  const context = await trainTiny({ data, out, config, encoder: quickEncoder });
+  const { tensors } = await readSafetensors(context.run.path("decoder-preliminary.safetensors"));
+  const names = [...tensors.keys()];
+  expect(names).toContain("mask_decoder.feature_projections.16.weight");
+  expect(names).toContain("standardisation.8.scale");
+  expect(names.some((name) => name.startsWith("backbone."))).toBe(false);
+  const { summary } = context.run.record.stages.evaluation ?? {};
+  expect(summary?.["meanIou untrained"]).toBeTypeOf("number");
+  expect(summary?.["meanIou preliminary"]).toBeTypeOf("number");
+});
+
+it("settings that do not go together are refused before a run is made", async () => {
+  const out = join(folder, "refused");
+  const config = tinyConfig({ decoder: { negatives: true } });
+  expect(await errorOf(trainTiny({ data, out, config }))).toContain("decoder.negatives: needs");
+});
