@@ -17,7 +17,7 @@ import {
   scale,
   square,
   subtract,
-} from "../src/graph/index.js";
+} from "ep-sam/graph";
 
 const x = input("x", [8]);
 const y = input("y", [8]);

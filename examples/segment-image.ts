@@ -4,7 +4,7 @@
  *     npx tsx examples/segment-image.ts RUN IMAGE MASK.png
  */
 import { basename } from "node:path";
-import { openSegmenter, readRgbImage, segmentImage, writeMaskPng } from "../src/index.js";
+import { openSegmenter, readRgbImage, segmentImage, writeMaskPng } from "ep-sam";
 
 const [run, file, out] = process.argv.slice(2);
 if (run === undefined || file === undefined || out === undefined) {

@@ -1,14 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { EpSamError, packageVersion } from "../common/index.js";
-import { demoCommand } from "./commands/demo.js";
-import { doctorCommand } from "./commands/doctor.js";
-import { evaluateCommand } from "./commands/evaluate.js";
-import { inferCommand } from "./commands/infer.js";
-import { modelsCommand } from "./commands/models.js";
-import { prepareCommand } from "./commands/prepare.js";
-import { slideCommand } from "./commands/slide.js";
-import { trainCommand } from "./commands/train.js";
-import { viewCommand } from "./commands/view.js";
 import { reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import type { Terminal } from "./terminal.js";
@@ -25,23 +16,85 @@ Environment: EPSAM_CACHE_DIR moves the cache, EPSAM_THREADS limits the threads o
 errors come from, NO_COLOR=1 switches colours off. Research use only; see NOTICE for the patent application.
 `;
 
-/** Every command, in the order of the help. */
-function commands(): readonly CommandUnknownOpts[] {
-  return [
-    demoCommand(),
-    prepareCommand(),
-    trainCommand(),
-    evaluateCommand(),
-    inferCommand(),
-    viewCommand(),
-    slideCommand(),
-    modelsCommand(),
-    doctorCommand(),
-  ];
+/** A command as the list of commands shows it; its module, and all that it needs, is loaded where it is named. */
+interface ListedCommand {
+  /** Name, options and arguments, as Commander writes them. */
+  readonly usage: string;
+  readonly description: string;
+  readonly load: () => Promise<CommandUnknownOpts>;
 }
 
-/** The whole command line; parsing throws CommanderError instead of ending the process. */
-export async function createProgram(terminal: Terminal): Promise<CommandUnknownOpts> {
+/** Every command, in the order of the help. */
+const COMMANDS: readonly ListedCommand[] = [
+  {
+    usage: "demo [options]",
+    description: "the whole job on generated tissue, from slides to a report, in a few minutes",
+    load: async () => (await import("./commands/demo.js")).demoCommand(),
+  },
+  {
+    usage: "prepare [options] <inputs...>",
+    description: "cut patches from slides or images, or take ready patches, and make a dataset",
+    load: async () => (await import("./commands/prepare.js")).prepareCommand(),
+  },
+  {
+    usage: "train [options]",
+    description: "train on a dataset: classifier, initial masks, fine-tuning of SAM, rounds of re-training",
+    load: async () => (await import("./commands/train.js")).trainCommand(),
+  },
+  {
+    usage: "evaluate [options]",
+    description: "measure every stage of a run on a dataset with pixel masks, with confidence intervals",
+    load: async () => (await import("./commands/evaluate.js")).evaluateCommand(),
+  },
+  {
+    usage: "infer [options] <inputs...>",
+    description: "segment slides, and patches and images of any size, with a trained run",
+    load: async () => (await import("./commands/infer.js")).inferCommand(),
+  },
+  {
+    usage: "view [options] [inputs...]",
+    description: "look at slides, results, datasets and runs in a browser; correct and retrain",
+    load: async () => (await import("./commands/view.js")).viewCommand(),
+  },
+  {
+    usage: "slide",
+    description: "look at whole-slide images",
+    load: async () => (await import("./commands/slide.js")).slideCommand(),
+  },
+  {
+    usage: "models",
+    description: "pretrained weights: what there is, downloads, weights from and for other programs",
+    load: async () => (await import("./commands/models.js")).modelsCommand(),
+  },
+  {
+    usage: "doctor [options]",
+    description: "check versions, devices, weights and disk",
+    load: async () => (await import("./commands/doctor.js")).doctorCommand(),
+  },
+];
+
+function nameOf({ usage }: ListedCommand): string {
+  return usage.split(" ", 1).join();
+}
+
+/** What stands for a command that is not loaded: enough for the list, and for suggestions. */
+function unloaded(listed: ListedCommand): CommandUnknownOpts {
+  const command: CommandUnknownOpts = new Command(nameOf(listed));
+  for (const word of listed.usage.split(" ").slice(1)) {
+    if (word === "[options]") command.option("--json");
+    else command.argument(word);
+  }
+  return command;
+}
+
+/**
+ * The whole command line; parsing throws CommanderError instead of ending the process.
+ * @param args what it is to parse: only commands that are named there are loaded; all of them unless told
+ */
+export async function createProgram(
+  terminal: Terminal,
+  args?: readonly string[],
+): Promise<CommandUnknownOpts> {
   const program: CommandUnknownOpts = new Command("epsam")
     .description(
       "Pixel-accurate segmentation of cancer in histology images, learned from patch labels alone.",
@@ -57,7 +110,9 @@ export async function createProgram(terminal: Terminal): Promise<CommandUnknownO
       // Reported by runProgram in the form of every other error.
       outputError: () => undefined,
     });
-  for (const command of commands()) {
+  for (const listed of COMMANDS) {
+    const isNamed = args === undefined || args.includes(nameOf(listed));
+    const command = (isNamed ? await listed.load() : unloaded(listed)).description(listed.description);
     inheritSettings(command, program);
     program.addCommand(command);
   }
@@ -77,7 +132,7 @@ function inheritSettings(command: CommandUnknownOpts, parent: CommandUnknownOpts
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
   const json = args.includes("--json");
   try {
-    const program = await createProgram(terminal);
+    const program = await createProgram(terminal, args);
     await program.parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? ExitCode.done);
   } catch (thrown) {

@@ -1,4 +1,5 @@
 export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
+export { carriedFile } from "./carried-file.js";
 export {
   AnsweringChild,
   answerParent,

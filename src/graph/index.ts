@@ -31,6 +31,7 @@ export {
 export { requireHalfPrecision } from "./runtime/half-support.js";
 export { LockStepSession, type MicroBatches } from "./runtime/lock-step-session.js";
 export { type OnnxFileOptions, OnnxFileSession } from "./runtime/onnx-file-session.js";
+export { type OnnxRuntime, onnxRuntime, TELEMETRY_VARIABLE } from "./runtime/onnxruntime.js";
 export { type PlacedTensors, placeOnDevice } from "./runtime/placement.js";
 export { deviceAdvice, type Installation, installationOf } from "./runtime/probe/installation.js";
 export { probeDevice } from "./runtime/probe/probe-device.js";

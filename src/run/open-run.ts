@@ -1,4 +1,5 @@
 import { hashBytes, packageVersion } from "../common/index.js";
+import { onnxRuntime } from "../graph/index.js";
 import { hashedClassifier, hashedDecoder, parseConfig, type TrainingConfig } from "./config.js";
 import type { RunContext } from "./run-context.js";
 import { RunDirectory } from "./run-directory.js";
@@ -28,7 +29,7 @@ export function hashConfig(config: TrainingConfig): string {
 
 /** Versions of everything that computes, for `run.json`. */
 export async function versions(): Promise<Record<string, string>> {
-  const { env } = await import("onnxruntime-node");
+  const { env } = onnxRuntime();
   return {
     "ep-sam": await packageVersion(),
     node: process.versions.node,

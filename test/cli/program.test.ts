@@ -26,6 +26,17 @@ describe("the command line", () => {
     }
   });
 
+  it("lists its commands without loading them, as it does with them", async () => {
+    const helpOf = async (args?: readonly string[]): Promise<string> => {
+      const terminal = recordingTerminal();
+      (await createProgram(terminal, args)).outputHelp();
+      return terminal.written.stdout;
+    };
+    const loaded = await helpOf();
+    expect(await helpOf(["--help"])).toBe(loaded);
+    expect(loaded).toMatch(/infer \[options\] <inputs\.\.\.> +segment slides/);
+  });
+
   it("shows help and version with exit code 0", async () => {
     for (const args of [
       ["--help"],

@@ -1,5 +1,4 @@
 import { readdirSync } from "node:fs";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import { device } from "../../src/graph/index.js";
@@ -17,6 +16,7 @@ import {
   type SamFrame,
 } from "../../src/models/sam/transforms.js";
 import { minisamPath, minisamWeightHashes } from "../../src/models/weights/index.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 
 let encoder: ImageEncoder;

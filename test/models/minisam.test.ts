@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { deterministicUniform } from "../../src/common/index.js";
@@ -12,6 +11,7 @@ import {
   promptEncoderTensors,
   type StateDict,
 } from "../../src/models/weights/index.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 import {
   denseEmbeddings,

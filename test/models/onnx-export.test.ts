@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import { decodeModel, device, floatsOf, floatTensor, GraphSession, input } from "../../src/graph/index.js";
@@ -19,6 +18,7 @@ import {
   type StateDict,
 } from "../../src/models/index.js";
 import { ParameterSet } from "../../src/nn/index.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 
 const options = { depth: 18, dropThreshold: 0.8, highFrequency: true } as const;
 const side = 64;

@@ -1,4 +1,3 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadGolden, type SectionResult } from "../../scripts/parity/golden.js";
 import { evaluate } from "../../scripts/parity/sections/sam-model.js";
@@ -24,6 +23,7 @@ import {
 } from "../../src/models/sam/index.js";
 import { loadMinisamDecoder, minisamPath } from "../../src/models/weights/index.js";
 import { frozenParameters, type ParameterLookup, ParameterSet } from "../../src/nn/index.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 
 let sam: ParameterLookup;

@@ -1,4 +1,3 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { deterministicImage, deterministicVit } from "../../scripts/parity/vit-weights.js";
 import { decodeModel, device } from "../../src/graph/index.js";
@@ -11,6 +10,7 @@ import {
   vitArchitectures,
   vitTensors,
 } from "../../src/models/index.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 
 /** Windows that need padding, and a global block. */
 const small: VitArchitecture = {

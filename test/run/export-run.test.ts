@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { isEpSamError, RandomStream, silentReporter } from "../../src/common/index.js";
@@ -16,6 +15,7 @@ import {
 } from "../../src/models/index.js";
 import { ParameterSet } from "../../src/nn/index.js";
 import { type ExportOptions, exportFromRun, openRun, readClassifier } from "../../src/run/index.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { describeWithTorch, runPython } from "../support/torch.js";
 

@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
 import type { DecodedMask, DecodeRequest, EmbeddingEntry, SegmenterEntry } from "../../src/contract/index.js";
@@ -12,6 +11,7 @@ import { placePatch, readPlacedPatch } from "../../src/server/segmentation/patch
 import { segmentationRoutes } from "../../src/server/segmentation/routes.js";
 import { SegmentationProcess } from "../../src/server/segmentation/segmentation-process.js";
 import { memorySlide } from "../support/memory-slide.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 

@@ -22,6 +22,8 @@ const REQUIREMENTS = [
   "vulkan",
   /** The right to mount a file system. */
   "mount",
+  /** The program that shows what another asks of the system. */
+  "strace",
   /** Pipes, signals and limits, which Windows lacks. */
   "posix",
 ] as const;

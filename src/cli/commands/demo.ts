@@ -19,7 +19,6 @@ that everything works here; figures on generated tissue say nothing about real s
 /** `epsam demo`: the whole job on generated tissue, then a report. */
 export function demoCommand() {
   return new Command("demo")
-    .description("the whole job on generated tissue, from slides to a report, in a few minutes")
     .addOption(outOption("directory for everything the demo makes").default("epsam-demo"))
     .addOption(new Option("--resume", "go on with an interrupted demo"))
     .addOption(deviceOption())

@@ -17,7 +17,6 @@ Exit code 1 when something essential fails; warnings leave it at 0.
 /** `epsam doctor` */
 export function doctorCommand() {
   return new Command("doctor")
-    .description("check versions, devices, weights and disk")
     .addOption(jsonOption())
     .addHelpText("after", EXAMPLES)
     .action((options) =>

@@ -27,7 +27,6 @@ folder below it.`;
 /** `epsam evaluate`: figures of every stage of a run on a split, with confidence intervals. */
 export function evaluateCommand() {
   return new Command("evaluate")
-    .description("measure every stage of a run on a dataset with pixel masks, with confidence intervals")
     .addOption(
       new Option("--run <run>", "run directory from `epsam train`").argParser(path).makeOptionMandatory(),
     )

@@ -39,7 +39,6 @@ What cannot be read is left out and named; the exit code is then 3.`;
 /** `epsam infer`: masks, heat maps and areas of slides, and of images of any size. */
 export function inferCommand() {
   return new Command("infer")
-    .description("segment slides, and patches and images of any size, with a trained run")
     .argument(
       "<inputs...>",
       "slides or images, folders of them, or datasets",

@@ -16,7 +16,6 @@ Examples:
 /** `epsam models` */
 export function modelsCommand() {
   return new Command("models")
-    .description("pretrained weights: what there is, downloads, weights from and for other programs")
     .addHelpText("after", EXAMPLES)
     .addCommand(modelsListCommand())
     .addCommand(modelsInfoCommand())

@@ -39,7 +39,6 @@ goes on when the same command is given again.`;
 /** `epsam prepare`: slides and annotations, images and masks, or ready patches become a dataset directory. */
 export function prepareCommand() {
   return new Command("prepare")
-    .description("cut patches from slides or images, or take ready patches, and make a dataset")
     .argument(
       "<inputs...>",
       "folders of slides or images, or such files",

@@ -24,7 +24,6 @@ Examples:
 /** `epsam slide` */
 export function slideCommand() {
   return new Command("slide")
-    .description("look at whole-slide images")
     .addHelpText("after", `${INFO_HELP}\n`)
     .addCommand(infoCommand())
     .addCommand(thumbnailCommand());

@@ -37,7 +37,6 @@ exist (decoder.validation), those of the test split are for the figures. Correct
 /** `epsam train`: the whole method, from weak labels to a fine-tuned segmenter. */
 export function trainCommand() {
   return new Command("train")
-    .description("train on a dataset: classifier, initial masks, fine-tuning of SAM, rounds of re-training")
     .addOption(new Option("--data <dataset>", "dataset directory from `epsam prepare`").argParser(path))
     .addOption(
       new Option(

@@ -34,7 +34,6 @@ On another machine: ssh -L ${DEFAULT_VIEW_PORT}:localhost:${DEFAULT_VIEW_PORT} M
 /** `epsam view`: the web application. */
 export function viewCommand() {
   return new Command("view")
-    .description("look at slides, results, datasets and runs in a browser; correct and retrain")
     .argument("[inputs...]", "slides, folders, datasets, runs, results", collectPath)
     .addOption(new Option("--run <directory...>", "run directory from `epsam train`").argParser(collectPath))
     .addOption(

@@ -1,9 +1,19 @@
-import { env, listSupportedBackends } from "onnxruntime-node";
-import { add, device, floats, floatTensor, GraphSession, input, shortReason } from "../../graph/index.js";
+import {
+  add,
+  device,
+  floats,
+  floatTensor,
+  GraphSession,
+  input,
+  onnxRuntime,
+  shortReason,
+  TELEMETRY_VARIABLE,
+} from "../../graph/index.js";
 import type { Check } from "./check.js";
 
 /** The engine's version and the execution providers that came with it. */
 export function checkEngine(): Check {
+  const { env, listSupportedBackends } = onnxRuntime();
   const backends = listSupportedBackends();
   const bundled = backends.filter((backend) => backend.bundled).map((backend) => backend.name);
   const others = backends.filter((backend) => !backend.bundled).map((backend) => backend.name);
@@ -13,6 +23,24 @@ export function checkEngine(): Check {
     state: "ok",
     found: `${env.versions.node}; providers ${bundled.join(", ")}${rest}`,
   };
+}
+
+/** What ONNX Runtime would keep and send about its use is switched off wherever this package loads it. */
+export function checkTelemetry(platform: NodeJS.Platform = process.platform): Check {
+  onnxRuntime();
+  const name = "ONNX Runtime telemetry";
+  if (platform === "win32") {
+    return {
+      name,
+      state: "none",
+      found: "goes to Windows' own tracing, which Windows' privacy settings govern",
+    };
+  }
+  if (process.env[TELEMETRY_VARIABLE] === "1") {
+    return { name, state: "ok", found: "off: nothing is looked up, sent or kept" };
+  }
+  const found = `on: ${TELEMETRY_VARIABLE} is not 1`;
+  return { name, state: "fail", found, action: `Start this program with ${TELEMETRY_VARIABLE}=1.` };
 }
 
 /** Compiles and runs a two-element sum on the CPU: without this nothing works. */

@@ -1,6 +1,6 @@
 import type { Check } from "./check.js";
 import { checkDevices } from "./device-checks.js";
-import { checkCpu, checkEngine } from "./engine-checks.js";
+import { checkCpu, checkEngine, checkTelemetry } from "./engine-checks.js";
 import { checkOpenSlide, checkSharp, checkWeights } from "./library-checks.js";
 import {
   checkCacheDirectory,
@@ -21,6 +21,7 @@ export async function runChecks(): Promise<readonly Check[]> {
     checkProcessor(),
     checkMemory(),
     checkEngine(),
+    checkTelemetry(),
     await checkCpu(),
     ...(await checkDevices()),
     await checkSharp(),

@@ -1,5 +1,5 @@
-import { InferenceSession } from "onnxruntime-node";
 import { BLOCKED_CHANNELS, encodeModel, OnnxDataType } from "../onnx/schema.js";
+import { onnxRuntime } from "./onnxruntime.js";
 
 let found: Promise<boolean> | undefined;
 
@@ -47,11 +47,13 @@ async function compiles(): Promise<boolean> {
     },
   });
   // A refusal is the answer: there is no other way to ask which kernels a build has registered.
-  return InferenceSession.create(bytes, { executionProviders: ["cpu"], logSeverityLevel: 4 }).then(
-    async (session) => {
-      await session.release();
-      return true;
-    },
-    () => false,
-  );
+  return onnxRuntime()
+    .InferenceSession.create(bytes, { executionProviders: ["cpu"], logSeverityLevel: 4 })
+    .then(
+      async (session) => {
+        await session.release();
+        return true;
+      },
+      () => false,
+    );
 }

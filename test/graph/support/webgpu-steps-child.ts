@@ -2,7 +2,6 @@
  * The process that tries training steps on webgpu: whether state stays on the device, and that every node of the
  * classifier's and the decoder's step has a kernel there. Writes a line of JSON for each.
  */
-import ort from "onnxruntime-node";
 import { messageOf, RandomStream } from "../../../src/common/index.js";
 import {
   add,
@@ -29,22 +28,20 @@ import {
   loadMinisamDecoder,
 } from "../../../src/models/index.js";
 import { adam, adamW, TrainingStep, type TrainingStepOptions } from "../../../src/nn/index.js";
+import { InferenceSession, type SessionOptions } from "../../support/onnxruntime.js";
 
 const webgpu = device("webgpu", 1);
 
 /** From now on sessions are refused when a node would go to the CPU. */
 function refuseTheCpu(): void {
-  const { create } = ort.InferenceSession;
-  type Create = (
-    bytes: Uint8Array,
-    options?: ort.InferenceSession.SessionOptions,
-  ) => ReturnType<typeof create>;
+  const { create } = InferenceSession;
+  type Create = (bytes: Uint8Array, options?: SessionOptions) => ReturnType<typeof create>;
   const strict: Create = (bytes, options) =>
-    create.call(ort.InferenceSession, bytes, {
+    create.call(InferenceSession, bytes, {
       ...options,
       extra: { session: { disable_cpu_ep_fallback: "1" } },
     });
-  Object.assign(ort.InferenceSession, { create: strict });
+  Object.assign(InferenceSession, { create: strict });
 }
 
 const vector = (...data: number[]) => floatTensor([data.length], Float32Array.from(data));

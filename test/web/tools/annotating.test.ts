@@ -1,4 +1,3 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { readAnnotations, TumourRegion } from "../../../src/annotations/index.js";
@@ -8,6 +7,7 @@ import type { AnnotationState, Area, EmbeddingEntry, Workspace } from "../../../
 import { promptArrays } from "../../../src/contract/index.js";
 import { areaContains, areaSize, ringOf } from "../../../src/geometry/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
+import { InferenceSession, Tensor } from "../../support/onnxruntime.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";
 import { openPage, PHONE, seriousFindings, settled, type WatchedPage } from "../page-fixture.js";

@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { listSupportedBackends } from "onnxruntime-node";
+import { join } from "node:path";
 import type { DeviceName } from "../device.js";
+import { onnxRuntime, onnxRuntimeDirectory } from "../onnxruntime.js";
 
 /** Whether ONNX Runtime has what it needs for a device, apart from drivers. */
 export type Installation = "bundled" | "installed" | "not installed" | "not for this platform";
@@ -18,18 +17,22 @@ const PLATFORMS: Readonly<Record<DeviceName, readonly NodeJS.Platform[]>> = {
 
 /** Looks for a device's part of ONNX Runtime. */
 export function installationOf(name: DeviceName): Installation {
-  if (listSupportedBackends().some((backend) => backend.name === name && backend.bundled)) return "bundled";
+  const backends = onnxRuntime().listSupportedBackends();
+  if (backends.some((backend) => backend.name === name && backend.bundled)) return "bundled";
   if (!PLATFORMS[name].includes(process.platform)) return "not for this platform";
   return existsSync(providerLibrary(name)) ? "installed" : "not installed";
 }
 
-function packageDirectory(): string {
-  return dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
-}
-
 function providerLibrary(name: DeviceName): string {
   const { platform, arch } = process;
-  return join(packageDirectory(), "bin", "napi-v6", platform, arch, `libonnxruntime_providers_${name}.so`);
+  return join(
+    onnxRuntimeDirectory(),
+    "bin",
+    "napi-v6",
+    platform,
+    arch,
+    `libonnxruntime_providers_${name}.so`,
+  );
 }
 
 /** How to get a device that is missing or does not work. */
@@ -40,7 +43,7 @@ export function deviceAdvice(name: DeviceName, platform: NodeJS.Platform = proce
   }
   if (name === "cpu") return "Reinstall with `npm ci`; the engine needs a 64-bit x86 or ARM processor.";
   if (name === "cuda") {
-    const script = join(packageDirectory(), "script", "install.js");
+    const script = join(onnxRuntimeDirectory(), "script", "install.js");
     return `Needs an NVIDIA driver, CUDA 12 and cuDNN 9, and ONNX Runtime's library for it, which \`node ${script} --onnxruntime-node-install=cuda12\` downloads.`;
   }
   if (name === "webgpu" && platform === "linux") {
