@@ -131,7 +131,7 @@ function samModel(options: SegmenterModelOptions): SegmenterModel {
   return {
     loss: maskLoss(config, graph.logits, [batchSize, side, side]),
     parameters: new Map([...graph.parameters.all(), ...trained]),
-    inputs: [...Object.values(inputs), ...Object.values(decoderInputs)],
+    inputs: [...new Set([...Object.values(inputs), ...Object.values(decoderInputs)])],
     initial: new Map([...own, ...projections, ...startsOf(trained, base)]),
     feeds: (samples) => {
       const count = samples.length;

@@ -13,6 +13,7 @@ import {
   finishedDecoderStages,
   type RunContext,
 } from "../../src/run/index.js";
+import { findSegmenters } from "../../src/server/segmentation/segmenters.js";
 import { generatePatch } from "../support/synthetic.js";
 import {
   errorOf,
@@ -173,6 +174,12 @@ describe("a run with a feature pyramid", () => {
     expect(estimatedIou).toBeGreaterThanOrEqual(0);
     expect(segmenter.identity.weights.backbone).toMatch(/^[0-9a-f]{64}$/);
     expect(Object.keys(segmenter.identity.weights)).not.toContain("sam-encoder");
+  });
+
+  it("takes no clicks: SAM as it is does", async () => {
+    const workspace = { runs: [{ id: "run", name: "pyramid", root: trained.run.root }] };
+    const found = await findSegmenters(workspace);
+    expect(found.map(({ entry }) => entry.id)).toEqual(["sam"]);
   });
 
   it("has no decoder to export, and no stage untrained", async () => {
