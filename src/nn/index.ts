@@ -33,8 +33,6 @@ export {
   type Buffers,
   isOptimizerState,
   optimizerStateName,
-  type StepResult,
-  type StepSession,
-  TrainingStep,
   type TrainingStepOptions,
-} from "./training-step.js";
+} from "./step-graph.js";
+export { type StepResult, type StepSession, TrainingStep } from "./training-step.js";

@@ -12,8 +12,10 @@ import {
   type StateDict,
   writeSafetensors,
 } from "../models/index.js";
-import { mergeRecords, type PresetName, resolveConfig, type TrainingConfig } from "./config.js";
+import { mergeRecords, resolveConfig } from "./config.js";
+import type { TrainingConfig } from "./config-schema.js";
 import { hashConfig, versions } from "./open-run.js";
+import type { PresetName } from "./presets.js";
 import { RunDirectory, type RunRecord, type StageRecord } from "./run-directory.js";
 import { lockRun } from "./run-lock.js";
 import { classifierFile, decoderFile } from "./run-models.js";

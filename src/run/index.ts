@@ -8,14 +8,11 @@ export {
   classifierOptions,
   denseOptions,
   mergeRecords,
-  type PresetName,
   parseConfig,
-  presetNames,
-  presets,
   readConfigFile,
   resolveConfig,
-  type TrainingConfig,
 } from "./config.js";
+export type { TrainingConfig } from "./config-schema.js";
 export {
   evaluationFiles,
   evaluationFolder,
@@ -37,6 +34,7 @@ export {
 } from "./export-run.js";
 export { type ImportedRun, type ImportRunOptions, importRun } from "./import-run.js";
 export { hashConfig, openRun, versions } from "./open-run.js";
+export { type PresetName, presetNames, presets } from "./presets.js";
 export { compareWithOrigin, type RetrainingComparison } from "./retrain-comparison.js";
 export type { EncoderSource, RunContext } from "./run-context.js";
 export {

@@ -1,6 +1,7 @@
 import { hashBytes, packageVersion } from "../common/index.js";
 import { onnxRuntime } from "../graph/index.js";
-import { hashedClassifier, hashedDecoder, parseConfig, type TrainingConfig } from "./config.js";
+import { hashedClassifier, hashedDecoder, parseConfig } from "./config.js";
+import type { TrainingConfig } from "./config-schema.js";
 import type { RunContext } from "./run-context.js";
 import { RunDirectory } from "./run-directory.js";
 

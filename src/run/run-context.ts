@@ -1,7 +1,7 @@
 import type { Reporter } from "../common/index.js";
 import type { Device } from "../graph/index.js";
 import type { ImageEncoder } from "../models/index.js";
-import type { TrainingConfig } from "./config.js";
+import type { TrainingConfig } from "./config-schema.js";
 import type { RunDirectory } from "./run-directory.js";
 
 /** A frozen image encoder that is opened when it is needed. */

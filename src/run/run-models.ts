@@ -17,7 +17,8 @@ import {
   type StateDict,
   stateDictOf,
 } from "../models/index.js";
-import { classifierOptions, denseOptions, type TrainingConfig } from "./config.js";
+import { classifierOptions, denseOptions } from "./config.js";
+import type { TrainingConfig } from "./config-schema.js";
 import type { RunContext } from "./run-context.js";
 import type { RunDirectory } from "./run-directory.js";
 import type { SamSource } from "./sam-source.js";

@@ -13,7 +13,7 @@ import {
   type VitVariant,
   vitEncoderId,
 } from "../models/index.js";
-import type { TrainingConfig } from "./config.js";
+import type { TrainingConfig } from "./config-schema.js";
 import type { EncoderSource, RunContext } from "./run-context.js";
 import type { RunRecord } from "./run-directory.js";
 

@@ -1,13 +1,5 @@
-import { RandomStream } from "../common/index.js";
-import {
-  type Dataset,
-  hasPixelMasks,
-  imposeLabels,
-  loadPatchMask,
-  type PatchRecord,
-  windowsOf,
-} from "../dataset/index.js";
-import { type Mask, readMask, writeMaskPng } from "../imaging/index.js";
+import { type Dataset, imposeLabels, type PatchRecord, windowsOf } from "../dataset/index.js";
+import { readMask, writeMaskPng } from "../imaging/index.js";
 import { readSafetensors, type StateDict, stateDictOf, writeSafetensors } from "../models/index.js";
 import {
   classifierFile,
@@ -15,7 +7,6 @@ import {
   type DecoderStage,
   decoderFile,
   frameOf,
-  initialMaskFolder,
   type RunContext,
   readDecoder,
   roundStage,
@@ -24,7 +15,8 @@ import {
 } from "../run/index.js";
 import { trainClassifier } from "./classifier-stage.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
-import type { MaskedPatch, PromptedPatch } from "./decoder-samples.js";
+import { DecoderPatches } from "./decoder-patches.js";
+import type { MaskedPatch } from "./decoder-samples.js";
 import { trainDecoder } from "./decoder-stage.js";
 import { trainDenseClassifier } from "./dense-classifier-stage.js";
 import type { EpochLoopResult } from "./epoch-loop.js";
@@ -55,11 +47,13 @@ export class PipelineStages {
   readonly #context: RunContext;
   readonly #data: PipelineData;
   readonly #sam: OpenedSam;
+  readonly #patches: DecoderPatches;
 
   constructor(context: RunContext, data: PipelineData, sam: OpenedSam) {
     this.#context = context;
     this.#data = data;
     this.#sam = sam;
+    this.#patches = new DecoderPatches(context, data.dataset);
   }
 
   /** Trains the patch classifier. */
@@ -79,7 +73,7 @@ export class PipelineStages {
   /** Computes activation maps and initial masks of all positive patches of train and val. */
   async initialMasks(): Promise<StageSummary> {
     const { reporter, signal } = this.#context;
-    const patches = [...this.#positives("train"), ...this.#positives("val")];
+    const patches = [...this.#patches.positives("train"), ...this.#patches.positives("val")];
     let empty = 0;
     await withActivations(this.#context, this.#data.dataset, async (activations) => {
       for (const [index, patch] of patches.entries()) {
@@ -87,7 +81,7 @@ export class PipelineStages {
         const activated = await (await activations.get(patch)).initialMask();
         const initialMask = imposeLabels(activated, windowsOf(patch, activated.width));
         if (!initialMask.data.includes(1)) empty++;
-        await writeMaskPng(this.#initialMaskFile(patch), initialMask);
+        await writeMaskPng(this.#patches.initialMaskFile(patch), initialMask);
         reporter.progress({ task: "initial masks", done: index + 1, total: patches.length });
       }
     });
@@ -97,12 +91,12 @@ export class PipelineStages {
   /** Fine-tunes the decoder on the initial masks. */
   async preliminary(): Promise<StageSummary> {
     const train: MaskedPatch[] = [];
-    for (const patch of this.#decoderPatches()) {
-      const file = this.#initialMaskFile(patch);
+    for (const patch of this.#patches.training()) {
+      const file = this.#patches.initialMaskFile(patch);
       const { data } = await readMask(file);
       if (data.includes(1)) train.push({ patch, readMask: () => readMask(file) });
     }
-    return this.#trainDecoder(roundStage(0), [...train, ...this.#negatives()]);
+    return this.#trainDecoder(roundStage(0), [...train, ...this.#patches.negatives()]);
   }
 
   /**
@@ -117,7 +111,7 @@ export class PipelineStages {
     const { run } = this.#context;
     const isLast = round === this.#context.config.rounds;
     const corrections = isLast ? this.#data.corrections : undefined;
-    const candidates = this.#decoderPatches().filter((patch) => corrections?.cover(patch) !== true);
+    const candidates = this.#patches.training().filter((patch) => corrections?.cover(patch) !== true);
     const selected = await this.#pseudoLabels(round, candidates);
     const corrected = corrections?.patches ?? [];
     const counts = {
@@ -126,7 +120,7 @@ export class PipelineStages {
       ...(corrections === undefined ? {} : { correctedMasks: corrected.length }),
     };
     if (corrected.length + selected.length > 0) {
-      const train = [...corrected, ...selected, ...this.#negatives(corrections)];
+      const train = [...corrected, ...selected, ...this.#patches.negatives(corrections)];
       const summary = await this.#trainDecoder(stage, train);
       this.#tellWithoutGain(stage, previous, summary);
       return { ...summary, ...counts };
@@ -177,7 +171,7 @@ export class PipelineStages {
     const embeddings = await PatchEmbeddings.open(this.#context, this.#sam.encoder, patchSize);
     try {
       const { result, criterion } = await this.#withActivations(async (activations, activationsOf) => {
-        const { criterion, patches } = await this.#validationPatches(activations);
+        const { criterion, patches } = await this.#patches.validation(activations);
         const options = {
           ...this.#context,
           stage,
@@ -220,75 +214,6 @@ export class PipelineStages {
       datasetHash: this.#data.dataset.hash,
     };
     await writeSafetensors(file, weights, metadata);
-  }
-
-  #initialMaskFile({ id }: PatchRecord): string {
-    return this.#context.run.path("masks", initialMaskFolder, `${id}.png`);
-  }
-
-  #positives(split: "train" | "val"): PatchRecord[] {
-    return this.#data.dataset.patches.filter((patch) => patch.split === split && patch.label === 1);
-  }
-
-  /** The positive training patches that the decoder learns from, drawn by seed when there are too many. */
-  #decoderPatches(): PatchRecord[] {
-    return this.#drawn("decoder patches", this.#positives("train"));
-  }
-
-  /** Training patches without tumour, whose masks are empty, where they take part. */
-  #negatives(corrections?: CorrectedMasks): MaskedPatch[] {
-    const { dataset } = this.#data;
-    if (!this.#context.config.decoder.negatives) return [];
-    const side = dataset.patchSize;
-    const empty: Mask = { width: side, height: side, data: new Uint8Array(side * side) };
-    const patches = dataset.patches.filter(({ split, label }) => split === "train" && label === 0);
-    return this.#drawn("decoder negatives", patches)
-      .filter((patch) => corrections?.cover(patch) !== true)
-      .map((patch) => ({ patch, readMask: async () => empty }));
-  }
-
-  /** At most `decoder.maximumPatches` patches, in their order. */
-  #drawn(name: string, patches: readonly PatchRecord[]): PatchRecord[] {
-    const { seed, decoder } = this.#context.config;
-    const limit = decoder.maximumPatches ?? patches.length;
-    const chosen = new Set(new RandomStream(seed, name).shuffled(patches).slice(0, limit));
-    return patches.filter((patch) => chosen.has(patch));
-  }
-
-  /**
-   * Validation patches with prompts from their activation maps. Where the split has pixel masks (and the
-   * configuration allows) they are the target, as in the paper; otherwise the initial masks are.
-   */
-  async #validationPatches(
-    activations: PatchActivations,
-  ): Promise<{ criterion: string; patches: PromptedPatch[] }> {
-    const { dataset } = this.#data;
-    const wanted = this.#context.config.decoder.validation;
-    if (wanted === "windows") return this.#labelledPatches(activations);
-    const byMask = wanted === "pixel-masks" || (wanted === "auto" && hasPixelMasks(dataset, "val"));
-    const target = (patch: PatchRecord) =>
-      byMask ? loadPatchMask(patch, dataset.patchSize) : readMask(this.#initialMaskFile(patch));
-    const patches: PromptedPatch[] = [];
-    for (const patch of this.#drawn("validation patches", this.#positives("val"))) {
-      const prompt = await activations.prompt(patch, await activations.get(patch));
-      if (prompt !== undefined) patches.push({ patch, prompt, readMask: () => target(patch) });
-    }
-    return { criterion: byMask ? "loss against pixel masks" : "loss against initial masks", patches };
-  }
-
-  /** Every validation patch with its prompt, to be judged by the labels of its windows. */
-  async #labelledPatches(
-    activations: PatchActivations,
-  ): Promise<{ criterion: string; patches: PromptedPatch[] }> {
-    const patches: PromptedPatch[] = [];
-    const all = this.#data.dataset.patches.filter(({ split }) => split === "val");
-    for (const patch of this.#drawn("validation patches", all)) {
-      const prompt = await activations.prompt(patch, await activations.get(patch));
-      if (prompt !== undefined) {
-        patches.push({ patch, prompt, readMask: () => readMask(this.#initialMaskFile(patch)) });
-      }
-    }
-    return { criterion: "error on labels of windows", patches };
   }
 
   /** Patch ids are unique only within a dataset, so that corrected patches have activations of their own. */

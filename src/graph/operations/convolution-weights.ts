@@ -4,7 +4,8 @@ import { axisSize, floats, shape4, type Value } from "../value.js";
 import { multiply } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import { takeRows } from "./pooling.js";
-import { concat, pad, reshape, reverse, slice, transpose } from "./shapes.js";
+import { reshape, transpose } from "./shapes.js";
+import { concat, pad, reverse, slice } from "./slicing.js";
 
 /** Stride and zero padding, equal on both axes. */
 export interface ConvolutionAttributes {

@@ -3,7 +3,8 @@ import type { LoweringContext } from "../lowering.js";
 import { BLOCKED_CHANNELS } from "../onnx/schema.js";
 import { bothInputs, type LoweredNode } from "../operation.js";
 import { shape4, type Value } from "../value.js";
-import { reshape, reverse } from "./shapes.js";
+import { reshape } from "./shapes.js";
+import { reverse } from "./slicing.js";
 
 // ONNX Runtime's own kernels for convolutions of single channels take images whose channels are blocked ([N, C/8, H, W, 8]
 // or 16), where a vector register holds one pixel of a block. The runtime uses them where weights are stored in the graph; a

@@ -21,7 +21,8 @@ import {
   turnedKernels,
 } from "./depthwise-lowering.js";
 import { multiply } from "./elementwise.js";
-import { concat, dilate, pad, reshape, slice, sum } from "./shapes.js";
+import { reshape, sum } from "./shapes.js";
+import { concat, dilate, pad, slice } from "./slicing.js";
 
 // Convolutions of each channel by a kernel of its own. Result, image gradient and weight gradient are three operations,
 // each linear in both operands, whose gradients are the other two.

@@ -1,3 +1,4 @@
+import { batchNormOperations } from "./batch-norm.js";
 import { channelOperations } from "./channels.js";
 import { clippingOperations } from "./clipping.js";
 import { convolutionOperations } from "./convolution.js";
@@ -9,13 +10,16 @@ import { orderingOperations } from "./ordering.js";
 import { poolingOperations } from "./pooling.js";
 import { reductionOperations } from "./reductions.js";
 import { shapeOperations } from "./shapes.js";
+import { slicingOperations } from "./slicing.js";
 
 /** Every operation there is, by name: shape rule, ONNX lowering, vector–Jacobian product. */
 export const registry = {
   ...elementwiseOperations,
   ...shapeOperations,
+  ...slicingOperations,
   ...reductionOperations,
   ...channelOperations,
+  ...batchNormOperations,
   ...matmulOperations,
   ...convolutionOperations,
   ...depthwiseOperations,
@@ -28,13 +32,11 @@ export const registry = {
 /** The name of a registered operation. */
 export type OperationName = keyof typeof registry;
 
+export { type BatchNormAttributes, batchNorm, channelMoments } from "./batch-norm.js";
 export {
   addChannelAffine,
-  type BatchNormAttributes,
-  batchNorm,
   channelAffine,
   channelDot,
-  channelMoments,
   channelScale,
   channelSum,
 } from "./channels.js";
@@ -85,16 +87,5 @@ export {
   softmax,
   stackRows,
 } from "./reductions.js";
-export {
-  broadcastTo,
-  concat,
-  dilate,
-  type Padding,
-  pad,
-  reshape,
-  reverse,
-  type SliceRange,
-  slice,
-  sum,
-  transpose,
-} from "./shapes.js";
+export { broadcastTo, reshape, sum, transpose } from "./shapes.js";
+export { concat, dilate, type Padding, pad, reverse, type SliceRange, slice } from "./slicing.js";

@@ -1,7 +1,8 @@
 import { apply, bothInputs, defineOperation, requireFloat, shapeError } from "../operation.js";
 import { axisSize, type Value } from "../value.js";
 import { broadcastShapes } from "./elementwise.js";
-import { reduceToShape, slice } from "./shapes.js";
+import { reduceToShape } from "./shapes.js";
+import { slice } from "./slicing.js";
 
 /** Which operands are taken transposed (their last two axes swapped). */
 export interface MatmulAttributes {

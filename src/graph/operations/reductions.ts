@@ -1,7 +1,8 @@
 import { apply, defineOperation, onlyInput, requireFloat, shapeError } from "../operation.js";
 import { axisSize, elementCount, floats, type Value } from "../value.js";
 import { cast, divide, greater, multiply, scale, subtract } from "./elementwise.js";
-import { concat, reducedShape, reshape, spread, sum } from "./shapes.js";
+import { reducedShape, reshape, spread, sum } from "./shapes.js";
+import { concat } from "./slicing.js";
 
 const meanOperation = defineOperation<{ axes: readonly number[]; keepAxes: boolean }>({
   name: "mean",

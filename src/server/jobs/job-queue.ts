@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, realpath } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { EpSamError, exists, lockDirectory, messageOf, storageError } from "../../common/index.js";
 import type { JobEntry, JobRequest, JobState } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
@@ -8,6 +8,7 @@ import { readJobs, type StoredJob, writeJobs } from "./job-file.js";
 import { JobLog } from "./job-log.js";
 import { planJob } from "./job-plan.js";
 import { type JobCommand, ownCommandLine, SERVER_ENDING } from "./job-process.js";
+import { addProducts, requireOwnPlaces } from "./job-products.js";
 import { jobsFolder } from "./jobs-folder.js";
 import { runPlan, waitForEnd } from "./run-plan.js";
 
@@ -82,7 +83,7 @@ export class JobQueue {
     }
     const id = randomBytes(6).toString("hex");
     const plan = await planJob(this.#context, id, request);
-    this.#requireOwnPlaces(plan.makes);
+    requireOwnPlaces(plan.makes, this.#jobs.values());
     const entry: JobEntry = {
       id,
       revision: 0,
@@ -174,7 +175,7 @@ export class JobQueue {
       this.#jobs.set(job.entry.id, job);
       const { state } = job.entry;
       if (state === "running" || state === "queued") await this.#end(job, "interrupted", job.processId);
-      else if (state === "done") await this.#addResults(job);
+      else if (state === "done") await addProducts(job.plan, this.#context.workspace);
     }
   }
 
@@ -213,7 +214,7 @@ export class JobQueue {
     if (end.type === "failed") await this.#end(last, "failed", null, end.error);
     else if (end.type === "stopped") await this.#end(last, this.#isClosing ? "interrupted" : "cancelled");
     else {
-      const result = await this.#addResults(last);
+      const result = await addProducts(last.plan, this.#context.workspace);
       this.#context.events.publish({ event: "workspace", data: {} });
       await this.#end({ ...last, entry: { ...last.entry, result } }, "done");
     }
@@ -245,39 +246,6 @@ export class JobQueue {
   async #update(id: string, change: (job: StoredJob) => Partial<StoredJob>): Promise<void> {
     const job = this.#jobs.get(id);
     if (job !== undefined) await this.#put({ ...job, ...change(job) });
-  }
-
-  /** What a job made, in the workspace: ids. */
-  async #addResults({ plan }: StoredJob): Promise<JobEntry["result"]> {
-    const { workspace } = this.#context;
-    const { results, dataset, run } = plan.makes;
-    const present = async (path: string | undefined) =>
-      path !== undefined && (await exists(path)) ? await realpath(path) : null;
-    const [resultsAt, datasetAt, runAt] = [
-      await present(results),
-      await present(dataset),
-      await present(run),
-    ];
-    if (resultsAt !== null) workspace.addResults(resultsAt);
-    return {
-      ...(datasetAt === null ? {} : { dataset: workspace.addDataset(datasetAt).id }),
-      ...(runAt === null ? {} : { run: workspace.addRun(runAt).id }),
-      ...(resultsAt === null ? {} : { slides: [...plan.slides] }),
-    };
-  }
-
-  /** Two jobs that wait must not write to one place either. */
-  #requireOwnPlaces(makes: StoredJob["plan"]["makes"]): void {
-    const wanted = new Set(Object.values(makes));
-    for (const { entry, plan } of this.#jobs.values()) {
-      const isPending = entry.state !== "done";
-      if (!isPending || !Object.values(plan.makes).some((place) => wanted.has(place))) continue;
-      throw new EpSamError("usage", {
-        where: entry.title,
-        what: "is a job with the same name",
-        action: "Choose another name, or resume that job.",
-      });
-    }
   }
 
   #forgetOld(): void {

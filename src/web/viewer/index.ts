@@ -3,7 +3,7 @@ export * from "./colour-maps.js";
 export { colourPicture, type GreyPicture } from "./colouring.js";
 export type { OverlayPainter, ScreenPoint, SlideViewer, ViewState } from "./handle.js";
 export { colouredContext, greyPicture } from "./layer-tile-source.js";
-export { LARGEST_ZOOM, type OpenViewer, openViewer, prefersReducedMotion } from "./open-viewer.js";
+export { type OpenViewer, openViewer } from "./open-viewer.js";
 export {
   areaText,
   lengthText,
@@ -13,4 +13,5 @@ export {
   scaleBar,
   withSeparators,
 } from "./scale-bar.js";
+export { LARGEST_ZOOM, prefersReducedMotion } from "./slide-camera.js";
 export { sameView, slideToScreen, viewOf } from "./view-geometry.js";

@@ -10,10 +10,8 @@ import type { ScreenPoint, SlideViewer, ViewState } from "./handle.js";
 import { LayerStack } from "./layer-stack.js";
 import { OverlaySurface } from "./overlay-surface.js";
 import { PixelDrawer } from "./pixel-drawer.js";
-import { slideToScreen, toScreen, toSlide, viewOf } from "./view-geometry.js";
-
-/** CSS pixels per level-0 pixel at which zooming in ends. */
-export const LARGEST_ZOOM = 20;
+import { LARGEST_ZOOM, prefersReducedMotion, SlideCamera } from "./slide-camera.js";
+import { toScreen, toSlide } from "./view-geometry.js";
 
 /** The viewer as the page itself sees it. */
 export interface OpenViewer extends SlideViewer {
@@ -50,55 +48,34 @@ export interface OpenViewerOptions {
   announce(message: string): void;
 }
 
-/** Whether the user asked for less movement. */
-export function prefersReducedMotion(): boolean {
-  return matchMedia("(prefers-reduced-motion: reduce)").matches;
-}
-
 /** Opens a slide in an element. The slide has to be one that could be opened. */
 export function openViewer(options: OpenViewerOptions): OpenViewer {
-  const { element, slide } = options;
-  const width = slide.size?.width ?? 1;
-  const height = slide.size?.height ?? 1;
+  const { element, slide, shortcuts, announce } = options;
+  const { width, height } = slide.size ?? { width: 1, height: 1 };
   const seadragon = createSeadragon(options);
+  const camera = new SlideCamera(seadragon, element, { width, height }, options.view, () => followView());
   const slideSignal = signal(slide);
-  const view = signal<ViewState>(options.view ?? { centre: [width / 2, height / 2], zoom: 1, rotation: 0 });
-  const settledView = signal(view.value);
-  const loading = signal(true);
-  const failedTiles = signal(0);
   let takePointer: (() => void) | null = null;
-
-  const size = () => ({ width: element.clientWidth, height: element.clientHeight });
-  const matrix = () => slideToScreen(view.value, size());
-  const whole = (rotation: number) => viewOf({ x: 0, y: 0, width, height }, size(), rotation, 1, 1.04);
-  const readView = (): ViewState => {
-    const { viewport } = seadragon;
-    const centre = viewport.getCenter(true);
-    const rotation = ((viewport.getRotation(true) % 360) + 360) % 360;
-    const zoom = (viewport.getZoom(true) * element.clientWidth) / width;
-    return { centre: [centre.x * width, centre.y * width], zoom, rotation };
-  };
 
   const viewer: OpenViewer = {
     openSeadragon: seadragon,
     element,
     slide: slideSignal,
-    view,
-    settledView,
-    loading,
-    failedTiles,
-    shortcuts: options.shortcuts,
-    announce: options.announce,
+    view: camera.view,
+    settledView: camera.settledView,
+    ...watchTiles(seadragon),
+    shortcuts,
+    announce,
     pathOf,
-    toScreen: (position: Position) => toScreen(matrix(), position),
-    toSlide: (point: ScreenPoint) => toSlide(matrix(), point),
+    toScreen: (position: Position) => toScreen(camera.matrix(), position),
+    toSlide: (point: ScreenPoint) => toSlide(camera.matrix(), point),
     positionOf({ clientX, clientY }) {
       const { left, top } = element.getBoundingClientRect();
-      return toSlide(matrix(), { space: "screen", x: clientX - left, y: clientY - top });
+      return toSlide(camera.matrix(), { space: "screen", x: clientX - left, y: clientY - top });
     },
     addGroup: (name) => surface.addGroup(name),
     addPainter: (painter) => surface.addPainter(painter),
-    flyTo: (box) => viewer.setView(viewOf(box, size(), view.value.rotation, LARGEST_ZOOM / 4)),
+    flyTo: (box) => camera.flyTo(box),
     holdPointer(onTaken) {
       takePointer?.();
       takePointer = onTaken;
@@ -106,29 +83,11 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
         if (takePointer === onTaken) takePointer = null;
       };
     },
-    setView(wanted, immediately = prefersReducedMotion()) {
-      const { viewport } = seadragon;
-      const [x, y] = wanted.centre;
-      viewport.setRotation(wanted.rotation, immediately);
-      viewport.zoomTo((wanted.zoom * width) / element.clientWidth, undefined, immediately);
-      viewport.panTo(new OpenSeadragon.Point(x / width, y / width), immediately);
-      if (immediately) settle();
-    },
-    fit: () => viewer.setView(whole(view.value.rotation)),
-    zoomBy(factor) {
-      seadragon.viewport.zoomBy(factor, undefined, prefersReducedMotion()).applyConstraints();
-    },
-    panBy(horizontal, vertical) {
-      const { zoom } = view.value;
-      const delta = new OpenSeadragon.Point(
-        (horizontal * element.clientWidth) / zoom / width,
-        (vertical * element.clientHeight) / zoom / width,
-      ).rotate(-view.value.rotation);
-      seadragon.viewport.panBy(delta, prefersReducedMotion()).applyConstraints();
-    },
-    turnBy(degrees) {
-      seadragon.viewport.setRotation(seadragon.viewport.getRotation() + degrees, prefersReducedMotion());
-    },
+    setView: (view, immediately) => camera.set(view, immediately),
+    fit: () => camera.fit(),
+    zoomBy: (factor) => camera.zoomBy(factor),
+    panBy: (horizontal, vertical) => camera.panBy(horizontal, vertical),
+    turnBy: (degrees) => camera.turnBy(degrees),
     showLayers: (settings) => layers.show(settings),
     updateSlide(changed) {
       slideSignal.value = changed;
@@ -145,21 +104,17 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
 
   const surface = new OverlaySurface(viewer, element);
   const layers = new LayerStack(seadragon, slide);
-  const follow = () => {
-    view.value = readView();
-    surface.follow(matrix());
-  };
-  const settle = () => {
-    follow();
-    settledView.value = view.value;
-  };
-  seadragon.addHandler("open", () => {
-    if (options.view === null) viewer.setView(whole(0), true);
-    else viewer.setView(options.view, true);
-  });
+  const followView = () => surface.follow(camera.matrix());
   guardPointer(seadragon, () => takePointer !== null);
-  seadragon.addHandler("update-viewport", follow);
-  seadragon.addHandler("animation-finish", settle);
+  const observer = new ResizeObserver(followView);
+  observer.observe(element);
+  return viewer;
+}
+
+/** Whether tiles are on their way, and how many could not be had. */
+function watchTiles(seadragon: OpenSeadragon.Viewer): Pick<OpenViewer, "loading" | "failedTiles"> {
+  const loading = signal(true);
+  const failedTiles = signal(0);
   seadragon.addHandler("tile-load-failed", () => {
     failedTiles.value += 1;
   });
@@ -168,9 +123,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
       loading.value = !everythingLoaded(seadragon);
     });
   });
-  const observer = new ResizeObserver(() => surface.follow(matrix()));
-  observer.observe(element);
-  return viewer;
+  return { loading, failedTiles };
 }
 
 function everythingLoaded({ world }: OpenSeadragon.Viewer): boolean {

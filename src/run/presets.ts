@@ -1,0 +1,91 @@
+import { defaultAugmentation } from "../dataset/index.js";
+import { denseDefaults, type TrainingConfig } from "./config-schema.js";
+import { segmenterDefaults } from "./segmenter-keys.js";
+import { stepMemoryDefaults } from "./step-memory.js";
+
+const paper: TrainingConfig = {
+  seed: 0,
+  classifier: {
+    model: "resnet-adl",
+    dense: denseDefaults,
+    depth: 50,
+    highFrequency: true,
+    dropRate: 0.75,
+    dropThreshold: 0.8,
+    inputSize: null,
+    epochs: 50,
+    batchSize: 16,
+    samplesPerEpoch: null,
+    sampling: "shuffled",
+    learningRate: 1e-5,
+    weightDecay: 1e-3,
+    decayFactor: 0.9,
+    decayPeriod: 10,
+    patience: 25,
+    augmentation: { ...defaultAugmentation },
+    initialWeights: null,
+    ...stepMemoryDefaults,
+  },
+  cam: {
+    layer: "layer4-first",
+    scales: [1],
+    profile: "camelyon17",
+    percentile: null,
+    threshold: null,
+    openingSize: null,
+  },
+  sam: { encoder: "auto", weights: null, promptFrame: "model", points: 50, maskPrompt: "none" },
+  decoder: {
+    epochs: 20,
+    batchSize: 4,
+    learningRate: 5e-6,
+    weightDecay: 1e-2,
+    schedule: "constant",
+    patience: 10,
+    variants: [0, 1, 2, 3, 4, 5, 6, 7],
+    maximumPatches: null,
+    validation: "auto",
+    ...stepMemoryDefaults,
+    ...segmenterDefaults,
+    augment: { ...segmenterDefaults.augment },
+  },
+  rounds: 3,
+  selection: { idsThreshold: 0.9, minimumShare: 0 },
+  cache: { directory: null, maximumGigabytes: 40, precision: "float16" },
+  gate: 0.5,
+};
+
+const laptop: TrainingConfig = {
+  ...paper,
+  classifier: {
+    ...paper.classifier,
+    depth: 18,
+    dropRate: 0.5,
+    inputSize: 144,
+    epochs: 12,
+    samplesPerEpoch: 1600,
+    sampling: "balanced",
+    learningRate: 3e-4,
+    decayFactor: 0.5,
+    decayPeriod: 4,
+    patience: 12,
+  },
+  // At 9×9 activations an opening of 5×5 would leave nothing that is not huge.
+  cam: { ...paper.cam, layer: "layer4-last", threshold: 0.2, openingSize: 1 },
+  // Points alone cannot carry the activation map's outline to a SAM that does not know the tissue.
+  sam: { ...paper.sam, maskPrompt: "activation-map" },
+  decoder: {
+    ...paper.decoder,
+    epochs: 4,
+    learningRate: 5e-5,
+    patience: 4,
+    variants: [0],
+    maximumPatches: 120,
+  },
+  selection: { ...paper.selection, minimumShare: 0.5 },
+};
+
+/** Complete configurations by name: the paper's values, and one that fits two cores. */
+export const presets = { paper, laptop } as const;
+export type PresetName = keyof typeof presets;
+export const presetNames = ["paper", "laptop"] as const satisfies readonly PresetName[];
