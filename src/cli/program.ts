@@ -1,6 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { EpSamError, packageVersion } from "../common/index.js";
-import { reportError } from "./error-report.js";
+import type { EpSamError } from "../common/index.js";
 import { ExitCode } from "./exit-codes.js";
 import type { Terminal } from "./terminal.js";
 
@@ -99,7 +98,7 @@ export async function createProgram(
     .description(
       "Pixel-accurate segmentation of cancer in histology images, learned from patch labels alone.",
     )
-    .version(await packageVersion(), "-V, --version", "print the version")
+    .version(await versionFor(args), "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
     .addHelpText("after", HELP)
     .showSuggestionAfterError(true)
@@ -119,6 +118,13 @@ export async function createProgram(
   return program;
 }
 
+/** The version where it is asked for: the help starts without the foundation of all rooms, which would take half its time. */
+async function versionFor(args: readonly string[] | undefined): Promise<string> {
+  if (args?.every((arg) => !/^-(?:\w*V|-version)/.test(arg))) return "";
+  const { packageVersion } = await import("../common/index.js");
+  return packageVersion();
+}
+
 /** Commands made apart from the program do not have its settings yet. */
 function inheritSettings(command: CommandUnknownOpts, parent: CommandUnknownOpts): void {
   command.copyInheritedSettings(parent);
@@ -136,15 +142,18 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     await program.parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? ExitCode.done);
   } catch (thrown) {
-    if (!(thrown instanceof CommanderError)) return reportError(thrown, terminal, json);
-    if (thrown.exitCode === 0) return ExitCode.done;
-    // Commander has printed the help that stands for a missing command.
-    if (thrown.code === "commander.help") return ExitCode.wrongUsage;
-    return reportError(usageError(thrown), terminal, json);
+    if (thrown instanceof CommanderError) {
+      if (thrown.exitCode === 0) return ExitCode.done;
+      // Commander has printed the help that stands for a missing command.
+      if (thrown.code === "commander.help") return ExitCode.wrongUsage;
+    }
+    const { reportError } = await import("./error-report.js");
+    return reportError(thrown instanceof CommanderError ? await usageError(thrown) : thrown, terminal, json);
   }
 }
 
-function usageError({ message }: CommanderError): EpSamError {
+async function usageError({ message }: CommanderError): Promise<EpSamError> {
+  const { EpSamError } = await import("../common/index.js");
   const [what = "wrong usage", ...suggestions] = message.replace(/^error: /, "").split("\n");
   const suggestion = suggestions.join(" ").replace(/^\(|\)$/g, "");
   return new EpSamError("usage", {

@@ -5,6 +5,10 @@ import type { Region, SlideLevel } from "./pixel-source.js";
 /** Largest region that is read at once, in pixels; 768 MiB of RGB. */
 export const MAX_REGION_PIXELS = 2 ** 28;
 
+/** For callers without types. */
+const REGION_FORM =
+  'Give { origin: { space: "level-0", x, y }, level, width, height }: x and y in pixels of level 0, the size in pixels of the level.';
+
 /** How many tiles of a region are decoded at the same time, and how many bytes of them. */
 const TILES_AT_ONCE = 8;
 const BYTES_AT_ONCE = 32 * 2 ** 20;
@@ -34,10 +38,19 @@ export interface LevelRectangle {
 /**
  * Where a region lies in the pixels of its level: its corner is the level pixel that contains the origin, so
  * pixels are never resampled.
- * @throws EpSamError `usage` for a level that is not there, or a size or origin that is no whole number,
- *   not positive, or too large
+ * @throws EpSamError `usage` for a region of another form, a level that is not there, or a size or origin that is no
+ *   whole number, not positive, or too large
  */
 export function levelRectangle(path: string, levels: readonly SlideLevel[], region: Region): LevelRectangle {
+  if (region.origin?.space !== "level-0" || region.level === undefined) {
+    const given = Object.keys(region).join(", ");
+    throw new EpSamError("usage", {
+      what: "cannot read a region",
+      where: path,
+      why: `it has ${given}`,
+      action: REGION_FORM,
+    });
+  }
   const level = levels[region.level];
   if (level === undefined) {
     throw usage(path, `has no level ${region.level}`, `its levels are 0 to ${levels.length - 1}`);

@@ -1,15 +1,24 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { builtPath, ensureBuilt } from "../support/build.js";
 import { describeWith, noPosix } from "../support/requirements.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+
+const { folder } = temporaryDirectory();
+/** What V8 writes about the scripts that ran. */
+const scriptsSchema = z.object({ result: z.array(z.object({ url: z.string() })) });
 
 beforeAll(ensureBuilt, 180_000);
 
 /** Starts `node` with arguments and collects what it writes. */
-function start(args: readonly string[]) {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+function start(args: readonly string[], variables: NodeJS.ProcessEnv = {}) {
+  const env = { ...process.env, ...variables };
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
   const written = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk) => {
     written.stdout += String(chunk);
@@ -51,6 +60,20 @@ describe("the built command line", () => {
     const report = JSON.parse(written.stdout);
     expect(report.healthy).toBe(true);
     expect(report.checks.map((check: { name: string }) => check.name)).toContain("CPU provider");
+  });
+
+  it("shows its help without loading what the commands need", async () => {
+    const coverage = await folder();
+    const { child, written } = start([builtPath("cli", "main.js"), "--help"], { NODE_V8_COVERAGE: coverage });
+    expect((await ended(child)).code).toBe(0);
+    expect(written.stdout).toContain("Usage: epsam");
+    const [report = ""] = await readdir(coverage);
+    const { result } = scriptsSchema.parse(JSON.parse(await readFile(join(coverage, report), "utf8")));
+    const files = result.map(({ url }) => url).filter((url) => url.startsWith("file:"));
+    expect(files.map((url) => basename(url))).toEqual(expect.arrayContaining(["main.js", "program.js"]));
+    expect(
+      files.filter((url) => !/\/dist\/cli\/[^/]+$|\/(?:commander|extra-typings|picocolors)\//.test(url)),
+    ).toEqual([]);
   });
 
   it("gives exit code 2 for wrong usage", async () => {

@@ -36,6 +36,25 @@ describe("plain images", () => {
     await slide.close();
   });
 
+  it("a region in another form is refused with the form that is wanted", async () => {
+    const slide = await openSlide(await files.write("form.png", await encode(noiseImage(20, 10), "png")));
+    // As callers without types may write it.
+    const flat = JSON.parse('{ "x": 0, "y": 0, "width": 4, "height": 4, "level": 0 }');
+    expect(await failureOf(slide.readRegion(flat))).toMatchObject({
+      tag: "usage",
+      fields: {
+        why: "it has x, y, width, height, level",
+        action: expect.stringContaining('{ origin: { space: "level-0", x, y }, level, width, height }'),
+      },
+    });
+    const { origin, width, height } = region(0, 0, 4, 4);
+    const unlevelled = JSON.parse(JSON.stringify({ origin, width, height }));
+    expect(await failureOf(slide.readRegion(unlevelled))).toMatchObject({
+      fields: { why: "it has origin, width, height" },
+    });
+    await slide.close();
+  });
+
   it("a TIFF of a single page in strips is one, too", async () => {
     const image = noiseImage(200, 90);
     const slide = await openSlide(await files.write("strips.tif", await encode(image, "tiff")));

@@ -24,7 +24,7 @@ export interface JobDraft {
   readonly unmarked: UnmarkedRule;
   readonly patchSize: string;
   readonly stride: string;
-  readonly preset: "laptop" | "paper";
+  readonly preset: "laptop" | "paper" | "windows";
   readonly seed: string;
 }
 

@@ -249,6 +249,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           value={draft.preset}
           choices={[
             ["laptop", "laptop: small and quick"],
+            ["windows", "windows: a pretrained backbone, for labels of windows"],
             ["paper", "paper: as published, slow without a GPU"],
           ]}
           error={error}
