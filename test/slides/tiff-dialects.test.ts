@@ -1,5 +1,6 @@
+import { deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { asSharp, picture } from "../../scripts/fixtures/pictures.js";
+import { asSharp, cutTiles, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage } from "../../scripts/fixtures/slide-files.js";
 import {
   ascii,
@@ -9,6 +10,7 @@ import {
   Type,
   type WrittenDirectory,
 } from "../../scripts/fixtures/tiff-writer.js";
+import type { RgbImage } from "../../src/imaging/index.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { openTiff } from "../../src/slides/tiff/open-tiff.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -183,5 +185,125 @@ describe("OME-TIFF", () => {
     const opening = open(`${name}.ome.tif`, [deflatePage(image, 64, [ascii(270, ome(pixels))])]);
     await expect(opening).rejects.toMatchObject({ tag: "slide" });
     await expect(opening).rejects.toThrow(reason);
+  });
+});
+
+describe("OME-TIFF of three planes", () => {
+  /** One colour of a picture as a grey page. */
+  function plane(whole: RgbImage, channel: number, more: WrittenDirectory["fields"] = []): WrittenDirectory {
+    const segments = cutTiles(whole, 64, 64).map((tile) =>
+      deflateSync(tile.data.filter((_, at) => at % 3 === channel)),
+    );
+    const fields = [
+      ...[long(256, whole.width), long(257, whole.height), short(258, 8), short(259, 8), short(262, 1)],
+      ...[short(277, 1), long(322, 64), long(323, 64), ...more],
+    ];
+    return { fields, segments };
+  }
+  const bright = (whole: RgbImage): RgbImage => ({
+    ...whole,
+    data: whole.data.map((value) => 128 + value / 2),
+  });
+  const dark = (whole: RgbImage): RgbImage => ({ ...whole, data: whole.data.map((value) => value / 8) });
+  const [slideImage, halfImage] = [bright(picture(256, 192)), bright(picture(128, 96))];
+  const blocks = [0, 1, 2].map((c) => `<TiffData FirstC="${c}" IFD="${c}" PlaneCount="1"/>`).join("");
+
+  function ome(channels: readonly string[], data = blocks): string {
+    const elements = channels.map((attributes, index) => `<Channel ID="Channel:0:${index}" ${attributes}/>`);
+    return `<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">
+      <Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="256" SizeY="192" SizeC="3" SizeZ="1" SizeT="1">
+      ${elements.join("")}${data}</Pixels></Image></OME>`;
+  }
+
+  function pages(xml: string, whole = slideImage, half = halfImage): WrittenDirectory[] {
+    return [0, 1, 2].map((channel) => ({
+      ...plane(whole, channel, channel === 0 ? [ascii(270, xml)] : []),
+      subDirectories: [plane(half, channel, [long(254, 1)])],
+    }));
+  }
+
+  it.each([
+    ["named", ['Name="Red"', 'Name="Green"', 'Name="Blue"'], blocks, []],
+    ["unnamed", ["", "", ""], blocks, [/do not say|does not say/]],
+    ["in one block", ['Name="R"', 'Name="G"', 'Name="B"'], '<TiffData IFD="0" PlaneCount="3"/>', []],
+    ["in a block without numbers", ['Name="R"', 'Name="G"', 'Name="B"'], "<TiffData/>", []],
+  ])("is read as RGB, %s", async (name, channels, data, warnings) => {
+    const slide = await open(`${name.replaceAll(" ", "-")}.ome.tif`, pages(ome(channels, data)));
+    expect(slide.levels.map(({ downsample }) => downsample)).toEqual([1, 2]);
+    expect(slide.warnings).toHaveLength(warnings.length);
+    for (const [index, wanted] of warnings.entries()) expect(slide.warnings[index]).toMatch(wanted);
+    for (const [level, expected] of [slideImage, halfImage].entries()) {
+      const { width, height } = expected;
+      const region = { origin: { space: "level-0", x: 0, y: 0 }, level, width, height } as const;
+      expect(Buffer.compare((await slide.readRegion(region)).data, expected.data)).toBe(0);
+    }
+    expect(await slide.readCompressedTile?.(0, 0, 0)).toBeNull();
+    await slide.close();
+  });
+
+  it("leaves out a level that one of the planes lacks", async () => {
+    const [first, second, third] = pages(ome(["", "", ""]));
+    if (first === undefined || second === undefined || third === undefined) throw new Error("three pages");
+    const slide = await open("lacking.ome.tif", [first, second, { ...third, subDirectories: [] }]);
+    expect(slide.levels).toHaveLength(1);
+    expect(slide.warnings.join()).toContain("page 0, sub-page 0 (not in all three planes)");
+    await slide.close();
+  });
+
+  it.each([
+    ["stains by name", ['Name="DAPI"', 'Name="FITC"', 'Name="Cy3"'], slideImage, 'is "DAPI"'],
+    ["dyes", ['Fluor="DAPI"', "", ""], slideImage, "3 channels of fluorescence"],
+    ["wavelengths", ['EmissionWavelength="461"', "", ""], slideImage, "3 channels of fluorescence"],
+    ["planes as dark as fluorescence", ["", "", ""], dark(picture(256, 192)), "dark as fluorescence"],
+  ])("refuses %s", async (name, channels, whole, reason) => {
+    const half = {
+      ...halfImage,
+      data: halfImage.data.map((value) => (whole === slideImage ? value : value / 8)),
+    };
+    const opening = open(`${name.replaceAll(" ", "-")}.ome.tif`, pages(ome(channels), whole, half));
+    await expect(opening).rejects.toMatchObject({ tag: "slide" });
+    await expect(opening).rejects.toThrow(reason);
+  });
+
+  it("takes the samples together from the page where the XML does not say", async () => {
+    const xml = ome([""]).replace(blocks, '<TiffData IFD="0" PlaneCount="1"/>');
+    const slide = await open("no-samples.ome.tif", [deflatePage(slideImage, 64, [ascii(270, xml)])]);
+    expect(slide.warnings).toEqual([]);
+    await slide.close();
+  });
+});
+
+describe("Akoya QPTIFF", () => {
+  const description = (type: string, name = ""): string =>
+    `<?xml version="1.0" encoding="utf-16"?><PerkinElmer-QPI-ImageDescription><ImageType>${type}</ImageType><Name>${name}</Name></PerkinElmer-QPI-ImageDescription>`;
+  const page = (whole: RgbImage, type: string) => deflatePage(whole, 64, [ascii(270, description(type))]);
+
+  it("of brightfield has levels and pictures beside it as its descriptions say", async () => {
+    const slide = await open("brightfield.qptiff", [
+      page(image, "FullResolution"),
+      page(picture(64, 48), "Thumbnail"),
+      page(picture(128, 96), "ReducedResolution"),
+      page(picture(90, 60), "Overview"),
+    ]);
+    expect(slide.format).toBe("Akoya QPTIFF");
+    expect(slide.levels.map(({ width }) => width)).toEqual([256, 128]);
+    expect(slide.associatedImages).toEqual(["thumbnail", "macro"]);
+    await slide.close();
+  });
+
+  it("of fluorescence is refused by name", async () => {
+    const channel = (name: string): WrittenDirectory => ({
+      fields: [
+        ...[long(256, 64), long(257, 64), short(258, 8), short(259, 8), short(262, 1), short(277, 1)],
+        ...[long(322, 64), long(323, 64), ascii(270, description("FullResolution", name))],
+      ],
+      segments: [deflateSync(new Uint8Array(64 * 64))],
+    });
+    for (const names of [["DAPI", "FITC"], ["DAPI"]]) {
+      const pages = [...names.map(channel), page(picture(16, 16), "Thumbnail")];
+      const opening = open(`${names.length}.qptiff`, pages);
+      await expect(opening).rejects.toThrow("is a fluorescence QPTIFF");
+      await expect(opening).rejects.toThrow("DAPI");
+    }
   });
 });

@@ -3,7 +3,7 @@ import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { cutTiles, encodeJpeg2000, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage, jpegPage, rgbFields } from "../../scripts/fixtures/slide-files.js";
-import { buildTiff, long, short, type WrittenDirectory } from "../../scripts/fixtures/tiff-writer.js";
+import { ascii, buildTiff, long, short, type WrittenDirectory } from "../../scripts/fixtures/tiff-writer.js";
 import type { RgbImage } from "../../src/imaging/index.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -57,6 +57,128 @@ describe("byte orders, sizes of offsets and places of levels", () => {
     await slide.close();
   });
 });
+
+describe("pages that are no levels", () => {
+  const size = { width: 150, height: 102 };
+  const values = (count: number, highest: number): Uint8Array =>
+    Uint8Array.from({ length: count }, (_, at) => (at % 97 < 40 ? highest : 0));
+  const marked = [long(254, 1)];
+  const classMap = (more: WrittenDirectory["fields"] = [], photometric = 1): WrittenDirectory => ({
+    fields: [
+      ...[
+        long(256, size.width),
+        long(257, size.height),
+        short(258, 8),
+        short(259, 8),
+        short(262, photometric),
+      ],
+      ...[short(277, 1), long(322, 160), long(323, 112), ...more],
+    ],
+    segments: [deflateSync(values(160 * 112, 1))],
+  });
+  const palette = short(320, ...Array.from({ length: 768 }, (_, at) => (at % 256) * 257));
+  const painted = { ...size, data: values(size.width * size.height * 3, 255) };
+
+  it.each([
+    ["a grey class map", [deflatePage(image, 64), classMap()]],
+    ["a grey class map that is marked as reduced", [deflatePage(image, 64), classMap(marked)]],
+    ["a class map of a palette", [deflatePage(image, 64), classMap([palette], 3)]],
+    ["a class map in colours", [deflatePage(image, 64), deflatePage(painted, 64)]],
+    ["a class map in a SubIFD", [{ ...deflatePage(image, 64), subDirectories: [classMap(marked)] }]],
+  ])("%s", async (name, pages) => {
+    const slide = await open(`${name.replaceAll(" ", "-")}.tif`, pages);
+    expect(slide.levels).toHaveLength(1);
+    expect(slide.warnings.join()).toMatch(
+      /^page (1|0, sub-page 0) \(.*no levels of the first page, left out$/,
+    );
+    expectSame(await readLevel(slide), image);
+  });
+
+  it.each([
+    ["the class map of an Aperio slide", "Aperio Image Library v10\r\n300x205 |AppMag = 20|MPP = 0.5"],
+    ["the class map of a plain slide", "a slide"],
+  ])("%s", async (name, text) => {
+    const slide = await open(`${name.replaceAll(" ", "-")}.tif`, [
+      deflatePage(image, 64, [ascii(270, text)]),
+      classMap(),
+    ]);
+    expect(slide.levels).toHaveLength(1);
+    expect(slide.warnings.join()).toContain("page 1 (of grey, not red, green and blue)");
+    await slide.close();
+  });
+
+  it("takes pages that nothing marks, when they look like the slide", async () => {
+    const slide = await open("unmarked.tif", [deflatePage(image, 64), deflatePage(everySecond(image), 64)]);
+    expect(slide.levels.map(({ downsample }) => downsample)).toEqual([1, 2]);
+    expect(slide.warnings).toEqual([]);
+    await slide.close();
+  });
+});
+
+describe("the largest picture is the slide", () => {
+  it("levels stored from small to large", async () => {
+    const smaller = everySecond(image);
+    const slide = await open("small-to-large.tif", [
+      deflatePage(everySecond(smaller), 64, [long(254, 1)]),
+      deflatePage(smaller, 64),
+      deflatePage(image, 64),
+    ]);
+    expect(slide.levels.map(({ downsample }) => downsample)).toEqual([1, 2, 4]);
+    expectSame(await readLevel(slide, 1), smaller);
+  });
+
+  it("an overview before it", async () => {
+    const slide = await open("overview.tif", [deflatePage(picture(90, 40), 64), deflatePage(image, 64)]);
+    expect(slide.levels).toHaveLength(1);
+    expect(slide.warnings).toEqual(["page 0: no levels of page 1, the largest picture, left out"]);
+    expectSame(await readLevel(slide), image);
+  });
+
+  it("one that cannot be read is not passed over for a smaller one", async () => {
+    const deep = deflatePage(image, 64, []);
+    const fields = deep.fields.map((field) => (field.tag === 258 ? short(258, 16, 16, 16) : field));
+    const opening = open("deep-first.tif", [{ ...deep, fields }, deflatePage(half, 64)]);
+    await expect(opening).rejects.toMatchObject({
+      tag: "slide",
+      fields: { why: "page 0 has 16 bits per sample" },
+    });
+  });
+
+  it.each([
+    ["channels of fluorescence", [grey(1), grey(2), grey(3), deflatePage(half, 64)], "a stack of 3 pictures"],
+    ["one channel and a thumbnail", [grey(1), deflatePage(half, 64)], "(page 0, 300 × 205) is in grey"],
+    [
+      "a stack of ImageJ",
+      [grey(1, [ascii(270, "ImageJ=1.53\nimages=12\nchannels=3")])],
+      "a stack of 12 pictures",
+    ],
+  ])("refuses %s", async (name, pages, reason) => {
+    const opening = open(`${name.replaceAll(" ", "-")}.tif`, pages);
+    await expect(opening).rejects.toMatchObject({ tag: "slide" });
+    await expect(opening).rejects.toThrow(reason);
+  });
+});
+
+/** Every second pixel of every second row. */
+function everySecond(whole: RgbImage): RgbImage {
+  const [width, height] = [whole.width >> 1, whole.height >> 1];
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, at) => {
+    const [x, y] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width)];
+    return whole.data[(2 * y * whole.width + 2 * x) * 3 + (at % 3)] ?? 0;
+  });
+  return { width, height, data };
+}
+
+/** A picture of one grey sample. */
+function grey(seed: number, more: WrittenDirectory["fields"] = []): WrittenDirectory {
+  return {
+    fields: [
+      ...[long(256, 300), long(257, 205), short(258, 8), short(259, 8), short(262, 1), short(277, 1)],
+      ...[long(322, 304), long(323, 208), ...more],
+    ],
+    segments: [deflateSync(Uint8Array.from({ length: 304 * 208 }, (_, at) => (at * seed) % 50))],
+  };
+}
 
 describe("JPEG tiles read as libtiff reads them", () => {
   it.each([
@@ -139,6 +261,12 @@ describe("samples that are not RGB", () => {
     expect([...data]).toEqual(
       [...ramp].flatMap((value) => [expected(value), expected(value), expected(value)]),
     );
+  });
+
+  it("RGB without the optional number of samples", async () => {
+    const whole = deflatePage(image, 64);
+    const fields = whole.fields.filter(({ tag }) => tag !== 277);
+    expectSame(await readLevel(await open("no-samples.tif", [{ ...whole, fields }])), image);
   });
 
   it("palette", async () => {

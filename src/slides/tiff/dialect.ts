@@ -5,6 +5,8 @@ import type { TiffPage } from "./page.js";
 /** A level: its page, and its size where that is less than the page's because the rest is padding. */
 export interface PyramidLevel {
   readonly page: TiffPage;
+  /** Where red, green and blue are pages of their own: those of green and blue. */
+  readonly otherColours?: readonly TiffPage[] | undefined;
   readonly width: number;
   readonly height: number;
 }

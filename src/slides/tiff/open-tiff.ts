@@ -12,13 +12,14 @@ import { foreignFormat } from "./dialects/foreign.js";
 import { genericTiff } from "./dialects/generic.js";
 import { omeTiff } from "./dialects/ome.js";
 import { philipsTiff } from "./dialects/philips.js";
+import { qpTiff } from "./dialects/qptiff.js";
 import { isTiff } from "./directories.js";
+import { pageGrid } from "./looks-alike.js";
 import { MissingTiles } from "./missing-tiles.js";
-import type { TiffPage } from "./page.js";
 import { SegmentReader } from "./segment-reader.js";
 
 /** Tried in this order; the last takes every TIFF. */
-const DIALECTS: readonly TiffDialect[] = [aperioSvs, philipsTiff, omeTiff, genericTiff];
+const DIALECTS: readonly TiffDialect[] = [aperioSvs, philipsTiff, omeTiff, qpTiff, genericTiff];
 
 /** Largest associated image in pixels; scanners' are a few million. */
 const MAX_ASSOCIATED_PIXELS = 2 ** 26;
@@ -76,11 +77,12 @@ function tiffSource(
 
 function storedLevel(
   file: RandomAccessFile,
-  { page, width, height }: PyramidLevel,
+  { page, otherColours = [], width, height }: PyramidLevel,
   index: number,
   missing: MissingTiles,
 ): StoredLevel {
-  const reader = new SegmentReader(file, page);
+  const readers = [page, ...otherColours].map((colour) => new SegmentReader(file, colour));
+  const [reader] = readers;
   const { segmentation } = page;
   return {
     width,
@@ -89,12 +91,32 @@ function storedLevel(
     tileHeight: segmentation.height,
     isTiled: segmentation.tiled,
     async decodeTile(column, row) {
-      const tile = await reader.read(column, row);
+      const tile = await readColours(readers, column, row);
       if (tile === null) missing.note(index, row * segmentation.columns + column);
       return tile;
     },
-    compressedTile: (column, row) => reader.readCompressed(column, row),
+    // A plane of one colour is not the picture.
+    compressedTile: async (column, row) =>
+      readers.length === 1 && reader !== undefined ? reader.readCompressed(column, row) : null,
   };
+}
+
+/** A tile of one page, or of three that hold one colour each; null when one is missing. */
+async function readColours(
+  readers: readonly SegmentReader[],
+  column: number,
+  row: number,
+): Promise<RgbImage | null> {
+  const colours: RgbImage[] = [];
+  for (const reader of readers) {
+    const colour = await reader.read(column, row);
+    if (colour === null) return null;
+    colours.push(colour);
+  }
+  const [first] = colours;
+  if (first === undefined || colours.length === 1) return first ?? null;
+  const data = Uint8Array.from(first.data, (_, at) => colours[at % 3]?.data[at] ?? 0);
+  return { ...first, data };
 }
 
 async function readAssociated(
@@ -108,11 +130,4 @@ async function readAssociated(
     throw file.error("holds an image of absurd dimensions", `its ${name} has ${width} × ${height} pixels`);
   }
   return readTiles(pageGrid(file, image), { left: 0, top: 0, width, height });
-}
-
-function pageGrid(file: RandomAccessFile, page: TiffPage) {
-  const reader = new SegmentReader(file, page);
-  const { width, height, segmentation } = page;
-  const readTile = (column: number, row: number): Promise<RgbImage | null> => reader.read(column, row);
-  return { width, height, tileWidth: segmentation.width, tileHeight: segmentation.height, readTile };
 }

@@ -34,7 +34,7 @@ export interface TiffPage {
   readonly segmentation: Segmentation;
   readonly compression: number;
   readonly samples: SampleLayout;
-  /** Bits: 1 reduced resolution, 2 page of several, 4 mask. */
+  /** See {@link isReduced} and {@link isMask}. */
   readonly subfileType: number;
   readonly jpegTables: Uint8Array | null;
   readonly offsets: NumberArray;
@@ -44,7 +44,24 @@ export interface TiffPage {
 /** A picture that is stored in a way that is not read, though nothing is wrong with it. */
 export interface UnsupportedPage {
   readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly subfileType: number;
   readonly unsupported: string;
+}
+
+/** Bits of NewSubfileType (TIFF 6.0 section 8); 2 is a page of several. */
+const REDUCED = 1;
+const MASK = 4;
+
+/** True for what the file says to be a smaller picture of another page. */
+export function isReduced({ subfileType }: { readonly subfileType: number }): boolean {
+  return (subfileType & REDUCED) !== 0;
+}
+
+/** True for what the file says to be a transparency mask. */
+export function isMask({ subfileType }: { readonly subfileType: number }): boolean {
+  return (subfileType & MASK) !== 0;
 }
 
 /**
@@ -58,14 +75,16 @@ export async function readPage(
 ): Promise<TiffPage | UnsupportedPage> {
   const width = await side(file, directory, Tag.ImageWidth, name);
   const height = await side(file, directory, Tag.ImageLength, name);
+  const subfileType = await directory.number(Tag.NewSubfileType, 0);
+  const unread = { name, width, height, subfileType };
   const compression = await directory.number(Tag.Compression, Compression.None);
   if (!READ_COMPRESSIONS.has(compression)) {
-    return { name, unsupported: `compression ${compressionName(compression)}` };
+    return { ...unread, unsupported: `compression ${compressionName(compression)}` };
   }
   const samples = await readSampleLayout(file, directory, compression);
-  if (typeof samples === "string") return { name, unsupported: samples };
+  if (typeof samples === "string") return { ...unread, unsupported: samples };
   const depth = await directory.number(Tag.ImageDepth, 1);
-  if (depth !== 1) return { name, unsupported: `an image depth of ${depth}` };
+  if (depth !== 1) return { ...unread, unsupported: `an image depth of ${depth}` };
   const size = { width, height };
   const segmentation = await readSegmentation(
     file,
@@ -83,7 +102,7 @@ export async function readPage(
     segmentation,
     compression,
     samples,
-    subfileType: await directory.number(Tag.NewSubfileType, 0),
+    subfileType,
     jpegTables: compression === Compression.Jpeg ? await directory.rawBytes(Tag.JPEGTables) : null,
     offsets,
     byteCounts,

@@ -22,6 +22,8 @@ export interface SampleLayout {
   readonly palette: Uint8Array | null;
 }
 
+/** Photometric interpretation of separated colours, which is not read. */
+const CMYK = 5;
 const DIFFERENCED = new Set<number>([Compression.Lzw, Compression.Deflate, Compression.AdobeDeflate]);
 const JPEG_2000 = new Set<number>([Compression.AperioJpeg2000Ycc, Compression.AperioJpeg2000Rgb]);
 
@@ -34,16 +36,20 @@ export async function readSampleLayout(
   directory: TiffDirectory,
   compression: number,
 ): Promise<SampleLayout | string> {
-  const count = await directory.number(Tag.SamplesPerPixel, 1);
+  // Optional where the bits of every sample are listed.
+  const bits = (await directory.numbers(Tag.BitsPerSample)) ?? [1];
+  const count = await directory.number(Tag.SamplesPerPixel, bits.length);
   if (count < 1 || count > ABSURD_SAMPLES) {
     throw file.error("holds an absurd count", `${count} samples per pixel`);
   }
-  const obstacle = await unreadSamples(directory);
+  const obstacle = await unreadSamples(directory, bits);
   if (obstacle !== null) return obstacle;
   const photometric = await directory.number(Tag.PhotometricInterpretation, null);
   const colours = coloursOf(photometric, compression);
   if (photometric === null || colours === null)
-    return `photometric interpretation ${photometric ?? "missing"}`;
+    return photometric === CMYK
+      ? `photometric interpretation ${CMYK} (CMYK, the colours of print)`
+      : `photometric interpretation ${photometric ?? "missing"}`;
   const alpha = await alphaOf(directory, count - colours);
   if (alpha === "other") return `${count} samples per pixel`;
   const encoded = compression === Compression.Jpeg || JPEG_2000.has(compression);
@@ -65,8 +71,7 @@ export async function readSampleLayout(
   };
 }
 
-async function unreadSamples(directory: TiffDirectory): Promise<string | null> {
-  const bits = (await directory.numbers(Tag.BitsPerSample)) ?? [1];
+async function unreadSamples(directory: TiffDirectory, bits: readonly number[]): Promise<string | null> {
   if (bits.some((value) => value !== 8)) return `${[...new Set(bits)].join(", ")} bits per sample`;
   const formats = (await directory.numbers(Tag.SampleFormat)) ?? [1];
   if (formats.some((value) => value !== 1)) return "samples that are no unsigned whole numbers";

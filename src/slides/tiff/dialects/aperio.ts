@@ -1,5 +1,6 @@
 import { type PageNode, supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, SlideDescription, TiffDialect } from "../dialect.js";
+import { largestOf, refuseStacks } from "../full-picture.js";
 import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
 import type { TiffPage } from "../page.js";
 import { buildPyramid } from "../pyramid.js";
@@ -15,13 +16,13 @@ export const aperioSvs: TiffDialect = {
   format: "Aperio SVS",
   detect: ({ description, first }) => description.startsWith("Aperio") && isTiled(first),
   async describe({ file, nodes, first, description }: TiffContents): Promise<SlideDescription> {
-    const full = supportedPage(file, first.page);
-    const { levels, leftOut } = buildPyramid(
+    const tiled = nodes.filter(isTiled);
+    const node = largestOf(tiled, first);
+    const full = supportedPage(file, node.page);
+    refuseStacks(file, full, nodes, description);
+    const { levels, leftOut } = await buildPyramid(
       full,
-      nodes
-        .slice(1)
-        .filter(isTiled)
-        .map(({ page }) => page),
+      tiled.filter((other) => other !== node).map(({ page }) => page),
     );
     const settings = readSettings(description);
     const microns = positiveNumber(settings.MPP);

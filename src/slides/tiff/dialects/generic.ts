@@ -1,25 +1,42 @@
 import { supportedPage, type TiffContents } from "../contents.js";
 import type { SlideDescription, TiffDialect } from "../dialect.js";
+import { largestOf, refuseStacks } from "../full-picture.js";
+import { looksAlike } from "../looks-alike.js";
 import { taggedMicronsPerPixel, tagProperties } from "../metadata.js";
 import { buildPyramid } from "../pyramid.js";
+import { Tag } from "../tags.js";
 
-/** Any TIFF: the first page is the slide; its sub-directories and later pages of the same field are levels. */
+/**
+ * Any TIFF: the largest picture is the slide, wherever it is stored. Its sub-directories are levels, and so are other
+ * pages of the same field and colours that are marked as reduced pictures, or look like it.
+ */
 export const genericTiff: TiffDialect = {
   format: "TIFF",
   detect: () => true,
-  async describe({ file, nodes, first }: TiffContents): Promise<SlideDescription> {
-    const full = supportedPage(file, first.page);
-    const others = nodes.slice(1).flatMap((node) => [node.page, ...node.subPages]);
-    const { levels, leftOut } = buildPyramid(full, [...first.subPages, ...others]);
-    const resolution = await taggedMicronsPerPixel(first.directory);
-    const left = leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of the first page, left out`];
+  async describe({ file, nodes, first, description }: TiffContents): Promise<SlideDescription> {
+    const node = largestOf(nodes, first);
+    const full = supportedPage(file, node.page);
+    refuseStacks(file, full, nodes, description);
+    const others = nodes
+      .filter((other) => other !== node)
+      .flatMap((other) => [other.page, ...other.subPages]);
+    const { levels, leftOut } = await buildPyramid(
+      full,
+      [...node.subPages, ...others],
+      async (above, page) => (node.subPages.includes(page) ? true : looksAlike(file, above, page)),
+    );
+    const resolution = await taggedMicronsPerPixel(node.directory);
+    const orientation = await node.directory.number(Tag.Orientation, 1);
+    const name = node === first ? "the first page" : `${full.name}, the largest picture`;
+    const left = leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of ${name}, left out`];
+    const turned = [`its orientation tag (${orientation}) is ignored, as other slide readers do`];
     return {
       levels,
       associatedImages: new Map(),
       micronsPerPixel: resolution.micronsPerPixel,
       objectivePower: null,
-      properties: await tagProperties(first.directory),
-      warnings: [...resolution.warnings, ...left],
+      properties: await tagProperties(node.directory),
+      warnings: [...resolution.warnings, ...left, ...(orientation === 1 ? [] : turned)],
     };
   },
 };

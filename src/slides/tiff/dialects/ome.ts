@@ -4,6 +4,7 @@ import { type PageNode, supportedPage, type TiffContents } from "../contents.js"
 import type { AssociatedImage, SlideDescription, TiffDialect } from "../dialect.js";
 import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
 import { buildPyramid } from "../pyramid.js";
+import { colourPlanes, withOtherColours } from "./ome-planes.js";
 
 /** Microns per unit of length, by the symbols that OME writes. */
 const MICRONS: Readonly<Record<string, number>> = {
@@ -22,7 +23,8 @@ const ASSOCIATED = /label|macro|thumbnail|overview/i;
 
 /**
  * OME-TIFF (OME model 2016-06 and before): the description is XML with the images in it, their sizes and
- * resolutions; levels are sub-directories of an image's page. Read are 8-bit pictures of one plane, RGB or grey.
+ * resolutions; levels are sub-directories of an image's page. Read are 8-bit pictures of one plane, RGB or grey, and
+ * of three planes that are red, green and blue.
  */
 export const omeTiff: TiffDialect = {
   format: "OME-TIFF",
@@ -34,9 +36,10 @@ export const omeTiff: TiffDialect = {
       .filter(({ name }) => !ASSOCIATED.test(name))
       .sort((one, other) => other.sizeX * other.sizeY - one.sizeX * one.sizeY);
     if (main === undefined) throw file.error("holds no image", "its OME-XML names none");
-    refusePlanes(file, main.pixels);
+    const planes = await colourPlanes(file, main, nodes);
     const full = supportedPage(file, main.node.page);
-    const { levels, leftOut } = buildPyramid(full, main.node.subPages);
+    const pyramid = await buildPyramid(full, main.node.subPages);
+    const { levels, leftOut } = planes === null ? pyramid : withOtherColours(pyramid, planes.others);
     const { "tiff.ImageDescription": _, ...tags } = await tagProperties(first.directory);
     return {
       levels,
@@ -47,12 +50,13 @@ export const omeTiff: TiffDialect = {
       warnings: [
         ...(leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of the image, left out`]),
         ...otherImages(images, main),
+        ...(planes?.warnings ?? []),
       ],
     };
   },
 };
 
-interface OmeImage {
+export interface OmeImage {
   readonly name: string;
   readonly element: XmlElement;
   readonly pixels: XmlElement;
@@ -83,20 +87,6 @@ function omeImages(file: RandomAccessFile, root: XmlElement, nodes: readonly Pag
       const [sizeX = 0, sizeY = 0] = [pixels.attributes.SizeX, pixels.attributes.SizeY].map(Number);
       return [{ name: element.attributes.Name ?? "", element, pixels, sizeX, sizeY, node }];
     });
-}
-
-/** @throws EpSamError `slide` for stacks, time series and fluorescence channels, which are no RGB slide */
-function refusePlanes(file: RandomAccessFile, pixels: XmlElement): void {
-  const { Type, SizeZ = "1", SizeT = "1", SizeC = "1" } = pixels.attributes;
-  const [channel] = pixels.children.filter(({ name }) => name === "Channel");
-  const samples = Number(channel?.attributes.SamplesPerPixel ?? 1);
-  const planes = (Number(SizeZ) * Number(SizeT) * Number(SizeC)) / samples;
-  if (Type === "uint8" && planes === 1) return;
-  throw file.error(
-    "is no 8-bit RGB slide",
-    `its OME-XML describes ${SizeC} channels (${samples} together), ${SizeZ} focal planes and ${SizeT} times of ${Type}`,
-    "Export one plane as 8-bit RGB.",
-  );
 }
 
 function length({ attributes }: XmlElement, axis: "X" | "Y"): number | null {

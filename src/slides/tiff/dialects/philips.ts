@@ -2,6 +2,7 @@ import { descendants, parseXml, type XmlElement } from "../../xml-tree.js";
 import { supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, PyramidLevel, SlideDescription, TiffDialect } from "../dialect.js";
 import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
+import { colours } from "../pyramid.js";
 
 const EMBEDDED: Readonly<Record<string, string>> = { LABELIMAGE: "label", MACROIMAGE: "macro" };
 
@@ -83,8 +84,8 @@ function paddedLevels({ file, nodes }: TiffContents, spacings: readonly (Spacing
     const width = Math.min(page.width, Math.floor(full.width / downsample));
     const height = Math.min(page.height, Math.floor(full.height / downsample));
     const above = levels.at(-1);
-    if (width > 0 && height > 0 && (above === undefined || width < above.width))
-      levels.push({ page, width, height });
+    const isSmaller = above === undefined || (width < above.width && colours(page) === colours(full));
+    if (width > 0 && height > 0 && isSmaller) levels.push({ page, width, height });
     else warnings.push(`${page.name} is no smaller level of the first page and is left out`);
   }
   return { levels, warnings };
