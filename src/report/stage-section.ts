@@ -1,7 +1,6 @@
-import { comparisonTable } from "./comparison-table.js";
 import { countOf, formatChange, formatFraction } from "./formats.js";
 import { type Html, html } from "./html.js";
-import type { Estimate, StageRow, StageTable } from "./report-data.js";
+import type { Estimate, StageComparisonRow, StageRow, StageTable } from "./report-data.js";
 import { stageChart } from "./stage-chart.js";
 import { bestOf, estimateOf, printed, STAGE_COLUMNS, type StageColumn } from "./stage-columns.js";
 
@@ -76,4 +75,30 @@ function changeTo(estimate: Estimate, previous: Estimate | undefined, column: St
   if (now === before) return html`<span class="change">${formatChange(0)}</span>`;
   const isBetter = column.isBetter(now, before);
   return html`<span class="change ${isBetter ? "better" : "worse"}"><span aria-hidden="true">${isBetter ? "▲" : "▼"}</span> ${formatChange(now - before)}<span class="hidden"> (${isBetter ? "better" : "worse"})</span></span>`;
+}
+
+/** What each fine-tuned decoder gains over its starting points, with paired confidence intervals. */
+function comparisonTable(rows: readonly StageComparisonRow[]): Html | "" {
+  if (rows.length === 0) return "";
+  const caption = "What fine-tuning gains: differences over the same resamples, 95 % intervals";
+  return html`<div class="card scroll"><table class="numbers"><caption>${caption}</caption>
+<thead><tr><th scope="col">Stage</th><th scope="col">against</th><th scope="col">Mean IoU</th><th scope="col">Dice, positive patches</th></tr></thead>
+<tbody>${rows.map(
+    ({ stage, against, meanIou, positiveDice }) =>
+      html`<tr><th scope="row">${stage}</th><td>${against}</td>${differenceCell(meanIou)}${differenceCell(positiveDice)}</tr>`,
+  )}</tbody></table></div>
+<p class="quiet">A gain is ▲ better or ▼ worse only when its interval leaves out zero. Both stages are resampled together, so the
+intervals are narrower than those of the single values above.</p>
+`;
+}
+
+function differenceCell(difference: Estimate | undefined): Html {
+  if (difference === undefined) return html`<td class="missing">not defined</td>`;
+  const { value, low, high } = difference;
+  const verdict = low > 0 ? "better" : high < 0 ? "worse" : "";
+  const mark =
+    verdict === ""
+      ? ""
+      : html` <span class="change ${verdict}"><span aria-hidden="true">${verdict === "better" ? "▲" : "▼"}</span><span class="hidden"> (${verdict})</span></span>`;
+  return html`<td>${formatChange(value)} [${formatChange(low)}, ${formatChange(high)}]${mark}</td>`;
 }

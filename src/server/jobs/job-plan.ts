@@ -3,11 +3,11 @@ import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
 import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
 import type { JobRequest, UnmarkedRule } from "../../contract/index.js";
+import { findAnnotation } from "../../dataset/index.js";
 import { trainedResolution } from "../../inference/index.js";
 import { RunDirectory } from "../../run/index.js";
 import type { ServerContext } from "../context.js";
-import type { WorkspaceSlide } from "../workspace/workspace.js";
-import { annotationFolderOf } from "./annotation-files.js";
+import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
 import { jobsFolder } from "./jobs-folder.js";
 
 const stepSchema = z.object({
@@ -205,4 +205,26 @@ async function freePlace({ stateDirectory }: ServerContext, kind: string, name: 
   const place = join(stateDirectory, kind, name);
   if (!(await exists(place)) && !(await exists(`${place}.partial`))) return place;
   throw new EpSamError("usage", { where: name, what: "exists already", action: "Choose another name." });
+}
+
+/**
+ * The folder with annotation files of the slides: the one that knows most of them.
+ * @throws EpSamError `usage` when none knows any
+ */
+async function annotationFolderOf(
+  { annotationFolders }: Workspace,
+  slides: readonly WorkspaceSlide[],
+): Promise<string> {
+  let best = { folder: "", known: 0 };
+  for (const folder of annotationFolders) {
+    const files = await Promise.all(slides.map(({ stem }) => findAnnotation(stem, folder)));
+    const known = files.filter((file) => file !== null).length;
+    if (known > best.known) best = { folder, known };
+  }
+  if (best.known > 0) return best.folder;
+  throw new EpSamError("usage", {
+    what: "none of the slides has an annotation file",
+    why: "files named like the slides are looked for in the folders given to `epsam view` as `annotations`",
+    action: "Start `epsam view --annotations FOLDER`, or take the corrections saved here.",
+  });
 }

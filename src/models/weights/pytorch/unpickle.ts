@@ -1,14 +1,14 @@
 import { type ByteCursor, decodeUtf8, signedInteger } from "./byte-cursor.js";
-import { callGlobal, findGlobal, PickleError } from "./globals.js";
+import { callGlobal, findGlobal, naturalNumber, PickleError, sequence } from "./globals.js";
 import {
   PickleDict,
+  PickleGlobal,
   PickleList,
   PickleSet,
   PickleTuple,
   type PickleValue,
-  type StorageReference,
+  StorageReference,
 } from "./pickle-values.js";
-import { storageOf } from "./storage-id.js";
 
 /** Limits that no real checkpoint comes near; they bound what a hostile one can make the program hold. */
 const MOST_VALUES = 2_000_000;
@@ -247,4 +247,26 @@ const operations: Readonly<Record<number, Operation>> = {
 function requireProtocol(protocol: number): void {
   if (protocol >= 2 && protocol <= 5) return;
   throw new PickleError(`it is a pickle of protocol ${protocol}; files of weights use 2 to 5`);
+}
+
+/**
+ * The storage that a persistent id names: ("storage", class, key, location, count) and in old files the view
+ * (key, offset, count) of a larger storage or None. The location (`cpu`, `cuda:0`) plays no part here.
+ */
+function storageOf(id: PickleValue | undefined): StorageReference {
+  const [tag, type, key, , count, view] = sequence(id);
+  if (tag !== "storage" || typeof key !== "string") {
+    throw new PickleError("it refers to something outside that is not a storage");
+  }
+  if (!(type instanceof PickleGlobal) || type.meaning.kind !== "storage") {
+    throw new PickleError(`the storage "${key}" is of no known class`);
+  }
+  const { elementType, elementSize } = type.meaning;
+  const total = naturalNumber(count, "count of elements");
+  if (view === undefined || view === null) {
+    return new StorageReference(key, elementType, elementSize, total, 0);
+  }
+  const [, offset, length] = sequence(view);
+  const start = naturalNumber(offset, "view");
+  return new StorageReference(key, elementType, elementSize, naturalNumber(length, "view"), start);
 }
