@@ -1,6 +1,6 @@
 // Builds `dist`. JavaScript, since it runs before anything is compiled; what it starts may be TypeScript.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, "..");
 /** Written when a build is complete: when it began, in milliseconds since 1970. */
 const STAMP = join(ROOT, "dist", ".built");
 /** Holds the id of the process that builds. */
-const LOCK = join(ROOT, "node_modules", ".epsam-build-lock");
+const LOCK = join(ROOT, "dist", ".building");
 /** What `dist` is made from. */
 const SOURCES = [
   "src",
@@ -65,6 +65,7 @@ function inTurn(work) {
   if (!existsSync(join(ROOT, "node_modules", "typescript"))) {
     throw new Error(`the packages that ${ROOT} is built with are not there. Run \`npm ci\` in it.`);
   }
+  mkdirSync(join(ROOT, "dist"), { recursive: true });
   while (!takeLock()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   try {
     work();
