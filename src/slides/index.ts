@@ -2,6 +2,7 @@ export { openSlide } from "./open-slide.js";
 export { findOpenSlide, type OpenSlidePresence } from "./openslide/find-openslide.js";
 export type {
   CompressedTile,
+  Coverage,
   Level0Point,
   MicronsPerPixel,
   PixelSource,

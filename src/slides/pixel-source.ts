@@ -43,6 +43,12 @@ export interface CompressedTile {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * Where pixels come from: all of them from the level itself, some from a finer one because tiles are missing, or some
+ * from nowhere.
+ */
+export type Coverage = "stored" | "finer" | "missing";
+
 /** What a slide tells about itself. */
 export interface SlideFacts {
   /** Path the source was opened from. */
@@ -71,11 +77,17 @@ export interface SlideFacts {
  */
 export interface PixelSource extends SlideFacts {
   /**
-   * The pixels of a region. What lies outside the slide, or in tiles that the file leaves out, is white.
+   * The pixels of a region. Tiles that the file leaves out are drawn from the next finer level, as OpenSlide does for
+   * Aperio's; what lies outside the slide, or in tiles that are left out at every finer level, too, is white.
    * @throws EpSamError `slide` when the file is damaged there, `usage` for a level or size that cannot be read;
    *   the signal's reason when aborted
    */
   readRegion(region: Region, options?: ReadOptions): Promise<RgbImage>;
+  /**
+   * Where a region's pixels inside the slide come from, without reading them; left out where nothing is known of
+   * missing tiles.
+   */
+  coverage?(region: Region, options?: ReadOptions): Promise<Coverage>;
   /**
    * One stored tile without decoding it; null when the file's tiles cannot stand alone in a common format.
    * @param column,row in tiles of the level

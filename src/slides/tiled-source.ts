@@ -1,15 +1,17 @@
 import type { RgbImage } from "../imaging/index.js";
 import { ClosableSource } from "./closable-source.js";
 import { levelDownsample } from "./downsample.js";
+import { FinerLevels } from "./finer-levels.js";
 import type {
   CompressedTile,
+  Coverage,
   PixelSource,
   ReadOptions,
   Region,
   SlideFacts,
   SlideLevel,
 } from "./pixel-source.js";
-import { levelRectangle, readTiles } from "./region.js";
+import { levelRectangle, readTiles, type TileGrid } from "./region.js";
 import { newCachePrefix, sharedTileCache, type TileCache } from "./tile-cache.js";
 
 /** A level as a format stores it: a grid of tiles that are decoded one by one. */
@@ -20,6 +22,10 @@ export interface StoredLevel {
   readonly tileHeight: number;
   /** False when what is stored are strips, which no viewer wants as tiles. */
   readonly isTiled?: boolean | undefined;
+  /** Whether the file holds a tile; left out where it holds them all. */
+  hasTile?(column: number, row: number): Promise<boolean>;
+  /** Is told of a tile that was asked for and is missing, and whether a finer level could stand in. */
+  noteMissing?(column: number, row: number, isDrawn: boolean): void;
   /** A tile's pixels; null when the file leaves it out. */
   decodeTile(column: number, row: number): Promise<RgbImage | null>;
   /** A tile as it is stored; null when it cannot stand alone. */
@@ -40,6 +46,7 @@ export class TiledSource extends ClosableSource implements PixelSource {
   readonly #parts: TiledSourceParts;
   readonly #cache: TileCache;
   readonly #prefix = newCachePrefix();
+  readonly #finer: FinerLevels;
 
   constructor(parts: TiledSourceParts) {
     super({
@@ -49,14 +56,34 @@ export class TiledSource extends ClosableSource implements PixelSource {
     });
     this.#parts = parts;
     this.#cache = parts.tileCache ?? sharedTileCache;
+    this.#finer = new FinerLevels(parts.levels, this.levels, (index) =>
+      this.#grid(index, this.#level(index)),
+    );
   }
 
   async readRegion(region: Region, options: ReadOptions = {}): Promise<RgbImage> {
     const rectangle = levelRectangle(this.path, this.levels, region);
     const level = this.#level(region.level);
+    return readTiles(this.#grid(region.level, level), rectangle, this.signal(options));
+  }
+
+  async coverage(region: Region, options: ReadOptions = {}): Promise<Coverage> {
+    this.signal(options).throwIfAborted();
+    const rectangle = levelRectangle(this.path, this.levels, region);
+    return this.#finer.coverage(region.level, rectangle);
+  }
+
+  #grid(index: number, level: StoredLevel): TileGrid {
+    const { width, height, tileWidth, tileHeight } = level;
     const readTile = (column: number, row: number): Promise<RgbImage | null> =>
-      this.#cache.get(`${this.#prefix}${region.level}/${column}/${row}`, () => level.decodeTile(column, row));
-    return readTiles({ ...level, readTile }, rectangle, this.signal(options));
+      this.#cache.get(`${this.#prefix}${index}/${column}/${row}`, async () => {
+        const tile = await level.decodeTile(column, row);
+        if (tile !== null) return tile;
+        const drawn = await this.#finer.draw(index, column, row);
+        level.noteMissing?.(column, row, drawn !== null);
+        return drawn;
+      });
+    return { width, height, tileWidth, tileHeight, readTile };
   }
 
   async readCompressedTile(

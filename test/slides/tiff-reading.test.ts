@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage, jpegPage } from "../../scripts/fixtures/slide-files.js";
-import { buildTiff } from "../../scripts/fixtures/tiff-writer.js";
+import { buildTiff, long } from "../../scripts/fixtures/tiff-writer.js";
 import { RandomStream } from "../../src/common/index.js";
 import type { RgbImage } from "../../src/imaging/index.js";
 import { openSlide, type PixelSource, TileCache } from "../../src/slides/index.js";
@@ -76,6 +76,56 @@ describe("regions", () => {
     expect(Buffer.compare(data, expected)).toBe(0);
     await slide.readRegion(at(0, 0, 300, 205));
     expect(slide.warnings).toEqual(["2 tiles that were read are missing from the file and shown white"]);
+    await slide.close();
+  });
+});
+
+describe("a lower level that lacks tiles", () => {
+  /** Every second pixel's square of four, averaged: what a lower level shows. */
+  function halved(whole: RgbImage): RgbImage {
+    const [width, height] = [whole.width >> 1, whole.height >> 1];
+    const data = new Uint8Array(width * height * 3);
+    for (let at = 0; at < data.length; at++) {
+      const [x, y, channel] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width), at % 3];
+      const value = (dx: number, dy: number): number =>
+        whole.data[((2 * y + dy) * whole.width + 2 * x + dx) * 3 + channel] ?? 0;
+      data[at] = Math.round((value(0, 0) + value(1, 0) + value(0, 1) + value(1, 1)) / 4);
+    }
+    return { width, height, data };
+  }
+
+  async function openPyramid(name: string, lacking: readonly (readonly number[])[]): Promise<PixelSource> {
+    const pages = [image, halved(image), halved(halved(image))].map((level, index) =>
+      deflatePage(level, 64, index === 0 ? [] : [long(254, 1)], lacking[index] ?? []),
+    );
+    return openSlide(await files.write(name, buildTiff(pages)));
+  }
+
+  it("is drawn from the next finer one, or the one below that", async () => {
+    const slide = await openPyramid("finer.tif", [[], [1], [0]]);
+    const expected = [halved(image), halved(halved(image))];
+    for (const [index, level] of expected.entries()) {
+      const { data } = await slide.readRegion({ ...at(0, 0, level.width, level.height, index + 1) });
+      const errors = data.map((value, place) => Math.abs(value - (level.data[place] ?? 0)));
+      expect(errors.reduce((sum, error) => sum + error, 0) / errors.length).toBeLessThan(8);
+      expect(await slide.coverage?.(at(0, 0, level.width, level.height, index + 1))).toBe("finer");
+    }
+    expect(slide.warnings).toEqual([
+      "2 tiles that were read are missing from the file and drawn from the next finer level",
+    ]);
+    expect(await slide.coverage?.(at(0, 0, 64, 64, 1))).toBe("stored");
+    await slide.close();
+  });
+
+  it("is white where no level has pixels, which is known before they are read", async () => {
+    const slide = await openPyramid("nowhere.tif", [[0, 1, 5, 6], [0], []]);
+    const { data } = await slide.readRegion(at(0, 0, 64, 64, 1));
+    expect(data.every((value) => value === 255)).toBe(true);
+    expect(await slide.coverage?.(at(0, 0, 64, 64, 1))).toBe("missing");
+    expect(await slide.coverage?.(at(0, 0, 150, 102, 1))).toBe("missing");
+    expect(await slide.coverage?.(at(128, 0, 64, 64, 0))).toBe("stored");
+    expect(await slide.coverage?.(at(0, 0, 75, 51, 2))).toBe("stored");
+    expect(slide.warnings.join()).toMatch(/missing from the file and shown white/);
     await slide.close();
   });
 });

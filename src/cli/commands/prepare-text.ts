@@ -11,14 +11,16 @@ export function describePreparation(result: PreparationResult | SlidePreparation
     );
   }
   const { belowPositiveRange, abovePositiveRange, overLimit } = discarded;
+  const missingPixels = "missingPixels" in discarded ? discarded.missingPixels : 0;
   const withoutTissue = "withoutTissue" in discarded ? discarded.withoutTissue : 0;
   const notKnown = "notKnown" in discarded ? discarded.notKnown : 0;
-  if (belowPositiveRange + abovePositiveRange + overLimit + withoutTissue + notKnown > 0) {
+  if (belowPositiveRange + abovePositiveRange + overLimit + withoutTissue + missingPixels + notKnown > 0) {
     const parts = [
       `${belowPositiveRange} with too little tumour for a positive`,
       `${abovePositiveRange} with too much`,
       `${overLimit} over a limit`,
     ];
+    if (missingPixels > 0) parts.unshift(`${missingPixels} with pixels that the file lacks`);
     if (notKnown > 0) parts.unshift(`${notKnown} not known completely`);
     if ("withoutTissue" in discarded) parts.unshift(`${withoutTissue} with too little tissue`);
     lines.push(`  discarded: ${parts.join(", ")}`);

@@ -12,7 +12,7 @@ import type { PatchPosition } from "../preparation/lattice.js";
 import type { Examination } from "../preparation/source.js";
 import { encodePresence, labelWindows, tellsNothing } from "../window-labels.js";
 import type { SlideFile } from "./find-slides.js";
-import { gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
+import { gridOf, type PatchGeometry, patchCoverage, patchGeometry, slideLattice } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
 import type { SlideExamination } from "./state.js";
 import { findTissue, type TissueMask } from "./tissue.js";
@@ -115,7 +115,7 @@ async function examineSource(
   const lattice = slideLattice(full, accepted, settings);
   if (lattice.length === 0) return { refused: tooSmall(full, accepted) };
   const tissue = await tissueOf(source, context);
-  const found = await measurePatches(lattice, region, tissue, accepted, context);
+  const { drawn, ...found } = await measurePatches(source, lattice, region, tissue, accepted, context);
   const { level, downsample, pixelSize } = accepted;
   return {
     accepted: {
@@ -129,7 +129,11 @@ async function examineSource(
       tissueShare: tissue?.share ?? 1,
       latticePatches: lattice.length,
       ...found,
-      warnings: [...source.warnings, ...contradiction(mpp, source.micronsPerPixel)],
+      warnings: [
+        ...source.warnings,
+        ...contradiction(mpp, source.micronsPerPixel),
+        ...missingPixels(found.missingPixels, drawn, level),
+      ],
     },
   };
 }
@@ -166,24 +170,42 @@ async function tissueOf(
   });
 }
 
+/** What is said of patches that are not in the file as they should be. */
+function missingPixels(missing: number, drawn: number, level: number): string[] {
+  const patches = (count: number): string => (count === 1 ? "1 patch" : `${count} patches`);
+  return [
+    ...(missing === 0 ? [] : [`${patches(missing)} with pixels that the file lacks left out`]),
+    ...(drawn === 0
+      ? []
+      : [`${patches(drawn)} drawn in part from a finer level, since level ${level} lacks tiles`]),
+  ];
+}
+
 async function measurePatches(
+  source: PixelSource,
   lattice: readonly PatchPosition[],
   region: AnnotatedRegion,
   tissue: TissueMask | null,
   geometry: PatchGeometry,
   { settings, signal, onProgress }: ExaminationContext,
-): Promise<Pick<SlideExamination, "candidates" | "withoutTissue" | "notKnown">> {
+): Promise<
+  Pick<SlideExamination, "candidates" | "withoutTissue" | "missingPixels" | "notKnown"> & { drawn: number }
+> {
   const candidates: SlideExamination["candidates"] = [];
-  let withTissue = 0;
+  let [withTissue, missing, drawn] = [0, 0, 0];
   const { patchSize, pixelSize } = geometry;
   for (const [index, { x, y }] of lattice.entries()) {
     const box = { left: x, top: y, right: x + patchSize * pixelSize.x, bottom: y + patchSize * pixelSize.y };
     const share = tissue?.fraction(box) ?? 1;
     if (share >= settings.minimumTissue) {
       withTissue += 1;
-      const grid = gridOf({ x, y }, geometry);
-      const candidate = measurePatch(grid, region, settings);
-      if (candidate !== null) candidates.push([x, y, ...candidate]);
+      const coverage = await patchCoverage(source, { x, y }, geometry, signal);
+      if (coverage === "missing") missing += 1;
+      else {
+        const candidate = measurePatch(gridOf({ x, y }, geometry), region, settings);
+        if (candidate !== null) candidates.push([x, y, ...candidate]);
+        if (candidate !== null && coverage === "finer") drawn += 1;
+      }
     }
     if ((index + 1) % PATCHES_PER_STEP !== 0 && index + 1 !== lattice.length) continue;
     onProgress("patches", index + 1, lattice.length);
@@ -191,6 +213,7 @@ async function measurePatches(
     await new Promise((resume) => setImmediate(resume));
     signal?.throwIfAborted();
   }
-  const notKnown = withTissue - candidates.length;
-  return { candidates, withoutTissue: lattice.length - withTissue, notKnown };
+  const notKnown = withTissue - missing - candidates.length;
+  const withoutTissue = lattice.length - withTissue;
+  return { candidates, withoutTissue, missingPixels: missing, notKnown, drawn };
 }

@@ -58,6 +58,7 @@ function whatHappened(
     `${slides.length} slides used, ${skipped.length} skipped${example}`,
     `${lattice} patches on the lattice`,
     `${discarded.withoutTissue} left out with less than ${percent(settings.minimumTissue)} tissue`,
+    ...(discarded.missingPixels === 0 ? [] : [`${discarded.missingPixels} with pixels that the file lacks`]),
     ...(discarded.notKnown === 0 ? [] : [`${discarded.notKnown} of which not everything is known`]),
     `${discarded.belowPositiveRange} with tumour below ${percent(low)}`,
     `${discarded.abovePositiveRange} above ${percent(high)}`,

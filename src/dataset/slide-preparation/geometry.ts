@@ -1,6 +1,6 @@
 import type { RasterGrid } from "../../annotations/index.js";
 import { type ResampleBox, type RgbImage, resizeRgb } from "../../imaging/index.js";
-import type { MicronsPerPixel, PixelSource, SlideLevel } from "../../slides/index.js";
+import type { Coverage, MicronsPerPixel, PixelSource, Region, SlideLevel } from "../../slides/index.js";
 import { latticeAlong, type PatchPosition } from "../preparation/lattice.js";
 import type { BorderRule } from "../preparation/options.js";
 import type { Examination } from "../preparation/source.js";
@@ -132,27 +132,50 @@ export function readPatch(
  */
 export async function readArea(
   source: PixelSource,
-  { x, y }: PatchPosition,
+  position: PatchPosition,
   size: { readonly width: number; readonly height: number },
   geometry: PatchGeometry,
   signal?: AbortSignal,
 ): Promise<RgbImage> {
+  const { region, box } = regionOf(source, position, size, geometry);
+  const image = await source.readRegion(region, { signal });
+  return box === null ? image : resizeRgb(image, size.width, size.height, "bilinear", box);
+}
+
+/** Where the pixels of a patch come from, without reading them. */
+export async function patchCoverage(
+  source: PixelSource,
+  position: PatchPosition,
+  geometry: PatchGeometry,
+  signal?: AbortSignal,
+): Promise<Coverage> {
+  const size = { width: geometry.patchSize, height: geometry.patchSize };
+  const { region } = regionOf(source, position, size, geometry);
+  return (await source.coverage?.(region, { signal })) ?? "stored";
+}
+
+/** What is read of the level for an area, and the box of it that is resampled; null where it is taken as it is. */
+function regionOf(
+  source: PixelSource,
+  { x, y }: PatchPosition,
+  size: { readonly width: number; readonly height: number },
+  geometry: PatchGeometry,
+): { readonly region: Region; readonly box: ResampleBox | null } {
   const { level, downsample, pixelSize } = geometry;
-  const read = (left: number, top: number, width: number, height: number): Promise<RgbImage> => {
+  const at = (left: number, top: number, width: number, height: number): Region => {
     const origin = { space: "level-0", x: cornerAt(left, downsample), y: cornerAt(top, downsample) } as const;
-    return source.readRegion({ origin, level, width, height }, { signal });
+    return { origin, level, width, height };
   };
   if (!isResampled(geometry)) {
     // A corner that is a multiple of the downsample may come out a rounding error below.
     const pixel = (position: number): number => Math.floor(position / downsample + 1e-6);
-    return read(pixel(x), pixel(y), size.width, size.height);
+    return { region: at(pixel(x), pixel(y), size.width, size.height), box: null };
   }
   const { width = 0, height = 0 } = source.levels[level] ?? {};
   const across = stretch(x, size.width * pixelSize.x, pixelSize.x, downsample, width);
   const down = stretch(y, size.height * pixelSize.y, pixelSize.y, downsample, height);
-  const region = await read(across.first, down.first, across.count, down.count);
-  const box: ResampleBox = { left: across.begin, top: down.begin, right: across.end, bottom: down.end };
-  return resizeRgb(region, size.width, size.height, "bilinear", box);
+  const box = { left: across.begin, top: down.begin, right: across.end, bottom: down.end };
+  return { region: at(across.first, down.first, across.count, down.count), box };
 }
 
 /** Level pixels to read along one axis, and where in them the patch begins and ends. */

@@ -57,6 +57,8 @@ export interface SlideSettings
 export interface DiscardedSlidePatches extends DiscardedPatches {
   /** Less tissue than `minimumTissue`. */
   readonly withoutTissue: number;
+  /** The file has no pixels for some part, at no level. */
+  readonly missingPixels: number;
   /** Nobody has said of some part whether it is tumour. */
   readonly notKnown: number;
 }

@@ -54,7 +54,7 @@ export function planPatches(
     if (ofSlide === undefined) rowsOf.set(row.slide, [row]);
     else ofSlide.push(row);
   }
-  const total = (name: "withoutTissue" | "notKnown") =>
+  const total = (name: "withoutTissue" | "missingPixels" | "notKnown") =>
     examined.reduce((sum, { examination }) => sum + examination[name], 0);
   return {
     slides: located.map(({ file, examination, split }) => ({
@@ -66,6 +66,7 @@ export function planPatches(
     })),
     discarded: {
       withoutTissue: total("withoutTissue"),
+      missingPixels: total("missingPixels"),
       notKnown: total("notKnown"),
       ...addDiscarded(selections.map(({ discarded }) => discarded)),
     },

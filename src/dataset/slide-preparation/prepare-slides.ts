@@ -210,8 +210,18 @@ async function finish(
 
 /** No times and no absolute paths, so that equal jobs write equal bytes; slides are too large to be hashed. */
 async function describeSlide({ file, examination, split, patches }: SlidePlan["slides"][number]) {
-  const { width, height, level, pixelSize, mpp, tissueShare, latticePatches, withoutTissue, notKnown } =
-    examination;
+  const {
+    width,
+    height,
+    level,
+    pixelSize,
+    mpp,
+    tissueShare,
+    latticePatches,
+    withoutTissue,
+    missingPixels,
+    notKnown,
+  } = examination;
   return {
     slide: basename(file.path),
     bytes: (await stat(file.path)).size,
@@ -225,6 +235,7 @@ async function describeSlide({ file, examination, split, patches }: SlidePlan["s
     tissueShare,
     latticePatches,
     withoutTissue,
+    missingPixels,
     notKnown,
     patches: patches.length,
     split,

@@ -31,6 +31,7 @@ const examinationSchema = z.object({
   tissueShare: z.number(),
   latticePatches: z.number(),
   withoutTissue: z.number(),
+  missingPixels: z.number(),
   /** Patches with tissue of which not everything is known. */
   notKnown: z.number(),
   /**

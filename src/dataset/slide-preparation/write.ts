@@ -62,6 +62,11 @@ async function writeSlide(
     } finally {
       await source.close();
     }
+    // Some things are only seen where pixels are read.
+    const { warnings } = slide.examination;
+    for (const warning of source.warnings) {
+      if (!warnings.includes(warning)) context.reporter.warn(`${slide.file.path}: ${warning}.`);
+    }
     return null;
   } catch (failure) {
     if (!isEpSamError(failure, "slide") && !isEpSamError(failure, "annotation")) throw failure;

@@ -203,6 +203,7 @@ class SlidesJob {
         agreement,
         warnings: [...source.warnings, ...plan.warnings],
       };
+      for (const warning of source.warnings) reporter.warn(`${slide.path}: ${warning}.`);
       await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
       await segmentation.discard();
       return { name, result, summary, seconds: (performance.now() - started) / 1000 };

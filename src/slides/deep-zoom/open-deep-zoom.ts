@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, parse } from "node:path";
-import { messageOf, RandomAccessFile } from "../../common/index.js";
+import { exists, messageOf, RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { CompressedTile, PixelSource } from "../pixel-source.js";
 import { cropImage, decodeRasterTile, rasterType } from "../raster-tile.js";
@@ -122,12 +122,14 @@ function storedLevel(
 ): StoredLevel {
   const { width, height } = level;
   let absent = 0;
+  let allDrawn = true;
   let warningAt: number | null = null;
-  const noteAbsent = (): null => {
+  const noteMissing = (_column: number, _row: number, isDrawn: boolean): void => {
     absent += 1;
+    allDrawn &&= isDrawn;
     warningAt ??= warnings.push("") - 1;
-    warnings[warningAt] = `${absent} tiles are missing in ${level.folder}; they are white`;
-    return null;
+    const how = allDrawn ? "drawn from the next finer level" : "white";
+    warnings[warningAt] = `${absent} tiles are missing in ${level.folder}; they are ${how}`;
   };
   const pathOf = (column: number, row: number): string => join(level.folder, `${column}_${row}.${extension}`);
   return {
@@ -135,10 +137,12 @@ function storedLevel(
     height,
     tileWidth: tileSize,
     tileHeight: tileSize,
+    hasTile: async (column, row) => exists(pathOf(column, row)),
+    noteMissing,
     async decodeTile(column, row) {
       const path = pathOf(column, row);
       const bytes = await readTileFile(path);
-      if (bytes === null) return noteAbsent();
+      if (bytes === null) return null;
       return decodeTile(path, bytes, horizontal(width, column), horizontal(height, row));
     },
     async compressedTile(column, row): Promise<CompressedTile | null> {

@@ -33,6 +33,7 @@ export function tiledImage(
     height,
     tileWidth,
     tileHeight,
+    hasTile: (column, row) => Promise.resolve(frameOf(column, row) !== null),
     async decodeTile(column, row) {
       const frame = frameOf(column, row);
       return frame === null ? null : decodeFrame(parts, frame, warn);

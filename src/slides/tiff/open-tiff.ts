@@ -90,11 +90,12 @@ function storedLevel(
     tileWidth: segmentation.width,
     tileHeight: segmentation.height,
     isTiled: segmentation.tiled,
-    async decodeTile(column, row) {
-      const tile = await readColours(readers, column, row);
-      if (tile === null) missing.note(index, row * segmentation.columns + column);
-      return tile;
+    async hasTile(column, row) {
+      for (const one of readers) if (!(await one.has(column, row))) return false;
+      return true;
     },
+    noteMissing: (column, row, isDrawn) => missing.note(index, row * segmentation.columns + column, isDrawn),
+    decodeTile: (column, row) => readColours(readers, column, row),
     // A plane of one colour is not the picture.
     compressedTile: async (column, row) =>
       readers.length === 1 && reader !== undefined ? reader.readCompressed(column, row) : null,

@@ -36,6 +36,15 @@ export class SegmentReader {
     return rgbOfSamples(planes.length === 1 ? first : interleave(planes), page.samples);
   }
 
+  /** Whether the file holds a tile or strip, all its planes. */
+  async has(column: number, row: number): Promise<boolean> {
+    for (let plane = 0; plane < this.page.samples.planes; plane++) {
+      const { offset, length } = await this.#location(column, row, plane);
+      if (offset === 0 || length === 0) return false;
+    }
+    return true;
+  }
+
   /** The tile as a stream of its own; null when it is missing or of no format that can stand alone. */
   async readCompressed(column: number, row: number): Promise<CompressedTile | null> {
     const { page } = this;
