@@ -188,12 +188,14 @@ describe("prompts", () => {
     expect(await tokens(900)).toEqual(await tokens(3));
   });
 
-  it("adds a padding token after points, none after a box, and needs one of both", () => {
+  it("adds a padding token after points, none after a box, no token for a mask alone, and needs something", () => {
     const withPoints = encodePrompts(sam, points(coordinatesOf("shape", 7), new Array(7).fill(1)));
     expect(withPoints.sparse.shape).toEqual([1, 8, 256]);
     expect(withPoints.dense.shape).toEqual([1, 256, 1, 1]);
     expect(encodePrompts(sam, { boxes: floats([1, 2, 3, 4], [1, 4]) }).sparse.shape).toEqual([1, 2, 256]);
-    expect(() => encodePrompts(sam, {})).toThrow(/at least points or a box/);
+    const masks = floats(new Float32Array(256 * 256), [1, 1, 256, 256]);
+    expect(encodePrompts(sam, { masks }).sparse.shape).toEqual([1, 0, 256]);
+    expect(() => encodePrompts(sam, {})).toThrow(/needs points, a box or a mask/);
   });
 });
 
