@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { z } from "zod";
 import { isEpSamError } from "../common/index.js";
-import { seedSetting, whole } from "../contract/index.js";
+import { seedSetting, whole, wholeBetween } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
 import { errorWithFlags } from "./setting-flags.js";
 
@@ -44,7 +44,7 @@ export function wordOrNumberSetting<Schema extends z.core.$ZodType>(schema: Sche
 
 /** Whole numbers from `minimum` to `maximum`. */
 export function wholeNumber(minimum: number, maximum?: number) {
-  return wholeSetting(whole(minimum, maximum));
+  return wholeSetting(maximum === undefined ? whole(minimum) : wholeBetween(minimum, maximum));
 }
 
 /** A path; an empty one, as from an unset shell variable, is refused. */

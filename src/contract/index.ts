@@ -23,5 +23,5 @@ export * from "./problem.js";
 export * from "./prompt-arrays.js";
 export * from "./segmentation.js";
 export * from "./settings.js";
-export { whole } from "./values.js";
+export { whole, wholeBetween } from "./values.js";
 export * from "./workspace.js";

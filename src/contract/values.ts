@@ -7,6 +7,12 @@ export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER) {
   return z.int(range).check(z.gte(least, orMore), z.lte(most, `Give a whole number of at most ${most}.`));
 }
 
+/** Whole numbers in a range of which both ends are worth saying. */
+export function wholeBetween(least: number, most: number) {
+  const error = `Give a whole number from ${least} to ${most}.`;
+  return z.int(error).check(z.gte(least, error), z.lte(most, error));
+}
+
 /** Numbers in a range, both ends included. */
 export function between(least: number, most: number, example: number) {
   const error = `Give a number from ${least} to ${most}, such as ${example}.`;

@@ -114,7 +114,6 @@ const windows: TrainingConfig = {
     warmUpSteps: 10,
     patience: 12,
     validation: "windows",
-    calibrate: true,
     flipsAtTest: true,
     augment: { stainScale: 0.2, stainShift: 0.05, cropSize: null },
   },

@@ -53,7 +53,7 @@ describe("settings", () => {
 
   it("are not called by their flags outside the command line, but in whole commands", () => {
     // Arguments of Node belong to child processes.
-    const commands = /"--import"|\\?`(?:epsam|node|vips) [^`]*`|ssh -L|epsam train --resume\./g;
+    const commands = /"--import"|\\?`(?:epsam|node|vips|raw2ometiff) [^`]*`|ssh -L|epsam train --resume\./g;
     const speaking = messages.filter(
       ({ file, line }) => /(^|[^-\w])--[a-z]/.test(line.replace(commands, "")) && !/job-plan\.ts$/.test(file),
     );
