@@ -32,7 +32,8 @@ const temporary = temporaryDirectory();
 /** Runs a program with an empty home. */
 async function run(script: string, { wait = 0, traced = false } = {}) {
   const home = await temporary.folder();
-  const { ORT_DISABLE_TELEMETRY: _, XDG_CACHE_HOME: __, ...environment } = process.env;
+  // It also keeps quiet where `CI` is set, which would prove nothing.
+  const { ORT_DISABLE_TELEMETRY: _, XDG_CACHE_HOME: __, CI: ___, ...environment } = process.env;
   const trace = `${home}.trace`;
   const node = [
     process.execPath,
