@@ -47,7 +47,7 @@ export async function trainDenseClassifier(stageOptions: ClassifierStageOptions)
   const features = await PatchFeatures.open(stageOptions, side);
   try {
     const { channels, width, height } = features.shape;
-    const grid = { width, height, stride: patchSize / width };
+    const grid = { width, height, stride: (features.shape.stride * patchSize) / side };
     const labelled = [...train, ...validation].map((patch) => windowsOf(patch, patchSize));
     const slots = windowSlots(labelled, grid);
     const statistics = await statisticsOf(train, features, stageOptions);
@@ -134,7 +134,9 @@ async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
           device,
         }),
       trainEpoch,
-      validate: (weights, epoch) => validator.validate(weights, epoch),
+      // The rate falls to zero with the last epoch, whose map is the best one though losses of windows jump before it.
+      keepsLast: true,
+      validate: (weights) => validator.validate(weights),
     });
   } finally {
     await validator.close();
@@ -167,7 +169,7 @@ async function feedsOf(
 }
 
 /** What the head says of a patch's windows. */
-interface JudgedWindow extends Pick<WindowLabel, "tumour" | "other"> {
+interface PooledWindow extends Pick<WindowLabel, "tumour" | "other"> {
   /** Logits of "has tumour" and "has something else". */
   readonly logits: readonly [number, number];
 }
@@ -191,9 +193,9 @@ class WindowValidator {
   }
 
   /** Every window of the validation patches. */
-  async judge(weights: Weights): Promise<JudgedWindow[]> {
+  async judge(weights: Weights): Promise<PooledWindow[]> {
     const { validation, patchSize, signal, device } = this.#training;
-    const judged: JudgedWindow[] = [];
+    const judged: PooledWindow[] = [];
     const placed = await placeOnDevice(Object.fromEntries(weights), device);
     try {
       for (const patch of validation) {
@@ -214,11 +216,10 @@ class WindowValidator {
     return judged;
   }
 
-  async validate(weights: Weights, epoch: number): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     const judged = await this.judge(weights);
     const values = { loss: windowLoss(judged, 0), balancedAccuracy: balancedAccuracy(judged) };
-    // The rate falls to zero with the last epoch, whose map is the best one though losses of windows jump before it.
-    return { criterion: -epoch, values };
+    return { criterion: values.loss, values };
   }
 
   close(): Promise<void> {
@@ -230,7 +231,7 @@ class WindowValidator {
  * Cross-entropy of the known labels when `offset` is taken from the map: the mean of the means of "has" and "has not" of
  * both labels, as far as they occur, so that what is frequent does not decide alone.
  */
-export function windowLoss(windows: readonly JudgedWindow[], offset: number): number {
+export function windowLoss(windows: readonly PooledWindow[], offset: number): number {
   const groups = new Map<string, { sum: number; count: number }>();
   for (const { tumour, other, logits } of windows) {
     for (const [name, label, logit] of [
@@ -249,7 +250,7 @@ export function windowLoss(windows: readonly JudgedWindow[], offset: number): nu
 }
 
 /** Mean share of right answers over "has", "has not" of both labels, as far as they occur. */
-function balancedAccuracy(windows: readonly JudgedWindow[]): number {
+function balancedAccuracy(windows: readonly PooledWindow[]): number {
   const counts = new Map<string, { right: number; all: number }>();
   for (const { tumour, other, logits } of windows) {
     [tumour, other].forEach((label, which) => {

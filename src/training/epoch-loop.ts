@@ -33,6 +33,8 @@ export interface EpochLoopOptions<Step extends EpochStep> {
   initialWeights(): Promise<Weights>;
   /** Trains one epoch and returns mean figures. */
   trainEpoch(step: Step, epoch: number): Promise<EpochValues>;
+  /** Keeps the last epoch's weights, whatever their criterion; those of the lowest criterion by default. */
+  readonly keepsLast?: boolean;
   /** Judges the weights; the lowest criterion wins. */
   validate(weights: Weights, epoch: number): Promise<{ criterion: number; values: EpochValues }>;
 }
@@ -44,7 +46,7 @@ export interface EpochLoopResult {
 }
 
 /**
- * Trains epoch by epoch, keeps the weights of the best validation criterion, stops early, and saves a
+ * Trains epoch by epoch, keeps the weights of the best validation criterion (or the last), stops early, and saves a
  * checkpoint after every epoch, from which a killed run goes on to the same result.
  */
 export async function runEpochs<Step extends EpochStep>(
@@ -72,7 +74,7 @@ export async function runEpochs<Step extends EpochStep>(
       const weights = new Map([...state].filter(([name]) => !isOptimizerState(name)));
       const { criterion, values } = await options.validate(weights, epoch);
       requireFinite(stage, epoch, criterion);
-      if (criterion < progress.bestCriterion) {
+      if (options.keepsLast === true || criterion < progress.bestCriterion) {
         progress = { ...progress, bestEpoch: epoch, bestCriterion: criterion };
         best = weights;
       }

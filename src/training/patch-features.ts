@@ -2,13 +2,7 @@ import { join } from "node:path";
 import { cacheDirectory, hashFile, RecentlyUsed } from "../common/index.js";
 import { EmbeddingCache, hashImage, loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import { JoinedFeatureSource, OpenOnce } from "../method/index.js";
-import {
-  backbone,
-  embeddedBackboneFile,
-  type JoinedFeatures,
-  joinedShape,
-  loadBackboneWeights,
-} from "../models/index.js";
+import { backbone, embeddedBackboneFile, joinedShape, loadBackboneWeights } from "../models/index.js";
 import type { RunContext } from "../run/index.js";
 
 /** Features kept in memory, in bytes; a frozen backbone's are read in every epoch. */
@@ -22,7 +16,7 @@ export class PatchFeatures {
   readonly #cache: EmbeddingCache;
   readonly #backbone: string;
   readonly #fresh: OpenOnce<JoinedFeatureSource>;
-  readonly #shape: Omit<JoinedFeatures, "data">;
+  readonly #shape: ReturnType<typeof joinedShape>;
   readonly #kept = new RecentlyUsed<string, Float32Array>({
     limit: KEPT_BYTES,
     sizeOf: ({ byteLength }) => byteLength,
@@ -32,7 +26,7 @@ export class PatchFeatures {
     cache: EmbeddingCache,
     backboneId: string,
     fresh: OpenOnce<JoinedFeatureSource>,
-    shape: Omit<JoinedFeatures, "data">,
+    shape: ReturnType<typeof joinedShape>,
   ) {
     this.#cache = cache;
     this.#backbone = backboneId;
@@ -63,8 +57,8 @@ export class PatchFeatures {
     return new PatchFeatures(cache, `${entry.name}-${side}-${hash}`, fresh, shape);
   }
 
-  /** Channels and cells of every patch. */
-  get shape(): Omit<JoinedFeatures, "data"> {
+  /** Channels, cells and stride of every patch. */
+  get shape(): ReturnType<typeof joinedShape> {
     return this.#shape;
   }
 

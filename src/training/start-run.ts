@@ -10,6 +10,7 @@ import {
   validateForTraining,
 } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
+import { backbone, defaultBackbone } from "../models/index.js";
 import {
   type EncoderSource,
   hashConfig,
@@ -99,12 +100,32 @@ async function openData({ data, classifierData, reporter }: TrainOptions): Promi
   };
 }
 
+/** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
+function requireDenseClassifier({ classifier }: TrainingConfig): void {
+  const { model, dense, initialWeights, precision, microBatch } = classifier;
+  if (model !== "dense") return;
+  const conflicts = [
+    backbone(dense.backbone).embedded === undefined &&
+      "classifier.dense.backbone: its weights do not come with the package, and no file of them can be named yet",
+    initialWeights !== null && "classifier.initialWeights: is for classifier.model resnet-adl",
+    precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
+    microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
+  ].filter((conflict) => conflict !== false);
+  if (conflicts.length === 0) return;
+  throw new EpSamError("configuration", {
+    what: conflicts.join("; "),
+    where: "configuration",
+    action: `Leave these keys as the preset windows has them (backbone ${defaultBackbone}).`,
+  });
+}
+
 /** @throws EpSamError `dataset` when a stage would lack patches or masks to learn or choose from. */
 export function requireTrainable(
   { dataset, classifierDataset }: PipelineData,
   { config, reporter }: TrainOptions,
 ): void {
   requireConsistentDecoder(config);
+  requireDenseClassifier(config);
   validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
   requireDisjointPatients(dataset, classifierDataset);
   const counts = countLabels(dataset.patches);
