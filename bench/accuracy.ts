@@ -25,12 +25,12 @@ program
   .option("--test-images <folder>", "images to test on, never learned from")
   .option("--test-masks <folder>", "their masks")
   .option("--seeds <list>", "seeds, separated by commas", seeds, [0])
-  .addOption(new Option("--preset <name>").choices(presetNames).default("laptop"))
+  .addOption(new Option("--preset <name>").choices(presetNames).default("windows"))
   .option("--config <file>", "values that differ from the preset")
   .option("--out <folder>", "where data sets and runs are kept", join(tmpdir(), "epsam-accuracy"))
   .option("--json", "print one JSON document")
   .action(async ({ json, config, out, seeds: wanted, ...options }) => {
-    const overrides = config === undefined ? {} : ((await readConfigFile(config)) as Record<string, unknown>);
+    const overrides = config === undefined ? {} : await readConfigFile(config);
     const stages: StageFigures[] = [];
     for (const seed of wanted) {
       const reporter = json === true ? silentReporter : new TerminalReporter(processTerminal());

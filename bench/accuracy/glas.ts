@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { exists, type Reporter } from "../../src/common/index.js";
+import { exists, type Reporter, silentReporter } from "../../src/common/index.js";
 import { prepareDataset } from "../../src/dataset/index.js";
 import { findInputs, matchMasks } from "../../src/dataset/preparation/discover.js";
 import type { EvaluatedPatch } from "../../src/evaluation/index.js";
@@ -9,6 +9,7 @@ import type { Device } from "../../src/graph/index.js";
 import {
   camStage,
   finishedDecoderStages,
+  mergeRecords,
   openRun,
   type PresetName,
   resolveConfig,
@@ -31,7 +32,7 @@ export interface GlasOptions {
   readonly seed: number;
   readonly preset: PresetName;
   /** Values that differ from the preset. */
-  readonly overrides: Readonly<Record<string, unknown>>;
+  readonly overrides: unknown;
   /** Data set, run and caches lie here; a run that was killed goes on. */
   readonly out: string;
   readonly device: Device;
@@ -58,7 +59,7 @@ export async function tryGlas(options: GlasOptions): Promise<StageFigures[]> {
       reporter,
     });
   }
-  const config = resolveConfig(options.preset, { ...options.overrides, seed });
+  const config = resolveConfig(options.preset, mergeRecords(options.overrides, { seed }));
   const resume = await exists(join(run, "run.json"));
   await train({ data, out: run, preset: options.preset, config, resume, overwrite: false, device, reporter });
   return stagesOf(run, await testImagesOf(options, data), seed, device);
@@ -71,7 +72,7 @@ async function stagesOf(
   seed: number,
   device: Device,
 ): Promise<StageFigures[]> {
-  const context = await openRun(run, { device, reporter: silent, signal: undefined });
+  const context = await openRun(run, { device, reporter: silentReporter, signal: undefined });
   const { stages: records } = context.run.record;
   const figures: StageFigures[] = [];
   let seconds = records.classifier?.seconds ?? 0;
@@ -84,8 +85,6 @@ async function stagesOf(
   }
   return figures;
 }
-
-const silent: Reporter = { progress: () => undefined, note: () => undefined, warn: () => undefined };
 
 const sourcesSchema = z.object({
   sources: z.array(z.object({ image: z.string(), split: z.string().nullable() })),
