@@ -7,20 +7,22 @@ export interface ChannelStatistics {
 /** Deviations below this are those of a channel that is the same everywhere. */
 const LEAST_DEVIATION = 1e-6;
 
-/**
- * Statistics over all cells of feature maps, [channels, …] each, gone through once.
- * @param maps gives them one after the other
- */
-export async function channelStatistics(
-  channels: number,
-  maps: () => AsyncIterable<Float32Array>,
-): Promise<ChannelStatistics> {
-  const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  let cells = 0;
-  for await (const map of maps()) {
+/** Gathers the statistics of feature maps that are seen one after the other, over all their cells. */
+export class ChannelSums {
+  readonly #sums: Float64Array;
+  readonly #squares: Float64Array;
+  #cells = 0;
+
+  constructor(channels: number) {
+    this.#sums = new Float64Array(channels);
+    this.#squares = new Float64Array(channels);
+  }
+
+  /** @param map [channels, …], row-major */
+  add(map: Float32Array): void {
+    const channels = this.#sums.length;
     const size = map.length / channels;
-    cells += size;
+    this.#cells += size;
     for (let channel = 0; channel < channels; channel++) {
       let [sum, square] = [0, 0];
       for (let at = channel * size; at < (channel + 1) * size; at++) {
@@ -28,15 +30,19 @@ export async function channelStatistics(
         sum += value;
         square += value * value;
       }
-      sums[channel] = (sums[channel] ?? 0) + sum;
-      squares[channel] = (squares[channel] ?? 0) + square;
+      this.#sums[channel] = (this.#sums[channel] ?? 0) + sum;
+      this.#squares[channel] = (this.#squares[channel] ?? 0) + square;
     }
   }
-  const mean = Float32Array.from(sums, (sum) => sum / cells);
-  const scale = Float32Array.from(squares, (square, channel) => {
-    const average = (sums[channel] ?? 0) / cells;
-    const deviation = Math.sqrt(Math.max(0, square / cells - average * average));
-    return 1 / Math.max(LEAST_DEVIATION, deviation);
-  });
-  return { mean, scale };
+
+  statistics(): ChannelStatistics {
+    const cells = this.#cells;
+    const mean = Float32Array.from(this.#sums, (sum) => sum / cells);
+    const scale = Float32Array.from(this.#squares, (square, channel) => {
+      const average = (this.#sums[channel] ?? 0) / cells;
+      const deviation = Math.sqrt(Math.max(0, square / cells - average * average));
+      return 1 / Math.max(LEAST_DEVIATION, deviation);
+    });
+    return { mean, scale };
+  }
 }

@@ -17,7 +17,7 @@ import {
 } from "../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
 import { denseOptions, classifierStage as stage } from "../run/index.js";
-import { type ChannelStatistics, channelStatistics } from "./channel-statistics.js";
+import { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
 import {
   type EpochLoopResult,
@@ -69,14 +69,13 @@ async function statisticsOf(
   features: PatchFeatures,
   { reporter, signal }: ClassifierStageOptions,
 ): Promise<ChannelStatistics> {
-  const { channels } = features.shape;
-  return channelStatistics(channels, async function* () {
-    for (const [index, patch] of patches.entries()) {
-      signal?.throwIfAborted();
-      yield await features.get(patch);
-      reporter.progress({ task: `${stage}: features`, done: index + 1, total: patches.length });
-    }
-  });
+  const sums = new ChannelSums(features.shape.channels);
+  for (const [index, patch] of patches.entries()) {
+    signal?.throwIfAborted();
+    sums.add(await features.get(patch));
+    reporter.progress({ task: `${stage}: features`, done: index + 1, total: patches.length });
+  }
+  return sums.statistics();
 }
 
 function statisticsTensors({ mean, scale }: ChannelStatistics): Weights {

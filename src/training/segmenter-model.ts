@@ -9,6 +9,8 @@ import {
   colourPlanes,
   decoderGraph,
   decoderInputs,
+  EMBEDDING_SIZE,
+  EMBEDDING_WIDTH,
   type FeatureLevels,
   featureProjectionShapes,
   forEachLevel,
@@ -156,7 +158,10 @@ function samModel(options: SegmenterModelOptions): SegmenterModel {
           flat(({ target }) => target, side * side),
         ),
         [inputs.weights]: floatTensor(shape, weights),
-        [decoderInputs.embedding]: floatTensor([count, 256, 64, 64], embeddings),
+        [decoderInputs.embedding]: floatTensor(
+          [count, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE],
+          embeddings,
+        ),
         ...promptFeeds(
           samples.flatMap(({ prompt }) => prompt ?? []),
           frame,
@@ -215,7 +220,7 @@ function maskLoss({ decoder }: TrainingConfig, logits: Value, shape: readonly nu
   return add(crossEntropy, scale(dice, 0.5));
 }
 
-/** Means of squares of pixels; cells beyond the image are 0. */
+/** Means over the pixels of each cell; cells beyond the image are 0. */
 function pooled(values: Uint8Array, side: number, cells: number): Float32Array {
   const result = new Float32Array(cells * cells);
   for (let y = 0; y < side; y++) {

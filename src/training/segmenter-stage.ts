@@ -1,4 +1,4 @@
-import { RandomStream } from "../common/index.js";
+import { must, RandomStream } from "../common/index.js";
 import { jitterStains, loadPatchImage } from "../dataset/index.js";
 import { floatTensor } from "../graph/index.js";
 import { applyDihedral, type Mask, type RgbImage } from "../imaging/index.js";
@@ -14,7 +14,7 @@ import {
 } from "../models/index.js";
 import { adamW, constantSchedule, cosineSchedule, TrainingStep, warmedUp } from "../nn/index.js";
 import { checkPrecision, planStepMemory, promptSettings } from "../run/index.js";
-import { channelStatistics } from "./channel-statistics.js";
+import { ChannelSums } from "./channel-statistics.js";
 import { emptyMask } from "./decoder-samples.js";
 import { type DecoderStageOptions, requirePatches } from "./decoder-stage.js";
 import {
@@ -157,8 +157,7 @@ async function sampleOf(
   position: number,
 ): Promise<SegmenterSample> {
   const { config, stage, train, embeddings } = options;
-  const item = train[index];
-  if (item === undefined) throw new RangeError(`${stage}: there is no patch ${index}`);
+  const item = must(train, index, "patch");
   const { variants, augment, kind, optionalMask } = config.decoder;
   const stream = new RandomStream(config.seed, stage, "sample", epoch, position);
   const variant = variants[stream.integer(variants.length)] ?? 0;
@@ -183,8 +182,7 @@ async function promptOf(
   index: number,
   { mask, variant, stream }: { mask: Mask; variant: number; stream: RandomStream },
 ): Promise<PatchPrompt | undefined> {
-  const item = train[index];
-  if (item === undefined) return undefined;
+  const item = must(train, index, "patch");
   const { points: count, maskPrompt } = promptSettings(config);
   const points = pointsInMask(mask, count, stream);
   if (points === undefined && count > 0) throw emptyMask(stage, item.patch);
@@ -227,23 +225,25 @@ async function standardisationOf(options: SegmenterStageOptions): Promise<Weight
     levels: FEATURE_STRIDES,
     device,
   });
-  const maps = new Map(FEATURE_STRIDES.map((stride) => [stride as number, [] as Float32Array[]]));
+  const sums = entry.levels.map(({ stride, channels }) => ({
+    stride,
+    channels,
+    sums: new ChannelSums(channels),
+  }));
   try {
     for (const [index, { patch }] of patches.entries()) {
       signal?.throwIfAborted();
       const [levels = []] = await features.compute([await loadPatchImage(patch)]);
-      for (const { stride, data } of levels) maps.get(stride)?.push(data);
+      for (const [level, { data }] of levels.entries()) must(sums, level, "level").sums.add(data);
       reporter.progress({ task: `${stage}: features`, done: index + 1, total: patches.length });
     }
   } finally {
     await features.close();
   }
   const tensors: [string, ReturnType<typeof floatTensor>][] = [];
-  for (const { stride, channels } of entry.levels) {
+  for (const { stride, channels, sums: own } of sums) {
     const names = standardisationTensors(stride);
-    const { mean, scale } = await channelStatistics(channels, async function* () {
-      yield* maps.get(stride) ?? [];
-    });
+    const { mean, scale } = own.statistics();
     tensors.push([names.mean, floatTensor([channels], mean)], [names.scale, floatTensor([channels], scale)]);
   }
   return new Map(tensors);

@@ -100,6 +100,18 @@ async function openData({ data, classifierData, reporter }: TrainOptions): Promi
   };
 }
 
+/** @throws EpSamError `configuration` when parts to learn from are larger than the patches */
+function requireCropsInside({ decoder }: TrainingConfig, { root, patchSize }: Dataset): void {
+  const { cropSize } = decoder.augment;
+  if (cropSize === null || cropSize <= patchSize) return;
+  throw new EpSamError("configuration", {
+    what: `cannot be ${cropSize}`,
+    where: "decoder.augment.cropSize",
+    why: `the patches of ${root} have ${patchSize} pixels a side`,
+    action: "Set it to null, or to a multiple of 32 up to that.",
+  });
+}
+
 /** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
 function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, initialWeights, precision, microBatch } = classifier;
@@ -126,6 +138,7 @@ export function requireTrainable(
 ): void {
   requireConsistentDecoder(config);
   requireDenseClassifier(config);
+  requireCropsInside(config, dataset);
   validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
   requireDisjointPatients(dataset, classifierDataset);
   const counts = countLabels(dataset.patches);

@@ -119,6 +119,25 @@ describe("starting weights", () => {
   });
 });
 
+describe("a configuration that does not fit", () => {
+  it.each([
+    [
+      { decoder: { kind: "pyramid", augment: { stainScale: 0, stainShift: 0, cropSize: 1024 } } },
+      /cropSize: cannot be 1024/,
+    ],
+    [
+      { classifier: { model: "dense", dense: { backbone: "resnet-18" } } },
+      /weights do not come with the package/,
+    ],
+    [{ classifier: { model: "dense", initialWeights: "some.pth" } }, /initialWeights: is for/],
+    [{ classifier: { model: "dense", precision: "float16" } }, /precision: is for/],
+  ])("is refused before a run is made (%#)", async (overrides, message) => {
+    const out = join(folder, "never");
+    expect(await errorOf(trainTiny({ data, out, config: tinyConfig(overrides) }))).toMatch(message);
+    expect(await exists(out)).toBe(false);
+  });
+});
+
 describe("a run directory that does not fit", () => {
   it("holds a run already", async () => {
     const message = await errorOf(trainTiny({ data, out: base.root }));
