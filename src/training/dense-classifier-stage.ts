@@ -27,6 +27,7 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import { PatchFeatures } from "./patch-features.js";
+import { balancedMean, cheapestOffset } from "./window-calibration.js";
 
 /** What the stage works with, gathered once. */
 interface DenseTraining extends ClassifierStageOptions {
@@ -217,7 +218,7 @@ class WindowValidator {
 
   async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     const judged = await this.judge(weights);
-    const values = { loss: windowLoss(judged, 0), balancedAccuracy: balancedAccuracy(judged) };
+    const values = { loss: windowLoss(judged, 0), balancedAccuracy: windowAccuracy(judged) };
     return { criterion: values.loss, values };
   }
 
@@ -226,59 +227,34 @@ class WindowValidator {
   }
 }
 
-/**
- * Cross-entropy of the known labels when `offset` is taken from the map: the mean of the means of "has" and "has not" of
- * both labels, as far as they occur, so that what is frequent does not decide alone.
- */
-export function windowLoss(windows: readonly PooledWindow[], offset: number): number {
-  const groups = new Map<string, { sum: number; count: number }>();
-  for (const { tumour, other, logits } of windows) {
-    for (const [name, label, logit] of [
-      ["tumour", tumour, logits[0] - offset],
-      ["other", other, logits[1] + offset],
-    ] as const) {
-      if (label === null) continue;
-      const group = groups.get(`${name} ${label}`) ?? { sum: 0, count: 0 };
-      group.sum += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
-      group.count++;
-      groups.set(`${name} ${label}`, group);
-    }
-  }
-  const means = [...groups.values()].map(({ sum, count }) => sum / count);
-  return means.reduce((total, mean) => total + mean, 0) / Math.max(1, means.length);
+/** Cross-entropy of the known labels when `offset` is taken from the map, all four kinds of window counting alike. */
+function windowLoss(windows: readonly PooledWindow[], offset: number): number {
+  const error = (logit: number, presence: WindowLabel["tumour"]) =>
+    Math.max(logit, 0) - logit * (presence ?? 0) + Math.log1p(Math.exp(-Math.abs(logit)));
+  return balancedMean(
+    windows.flatMap(({ tumour, other, logits: [hasTumour, hasOther] }) => [
+      ["tumour", tumour, error(hasTumour - offset, tumour)] as const,
+      ["other", other, error(hasOther + offset, other)] as const,
+    ]),
+  );
 }
 
-/** Mean share of right answers over "has", "has not" of both labels, as far as they occur. */
-function balancedAccuracy(windows: readonly PooledWindow[]): number {
-  const counts = new Map<string, { right: number; all: number }>();
-  for (const { tumour, other, logits } of windows) {
-    [tumour, other].forEach((label, which) => {
-      if (label === null) return;
-      const count = counts.get(`${which} ${label}`) ?? { right: 0, all: 0 };
-      count.all++;
-      if ((logits[which] ?? 0) > 0 === (label === 1)) count.right++;
-      counts.set(`${which} ${label}`, count);
-    });
-  }
-  const shares = [...counts.values()].map(({ right, all }) => right / all);
-  return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
+/** Mean share of right answers of both labels. */
+function windowAccuracy(windows: readonly PooledWindow[]): number {
+  const right = (logit: number, presence: WindowLabel["tumour"]) => (logit > 0 === (presence === 1) ? 1 : 0);
+  return balancedMean(
+    windows.flatMap(({ tumour, other, logits: [hasTumour, hasOther] }) => [
+      ["tumour", tumour, right(hasTumour, tumour)] as const,
+      ["other", other, right(hasOther, other)] as const,
+    ]),
+  );
 }
-
-/** Offsets of the map that calibration tries. */
-const OFFSETS = Array.from({ length: 121 }, (_, index) => (index - 60) / 20);
 
 /** The offset under which the validation windows' labels are likeliest, and how many cells speak for a patch. */
 async function calibration(training: DenseTraining, weights: Weights): Promise<Weights> {
   const validator = await WindowValidator.create(training);
-  let offset = 0;
-  try {
-    const judged = await validator.judge(weights);
-    for (const candidate of OFFSETS) {
-      if (windowLoss(judged, candidate) < windowLoss(judged, offset)) offset = candidate;
-    }
-  } finally {
-    await validator.close();
-  }
+  const judged = await validator.judge(weights).finally(() => validator.close());
+  const { offset } = cheapestOffset((candidate) => windowLoss(judged, candidate));
   const { pooling } = training.options;
   const share = pooling.kind === "highest-share" ? pooling.share : 1;
   const cells = Math.max(1, Math.round(training.slots.cells * share));

@@ -30,23 +30,33 @@ export function judgeWindows(logits: FloatMap, windows: readonly WindowLabel[]):
     });
 }
 
+/** A figure about one known label of a window. */
+type LabelFigure = readonly [label: "tumour" | "other", presence: WindowLabel["tumour"], figure: number];
+
+/**
+ * The mean of the means over "has" and "has not" of both labels, as far as they occur, so that what is frequent does not
+ * decide alone; 0 without any. What is not known takes no part.
+ */
+export function balancedMean(figures: Iterable<LabelFigure>): number {
+  const groups = new Map<string, { sum: number; count: number }>();
+  for (const [label, presence, figure] of figures) {
+    if (presence === null) continue;
+    const group = groups.get(`${label} ${presence}`) ?? { sum: 0, count: 0 };
+    groups.set(`${label} ${presence}`, { sum: group.sum + figure, count: group.count + 1 });
+  }
+  const means = [...groups.values()].map(({ sum, count }) => sum / count);
+  return means.reduce((total, mean) => total + mean, 0) / Math.max(1, means.length);
+}
+
 /** Mean share of right answers over "has" and "has not" of both labels, as far as they occur; 0 without any. */
 export function balancedAccuracy(windows: readonly JudgedWindow[], offset: number): number {
-  const counts = new Map<string, { right: number; all: number }>();
-  for (const { tumour, other, tumourBelow, otherFrom } of windows) {
-    for (const [name, label, present] of [
-      ["tumour", tumour, tumourBelow > offset],
-      ["other", other, otherFrom <= offset],
-    ] as const) {
-      if (label === null) continue;
-      const count = counts.get(`${name} ${label}`) ?? { right: 0, all: 0 };
-      count.all++;
-      if (present === (label === 1)) count.right++;
-      counts.set(`${name} ${label}`, count);
-    }
-  }
-  const shares = [...counts.values()].map(({ right, all }) => right / all);
-  return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
+  const right = (presence: WindowLabel["tumour"], isThere: boolean) => (isThere === (presence === 1) ? 1 : 0);
+  return balancedMean(
+    windows.flatMap(({ tumour, other, tumourBelow, otherFrom }): LabelFigure[] => [
+      ["tumour", tumour, right(tumour, tumourBelow > offset)],
+      ["other", other, right(other, otherFrom <= offset)],
+    ]),
+  );
 }
 
 /** Separating logits that are tried, those near 0 first, so that it takes a gain to go further. */
@@ -54,15 +64,24 @@ const OFFSETS = Array.from({ length: 121 }, (_, index) => (index - 60) / 20).sor
   (a, b) => Math.abs(a) - Math.abs(b),
 );
 
+/** The separating logit of the lowest cost. */
+export function cheapestOffset(costOf: (offset: number) => number): {
+  readonly offset: number;
+  readonly cost: number;
+} {
+  let best = { offset: 0, cost: costOf(0) };
+  for (const offset of OFFSETS) {
+    const cost = costOf(offset);
+    if (cost < best.cost) best = { offset, cost };
+  }
+  return best;
+}
+
 /** The separating logit under which windows are told best, with how well. */
 export function bestOffset(windows: readonly JudgedWindow[]): {
   readonly offset: number;
   readonly accuracy: number;
 } {
-  let best = { offset: 0, accuracy: balancedAccuracy(windows, 0) };
-  for (const offset of OFFSETS) {
-    const accuracy = balancedAccuracy(windows, offset);
-    if (accuracy > best.accuracy) best = { offset, accuracy };
-  }
-  return best;
+  const { offset, cost } = cheapestOffset((candidate) => -balancedAccuracy(windows, candidate));
+  return { offset, accuracy: -cost };
 }
