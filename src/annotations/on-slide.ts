@@ -26,10 +26,10 @@ export function placeOnSlide(
   told?: CoordinateOrigin | undefined,
 ): AnnotationSet {
   const { width, height } = slide.levels[0] ?? { width: 0, height: 0 };
-  const origin = originOf(set, slide, told);
-  const place = new Placement({ left: 0, top: 0, right: width, bottom: height }, origin);
-  const annotations = set.annotations.map((annotation) => place.annotation(annotation));
-  return { ...set, annotations, origin: "slide", warnings: [...set.warnings, ...place.warnings(set.path)] };
+  const inPixels = movedBy(set, originOf(set, slide, told));
+  const place = new Placement({ left: 0, top: 0, right: width, bottom: height });
+  const annotations = inPixels.annotations.map((annotation) => place.annotation(annotation));
+  return { ...inPixels, annotations, warnings: [...set.warnings, ...place.warnings(set.path)] };
 }
 
 function originOf(
@@ -49,6 +49,31 @@ function originOf(
   });
 }
 
+/** Annotations whose coordinates begin at this level-0 position, in level-0 pixels. */
+export function movedBy(
+  set: AnnotationSet,
+  origin: { readonly x: number; readonly y: number },
+): AnnotationSet {
+  if (origin.x === 0 && origin.y === 0) return set;
+  const annotations = set.annotations.map((annotation) => ({
+    ...annotation,
+    polygons: annotation.polygons.map((polygon) => moved(polygon, origin)),
+    points: annotation.points.map(({ x, y, space }) => ({ space, x: x + origin.x, y: y + origin.y })),
+    leftOut: annotation.leftOut?.map(({ what, extent }) => ({
+      what,
+      extent: extent === null ? null : moved(extent, origin),
+    })),
+  }));
+  return { ...set, annotations, origin: "slide" };
+}
+
+function moved(
+  { outer, holes }: Level0Polygon,
+  { x, y }: { readonly x: number; readonly y: number },
+): Level0Polygon {
+  return { outer: movedRing(outer, x, y), holes: holes.map((hole) => movedRing(hole, x, y)) };
+}
+
 /** Puts the parts of one file on a slide, and counts what does not fit. */
 class Placement {
   #outlines = 0;
@@ -58,30 +83,20 @@ class Placement {
   #small = 0;
   #reach: Level0Box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
 
-  constructor(
-    private readonly slide: Level0Box,
-    private readonly origin: { readonly x: number; readonly y: number },
-  ) {}
+  constructor(private readonly slide: Level0Box) {}
 
   annotation(annotation: Annotation): Annotation {
     const polygons: Level0Polygon[] = [];
-    const leftOut: LeftOutPart[] = (annotation.leftOut ?? []).map(({ what, extent }) => ({
-      what,
-      extent: extent === null ? null : this.#moved(extent),
-    }));
-    for (const polygon of annotation.polygons.map((one) => this.#moved(one))) {
+    const leftOut: LeftOutPart[] = [...(annotation.leftOut ?? [])];
+    for (const polygon of annotation.polygons) {
       const lack = this.#lackOf(polygon);
       if (lack === null) polygons.push(polygon);
       else leftOut.push(lack);
     }
-    const points: Level0Point[] = [];
-    for (const { x, y, space } of annotation.points) {
-      const point = { space, x: x + this.origin.x, y: y + this.origin.y };
-      if (this.#holds(point)) points.push(point);
-      else {
-        this.#dotsOff += 1;
-        leftOut.push({ what: "a dot off the slide", extent: null });
-      }
+    const points = annotation.points.filter((point) => this.#holds(point));
+    for (let off = points.length; off < annotation.points.length; off++) {
+      this.#dotsOff += 1;
+      leftOut.push({ what: "a dot off the slide", extent: null });
     }
     return { ...annotation, polygons, points, leftOut };
   }
@@ -112,12 +127,6 @@ class Placement {
           ]),
       ...(this.#dotsOff === 0 ? [] : [`${this.#dotsOff} dots lie off the slide and are left out; ${check}`]),
     ];
-  }
-
-  #moved({ outer, holes }: Level0Polygon): Level0Polygon {
-    const { x, y } = this.origin;
-    if (x === 0 && y === 0) return { outer, holes };
-    return { outer: movedRing(outer, x, y), holes: holes.map((hole) => movedRing(hole, x, y)) };
   }
 
   /** What keeps an outline from being used; null for nothing. */

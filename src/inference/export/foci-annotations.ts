@@ -58,7 +58,11 @@ export async function writeFociGeoJson(
 ): Promise<void> {
   const digits = foci.every(({ polygon }) => isWholeHundredths(polygon.outer.coordinates)) ? 2 : 5;
   const groups = [groupOfFoci(options)];
-  await writeFileAtomically(path, formatGeoJson(annotationsOfFoci(foci, options), groups, { digits }));
+  const origin = options.geoJsonOrigin;
+  // QuPath would count from the bounds: what does not says so.
+  const statedOrigin = origin?.x === 0 && origin.y === 0 ? "slide" : undefined;
+  const format = { digits, origin, statedOrigin } as const;
+  await writeFileAtomically(path, formatGeoJson(annotationsOfFoci(foci, options), groups, format));
 }
 
 /** True where two digits say all: rounding could make outlines touch that pass each other closely. */
