@@ -7,10 +7,11 @@ import type { Annotation, AnnotationGroup, CoordinateOrigin } from "./types.js";
 export interface FeatureOptions {
   /** Digits after the decimal point of coordinates. Default 2, a hundredth of a level-0 pixel. */
   readonly digits?: number | undefined;
-  /** Level-0 position that coordinates are counted from. Default: the corner of the slide. */
+  /**
+   * Level-0 position that coordinates are counted from. Default: the corner of the slide. A file that is told to count
+   * from there, where QuPath would count from the bounds, says so itself; QuPath does not read that.
+   */
   readonly origin?: { readonly x: number; readonly y: number } | undefined;
-  /** Whether the file says where its coordinates begin, for our own reading; QuPath leaves that alone. */
-  readonly statedOrigin?: CoordinateOrigin | undefined;
 }
 
 /**
@@ -25,7 +26,7 @@ export function formatGeoJson(
   options: FeatureOptions = {},
 ): string {
   const colours = new Map(groups.map(({ name, colour }) => [name, colour]));
-  const { digits = 2, origin = { x: 0, y: 0 }, statedOrigin } = options;
+  const { digits = 2, origin = { x: 0, y: 0 } } = options;
   const factor = 10 ** digits;
   // Adding zero turns -0, which JSON cannot say, into 0.
   const round = (value: number): number => Math.round(value * factor) / factor + 0;
@@ -35,7 +36,8 @@ export function formatGeoJson(
   );
   // One feature a line: people can look at it, and differences show.
   const lines = features.map((feature) => JSON.stringify(feature)).join(",\n");
-  const stated = statedOrigin === undefined ? "" : `${JSON.stringify(ORIGIN_MEMBER)}:"${statedOrigin}",`;
+  const isStated = options.origin?.x === 0 && options.origin.y === 0;
+  const stated = isStated ? `"${ORIGIN_MEMBER}":"${"slide" satisfies CoordinateOrigin}",` : "";
   return `{"type":"FeatureCollection",${stated}"features":[\n${lines}\n]}\n`;
 }
 

@@ -10,8 +10,17 @@ export type SlidePlane = Pick<SlideFacts, "levels" | "bounds">;
 const BORDER = 1;
 
 /** The level-0 position where coordinates begin. */
-export function originOn({ bounds }: SlidePlane, origin: CoordinateOrigin): { x: number; y: number } {
+function originOn({ bounds }: SlidePlane, origin: CoordinateOrigin): { x: number; y: number } {
   return origin === "slide" || bounds === undefined ? { x: 0, y: 0 } : { x: bounds.left, y: bounds.top };
+}
+
+/** The level-0 position where coordinates of GeoJSON begin on a slide with bounds; undefined on others. */
+export function geoJsonOrigin(
+  slide: SlidePlane,
+  told?: CoordinateOrigin | undefined,
+): { x: number; y: number } | undefined {
+  const { x, y } = originOn(slide, "bounds");
+  return x === 0 && y === 0 ? undefined : originOn(slide, told ?? "bounds");
 }
 
 /**

@@ -58,10 +58,7 @@ export async function writeFociGeoJson(
 ): Promise<void> {
   const digits = foci.every(({ polygon }) => isWholeHundredths(polygon.outer.coordinates)) ? 2 : 5;
   const groups = [groupOfFoci(options)];
-  const origin = options.geoJsonOrigin;
-  // QuPath would count from the bounds: what does not says so.
-  const statedOrigin = origin?.x === 0 && origin.y === 0 ? "slide" : undefined;
-  const format = { digits, origin, statedOrigin } as const;
+  const format = { digits, origin: options.geoJsonOrigin };
   await writeFileAtomically(path, formatGeoJson(annotationsOfFoci(foci, options), groups, format));
 }
 

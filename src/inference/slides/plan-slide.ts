@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { originOn } from "../../annotations/index.js";
+import { geoJsonOrigin } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { patchGeometry, type Resolution } from "../../dataset/index.js";
@@ -52,8 +52,7 @@ export async function planSlide(
     throw new EpSamError("slide", { where: source.path, what: geometry.refused });
   }
   const { level, pixelSize } = geometry.accepted;
-  const { x, y } = originOn(source, "bounds");
-  const geoJsonOrigin = originOn(source, options.annotationOrigin ?? "bounds");
+  const origin = geoJsonOrigin(source, options.annotationOrigin);
   return {
     layout: patchLayout(full, geometry.accepted, overlap),
     settings: {
@@ -63,7 +62,7 @@ export async function planSlide(
       reading: { level, pixelSize: pixelSize.x, mpp: geometry.accepted.mpp },
       overlap,
       tissue,
-      outlines: { tolerance, minimumArea, ...(x === 0 && y === 0 ? {} : { geoJsonOrigin }) },
+      outlines: { tolerance, minimumArea, ...(origin === undefined ? {} : { geoJsonOrigin: origin }) },
     },
     warnings: [...contradiction(told, mpp)],
   };
