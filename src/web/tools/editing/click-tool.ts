@@ -56,6 +56,10 @@ export class ClickTool implements PointerTool {
     this.#shortcut("Alt+ArrowDown", "Move the last point down", () => this.#nudge(0, 4)),
   ];
 
+  get hasBegun(): boolean {
+    return !this.#session.isEmpty.value;
+  }
+
   press(at: Pointed): void {
     const { viewer } = this.#editor;
     if (this.#session.isEmpty.value) this.#prepare();
@@ -90,7 +94,7 @@ export class ClickTool implements PointerTool {
   }
 
   cancel(): boolean {
-    const had = !this.#session.isEmpty.value;
+    const had = this.hasBegun;
     this.#gesture = null;
     this.#corner = null;
     this.#session.clear();
