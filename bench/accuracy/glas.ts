@@ -18,9 +18,9 @@ import { train } from "../../src/training/index.js";
 import { countStage, figuresOf, type StageFigures, type TestImage } from "./image-figures.js";
 
 /** Labels as in published weakly supervised methods: windows of 112 pixels, 5 % of a class counts as there. */
-const WINDOWS = { size: 112, stride: 56, share: 0.05 } as const;
+export const WINDOWS = { size: 112, stride: 56, share: 0.05 } as const;
 /** A multiple of the window's stride that two patches side by side cover an image of 775 pixels with. */
-const PATCH_SIZE = 448;
+export const PATCH_SIZE = 448;
 
 /** What the recipe is tried on. */
 export interface GlasOptions {
