@@ -52,7 +52,7 @@ async function report(
 
 const seedsOption = () =>
   new Option("--seeds <list>", "seeds, separated by commas").argParser(seeds).default<readonly number[]>([0]);
-const presetOption = () => new Option("--preset <name>").choices(presetNames).default("windows" as const);
+const presetOption = () => new Option("--preset <name>").choices(presetNames).default("laptop" as const);
 const outDefault = join(tmpdir(), "epsam-accuracy");
 const [configText, outText, jsonText] = [
   "values that differ from the preset",

@@ -6,16 +6,9 @@ import { prepareSlides } from "../../src/dataset/index.js";
 import type { Confusion, EvaluatedPatch } from "../../src/evaluation/index.js";
 import type { Device } from "../../src/graph/index.js";
 import { inferSlides } from "../../src/inference/index.js";
-import {
-  camStage,
-  finishedDecoderStages,
-  mergeRecords,
-  openRun,
-  type PresetName,
-  resolveConfig,
-} from "../../src/run/index.js";
+import { camStage, finishedDecoderStages, openRun, type PresetName } from "../../src/run/index.js";
 import { train } from "../../src/training/index.js";
-import { PATCH_SIZE, WINDOWS } from "./glas.js";
+import { PATCH_SIZE, trialConfig, WINDOWS } from "./glas.js";
 import { figuresOf, type StageFigures } from "./image-figures.js";
 import { type AnnotatedSlide, writeParts } from "./slide-parts.js";
 
@@ -58,10 +51,11 @@ async function withAnnotations({ slides, annotations }: RegionsOptions): Promise
 }
 
 async function tryOne(
-  { annotations, mpp, seed, preset, overrides, out: root, device, reporter }: RegionsOptions,
+  options: RegionsOptions,
   test: AnnotatedSlide,
   others: readonly AnnotatedSlide[],
 ): Promise<StageFigures[]> {
+  const { annotations, mpp, seed, preset, out: root, device, reporter } = options;
   const out = join(root, `without-${test.name}-${seed}`);
   const [data, run] = [join(out, "data"), join(out, "run")];
   if (!(await exists(data))) {
@@ -91,7 +85,7 @@ async function tryOne(
       reporter,
     });
   }
-  const config = resolveConfig(preset, mergeRecords(overrides, { seed }));
+  const config = trialConfig(options);
   const resume = await exists(join(run, "run.json"));
   await train({ data, out: run, preset, config, resume, overwrite: false, device, reporter });
 
