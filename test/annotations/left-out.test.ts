@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   type AnnotationSet,
+  formatGeoJson,
   GroupRoles,
   type GroupRules,
   judgeAreas,
@@ -292,6 +293,28 @@ describe("annotations on their slide", () => {
     ).toEqual([]);
   });
 
+  it("that only seem to touch it, by the box around them, lie off it", () => {
+    const besideCorner: Ring = [
+      [-100, 60],
+      [60, -100],
+      [-100, -100],
+      [-100, 60],
+    ];
+    expect(failureOf(() => placeOnSlide(parsed(feature(polygon(besideCorner))), slide(300, 200)))).toMatch(
+      /no outline that lies on the slide/,
+    );
+    const around: Ring = [
+      [-100, -100],
+      [400, -100],
+      [400, 300],
+      [-100, 300],
+      [-100, -100],
+    ];
+    const placed = placeOnSlide(parsed(feature(polygon(around))), slide(300, 200));
+    expect(TumourRegion.of(placed).fraction(gridOf(0, 0, 300, 200))).toBe(1);
+    expect(placed.warnings).toEqual([expect.stringMatching(/^1 of 1 outlines reach beyond the slide/)]);
+  });
+
   it("in shares of the slide instead of pixels are no tumour outlines", () => {
     const share = [
       [0.1, 0.1],
@@ -329,6 +352,19 @@ describe("annotations on their slide", () => {
       expect(corner(placeOnSlide(parse(text), mirax))).toEqual([0, 0]);
       expect(corner(placeOnSlide(parse(text), mirax, "bounds"))).toEqual([320, 256]);
     }
+  });
+
+  it("that say themselves where they begin are not asked again", () => {
+    const { annotations } = parsed(feature(polygon(square), "Tumor", { objectType: "annotation" }));
+    const written = parse(formatGeoJson(annotations, [], { origin: { x: 0, y: 0 } }));
+    const mirax = slide(1024, 1024, [320, 256, 832, 768]);
+    expect([corner(placeOnSlide(written, mirax)), corner(placeOnSlide(written, mirax, "bounds"))]).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    const qupath = parse(formatGeoJson(annotations, [], { origin: { x: 320, y: 256 } }));
+    expect(corner(qupath)).toEqual([-320, -256]);
+    expect(corner(placeOnSlide(qupath, mirax))).toEqual([0, 0]);
   });
 
   it("of an unknown program are not guessed on a slide where it matters", () => {
