@@ -20,8 +20,8 @@ export interface InferSlidesOptions extends InferenceOptions {
   readonly tolerance?: number | undefined;
   /** Foci of less than this many square microns are left out of outlines and figures. Default 0. */
   readonly minimumArea?: number | undefined;
-  /** Folder of annotations named like the slides, to compare the results with. */
-  readonly annotations?: string | undefined;
+  /** Folder, or folders, of annotations named like the slides, to compare the results with. */
+  readonly annotations?: string | readonly string[] | undefined;
   /** What groups of these annotations mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
   /** How slides are opened. Default: any format the package reads. */
@@ -76,4 +76,6 @@ export interface InferSlidesResult {
   /** How many of them were there already. */
   readonly resumed: number;
   readonly skipped: readonly SkippedInput[];
+  /** What else the user should know of the call as a whole. */
+  readonly warnings: readonly string[];
 }
