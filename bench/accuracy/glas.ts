@@ -106,9 +106,9 @@ const sourcesSchema = z.object({
 });
 
 async function testImagesOf(options: GlasOptions, data: string): Promise<TestImage[]> {
-  const { images, masks, testImages, testMasks } = options;
+  const { images, testImages, testMasks } = options;
   const found = await findInputs([testImages ?? images]);
-  const pairs = await matchMasks(found.images, testMasks ?? masks);
+  const { masks: pairs } = await matchMasks(found.images, testMasks ?? options.masks);
   const described = sourcesSchema.parse(JSON.parse(await readFile(join(data, "dataset.json"), "utf8")));
   const ofTest = new Set(described.sources.filter(({ split }) => split === "test").map(({ image }) => image));
   return found.images.flatMap(({ path, stem }) => {
