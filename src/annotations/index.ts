@@ -10,9 +10,15 @@ export {
   defaultGroupRules,
   GroupRoles,
   type GroupRules,
+  groupKey,
   UNREVIEWED_GROUP,
 } from "./roles.js";
 export { areaOf, requireArea, vertexCount } from "./saved/area.js";
+export {
+  type ClassMeanings,
+  readClassMeanings,
+  writeClassMeanings,
+} from "./saved/class-meanings.js";
 export { type CorrectionFiles, writeCorrectionFiles } from "./saved/corrections.js";
 export {
   emptyHistory,

@@ -32,11 +32,15 @@ export const defaultGroupRules: GroupRules = {
 export class GroupRoles {
   readonly #roles = new Map<string, AnnotationRole>();
   readonly #named = new Map<string, AnnotationRole>();
+  readonly #names = new Map<string, string>();
 
   /** @throws EpSamError `usage` when a group is given two roles */
   constructor(rules: Partial<GroupRules> = {}) {
     for (const role of ROLES) {
-      for (const name of defaultGroupRules[role]) this.#roles.set(keyOf(name), role);
+      for (const name of defaultGroupRules[role]) {
+        this.#roles.set(groupKey(name), role);
+        this.#names.set(groupKey(name), name);
+      }
       for (const name of rules[role] ?? []) this.#name(name, role);
     }
     for (const [key, role] of this.#named) this.#roles.set(key, role);
@@ -55,18 +59,24 @@ export class GroupRoles {
   /** As {@link roleOf}; null for a group that nobody has given a role. */
   knownRoleOf(annotation: Annotation, set: AnnotationSet): AnnotationRole | null {
     const parents = new Map(set.groups.map(({ name, parent }) => [name, parent]));
-    const none = this.#roles.get(keyOf("None"));
+    const none = this.#roles.get(groupKey("None"));
     if (annotation.group === null && none !== undefined) return none;
     for (let at: string | null | undefined = annotation.group; at != null; at = parents.get(at)) {
-      const role = this.#roles.get(keyOf(at));
+      const role = this.#roles.get(groupKey(at));
       if (role !== undefined) return role;
     }
     return null;
   }
 
+  /** Every group that has a role, with it, in the words of whoever said so. */
+  get named(): readonly { readonly name: string; readonly role: AnnotationRole }[] {
+    return [...this.#roles].map(([key, role]) => ({ name: this.#names.get(key) ?? key, role }));
+  }
+
   #name(name: string, role: AnnotationRole): void {
-    const other = this.#named.get(keyOf(name)) ?? role;
-    this.#named.set(keyOf(name), role);
+    const other = this.#named.get(groupKey(name)) ?? role;
+    this.#named.set(groupKey(name), role);
+    this.#names.set(groupKey(name), name);
     if (other === role) return;
     throw new EpSamError("usage", {
       where: `group "${name}"`,
@@ -76,8 +86,9 @@ export class GroupRoles {
   }
 }
 
-function keyOf(name: string): string {
-  return name.trim().toLowerCase();
+/** Case and the ways to write an accent do not tell groups apart. */
+export function groupKey(name: string): string {
+  return name.trim().normalize("NFC").toLowerCase();
 }
 
 function unknownGroup(annotation: Annotation, set: AnnotationSet): EpSamError {

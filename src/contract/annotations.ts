@@ -26,6 +26,13 @@ export type ReviewState = z.infer<typeof reviewState>;
  */
 export const REVIEWED_CLASS = "Region*";
 
+/**
+ * What a class that somebody has made means to training, as groups of annotation files do: tumour, no tumour, or that
+ * nothing is to be learnt there.
+ */
+export const classMeaningSchema = z.enum(["tumour", "exclusion", "unknown"]);
+export type ClassMeaning = z.infer<typeof classMeaningSchema>;
+
 /** Where an object came from. */
 const annotationOrigin = z.enum(["drawn", "segmented", "imported", "result"]);
 export type AnnotationOrigin = z.infer<typeof annotationOrigin>;
@@ -58,6 +65,19 @@ const label = z.string().check(
   z.refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters"),
 );
 const filled = label.check(z.refine((value) => value.trim() !== "", "must not be empty"));
+
+/** `PUT /api/classes`: chooses what a class means, answered with its {@link ClassEntry}. */
+export const classChoiceSchema = z.strictObject({ name: filled, meaning: classMeaningSchema });
+
+/** A class whose meaning is known. `GET /api/classes` lists them. */
+export const classEntrySchema = z.object({
+  name: z.string(),
+  meaning: z.enum([...classMeaningSchema.options, "ignored", "reviewed"]),
+  /** Whether it means the same everywhere, and is not for anybody to choose. */
+  isFixed: z.boolean(),
+});
+export type ClassEntry = z.infer<typeof classEntrySchema>;
+export const classesSchema = list(classEntrySchema);
 
 /** One annotation of a slide. */
 export const annotationObjectSchema = z.strictObject({

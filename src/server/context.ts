@@ -43,6 +43,8 @@ export interface ServerContext {
 export interface SlideFacts {
   /** How many annotations are saved for a slide. */
   annotationCount: (slide: string) => Promise<number>;
+  /** Classes of its judged annotations of which nothing tells what they mean to training; null stands for none. */
+  classesWithoutMeaning: (slide: string) => Promise<readonly (string | null)[]>;
 }
 
 export interface ServerContextOptions {
@@ -70,6 +72,9 @@ export function createServerContext(options: ServerContextOptions): ServerContex
     stateDirectory,
     signal,
     reporter,
-    facts: { annotationCount: () => Promise.resolve(0) },
+    facts: {
+      annotationCount: () => Promise.resolve(0),
+      classesWithoutMeaning: () => Promise.resolve([]),
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { annotationFolder, writeCorrectionFiles } from "../../src/annotations/index.js";
+import { annotationFolder, readAnnotations, writeCorrectionFiles } from "../../src/annotations/index.js";
 import { silentReporter } from "../../src/common/index.js";
 import type { AnnotationObject } from "../../src/contract/index.js";
 import { openDataset, prepareSlides } from "../../src/dataset/index.js";
@@ -77,6 +77,39 @@ describe("corrections as a dataset", () => {
     expect(Object.keys(labels)).toHaveLength(15);
     expect(labels["128,0"]).toBeUndefined();
     expect(labels["192,192"]).toBe(0);
+  });
+
+  it("of classes that somebody has made mean what was chosen for them", async () => {
+    const made = [
+      objectOf(1, { ...side(0, 0, 96), classification: "Nécrose" }),
+      objectOf(2, { ...side(0, 96, 32), classification: "Karzinom" }),
+      objectOf(3, { ...side(96, 0, 32), classification: "Artefakt" }),
+      objectOf(4, { ...side(0, 0, 192), classification: "Region*" }),
+    ];
+    const { folder, path } = await corrected(made);
+    const store = new AnnotationStore(annotationFolder(folder), { reporter: silentReporter });
+    // The accent is written as a letter and a mark here.
+    await store.chooseMeaning("nécrose".normalize("NFD"), "exclusion");
+    await store.chooseMeaning("KARZINOM", "exclusion");
+    await Promise.all([
+      store.chooseMeaning("Karzinom", "tumour"),
+      store.chooseMeaning("Artefakt", "unknown"),
+      store.chooseMeaning("Stroma", "exclusion"),
+    ]);
+    await store.close();
+    const { folder: annotations } = await writeCorrectionFiles(folder, [path]);
+    const { annotations: written } = await readAnnotations(join(annotations, "case.geojson"));
+    expect(written.map(({ group }) => group)).toEqual(["Exclusion", "Tumor", "Unreviewed", "Region*"]);
+    const out = join(folder, "dataset");
+    await prepareSlides({
+      ...{ inputs: [path], annotations, unmarked: "unknown", out, patchSize: 64, tissue: "all" },
+      ...{ split: [1, 0, 0], positiveRange: [0.005, 1] },
+      openSlide: async () => memorySlide(path, 256, 256, () => [200, 100, 150], { downsamples: [1] }),
+    });
+    const { patches } = await openDataset(out);
+    const labels = Object.fromEntries(patches.map(({ x, y, label }) => [`${x},${y}`, label]));
+    // Tumour reaches the first of the second row; what is to be ignored, the second of the first.
+    expect([labels["0,0"], labels["0,64"], labels["64,0"], labels["128,128"]]).toEqual([0, 1, undefined, 0]);
   });
 
   it("are the same files as long as nothing is corrected, and others afterwards", async () => {

@@ -153,15 +153,16 @@ describe("a job of the real command line", () => {
     const [name] = await readdir(tissue.slides);
     const { context, ids } = await contextWith([join(tissue.slides, name ?? "")]);
     const app = createApp(context);
-    const send = async (path: string, body: object): Promise<Response> =>
+    const send = async (path: string, body: object, method = "POST"): Promise<Response> =>
       app.request(`http://localhost/api${path}`, {
-        method: "POST",
+        method,
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
       });
     const objects = [
       objectOf(1, { area: areaFrom(square(0, 0, 100)) }),
       objectOf(2, { area: areaFrom(square(0, 0, 192)), classification: "Region*" }),
+      objectOf(3, { area: areaFrom(square(140, 10, 40)), classification: "Nécrose" }),
     ];
     const changes = objects.map((object) => ({ type: "add", object }));
     expect(
@@ -176,6 +177,16 @@ describe("a job of the real command line", () => {
       tissue: "all",
       annotations: "corrections",
     };
+    // A class of which nobody has said what it means is refused before anything is cut.
+    const refused = await send("/jobs", request);
+    expect([refused.status, await refused.text()]).toEqual([
+      400,
+      expect.stringMatching(
+        /annotations of the class \\"Nécrose\\".*under Annotations choose what the class means/,
+      ),
+    ]);
+    expect((await send("/classes", { name: "Tumor", meaning: "exclusion" }, "PUT")).status).toBe(400);
+    expect((await send("/classes", { name: "Nécrose", meaning: "exclusion" }, "PUT")).status).toBe(200);
     const started: JobEntry = JSON.parse(await (await send("/jobs", request)).text());
     const job = await ended(app, started.id);
     expect(job.problem).toBeNull();

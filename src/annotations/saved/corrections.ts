@@ -6,6 +6,7 @@ import { polygonsOf } from "../../geometry/index.js";
 import { formatGeoJson } from "../geojson-write.js";
 import { UNREVIEWED_GROUP } from "../roles.js";
 import type { Annotation } from "../types.js";
+import { type ClassMeanings, groupOfClass, readClassMeanings } from "./class-meanings.js";
 import { parseJournal } from "./journal-lines.js";
 import { annotationFolder, listJournals } from "./places.js";
 
@@ -22,7 +23,7 @@ export interface CorrectionFiles {
 
 /**
  * Writes the corrections that `epsam view` has saved as annotation files, named like the slides, for preparation:
- * accepted and drawn objects under their class, rejected ones left out, and results that nobody has judged as
+ * accepted and drawn objects under their class, or under a known group that means what was chosen for it, rejected ones left out, and results that nobody has judged as
  * `Unreviewed`. The folder's name follows from the content, so that the same corrections are the same files. It may
  * be done while a server saves: what it has acknowledged by then is there.
  * @param slides paths of the slides whose corrections are wanted; all when left out
@@ -34,6 +35,7 @@ export async function writeCorrectionFiles(
   slides?: readonly string[],
 ): Promise<CorrectionFiles> {
   const wanted = slides === undefined ? null : new Set(await Promise.all(slides.map(resolved)));
+  const classes = await readClassMeanings(annotationFolder(stateDirectory));
   const files = new Map<string, { readonly path: string; readonly content: string }>();
   for (const journal of await listJournals(annotationFolder(stateDirectory))) {
     const { slide, history } = parseJournal(journal, await readFile(journal));
@@ -43,7 +45,7 @@ export async function writeCorrectionFiles(
     const name = basename(slide.name, extname(slide.name));
     const other = files.get(name.toLowerCase());
     if (other !== undefined) throw sameName(path, other.path);
-    const annotations = objects.flatMap(annotationOf);
+    const annotations = objects.flatMap((object) => annotationOf(object, classes));
     const content = formatGeoJson(annotations, [], { digits: DIGITS, origin: { x: 0, y: 0 } });
     files.set(name.toLowerCase(), { path, content });
   }
@@ -65,7 +67,7 @@ async function resolved(path: string): Promise<string> {
   return (await exists(path)) ? realpath(path) : path;
 }
 
-function annotationOf(object: AnnotationObject): Annotation[] {
+function annotationOf(object: AnnotationObject, classes: ClassMeanings): Annotation[] {
   const { id, name, classification, review, area } = object;
   if (review === "rejected") return [];
   // Whoever draws an outline has looked at it.
@@ -74,7 +76,7 @@ function annotationOf(object: AnnotationObject): Annotation[] {
     {
       id,
       name,
-      group: isJudged ? classification : UNREVIEWED_GROUP,
+      group: isJudged ? groupOfClass(classification, classes) : UNREVIEWED_GROUP,
       colour: null,
       polygons: polygonsOf(area),
       points: [],

@@ -21,6 +21,7 @@ import type { ServerContext } from "../context.js";
 import { jsonBody, parameter, queryOf } from "../requests.js";
 import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
+import { classesWithoutMeaning, classRoutes } from "./classes.js";
 import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
 
@@ -54,7 +55,10 @@ export function annotationRoutes(
       return 0;
     }
   };
+  context.facts.classesWithoutMeaning = (id) =>
+    classesWithoutMeaning(context, store, context.workspace.slide(id));
   const routes = new Hono();
+  routes.route("/", classRoutes(context, store));
   const slideOf = (id: string): WorkspaceSlide => context.workspace.slide(id);
 
   routes.get("/slides/:slide/annotations", async (request) =>

@@ -2,14 +2,18 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   AnnotationJournal,
+  type ClassMeanings,
   emptyHistory,
+  groupKey,
   type HistoryState,
   type JournalRecord,
   type JournalSlide,
   journalPath,
+  readClassMeanings,
   saveBetween,
   stateOf,
   titlesSince,
+  writeClassMeanings,
 } from "../../annotations/index.js";
 import {
   EpSamError,
@@ -25,6 +29,7 @@ import type {
   AnnotationEdit,
   AnnotationSave,
   AnnotationState,
+  ClassMeaning,
 } from "../../contract/index.js";
 import { checkEdit } from "./check-edit.js";
 
@@ -54,6 +59,7 @@ export class AnnotationStore {
   readonly #counts = new Map<string, number>();
   readonly #turns = new Map<string, Promise<unknown>>();
   #unlock: Promise<() => Promise<void>> | undefined;
+  #choosing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   /** Nothing is touched before the first call. */
@@ -110,10 +116,27 @@ export class AnnotationStore {
     return this.#step(slide, revision, "redo");
   }
 
+  /** What the classes mean that users have made. @throws EpSamError `annotation` when the file is damaged */
+  classes(): Promise<ClassMeanings> {
+    return readClassMeanings(this.#folder);
+  }
+
+  /** Chooses what a class means. @throws EpSamError `busy` when another server saves here, `storage` */
+  async chooseMeaning(name: string, meaning: ClassMeaning): Promise<void> {
+    await this.#lock();
+    const turn = this.#choosing.then(async () => {
+      const others = (await this.classes()).filter((one) => groupKey(one.name) !== groupKey(name));
+      await writeClassMeanings(this.#folder, [...others, { name, meaning }]);
+    });
+    // A failure belongs to its own caller and not to the next.
+    this.#choosing = turn.catch(() => undefined);
+    await turn;
+  }
+
   /** Waits for saves under way and gives the folder free. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#turns.values());
+    await Promise.all([...this.#turns.values(), this.#choosing]);
     const unlock = await this.#unlock;
     this.#unlock = undefined;
     await unlock?.();

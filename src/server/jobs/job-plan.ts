@@ -92,7 +92,7 @@ async function planPreparation(
   const { patchSize, stride, mpp, tissue, unmarked } = request;
   const annotations =
     request.annotations === "corrections"
-      ? correctionOptions(context, unmarked)
+      ? await correctionOptions(context, slides, unmarked)
       : ["--annotations", ...(await annotationFoldersOf(context.workspace, slides))];
   const args = [
     "prepare",
@@ -131,7 +131,7 @@ async function planRetraining(
   const preparation = [
     "prepare",
     ...slides.map(({ path }) => path),
-    ...correctionOptions(context, request.unmarked),
+    ...(await correctionOptions(context, slides, request.unmarked)),
     ...["--out", dataset, "--patch-size", String(patchSize), "--json"],
     // Every patch that holds tumour is a lesson, and all patients are for training.
     ...["--positive-range", "0.005,1", "--split", "1,0,0"],
@@ -150,7 +150,22 @@ async function planRetraining(
   };
 }
 
-function correctionOptions({ stateDirectory }: ServerContext, unmarked: UnmarkedRule | undefined): string[] {
+/** @throws EpSamError `usage` when nothing tells what a class of the corrections means */
+async function correctionOptions(
+  { facts, stateDirectory }: ServerContext,
+  slides: readonly WorkspaceSlide[],
+  unmarked: UnmarkedRule | undefined,
+): Promise<string[]> {
+  for (const { id, name } of slides) {
+    const [open] = await facts.classesWithoutMeaning(id);
+    if (open === undefined) continue;
+    throw new EpSamError("usage", {
+      where: name,
+      what: open === null ? "has annotations of no class" : `has annotations of the class "${open}"`,
+      why: "nothing tells whether they are tumour",
+      action: `Open the slide; under Annotations ${open === null ? "give them a class" : "choose what the class means"}.`,
+    });
+  }
   return ["--from-annotations", stateDirectory, ...option("--unmarked", unmarked)];
 }
 

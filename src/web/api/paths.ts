@@ -24,6 +24,7 @@ export const paths = {
   report: (run: string) => `api/runs/${part(run)}/report`,
   comparison: (run: string) => `api/runs/${part(run)}/comparison`,
   uncertain: (run: string, limit: number) => `api/runs/${part(run)}/uncertain?limit=${limit}`,
+  classes: "api/classes",
   segmenters: "api/segmenters",
   decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
   embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,

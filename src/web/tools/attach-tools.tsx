@@ -1,6 +1,7 @@
 import { effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import type { AnnotationImport } from "../../contract/index.js";
+import { onServerEvent } from "../api/index.js";
 import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
 import { BrushTool } from "./editing/brush-tool.js";
@@ -18,6 +19,7 @@ import { ToolOptions } from "./panel/tool-options.js";
 import { Toolbar } from "./panel/toolbar.js";
 import type { ToolsState } from "./panel/tools-state.js";
 import { openSegmentation } from "./segment/segmentation.js";
+import { loadClasses } from "./store/class-meanings.js";
 import { openAnnotations } from "./store/kept-annotations.js";
 
 /** Tools on one open slide. */
@@ -60,6 +62,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   const ends = [
     annotations.close,
     keepUnfinished(input),
+    onServerEvent("workspace", () => void loadClasses()),
     viewer.shortcuts.register(...editorShortcuts(state)),
     keepSelectionThere(editor),
     effect(() => {
@@ -74,6 +77,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
     }),
     showOverSlide(viewer, state),
   ];
+  void loadClasses();
   return {
     Toolbar: () => <Toolbar state={state} />,
     Panel: () => <AnnotationPanel state={state} />,

@@ -264,6 +264,7 @@ describeWithChromium("annotating in the page", () => {
     const name = page.getByRole("combobox", { name: "Class" });
     await name.fill("Stroma");
     await name.press("Enter");
+    await page.getByRole("combobox", { name: "What “Stroma” means to training" }).selectOption("no tumour");
     await expect.poll(async () => (await last()).classification).toBe("Stroma");
     await page.getByRole("button", { name: "Reject" }).first().click();
     await expect.poll(async () => (await last()).review).toBe("rejected");

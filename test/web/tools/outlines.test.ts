@@ -5,7 +5,7 @@ import { areaSize, boundsOf } from "../../../src/geometry/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { type PageServer, servePage } from "../../support/page-server.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
-import { openPage, settled, type WatchedPage, writeWorkspace } from "../page-fixture.js";
+import { openPage, seriousFindings, settled, type WatchedPage, writeWorkspace } from "../page-fixture.js";
 
 const directory = temporaryDirectory();
 
@@ -135,5 +135,40 @@ describeWithChromium("outlines drawn in the page", () => {
     await page.mouse.click(middle.x + 200, middle.y);
     await expect.poll(() => asked.length).toBe(4);
     expect(asked[3]?.side).toBe(first);
+  });
+
+  it("of a class that is new get it with its meaning, which other tabs and a reload know", async () => {
+    await open();
+    const before = (await state()).objects.length;
+    const field = page.getByRole("combobox", { name: "Class of new annotations" });
+    await field.fill("Nécrose");
+    await field.press("Enter");
+    const meaning = page.getByRole("combobox", { name: "What “Nécrose” means to training" });
+    await meaning.waitFor();
+    await page.getByRole("button", { name: "Draw", exact: true }).click();
+    await drag([500, 500], [560, 500], [560, 560], [500, 560], [500, 500]);
+    await saved(before + 1);
+    // Nobody has said yet what it means: what is drawn is of the class that was chosen before.
+    expect((await state()).objects.at(-1)?.classification).toBe("Tumor");
+    const own = page.getByRole("combobox", { name: "Class", exact: true });
+    await own.fill("Nécrose");
+    await own.press("Enter");
+    await meaning.selectOption("no tumour");
+    await expect.poll(async () => (await state()).objects.at(-1)?.classification).toBe("Nécrose");
+    const classes = async (): Promise<{ name: string; meaning: string }[]> =>
+      JSON.parse(await (await fetch(`${server.address}api/classes`)).text());
+    expect(await classes()).toContainEqual({ name: "Nécrose", meaning: "exclusion", isFixed: false });
+    await page.reload();
+    await settled(page);
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    await page.getByRole("button", { name: /^Nécrose/ }).click();
+    await expect.poll(() => meaning.inputValue()).toBe("exclusion");
+    await meaning.selectOption("ignore: left out of training");
+    await expect.poll(classes).toContainEqual({ name: "Nécrose", meaning: "unknown", isFixed: false });
+    await own.fill("Tumor");
+    await own.press("Enter");
+    await expect.poll(async () => (await state()).objects.at(-1)?.classification).toBe("Tumor");
+    expect(await meaning.count()).toBe(0);
+    expect(await seriousFindings(page)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { type AnnotationObject, REVIEWED_CLASS } from "../../../contract/index.js";
+import { type AnnotationObject, type ClassEntry, REVIEWED_CLASS } from "../../../contract/index.js";
 
 /** Classes that are offered before anybody has used one: those that training understands without being told. */
 export const USUAL_CLASSES = ["Tumor", "Exclusion", REVIEWED_CLASS] as const;
@@ -22,9 +22,10 @@ export function colourOfClass(classification: string | null): string {
   return PALETTE[3 + (sum % (PALETTE.length - 3))] ?? WITHOUT_CLASS;
 }
 
-/** The classes to choose from: the usual ones, then those in use. */
-export function classesOf(objects: Iterable<AnnotationObject>): string[] {
-  const all = new Set<string>(USUAL_CLASSES);
+/** The classes to choose from: the usual ones, those that somebody has made, then those in use. */
+export function classesOf(objects: Iterable<AnnotationObject>, known: readonly ClassEntry[] = []): string[] {
+  const made = known.filter(({ isFixed }) => !isFixed).map(({ name }) => name);
+  const all = new Set<string>([...USUAL_CLASSES, ...made]);
   for (const { classification } of objects) if (classification !== null) all.add(classification);
   return [...all];
 }

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { paths } from "../../api/index.js";
 import { Button, Icon, ProblemNote } from "../../interface/index.js";
-import { classesOf } from "../editing/classes.js";
+import { ClassChoice } from "./class-choice.js";
 import { ObjectList } from "./object-list.js";
 import { SegmenterChoice } from "./segmenter-choice.js";
 import type { ToolsState } from "./tools-state.js";
@@ -43,33 +43,6 @@ function NotSaved({ state: { editor } }: { readonly state: ToolsState }) {
         )}
       </p>
     </section>
-  );
-}
-
-/** The class of what is selected, or else of what is drawn next. */
-function ClassChoice({ state: { editor } }: { readonly state: ToolsState }) {
-  const { selectedObjects, classification, store } = editor;
-  const selected = selectedObjects.value;
-  const [first] = selected;
-  const current = first === undefined ? classification.value : first.classification;
-  const set = (text: string) => editor.classify(text.trim() === "" ? null : text.trim());
-  return (
-    <label class="field">
-      <span>{first === undefined ? "Class of new annotations" : "Class"}</span>
-      <input
-        type="text"
-        list="annotation-classes"
-        maxLength={200}
-        placeholder="No class"
-        value={current ?? ""}
-        onChange={({ currentTarget }) => set(currentTarget.value)}
-      />
-      <datalist id="annotation-classes">
-        {classesOf(store.objects.value.values()).map((name) => (
-          <option key={name} value={name} />
-        ))}
-      </datalist>
-    </label>
   );
 }
 
