@@ -91,7 +91,7 @@ function checkPlan(
   out: string,
   plan: PreparationPlan,
   counts: Record<Split, LabelCounts>,
-  { settings, reporter }: PlanningContext,
+  { settings, reporter, patients }: PlanningContext,
 ): void {
   const total = countLabels(rowsOf(plan).map((row) => ({ ...row, split: "train" }))).train;
   const patches = total.positive + total.negative;
@@ -111,8 +111,9 @@ function checkPlan(
     const isUnwanted = counts[split].positive + counts[split].negative === 0 && settings.split[index] === 0;
     if (absent === null || isUnwanted) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
+    const table = patients === undefined ? "" : "; where `patients` has a column split, change that";
     reporter.warn(
-      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`.`,
+      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`${table}.`,
     );
   }
 }
