@@ -14,13 +14,14 @@ const RUNTIME_FILES = [
   "ort-wasm-simd-threaded.asyncify.wasm",
 ];
 
-/** Bundles the page into `dist/web`: index.html, app.js, its worker and chunks, app.css, and the files of ONNX Runtime Web. */
+/** Bundles the page into `dist/web`: index.html, app.js, its workers and chunks, app.css, and the files of ONNX Runtime Web. */
 export async function buildWeb(output: string = join(ROOT, "dist", "web")): Promise<void> {
   await mkdir(join(output, "onnxruntime"), { recursive: true });
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: {
       app: join(SOURCE, "main.tsx"),
+      "events-worker": join(SOURCE, "api", "events-worker.ts"),
       "decoder-worker": join(SOURCE, "tools", "segment", "decoder-worker.ts"),
     },
     outdir: output,

@@ -1,8 +1,9 @@
 import { SaxesParser } from "saxes";
-import { distinctRing } from "../geometry/index.js";
+import { distinctRing, enclosesArea, pixelsAround } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 import { annotationError, MAXIMUM_COORDINATE, VertexBudget } from "./errors.js";
+import { Remarks } from "./remarks.js";
 import { type SplineRule, splineRing } from "./spline.js";
 import type { Annotation, AnnotationGroup, AnnotationSet } from "./types.js";
 
@@ -78,7 +79,7 @@ class AsapReader {
   readonly #budget: VertexBudget;
   readonly #annotations: Annotation[] = [];
   readonly #groups: AnnotationGroup[] = [];
-  readonly #warnings: string[] = [];
+  readonly #remarks = new Remarks();
   #depth = 0;
   #current: OpenAnnotation | null = null;
 
@@ -113,7 +114,8 @@ class AsapReader {
       format: "asap-xml",
       annotations: this.#annotations,
       groups: this.#groups,
-      warnings: this.#warnings,
+      origin: "slide",
+      warnings: this.#remarks.texts(),
     };
   }
 
@@ -180,7 +182,7 @@ class AsapReader {
     if (red !== undefined && green !== undefined && blue !== undefined) {
       return [Number.parseInt(red, 16), Number.parseInt(green, 16), Number.parseInt(blue, 16)];
     }
-    this.#warnings.push(`${place}: the colour "${text}" is not of the form #RRGGBB; it is left out`);
+    this.#remarks.add(place, `the colour "${text}" is not of the form #RRGGBB; it is left out`, "colour");
     return null;
   }
 
@@ -195,14 +197,19 @@ class AsapReader {
     const base = { id: null, name, group, colour, measurements: {} };
     const kind = TYPES.get(open.type.toLowerCase());
     if (kind === "points") return { ...base, polygons: [], points: vertices.map(toPoint) };
+    const positions = vertices.flatMap(({ x, y }) => [x, y]);
+    const extent = pixelsAround(positions);
     if (kind === "none") {
-      this.#warnings.push(`${open.place}: the measurement "${name}" has no area; it is left out`);
-      return { ...base, polygons: [], points: [] };
+      this.#remarks.add(open.place, `the measurement "${name}" has no area; it is left out`, kind);
+      // A ruler, unless somebody has put it in a group.
+      const leftOut = group === null ? [] : [{ what: "a measurement", extent }];
+      return { ...base, polygons: [], points: [], leftOut };
     }
-    const control = distinctRing(vertices.flatMap(({ x, y }) => [x, y]));
-    if (control === null) {
-      this.#warnings.push(`${open.place}: the outline "${name}" has fewer than three points; it is left out`);
-      return { ...base, polygons: [], points: [] };
+    const control = distinctRing(positions);
+    if (control === null || !enclosesArea(control)) {
+      const lack = control === null ? "fewer than three points" : "no area";
+      this.#remarks.add(open.place, `the outline "${name}" has ${lack}; it is left out`, lack);
+      return { ...base, polygons: [], points: [], leftOut: [{ what: `an outline of ${lack}`, extent }] };
     }
     const outer = kind === "spline" ? splineRing(control, this.#splines) : control;
     return { ...base, polygons: [{ outer, holes: [] }], points: [] };

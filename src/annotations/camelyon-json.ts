@@ -1,4 +1,4 @@
-import { distinctRing } from "../geometry/index.js";
+import { distinctRing, enclosesArea, pixelsAround } from "../geometry/index.js";
 import { annotationError, VertexBudget } from "./errors.js";
 import {
   type JsonObject,
@@ -8,6 +8,7 @@ import {
   requireObject,
   requirePosition,
 } from "./json-values.js";
+import { Remarks } from "./remarks.js";
 import type { Annotation, AnnotationSet } from "./types.js";
 
 /** The group given to each list of the file. */
@@ -28,15 +29,15 @@ export function looksLikeCamelyonJson(content: JsonObject): boolean {
  */
 export function parseCamelyonJson(path: string, content: JsonObject): AnnotationSet {
   const budget = new VertexBudget(path);
-  const warnings: string[] = [];
+  const remarks = new Remarks();
   const annotations = LISTS.flatMap(({ key, group }) => {
     const place = member({ path, at: "" }, key);
     return requireArray(place, content[key] ?? []).map((entry, index) =>
-      readOutline(member(place, index), entry, group, budget, warnings),
+      readOutline(member(place, index), entry, group, budget, remarks),
     );
   });
   const groups = LISTS.map(({ group }) => ({ name: group, colour: null, parent: null }));
-  return { path, format: "camelyon16-json", annotations, groups, warnings };
+  return { path, format: "camelyon16-json", annotations, groups, origin: "slide", warnings: remarks.texts() };
 }
 
 function readOutline(
@@ -44,7 +45,7 @@ function readOutline(
   value: unknown,
   group: string,
   budget: VertexBudget,
-  warnings: string[],
+  remarks: Remarks,
 ): Annotation {
   const outline = requireObject(place, value);
   const { name = "" } = outline;
@@ -54,11 +55,12 @@ function readOutline(
   const inside = member(place, "vertices");
   const vertices = requireArray(inside, outline.vertices);
   budget.spend(vertices.length);
-  const ring = distinctRing(
-    vertices.flatMap((vertex, index) => requirePosition(member(inside, index), vertex)),
-  );
-  if (ring === null)
-    warnings.push(`${place.at}: the outline "${name}" has fewer than three points; it is left out`);
-  const polygons = ring === null ? [] : [{ outer: ring, holes: [] }];
-  return { id: null, name, group, colour: null, polygons, points: [], measurements: {} };
+  const positions = vertices.flatMap((vertex, index) => requirePosition(member(inside, index), vertex));
+  const ring = distinctRing(positions);
+  const base = { id: null, name, group, colour: null, points: [], measurements: {} };
+  if (ring !== null && enclosesArea(ring)) return { ...base, polygons: [{ outer: ring, holes: [] }] };
+  const lack = ring === null ? "fewer than three points" : "no area";
+  remarks.add(place.at, `the outline "${name}" has ${lack}; it is left out`, lack);
+  const leftOut = [{ what: `an outline of ${lack}`, extent: pixelsAround(positions) }];
+  return { ...base, polygons: [], leftOut };
 }

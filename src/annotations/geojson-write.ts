@@ -1,11 +1,17 @@
 import { hashBytes } from "../common/index.js";
 import type { Level0Ring } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
-import type { Annotation, AnnotationGroup } from "./types.js";
+import { ORIGIN_MEMBER } from "./geojson.js";
+import type { Annotation, AnnotationGroup, CoordinateOrigin } from "./types.js";
 
 export interface FeatureOptions {
   /** Digits after the decimal point of coordinates. Default 2, a hundredth of a level-0 pixel. */
   readonly digits?: number | undefined;
+  /**
+   * Level-0 position that coordinates are counted from. Default: the corner of the slide. A file that is told to count
+   * from there, where QuPath would count from the bounds, says so itself; QuPath does not read that.
+   */
+  readonly origin?: { readonly x: number; readonly y: number } | undefined;
 }
 
 /**
@@ -20,22 +26,22 @@ export function formatGeoJson(
   options: FeatureOptions = {},
 ): string {
   const colours = new Map(groups.map(({ name, colour }) => [name, colour]));
-  const round = rounding(options.digits ?? 2);
+  const { digits = 2, origin = { x: 0, y: 0 } } = options;
+  const factor = 10 ** digits;
+  // Adding zero turns -0, which JSON cannot say, into 0.
+  const round = (value: number): number => Math.round(value * factor) / factor + 0;
+  const toPosition = (x: number, y: number): number[] => [round(x - origin.x), round(y - origin.y)];
   const features = annotations.flatMap((annotation) =>
-    geometriesOf(annotation, round).map((geometry) => featureOf(annotation, geometry, colours)),
+    geometriesOf(annotation, toPosition).map((geometry) => featureOf(annotation, geometry, colours)),
   );
   // One feature a line: people can look at it, and differences show.
   const lines = features.map((feature) => JSON.stringify(feature)).join(",\n");
-  return `{"type":"FeatureCollection","features":[\n${lines}\n]}\n`;
+  const isStated = options.origin?.x === 0 && options.origin.y === 0;
+  const stated = isStated ? `"${ORIGIN_MEMBER}":"${"slide" satisfies CoordinateOrigin}",` : "";
+  return `{"type":"FeatureCollection",${stated}"features":[\n${lines}\n]}\n`;
 }
 
-type Rounding = (value: number) => number;
-
-function rounding(digits: number): Rounding {
-  const factor = 10 ** digits;
-  // Adding zero turns -0, which JSON cannot say, into 0.
-  return (value) => Math.round(value * factor) / factor + 0;
-}
+type ToPosition = (x: number, y: number) => number[];
 
 function featureOf(annotation: Annotation, geometry: object, colours: ReadonlyMap<string, Colour | null>) {
   const { id, name, group, colour, measurements, metadata = {} } = annotation;
@@ -59,9 +65,11 @@ function featureOf(annotation: Annotation, geometry: object, colours: ReadonlyMa
 }
 
 /** The area and the dots of an annotation are two objects in QuPath. */
-function geometriesOf({ polygons, points }: Annotation, round: Rounding): object[] {
-  const areas = polygons.map(({ outer, holes }) => [outer, ...holes].map((ring) => positionsOf(ring, round)));
-  const dots = points.map(({ x, y }) => [round(x), round(y)]);
+function geometriesOf({ polygons, points }: Annotation, toPosition: ToPosition): object[] {
+  const areas = polygons.map(({ outer, holes }) =>
+    [outer, ...holes].map((ring) => positionsOf(ring, toPosition)),
+  );
+  const dots = points.map(({ x, y }) => toPosition(x, y));
   return [...geometry("Polygon", areas), ...geometry("Point", dots)];
 }
 
@@ -72,11 +80,11 @@ function geometry(type: "Polygon" | "Point", parts: readonly unknown[]): object[
 }
 
 /** Positions of a ring, the first again at the end as GeoJSON wants it. */
-function positionsOf({ coordinates }: Level0Ring, round: Rounding): number[][] {
+function positionsOf({ coordinates }: Level0Ring, toPosition: ToPosition): number[][] {
   const positions: number[][] = [];
   for (let at = 0; at <= coordinates.length; at += 2) {
     const from = at % coordinates.length;
-    positions.push([round(coordinates[from] ?? 0), round(coordinates[from + 1] ?? 0)]);
+    positions.push(toPosition(coordinates[from] ?? 0, coordinates[from + 1] ?? 0));
   }
   return positions;
 }

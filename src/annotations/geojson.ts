@@ -1,8 +1,15 @@
-import { distinctRing, type Level0Polygon, type Level0Ring } from "../geometry/index.js";
+import {
+  distinctRing,
+  enclosesArea,
+  type Level0Polygon,
+  type Level0Ring,
+  pixelsAround,
+} from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 import { annotationError, VertexBudget } from "./errors.js";
 import {
+  isCoordinate,
   isObject,
   type JsonObject,
   type JsonPlace,
@@ -12,33 +19,39 @@ import {
   requirePosition,
   wrongType,
 } from "./json-values.js";
-import type { Annotation, AnnotationGroup, AnnotationSet } from "./types.js";
+import { Remarks } from "./remarks.js";
+import type { Annotation, AnnotationGroup, AnnotationSet, CoordinateOrigin, LeftOutPart } from "./types.js";
 
+/** The member of a FeatureCollection that tells where its coordinates begin; RFC 7946, 6.1, allows such. */
+export const ORIGIN_MEMBER = "coordinateOrigin";
 /** Geometry collections may hold collections; deeper than this is no drawing. */
 const MAXIMUM_DEPTH = 8;
 
 interface Geometry {
   readonly polygons: readonly Level0Polygon[];
   readonly points: readonly Level0Point[];
+  readonly leftOut: readonly LeftOutPart[];
 }
+
+const NOTHING: Geometry = { polygons: [], points: [], leftOut: [] };
 
 /** What reading one file needs beside the value at hand. */
 interface Reading {
   readonly budget: VertexBudget;
-  readonly warnings: string[];
+  readonly remarks: Remarks;
   readonly groups: Map<string, AnnotationGroup>;
 }
 
 /**
  * Reads GeoJSON (RFC 7946) as QuPath writes it: a FeatureCollection, an array of features or one feature; Polygon,
  * MultiPolygon, Point, MultiPoint and collections of them in pixels of the full resolution; classification (name
- * or names, colour), name, UUID, measurements, nested `childObjects`. Lines have no area and are left out with a
- * warning.
+ * or names, colour), name, UUID, measurements, nested `childObjects`. Lines and empty geometries
+ * have no area and are left out with a warning.
  * @throws EpSamError `annotation` naming the member: a value of the wrong type, a ring that is not closed or has
  *   fewer than four positions, positions that are no numbers
  */
 export function parseGeoJson(path: string, content: unknown): AnnotationSet {
-  const reading = { budget: new VertexBudget(path), warnings: [], groups: new Map() };
+  const reading = { budget: new VertexBudget(path), remarks: new Remarks(), groups: new Map() };
   const { place, features } = featuresOf({ path, at: "" }, content);
   const annotations: Annotation[] = [];
   // A list of what is left to read instead of recursion: children may have children of any depth.
@@ -49,7 +62,22 @@ export function parseGeoJson(path: string, content: unknown): AnnotationSet {
     pending.push(...childrenOf(next.place, feature).reverse());
   }
   const groups = [...reading.groups.values()];
-  return { path, format: "geojson", annotations, groups, warnings: reading.warnings };
+  const origin = statedOrigin(content) ?? (features.some(isOfQuPath) ? "bounds" : null);
+  return { path, format: "geojson", annotations, groups, origin, warnings: reading.remarks.texts() };
+}
+
+/** Where our own files say that their coordinates begin; QuPath's do not say it. */
+function statedOrigin(content: unknown): CoordinateOrigin | null {
+  const stated = isObject(content) ? content[ORIGIN_MEMBER] : undefined;
+  return stated === "slide" || stated === "bounds" ? stated : null;
+}
+
+/** Whether a feature has what QuPath alone writes: since 0.3 the type of the object, before that in its id. */
+function isOfQuPath(feature: unknown): boolean {
+  if (!isObject(feature)) return false;
+  const properties = isObject(feature.properties) ? feature.properties : {};
+  const isNamed = typeof feature.id === "string" && /^Path\w+Object$/.test(feature.id);
+  return isNamed || ["objectType", "object_type", "isLocked"].some((key) => key in properties);
 }
 
 function featuresOf(place: JsonPlace, content: unknown): { place: JsonPlace; features: readonly unknown[] } {
@@ -138,32 +166,31 @@ function readMetadata(value: unknown): Record<string, string> {
 }
 
 function readGeometry(place: JsonPlace, value: unknown, reading: Reading, depth: number): Geometry {
-  if (value === null) return { polygons: [], points: [] };
+  if (value === null) return leftOut(place, "an empty geometry", [], reading);
   const geometry = requireObject(place, value);
   const inside = member(place, "coordinates");
   switch (geometry.type) {
     case "Polygon":
-      return { polygons: [readPolygon(inside, geometry.coordinates, reading)], points: [] };
+      return readPolygon(inside, geometry.coordinates, reading);
     case "MultiPolygon":
-      return {
-        polygons: requireArray(inside, geometry.coordinates).map((polygon, index) =>
-          readPolygon(member(inside, index), polygon, reading),
-        ),
-        points: [],
-      };
+      return joined(place, reading, requireArray(inside, geometry.coordinates), (polygon, index) =>
+        readPolygon(member(inside, index), polygon, reading),
+      );
     case "Point":
-      return { polygons: [], points: [readPoint(inside, geometry.coordinates, reading)] };
+      return isEmpty(geometry.coordinates)
+        ? leftOut(place, "an empty geometry", [], reading)
+        : { ...NOTHING, points: [readPoint(inside, geometry.coordinates, reading)] };
     case "MultiPoint":
-      return {
-        polygons: [],
-        points: requireArray(inside, geometry.coordinates).map((point, index) =>
-          readPoint(member(inside, index), point, reading),
-        ),
-      };
+      return joined(place, reading, requireArray(inside, geometry.coordinates), (point, index) => ({
+        ...NOTHING,
+        points: [readPoint(member(inside, index), point, reading)],
+      }));
+    case "MultiLineString": {
+      const lines = Array.isArray(geometry.coordinates) ? geometry.coordinates : [];
+      return leftOut(place, "a line", lines.flatMap(positionsIn), reading);
+    }
     case "LineString":
-    case "MultiLineString":
-      reading.warnings.push(`${place.at}: a line has no area; it is left out`);
-      return { polygons: [], points: [] };
+      return leftOut(place, "a line", positionsIn(geometry.coordinates), reading);
     case "GeometryCollection":
       return readCollection(member(place, "geometries"), geometry.geometries, reading, depth);
     default: {
@@ -178,22 +205,63 @@ function readCollection(place: JsonPlace, value: unknown, reading: Reading, dept
     const what = `nests more than ${MAXIMUM_DEPTH} geometry collections`;
     throw annotationError(place.path, what, { place: place.at });
   }
-  const parts = requireArray(place, value).map((part, index) =>
+  return joined(place, reading, requireArray(place, value), (part, index) =>
     readGeometry(member(place, index), part, reading, depth + 1),
   );
+}
+
+/** Parts as one geometry; without any it is empty (RFC 7946, 3.1). */
+function joined(
+  place: JsonPlace,
+  reading: Reading,
+  values: readonly unknown[],
+  read: (value: unknown, index: number) => Geometry,
+): Geometry {
+  if (values.length === 0) return leftOut(place, "an empty geometry", [], reading);
+  const parts = values.map(read);
   return {
     polygons: parts.flatMap(({ polygons }) => polygons),
     points: parts.flatMap(({ points }) => points),
+    leftOut: parts.flatMap((part) => part.leftOut),
   };
 }
 
-function readPolygon(place: JsonPlace, value: unknown, reading: Reading): Level0Polygon {
-  const [outer, ...holes] = requireArray(place, value).map((ring, index) =>
-    readRing(member(place, index), ring, reading),
-  );
-  if (outer === undefined)
-    throw annotationError(place.path, "has a polygon without a ring", { place: place.at });
-  return { outer, holes };
+/** A geometry that cannot become area. */
+function leftOut(
+  { at }: JsonPlace,
+  what: string,
+  positions: readonly number[],
+  { remarks }: Reading,
+): Geometry {
+  remarks.add(at, `${what} has no area; it is left out`);
+  return { ...NOTHING, leftOut: [{ what, extent: pixelsAround(positions) }] };
+}
+
+/** The positions of a line, x and y in turn, as far as they are any: what has no area may be malformed. */
+function positionsIn(line: unknown): number[] {
+  return (Array.isArray(line) ? line : []).flatMap((position) => {
+    const [x, y] = Array.isArray(position) ? position : [];
+    return isCoordinate(x) && isCoordinate(y) ? [x, y] : [];
+  });
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function readPolygon(place: JsonPlace, value: unknown, reading: Reading): Geometry {
+  const rings = requireArray(place, value);
+  const [first] = rings;
+  if (first === undefined || isEmpty(first)) return leftOut(place, "an empty geometry", [], reading);
+  const [outer, ...holes] = rings.flatMap((ring, index) => {
+    if (!isEmpty(ring)) return [readRing(member(place, index), ring, reading)];
+    reading.remarks.add(member(place, index).at, "an empty hole is left out");
+    return [];
+  });
+  if (outer === undefined || !enclosesArea(outer)) {
+    return leftOut(place, "an outline", [...(outer?.coordinates ?? [])], reading);
+  }
+  return { ...NOTHING, polygons: [{ outer, holes }] };
 }
 
 function readRing(place: JsonPlace, value: unknown, { budget }: Reading): Level0Ring {

@@ -1,6 +1,8 @@
+export { type JudgedAreas, judgeAreas } from "./areas.js";
 export { formatAsapXml } from "./asap-write.js";
 export { contentUuid, type FeatureOptions, formatGeoJson } from "./geojson-write.js";
 export { KnownRegion } from "./known-region.js";
+export { geoJsonOrigin, movedBy, placeOnSlide, type SlidePlane } from "./on-slide.js";
 export { parseAnnotations, type ReadAnnotationsOptions, readAnnotations } from "./read.js";
 export { type RasterGrid, TumourRegion } from "./region.js";
 export {
@@ -32,4 +34,5 @@ export type {
   AnnotationFormat,
   AnnotationGroup,
   AnnotationSet,
+  CoordinateOrigin,
 } from "./types.js";

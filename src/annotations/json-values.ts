@@ -10,10 +10,16 @@ export interface JsonPlace {
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** @throws EpSamError `annotation` when the text is not JSON */
+/** A text, or what QuPath writes for a measurement that is not defined, and JSON does not know. */
+const TEXT_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
+
+/** `NaN`, `Infinity` and `-Infinity` are read as null. @throws EpSamError `annotation` when the text is not JSON */
 export function parseAnnotationJson(path: string, text: string): unknown {
   checkBrackets(path, text);
-  return parseJson(text, z.unknown(), (why, cause) =>
+  const json = /NaN|Infinity/.test(text)
+    ? text.replace(TEXT_OR_NO_NUMBER, (found) => (found.startsWith('"') ? found : "null"))
+    : text;
+  return parseJson(json, z.unknown(), (why, cause) =>
     annotationError(path, "is not well-formed JSON", { why, cause }),
   );
 }
@@ -67,7 +73,7 @@ function positionText(value: unknown): string {
   return `[${parts.join(", ")}]`;
 }
 
-function isCoordinate(value: unknown): value is number {
+export function isCoordinate(value: unknown): value is number {
   return typeof value === "number" && Math.abs(value) <= MAXIMUM_COORDINATE;
 }
 

@@ -2,6 +2,7 @@ import { EpSamError } from "../common/index.js";
 import type { Level0Box, Level0Polygon } from "../geometry/index.js";
 import type { Mask } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
+import { type JudgedAreas, judgeAreas } from "./areas.js";
 import { EdgeIndex } from "./edge-index.js";
 import { GroupRoles } from "./roles.js";
 import type { AnnotationSet } from "./types.js";
@@ -43,17 +44,15 @@ export class TumourRegion {
 
   /**
    * The tumour of an annotation file.
-   * @throws EpSamError `annotation` for annotations of a group without a role
+   * @throws EpSamError `annotation` as {@link judgeAreas} says
    */
   static of(set: AnnotationSet, roles: GroupRoles = new GroupRoles()): TumourRegion {
-    const [tumour, exclusions]: [Level0Polygon[], Level0Polygon[]] = [[], []];
-    for (const annotation of set.annotations) {
-      if (annotation.polygons.length === 0) continue;
-      const role = roles.roleOf(annotation, set);
-      if (role === "tumour") tumour.push(...annotation.polygons);
-      else if (role === "exclusion") exclusions.push(...annotation.polygons);
-    }
-    return new TumourRegion(tumour, exclusions);
+    return TumourRegion.ofAreas(judgeAreas(set, roles));
+  }
+
+  /** The tumour of areas whose meaning is known. */
+  static ofAreas({ polygons }: JudgedAreas): TumourRegion {
+    return new TumourRegion(polygons.get("tumour") ?? [], polygons.get("exclusion"));
   }
 
   /** True when nothing is tumour: no polygon of that role. */

@@ -47,6 +47,13 @@ export class GroupRoles {
    * @throws EpSamError `annotation` for a group that nobody has given a role: what it means is never guessed
    */
   roleOf(annotation: Annotation, set: AnnotationSet): AnnotationRole {
+    const role = this.knownRoleOf(annotation, set);
+    if (role !== null) return role;
+    throw unknownGroup(annotation, set);
+  }
+
+  /** As {@link roleOf}; null for a group that nobody has given a role. */
+  knownRoleOf(annotation: Annotation, set: AnnotationSet): AnnotationRole | null {
     const parents = new Map(set.groups.map(({ name, parent }) => [name, parent]));
     const none = this.#roles.get(keyOf("None"));
     if (annotation.group === null && none !== undefined) return none;
@@ -54,7 +61,7 @@ export class GroupRoles {
       const role = this.#roles.get(keyOf(at));
       if (role !== undefined) return role;
     }
-    throw unknownGroup(annotation, set);
+    return null;
   }
 
   #name(name: string, role: AnnotationRole): void {

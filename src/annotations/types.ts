@@ -2,6 +2,14 @@ import type { Level0Polygon } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 
+/** A part of an annotation that somebody drew and that has no area which could be used. */
+export interface LeftOutPart {
+  /** What it is, such as "a line". */
+  readonly what: string;
+  /** Pixels around it; null where nothing was drawn, or nothing on the slide. */
+  readonly extent: Level0Polygon | null;
+}
+
 /** One thing that somebody outlined, or that a program did. */
 export interface Annotation {
   /** UUID of the object in QuPath; null where the format has none. */
@@ -15,6 +23,8 @@ export interface Annotation {
   readonly polygons: readonly Level0Polygon[];
   /** Dots; they have no area. */
   readonly points: readonly Level0Point[];
+  /** What could not become area; left out when nothing. */
+  readonly leftOut?: readonly LeftOutPart[] | undefined;
   /** Numbers by name, such as `Area µm^2`. */
   readonly measurements: Readonly<Record<string, number>>;
   /** Texts by name (QuPath 0.5 and later), where the format has them. */
@@ -31,6 +41,12 @@ export interface AnnotationGroup {
 
 export type AnnotationFormat = "asap-xml" | "geojson" | "camelyon16-json";
 
+/**
+ * Where coordinates begin on a slide whose scanner left parts of it out (MIRAX and others): at the corner of the whole
+ * slide (OpenSlide, ASAP), or at the corner of what was scanned (QuPath).
+ */
+export type CoordinateOrigin = "slide" | "bounds";
+
 /** What an annotation file holds. */
 export interface AnnotationSet {
   /** The file it was read from, for messages. */
@@ -38,6 +54,8 @@ export interface AnnotationSet {
   readonly format: AnnotationFormat;
   readonly annotations: readonly Annotation[];
   readonly groups: readonly AnnotationGroup[];
+  /** Where its coordinates begin, as the file or its program tells; null when nothing does. */
+  readonly origin: CoordinateOrigin | null;
   /** What was left out or is unusual, such as outlines of fewer than three points. */
   readonly warnings: readonly string[];
 }

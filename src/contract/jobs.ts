@@ -121,6 +121,7 @@ export const eventSchemas = {
   annotations: z.object({ slide: z.string(), revision: z.int() }),
 };
 type EventName = keyof typeof eventSchemas;
+export const eventNames: readonly EventName[] = ["jobs", "workspace", "annotations"];
 export type ServerEvent = {
   [Name in EventName]: { readonly event: Name; readonly data: z.infer<(typeof eventSchemas)[Name]> };
 }[EventName];

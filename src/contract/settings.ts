@@ -18,7 +18,7 @@ const mpp = positive(0.25, COARSEST_MPP);
 export const seedSetting = whole(0, 2 ** 32 - 1);
 
 /** Names of the presets, as `run/` defines them. */
-export const presetSetting = z.enum(["laptop", "paper", "windows"]);
+export const presetSetting = z.enum(["laptop", "best", "paper", "paper-small"]);
 
 const rangeMessage = "Give two fractions from 0 to 1, the smaller first, such as 0.2,0.9.";
 const rangeSetting = z
@@ -91,6 +91,12 @@ const tissue = z._default(z.union([z.enum(["otsu", "all"]), whole(0, 254)], tiss
 /** What the parts of a slide are that its annotations do not speak of. */
 const unmarked = z.enum(["unknown", "normal"], "Choose unknown or normal.");
 
+/**
+ * Where coordinates of annotation files begin on slides whose scanner left parts of level 0 empty (`openslide.bounds-x`
+ * and `-y`): at the corner of the whole slide, or of what was scanned. When left out, as the file's program counts.
+ */
+const annotationOrigin = z.optional(z.enum(["slide", "bounds"], "Choose slide or bounds."));
+
 /** Values that decide what a dataset of slides contains, beside those of {@link preparationSettings}. */
 export const slideSettings = z.object({
   /** Pyramid level that patches are read at: 0, as in the paper, when neither it nor `mpp` is given. */
@@ -110,6 +116,7 @@ export const slideSettings = z.object({
    * they say that not everything has been looked at.
    */
   unmarked: z.optional(unmarked),
+  annotationOrigin,
   /** ASAP's splines as they are drawn, or as its masks take them. */
   splines: z._default(z.enum(["curve", "straight"], "Choose curve or straight."), "curve"),
 });
@@ -125,6 +132,7 @@ export const inferenceSettings = z.object({
   /** Microns per pixel that slides are read at: those of the run's dataset when left out. */
   patchMpp: z.optional(mpp),
   tissue,
+  annotationOrigin,
   /** How far outlines may lie from the mask's, in microns: half a pixel when left out. */
   tolerance: z.optional(positive(1)),
   /** Smaller foci are left out of outlines and figures, in square microns. */

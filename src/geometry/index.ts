@@ -10,14 +10,18 @@ export {
   ringFrom,
 } from "./area.js";
 export { BoundarySweep, type TracedComponent } from "./boundary-sweep.js";
+export { clippedRing } from "./clip.js";
 export { areaOfLogits, type LogitMap } from "./contours.js";
 export {
   boundsOverlap,
   boxOfRing,
   distinctRing,
+  enclosesArea,
   type Level0Box,
   type Level0Polygon,
   type Level0Ring,
+  movedRing,
+  pixelsAround,
   polygonArea,
   ringContains,
   ringOf,

@@ -73,6 +73,40 @@ export function polygonArea({ outer, holes }: Level0Polygon): number {
   return holes.reduce((area, hole) => area - Math.abs(signedArea(hole)), Math.abs(signedArea(outer)));
 }
 
+/** False for a ring that winds around nothing: its vertices lie on a line, or every stretch is walked back. */
+export function enclosesArea(ring: Level0Ring): boolean {
+  // A figure of eight has none by this formula, though it winds around both its halves.
+  if (Math.abs(signedArea(ring)) > 0) return true;
+  const { coordinates } = ring;
+  const [firstX = 0, firstY = 0, secondX = 0, secondY = 0] = coordinates;
+  let isStraight = true;
+  const walked = new Map<string, number>();
+  let from = `${coordinates.at(-2)} ${coordinates.at(-1)}`;
+  for (let at = 0; at < coordinates.length; at += 2) {
+    const [x, y] = [coordinates[at] ?? 0, coordinates[at + 1] ?? 0];
+    if ((secondX - firstX) * (y - firstY) !== (secondY - firstY) * (x - firstX)) isStraight = false;
+    const to = `${x} ${y}`;
+    walked.set(`${from} ${to}`, (walked.get(`${from} ${to}`) ?? 0) + 1);
+    walked.set(`${to} ${from}`, (walked.get(`${to} ${from}`) ?? 0) - 1);
+    from = to;
+  }
+  return !isStraight && [...walked.values()].some((times) => times !== 0);
+}
+
+/** A ring moved by x and y. */
+export function movedRing({ coordinates }: Level0Ring, x: number, y: number): Level0Ring {
+  return ringOf(coordinates.map((value, at) => value + (at % 2 === 0 ? x : y)));
+}
+
+/** The smallest rectangle of whole pixels that holds these positions, x and y in turn; null for none. */
+export function pixelsAround(coordinates: readonly number[]): Level0Polygon | null {
+  if (coordinates.length < 2) return null;
+  const { left, top, right, bottom } = boxOfRing(ringOf(coordinates));
+  const [fromX, fromY] = [Math.floor(left), Math.floor(top)];
+  const [toX, toY] = [Math.max(fromX + 1, Math.ceil(right)), Math.max(fromY + 1, Math.ceil(bottom))];
+  return { outer: ringOf([fromX, fromY, toX, fromY, toX, toY, fromX, toY]), holes: [] };
+}
+
 /** True when the ring winds around the point; points on its left or upper border count as inside. */
 export function ringContains({ coordinates }: Level0Ring, x: number, y: number): boolean {
   let winding = 0;

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { GroupRoles, type GroupRules } from "../annotations/index.js";
+import { type CoordinateOrigin, GroupRoles, type GroupRules } from "../annotations/index.js";
 import type { Reporter } from "../common/index.js";
 import { EventBus } from "./event-bus.js";
 import { OpenSlides } from "./open-slides.js";
@@ -27,6 +27,8 @@ export interface ServerContext {
   readonly background: WorkQueue;
   /** What groups of annotation files mean. */
   readonly groupRoles: GroupRoles;
+  /** Where coordinates of annotation files begin on slides with bounds; undefined: as each file's program counts. */
+  readonly annotationOrigin: CoordinateOrigin | undefined;
   readonly events: EventBus;
   /** Absolute path of the directory for corrections, jobs and what they make. It need not exist. */
   readonly stateDirectory: string;
@@ -50,6 +52,7 @@ export interface ServerContextOptions {
   readonly openSlides?: OpenSlides | undefined;
   /** What groups of annotation files mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
+  readonly annotationOrigin?: CoordinateOrigin | undefined;
 }
 
 /** A context with an empty workspace. */
@@ -62,6 +65,7 @@ export function createServerContext(options: ServerContextOptions): ServerContex
     reading: new WorkQueue({ running: READERS, waiting: WAITING_LIMIT }),
     background: new WorkQueue({ running: 1, waiting: WAITING_LIMIT }),
     groupRoles: new GroupRoles(options.groups),
+    annotationOrigin: options.annotationOrigin,
     events: new EventBus(),
     stateDirectory,
     signal,

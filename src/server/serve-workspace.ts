@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
-import type { GroupRules } from "../annotations/index.js";
+import type { CoordinateOrigin, GroupRules } from "../annotations/index.js";
 import { isEpSamError, type Reporter } from "../common/index.js";
 import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
@@ -25,6 +25,8 @@ export interface ServeOptions {
   readonly annotations?: readonly string[] | undefined;
   /** What groups of these annotations mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
+  /** Where their coordinates, and those of exported GeoJSON, begin on slides with bounds; default: by program. */
+  readonly annotationOrigin?: CoordinateOrigin | undefined;
   /** Where corrections, jobs and what they make are kept. */
   readonly stateDirectory?: string | undefined;
   readonly host?: string | undefined;
@@ -57,7 +59,8 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   const token = options.token === true ? randomBytes(24).toString("base64url") : (options.token ?? null);
   const access = accessRules(host, token);
   const stateDirectory = resolve(options.stateDirectory ?? DEFAULT_STATE_DIRECTORY);
-  const context = createServerContext({ stateDirectory, signal, reporter, groups: options.groups });
+  const { groups, annotationOrigin } = options;
+  const context = createServerContext({ stateDirectory, signal, reporter, groups, annotationOrigin });
   await fillWorkspace(context, options);
   const app = createApp(context, { access });
   const server = await startOnPort(app, host, options.port);

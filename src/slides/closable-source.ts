@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { EpSamError } from "../common/index.js";
+import type { Level0Box } from "../geometry/index.js";
 import type { MicronsPerPixel, ReadOptions, SlideFacts, SlideLevel } from "./pixel-source.js";
 
 /** What sources of every kind share: what they tell of the slide, and that reading ends when they are closed. */
@@ -11,6 +12,7 @@ export abstract class ClosableSource implements SlideFacts {
   readonly objectivePower: number | null;
   readonly associatedImages: readonly string[];
   readonly warnings: readonly string[];
+  readonly bounds: Level0Box | undefined;
   readonly heldBytes: number | undefined;
   readonly properties: Readonly<Record<string, string>>;
   readonly #closed = new AbortController();
@@ -23,6 +25,7 @@ export abstract class ClosableSource implements SlideFacts {
     this.objectivePower = facts.objectivePower;
     this.associatedImages = facts.associatedImages;
     this.warnings = facts.warnings;
+    this.bounds = facts.bounds;
     this.heldBytes = facts.heldBytes;
     this.properties = facts.properties;
     // Every read under way listens.

@@ -8,6 +8,7 @@ export type {
   PixelSource,
   ReadOptions,
   Region,
+  SlideFacts,
   SlideLevel,
 } from "./pixel-source.js";
 export { imageSource } from "./plain-image.js";

@@ -1,3 +1,4 @@
+import type { Level0Box } from "../geometry/index.js";
 import type { RgbImage } from "../imaging/index.js";
 
 /** A position in pixels of the slide's full resolution (level 0). */
@@ -65,6 +66,11 @@ export interface SlideFacts {
   readonly associatedImages: readonly string[];
   /** What is unusual but did not stop the reading, such as missing tiles; grows while reading. */
   readonly warnings: readonly string[];
+  /**
+   * What the scanner took of the slide, where the format tells (MIRAX and others through OpenSlide): the rest of level 0
+   * is empty. Left out where that is everything.
+   */
+  readonly bounds?: Level0Box | undefined;
   /** Bytes of pixels that it holds while it is open, beside the tile cache; left out where that is none. */
   readonly heldBytes?: number | undefined;
   /** The slide's own properties by name, as the file spells them. */

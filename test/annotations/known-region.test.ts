@@ -9,7 +9,7 @@ function setOf(...outlines: readonly Outline[]): AnnotationSet {
   const annotations = outlines.map(([group, outer = [], ...holes]) =>
     annotationOf({ group, polygons: [polygonOf(outer, ...holes)] }),
   );
-  return { path: "a.geojson", format: "geojson", annotations, groups: [], warnings: [] };
+  return { path: "a.geojson", format: "geojson", annotations, groups: [], origin: null, warnings: [] };
 }
 
 function covers(

@@ -176,6 +176,7 @@ describe("roles of groups", () => {
       { name: "Nest 7", colour: null, parent: "Nests" },
       { name: "Nests", colour: null, parent: "metastases" },
     ],
+    origin: null,
     warnings: [],
   });
 

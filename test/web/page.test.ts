@@ -347,6 +347,56 @@ describeWithChromium("the page", () => {
     expect(await seriousFindings(page)).toEqual([]);
   });
 
+  it.each([
+    ["light", false],
+    ["dark", true],
+  ])("has buttons that can be read with the pointer on them, %s", async (_, dark) => {
+    await open("#/jobs?start=prepare", { dark });
+    await page.getByRole("form").waitFor();
+    const contrasts: Record<string, number> = {};
+    const measure = async () => {
+      for (const button of await page.locator(".button:visible").all()) {
+        if (await button.isDisabled()) continue;
+        await button.hover();
+        contrasts[await button.innerText()] = await button.evaluate(contrastOf);
+      }
+    };
+    // Those of the dialog, then those behind it.
+    await page.getByRole("button", { name: "Start" }).hover();
+    contrasts.Start = await page.getByRole("button", { name: "Start" }).evaluate(contrastOf);
+    await page.keyboard.press("Escape");
+    await page.getByRole("form").waitFor({ state: "detached" });
+    await measure();
+    await page.evaluate((hash) => {
+      location.hash = hash;
+    }, slideAt());
+    await settled(page);
+    await page.getByRole("tab", { name: "Results" }).click();
+    await measure();
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    await measure();
+    expect(Object.keys(contrasts)).toEqual(
+      expect.arrayContaining(["Start", "Train …", "Segment this slide …", "Export GeoJSON"]),
+    );
+    // WCAG 2.2, 1.4.3.
+    for (const [name, contrast] of Object.entries(contrasts)) expect(contrast, name).toBeGreaterThan(4.5);
+  });
+
+  it.each([
+    [1024, 768],
+    [820, 1180],
+    [1280, 720],
+  ])("has every button on a screen of %i × %i", async (width, height) => {
+    await open(slideAt(), { viewport: { width, height } });
+    await settled(page);
+    for (const tab of ["Layers", "Results", "Annotations", "Slide"]) {
+      await page.getByRole("tab", { name: tab }).click();
+      expect(await page.evaluate(controlsBeyondTheSides), tab).toEqual([]);
+    }
+    const view = await page.locator(".slide-view").boundingBox();
+    expect(view?.height).toBeGreaterThan(height / 2);
+  });
+
   it("fits a phone: workspace and panel come when they are asked for", async () => {
     await open(slideAt(), { viewport: PHONE });
     await settled(page);
@@ -365,3 +415,27 @@ describeWithChromium("the page", () => {
     expect(width).toBeLessThanOrEqual(PHONE.width);
   });
 });
+
+/** Runs in the page: the contrast of an element's text on its ground (WCAG 2.2, relative luminance). */
+function contrastOf(element: Element): number {
+  const luminance = (colour: string) => {
+    const [red = 0, green = 0, blue = 0] = (colour.match(/[\d.]+/g) ?? []).map((text) => {
+      const value = Number(text) / 255;
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const { color, backgroundColor } = getComputedStyle(element);
+  const [one, other] = [luminance(color), luminance(backgroundColor)];
+  return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+}
+
+/** Runs in the page: what can be used and lies beyond the left or the right side of the window. */
+function controlsBeyondTheSides(): string[] {
+  return [...document.querySelectorAll("button, a, select, input")].flatMap((control) => {
+    const { left, right, width } = control.getBoundingClientRect();
+    const isSeen = width > 0 && !control.classList.contains("skip-link");
+    const isBeyond = right > innerWidth + 1 || left < -1;
+    return isSeen && isBeyond ? [control.getAttribute("aria-label") ?? control.textContent ?? "?"] : [];
+  });
+}

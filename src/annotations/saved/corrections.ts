@@ -44,7 +44,7 @@ export async function writeCorrectionFiles(
     const other = files.get(name.toLowerCase());
     if (other !== undefined) throw sameName(path, other.path);
     const annotations = objects.flatMap(annotationOf);
-    const content = formatGeoJson(annotations, [], { digits: DIGITS });
+    const content = formatGeoJson(annotations, [], { digits: DIGITS, origin: { x: 0, y: 0 } });
     files.set(name.toLowerCase(), { path, content });
   }
   if (files.size === 0) throw noCorrections(stateDirectory);

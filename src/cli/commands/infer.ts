@@ -16,7 +16,7 @@ import { deviceOption, jsonOption, numberSetting, outOption, overwriteOption, pa
 import { type ActionContext, type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { describeSlides } from "./infer-text.js";
-import { tissueOption } from "./prepare-options.js";
+import { annotationOriginOption, tissueOption } from "./prepare-options.js";
 
 const settings = inferenceSettings.shape;
 
@@ -104,6 +104,7 @@ export function inferCommand() {
         "slides: annotations named like them, to compare the results with",
       ).argParser(path),
     )
+    .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
     .addOption(ignoreGroupsOption())
@@ -136,6 +137,7 @@ const SLIDE_OPTIONS = [
   "tolerance",
   "minArea",
   "annotations",
+  "annotationOrigin",
   ...GROUP_OPTIONS,
 ] as const satisfies readonly (keyof InferCommandOptions)[];
 

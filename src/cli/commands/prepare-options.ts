@@ -90,6 +90,7 @@ export const prepareOptions = {
     "--unmarked <rule>",
     "slides: what is not marked: unknown (default of --from-annotations), or free of tumour",
   ).choices(slides.unmarked.def.innerType.options),
+  annotationOrigin: annotationOriginOption(),
   level: new Option("--level <number>", "slides: the pyramid level to read (default: 0)").argParser(
     wholeSetting(slides.level),
   ),
@@ -119,6 +120,14 @@ export const prepareOptions = {
     `slides: least share of tissue in a patch (default: ${defaultOf(slides.minimumTissue)})`,
   ).argParser(numberSetting(slides.minimumTissue.def.innerType)),
 };
+
+/** `--annotation-origin <corner>` */
+export function annotationOriginOption() {
+  return new Option(
+    "--annotation-origin <corner>",
+    "MIRAX and the like: annotations count from the corner of the slide, or of what was scanned (default: by program)",
+  ).choices(slides.annotationOrigin.def.innerType.options);
+}
 
 /** `--tissue <rule>` */
 export function tissueOption() {

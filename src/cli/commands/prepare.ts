@@ -65,6 +65,7 @@ export function prepareCommand() {
     .addOption(prepareOptions.annotations)
     .addOption(prepareOptions.fromAnnotations)
     .addOption(prepareOptions.unmarked)
+    .addOption(prepareOptions.annotationOrigin)
     .addOption(prepareOptions.level)
     .addOption(prepareOptions.mppCsv)
     .addOption(prepareOptions.profile)
@@ -120,6 +121,7 @@ const SLIDE_OPTIONS = [
   "splines",
   "unannotated",
   "unmarked",
+  "annotationOrigin",
   "tissue",
   "minTissue",
 ] as const satisfies readonly (keyof PrepareCommandOptions)[];

@@ -17,6 +17,7 @@ import {
 } from "../group-options.js";
 import { jsonOption, path, wholeNumber } from "../options.js";
 import { type ActionContext, runCommand } from "../run-command.js";
+import { annotationOriginOption } from "./prepare-options.js";
 
 const HELP = `
 Examples:
@@ -46,6 +47,7 @@ export function viewCommand() {
         collectPath,
       ),
     )
+    .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
     .addOption(ignoreGroupsOption())
@@ -77,7 +79,9 @@ function collectPath(text: string, earlier: readonly string[] = []): readonly st
   return [...earlier, path(text)];
 }
 
-interface ViewCommandOptions extends GroupOptions, Pick<ServeOptions, "inputs" | "annotations" | "results"> {
+interface ViewCommandOptions
+  extends GroupOptions,
+    Pick<ServeOptions, "inputs" | "annotations" | "results" | "annotationOrigin"> {
   readonly run?: readonly string[] | undefined;
   readonly state?: string | undefined;
   readonly port?: number | undefined;
@@ -87,9 +91,9 @@ interface ViewCommandOptions extends GroupOptions, Pick<ServeOptions, "inputs" |
 
 async function view(options: ViewCommandOptions, context: ActionContext): Promise<null> {
   const { reporter, signal, announce } = context;
-  const { inputs, results, annotations, host, port, token } = options;
+  const { inputs, results, annotations, annotationOrigin, host, port, token } = options;
   const served = await serveWorkspace({
-    ...{ inputs, results, annotations, host, port, token, reporter, signal },
+    ...{ inputs, results, annotations, annotationOrigin, host, port, token, reporter, signal },
     runs: options.run,
     stateDirectory: options.state,
     groups: groupRules(options),

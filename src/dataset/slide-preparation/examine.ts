@@ -1,12 +1,14 @@
 import {
-  type AnnotationSet,
   GroupRoles,
+  judgeAreas,
   KnownRegion,
+  placeOnSlide,
   type RasterGrid,
   readAnnotations,
   TumourRegion,
 } from "../../annotations/index.js";
 import { EpSamError, isEpSamError } from "../../common/index.js";
+import type { UnmarkedRule } from "../../contract/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { PatchPosition } from "../preparation/lattice.js";
 import type { Examination } from "../preparation/source.js";
@@ -40,10 +42,9 @@ export async function examineSlide(
   context: ExaminationContext,
 ): Promise<Examination<SlideExamination>> {
   try {
-    const region = await annotatedRegion(slide, context.settings);
     const source = await context.openSlide(slide.path);
     try {
-      return await examineSource(source, region, context);
+      return await examineSource(source, await annotatedRegion(slide, source, context.settings), context);
     } finally {
       await source.close();
     }
@@ -60,26 +61,46 @@ export interface AnnotatedRegion {
   readonly tumour: TumourRegion;
   /** Null when everything is known. */
   readonly known: KnownRegion | null;
+  /** What was left out or is unusual. */
+  readonly warnings: readonly string[];
 }
 
 /**
- * The tumour of a slide, as its annotations tell, and where they do.
- * @throws EpSamError `annotation`, also for reviewed regions when it was not told what lies outside of them
+ * The tumour of a slide, as its annotations tell, and where they do. Where marks lie of which no area could be made,
+ * nothing is known.
+ * @throws EpSamError `annotation` when they do not belong to the slide or leave open whether it has tumour; also for
+ *   reviewed regions when it was not told what lies outside of them
  */
-export async function annotatedRegion(slide: SlideFile, settings: SlideSettings): Promise<AnnotatedRegion> {
-  if (slide.annotationPath === null) return { tumour: new TumourRegion([]), known: null };
-  const set: AnnotationSet = await readAnnotations(slide.annotationPath, { splines: settings.splines });
+export async function annotatedRegion(
+  { annotationPath }: SlideFile,
+  source: PixelSource,
+  settings: SlideSettings,
+): Promise<AnnotatedRegion> {
+  if (annotationPath === null) return { tumour: new TumourRegion([]), known: null, warnings: [] };
+  const read = await readAnnotations(annotationPath, { splines: settings.splines });
+  const set = placeOnSlide(read, source, settings.annotationOrigin ?? undefined);
   const roles = new GroupRoles(settings.groups);
-  const tumour = TumourRegion.of(set, roles);
-  if (settings.unmarked !== null) return { tumour, known: KnownRegion.of(set, roles, settings.unmarked) };
+  const areas = judgeAreas(set, roles);
+  const tumour = TumourRegion.ofAreas(areas);
+  const warnings = [
+    ...set.warnings,
+    ...areas.warnings.map((warning) => `${warning}; patches there are not labelled`),
+  ];
+  const isLost = areas.lost.marks.length + areas.lost.exclusions.length > 0;
+  const known = (unmarked: UnmarkedRule) => ({
+    tumour,
+    known: KnownRegion.ofAreas(areas, unmarked),
+    warnings,
+  });
+  if (settings.unmarked !== null) return known(settings.unmarked);
   const partial = set.annotations.find((annotation) =>
     annotation.polygons.length === 0
       ? false
       : ["reviewed", "unknown"].includes(roles.roleOf(annotation, set)),
   );
-  if (partial === undefined) return { tumour, known: null };
+  if (partial === undefined) return isLost ? known("normal") : { tumour, known: null, warnings };
   throw new EpSamError("annotation", {
-    where: slide.annotationPath,
+    where: annotationPath,
     what: `has outlines of the group "${partial.group ?? "None"}"`,
     why: "they say that not everything has been looked at",
     action: "Pass `unmarked: unknown` to use what is marked or reviewed alone, or `unmarked: normal`.",
@@ -131,7 +152,9 @@ async function examineSource(
       ...found,
       warnings: [
         ...source.warnings,
+        ...region.warnings,
         ...contradiction(mpp, source.micronsPerPixel),
+        ...unmetTumour(region, found.candidates),
         ...missingPixels(found.missingPixels, drawn, level),
       ],
     },
@@ -168,6 +191,14 @@ async function tissueOf(
     signal,
     onProgress: (done, total) => onProgress("tissue", done, total),
   });
+}
+
+/** What is said when tumour is outlined where no patch is. */
+function unmetTumour({ tumour }: AnnotatedRegion, candidates: SlideExamination["candidates"]): string[] {
+  if (tumour.isEmpty || candidates.some(([, , fraction]) => fraction > 0)) return [];
+  return [
+    `tumour is outlined, and none of the ${candidates.length} patches with tissue has any; do the annotations belong to this scan, in pixels of its full resolution?`,
+  ];
 }
 
 /** What is said of patches that are not in the file as they should be. */

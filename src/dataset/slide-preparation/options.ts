@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { GroupRules, SplineRule } from "../../annotations/index.js";
+import type { CoordinateOrigin, GroupRules, SplineRule } from "../../annotations/index.js";
 import { EpSamError, readSettings } from "../../common/index.js";
 import { slideSettings, type UnmarkedRule } from "../../contract/index.js";
 import type { PixelSource } from "../../slides/index.js";
@@ -47,6 +47,8 @@ export interface SlideSettings
   readonly unannotated: UnannotatedRule;
   /** Null when it was not told. */
   readonly unmarked: UnmarkedRule | null;
+  /** Null: as the program of each annotation file counts. */
+  readonly annotationOrigin: CoordinateOrigin | null;
   readonly splines: SplineRule;
   readonly groups: Partial<GroupRules>;
   readonly profile: ProfileName | null;
@@ -71,7 +73,7 @@ export interface SlidePreparationResult extends Omit<PreparationResult, "inputKi
 /** Fills in the defaults. @throws EpSamError `usage` naming the setting that is out of range. */
 export function resolveSlideSettings(options: PrepareSlidesOptions): SlideSettings {
   const { maskValues: _, mpp, maxPositives, maxNegatives, ...common } = resolveSettings(options);
-  const { level, tissue, minimumTissue, unannotated, unmarked, splines } = readSettings(
+  const { level, tissue, minimumTissue, unannotated, unmarked, annotationOrigin, splines } = readSettings(
     slideSettings,
     options,
   );
@@ -91,6 +93,7 @@ export function resolveSlideSettings(options: PrepareSlidesOptions): SlideSettin
     minimumTissue,
     unannotated,
     unmarked: unmarked ?? null,
+    annotationOrigin: annotationOrigin ?? null,
     splines,
     groups,
     profile,

@@ -23,7 +23,7 @@ import {
   type SlideSettings,
 } from "./options.js";
 import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
-import { fingerprintOf, PreparationState } from "./state.js";
+import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
 import { originsOfSlides, readMppTable } from "./tables.js";
 import { removeUnplanned, writePlannedPatches } from "./write.js";
 
@@ -135,7 +135,11 @@ async function examineAll(
     const fingerprint = await fingerprintOf(file, knownMpp?.x ?? null);
     const known = await job.state.examinationOf(file, fingerprint);
     const refusal = job.state.refusalOf(file);
-    if (known !== null) examined.push({ file, examination: known });
+    const accept = (examination: SlideExamination): void => {
+      examined.push({ file, examination });
+      for (const warning of examination.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
+    };
+    if (known !== null) accept(known);
     else if (refusal !== null) skip(file, refusal);
     else {
       const left = worked === 0 ? null : ((performance.now() - started) / worked) * (slides.length - index);
@@ -150,10 +154,7 @@ async function examineAll(
       });
       worked += 1;
       if ("refused" in result) skip(file, result.refused);
-      else {
-        examined.push({ file, examination: result.accepted });
-        for (const warning of result.accepted.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
-      }
+      else accept(result.accepted);
     }
   }
   return examined;

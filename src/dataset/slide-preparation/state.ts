@@ -15,7 +15,7 @@ import type { SlideSettings } from "./options.js";
 const STATE_FILE = "state.json";
 const SLIDES_FOLDER = "slides";
 /** Raised when examinations change their meaning, so that old ones are made again. */
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 /** A slide that ended the program this often is not tried again. */
 const MAXIMUM_CRASHES = 3;
 

@@ -51,9 +51,9 @@ async function writeSlide(
 ): Promise<string | null> {
   const { settings, openSlide, concurrency, signal } = context;
   try {
-    const { tumour } = await annotatedRegion(slide.file, settings);
     const source = await openSlide(slide.file.path);
     try {
+      const { tumour } = await annotatedRegion(slide.file, source, settings);
       await mapConcurrently(slide.patches, concurrency, async (row) => {
         signal?.throwIfAborted();
         await writePatch(directory, row, slide, source, tumour, signal);

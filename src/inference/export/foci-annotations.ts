@@ -58,7 +58,8 @@ export async function writeFociGeoJson(
 ): Promise<void> {
   const digits = foci.every(({ polygon }) => isWholeHundredths(polygon.outer.coordinates)) ? 2 : 5;
   const groups = [groupOfFoci(options)];
-  await writeFileAtomically(path, formatGeoJson(annotationsOfFoci(foci, options), groups, { digits }));
+  const format = { digits, origin: options.geoJsonOrigin };
+  await writeFileAtomically(path, formatGeoJson(annotationsOfFoci(foci, options), groups, format));
 }
 
 /** True where two digits say all: rounding could make outlines touch that pass each other closely. */

@@ -59,6 +59,11 @@ export interface TraceFociOptions {
 export interface FociAnnotationOptions {
   /** What makes identifiers reproducible and distinct: the run's and the slide's identity. */
   readonly identity: { readonly run: string; readonly slide: string };
+  /**
+   * Level-0 position where the coordinates of GeoJSON begin, on slides with bounds. Default: the slide's corner; ASAP
+   * always counts from there.
+   */
+  readonly geoJsonOrigin?: { readonly x: number; readonly y: number } | undefined;
   /** Classification in QuPath and group in ASAP. Default `Tumor`. */
   readonly group?: string | undefined;
   /** Colour of the classification. Default QuPath's for tumour, [200, 0, 0]. */

@@ -1,4 +1,14 @@
-import { GroupRoles, type GroupRules, readAnnotations, TumourRegion } from "../../annotations/index.js";
+import {
+  type CoordinateOrigin,
+  GroupRoles,
+  type GroupRules,
+  judgeAreas,
+  movedBy,
+  placeOnSlide,
+  readAnnotations,
+  type SlidePlane,
+  TumourRegion,
+} from "../../annotations/index.js";
 import {
   addConfusions,
   type Confusion,
@@ -42,26 +52,45 @@ export interface SlideAgreement {
   };
 }
 
+/** The tumour as an expert outlined it. */
+export interface ExpertTumour {
+  readonly region: TumourRegion;
+  /** What was left out or is unusual. */
+  readonly warnings: readonly string[];
+}
+
 /**
- * The tumour as the expert outlined it.
- * @throws EpSamError `annotation` when the file is malformed or a group has no role
+ * The tumour of a slide as the expert outlined it.
+ * @throws EpSamError `annotation` when the file is malformed, does not belong to the slide, leaves open whether it has
+ *   tumour, or a group has no role
  */
-export async function expertTumour(path: string, groups?: Partial<GroupRules>): Promise<TumourRegion> {
-  return TumourRegion.of(await readAnnotations(path), new GroupRoles(groups));
+export async function expertTumour(
+  path: string,
+  slide: SlidePlane,
+  options: {
+    readonly groups?: Partial<GroupRules> | undefined;
+    readonly annotationOrigin?: CoordinateOrigin | undefined;
+  },
+): Promise<ExpertTumour> {
+  const set = placeOnSlide(await readAnnotations(path), slide, options.annotationOrigin);
+  const areas = judgeAreas(set, new GroupRoles(options.groups));
+  const lost = areas.warnings.map((warning) => `${warning}; the agreement counts them as free of tumour`);
+  return { region: TumourRegion.ofAreas(areas), warnings: [...set.warnings, ...lost] };
 }
 
 /**
  * Compares a slide's results with its annotation, tile by tile.
- * @param outlines the GeoJSON file that was exported
+ * @param outlines the GeoJSON file that was exported, and where its coordinates begin on the slide
  */
 export async function slideAgreement(
   expert: TumourRegion,
-  outlines: string,
+  outlines: { readonly path: string; readonly origin: { readonly x: number; readonly y: number } },
   { mask, patches }: Pick<SlideSegmentation, "mask" | "patches">,
   layout: PatchLayout,
   signal?: AbortSignal,
 ): Promise<SlideAgreement> {
-  const exported = TumourRegion.of(await readAnnotations(outlines));
+  const { path, origin } = outlines;
+  const exported = TumourRegion.of(movedBy(await readAnnotations(path), origin));
   let ofOutlines: Confusion = emptyConfusion;
   let ofMask: Confusion = emptyConfusion;
   for (let y = 0; y < layout.height; y += mask.tileSize) {

@@ -168,7 +168,8 @@ class SlidesJob {
     const started = performance.now();
     // Read before the work of hours, which a malformed file would make useless.
     const expert =
-      slide.annotation === null ? null : await expertTumour(slide.annotation, this.#options.groups);
+      slide.annotation === null ? null : await expertTumour(slide.annotation, source, this.#options);
+    for (const warning of expert?.warnings ?? []) reporter.warn(`${slide.path}: ${warning}.`);
     const tissueMask = await this.#findTissue(source, plan.settings, task);
     const [full] = source.levels;
     const segmentation = await segmentSlide(this.#segmenter, source, {
@@ -189,10 +190,13 @@ class SlidesJob {
       // What is replaced is incomplete from here on.
       await rm(join(folder, RESULT_FILE), { force: true });
       const summary = await this.#export(slide, source, plan, segmentation, level0TissueArea, folder);
-      const outlines = join(folder, SLIDE_RESULT_FILES.geojson);
+      const { geoJsonOrigin = { x: 0, y: 0 } } = plan.settings.outlines;
+      const outlines = { path: join(folder, SLIDE_RESULT_FILES.geojson), origin: geoJsonOrigin };
       const { signal } = this.#options;
       const agreement =
-        expert === null ? null : await slideAgreement(expert, outlines, segmentation, plan.layout, signal);
+        expert === null
+          ? null
+          : await slideAgreement(expert.region, outlines, segmentation, plan.layout, signal);
       const result: SlideResult = {
         formatVersion: 1,
         file: slide.path,
@@ -201,7 +205,7 @@ class SlidesJob {
         settings: plan.settings,
         patches: segmentation.counts,
         agreement,
-        warnings: [...source.warnings, ...plan.warnings],
+        warnings: [...source.warnings, ...plan.warnings, ...(expert?.warnings ?? [])],
       };
       for (const warning of source.warnings) reporter.warn(`${slide.path}: ${warning}.`);
       await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
@@ -242,6 +246,7 @@ class SlidesJob {
     const { summary } = await exportSlideResults(source, input, folder, {
       tolerance: outlines.tolerance ?? undefined,
       minimumArea: outlines.minimumArea,
+      geoJsonOrigin: outlines.geoJsonOrigin,
       signal,
       onFile,
     });

@@ -1,4 +1,4 @@
-import type { GroupRules } from "../../annotations/index.js";
+import type { CoordinateOrigin, GroupRules } from "../../annotations/index.js";
 import type { SkippedInput, TissueRule } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { SlideSummary } from "../export/index.js";
@@ -22,6 +22,11 @@ export interface InferSlidesOptions extends InferenceOptions {
   readonly minimumArea?: number | undefined;
   /** Folder of annotations named like the slides, to compare the results with. */
   readonly annotations?: string | undefined;
+  /**
+   * Where coordinates of these annotations, and of the GeoJSON that is written, begin on slides with bounds; as the
+   * program of each format counts when left out.
+   */
+  readonly annotationOrigin?: CoordinateOrigin | undefined;
   /** What groups of these annotations mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
   /** How slides are opened. Default: any format the package reads. */
@@ -45,7 +50,12 @@ export interface SlideSettings {
   readonly overlap: number;
   readonly tissue: TissueRule;
   /** How outlines are drawn; a tolerance of null is half a pixel of the mask. */
-  readonly outlines: { readonly tolerance: number | null; readonly minimumArea: number };
+  readonly outlines: {
+    readonly tolerance: number | null;
+    readonly minimumArea: number;
+    /** Level-0 position where the coordinates of the GeoJSON begin; left out on slides without bounds. */
+    readonly geoJsonOrigin?: { readonly x: number; readonly y: number } | undefined;
+  };
 }
 
 /** The content of a slide's `inference.json`, which is written last: its presence says the rest is complete. */
@@ -59,7 +69,7 @@ export interface SlideResult {
   readonly patches: PatchCounts;
   /** Null without an annotation. */
   readonly agreement: SlideAgreement | null;
-  /** What was unusual about the slide, such as missing tiles. */
+  /** What was unusual about the slide, or its annotation, such as missing tiles. */
   readonly warnings: readonly string[];
 }
 

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { geoJsonOrigin } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { patchGeometry, type Resolution } from "../../dataset/index.js";
@@ -26,7 +27,10 @@ export async function planSlide(
   source: PixelSource,
   resolution: Resolution,
   model: SegmenterIdentity,
-  options: Pick<InferSlidesOptions, "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea">,
+  options: Pick<
+    InferSlidesOptions,
+    "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea" | "annotationOrigin"
+  >,
 ): Promise<SlidePlan> {
   const { overlap: usualOverlap, tissue: usualTissue } = inferenceSettings.shape;
   const { overlap = defaultOf(usualOverlap), tissue = defaultOf(usualTissue) } = options;
@@ -48,6 +52,7 @@ export async function planSlide(
     throw new EpSamError("slide", { where: source.path, what: geometry.refused });
   }
   const { level, pixelSize } = geometry.accepted;
+  const origin = geoJsonOrigin(source, options.annotationOrigin);
   return {
     layout: patchLayout(full, geometry.accepted, overlap),
     settings: {
@@ -57,7 +62,7 @@ export async function planSlide(
       reading: { level, pixelSize: pixelSize.x, mpp: geometry.accepted.mpp },
       overlap,
       tissue,
-      outlines: { tolerance, minimumArea },
+      outlines: { tolerance, minimumArea, ...(origin === undefined ? {} : { geoJsonOrigin: origin }) },
     },
     warnings: [...contradiction(told, mpp)],
   };

@@ -30,10 +30,15 @@ export type ExportFormat = "geojson" | "asap-xml";
 /**
  * Objects as a file: GeoJSON for QuPath with ids, names, classes, and in the metadata their review state and origin;
  * or ASAP XML with names and groups. Rejected objects are left out.
+ * @param origin level-0 position where the coordinates of GeoJSON begin, on slides with bounds
  */
-export function formatObjects(objects: readonly AnnotationObject[], format: ExportFormat): string {
+export function formatObjects(
+  objects: readonly AnnotationObject[],
+  format: ExportFormat,
+  origin?: { readonly x: number; readonly y: number } | undefined,
+): string {
   const kept = objects.filter(({ review }) => review !== "rejected").map(annotationFrom);
-  return format === "geojson" ? formatGeoJson(kept, [TUMOUR]) : formatAsapXml(kept, [TUMOUR]);
+  return format === "geojson" ? formatGeoJson(kept, [TUMOUR], { origin }) : formatAsapXml(kept, [TUMOUR]);
 }
 
 function annotationFrom({ id, name, classification, review, origin, area }: AnnotationObject): Annotation {
@@ -69,7 +74,8 @@ export function planImport(set: AnnotationSet, present: readonly AnnotationObjec
   for (const annotation of set.annotations) {
     const area = areaOf(annotation.polygons);
     if (area === null) {
-      counts.withoutArea += 1;
+      // What the reading has left out is told already.
+      if ((annotation.leftOut ?? []).length === 0) counts.withoutArea += 1;
       continue;
     }
     const id = idFor(annotation, used);

@@ -2,7 +2,10 @@ import { Hono } from "hono";
 import {
   type AnnotationSet,
   annotationFolder,
+  geoJsonOrigin,
+  movedBy,
   parseAnnotations,
+  placeOnSlide,
   readAnnotations,
 } from "../../annotations/index.js";
 import { EpSamError, messageOf } from "../../common/index.js";
@@ -71,7 +74,10 @@ export function annotationRoutes(
   routes.post("/slides/:slide/annotations/import", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const { revision } = queryOf(request, revisionQuery);
-    const set = parseAnnotations("the file", textOf(await request.req.arrayBuffer()));
+    const parsed = parseAnnotations("the file", textOf(await request.req.arrayBuffer()));
+    const set = await context.openSlides.use(slide.path, async (source) =>
+      placeOnSlide(parsed, source, context.annotationOrigin),
+    );
     return importObjects(store, slide, revision, "Import annotations", set, planImport);
   });
   routes.post("/slides/:slide/annotations/results", async (request) => {
@@ -87,7 +93,14 @@ export function annotationRoutes(
     const { type, extension } = EXPORTS[format];
     const name = encodeURIComponent(`${slide.stem}.${extension}`).replaceAll("'", "%27");
     const headers = { "Content-Type": type, "Content-Disposition": `attachment; filename*=UTF-8''${name}` };
-    return noStore(new Response(formatObjects(objects, format), { headers }));
+    // ASAP counts from the slide's corner, whatever was scanned.
+    const origin =
+      format === "geojson"
+        ? await context.openSlides.use(slide.path, async (source) =>
+            geoJsonOrigin(source, context.annotationOrigin),
+          )
+        : undefined;
+    return noStore(new Response(formatObjects(objects, format, origin), { headers }));
   });
   return routes;
 }
@@ -119,8 +132,8 @@ async function resultsOf(
   slide: WorkspaceSlide,
 ): Promise<AnnotationSet> {
   const size = await openSlides.use(slide.path, async ({ levels }) => levels[0] ?? { width: 0, height: 0 });
-  for (const { fociPath } of await findResults(workspace, slide, size)) {
-    if (fociPath !== null) return readAnnotations(fociPath);
+  for (const { fociPath, fociOrigin } of await findResults(workspace, slide, size)) {
+    if (fociPath !== null) return movedBy(await readAnnotations(fociPath), fociOrigin);
   }
   throw new EpSamError("not-found", {
     where: slide.name,

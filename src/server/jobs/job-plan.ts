@@ -71,6 +71,7 @@ function planInference(context: ServerContext, id: string, request: RequestOf<"i
     ...option("--gate", request.gate),
     ...option("--mpp", request.mpp),
     ...option("--tissue", request.tissue),
+    ...option("--annotation-origin", context.annotationOrigin),
   ];
   const title = `Segment ${named(slides)} with ${run.name}`;
   return {
@@ -100,6 +101,7 @@ async function planPreparation(
     ...["--out", out, "--patch-size", String(patchSize), ...option("--stride", stride), "--json"],
     ...(await resolutionOption(context, id, slides, mpp)),
     ...option("--tissue", tissue),
+    ...option("--annotation-origin", context.annotationOrigin),
   ];
   const title = `Prepare ${request.name} from ${named(slides)}`;
   return { title, steps: [preparationStep(title, args, out)], makes: { dataset: out }, slides: [] };

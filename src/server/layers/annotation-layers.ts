@@ -1,9 +1,10 @@
 import { basename, dirname } from "node:path";
-import { readAnnotations, TumourRegion } from "../../annotations/index.js";
+import { judgeAreas, placeOnSlide, readAnnotations, TumourRegion } from "../../annotations/index.js";
 import { isEpSamError } from "../../common/index.js";
 import { DIFFERENCE_LEVELS, type LayerEntry, type LevelEntry } from "../../contract/index.js";
 import { findAnnotation } from "../../dataset/index.js";
 import type { GreyImage } from "../../imaging/index.js";
+import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import { fileVersion } from "../open-slides.js";
 import { SharedWork } from "../shared-work.js";
@@ -21,6 +22,7 @@ const FOREGROUND = 128;
 
 interface MeasuredRegion {
   readonly region: TumourRegion;
+  readonly warnings: readonly string[];
   readonly bytes: number;
 }
 
@@ -36,29 +38,43 @@ export interface GroundTruth {
   readonly path: string;
   readonly version: string;
   readonly region: TumourRegion;
+  /** What was left out or is unusual. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * The annotation of a slide: in a folder given for that, or beside the slide under its name; null without one.
- * @throws EpSamError `annotation` when it is damaged, ambiguous or has groups without a role
+ * @throws EpSamError `annotation` when it is damaged, ambiguous, of another slide, leaves open whether there is tumour,
+ *   or has groups without a role
  */
 export async function findGroundTruth(
   context: ServerContext,
   regions: TumourRegions,
   slide: WorkspaceSlide,
+  source: PixelSource,
   signal: AbortSignal,
 ): Promise<GroundTruth | null> {
   const path = await annotationFile(context, slide);
   if (path === null) return null;
   const version = await fileVersion(path);
-  const { region } = await regions.get(`${path}\n${version}`, signal, async () => {
-    const set = await readAnnotations(path);
+  const { region, warnings } = await regions.get(`${slide.id}\n${path}\n${version}`, signal, async () => {
+    const set = placeOnSlide(await readAnnotations(path), source, context.annotationOrigin);
     const vertices = set.annotations
       .flatMap(({ polygons }) => polygons)
       .reduce((sum, { outer }) => sum + outer.coordinates.byteLength, 0);
-    return { region: TumourRegion.of(set, context.groupRoles), bytes: 4 * vertices };
+    const areas = judgeAreas(set, context.groupRoles);
+    const told = [
+      ...set.warnings,
+      ...areas.warnings.map((warning) => `${warning}; not part of the ground truth`),
+    ];
+    const file = basename(path);
+    return {
+      region: TumourRegion.ofAreas(areas),
+      warnings: told.map((warning) => `${file}: ${warning}`),
+      bytes: 4 * vertices,
+    };
   });
-  return { path, version, region };
+  return { path, version, region, warnings };
 }
 
 async function annotationFile({ workspace }: ServerContext, slide: WorkspaceSlide): Promise<string | null> {

@@ -62,7 +62,7 @@ export class SlideLayers {
     if (size === undefined) return { layers: [], warnings: [] };
     const warnings: string[] = [];
     const results = await this.#resultLayers(slide, size, warnings);
-    const truth = await this.#groundTruth(slide, signal, warnings);
+    const truth = await this.#groundTruth(slide, source, signal, warnings);
     const masks = results.filter(({ entry }) => entry.kind === "tumour-mask");
     const tissue = tissueLayer(this.#context, this.#masks, slide, source, version);
     const annotated =
@@ -94,11 +94,14 @@ export class SlideLayers {
   /** A damaged annotation takes its own layers away, nothing else. */
   async #groundTruth(
     slide: WorkspaceSlide,
+    source: PixelSource,
     signal: AbortSignal,
     warnings: string[],
   ): Promise<GroundTruth | null> {
     try {
-      return await findGroundTruth(this.#context, this.#regions, slide, signal);
+      const truth = await findGroundTruth(this.#context, this.#regions, slide, source, signal);
+      warnings.push(...(truth?.warnings ?? []));
+      return truth;
     } catch (failure) {
       if (!isEpSamError(failure)) throw failure;
       warnings.push(problemText(failure));

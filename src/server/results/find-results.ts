@@ -27,6 +27,8 @@ export interface StoredResults {
   readonly summaryPath: string | null;
   /** The foci of a slide; null for images. */
   readonly fociPath: string | null;
+  /** Level-0 position where the coordinates of the foci begin. */
+  readonly fociOrigin: { readonly x: number; readonly y: number };
   /** The figures of an image; null for slides. */
   readonly image: ImageFigures | null;
 }
@@ -34,12 +36,17 @@ export interface StoredResults {
 /** Of the record of an image, what is shown. */
 export type ImageFigures = z.infer<typeof imageRecordSchema>["tumour"];
 
+/** Where results begin that do not say it: on slides without bounds, and of versions that did not know of them. */
+const SLIDE_CORNER = { x: 0, y: 0 };
 const sizeShape = { width: z.number(), height: z.number() };
 const slideRecordSchema = z.object({
   ...sizeShape,
   settings: z.object({
     slide: z.object({ name: z.string(), bytes: z.number() }),
     model: z.object({ stage: z.string() }),
+    outlines: z
+      .object({ geoJsonOrigin: z.object({ x: z.number(), y: z.number() }).default(SLIDE_CORNER) })
+      .default({ geoJsonOrigin: SLIDE_CORNER }),
   }),
 });
 const imageRecordSchema = z.object({
@@ -126,6 +133,7 @@ async function slideResults(
       rasters: (await Promise.all(files)).flat(),
       summaryPath: await existing(root, ...folder, SLIDE_RESULT_FILES.summary),
       fociPath: await existing(root, ...folder, SLIDE_RESULT_FILES.geojson),
+      fociOrigin: record.settings.outlines.geoJsonOrigin,
       image: null,
     },
   ];
@@ -150,6 +158,7 @@ async function imageResults(
       rasters: (await Promise.all(files)).flat(),
       summaryPath: null,
       fociPath: null,
+      fociOrigin: SLIDE_CORNER,
       image: record.tumour,
     },
   ];

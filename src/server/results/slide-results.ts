@@ -1,4 +1,4 @@
-import { type Annotation, readAnnotations } from "../../annotations/index.js";
+import { type Annotation, movedBy, readAnnotations } from "../../annotations/index.js";
 import type { FocusEntry, SlideResults } from "../../contract/index.js";
 import { boxOfRing, polygonArea } from "../../geometry/index.js";
 import { RESEARCH_USE, readSummaryJson, sizeClassOf } from "../../inference/index.js";
@@ -12,11 +12,12 @@ const SQUARE_MICRONS_PER_SQUARE_MILLIMETRE = 1e6;
  * @throws EpSamError `annotation` when the outlines are damaged
  */
 export async function readSlideResults(
-  { origin, summaryPath, fociPath, image }: StoredResults,
+  { origin, summaryPath, fociPath, fociOrigin, image }: StoredResults,
   micronsPerPixel: MicronsPerPixel | null,
 ): Promise<SlideResults> {
   const summary = summaryPath === null ? undefined : await readSummaryJson(summaryPath);
-  const foci = fociPath === null ? [] : (await readAnnotations(fociPath)).annotations.flatMap(focusOf);
+  const set = fociPath === null ? null : movedBy(await readAnnotations(fociPath), fociOrigin);
+  const foci = set === null ? [] : set.annotations.flatMap(focusOf);
   return {
     origin,
     notice: RESEARCH_USE,

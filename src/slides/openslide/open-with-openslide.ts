@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { untilAborted } from "../../common/index.js";
+import type { Level0Box } from "../../geometry/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { ClosableSource } from "../closable-source.js";
 import type { MicronsPerPixel, PixelSource, ReadOptions, Region, SlideLevel } from "../pixel-source.js";
@@ -94,6 +95,7 @@ export class OpenSlideSource extends ClosableSource implements PixelSource {
       objectivePower: positive(properties["openslide.objective-power"]),
       associatedImages,
       warnings: [],
+      bounds: boundsOf(properties),
       properties,
     });
     this.#session = session;
@@ -169,6 +171,17 @@ function resolution(properties: OpenSlideDescription["properties"]): MicronsPerP
   const x = positive(properties["openslide.mpp-x"]);
   const y = positive(properties["openslide.mpp-y"]);
   return x === null || y === null ? null : { x, y };
+}
+
+/** Undefined unless all four are told as whole numbers, as QuPath wants them. */
+function boundsOf(properties: OpenSlideDescription["properties"]): Level0Box | undefined {
+  const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => {
+    const text = properties[`openslide.bounds-${name}`] ?? "";
+    return /^-?\d+$/.test(text) ? Number(text) : undefined;
+  });
+  if (left === undefined || top === undefined || width === undefined || height === undefined)
+    return undefined;
+  return { left, top, right: left + width, bottom: top + height };
 }
 
 function positive(text: string | undefined): number | null {

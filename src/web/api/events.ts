@@ -1,17 +1,12 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type * as z from "zod/mini";
-import { eventSchemas, type ServerEvent } from "../../contract/index.js";
+import { eventNames, eventSchemas, type ServerEvent } from "../../contract/index.js";
 import { readAnswer } from "./client.js";
+import { type Connection, listenToServer, type StreamNews } from "./event-source.js";
 import { paths } from "./paths.js";
 
 type EventName = ServerEvent["event"];
 type DataOf<Name extends EventName> = Extract<ServerEvent, { event: Name }>["data"];
-
-/** Whether news of the server arrive. */
-export type Connection = "connecting" | "live" | "lost";
-
-const SHORTEST_WAIT = 1_000;
-const LONGEST_WAIT = 15_000;
 
 const listeners: { readonly [Name in EventName]: Set<(data: DataOf<Name>) => void> } = {
   jobs: new Set(),
@@ -50,42 +45,57 @@ export function onEventFailure(listener: (thrown: unknown) => void): void {
   failed.add(listener);
 }
 
-/** Listens to the server, and again whenever the connection broke, waiting longer each time. */
+/**
+ * Listens to the server: through the worker that all tabs share or, where there is none, while the page is seen.
+ * Either way tabs that wait in the background take no connection from those that are used.
+ */
 export function connectEvents(): void {
-  let wait = SHORTEST_WAIT;
-  const open = () => {
-    const source = new EventSource(paths.events);
-    source.onopen = () => {
-      wait = SHORTEST_WAIT;
-      const wasLost = state.value === "lost";
-      state.value = "live";
-      if (wasLost) for (const listener of [...reconnected]) listener();
-    };
-    // The browser gives up for good on some errors, such as a proxy's; so every one is answered with a new start.
-    source.onerror = () => {
-      source.close();
-      state.value = "lost";
-      setTimeout(open, wait);
-      wait = Math.min(wait * 2, LONGEST_WAIT);
-    };
-    hear(source, "jobs", eventSchemas.jobs);
-    hear(source, "workspace", eventSchemas.workspace);
-    hear(source, "annotations", eventSchemas.annotations);
-  };
-  open();
+  if (typeof SharedWorker === "undefined") {
+    listenWhileSeen();
+    return;
+  }
+  const address = new URL("events-worker.js", document.baseURI);
+  const worker = new SharedWorker(address, { type: "module", name: "events" });
+  worker.addEventListener("error", listenWhileSeen, { once: true });
+  worker.port.addEventListener("message", ({ data }: MessageEvent<StreamNews>) => take(data));
+  worker.port.start();
+  addEventListener("pagehide", ({ persisted }) => {
+    if (!persisted) worker.port.postMessage("left");
+  });
 }
 
-function hear<Name extends EventName>(
-  source: EventSource,
-  name: Name,
-  schema: z.ZodMiniType<DataOf<Name>>,
-): void {
-  source.addEventListener(name, ({ data }: MessageEvent<string>) => {
-    try {
-      const heard = readAnswer(schema, data, `${paths.events}: ${name}`);
-      for (const listener of [...listeners[name]]) listener(heard);
-    } catch (thrown) {
-      for (const listener of failed) listener(thrown);
+function listenWhileSeen(): void {
+  let close: (() => void) | null = null;
+  const follow = () => {
+    if (!document.hidden) close ??= listenToServer(paths.events, eventNames, take);
+    else {
+      close?.();
+      close = null;
     }
-  });
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
+}
+
+function take(news: StreamNews): void {
+  if ("event" in news) {
+    if (news.event === "jobs") hear("jobs", eventSchemas.jobs, news.data);
+    if (news.event === "workspace") hear("workspace", eventSchemas.workspace, news.data);
+    if (news.event === "annotations") hear("annotations", eventSchemas.annotations, news.data);
+    return;
+  }
+  // Whatever happened while nothing was heard has to be fetched.
+  const hasMissed = news.state === "live" && state.value !== "connecting";
+  state.value = news.state;
+  if (hasMissed) for (const listener of [...reconnected]) listener();
+}
+
+/** Reads an event and tells it to whoever wants to know. */
+function hear<Name extends EventName>(name: Name, schema: z.ZodMiniType<DataOf<Name>>, data: string): void {
+  try {
+    const heard = readAnswer(schema, data, `${paths.events}: ${name}`);
+    for (const listener of [...listeners[name]]) listener(heard);
+  } catch (thrown) {
+    for (const listener of failed) listener(thrown);
+  }
 }

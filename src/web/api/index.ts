@@ -6,8 +6,8 @@ export {
   requestJson,
   ServerProblem,
 } from "./client.js";
+export type { Connection } from "./event-source.js";
 export {
-  type Connection,
   connectEvents,
   connection,
   onConnected,

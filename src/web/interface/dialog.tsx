@@ -13,6 +13,7 @@ interface DialogProps {
 export function Dialog({ title, children, wide = false, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
+  const pressedOutside = useRef(false);
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
@@ -24,8 +25,12 @@ export function Dialog({ title, children, wide = false, onClose }: DialogProps) 
       class={wide ? "dialog wide" : "dialog"}
       aria-labelledby={heading}
       onClose={onClose}
+      onPointerDown={(event) => {
+        pressedOutside.current = event.target === dialog.current;
+      }}
       onClick={(event) => {
-        if (event.target === dialog.current) dialog.current?.close();
+        // A selection of text that ends outside is a click of the dialog, too.
+        if (pressedOutside.current && event.target === dialog.current) dialog.current?.close();
       }}
       onKeyDown={(event) => event.stopPropagation()}
     >

@@ -18,17 +18,23 @@ function add(content: Notice["content"]): number {
   nextKey += 1;
   // The same trouble twice is one notice.
   const same = (notice: Notice) => JSON.stringify(notice.content) === JSON.stringify(content);
-  notices.value = [...notices.value.filter((notice) => !same(notice)), { key: nextKey, content }].slice(-4);
+  // Whoever shows a notice does not depend on those that are shown.
+  notices.value = [...notices.peek().filter((notice) => !same(notice)), { key: nextKey, content }].slice(-4);
   return nextKey;
 }
 
 function dismiss(key: number): void {
-  notices.value = notices.value.filter((notice) => notice.key !== key);
+  notices.value = notices.peek().filter((notice) => notice.key !== key);
 }
 
-/** Shows what went wrong until it is closed; a request that was ended on purpose is no trouble. */
-export function showProblem(thrown: unknown): void {
-  if (!isAbort(thrown)) add({ problem: problemOf(thrown) });
+/**
+ * Shows what went wrong until it is closed; a request that was ended on purpose is no trouble.
+ * @returns closes it, once it is over
+ */
+export function showProblem(thrown: unknown): () => void {
+  if (isAbort(thrown)) return () => undefined;
+  const key = add({ problem: problemOf(thrown) });
+  return () => dismiss(key);
 }
 
 /** Shows a short message for a while. */
@@ -41,7 +47,7 @@ export function showMessage(message: string): void {
 /** Says something to screen readers alone. */
 export function announce(message: string): void {
   // The same text twice would not be said again.
-  spoken.value = spoken.value === message ? `${message}\u00a0` : message;
+  spoken.value = spoken.peek() === message ? `${message}\u00a0` : message;
 }
 
 /** Where notices stand; once on the page. */

@@ -5,27 +5,40 @@ import {
   type JobRequest,
   jobRequestSchema,
   preparationSettings,
-  type UnmarkedRule,
+  presetSetting,
   type Workspace,
 } from "../../contract/index.js";
 
 /** What stands in the form that starts a job, as it was typed. */
-export interface JobDraft {
-  readonly name: string;
-  readonly run: string;
-  readonly stage: string;
-  readonly dataset: string;
-  readonly slides: readonly string[];
-  readonly overlap: string;
-  readonly gate: string;
-  readonly mpp: string;
-  readonly tissue: "otsu" | "all";
-  readonly annotations: "corrections" | "files";
-  readonly unmarked: UnmarkedRule;
-  readonly patchSize: string;
-  readonly stride: string;
-  readonly preset: "laptop" | "paper" | "windows";
-  readonly seed: string;
+const draftSchema = z.object({
+  name: z.string(),
+  run: z.string(),
+  stage: z.string(),
+  dataset: z.string(),
+  slides: z.readonly(z.array(z.string())),
+  overlap: z.string(),
+  gate: z.string(),
+  mpp: z.string(),
+  tissue: z.enum(["otsu", "all"]),
+  annotations: z.enum(["corrections", "files"]),
+  unmarked: z.enum(["unknown", "normal"]),
+  patchSize: z.string(),
+  stride: z.string(),
+  preset: presetSetting,
+  seed: z.string(),
+});
+export type JobDraft = Readonly<z.infer<typeof draftSchema>>;
+
+/** What a form is about before anything is typed: ids that the link named. */
+export interface GivenIds {
+  readonly run: string | null;
+  readonly dataset: string | null;
+  readonly slide: string | null;
+}
+
+/** A draft that this tab kept; null when there is none, or one of another version. */
+export function keptDraft(text: string | null): JobDraft | null {
+  return text === null ? null : (z.safeParse(draftSchema, JSON.parse(text)).data ?? null);
 }
 
 export type JobField = keyof JobDraft;
@@ -34,10 +47,7 @@ export type JobField = keyof JobDraft;
 export type DraftErrors = Readonly<Partial<Record<JobField, string>>>;
 
 /** The form as it begins; empty numbers stand for what is usual. */
-export function emptyDraft(
-  workspace: Workspace,
-  given: { readonly run: string | null; readonly dataset: string | null; readonly slide: string | null },
-): JobDraft {
+export function emptyDraft(workspace: Workspace, given: GivenIds): JobDraft {
   return {
     name: "",
     run: given.run ?? workspace.runs.find(({ stages }) => stages.length > 0)?.id ?? "",

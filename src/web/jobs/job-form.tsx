@@ -11,6 +11,7 @@ import {
 } from "../../contract/index.js";
 import { paths, problemOf, requestJson } from "../api/index.js";
 import { stageTitle } from "../gallery/patch-dialog.js";
+import { readStored, writeStored } from "../interface/browser-storage.js";
 import { announce, Button, ProblemNote } from "../interface/index.js";
 import { sizeText } from "../shell/slide-texts.js";
 import { takeJob } from "../state/workspace.js";
@@ -19,8 +20,10 @@ import {
   type DraftErrors,
   emptyDraft,
   fieldsOf,
+  type GivenIds,
   type JobDraft,
   type JobField,
+  keptDraft,
   readDraft,
   slidesWithoutResolution,
 } from "./job-draft.js";
@@ -28,22 +31,24 @@ import {
 interface JobFormProps {
   readonly kind: JobKind;
   readonly workspace: Workspace;
-  readonly given: {
-    readonly run: string | null;
-    readonly dataset: string | null;
-    readonly slide: string | null;
-  };
+  readonly given: GivenIds;
   onStarted(job: JobEntry): void;
 }
 
 /** The form that starts a job. */
 export function JobForm({ kind, workspace, given, onStarted }: JobFormProps) {
-  const [draft, setDraft] = useState<JobDraft>(() => emptyDraft(workspace, given));
+  const key = `ep-sam.job.${[kind, given.run, given.dataset, given.slide].join("/")}`;
+  const [draft, setDraft] = useState<JobDraft>(
+    () => keptDraft(readStored("sessionStorage", key)) ?? emptyDraft(workspace, given),
+  );
   const [errors, setErrors] = useState<DraftErrors>({});
   const [problem, setProblem] = useState<Problem | null>(null);
   const [sending, setSending] = useState(false);
   const change = (changed: Partial<JobDraft>) => {
-    setDraft({ ...draft, ...changed });
+    const next = { ...draft, ...changed };
+    setDraft(next);
+    // A page that is loaded again has it still.
+    writeStored("sessionStorage", key, JSON.stringify(next));
     const kept = Object.entries(errors).filter(([field]) => !(field in changed));
     setErrors(Object.fromEntries(kept));
   };
@@ -59,6 +64,7 @@ export function JobForm({ kind, workspace, given, onStarted }: JobFormProps) {
     setProblem(null);
     try {
       const job = await requestJson(jobEntrySchema, paths.jobs, { method: "POST", body: read.request });
+      writeStored("sessionStorage", key, null);
       takeJob(job);
       onStarted(job);
     } catch (cause) {
@@ -248,9 +254,10 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           title={settingWords.preset.label}
           value={draft.preset}
           choices={[
-            ["laptop", "laptop: small and quick"],
-            ["windows", "windows: a pretrained backbone, for labels of windows"],
+            ["laptop", "laptop: a pretrained backbone, a quarter of an hour"],
+            ["best", "best: the same, an hour"],
             ["paper", "paper: as published, slow without a GPU"],
+            ["paper-small", "paper-small: as published with a small classifier"],
           ]}
           error={error}
           onChoose={(preset) => change({ preset })}

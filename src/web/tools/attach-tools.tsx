@@ -1,7 +1,6 @@
 import { effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import type { AnnotationImport } from "../../contract/index.js";
-import { onConnected, onServerEvent, ServerProblem } from "../api/index.js";
 import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
 import { BrushTool } from "./editing/brush-tool.js";
@@ -19,8 +18,7 @@ import { ToolOptions } from "./panel/tool-options.js";
 import { Toolbar } from "./panel/toolbar.js";
 import type { ToolsState } from "./panel/tools-state.js";
 import { openSegmentation } from "./segment/segmentation.js";
-import { serverApi } from "./store/server-api.js";
-import { SlideAnnotations } from "./store/slide-annotations.js";
+import { openAnnotations } from "./store/kept-annotations.js";
 
 /** Tools on one open slide. */
 export interface AttachedTools {
@@ -33,7 +31,8 @@ export interface AttachedTools {
 
 /** Attaches every tool to an open slide. */
 export function attachTools(viewer: SlideViewer): AttachedTools {
-  const store = new SlideAnnotations(serverApi(viewer.slide.peek().id));
+  const annotations = openAnnotations(viewer.slide.peek());
+  const { store } = annotations;
   const editor = new Editor(viewer, store);
   const segmentation = openSegmentation(viewer, showProblem);
   let repaint = (): void => undefined;
@@ -59,7 +58,8 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   });
   repaint = painter.repaint;
   const ends = [
-    followServer(store, viewer.slide.peek().id),
+    annotations.close,
+    keepUnfinished(input),
     viewer.shortcuts.register(...editorShortcuts(state)),
     keepSelectionThere(editor),
     effect(() => {
@@ -70,13 +70,10 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
       painter.repaint();
     }),
     effect(() => {
-      const save = store.saveState.value;
-      if (save.state === "conflict") state.conflictShown.value = true;
-      if (save.state === "failed") showProblem(new ServerProblem(save.problem, null));
+      if (store.saveState.value.state === "conflict") state.conflictShown.value = true;
     }),
     showOverSlide(viewer, state),
   ];
-  void store.load();
   return {
     Toolbar: () => <Toolbar state={state} />,
     Panel: () => <AnnotationPanel state={state} />,
@@ -96,8 +93,12 @@ function toolsState(
   clickTool: ClickTool,
 ): ToolsState {
   const importFrom = async (from: Blob | "results"): Promise<void> => {
-    const { added, warnings } = await editor.store.importFrom(from);
-    showMessage(importText(added, warnings));
+    try {
+      const { added, warnings } = await editor.store.importFrom(from);
+      showMessage(importText(added, warnings));
+    } catch (thrown) {
+      showProblem(thrown);
+    }
   };
   return {
     ...{ editor, input, segmentation, clickTool },
@@ -112,25 +113,13 @@ function importText(added: number, warnings: AnnotationImport["warnings"]): stri
   return [count, ...warnings.map((warning) => `${warning}.`)].join(" ");
 }
 
-/** Fetches what others saved, also after the connection was lost, and saves then what could not be saved. */
-function followServer(store: SlideAnnotations, slide: string): () => void {
-  const ends = [
-    onServerEvent("annotations", (event) => {
-      if (event.slide === slide) store.onRevision(event.revision);
-    }),
-    onConnected(() => {
-      if (store.saveState.peek().state === "failed") store.retry();
-      else if (store.saveState.peek().state === "saved") void store.load();
-    }),
-  ];
+/** Asks before a page is left in which an outline, or a mask, is only begun. */
+function keepUnfinished(input: PointerInput): () => void {
   const onLeave = (event: BeforeUnloadEvent) => {
-    if (store.hasUnsaved) event.preventDefault();
+    if (input.tool?.hasBegun === true) event.preventDefault();
   };
   addEventListener("beforeunload", onLeave);
-  return () => {
-    removeEventListener("beforeunload", onLeave);
-    for (const end of ends) end();
-  };
+  return () => removeEventListener("beforeunload", onLeave);
 }
 
 /** What is gone is no longer selected. */

@@ -360,6 +360,8 @@ describeWithChromium("annotating in the page", () => {
   it("shows in a second tab what the first saved, and a conflict where that had not heard of it", async () => {
     const [first, second] = [await open(), await open()];
     const deaf = await browser.newPage({ reducedMotion: "reduce" });
+    // Without the worker that tabs share, the page listens by itself, which can be kept from it.
+    await deaf.addInitScript(() => Reflect.deleteProperty(globalThis, "SharedWorker"));
     await deaf.route("**/api/events", (route) => route.abort());
     await deaf.goto(first.page.url());
     await settled(deaf);

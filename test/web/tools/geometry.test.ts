@@ -12,6 +12,7 @@ import {
 import {
   crossesItself,
   differenceOf,
+  onSlide,
   unionOf,
   withoutCrossings,
 } from "../../../src/web/tools/geometry/combine.js";
@@ -24,6 +25,7 @@ import {
   withVertexMoved,
   withVertexRemoved,
 } from "../../../src/web/tools/geometry/vertices.js";
+import { isCutOff } from "../../../src/web/tools/segment/cut-off.js";
 
 const square = (x: number, y: number, side: number): Area =>
   areaOfRing([
@@ -32,6 +34,24 @@ const square = (x: number, y: number, side: number): Area =>
     [x + side, y + side],
     [x, y + side],
   ]);
+
+describe("a mask and the patch that it was found in", () => {
+  const patch = { space: "level-0", x: 100, y: 0, width: 256, height: 256 } as const;
+  const slide = { width: 1000, height: 256 };
+
+  it.each([
+    ["inside", square(120, 20, 100), false],
+    ["at its left border", square(100, 20, 50), true],
+    ["at its right border, half a pixel off", square(305.5, 20, 50), true],
+    ["where the slide ends, too", square(150, 0, 60), false],
+    ["at the bottom, where the slide ends", square(150, 196, 60), false],
+    ["empty", { type: "MultiPolygon", coordinates: [] } as const, false],
+  ])("%s", (_, mask, expected) => expect(isCutOff(mask, patch, slide)).toBe(expected));
+
+  it("goes on below", () => {
+    expect(isCutOff(square(150, 196, 60), patch, { ...slide, height: 300 })).toBe(true);
+  });
+});
 
 describe("areas put together", () => {
   it("are joined and cut, holes included", () => {
@@ -63,6 +83,16 @@ describe("areas put together", () => {
     const cut = differenceOf(both, square(5, 0, 10));
     expect(cut?.coordinates[0]).toEqual(far.coordinates[0]);
     expect(differenceOf(far, square(0, 0, 10))).toBe(far);
+  });
+
+  it("are cut at the slide's border, and are as they were inside it", () => {
+    const slide = { width: 100, height: 80 };
+    const inside = square(10, 10, 60);
+    expect(onSlide(inside, slide)).toBe(inside);
+    expect(boundsOf(onSlide(square(-20, 50, 60), slide) ?? inside)).toEqual({
+      ...{ left: 0, top: 50, right: 40, bottom: 80 },
+    });
+    expect(onSlide(square(100, 10, 5), { ...slide, width: 90 })).toBeNull();
   });
 
   it("do not cross themselves: a drawn eight becomes two areas", () => {

@@ -1,15 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type {
   AnnotationChange,
   AnnotationObject,
   AnnotationSave,
   AnnotationState,
 } from "../../../src/contract/index.js";
-import {
-  type AnnotationApi,
-  type SaveAnswer,
-  SlideAnnotations,
-} from "../../../src/web/tools/store/slide-annotations.js";
+import type { AnnotationApi, SaveAnswer } from "../../../src/web/tools/store/annotation-api.js";
+import { SlideAnnotations } from "../../../src/web/tools/store/slide-annotations.js";
 
 function object(id: string, name = id): AnnotationObject {
   const area = {
@@ -41,7 +38,11 @@ class FakeServer {
   /** Requests wait for this. */
   gate: Promise<void> = Promise.resolve();
   isDown = false;
+  /** Kind of the trouble while it is down. */
+  tag = "network";
   loads = 0;
+  /** Requests that were to change something. */
+  asked = 0;
 
   state(): AnnotationState {
     return {
@@ -77,6 +78,7 @@ class FakeServer {
 
   get api(): AnnotationApi {
     const answer = async (revision: number, save: () => AnnotationSave): Promise<SaveAnswer> => {
+      this.asked += 1;
       await this.gate;
       if (this.isDown) throw new Error("down");
       if (revision === this.revision) return { saved: save() };
@@ -95,7 +97,7 @@ class FakeServer {
         return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
       },
       problemOf: (thrown) => ({
-        tag: this.isDown ? "network" : "usage",
+        tag: this.isDown ? this.tag : "usage",
         what: String(thrown),
         where: null,
         why: null,
@@ -182,7 +184,7 @@ describe("annotations in the page", () => {
     expect([idsOf(store), server.revision, store.saveState.value.state]).toEqual([["a"], 1, "saved"]);
   });
 
-  it("are not lost when the server is away, and dropped when it refuses them", async () => {
+  it("are not lost when the server is away", async () => {
     const server = new FakeServer();
     const store = await opened(server);
     server.isDown = true;
@@ -193,12 +195,80 @@ describe("annotations in the page", () => {
     store.retry();
     await settled();
     expect([store.saveState.value.state, [...server.objects.keys()]]).toEqual(["saved", ["a"]]);
-    server.save = () => {
-      throw new Error("has no area");
+  });
+
+  it.each(["network", "busy", "storage"])(
+    "are saved by themselves once trouble of the kind %s is over",
+    async (tag) => {
+      vi.useFakeTimers();
+      onTestFinished(() => {
+        vi.useRealTimers();
+      });
+      const server = new FakeServer();
+      const store = await opened(server);
+      server.isDown = true;
+      server.tag = tag;
+      store.edit("Draw a", add("a"));
+      store.edit("Draw b", add("b"));
+      await vi.advanceTimersByTimeAsync(120_000);
+      expect(store.saveState.value).toMatchObject({ state: "failed", isPassing: true });
+      expect([idsOf(store), store.unsaved]).toEqual([
+        ["a", "b"],
+        ["Draw a", "Draw b"],
+      ]);
+      // Longer and longer waits: not a request a second for hours.
+      expect(server.asked).toBeGreaterThan(5);
+      expect(server.asked).toBeLessThan(12);
+      server.isDown = false;
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect([store.saveState.value.state, [...server.objects.keys()]]).toEqual(["saved", ["a", "b"]]);
+    },
+  );
+
+  it("stay when the server refuses them for good, until they are saved after all or dropped", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    const save = server.save.bind(server);
+    server.save = (title, changes) => {
+      if (title === "Draw b") throw new Error("has no area");
+      return save(title, changes);
     };
     store.edit("Draw b", add("b"));
+    store.edit("Brush b", [{ type: "update", object: object("b", "larger") }, ...add("c")]);
+    store.edit("Draw d", add("d"));
+    store.undo();
     await settled();
-    expect([store.saveState.value.state, idsOf(store), store.hasUnsaved]).toEqual(["failed", ["a"], false]);
+    expect(store.saveState.value).toMatchObject({ state: "failed", isPassing: false });
+    expect(idsOf(store)).toEqual(["b", "c", "d"]);
+    store.retry();
+    await settled();
+    expect([store.saveState.value.state, idsOf(store), server.revision]).toEqual([
+      "failed",
+      ["b", "c", "d"],
+      0,
+    ]);
+    store.drop();
+    await settled();
+    expect([store.saveState.value.state, store.hasUnsaved]).toEqual(["saved", false]);
+    expect([[...server.objects.keys()], idsOf(store)]).toEqual([
+      ["c", "d"],
+      ["c", "d"],
+    ]);
+  });
+
+  it("go on after a file that the server refuses, which is told to whoever brought it", async () => {
+    const server = new FakeServer();
+    const store = await opened(server);
+    const save = server.save.bind(server);
+    server.save = (title, changes) => {
+      if (title === "Import") throw new Error("is no annotation file");
+      return save(title, changes);
+    };
+    const told = store.importFrom("results").catch((thrown: unknown) => String(thrown));
+    store.edit("Draw a", add("a"));
+    expect(await told).toContain("is no annotation file");
+    await settled();
+    expect([store.saveState.value.state, [...server.objects.keys()]]).toEqual(["saved", ["a"]]);
   });
 
   it("take every undo, redo and edit that is pressed while something is being saved", async () => {

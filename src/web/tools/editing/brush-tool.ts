@@ -39,6 +39,10 @@ export class BrushTool implements PointerTool {
     this.#shortcut(".", "A larger brush", () => this.#resize(SIZE_STEP)),
   ];
 
+  get hasBegun(): boolean {
+    return this.#way.length > 0;
+  }
+
   press(at: Pointed): void {
     this.#isErasing = (this.name === "erase") !== at.isOpposite;
     this.#way = [at.position];
@@ -72,7 +76,7 @@ export class BrushTool implements PointerTool {
   }
 
   cancel(): boolean {
-    const had = this.#way.length > 0;
+    const had = this.hasBegun;
     this.#way = [];
     this.#repaint();
     return had;

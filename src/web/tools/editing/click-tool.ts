@@ -49,12 +49,22 @@ export class ClickTool implements PointerTool {
   readonly shortcuts = [
     this.#shortcut("Enter", "Keep the mask", () => this.accept()),
     this.#shortcut("Backspace", "Take back the last point", () => this.#session.removeLast()),
+    {
+      key: "w",
+      title: "Look at twice as much, for a mask that ends where the square does",
+      group: "Segment with a click",
+      run: () => this.#session.widen(),
+    },
     this.#shortcut("c", "Begin or end a box at the cursor", () => this.#corners()),
     this.#shortcut("Alt+ArrowLeft", "Move the last point left", () => this.#nudge(-4, 0)),
     this.#shortcut("Alt+ArrowRight", "Move the last point right", () => this.#nudge(4, 0)),
     this.#shortcut("Alt+ArrowUp", "Move the last point up", () => this.#nudge(0, -4)),
     this.#shortcut("Alt+ArrowDown", "Move the last point down", () => this.#nudge(0, 4)),
   ];
+
+  get hasBegun(): boolean {
+    return !this.#session.isEmpty.value;
+  }
 
   press(at: Pointed): void {
     const { viewer } = this.#editor;
@@ -90,7 +100,7 @@ export class ClickTool implements PointerTool {
   }
 
   cancel(): boolean {
-    const had = !this.#session.isEmpty.value;
+    const had = this.hasBegun;
     this.#gesture = null;
     this.#corner = null;
     this.#session.clear();

@@ -42,6 +42,10 @@ export class DrawTool implements PointerTool {
     }),
   ];
 
+  get hasBegun(): boolean {
+    return this.#vertices.length > 0 || this.#pressedAt !== null;
+  }
+
   press(at: Pointed): void {
     this.#pressedAt = at;
     this.#way = [at.position];
@@ -85,7 +89,7 @@ export class DrawTool implements PointerTool {
   }
 
   cancel(): boolean {
-    const had = this.#vertices.length > 0 || this.#pressedAt !== null;
+    const had = this.hasBegun;
     this.#vertices = [];
     this.#way = [];
     this.#pressedAt = null;

@@ -2,6 +2,7 @@ import { computed, type ReadonlySignal, type Signal, signal } from "@preact/sign
 import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../contract/index.js";
 import { boundsOf } from "../../../geometry/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
+import { onSlide } from "../geometry/combine.js";
 import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
 
@@ -57,8 +58,13 @@ export class Editor {
     });
   }
 
-  /** Adds an object of the chosen class and selects it. */
-  add(area: Area, origin: AnnotationOrigin, verb: string): void {
+  /** Adds an object of the chosen class, as far as it lies on the slide, and selects it. */
+  add(drawn: Area, origin: AnnotationOrigin, verb: string): void {
+    const area = this.#onSlide(drawn);
+    if (area === null) {
+      this.viewer.announce("That is not on the slide");
+      return;
+    }
     const classification = this.classification.value;
     const object: AnnotationObject = {
       id: newObjectId(),
@@ -74,7 +80,8 @@ export class Editor {
   }
 
   /** Gives an object another area; nothing left of it removes it. Whoever edits an object has looked at it. */
-  reshape(object: AnnotationObject, area: Area | null, verb: string): void {
+  reshape(object: AnnotationObject, drawn: Area | null, verb: string): void {
+    const area = drawn === null ? null : this.#onSlide(drawn);
     const title = `${verb} ${titleOf(object)}`;
     if (area === null) this.store.edit(title, [{ type: "remove", id: object.id }]);
     else {
@@ -135,6 +142,11 @@ export class Editor {
     );
     if (objects.length > 0) this.viewer.announce(`${describe(objects)} deleted`);
     this.select([]);
+  }
+
+  #onSlide(area: Area): Area | null {
+    const { size } = this.viewer.slide.value;
+    return size === null ? area : onSlide(area, size);
   }
 
   #update(verb: string, change: (object: AnnotationObject) => AnnotationObject): void {

@@ -29,6 +29,7 @@ export class SelectTool implements PointerTool {
   readonly name = "select";
   readonly holdsPointer = false;
   readonly keepsPressed = false;
+  readonly hasBegun = false;
   readonly shortcuts = [];
   readonly #editor: Editor;
 

@@ -9,6 +9,8 @@ export interface PointerTool {
   readonly holdsPointer: boolean;
   /** Whether the space bar presses and, at the next time, releases; else it does both at once. */
   readonly keepsPressed: boolean;
+  /** Whether something is under way that would be lost with the page. */
+  readonly hasBegun: boolean;
   press(at: Pointed): void;
   drag(at: Pointed): void;
   release(at: Pointed): void;

@@ -61,6 +61,10 @@ export class VertexTool implements PointerTool {
     this.#nudge("Shift+ArrowDown", "Move the vertex far down", 0, 20),
   ];
 
+  get hasBegun(): boolean {
+    return this.#movement !== null;
+  }
+
   press(at: Pointed): void {
     const { store, viewer, selected } = this.#editor;
     const within = GRAB_RADIUS / viewer.view.value.zoom;

@@ -35,6 +35,26 @@ export function differenceOf(one: Area, other: Area, crumb = 0): Area | null {
   return left.coordinates.length === 0 ? null : left;
 }
 
+/** What of an area lies on the slide; null when nothing does. */
+export function onSlide(
+  area: Area,
+  { width, height }: { readonly width: number; readonly height: number },
+): Area | null {
+  const bounds = boundsOf(area);
+  if (bounds === null) return null;
+  const { left, top, right, bottom } = bounds;
+  if (left >= 0 && top >= 0 && right <= width && bottom <= height) return area;
+  const slide: [number, number][] = [
+    [0, 0],
+    [width, 0],
+    [width, height],
+    [0, height],
+    [0, 0],
+  ];
+  const clipped = tidied(fromClip(polyclip.intersection(forClip(area.coordinates), [[slide]])));
+  return clipped.coordinates.length === 0 ? null : clipped;
+}
+
 /** The area with outlines that cross themselves taken apart (even-odd rule); null when it encloses nothing. */
 export function withoutCrossings(area: Area): Area | null {
   const result = area.coordinates.some((polygon) => polygon.some(crossesItself))

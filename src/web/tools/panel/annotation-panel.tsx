@@ -8,16 +8,41 @@ import type { ToolsState } from "./tools-state.js";
 
 /** The tab "Annotations". */
 export function AnnotationPanel({ state }: { readonly state: ToolsState }) {
-  const save = state.editor.store.saveState.value;
   return (
     <div class="panel annotation-panel">
-      {save.state === "failed" ? <ProblemNote problem={save.problem} /> : null}
+      <NotSaved state={state} />
       <ClassChoice state={state} />
       <Selection state={state} />
       <SegmenterChoice segmentation={state.segmentation} />
       <ObjectList state={state} />
       <Exchange state={state} />
     </div>
+  );
+}
+
+/** Why something is not saved, what, and what can be done about it. */
+function NotSaved({ state: { editor } }: { readonly state: ToolsState }) {
+  const { store } = editor;
+  const save = store.saveState.value;
+  if (save.state !== "failed") return null;
+  const [first] = store.unsaved;
+  return (
+    <section class="not-saved" aria-label="Not saved">
+      <ProblemNote problem={save.problem} quiet />
+      <ul class="titles">
+        {store.unsaved.map((title, index) => (
+          <li key={`${index} ${title}`}>{title}</li>
+        ))}
+      </ul>
+      <p class="button-row">
+        <Button onClick={() => store.retry()}>Try again</Button>
+        {first === undefined ? null : (
+          <Button kind="danger" onClick={() => store.drop()}>
+            Drop “{first}”
+          </Button>
+        )}
+      </p>
+    </section>
   );
 }
 

@@ -39,14 +39,15 @@ function Selected({ state: { editor } }: { readonly state: ToolsState }) {
   );
 }
 
-function Segmenting({ state: { clickTool, segmentation, input } }: { readonly state: ToolsState }) {
-  const { session, place } = segmentation;
+function Segmenting({ state: { editor, clickTool, segmentation, input } }: { readonly state: ToolsState }) {
+  const { session, place, isCutOff } = segmentation;
   const status = session.status.value;
+  const certainty = Math.max(0, Math.min(1, session.mask.value?.estimatedIou ?? 0));
   const text = {
     idle: "Click what is to be segmented.",
     embedding: "Looking at this place …",
     decoding: "Segmenting …",
-    ready: `Certainty ${Math.round((session.mask.value?.estimatedIou ?? 0) * 100)} %`,
+    ready: `Certainty ${Math.round(certainty * 100)} %${isCutOff.value ? "; ends where the square does" : ""}`,
   }[status];
   return (
     <>
@@ -69,6 +70,19 @@ function Segmenting({ state: { clickTool, segmentation, input } }: { readonly st
         disabled={session.isEmpty.value}
         onClick={() => session.removeLast()}
       />
+      {isCutOff.value ? (
+        <Button
+          disabled={status !== "ready"}
+          onClick={() => {
+            session.widen();
+            // This button goes; the keys of the tool are the slide's.
+            const { canvas } = editor.viewer.openSeadragon;
+            if (canvas instanceof HTMLElement) canvas.focus();
+          }}
+        >
+          Go on beyond it (W)
+        </Button>
+      ) : null}
       <Button
         kind="main"
         disabled={status === "idle" || session.mask.value === null}

@@ -17,6 +17,14 @@ const ALIKE = 1.5;
 /** Most of a patch that prompts may span. */
 const SPAN = 0.8;
 
+/** A mask and the patch that it was found in. */
+export interface FoundMask {
+  readonly area: Area;
+  /** SAM's own estimate of the overlap with what was meant; a regression, which may leave 0 to 1. */
+  readonly estimatedIou: number;
+  readonly patch: Box;
+}
+
 /** A click on the slide. */
 export interface ClickPoint {
   readonly position: Position;
@@ -51,7 +59,7 @@ const nothing: ClickPrompt = { points: [], box: null };
 export class ClickSession {
   readonly #options: ClickSessionOptions;
   readonly #prompt = signal<ClickPrompt>(nothing);
-  readonly #area = signal<{ readonly area: Area; readonly estimatedIou: number } | null>(null);
+  readonly #area = signal<FoundMask | null>(null);
   readonly #status = signal<SessionStatus>("idle");
   #patch: { readonly segmenter: string; readonly entry: EmbeddingEntry } | null = null;
   /** The patch that is being embedded. */
@@ -65,7 +73,7 @@ export class ClickSession {
   #side = 0;
 
   readonly prompt: ReadonlySignal<ClickPrompt> = this.#prompt;
-  readonly mask: ReadonlySignal<{ readonly area: Area; readonly estimatedIou: number } | null> = this.#area;
+  readonly mask: ReadonlySignal<FoundMask | null> = this.#area;
   readonly status: ReadonlySignal<SessionStatus> = this.#status;
   readonly isEmpty: ReadonlySignal<boolean> = computed(() => {
     const { points, box } = this.#prompt.value;
@@ -114,6 +122,16 @@ export class ClickSession {
     this.#change(nothing);
   }
 
+  /** Looks at twice as much around the same prompts. */
+  widen(): void {
+    const known = this.patchBox;
+    if (known === null || this.isEmpty.value) return;
+    this.#side = 2 * known.width;
+    this.#patch = null;
+    this.#giveUpEmbedding();
+    void this.#update();
+  }
+
   #change(prompt: ClickPrompt): void {
     this.#prompt.value = prompt;
     if (!this.isEmpty.value) {
@@ -144,7 +162,7 @@ export class ClickSession {
       // While points move, an answer to where they were a moment ago is better than none.
       if (result === null || this.isEmpty.value) return;
       batch(() => {
-        this.#area.value = { area: result.area, estimatedIou: result.estimatedIou };
+        this.#area.value = { area: result.area, estimatedIou: result.estimatedIou, patch: entry.box };
         this.#status.value = "ready";
       });
     } catch (thrown) {

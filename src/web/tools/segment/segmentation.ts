@@ -9,6 +9,7 @@ import {
 import { onServerEvent, paths, requestJson } from "../../api/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { ClickSession } from "./click-session.js";
+import { isCutOff } from "./cut-off.js";
 import { type DecodingPlace, MaskDecoder } from "./mask-decoder.js";
 import type { MaskRequest } from "./messages.js";
 
@@ -30,6 +31,8 @@ export interface Segmentation {
   readonly segmenter: ReadonlySignal<SegmenterEntry | null>;
   readonly extent: Signal<PatchExtent | null>;
   readonly place: ReadonlySignal<DecodingPlace>;
+  /** Whether the mask ends at the border of the patch that was looked at, and more of the slide can be. */
+  readonly isCutOff: ReadonlySignal<boolean>;
   /** Sets patch size and decoder for the next click. */
   prepare(): void;
   dispose(): void;
@@ -85,6 +88,12 @@ export function openSegmentation(viewer: SlideViewer, onProblem: (thrown: unknow
   return {
     ...{ session, segmenters, chosen, segmenter, extent, prepare },
     place: decoder.place,
+    isCutOff: computed(() => {
+      const { size } = viewer.slide.value;
+      const mask = session.mask.value;
+      if (mask === null || size === null || 2 * mask.patch.width > SIDES.most) return false;
+      return isCutOff(mask.area, mask.patch, size);
+    }),
     dispose() {
       for (const end of ends) end();
       session.clear();

@@ -8,10 +8,27 @@ export type Pending =
       readonly type: "import";
       readonly file: Blob | "results";
       readonly done: (result: AnnotationImport) => void;
+      readonly refused: (thrown: unknown) => void;
     };
 
 /** What was done, in the user's words. */
 export function titleOf(pending: Pending): string {
   if (pending.type === "edit") return pending.title;
   return { undo: "Undo", redo: "Redo", import: "Import" }[pending.type];
+}
+
+/** Ids of the objects that it would have added. */
+export function addedBy(pending: Pending): ReadonlySet<string> {
+  const changes = pending.type === "edit" ? pending.changes : [];
+  return new Set(changes.flatMap((change) => (change.type === "add" ? [change.object.id] : [])));
+}
+
+/** What is left of it without some objects: nothing of undo and redo, which meant another history. */
+export function withoutObjects(pending: Pending, gone: ReadonlySet<string>): readonly Pending[] {
+  if (pending.type === "import") return [pending];
+  if (pending.type !== "edit") return [];
+  const changes = pending.changes.filter(
+    (change) => !gone.has(change.type === "remove" ? change.id : change.object.id),
+  );
+  return changes.length === 0 ? [] : [{ ...pending, changes }];
 }

@@ -9,7 +9,7 @@ import {
   annotationStateSchema,
 } from "../../../contract/index.js";
 import { paths, problemOf, type RequestOptions, requestJson, ServerProblem } from "../../api/index.js";
-import type { AnnotationApi, SaveAnswer } from "./slide-annotations.js";
+import type { AnnotationApi, SaveAnswer } from "./annotation-api.js";
 
 /** The annotations of a slide on the server. */
 export function serverApi(slide: string): AnnotationApi {

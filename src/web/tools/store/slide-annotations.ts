@@ -1,38 +1,20 @@
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import type {
   AnnotationChange,
-  AnnotationConflict,
   AnnotationImport,
   AnnotationObject,
   AnnotationSave,
   AnnotationState,
-  Problem,
 } from "../../../contract/index.js";
+import type { AnnotationApi, SaveAnswer, SaveState } from "./annotation-api.js";
 import { applyChanges, applySave, fittingChanges, type ObjectMap } from "./apply-changes.js";
 import { type NextStep, nextSteps } from "./next-steps.js";
-import { type Pending, titleOf } from "./pending.js";
+import { addedBy, type Pending, titleOf, withoutObjects } from "./pending.js";
 
-/** How a save ended: saved, or somebody else had saved before. */
-export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
-
-/** The server, as the store uses it. */
-export interface AnnotationApi {
-  load(): Promise<AnnotationState>;
-  edit(revision: number, title: string, changes: readonly AnnotationChange[]): Promise<SaveAnswer>;
-  step(direction: "undo" | "redo", revision: number): Promise<SaveAnswer>;
-  importFrom(
-    revision: number,
-    file: Blob | "results",
-  ): Promise<AnnotationImport | { readonly conflict: AnnotationConflict }>;
-  /** Anything thrown, as it is shown. */
-  problemOf(thrown: unknown): Problem;
-}
-
-/** Whether what is seen is saved. */
-export type SaveState =
-  | { readonly state: "loading" | "saved" | "saving" }
-  | { readonly state: "failed"; readonly problem: Problem }
-  | { readonly state: "conflict"; readonly conflict: AnnotationConflict; readonly own: readonly string[] };
+/** Kinds of trouble that may pass: no answer, a server that is busy, a full disk. */
+const PASSING: ReadonlySet<string> = new Set(["network", "busy", "storage"]);
+/** Milliseconds before the first and, at most, before each further attempt. */
+const WAIT = { first: 1_000, most: 30_000 } as const;
 
 /** What is saved, as far as this page knows. */
 interface Base {
@@ -44,7 +26,8 @@ interface Base {
 
 /**
  * The annotations of one slide: what the server has and, on top of it, what was done since. Each change is seen at
- * once and saved one after another; when another tab has saved meanwhile, saving stops until the user has chosen.
+ * once and saved one after another, and stays until it is saved or dropped, whatever the server answers; when another
+ * tab has saved meanwhile, saving stops until the user has chosen.
  */
 export class SlideAnnotations {
   readonly #api: AnnotationApi;
@@ -55,6 +38,8 @@ export class SlideAnnotations {
   #told = 0;
   #isSending = false;
   #isLoaded = false;
+  #attempt: ReturnType<typeof setTimeout> | undefined;
+  #wait: number = WAIT.first;
 
   /** Everything as it is seen. */
   readonly objects: ReadonlySignal<ObjectMap> = computed(() =>
@@ -78,6 +63,11 @@ export class SlideAnnotations {
     return this.#queue.value.length > 0;
   }
 
+  /** What is not saved, in the user's words, in the order it was done. */
+  get unsaved(): readonly string[] {
+    return this.#queue.value.map(titleOf);
+  }
+
   /** Fetches what the server has. */
   async load(): Promise<void> {
     try {
@@ -89,7 +79,7 @@ export class SlideAnnotations {
       this.#save.value = { state: "saved" };
       this.#send();
     } catch (thrown) {
-      this.#save.value = { state: "failed", problem: this.#api.problemOf(thrown) };
+      this.#fail(thrown);
     }
   }
 
@@ -107,9 +97,12 @@ export class SlideAnnotations {
     if (this.redoStep.value.isPossible) this.#enqueue({ type: "redo" });
   }
 
-  /** Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved. */
+  /**
+   * Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved.
+   * @throws what the server refuses them with
+   */
   importFrom(file: Blob | "results"): Promise<AnnotationImport> {
-    return new Promise((done) => this.#enqueue({ type: "import", file, done }));
+    return new Promise((done, refused) => this.#enqueue({ type: "import", file, done, refused }));
   }
 
   /** Another tab, or somebody else, has saved. */
@@ -121,9 +114,18 @@ export class SlideAnnotations {
   /** Tries again to save what could not be saved, or to load what could not be loaded. */
   retry(): void {
     if (this.#save.value.state !== "failed") return;
-    if (!this.#isLoaded) void this.load();
-    else if (this.hasUnsaved) this.#send();
-    else this.#save.value = { state: "saved" };
+    this.#wait = WAIT.first;
+    this.#save.value = { state: this.#isLoaded ? "saving" : "loading" };
+    this.#again();
+  }
+
+  /** Gives up what could not be saved, and what of later edits builds on it; undo and redo meant another history. */
+  drop(): void {
+    const [first, ...later] = this.#queue.value;
+    if (this.#save.value.state !== "failed" || first === undefined) return;
+    const gone = addedBy(first);
+    this.#queue.value = later.flatMap((pending) => withoutObjects(pending, gone));
+    this.retry();
   }
 
   /**
@@ -138,6 +140,11 @@ export class SlideAnnotations {
     this.#queue.value = choice === "discard" ? [] : own;
     this.#save.value = { state: "saved" };
     this.#send();
+  }
+
+  /** Ends further attempts to save. */
+  dispose(): void {
+    clearTimeout(this.#attempt);
   }
 
   #enqueue(pending: Pending): void {
@@ -164,8 +171,10 @@ export class SlideAnnotations {
       return;
     }
     this.#isSending = true;
-    this.#save.value = { state: "saving" };
-    void this.#sendOne(next);
+    clearTimeout(this.#attempt);
+    // Trouble is over when something is saved, not when it is tried again.
+    if (this.#save.value.state !== "failed") this.#save.value = { state: "saving" };
+    void this.#sendOne(next, first);
   }
 
   /** What was done as it fits what is there now that what came before it is saved; null when nothing is left of it. */
@@ -177,37 +186,59 @@ export class SlideAnnotations {
     return changes.length === 0 ? null : { ...pending, changes };
   }
 
-  async #sendOne(pending: Pending): Promise<void> {
+  /** @param whole what was done, of which `pending` is what the server is asked for */
+  async #sendOne(pending: Pending, whole: Pending): Promise<void> {
+    // What was dropped meanwhile is no longer the first.
+    const withoutThis = () => this.#queue.value.filter((one) => one !== whole);
     try {
       const answer = await this.#ask(pending);
       if ("conflict" in answer) {
         this.#isSending = false;
-        this.#save.value = {
-          state: "conflict",
-          conflict: answer.conflict,
-          own: this.#queue.value.map(titleOf),
-        };
+        this.#save.value = { state: "conflict", conflict: answer.conflict, own: this.unsaved };
         return;
       }
       // Told of a save on something else than what is here, the page needs everything.
       const isNext = answer.saved.since === this.#base.value.revision;
       const saved = isNext ? answer.saved : await this.#api.load();
       this.#isSending = false;
+      this.#wait = WAIT.first;
       batch(() => {
         if ("since" in saved) this.#advance(saved);
         else this.#accept(saved);
-        this.#queue.value = this.#queue.value.slice(1);
+        this.#queue.value = withoutThis();
         this.#save.value = { state: this.hasUnsaved ? "saving" : "saved" };
       });
       answer.done?.();
       this.#send();
     } catch (thrown) {
       this.#isSending = false;
-      // What the server refuses for good must not stand before what comes after it.
-      const problem = this.#api.problemOf(thrown);
-      if (problem.tag !== "network") this.#queue.value = this.#queue.value.slice(1);
-      this.#save.value = { state: "failed", problem };
+      this.#fail(thrown);
+      const isLasting = this.#save.value.state === "failed" && !this.#save.value.isPassing;
+      // Nothing is lost with what is no drawing, and it must not stand before what comes after it.
+      if (!isLasting || pending.type === "edit") return;
+      this.#queue.value = withoutThis();
+      if (pending.type !== "import") return;
+      this.#save.value = { state: this.hasUnsaved ? "saving" : "saved" };
+      pending.refused(thrown);
+      this.#send();
     }
+  }
+
+  /** Tells of trouble, and tries again after a while where it may have passed. */
+  #fail(thrown: unknown): void {
+    const problem = this.#api.problemOf(thrown);
+    const isPassing = PASSING.has(problem.tag);
+    this.#save.value = { state: "failed", problem, isPassing };
+    clearTimeout(this.#attempt);
+    if (!isPassing) return;
+    this.#attempt = setTimeout(() => this.#again(), this.#wait);
+    this.#wait = Math.min(2 * this.#wait, WAIT.most);
+  }
+
+  #again(): void {
+    clearTimeout(this.#attempt);
+    if (this.#isLoaded && this.hasUnsaved) this.#send();
+    else void this.load();
   }
 
   async #ask(pending: Pending): Promise<SaveAnswer & { readonly done?: () => void }> {
