@@ -97,7 +97,7 @@ function checkPlan(
   out: string,
   plan: PreparationPlan,
   counts: Record<Split, LabelCounts>,
-  { settings, warn }: PlanningContext,
+  { settings, warn, patients }: PlanningContext,
 ): void {
   const total = countLabels(rowsOf(plan).map((row) => ({ ...row, split: "train" }))).train;
   const patches = total.positive + total.negative;
@@ -117,7 +117,10 @@ function checkPlan(
     const isUnwanted = counts[split].positive + counts[split].negative === 0 && settings.split[index] === 0;
     if (absent === null || isUnwanted) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
-    warn(`The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`.`);
+    const table = patients === undefined ? "" : "; where `patients` has a column split, change that";
+    warn(
+      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`${table}.`,
+    );
   }
 }
 
