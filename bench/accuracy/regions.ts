@@ -62,7 +62,7 @@ async function tryOne(
     for (const folder of ["slides", "annotations"]) await mkdir(join(out, folder), { recursive: true });
     const rows: string[][] = [];
     for (const slide of others) {
-      const { train, val } = await writeParts(slide, out);
+      const { train, val } = await writeParts(slide, out, PATCH_SIZE * mpp);
       // The parts of a slide are given as patients of their own: a patient may not be in two splits.
       rows.push([train, "train", train], [val, "val", val]);
     }
@@ -79,8 +79,6 @@ async function tryOne(
       stride: PATCH_SIZE / 2,
       windows: WINDOWS,
       evaluationPatches: "all",
-      positiveRange: [0.01, 1],
-      negativeLimit: 0.01,
       seed,
       reporter,
     });
@@ -93,7 +91,6 @@ async function tryOne(
   const records = context.run.record.stages;
   const figures: StageFigures[] = [];
   let seconds = records.classifier?.seconds ?? 0;
-  let before: EvaluatedPatch[] | undefined;
   for (const stage of [camStage, ...finishedDecoderStages(context)]) {
     seconds += records[stage]?.seconds ?? 0;
     const { slides } = await inferSlides({
@@ -109,8 +106,7 @@ async function tryOne(
       reporter,
     });
     const counted = [countOf(test.name, slides[0]?.result.agreement?.mask.confusion)];
-    figures.push(figuresOf(counted, before, { name: stage, seed, seconds, slide: test.name }));
-    before = counted;
+    figures.push(figuresOf(counted, undefined, { name: stage, seed, seconds, slide: test.name }));
   }
   return figures;
 }

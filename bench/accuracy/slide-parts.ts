@@ -9,7 +9,7 @@ import {
 import { writeFileAtomically } from "../../src/common/index.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 
-/** Rows of a slide's level 0 that choose, from below: a fifth. */
+/** The share of a slide that chooses, from below. */
 const VALIDATION_SHARE = 0.2;
 
 /** A slide with its annotation. */
@@ -30,17 +30,19 @@ interface Part {
  * Writes the upper part of a slide, to learn from, and its lower part, to choose by, each with its outlines, as tiled
  * pyramids without loss into `slides` and `annotations` of a folder. Where there is one slide to learn from, nothing
  * else can choose.
+ * @param least microns that both parts are high at least: a patch
  * @returns names of both
  */
 export async function writeParts(
   { name, slide, annotation }: AnnotatedSlide,
   out: string,
+  least: number,
 ): Promise<{ readonly train: string; readonly val: string }> {
   const source = await openSlide(slide);
   try {
     const outlines = await readAnnotations(annotation);
     const height = source.levels[0]?.height ?? 0;
-    const rows = Math.round(height * VALIDATION_SHARE);
+    const rows = Math.max(Math.round(height * VALIDATION_SHARE), Math.ceil(least / resolutionOf(source).y));
     const upper: Part = { name: `${name}-upper`, top: 0, rows: height - rows };
     const lower: Part = { name: `${name}-lower`, top: height - rows, rows };
     for (const part of [upper, lower]) {
@@ -53,10 +55,14 @@ export async function writeParts(
   }
 }
 
+function resolutionOf({ micronsPerPixel, path }: PixelSource): { readonly x: number; readonly y: number } {
+  if (micronsPerPixel !== null) return micronsPerPixel;
+  throw new Error(`${path} tells no resolution`);
+}
+
 async function pyramid(slide: PixelSource, { top, rows }: Part): Promise<Buffer> {
   const width = slide.levels[0]?.width ?? 0;
-  const resolution = slide.micronsPerPixel;
-  if (resolution === null) throw new Error(`${slide.path} tells no resolution`);
+  const resolution = resolutionOf(slide);
   const origin = { space: "level-0", x: 0, y: top } as const;
   const { data } = await slide.readRegion({ origin, level: 0, width, height: rows });
   return sharp(data, { raw: { width, height: rows, channels: 3 } })
