@@ -153,6 +153,7 @@ async function examineSource(
       warnings: [
         ...source.warnings,
         ...region.warnings,
+        ...(tissue?.warnings ?? []),
         ...contradiction(mpp, source.micronsPerPixel),
         ...unmetTumour(region, found.candidates),
         ...missingPixels(found.missingPixels, drawn, level),

@@ -196,6 +196,7 @@ class SlidesJob {
       slide.annotation === null ? null : await expertTumour(slide.annotation, source, this.#options);
     for (const warning of expert?.warnings ?? []) reporter.warn(`${slide.path}: ${warning}.`);
     const tissueMask = await this.#findTissue(source, plan.settings, task);
+    for (const warning of tissueMask?.warnings ?? []) reporter.warn(`${slide.path}: ${warning}.`);
     const [full] = source.levels;
     const segmentation = await segmentSlide(this.#segmenter, source, {
       ...plan,
@@ -230,7 +231,13 @@ class SlidesJob {
         settings: plan.settings,
         patches: segmentation.counts,
         agreement,
-        warnings: [...slide.warnings, ...source.warnings, ...plan.warnings, ...(expert?.warnings ?? [])],
+        warnings: [
+          ...slide.warnings,
+          ...source.warnings,
+          ...plan.warnings,
+          ...(tissueMask?.warnings ?? []),
+          ...(expert?.warnings ?? []),
+        ],
       };
       for (const warning of source.warnings) reporter.warn(`${slide.path}: ${warning}.`);
       await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
