@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { hashFile } from "../../src/common/index.js";
-import { mergeRecords, type RunContext, resolveConfig } from "../../src/run/index.js";
+import type { RunContext } from "../../src/run/index.js";
 import {
   errorOf,
   hashesOf,
