@@ -47,6 +47,9 @@ const retrainingSchema = z.object({
 });
 export type RetrainingRecord = z.infer<typeof retrainingSchema>;
 
+/** Of a run that goes on from the classifier of another; the hash is of that classifier's file. */
+const classifierFromSchema = z.object({ root: z.string(), configHash: z.string(), sha256: z.string() });
+
 const runRecordSchema = z.object({
   formatVersion: z.literal(1),
   createdAt: z.string(),
@@ -68,6 +71,7 @@ const runRecordSchema = z.object({
   versions: z.record(z.string(), z.string()),
   device: z.object({ name: z.string(), threads: z.number(), processor: z.string() }),
   retraining: retrainingSchema.optional(),
+  classifierFrom: classifierFromSchema.optional(),
   stages: z.record(z.string(), stageRecordSchema),
 });
 

@@ -1,7 +1,14 @@
 import { EpSamError, type Reporter } from "../common/index.js";
 import type { Dataset } from "../dataset/index.js";
 import type { TrainingConfig } from "../run/index.js";
-import { hashConfig, RunDirectory, type RunRecord, type Stage, type StageRecord } from "../run/index.js";
+import {
+  classifierStage,
+  hashConfig,
+  RunDirectory,
+  type RunRecord,
+  type Stage,
+  type StageRecord,
+} from "../run/index.js";
 import { removeCheckpoint } from "./checkpoint.js";
 
 /*
@@ -25,9 +32,10 @@ export async function resumeTraining(
   out: string,
   config: TrainingConfig,
   data: { readonly dataset: Dataset; readonly classifierDataset: Dataset },
+  origin?: Pick<RunRecord, "classifierFrom">,
 ): Promise<RunDirectory> {
   const run = await RunDirectory.open(out);
-  const { dataset, classifierDataset, retraining } = run.record;
+  const { dataset, classifierDataset, classifierFrom, retraining } = run.record;
   if (retraining !== undefined) {
     throw new EpSamError("usage", {
       what: "is a round with corrections",
@@ -37,12 +45,20 @@ export async function resumeTraining(
   }
   await run.removeTemporaryFiles();
   requireSameData(data.dataset, dataset.hash);
-  requireSameData(data.classifierDataset, (classifierDataset ?? dataset).hash);
+  // A classifier that was taken over is not trained here.
+  if (classifierFrom === undefined)
+    requireSameData(data.classifierDataset, (classifierDataset ?? dataset).hash);
+  if (origin !== undefined && origin.classifierFrom?.sha256 !== classifierFrom?.sha256) {
+    const action = "Resume without `from`, or train into a new directory.";
+    throw begunOtherwise(run, "was not begun from the classifier of that run", action);
+  }
   if (run.record.configHash === hashConfig(config)) return run;
   throw begunOtherwise(
     run,
     "was begun with another configuration",
-    "Resume without `config`, `preset` and `seed`, or train into a new directory.",
+    run.isDone(classifierStage)
+      ? `Resume without \`config\`, \`preset\` and \`seed\`; or keep the classifier and change the rest: leave out \`resume\`, give \`from: ${out}\` and another \`out\`.`
+      : "Resume without `config`, `preset` and `seed`, or train into a new directory.",
   );
 }
 

@@ -1,19 +1,12 @@
-import { link, mkdir, readdir, readFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { EpSamError, exists, type Reporter, writeFileAtomically } from "../common/index.js";
+import { resolve } from "node:path";
+import { EpSamError, type Reporter } from "../common/index.js";
 import { openDataset } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
 import {
-  camStage,
-  classifierFile,
-  classifierStage,
-  confidenceFolder,
   type DecoderStage,
-  decoderFile,
   type EncoderSource,
   evaluationStage,
   finishedDecoderStages,
-  initialMaskFolder,
   lockRun,
   openRun,
   type RunContext,
@@ -25,6 +18,7 @@ import {
   type TrainingConfig,
 } from "../run/index.js";
 import { type CorrectedMasks, correctedMasks } from "./corrected-masks.js";
+import { inheritStages } from "./inherit-stages.js";
 import { runPipeline } from "./pipeline.js";
 import { requireSameData, resumeRetraining } from "./resume.js";
 import { newRecord, requireTrainable, type TrainedRun } from "./start-run.js";
@@ -79,14 +73,15 @@ export async function retrainWithCorrections(options: RetrainOptions): Promise<T
   try {
     const sam = await samSource(config.sam);
     const record = {
-      ...(await newRecord(trainOptions, data, sam)),
-      ...inherited(origin.run.record),
+      ...(await newRecord(trainOptions, data, sam, origin.run)),
+      preset: origin.run.record.preset,
       retraining: retrainingOf(origin, before, corrections),
     };
     const run = options.resume
       ? await resumeRetraining(options.out, record)
       : await RunDirectory.create(options.out, record, false);
-    await inheritStages(origin.run, run, before);
+    const earlier = stageNames(roundOf(before)).filter((stage) => stage !== evaluationStage);
+    await inheritStages(origin.run, run, earlier);
     const context: TrainedRun = { run, config, device, reporter, signal, encoder, dataset };
     await runPipeline(context, data, { sam });
     return context;
@@ -110,14 +105,6 @@ function configOf(config: TrainingConfig, before: DecoderStage, seed: number | u
   return { ...config, rounds: roundOf(before) + 1, seed: seed ?? config.seed };
 }
 
-/** What the classifier was trained on stays true of it. */
-function inherited({
-  preset,
-  classifierDataset,
-}: RunRecord): Pick<RunRecord, "preset" | "classifierDataset"> {
-  return { preset, ...(classifierDataset === undefined ? {} : { classifierDataset }) };
-}
-
 function retrainingOf(
   { run }: RunContext,
   stage: DecoderStage,
@@ -128,54 +115,4 @@ function retrainingOf(
     corrections: { root: resolve(dataset.root), hash: dataset.hash },
     masks: [...files],
   };
-}
-
-/** Takes over what the earlier stages have made, stage by stage, so that an interruption costs nothing. */
-async function inheritStages(origin: RunDirectory, run: RunDirectory, last: DecoderStage): Promise<void> {
-  const names = stageNames(roundOf(last)).filter((stage) => stage !== evaluationStage);
-  const metrics = await origin.metrics();
-  for (const stage of names) {
-    if (run.isDone(stage)) continue;
-    for (const path of await filesOf(origin, stage)) await takeOver(origin, run, path);
-    await run.dropMetrics(stage, 0);
-    for (const line of metrics.filter((metric) => metric.stage === stage)) await run.appendMetrics(line);
-    const record = origin.record.stages[stage];
-    if (record !== undefined) await run.updateStage(stage, record);
-  }
-}
-
-/** Files that a stage has made, as paths inside the run. */
-async function filesOf(run: RunDirectory, stage: string): Promise<string[]> {
-  const inside = (path: string) => path.slice(run.root.length + 1);
-  if (stage === classifierStage) {
-    return [inside(classifierFile(run)), ...(await filesIn(run, "activation-maps"))];
-  }
-  if (stage === camStage) return filesIn(run, "masks", initialMaskFolder);
-  return [
-    inside(decoderFile(run, stage)),
-    ...(await filesIn(run, confidenceFolder, stage)),
-    ...(await filesIn(run, "masks", stage)),
-  ];
-}
-
-/** Files of a folder, without those of folders in it. */
-async function filesIn(run: RunDirectory, ...folder: readonly string[]): Promise<string[]> {
-  const path = run.path(...folder);
-  if (!(await exists(path))) return [];
-  const entries = await readdir(path, { withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => join(...folder, name));
-}
-
-/** The same file under two names where the disk can: runs never change a file but replace it. */
-async function takeOver(origin: RunDirectory, run: RunDirectory, path: string): Promise<void> {
-  const target = run.path(path);
-  if (await exists(target)) return;
-  await mkdir(dirname(target), { recursive: true });
-  try {
-    await link(origin.path(path), target);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code !== "EXDEV" && code !== "EPERM" && code !== "ENOTSUP" && code !== "EMLINK") throw cause;
-    await writeFileAtomically(target, await readFile(origin.path(path)));
-  }
 }

@@ -28,6 +28,7 @@ import {
   versions,
 } from "../run/index.js";
 import { startingWeights } from "./classifier-stage.js";
+import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./inherit-stages.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
@@ -39,6 +40,8 @@ export interface TrainOptions {
   readonly data: string;
   /** Dataset directory for the classifier alone, for example smaller patches of the same slides. */
   readonly classifierData?: string | undefined;
+  /** A run whose classifier is taken over instead of training one; it stays as it is. */
+  readonly from?: string | undefined;
   readonly out: string;
   readonly preset: PresetName;
   readonly config: TrainingConfig;
@@ -72,18 +75,21 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const data = await openData(options);
   // Everything that can be refused is refused before a directory is made or an earlier run replaced.
   requireTrainable(data, options);
-  const startsFromFile = options.config.classifier.initialWeights !== null;
-  if (startsFromFile && !options.resume) await startingWeights(options.config, options.reporter);
-  const sam = options.resume ? undefined : await samSource(options.config.sam);
-  const unlock = await lockRun(options.out);
+  const { config, from, out, resume, device, reporter, signal, encoder } = options;
+  const origin = from === undefined ? undefined : await classifierOrigin(from, out, data.dataset, config);
+  const startsFromFile = config.classifier.initialWeights !== null && origin === undefined;
+  if (startsFromFile && !resume) await startingWeights(config, reporter);
+  const sam = resume ? undefined : await samSource(config.sam);
+  const unlock = await lockRun(out);
   try {
     const run =
       sam === undefined
-        ? await resumeTraining(options.out, options.config, data)
-        : await RunDirectory.create(options.out, await newRecord(options, data, sam), options.overwrite);
-    const config = options.resume ? parseConfig(run.record.config, run.path("run.json")) : options.config;
-    const { device, reporter, signal, encoder } = options;
-    const context: TrainedRun = { run, config, device, reporter, signal, encoder, dataset: data.dataset };
+        ? await resumeTraining(out, config, data, origin)
+        : await RunDirectory.create(out, await newRecord(options, data, sam, origin), options.overwrite);
+    await inheritClassifier(run);
+    const begun = resume ? parseConfig(run.record.config, run.path("run.json")) : config;
+    const { dataset } = data;
+    const context: TrainedRun = { run, config: begun, device, reporter, signal, encoder, dataset };
     await runPipeline(context, data, { sam, only: options.stages });
     return context;
   } finally {
@@ -161,7 +167,7 @@ export function requireTrainable(
   }
 }
 
-function requireStages({ stages, config, resume }: TrainOptions): void {
+function requireStages({ stages, config, resume, from }: TrainOptions): void {
   const known: readonly string[] = stageNames(config.rounds);
   for (const stage of stages ?? []) {
     if (known.includes(stage)) continue;
@@ -171,7 +177,7 @@ function requireStages({ stages, config, resume }: TrainOptions): void {
       action: `Choose from ${known.join(", ")}.`,
     });
   }
-  if (stages !== undefined && !resume && !stages.some((stage) => stage === known[0])) {
+  if (stages !== undefined && !resume && !stages.includes(known[from === undefined ? 0 : 1] ?? "")) {
     throw new EpSamError("usage", {
       what: `the stage ${stages[0]} builds on earlier ones`,
       where: "`stages`",
@@ -185,6 +191,7 @@ export async function newRecord(
   options: TrainOptions,
   data: PipelineData,
   { files }: SamSource,
+  origin?: Pick<ClassifierOrigin, "record"> & Partial<ClassifierOrigin>,
 ): Promise<RunRecord> {
   const { config, preset, device } = options;
   const described = ({ root, hash, patchSize }: Dataset) => ({ root, hash, patchSize });
@@ -197,16 +204,27 @@ export async function newRecord(
     configHash: hashConfig(config),
     dataset: { ...described(data.dataset), resolution: patchResolution(data.dataset.patches) },
     ...(options.classifierData === undefined ? {} : { classifierDataset: described(data.classifierDataset) }),
-    weights: [...files, ...(await initialWeights(config))],
+    // What another run's classifier was trained on, and began with, stays true of it.
+    ...(origin?.record.classifierDataset && { classifierDataset: origin.record.classifierDataset }),
+    ...(origin?.classifierFrom && { classifierFrom: origin.classifierFrom }),
+    weights: [
+      ...files,
+      ...(origin === undefined
+        ? await initialWeights(config)
+        : origin.record.weights.filter(({ name }) => name === initialWeightsName)),
+    ],
     versions: await versions(),
     device: { name: device.name, threads: device.threads, processor: cpus()[0]?.model ?? "unknown" },
     stages: {},
   };
 }
 
+/** Name under which `run.json` records the file that the classifier starts from. */
+const initialWeightsName = "classifier.initialWeights";
+
 /** The file that the classifier starts from, when there is one. */
 async function initialWeights({ classifier }: TrainingConfig): Promise<RunRecord["weights"]> {
   const file = classifier.initialWeights;
   if (file === null) return [];
-  return [{ name: "classifier.initialWeights", file, sha256: await hashFile(file) }];
+  return [{ name: initialWeightsName, file, sha256: await hashFile(file) }];
 }

@@ -27,6 +27,7 @@ Examples:
   $ epsam train --data dataset --out run --resume            go on after an interruption
   $ epsam train --preset paper --print-config > config.yaml  every value, to change and pass with --config
   $ epsam train --data dataset --out run --resume --stage evaluation
+  $ epsam train --from-run run --config other.yaml --out run-2          keep the classifier, change what comes after
   $ epsam train --from-run run --corrections corrected --out better      one more round, with corrected masks
 
 Stages: classifier, initial-masks, preliminary, round-1 to round-3, evaluation.
@@ -47,7 +48,7 @@ export function trainCommand() {
     .addOption(
       new Option(
         "--from-run <run>",
-        "a trained run to go on from with --corrections; its values and data are kept",
+        "a run whose classifier is kept, its data too: train the rest with another --config, or one round with --corrections",
       ).argParser(path),
     )
     .addOption(
@@ -70,14 +71,13 @@ export function trainCommand() {
     .addHelpText("after", HELP)
     .action((options) =>
       runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, async (context) => {
-        if (options.fromRun !== undefined || options.corrections !== undefined) {
-          return retrain(options, context);
-        }
+        if (options.corrections !== undefined) return retrain(options, context);
         const { config, preset } = await effectiveConfig(options);
         if (options.printConfig) return { json: config, text: stringify(config).trimEnd() };
         const result = await train({
-          data: required(options.data, "--data"),
-          classifierData: options.classifierData,
+          data: options.data ?? (await dataOf(options.fromRun)),
+          classifierData: classifierDataOf(options),
+          from: options.fromRun,
           out: required(options.out, "--out"),
           preset,
           config,
@@ -96,7 +96,6 @@ export function trainCommand() {
 
 interface RetrainChoice extends ConfigChoice {
   readonly data?: string | undefined;
-  readonly fromRun?: string | undefined;
   readonly corrections?: string | undefined;
   readonly classifierData?: string | undefined;
   readonly stage?: readonly string[] | undefined;
@@ -119,7 +118,7 @@ async function retrain(options: RetrainChoice, context: ActionContext): Promise<
   const other = TRAINING_ALONE.find((name) => name in options);
   if (other !== undefined) {
     const action = "Leave it out: the round keeps the values of the run it goes on from.";
-    throw new EpSamError("usage", { where: flagOf(other), what: "does not go with --from-run", action });
+    throw new EpSamError("usage", { where: flagOf(other), what: "does not go with --corrections", action });
   }
   const result = await retrainWithCorrections({
     from: required(options.fromRun, "--from-run"),
@@ -147,22 +146,46 @@ interface ConfigChoice {
   readonly seed?: number | undefined;
   readonly resume?: true | undefined;
   readonly out?: string | undefined;
+  readonly fromRun?: string | undefined;
+}
+
+/** The dataset of a run to go on from, where none is named. */
+async function dataOf(fromRun: string | undefined): Promise<string> {
+  if (fromRun !== undefined) return (await RunDirectory.open(fromRun)).record.dataset.root;
+  return required(undefined, "--data");
+}
+
+function classifierDataOf({
+  classifierData,
+  fromRun,
+}: Pick<RetrainChoice, "classifierData" | "fromRun">): string | undefined {
+  if (classifierData === undefined || fromRun === undefined) return classifierData;
+  const action = "Leave it out: the classifier is that of the run.";
+  const where = flagOf("classifierData");
+  throw new EpSamError("usage", { where, what: "does not go with --from-run", action });
+}
+
+/** A run's values and the name of its preset. */
+async function configOf(root: string): Promise<{ preset: PresetName; config: TrainingConfig }> {
+  const run = await RunDirectory.open(root);
+  const preset = presetNames.find((name) => name === run.record.preset) ?? "paper";
+  return { preset, config: parseConfig(run.record.config, run.path("run.json")) };
 }
 
 /** The preset with the file's and the command line's values; a resumed run keeps its own unless told otherwise. */
 async function effectiveConfig(
   options: ConfigChoice,
 ): Promise<{ preset: PresetName; config: TrainingConfig }> {
-  const { preset, config: file, seed, resume, out } = options;
+  const { preset, config: file, seed, resume, out, fromRun } = options;
   const untold = preset === undefined && file === undefined && seed === undefined;
-  if (resume && untold && out !== undefined) {
-    const run = await RunDirectory.open(out);
-    const known = presetNames.find((name) => name === run.record.preset) ?? "paper";
-    return { preset: known, config: parseConfig(run.record.config, run.path("run.json")) };
-  }
+  if (resume && untold && out !== undefined) return configOf(out);
   const overrides = file === undefined ? {} : await readConfigFile(file);
   const merged = mergeRecords(overrides, seed === undefined ? {} : { seed });
-  return { preset: preset ?? "paper", config: resolveConfig(preset ?? "paper", merged, file) };
+  const origin = fromRun === undefined ? undefined : await configOf(fromRun);
+  const name = preset ?? origin?.preset ?? "paper";
+  // A preset replaces what comes after the classifier of the run.
+  const kept = preset === undefined ? origin?.config : origin && { classifier: origin.config.classifier };
+  return { preset: name, config: resolveConfig(name, mergeRecords(kept ?? {}, merged), file) };
 }
 
 function required(value: string | undefined, option: string): string {

@@ -1,0 +1,155 @@
+import { link, mkdir, readdir, readFile, realpath } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { EpSamError, exists, hashFile, writeFileAtomically } from "../common/index.js";
+import type { Dataset } from "../dataset/index.js";
+import {
+  camStage,
+  classifierFile,
+  classifierStage,
+  confidenceFolder,
+  decoderFile,
+  evaluationStage,
+  initialMaskFolder,
+  parseConfig,
+  RunDirectory,
+  type RunRecord,
+  type Stage,
+  type TrainingConfig,
+} from "../run/index.js";
+import { requireSameData } from "./resume.js";
+
+/** The run whose classifier a new one takes over. */
+export interface ClassifierOrigin {
+  readonly record: RunRecord;
+  /** What the new run's record says of it. */
+  readonly classifierFrom: NonNullable<RunRecord["classifierFrom"]>;
+}
+
+/**
+ * Opens a run whose classifier a new one in `out` is to take over.
+ * @throws EpSamError `usage` when it is that in `out`; `run-directory` when there is none, or its classifier is not
+ *   trained; `configuration` when the new configuration describes another classifier; `dataset` when the data are others
+ */
+export async function classifierOrigin(
+  root: string,
+  out: string,
+  dataset: Dataset,
+  { classifier }: TrainingConfig,
+): Promise<ClassifierOrigin> {
+  const origin = await RunDirectory.open(root);
+  const { record } = origin;
+  if ((await exists(out)) && (await realpath(out)) === (await realpath(root))) {
+    throw new EpSamError("usage", {
+      where: out,
+      what: "is the run to go on from",
+      action: "That one stays as it is: choose another `out`.",
+    });
+  }
+  if (!origin.isDone(classifierStage)) {
+    throw new EpSamError("run-directory", {
+      where: root,
+      what: "has no trained classifier yet",
+      action: "Go on with `epsam train --resume` first.",
+    });
+  }
+  requireSameData(dataset, record.dataset.hash);
+  requireSameClassifier(origin, parseConfig(record.config, origin.path("run.json")).classifier, classifier);
+  const sha256 = await hashFile(classifierFile(origin));
+  return { record, classifierFrom: { root: resolve(root), configHash: record.configHash, sha256 } };
+}
+
+function requireSameClassifier(origin: RunDirectory, before: unknown, now: unknown): void {
+  const [old, wanted] = [leavesOf(before), leavesOf(now)];
+  const changed = [...wanted].filter(([key, value]) => old.get(key) !== value);
+  if (changed.length === 0) return;
+  throw new EpSamError("configuration", {
+    where: changed.map(([key]) => `classifier.${key}`).join(", "),
+    what: "cannot be changed, since the classifier is that of another run",
+    why: `${origin.root} has ${changed.map(([key]) => `${key} ${old.get(key)}`).join(", ")}`,
+    action: "Leave these keys out, or train into a new directory without `from`.",
+  });
+}
+
+/** Every value of nested mappings as JSON, by its keys joined with dots. */
+function leavesOf(value: unknown, prefix = ""): Map<string, string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return new Map([[prefix, JSON.stringify(value)]]);
+  }
+  const path = (key: string) => (prefix === "" ? key : `${prefix}.${key}`);
+  return new Map(Object.entries(value).flatMap(([key, inner]) => [...leavesOf(inner, path(key))]));
+}
+
+/**
+ * Takes over the classifier of a run that began from another's, unless that is done.
+ * @throws EpSamError `run-directory` when that run is gone, or its classifier is another one meanwhile
+ */
+export async function inheritClassifier(run: RunDirectory): Promise<void> {
+  const { classifierFrom } = run.record;
+  if (classifierFrom === undefined || run.isDone(classifierStage)) return;
+  const origin = await RunDirectory.open(classifierFrom.root);
+  const file = classifierFile(origin);
+  if ((await hashFile(file)) !== classifierFrom.sha256) {
+    throw new EpSamError("run-directory", {
+      where: file,
+      what: "is not the classifier that this run began from",
+      why: "its bytes have changed since (their hash differs)",
+      action: "Train into a new directory.",
+    });
+  }
+  await inheritStages(origin, run, [classifierStage]);
+}
+
+/** Takes over what the earlier stages have made, stage by stage, so that an interruption costs nothing. */
+export async function inheritStages(
+  origin: RunDirectory,
+  run: RunDirectory,
+  stages: readonly Stage[],
+): Promise<void> {
+  const metrics = await origin.metrics();
+  for (const stage of stages) {
+    if (run.isDone(stage)) continue;
+    for (const path of await filesOf(origin, stage)) await takeOver(origin, run, path);
+    await run.dropMetrics(stage, 0);
+    for (const line of metrics.filter((metric) => metric.stage === stage)) await run.appendMetrics(line);
+    const record = origin.record.stages[stage];
+    if (record !== undefined) await run.updateStage(stage, record);
+  }
+}
+
+/** Files that a stage has made, as paths inside the run. */
+async function filesOf(run: RunDirectory, stage: Stage): Promise<string[]> {
+  const inside = (path: string) => path.slice(run.root.length + 1);
+  if (stage === classifierStage) return [inside(classifierFile(run))];
+  if (stage === camStage) {
+    return [...(await filesIn(run, "activation-maps")), ...(await filesIn(run, "masks", initialMaskFolder))];
+  }
+  // Its figures are of one run alone.
+  if (stage === evaluationStage) return [];
+  return [
+    inside(decoderFile(run, stage)),
+    ...(await filesIn(run, confidenceFolder, stage)),
+    ...(await filesIn(run, "masks", stage)),
+  ];
+}
+
+/** Files of a folder, without those of folders in it. */
+async function filesIn(run: RunDirectory, ...folder: readonly string[]): Promise<string[]> {
+  const path = run.path(...folder);
+  if (!(await exists(path))) return [];
+  const entries = await readdir(path, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => join(...folder, name));
+}
+
+/** The same file under two names where the disk can: runs never change a file but replace it. */
+async function takeOver(origin: RunDirectory, run: RunDirectory, path: string): Promise<void> {
+  const target = run.path(path);
+  if (await exists(target)) return;
+  await mkdir(dirname(target), { recursive: true });
+  try {
+    await link(origin.path(path), target);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code !== "EXDEV" && code !== "EPERM" && code !== "ENOTSUP" && code !== "EMLINK") throw cause;
+    await writeFileAtomically(target, await readFile(origin.path(path)));
+  }
+}
