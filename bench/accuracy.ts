@@ -3,11 +3,12 @@ import { join, resolve } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { processTerminal } from "../src/cli/terminal.js";
 import { TerminalReporter } from "../src/cli/terminal-reporter.js";
-import { silentReporter } from "../src/common/index.js";
-import { device } from "../src/graph/index.js";
-import { presetNames, readConfigFile } from "../src/run/index.js";
+import { type Reporter, silentReporter } from "../src/common/index.js";
+import { type Device, device } from "../src/graph/index.js";
+import { type PresetName, presetNames, readConfigFile } from "../src/run/index.js";
 import { tryGlas } from "./accuracy/glas.js";
 import { formatFigures, type StageFigures } from "./accuracy/image-figures.js";
+import { tryRegions } from "./accuracy/regions.js";
 
 // How well the recipe segments: from files to a table of stages, on images that take no part in the training.
 
@@ -17,6 +18,48 @@ const program = new Command("bench:accuracy").description(
 
 const seeds = (text: string): number[] => text.split(",").map(Number);
 
+/** What all trials share. */
+interface TrialOptions {
+  readonly seeds: readonly number[];
+  readonly preset: PresetName;
+  readonly config?: string | undefined;
+  readonly out: string;
+  readonly json?: true | undefined;
+}
+
+type Trial = Pick<TrialOptions, "preset"> & {
+  readonly seed: number;
+  readonly overrides: unknown;
+  readonly out: string;
+  readonly device: Device;
+  readonly reporter: Reporter;
+};
+
+/** Tries every seed and prints the figures. */
+async function report(
+  { seeds: wanted, preset, config, out, json }: TrialOptions,
+  attempt: (trial: Trial) => Promise<StageFigures[]>,
+): Promise<void> {
+  const overrides = config === undefined ? {} : await readConfigFile(config);
+  const reporter = json === true ? silentReporter : new TerminalReporter(processTerminal());
+  const stages: StageFigures[] = [];
+  for (const seed of wanted) {
+    const trial = { seed, preset, overrides, out: resolve(out), device: device(), reporter };
+    stages.push(...(await attempt(trial)));
+  }
+  process.stdout.write(json === true ? `${JSON.stringify({ stages })}\n` : `${formatFigures(stages)}\n`);
+}
+
+const seedsOption = () =>
+  new Option("--seeds <list>", "seeds, separated by commas").argParser(seeds).default<readonly number[]>([0]);
+const presetOption = () => new Option("--preset <name>").choices(presetNames).default("laptop" as const);
+const outDefault = join(tmpdir(), "epsam-accuracy");
+const [configText, outText, jsonText] = [
+  "values that differ from the preset",
+  "where data sets and runs are kept",
+  "print one JSON document",
+];
+
 program
   .command("glas")
   .description("Images with masks, of which the training sees labels of windows alone.")
@@ -24,21 +67,24 @@ program
   .requiredOption("--masks <folder>", "their masks; any value but 0 is foreground")
   .option("--test-images <folder>", "images to test on, never learned from")
   .option("--test-masks <folder>", "their masks")
-  .option("--seeds <list>", "seeds, separated by commas", seeds, [0])
-  .addOption(new Option("--preset <name>").choices(presetNames).default("windows"))
-  .option("--config <file>", "values that differ from the preset")
-  .option("--out <folder>", "where data sets and runs are kept", join(tmpdir(), "epsam-accuracy"))
-  .option("--json", "print one JSON document")
-  .action(async ({ json, config, out, seeds: wanted, ...options }) => {
-    const overrides = config === undefined ? {} : await readConfigFile(config);
-    const stages: StageFigures[] = [];
-    for (const seed of wanted) {
-      const reporter = json === true ? silentReporter : new TerminalReporter(processTerminal());
-      stages.push(
-        ...(await tryGlas({ ...options, seed, overrides, out: resolve(out), device: device(), reporter })),
-      );
-    }
-    process.stdout.write(json === true ? `${JSON.stringify({ stages })}\n` : `${formatFigures(stages)}\n`);
-  });
+  .addOption(seedsOption())
+  .addOption(presetOption())
+  .option("--config <file>", configText)
+  .option("--out <folder>", outText, join(outDefault, "glas"))
+  .option("--json", jsonText)
+  .action((options) => report(options, (trial) => tryGlas({ ...options, ...trial })));
+
+program
+  .command("regions")
+  .description("Annotated slides; each in turn is left out and segmented by what learned from the others.")
+  .argument("<slides...>", "slides small enough to be read whole")
+  .requiredOption("--annotations <folder>", "annotations named like the slides")
+  .option("--mpp <number>", "microns per pixel of the patches", Number, 0.5)
+  .addOption(seedsOption())
+  .addOption(presetOption())
+  .option("--config <file>", configText)
+  .option("--out <folder>", outText, join(outDefault, "regions"))
+  .option("--json", jsonText)
+  .action((slides, options) => report(options, (trial) => tryRegions({ ...options, ...trial, slides })));
 
 await program.parseAsync();

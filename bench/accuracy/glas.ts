@@ -13,14 +13,15 @@ import {
   openRun,
   type PresetName,
   resolveConfig,
+  type TrainingConfig,
 } from "../../src/run/index.js";
 import { train } from "../../src/training/index.js";
 import { countStage, figuresOf, type StageFigures, type TestImage } from "./image-figures.js";
 
 /** Labels as in published weakly supervised methods: windows of 112 pixels, 5 % of a class counts as there. */
-const WINDOWS = { size: 112, stride: 56, share: 0.05 } as const;
+export const WINDOWS = { size: 112, stride: 56, share: 0.05 } as const;
 /** A multiple of the window's stride that two patches side by side cover an image of 775 pixels with. */
-const PATCH_SIZE = 448;
+export const PATCH_SIZE = 448;
 
 /** What the recipe is tried on. */
 export interface GlasOptions {
@@ -37,6 +38,20 @@ export interface GlasOptions {
   readonly out: string;
   readonly device: Device;
   readonly reporter: Reporter;
+}
+
+/** Random cuts a little smaller than the patches, so that no two epochs see the same. */
+const CROP_SIZE = 416;
+
+/** The preset with what a trial asks for; decoders that see pixels alone learn from cuts. */
+export function trialConfig({
+  preset,
+  overrides,
+  seed,
+}: Pick<GlasOptions, "preset" | "overrides" | "seed">): TrainingConfig {
+  const config = resolveConfig(preset, mergeRecords(overrides, { seed }));
+  if (config.decoder.kind !== "pyramid" || config.decoder.augment.cropSize !== null) return config;
+  return resolveConfig(preset, mergeRecords(config, { decoder: { augment: { cropSize: CROP_SIZE } } }));
 }
 
 /** The whole recipe from files to figures: labels of windows, training, whole test images. */
@@ -59,7 +74,7 @@ export async function tryGlas(options: GlasOptions): Promise<StageFigures[]> {
       reporter,
     });
   }
-  const config = resolveConfig(options.preset, mergeRecords(options.overrides, { seed }));
+  const config = trialConfig(options);
   const resume = await exists(join(run, "run.json"));
   await train({ data, out: run, preset: options.preset, config, resume, overwrite: false, device, reporter });
   return stagesOf(run, await testImagesOf(options, data), seed, device);
@@ -91,9 +106,9 @@ const sourcesSchema = z.object({
 });
 
 async function testImagesOf(options: GlasOptions, data: string): Promise<TestImage[]> {
-  const { images, masks, testImages, testMasks } = options;
+  const { images, testImages, testMasks } = options;
   const found = await findInputs([testImages ?? images]);
-  const pairs = await matchMasks(found.images, testMasks ?? masks);
+  const { masks: pairs } = await matchMasks(found.images, testMasks ?? options.masks);
   const described = sourcesSchema.parse(JSON.parse(await readFile(join(data, "dataset.json"), "utf8")));
   const ofTest = new Set(described.sources.filter(({ split }) => split === "test").map(({ image }) => image));
   return found.images.flatMap(({ path, stem }) => {

@@ -1,4 +1,12 @@
-import { boxOfRing, type Level0Box, type Level0Polygon, movedRing, pixelsAround } from "../geometry/index.js";
+import {
+  boxOfRing,
+  clippedRing,
+  enclosesArea,
+  type Level0Box,
+  type Level0Polygon,
+  movedRing,
+  pixelsAround,
+} from "../geometry/index.js";
 import type { Level0Point, SlideFacts } from "../slides/index.js";
 import { annotationError } from "./errors.js";
 import type { Annotation, AnnotationSet, CoordinateOrigin, LeftOutPart } from "./types.js";
@@ -149,11 +157,12 @@ class Placement {
       right: Math.max(this.#reach.right, box.right),
       bottom: Math.max(this.#reach.bottom, box.bottom),
     };
-    if (box.right <= left || box.left >= right || box.bottom <= top || box.top >= bottom) {
+    const over = Math.max(left - box.left, top - box.top, box.right - right, box.bottom - bottom);
+    const rest = over <= 0 ? outer : clippedRing(outer, this.slide);
+    if (rest === null || !enclosesArea(rest)) {
       this.#off += 1;
       return { what: "an outline off the slide", extent: null };
     }
-    const over = Math.max(left - box.left, top - box.top, box.right - right, box.bottom - bottom);
     if (over > BORDER) this.#beyond += 1;
     if (box.right - box.left >= 1 || box.bottom - box.top >= 1) return null;
     this.#small += 1;

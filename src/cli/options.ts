@@ -53,6 +53,11 @@ export function path(text: string): string {
   throw new InvalidArgumentError("Give a path that is not empty.");
 }
 
+/** One more path of an option or argument that takes several. */
+export function paths(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, path(text)];
+}
+
 /** `--json` */
 export function jsonOption() {
   return new Option("--json", "print one JSON document on standard output (progress goes to standard error)");

@@ -1,5 +1,5 @@
-import { isEpSamError, jobReporter, type Reporter } from "../common/index.js";
-import { reportError } from "./error-report.js";
+import { EpSamError, isEpSamError, jobReporter, type Reporter } from "../common/index.js";
+import { asEpSamError, reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import { type SignalSource, watchInterrupts } from "./interrupts.js";
 import { withFlags } from "./setting-flags.js";
@@ -66,7 +66,7 @@ export async function executeAction(
   signals: SignalSource,
   job: Reporter | null = null,
 ): Promise<number> {
-  const json = options.json ?? false;
+  const { json = false, resumeHint = DEFAULT_RESUME_HINT } = options;
   const drawn = new TerminalReporter(terminal);
   const reporter = job ?? drawn;
   const watch = watchInterrupts(signals, () => {
@@ -88,13 +88,22 @@ export async function executeAction(
     drawn.finish();
     const stopped = watch.exitCode();
     if (stopped === undefined || isOtherFailure(thrown, watch.signal)) {
-      return reportError(thrown, terminal, json, job !== null);
+      const error = job === null ? withWayOn(thrown, resumeHint) : thrown;
+      return reportError(error, terminal, json, job !== null);
     }
-    reporter.note(`Stopped. ${options.resumeHint ?? DEFAULT_RESUME_HINT}`);
+    reporter.note(`Stopped. ${resumeHint}`);
     return stopped;
   } finally {
     watch.stop();
   }
+}
+
+/** A full disk and the like interrupt a command as Ctrl-C does: what was thrown, with how this command goes on. */
+function withWayOn(thrown: unknown, resumeHint: string): unknown {
+  const error = asEpSamError(thrown);
+  const { action } = error.fields;
+  if (error.tag !== "storage" || action === undefined) return thrown;
+  return new EpSamError(error.tag, { ...error.fields, action: `${action} ${resumeHint}` }, { cause: thrown });
 }
 
 /** True for a failure that has nothing to do with the interruption. */

@@ -41,8 +41,20 @@ export async function streamFileAtomically(
 }
 
 /** True for failures of the operating system, which carry their call's name. */
-function isSystemError(cause: unknown): boolean {
+function isSystemError(cause: unknown): cause is NodeJS.ErrnoException {
   return cause instanceof Error && "syscall" in cause;
+}
+
+/** A failure of the operating system with a file or folder that nobody expected, by its name; null for anything else. */
+export function fileErrorOf(cause: unknown): EpSamError | null {
+  if (!isSystemError(cause) || cause.path === undefined) return null;
+  const { code = "", path: where, message: why } = cause;
+  const isAbsent = code === "ENOENT" || code === "ENOTDIR";
+  const what = isAbsent ? "does not exist" : "cannot be read or written";
+  const advice = isAbsent
+    ? "Check the path; if it is there, it is a link that leads nowhere."
+    : "Check that it is there and that you may read and write it.";
+  return new EpSamError("storage", { what, where, why, action: DISK_FULL.get(code) ?? advice }, { cause });
 }
 
 /** Makes the rename durable; directories cannot be opened for syncing on Windows. */
@@ -56,13 +68,16 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Turns a failed write into an error that says what to do. */
+const ROOM = "Free disk space, or raise the quota; earlier results are intact.";
+const DISK_FULL: ReadonlyMap<string, string> = new Map(
+  ["ENOSPC", "EDQUOT", "EFBIG"].map((code) => [code, ROOM]),
+);
+
+/** Turns a failed read or write into an error that says what to do; the command adds how to go on. */
 export function storageError(path: string, cause: unknown): EpSamError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const action =
-    code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG"
-      ? "Free disk space (or raise the quota) and do the same again with `resume: true`; earlier results are intact."
-      : "Check that the directory exists and is writable; earlier results are intact.";
+  const advice = "Check that the directory exists and is writable; earlier results are intact.";
+  const action = DISK_FULL.get(code) ?? advice;
   return new EpSamError(
     "storage",
     { what: "cannot be written", where: path, why: messageOf(cause), action },

@@ -16,6 +16,7 @@ export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js
 export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
 export {
   exists,
+  fileErrorOf,
   hashBytes,
   hashFile,
   storageError,

@@ -18,7 +18,7 @@ const mpp = positive(0.25, COARSEST_MPP);
 export const seedSetting = whole(0, 2 ** 32 - 1);
 
 /** Names of the presets, as `run/` defines them. */
-export const presetSetting = z.enum(["laptop", "paper", "windows"]);
+export const presetSetting = z.enum(["laptop", "best", "paper", "paper-small"]);
 
 const rangeMessage = "Give two fractions from 0 to 1, the smaller first, such as 0.2,0.9.";
 const rangeSetting = z

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { EpSamError, exists, isEpSamError } from "../common/index.js";
-import { openSlide } from "../slides/index.js";
+import { type DicomGroup, groupDicomFiles, isDicomFile, isTiledTiff, openSlide } from "../slides/index.js";
 import { compareText, SPLITS } from "./records.js";
 
 /**
@@ -83,9 +83,9 @@ export function kindByExtension(path: string): FileKind {
   return KINDS_BY_EXTENSION.get(extname(path).toLowerCase()) ?? "other";
 }
 
-/** A file's name without its extension. */
+/** A file's name without its extension; a dot in a name is none, as in `case1.HE` and the UIDs of DICOM. */
 export function stemOf(path: string): string {
-  return basename(path, extname(path));
+  return kindByExtension(path) === "other" ? basename(path) : basename(path, extname(path));
 }
 
 /** Judges files, each by its name and by the others of the list; in the order given. */
@@ -105,6 +105,41 @@ export function judgeFiles(paths: readonly string[]): JudgedFile[] {
     const stem = stemOf(path);
     return { path, stem, kind: kindOf(path, stem) };
   });
+}
+
+/** As {@link judgeFiles}; files without an extension are looked into, since those of DICOM mostly have none. */
+export async function judgeFilesByContent(paths: readonly string[]): Promise<JudgedFile[]> {
+  return Promise.all(
+    judgeFiles(paths).map(async (file) =>
+      file.kind === "other" && (await isDicomFile(file.path)) ? { ...file, kind: "dicom" as const } : file,
+    ),
+  );
+}
+
+/**
+ * The slides of a folder by its files: each one of a slide's format, and each series of DICOM files, by the first of
+ * them; a folder of one series alone is the slide itself.
+ */
+export async function slidesOfFolder(folder: string, files: readonly JudgedFile[]): Promise<string[]> {
+  const slides = files.filter(({ kind }) => isSlide(kind)).map(({ path }) => path);
+  const dicom = await groupDicomFiles(pathsOfDicom(files));
+  if (dicom.length === 0) return slides;
+  const isOneSlide = slides.length === 0 && dicom.filter(({ series }) => series !== null).length <= 1;
+  return isOneSlide ? [folder] : [...slides, ...firstOfEach(dicom)].sort(compareText);
+}
+
+/** The slides among files that were given one by one: all but masks, and of DICOM the first file of each series. */
+export async function slidesOfFiles(files: readonly JudgedFile[]): Promise<string[]> {
+  const others = files.filter(({ kind }) => kind !== "mask" && kind !== "dicom").map(({ path }) => path);
+  return [...others, ...firstOfEach(await groupDicomFiles(pathsOfDicom(files)))];
+}
+
+function pathsOfDicom(files: readonly JudgedFile[]): string[] {
+  return files.filter(({ kind }) => kind === "dicom").map(({ path }) => path);
+}
+
+function firstOfEach(groups: readonly DicomGroup[]): string[] {
+  return groups.flatMap(({ paths }) => paths.slice(0, 1));
 }
 
 function isPicture(kind: FileKind): boolean {
@@ -132,7 +167,7 @@ export async function listInputs(inputs: readonly string[]): Promise<ListedInput
       return { input, isFolder, paths: isFolder ? await filesOf(input) : [input] };
     }),
   );
-  const judged = judgeFiles(listed.flatMap(({ paths }) => paths));
+  const judged = await judgeFilesByContent(listed.flatMap(({ paths }) => paths));
   let first = 0;
   return listed.map(({ input, isFolder, paths }) => {
     const files = judged.slice(first, first + paths.length);
@@ -166,8 +201,8 @@ export async function patchFolders(folder: string): Promise<string[]> {
 }
 
 /**
- * Tells by what a TIFF file holds whether it is a slide, since an ordinary image has neither tiles nor a pyramid;
- * null when it cannot be read, which is reported by whoever goes on with it.
+ * Tells by what a TIFF file holds whether it is a slide, since an ordinary image has neither tiles nor a pyramid, be its
+ * pixels readable or not; null when it is damaged, which is reported by whoever goes on with it.
  */
 export async function contentOfTiff(file: string): Promise<"slide" | "image" | null> {
   try {
@@ -178,6 +213,15 @@ export async function contentOfTiff(file: string): Promise<"slide" | "image" | n
     } finally {
       await source.close();
     }
+  } catch (failure) {
+    if (isEpSamError(failure, "slide")) return contentOfUnreadableTiff(file);
+    throw failure;
+  }
+}
+
+async function contentOfUnreadableTiff(file: string): Promise<"slide" | "image" | null> {
+  try {
+    return (await isTiledTiff(file)) ? "slide" : "image";
   } catch (failure) {
     if (isEpSamError(failure, "slide")) return null;
     throw failure;

@@ -1,3 +1,4 @@
+export { matchAnnotationFiles, matchAnnotations } from "./annotation-files.js";
 export {
   type AugmentationOptions,
   type AugmentationPlan,
@@ -26,14 +27,24 @@ export {
   isSlide,
   type JudgedFile,
   judgeFiles,
+  judgeFilesByContent,
   listInputs,
   patchFolders,
   RESULT_FILE,
+  slidesOfFolder,
+  stemOf,
 } from "./file-kinds.js";
+export { nameKey } from "./file-names.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
-export { DESCRIPTION_FILE, listPatches, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
+export {
+  DESCRIPTION_FILE,
+  listNames,
+  listPatches,
+  type OpenDatasetOptions,
+  openDataset,
+} from "./open-dataset.js";
 export { type PatchResolution, patchResolution } from "./patch-resolution.js";
 export { readPixelSizes } from "./pixel-sizes.js";
 export { findInputs, type InputImage } from "./preparation/discover.js";
@@ -51,8 +62,9 @@ export type {
 export { prepareDataset } from "./preparation/prepare.js";
 export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
 export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
-export { findAnnotation, findSlideFiles } from "./slide-preparation/find-slides.js";
+export { listSlides, noSlides } from "./slide-preparation/find-slides.js";
 export { type PatchGeometry, patchGeometry, readArea } from "./slide-preparation/geometry.js";
+export { tellLeftAlone, tellUnmatchedFiles } from "./slide-preparation/left-over.js";
 export type {
   DiscardedSlidePatches,
   PrepareSlidesOptions,

@@ -24,6 +24,8 @@ const READERS = 4;
 
 /** How many offending names a message lists before it says "and n more". */
 const NAMES_IN_MESSAGE = 5;
+/** As many where each name is news. */
+export const MANY_NAMES = 50;
 
 export interface OpenDatasetOptions {
   /** Receives what the user should know but does not stop the job. */
@@ -261,8 +263,8 @@ async function listPngFiles(folder: string): Promise<string[]> {
 }
 
 /** The first few names, and how many more there are. */
-export function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_IN_MESSAGE).join(", ");
-  const rest = names.length - NAMES_IN_MESSAGE;
+export function listNames(names: readonly string[], most = NAMES_IN_MESSAGE): string {
+  const shown = names.slice(0, most).join(", ");
+  const rest = names.length - most;
   return rest > 0 ? `${shown} and ${rest} more` : shown;
 }

@@ -24,7 +24,7 @@ export function validateForTraining(
       what: `the split "${split}" has no ${missing} patches`,
       why: describeCounts(counts),
       action:
-        "Prepare the dataset with another `seed` or `split`, or with more images, so that both labels occur.",
+        "Prepare the dataset so that both labels occur there: with more images, another `seed` or `split`, or, where a table or `profile` decides on splits, other images in it.",
     });
   }
   const missingInTest = missingLabel(ofSplit("test"));

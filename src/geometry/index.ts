@@ -10,6 +10,7 @@ export {
   ringFrom,
 } from "./area.js";
 export { BoundarySweep, type TracedComponent } from "./boundary-sweep.js";
+export { clippedRing } from "./clip.js";
 export { areaOfLogits, type LogitMap } from "./contours.js";
 export {
   boundsOverlap,

@@ -18,6 +18,8 @@ export interface RawSamples {
   readonly data: Uint8Array | Uint16Array;
 }
 
+/** As many as sharp reads unless told otherwise. */
+const MAXIMUM_PIXELS = 0x3fff * 0x3fff;
 const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif"]);
 
 /**
@@ -141,13 +143,30 @@ function requirePlainPixels({ orientation = 1, space }: Metadata, name: string, 
   });
 }
 
+/** @throws EpSamError with the given tag for more pixels than are read at once: half a gigabyte and more as RGB */
+function requireFewPixels({ width, height }: Metadata, name: string, tag: ErrorTag): void {
+  if (width * height <= MAXIMUM_PIXELS) return;
+  const pyramid = "`vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg --bigtiff`";
+  throw new EpSamError(tag, {
+    what: "is too large to be read as one image",
+    where: name,
+    why: `${width} × ${height} pixels, more than ${MAXIMUM_PIXELS}`,
+    action:
+      tag === "input-mask"
+        ? "Cut image and mask into smaller parts; for a slide, give outlines as annotations instead of a mask."
+        : `Cut it into smaller parts, or make it a slide: ${pyramid}.`,
+  });
+}
+
 async function sharpSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Promise<RawSamples> {
-  const image = sharp(bytes, { failOn: "warning", ignoreIcc: true });
+  // Its own limit would not tell the size.
+  const image = sharp(bytes, { failOn: "warning", ignoreIcc: true, limitInputPixels: false });
   const metadata = await image.metadata();
   const { format, depth, space, hasAlpha } = metadata;
   if (!FORMATS.has(format)) throw new Error(`${format} files are not supported`);
   if (depth !== "uchar" && depth !== "ushort") throw new Error(`samples of type ${depth} are not supported`);
   requirePlainPixels(metadata, name, tag);
+  requireFewPixels(metadata, name, tag);
   const bits = depth === "ushort" ? 16 : 8;
   const isGrey = space === "b-w" || space === "grey16";
   const colourSpace = isGrey ? (bits === 16 ? "grey16" : "b-w") : bits === 16 ? "rgb16" : "srgb";

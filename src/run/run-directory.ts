@@ -136,7 +136,7 @@ export class RunDirectory {
         what: "already holds a run",
         where: root,
         action:
-          "Continue it with `resume: true`, choose another `out`, or replace it with `overwrite: true`.",
+          "Choose another `out`, replace it with `overwrite: true`, or go on training it with `epsam train --resume`.",
       });
     }
     // The record goes first: whatever a kill leaves is not taken for a run.
@@ -157,7 +157,7 @@ export class RunDirectory {
         what: "there is no run.json, so this is not a run directory",
         where: root,
         action:
-          "Give the directory that `epsam train --out` wrote, or leave out `resume` to begin a run there.",
+          "Give the directory that `epsam train --out` wrote; only without --resume does `epsam train` begin one.",
       });
     }
     const failure = { tag: "run-directory", what: "cannot be understood", action: "Train again." } as const;

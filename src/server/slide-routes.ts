@@ -5,8 +5,9 @@ import {
   type SlideResults,
   slidePatchesQuery,
 } from "../contract/index.js";
+import { nameKey } from "../dataset/index.js";
 import type { ServerContext } from "./context.js";
-import { type DatasetIndexes, nameKey } from "./datasets/dataset-index.js";
+import type { DatasetIndexes } from "./datasets/dataset-index.js";
 import { patchGrid } from "./datasets/patch-grid.js";
 import { slidesOfDataset } from "./datasets/slides-of-dataset.js";
 import type { SlideLayers } from "./layers/slide-layers.js";

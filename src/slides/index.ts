@@ -1,3 +1,4 @@
+export { type DicomGroup, groupDicomFiles, isDicomFile } from "./dicom/series.js";
 export { openSlide } from "./open-slide.js";
 export { findOpenSlide, type OpenSlidePresence } from "./openslide/find-openslide.js";
 export type {
@@ -14,4 +15,5 @@ export type {
 export { imageSource } from "./plain-image.js";
 export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
 export { MAX_THUMBNAIL_SIDE, readThumbnail, type ThumbnailOptions } from "./thumbnail.js";
+export { isTiledTiff } from "./tiff/open-tiff.js";
 export { TileCache } from "./tile-cache.js";

@@ -51,6 +51,7 @@ export async function trainDenseClassifier(stageOptions: ClassifierStageOptions)
     const grid = { width, height, stride: (features.shape.stride * patchSize) / side };
     const labelled = [...train, ...validation].map((patch) => windowsOf(patch, patchSize));
     const slots = windowSlots(labelled, grid);
+    if (slots.windows === 1) tellCoarse(stageOptions);
     const statistics = await statisticsOf(train, features, stageOptions);
     const options = { ...denseOptions(config), channels };
     const training = { ...stageOptions, options, features, grid, slots, statistics };
@@ -63,6 +64,14 @@ export async function trainDenseClassifier(stageOptions: ClassifierStageOptions)
   } finally {
     await features.close();
   }
+}
+
+/** Patches whose labels are of the whole teach little of where tumour is. */
+function tellCoarse({ patchSize, reporter }: ClassifierStageOptions): void {
+  reporter.warn(
+    `${stage}: labels are of whole patches of ${patchSize} pixels, so that the map is coarse. ` +
+      "Labels of smaller windows, see `windows.size` of the preparation, teach where tumour is.",
+  );
 }
 
 async function statisticsOf(

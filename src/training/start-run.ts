@@ -127,7 +127,7 @@ function requireDenseClassifier({ classifier }: TrainingConfig): void {
   throw new EpSamError("configuration", {
     what: conflicts.join("; "),
     where: "configuration",
-    action: `Leave these keys as the preset windows has them (backbone ${defaultBackbone}).`,
+    action: `Leave these keys as the preset laptop has them (backbone ${defaultBackbone}).`,
   });
 }
 

@@ -128,6 +128,6 @@ describe("epsam demo", () => {
     const { stdout, usageError } = await runInProcess(demoCommand(), ["--help"]);
     expect(usageError).toBe("(outputHelp)");
     expect(stdout).toContain("epsam demo --resume");
-    expect(resolveConfig("laptop", demoSettings.config).rounds).toBe(demoSettings.config.rounds);
+    expect(resolveConfig("paper-small", demoSettings.config).rounds).toBe(demoSettings.config.rounds);
   });
 });

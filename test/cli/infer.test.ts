@@ -54,7 +54,7 @@ describe("epsam infer", () => {
     const config = { classifier: { inputSize: 64 }, cam: { openingSize: 1 }, sam: { points: 5 }, rounds: 1 };
     await writeFile(inBase("tiny.json"), JSON.stringify(config));
     const { code } = await runInProcess(modelsCommand(), [
-      ...["import", "--classifier", inBase("run", "classifier.safetensors"), "--preset", "laptop"],
+      ...["import", "--classifier", inBase("run", "classifier.safetensors"), "--preset", "paper-small"],
       ...["--decoder", inBase("run", "decoder-preliminary.safetensors"), "--patch-size", "64"],
       ...["--config", inBase("tiny.json"), "--out", inBase("imported")],
     ]);

@@ -127,7 +127,7 @@ describe("epsam models export and import", () => {
       "--patch-size",
       "64",
       "--preset",
-      "laptop",
+      "paper-small",
       "--out",
       made,
     );

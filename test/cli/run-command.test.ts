@@ -1,7 +1,10 @@
 import { EventEmitter } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Action, executeAction } from "../../src/cli/run-command.js";
-import { EpSamError } from "../../src/common/index.js";
+import { EpSamError, storageError } from "../../src/common/index.js";
 import { recordingTerminal } from "./recording-terminal.js";
 
 async function execute(action: Action, options: { json?: boolean; variables?: Record<string, string> } = {}) {
@@ -83,6 +86,51 @@ describe("an error", () => {
     const loud = await execute(failing(unexpected), { variables: { EPSAM_DEBUG: "1" } });
     expect(loud.stderr).toContain("run-command.test");
     expect((await execute(failing("just a string"))).stderr).toContain("just a string");
+  });
+});
+
+describe("a full disk", () => {
+  const cause = Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" });
+  const full: Action = () => Promise.reject(storageError("/data/patch.png", cause));
+
+  it("is told with the way on that the command has", async () => {
+    const run = async (resumeHint?: string) => {
+      const terminal = recordingTerminal();
+      const code = await executeAction({ json: true, resumeHint }, full, terminal, new EventEmitter());
+      return { code, ...terminal.written };
+    };
+    const resumable = await run("Go on with the same command and --resume.");
+    expect(resumable.code).toBe(1);
+    expect(resumable.stderr).toMatch(/Free disk space.* Go on with the same command and --resume\./);
+    expect(JSON.parse(resumable.stdout).error.action).toMatch(/and --resume\.$/);
+    const other = await run();
+    expect(other.stderr).toMatch(/Free disk space.*run the same command again/);
+    expect(other.stderr).not.toContain("resume");
+  });
+});
+
+describe("a file that the system refuses", () => {
+  it("is named with the reason, and is no internal error", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "refused-"));
+    const link = join(folder, "link");
+    await symlink(join(folder, "nowhere"), link);
+    for (const [act, what] of [
+      [() => readFile(link), "does not exist"],
+      [() => readdir(join(link, "inside")), "does not exist"],
+      [() => readdir(import.meta.filename), "does not exist"],
+      [() => mkdir(link), "cannot be read or written"],
+    ] as const) {
+      const terminal = recordingTerminal();
+      const action: Action = async () => {
+        await act();
+        return null;
+      };
+      expect(await executeAction({ json: true }, action, terminal, new EventEmitter())).toBe(1);
+      const { error } = JSON.parse(terminal.written.stdout);
+      expect(error).toMatchObject({ tag: "storage", what });
+      expect([folder, import.meta.filename].some((path) => error.where.startsWith(path))).toBe(true);
+    }
+    await rm(folder, { recursive: true });
   });
 });
 

@@ -64,14 +64,18 @@ export async function errorOf(work: Promise<unknown>): Promise<string> {
   throw new Error("no error was thrown");
 }
 
-/** A reporter that keeps its warnings. */
-export function recordingReporter(): Reporter & { readonly warnings: string[] } {
-  const warnings: string[] = [];
+/** A reporter that keeps its warnings and notes. */
+export function recordingReporter(): Reporter & {
+  readonly warnings: string[];
+  readonly notes: string[];
+} {
+  const [warnings, notes]: [string[], string[]] = [[], []];
   return {
     progress: () => undefined,
-    note: () => undefined,
+    note: (message) => notes.push(message),
     warn: (message) => warnings.push(message),
     warnings,
+    notes,
   };
 }
 

@@ -119,3 +119,17 @@ it("asks where coordinates begin when the file does not tell and it matters", as
     /does not tell where its coordinates begin.*`annotationOrigin: bounds`/,
   );
 });
+
+it("says when the outlined tumour lies where no patch has tissue", async () => {
+  const outline = polygon(ring(0, 0, 60, 60));
+  // Tissue on the right alone: the outline is of another scan, or another scale.
+  const colour = (x: number) => (x < 128 ? ([245, 245, 245] as const) : ([200, 90, 150] as const));
+  const { description } = await prepared(
+    { a: geoJson([outline]), b: geoJson([polygon(ring(128, 0, 256, 64))]) },
+    { tissue: 40, openSlide: async (path) => memorySlide(path, 256, 192, colour) },
+  );
+  expect(description.sources.map(({ warnings }: { warnings: string[] }) => warnings)).toEqual([
+    [expect.stringMatching(/^tumour is outlined, and none of the 6 patches with tissue has any/)],
+    [],
+  ]);
+});

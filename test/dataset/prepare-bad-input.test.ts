@@ -91,7 +91,7 @@ describe("inputs that cannot be used", () => {
     const reporter = recordingReporter();
     await prepareDataset({ ...options, patients, reporter });
     expect(reporter.warnings).toEqual([
-      'The split "val" has no positive patches: training needs them. Try another `seed` or `split`.',
+      'The split "val" has no positive patches: training needs them. Try another `seed` or `split`; where `patients` has a column split, change that.',
     ]);
   });
 

@@ -29,6 +29,7 @@ interface Workplace {
   /** What slides are opened as, by name; missing ones are broken files. */
   readonly slides: Map<string, MemorySlide>;
   readonly warnings: readonly string[];
+  readonly notes: readonly string[];
   /** Slides opened so far, by name. */
   readonly opened: string[];
 }
@@ -61,7 +62,7 @@ async function workplace(names: readonly string[], slide: MemorySlideOptions = {
     openSlide,
     reporter,
   };
-  return { folder, options, slides, warnings: reporter.warnings, opened };
+  return { folder, options, slides, warnings: reporter.warnings, notes: reporter.notes, opened };
 }
 
 /** Every file below a folder with its bytes, as text for comparisons. */
@@ -289,7 +290,7 @@ describe("prepareSlides", () => {
 
   it("keeps patients in one split: from the name, a table or the profile", async () => {
     const names = ["patient_004_node_1", "patient_004_node_4", "patient_010_node_4", "patient_012_node_0"];
-    const { options, folder, warnings } = await workplace(names);
+    const { options, folder, warnings, notes } = await workplace(names);
     const wide = { ...options, positiveRange: [0.1, 1] as const };
     const drawn = await prepareSlides({ ...wide, split: [1, 1, 1] });
     const splitsOf = async (root: string) =>
@@ -319,9 +320,16 @@ describe("prepareSlides", () => {
       patient_010_node_4: "patient_010 test",
       patient_012_node_0: "patient_012 train",
     });
-    expect(warnings.join("\n")).toMatch(
-      /patient_004_node_1.svs: is not among the slides of the profile camelyon17/,
-    );
+    // A download has many slides that the authors did not use: they are counted, not skipped.
+    expect(profile.skipped).toEqual([]);
+    expect(warnings).toEqual([]);
+    expect(JSON.parse(await readFile(join(profile.root, "dataset.json"), "utf8"))).toMatchObject({
+      outsideProfile: 1,
+      skipped: [],
+    });
+    expect(notes.filter((note) => note.includes("profile"))).toEqual([
+      "1 slide is not among those of the profile camelyon17 (such as patient_004_node_4) and left out.",
+    ]);
   });
 
   it("says why nothing is left", async () => {

@@ -2,7 +2,9 @@ import { describe, expect, it, vi } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import { findTissue, type TissueMask } from "../../src/dataset/index.js";
 import { closeMask, hsvSaturation, maskAbove, medianFilter, otsuThreshold } from "../../src/imaging/index.js";
+import { openSlide } from "../../src/slides/index.js";
 import { memorySlide } from "../support/memory-slide.js";
+import { describeWithShared, sharedPath } from "../support/shared.js";
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -82,5 +84,134 @@ describe("findTissue", () => {
     expect(mask.fraction({ left: 1088, top: 320, right: 2112, bottom: 1344 })).toBeCloseTo(0.5, 6);
     expect(mask.fraction({ left: 100, top: 100, right: 103, bottom: 103 })).toBe(1);
     expect(mask.fraction({ left: 3190, top: 1590, right: 3300, bottom: 1700 })).toBe(0);
+  });
+});
+
+describe("what is no tissue though it has colour", () => {
+  type Rgb = readonly [number, number, number];
+  const SIDE = 4096;
+  const size = { left: 0, top: 0, right: SIDE, bottom: SIDE };
+  const random = new RandomStream(5, "tissue");
+  const noise = Array.from({ length: 4093 }, () => random.integer(7) - 3);
+  const noisy = (colour: Rgb, x: number, y: number, strength = 1): Rgb => {
+    const at = (channel: number): number =>
+      Math.min(
+        255,
+        Math.max(0, (colour[channel] ?? 0) + strength * (noise[(x + 61 * y + 977 * channel) % 4093] ?? 0)),
+      );
+    return [at(0), at(1), at(2)];
+  };
+  const glass = (x: number, y: number): Rgb => noisy([242, 240, 243], x >> 4, y >> 4);
+  /** Tissue with nuclei: its colour changes from cell to cell. */
+  const tissue = (colour: Rgb, x: number, y: number): Rgb => noisy(colour, x >> 4, y >> 4, 8);
+  const ink = (colour: Rgb, x: number, y: number): Rgb => noisy(colour, x >> 4, y >> 4, 4);
+  const PALE: Rgb = [232, 205, 222];
+  const isSection = (x: number, y: number): boolean => Math.hypot(x - 2900, y - 2048) < 900;
+  const section = { left: 2500, top: 1600, right: 3300, bottom: 2500 };
+  const field = { left: 0, top: 0, right: 1536, bottom: SIDE };
+
+  /** A section on glass, beside something in the left of the slide. */
+  const beside = (colour: Rgb, other: (x: number, y: number) => Rgb) =>
+    memorySlide("a", SIDE, SIDE, (x, y) => {
+      if (x < 1536) return other(x, y);
+      return isSection(x, y) ? tissue(colour, x, y) : glass(x, y);
+    });
+  const expected = (Math.PI * 900 ** 2) / SIDE ** 2;
+
+  it.each<[string, Rgb]>([
+    ["black with a tint", [5, 2, 7]],
+    ["black", [0, 0, 0]],
+    ["white", [255, 255, 255]],
+    ["grey", [128, 128, 128]],
+    ["dark blue", [10, 20, 60]],
+    ["navy", [30, 40, 110]],
+    ["dark brown", [60, 35, 20]],
+    ["brown", [110, 75, 45]],
+    ["dark red", [60, 5, 10]],
+  ])(
+    "leaves out a border of %s with a sensor's noise, and finds strong and pale tissue beside it",
+    async (_, colour) => {
+      for (const stain of [PINK, PALE]) {
+        const border = (x: number, y: number): Rgb => noisy(colour, x >> 4, y >> 4);
+        const mask = await findTissue(beside(stain, border), "otsu");
+        expect(mask.fraction(field)).toBe(0);
+        expect(mask.fraction(section)).toBe(1);
+        expect(mask.share).toBeCloseTo(expected, 2);
+        expect(mask.warnings).toEqual([]);
+        // A saturation of one's own says nothing of noise.
+        const told = await findTissue(beside(stain, border), 16);
+        expect(told.fraction(field)).toBe(0);
+      }
+    },
+  );
+
+  it.each<[string, Rgb]>([
+    ["green", [20, 150, 95]],
+    ["light green", [130, 215, 170]],
+    ["blue", [50, 70, 170]],
+    ["black", [40, 38, 45]],
+  ])("leaves out marks of a %s pen, and finds pale tissue beside them", async (name, colour) => {
+    const isMark = (x: number, y: number): boolean => Math.abs(Math.hypot(x - 700, y - 2048) - 450) < 130;
+    const slide = beside(PALE, (x, y) => (isMark(x, y) ? ink(colour, x, y) : glass(x, y)));
+    const mask = await findTissue(slide, "otsu");
+    expect(mask.fraction(field)).toBe(0);
+    expect(mask.fraction(section)).toBe(1);
+    const isInk = name !== "black";
+    expect(mask.warnings).toEqual(
+      isInk
+        ? [
+            expect.stringMatching(
+              /^\d+ % of what is coloured is green or blue as the ink of pens.*`tissue: \d+`/,
+            ),
+          ]
+        : [],
+    );
+    if (!isInk) return;
+    // The way back that the warning names.
+    const threshold = Number(/`tissue: (\d+)`/.exec(mask.warnings[0] ?? "")?.[1]);
+    expect(
+      (await findTissue(slide, threshold)).fraction({ left: 220, top: 1950, right: 280, bottom: 2100 }),
+    ).toBe(1);
+  });
+
+  it("takes red ink for blood, and does not lose pale tissue to it", async () => {
+    const slide = beside(PALE, (x, y) => (y < 1000 ? ink([205, 35, 45], x, y) : glass(x, y)));
+    const mask = await findTissue(slide, "otsu");
+    expect(mask.fraction(section)).toBe(1);
+    expect(mask.fraction({ left: 0, top: 1200, right: 1400, bottom: SIDE })).toBe(0);
+  });
+
+  it.each<[string, Rgb]>([
+    ["dense nuclei", [95, 55, 125]],
+    ["blood", [175, 45, 60]],
+    ["DAB", [105, 65, 40]],
+    ["melanin", [90, 60, 45]],
+    ["blued counterstain", [120, 130, 175]],
+  ])("keeps %s", async (_, colour) => {
+    const slide = memorySlide("a", SIDE, SIDE, (x, y) =>
+      isSection(x, y) ? tissue(Math.hypot(x - 2900, y - 2048) < 400 ? colour : PINK, x, y) : glass(x, y),
+    );
+    const mask = await findTissue(slide, "otsu");
+    expect(mask.fraction(section)).toBe(1);
+    expect(mask.fraction(size)).toBeCloseTo(expected, 2);
+    expect(mask.warnings).toEqual([]);
+  });
+
+  it("is the same in bands", async () => {
+    const slide = beside(PINK, (x, y) => noisy([110, 75, 45], x >> 4, y >> 4));
+    const banded = await findTissue(slide, "otsu", { bandCells: 256 * 50 });
+    expect(Buffer.compare(cells(banded), cells(await findTissue(slide, "otsu")))).toBe(0);
+  });
+});
+
+describeWithShared("a scanned slide with marks of pens", ["data/slides/small_dicom.dcm"], () => {
+  it("has no tissue where green ink is on glass, and tissue beside", async () => {
+    const slide = await openSlide(sharedPath("data", "slides", "small_dicom.dcm"));
+    const mask = await findTissue(slide, "otsu");
+    await slide.close();
+    expect(mask.fraction({ left: 1985, top: 270, right: 2035, bottom: 300 })).toBe(0);
+    expect(mask.fraction({ left: 1300, top: 1050, right: 1600, bottom: 1300 })).toBe(1);
+    expect(mask.share).toBeCloseTo(0.518, 2);
+    expect(mask.warnings).toEqual([expect.stringContaining("11 % of what is coloured")]);
   });
 });

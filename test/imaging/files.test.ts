@@ -83,6 +83,16 @@ describe("reading images", () => {
     expect(await readRgbImage(await file(`image.${format}`, bytes))).toEqual(image);
   });
 
+  it("names the size of an image that is too large, and what can be done", async () => {
+    const bytes = await sharp(image.data, { raw }).png().toBuffer();
+    bytes.writeUInt32BE(20_000, 16);
+    bytes.writeUInt32BE(20_000, 20);
+    const path = await file("large.png", bytes);
+    const message = await readRgbImage(path).then(String, String);
+    expect(message).toMatch(/large\.png: is too large .*20000 × 20000 pixels.*vips tiffsave/);
+    expect(await readMask(path).then(String, String)).toMatch(/20000 × 20000 pixels.*annotations/);
+  });
+
   it("reads JPEG with the right size", async () => {
     const bytes = await sharp(image.data, { raw }).jpeg().toBuffer();
     expect(await decodeRgb(bytes, "image.jpg")).toMatchObject({ width: 37, height: 23 });

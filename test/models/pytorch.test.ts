@@ -12,6 +12,8 @@ import {
   openWeights,
   type StoredTensor,
 } from "../../src/models/weights/index.js";
+import { PickleDict, TensorReference } from "../../src/models/weights/pytorch/pickle-values.js";
+import { findStateDict } from "../../src/models/weights/pytorch/state-dict-search.js";
 
 const fixture = (name: string) => join(import.meta.dirname, "fixtures", name);
 
@@ -90,6 +92,41 @@ describe("finding the state dict", () => {
     expect([...tensors.keys()]).toContain("0.exp_avg");
     expect(await messageOfReading(fixture("training.pth"), "ema")).toMatch(/no state dict under "ema"/);
     expect(await messageOfReading(fixture("training.pth"), "epoch")).toMatch(/no state dict/);
+  });
+});
+
+describe("tensors beside the entry that holds the weights", () => {
+  type Tree = { readonly [name: string]: Tree | "tensor" | number };
+  const dictOf = (tree: Tree): PickleDict => {
+    const dict = new PickleDict();
+    const storage = { key: "0", elementType: "float32", elementSize: 4, count: 1, start: 0 } as const;
+    for (const [name, value] of Object.entries(tree)) {
+      const tensor = new TensorReference(storage, "float32", 0, [1], [1]);
+      dict.entries.set(name, value === "tensor" ? tensor : typeof value === "number" ? value : dictOf(value));
+    }
+    return dict;
+  };
+  const model: Tree = { "conv1.weight": "tensor", "fc.bias": "tensor" };
+
+  it.each<[string, Tree, readonly string[]]>([
+    ["a best accuracy", { epoch: 3, state_dict: model, best_acc1: "tensor" }, ["epoch", "best_acc1"]],
+    [
+      "a loss, one level further",
+      { model: { state_dict: model, loss: "tensor" }, seed: 1 },
+      ["seed", "loss"],
+    ],
+    ["settings of the same name", { params: { lr: 1 }, weights: model, loss: "tensor" }, ["params", "loss"]],
+  ])("%s does not hide it", (_, tree, others) => {
+    const found = findStateDict(dictOf(tree));
+    expect([...(found?.tensors.keys() ?? [])]).toEqual(["conv1.weight", "fc.bias"]);
+    expect(found?.others).toEqual(others);
+  });
+
+  it("a state dict with one more dict in it is still one", () => {
+    const found = findStateDict(dictOf({ ...model, weights: { ema: "tensor" } }));
+    expect([...(found?.tensors.keys() ?? [])]).toEqual(["conv1.weight", "fc.bias", "weights.ema"]);
+    const flat = findStateDict(dictOf({ weight: "tensor", bias: "tensor", params: { lr: 1 } }));
+    expect([...(flat?.tensors.keys() ?? [])]).toEqual(["weight", "bias"]);
   });
 });
 

@@ -204,7 +204,7 @@ describe("the hash of a configuration", () => {
     expect(hashConfig(presets.paper)).toBe(
       "2424972d4479025845675891461bd070746c6f72b219e501408565a9ceb6ad2a",
     );
-    expect(hashConfig(presets.laptop)).toBe(
+    expect(hashConfig(presets["paper-small"])).toBe(
       "775df3316fdf333e901f1ef433b3085890982c18cf6f0a50cf68a0daf5ee51e9",
     );
     const hashes = [{ kind: "pyramid" }, { features: true }, { augment: { stainShift: 0.1 } }].map(

@@ -181,7 +181,7 @@ describe("jobs", () => {
 
   it("do not get the place of one that is there or waits", async () => {
     const dataset = server.context.workspace.addDataset("/data").id;
-    const training = { kind: "train", name: "again", dataset, preset: "laptop", seed: 0 };
+    const training = { kind: "train", name: "again", dataset, preset: "paper-small", seed: 0 };
     await server.start("work-5");
     await server.post("", training, 201);
     const { problem } = await server.post<ProblemBody>("", training, 400);

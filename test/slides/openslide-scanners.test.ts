@@ -61,6 +61,15 @@ describeWithOpenSlideLibrary("formats that OpenSlide alone reads, through its pr
     await slide.close();
   });
 
+  it("MIRAX of which the scanner took a part, whose bounds are told", async () => {
+    const path = await fresh("bounds.mrxs");
+    await writeMirax(path, image, 0.5, (column, row) => column === 0 || row < 2);
+    const slide = await openSlide(path);
+    expect(slide.levels[0]).toMatchObject({ width: 256, height: 256 });
+    expect(slide.bounds).toEqual({ left: 64, top: 128, right: 256, bottom: 256 });
+    await slide.close();
+  });
+
   it("damaged ones are refused with OpenSlide's reason", async () => {
     const path = await fresh("damaged.mrxs");
     await writeMirax(path, image, 0.5);

@@ -29,7 +29,7 @@ export interface TinyRunOptions {
  */
 export async function makeTinyRun(root: string, options: TinyRunOptions = {}): Promise<RunDirectory> {
   const { patchSize = 64, finished = ["classifier", "initial-masks", "preliminary"] } = options;
-  const config = resolveConfig("laptop", {
+  const config = resolveConfig("paper-small", {
     classifier: { inputSize: 64 },
     // The activation map has 4 x 4 pixels, which no opening would leave anything of.
     cam: { openingSize: 1 },
@@ -41,7 +41,7 @@ export async function makeTinyRun(root: string, options: TinyRunOptions = {}): P
     formatVersion: 1 as const,
     createdAt: "2026-01-01T00:00:00.000Z",
     commandLine: ["train"],
-    preset: "laptop",
+    preset: "paper-small",
     config,
     configHash: hashConfig(config),
     dataset: { root: "dataset", hash: "0".repeat(64), patchSize },

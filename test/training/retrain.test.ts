@@ -66,7 +66,7 @@ async function adopt(run: RunDirectory, root: string): Promise<void> {
     decoder: { epochs: 2, batchSize: 2, maximumPatches: 4 },
     cache: { directory: join(folder, "embeddings") },
   };
-  const config = resolveConfig("laptop", mergeRecords(run.record.config, short));
+  const config = resolveConfig("paper-small", mergeRecords(run.record.config, short));
   const record = {
     ...run.record,
     config,

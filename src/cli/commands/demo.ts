@@ -13,7 +13,7 @@ Examples:
   $ epsam demo --resume                          go on after an interruption
 
 Generates slides of H&E-like tissue with annotated tumour nests, makes a dataset, trains on its patch labels with a
-shortened preset laptop, evaluates every stage, segments a slide that nothing was trained on, and writes a report. It shows
+shortened preset paper-small, evaluates every stage, segments a slide that nothing was trained on, and writes a report. It shows
 that everything works here; figures on generated tissue say nothing about real slides.`;
 
 /** `epsam demo`: the whole job on generated tissue, then a report. */

@@ -12,7 +12,15 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import { deviceOption, jsonOption, numberSetting, outOption, overwriteOption, path } from "../options.js";
+import {
+  deviceOption,
+  jsonOption,
+  numberSetting,
+  outOption,
+  overwriteOption,
+  path,
+  paths,
+} from "../options.js";
 import { type ActionContext, type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { describeSlides } from "./infer-text.js";
@@ -39,11 +47,7 @@ What cannot be read is left out and named; the exit code is then 3.`;
 /** `epsam infer`: masks, heat maps and areas of slides, and of images of any size. */
 export function inferCommand() {
   return new Command("infer")
-    .argument(
-      "<inputs...>",
-      "slides or images, folders of them, or datasets",
-      (text, earlier: readonly string[] = []) => [...earlier, path(text)],
-    )
+    .argument("<inputs...>", "slides or images, folders of them, or datasets", paths)
     .addOption(
       new Option("--run <directory>", "run directory from `epsam train`")
         .argParser(path)
@@ -100,9 +104,9 @@ export function inferCommand() {
     )
     .addOption(
       new Option(
-        "--annotations <folder>",
+        "--annotations <folder...>",
         "slides: annotations named like them, to compare the results with",
-      ).argParser(path),
+      ).argParser(paths),
     )
     .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())

@@ -1,7 +1,7 @@
 import { Option } from "@commander-js/extra-typings";
 import { defaultOf, preparationSettings, slideSettings } from "../../contract/index.js";
 import { profileNames } from "../../dataset/index.js";
-import { numberSetting, numbersSetting, path, wholeSetting, wordOrNumberSetting } from "../options.js";
+import { numberSetting, numbersSetting, path, paths, wholeSetting, wordOrNumberSetting } from "../options.js";
 
 const patches = preparationSettings.shape;
 const windows = patches.windows.def.innerType.def.innerType.shape;
@@ -79,9 +79,9 @@ export const prepareOptions = {
     "microns per pixel: slides are resampled to it, for images it is recorded",
   ).argParser(numberSetting(patches.mpp)),
   annotations: new Option(
-    "--annotations <folder>",
+    "--annotations <folder...>",
     "slides: ASAP XML, GeoJSON or Camelyon JSON, named like them",
-  ).argParser(path),
+  ).argParser(paths),
   fromAnnotations: new Option(
     "--from-annotations <state>",
     "slides: the corrections that `epsam view` saved in this state directory",

@@ -3,7 +3,7 @@ import { writeCorrectionFiles } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, preparationSettings } from "../../contract/index.js";
 import {
-  findSlideFiles,
+  listSlides,
   type PreparationResult,
   type PrepareOptions,
   type PrepareSlidesOptions,
@@ -19,7 +19,7 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import { jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
+import { jsonOption, outOption, overwriteOption, paths, seedOption } from "../options.js";
 import { outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { prepareOptions } from "./prepare-options.js";
@@ -39,11 +39,7 @@ goes on when the same command is given again.`;
 /** `epsam prepare`: slides and annotations, images and masks, or ready patches become a dataset directory. */
 export function prepareCommand() {
   return new Command("prepare")
-    .argument(
-      "<inputs...>",
-      "folders of slides or images, or such files",
-      (text, earlier: readonly string[] = []) => [...earlier, path(text)],
-    )
+    .argument("<inputs...>", "folders of slides or images, or such files", paths)
     .addOption(outOption("the dataset directory to make").makeOptionMandatory())
     .addOption(prepareOptions.masks)
     .addOption(prepareOptions.as)
@@ -101,7 +97,7 @@ interface PrepareCommandOptions
     >,
     GroupOptions {
   readonly as?: "images" | "patches" | "slides" | undefined;
-  readonly annotations?: string | undefined;
+  readonly annotations?: readonly string[] | undefined;
   readonly fromAnnotations?: string | undefined;
   readonly mppCsv?: string | undefined;
   readonly splitCsv?: string | undefined;
@@ -176,9 +172,9 @@ async function withCorrections({
     const where = "--annotations and --from-annotations";
     throw new EpSamError("usage", { where, what: "are both given", action });
   }
-  const slides = (await findSlideFiles(options.inputs)).map(({ path: file }) => file);
+  const slides = (await listSlides(options.inputs)).slides.map(({ path: file }) => file);
   const { folder } = await writeCorrectionFiles(fromAnnotations, slides);
-  return { ...options, annotations: folder, unmarked: options.unmarked ?? "unknown" };
+  return { ...options, annotations: [folder], unmarked: options.unmarked ?? "unknown" };
 }
 
 function withoutAnnotations(option: string): EpSamError {

@@ -15,7 +15,7 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import { jsonOption, path, wholeNumber } from "../options.js";
+import { jsonOption, path, paths, wholeNumber } from "../options.js";
 import { type ActionContext, runCommand } from "../run-command.js";
 import { annotationOriginOption } from "./prepare-options.js";
 
@@ -35,17 +35,13 @@ On another machine: ssh -L ${DEFAULT_VIEW_PORT}:localhost:${DEFAULT_VIEW_PORT} M
 /** `epsam view`: the web application. */
 export function viewCommand() {
   return new Command("view")
-    .argument("[inputs...]", "slides, folders, datasets, runs, results", collectPath)
-    .addOption(new Option("--run <directory...>", "run directory from `epsam train`").argParser(collectPath))
+    .argument("[inputs...]", "slides, folders, datasets, runs, results", paths)
+    .addOption(new Option("--run <directory...>", "run directory from `epsam train`").argParser(paths))
     .addOption(
-      new Option("--results <directory...>", "what `epsam infer` wrote for the slides").argParser(
-        collectPath,
-      ),
+      new Option("--results <directory...>", "what `epsam infer` wrote for the slides").argParser(paths),
     )
     .addOption(
-      new Option("--annotations <directory...>", "annotation files named like the slides").argParser(
-        collectPath,
-      ),
+      new Option("--annotations <directory...>", "annotation files named like the slides").argParser(paths),
     )
     .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
@@ -73,10 +69,6 @@ export function viewCommand() {
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) => runCommand(options, (context) => view({ ...options, inputs }, context)));
-}
-
-function collectPath(text: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, path(text)];
 }
 
 interface ViewCommandOptions

@@ -147,7 +147,7 @@ async function trainOn(places: DemoPlaces, options: DemoOptions): Promise<Traine
   return train({
     data: places.dataset,
     out: places.run,
-    preset: "laptop",
+    preset: "paper-small",
     config: isBegun ? await begunConfig(places.run) : demoConfig(places, options.settings),
     resume: isBegun,
     overwrite: false,
@@ -165,7 +165,7 @@ async function begunConfig(run: string): Promise<TrainingConfig> {
 
 function demoConfig({ embeddings }: DemoPlaces, { seed, config }: DemoSettings): TrainingConfig {
   const own = { seed, cache: { directory: embeddings } };
-  return resolveConfig("laptop", mergeRecords(config, own), "demo");
+  return resolveConfig("paper-small", mergeRecords(config, own), "demo");
 }
 
 /** Segments a slide of a patient whom training has not seen and compares it with its annotation. */

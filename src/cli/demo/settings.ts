@@ -14,7 +14,7 @@ export interface DemoSettings {
   /** Most patches of each label in each split. */
   readonly maxPositives: number;
   readonly maxNegatives: number;
-  /** What differs from the preset `laptop`. */
+  /** What differs from the preset `paper-small`. */
   readonly config: ConfigOverrides;
 }
 

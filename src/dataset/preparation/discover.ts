@@ -7,8 +7,8 @@ import {
   listInputs,
   MASK_SUFFIXES,
   patchFolders,
-  stemOf,
 } from "../file-kinds.js";
+import { NamedPictures, nameKey } from "../file-names.js";
 import { listNames } from "../open-dataset.js";
 import { compareText } from "../records.js";
 import type { InputKind, SkippedInput } from "./options.js";
@@ -39,14 +39,19 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
   const images: InputImage[] = [];
   const skipped: SkippedInput[] = [];
   const labelsFiles: string[] = [];
-  for (const { stem, path, kind } of (await listInputs(inputs)).flatMap(({ files }) => files)) {
-    if (isImage(kind)) images.push({ stem, path });
-    else if (kind === "slide" || kind === "dicom" || kind === "unreadable-image")
-      skipped.push({ file: path, reason: unreadableFormat(extname(path).toLowerCase()) });
-    else if (kind === "labels") labelsFiles.push(path);
+  const emptyFolders: string[] = [];
+  for (const { input, isFolder, files } of await listInputs(inputs)) {
+    for (const { stem, path, kind } of files) {
+      if (isImage(kind)) images.push({ stem, path });
+      else if (kind === "slide" || kind === "dicom" || kind === "unreadable-image")
+        skipped.push({ file: path, reason: unreadableFormat(extname(path).toLowerCase()) });
+      else if (kind === "labels") labelsFiles.push(path);
+    }
+    if (isFolder && !files.some(({ kind }) => isImage(kind) || kind === "labels")) emptyFolders.push(input);
   }
   const found = images.sort((a, b) => compareText(a.stem, b.stem));
   if (found.length === 0) throw await explainNoImages(inputs, skipped);
+  for (const folder of emptyFolders) skipped.push({ file: folder, reason: "holds no images itself" });
   checkUniqueStems(found);
   if (labelsFiles.length > 1) {
     const action = "Put all patches and one labels.csv into one folder.";
@@ -56,7 +61,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
 }
 
 function unreadableFormat(extension: string): string {
-  return `${extension} files are no plain images; for slides give \`annotations: FOLDER\``;
+  return `${extension === "" ? "DICOM" : extension} files are no plain images; for slides give \`annotations: FOLDER\``;
 }
 
 async function explainNoImages(
@@ -93,7 +98,7 @@ function noImages(where: string, action: string, why?: string): EpSamError {
 function checkUniqueStems(images: readonly InputImage[]): void {
   const first = new Map<string, string>();
   for (const { stem, path } of images) {
-    const key = stem.toLowerCase();
+    const key = nameKey(stem);
     const other = first.get(key);
     if (other !== undefined) {
       throw new EpSamError("dataset", {
@@ -107,36 +112,58 @@ function checkUniqueStems(images: readonly InputImage[]): void {
   }
 }
 
+/** Which masks are which image's. */
+export interface MatchedMasks {
+  /** The mask of each image that has one, by the image's stem. */
+  readonly masks: ReadonlyMap<string, string>;
+  /** Masks that belong to no image. */
+  readonly unmatched: readonly string[];
+}
+
 /**
- * The masks that go with the images: `<stem>`, `<stem>_mask` or `<stem>_anno`, any image extension.
+ * The masks that go with the images: named like them, or with `_mask` or `_anno` after that; any image extension.
  * @throws EpSamError `usage` when the folder does not exist; `input-mask` when several files could be one
  * image's mask.
  */
-export async function matchMasks(
-  images: readonly InputImage[],
-  maskFolder: string,
-): Promise<ReadonlyMap<string, string>> {
+export async function matchMasks(images: readonly InputImage[], maskFolder: string): Promise<MatchedMasks> {
   const imagePaths = new Set(images.map(({ path }) => path));
-  const files = (await listInputs([maskFolder])).flatMap((listed) => listed.files);
-  const paths = files
-    .map(({ path }) => path)
-    .filter((path) => isImage(kindByExtension(path)) && !imagePaths.has(path));
-  const byStem = new Map<string, string[]>();
-  for (const path of paths) byStem.set(stemOf(path), [...(byStem.get(stemOf(path)) ?? []), path]);
+  const stems = new Map(images.map(({ path, stem }) => [path, stem]));
+  const pictures = new NamedPictures([...imagePaths]);
   const masks = new Map<string, string>();
-  for (const { stem, path } of images) {
-    const matches = ["", ...MASK_SUFFIXES].flatMap((suffix) => byStem.get(stem + suffix) ?? []);
-    const [mask, second] = matches;
-    if (second !== undefined) {
-      throw new EpSamError("input-mask", {
-        where: path,
-        what: `has several masks: ${matches.map((match) => basename(match)).join(", ")}`,
-        action: `Keep one of them in ${maskFolder}.`,
-      });
+  const unmatched: string[] = [];
+  for (const { path, stem: name } of (await listInputs([maskFolder])).flatMap(({ files }) => files)) {
+    if (!isImage(kindByExtension(path)) || imagePaths.has(path)) continue;
+    const image = namesOfImage(name).flatMap((candidate) => pictures.find(candidate)?.path ?? [])[0];
+    const stem = image === undefined ? undefined : stems.get(image);
+    if (stem === undefined) unmatched.push(path);
+    else {
+      const other = masks.get(stem);
+      if (other !== undefined) throw severalMasks(image, [other, path], maskFolder);
+      masks.set(stem, path);
     }
-    if (mask !== undefined) masks.set(stem, mask);
   }
-  return masks;
+  return { masks, unmatched };
+}
+
+/** What the image of a mask may be called. */
+function namesOfImage(mask: string): string[] {
+  const shorter = MASK_SUFFIXES.filter((suffix) => mask.endsWith(suffix));
+  return [mask, ...shorter.map((suffix) => mask.slice(0, -suffix.length))];
+}
+
+function severalMasks(image: string | undefined, masks: readonly string[], folder: string): EpSamError {
+  return new EpSamError("input-mask", {
+    where: image,
+    what: `has several masks: ${masks.map((mask) => basename(mask)).join(", ")}`,
+    action: `Keep one of them in ${folder}.`,
+  });
+}
+
+/** What is told of masks that belong to no image; null when there are none. */
+export function tellUnmatchedMasks(folder: string, unmatched: readonly string[]): string | null {
+  if (unmatched.length === 0) return null;
+  const files = unmatched.length === 1 ? "a file" : `${unmatched.length} files`;
+  return `${basename(folder)} holds ${files} that are no mask of the images: ${listNames(unmatched.map((path) => basename(path)))}.`;
 }
 
 /** @throws EpSamError `input-mask` naming the images that have no mask. */

@@ -1,7 +1,9 @@
+import { basename } from "node:path";
 import { EpSamError, type Reporter } from "../../common/index.js";
+import { tellUnmatched } from "../picture-tables.js";
 import { SPLITS, type Split } from "../records.js";
 import { labelWindows, type WindowLabel } from "../window-labels.js";
-import { type FoundInputs, matchMasks, requireMasks } from "./discover.js";
+import { type FoundInputs, matchMasks, requireMasks, tellUnmatchedMasks } from "./discover.js";
 import { cutMask, foregroundFraction, type PatchPosition, patchLattice } from "./lattice.js";
 import type { PreparationSettings } from "./options.js";
 import { decideSplits, type Origin, originsOf, readPatients } from "./patients.js";
@@ -22,6 +24,8 @@ export interface PlanningContext {
   readonly patients: string | undefined;
   readonly concurrency: number;
   readonly reporter: Reporter;
+  /** Tells the user, now and in `dataset.json`; null is nothing to tell. */
+  readonly warn: (message: string | null) => void;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -43,10 +47,12 @@ interface MeasuredPatch extends PatchPosition {
  */
 export async function planFromImages(found: FoundInputs, context: PlanningContext): Promise<PreparationPlan> {
   const { settings, patients } = context;
-  const files = await pairWithMasks(found, context.masks);
-  const known = patients === undefined ? null : await readPatients(patients);
+  const files = await pairWithMasks(found, context);
+  const table = patients === undefined ? null : await readPatients(patients, files);
   const stems = files.map(({ stem }) => stem);
-  const origins = originsOf(stems, known, patients ?? "");
+  const origins = originsOf(stems, table?.values ?? null, patients ?? "");
+  const surplus = table === null ? null : tellUnmatched(table, "images");
+  if (surplus !== null) context.warn(`${basename(patients ?? "")}: ${surplus}.`);
   const job = { ...context, maskValues: settings.maskValues };
   const { accepted, skipped } = await examineSources(files, job, (file, pixels) =>
     measure(file, pixels, settings),
@@ -106,15 +112,19 @@ function groupBySlide(patches: readonly PlannedPatch[]): ReadonlyMap<string, rea
   return groups;
 }
 
-async function pairWithMasks(found: FoundInputs, maskFolder: string | undefined): Promise<SourceFile[]> {
+async function pairWithMasks(
+  found: FoundInputs,
+  { masks: maskFolder, warn }: PlanningContext,
+): Promise<SourceFile[]> {
   if (maskFolder === undefined) {
     throw new EpSamError("usage", {
       what: "images need masks to label their patches",
       action: "Give `masks: FOLDER`.",
     });
   }
-  const masks = await matchMasks(found.images, maskFolder);
+  const { masks, unmatched } = await matchMasks(found.images, maskFolder);
   requireMasks(found.images, masks, maskFolder);
+  warn(tellUnmatchedMasks(maskFolder, unmatched));
   return found.images.map((image) => ({ ...image, maskPath: masks.get(image.stem) ?? null }));
 }
 

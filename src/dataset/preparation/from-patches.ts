@@ -9,7 +9,7 @@ import {
   type WindowLabelRule,
   windowsOf,
 } from "../window-labels.js";
-import { type FoundInputs, type InputImage, matchMasks } from "./discover.js";
+import { type FoundInputs, type InputImage, matchMasks, tellUnmatchedMasks } from "./discover.js";
 import type { PlanningContext } from "./from-images.js";
 import { foregroundFraction } from "./lattice.js";
 import type { SkippedInput } from "./options.js";
@@ -47,10 +47,7 @@ export async function planFromPatches(
   const { settings } = context;
   const facts = await gatherFacts(found, context);
   const labelled = found.images.filter(({ stem }) => facts.has(stem));
-  if (labelled.length < found.images.length) {
-    const unlisted = found.images.filter(({ stem }) => !facts.has(stem)).map(({ path }) => basename(path));
-    context.reporter.warn(`${found.labelsFile} does not list ${listNames(unlisted)}: left out.`);
-  }
+  const unlisted = found.images.filter(({ stem }) => !facts.has(stem)).map(({ path }) => basename(path));
   const files = await pairWithMasks(labelled, facts, context);
   const job = { ...context, maskValues: settings.maskValues };
   const examined = await examineSources(files, job, (file, pixels) =>
@@ -83,8 +80,13 @@ export async function planFromPatches(
       },
     ),
     discarded: { belowPositiveRange: 0, abovePositiveRange: 0, overLimit: located.length - chosen.length },
-    skipped: [...found.skipped, ...examined.skipped, ...skipped],
+    skipped: [...notListed(found, unlisted), ...found.skipped, ...examined.skipped, ...skipped],
   };
+}
+
+function notListed({ labelsFile }: FoundInputs, unlisted: readonly string[]): SkippedInput[] {
+  if (labelsFile === null || unlisted.length === 0) return [];
+  return [{ file: labelsFile, reason: `does not list ${listNames(unlisted)}: left out` }];
 }
 
 /** Masks serve evaluation only, so a positive patch without one is worth a warning, not an error. */
@@ -94,12 +96,13 @@ async function pairWithMasks(
   context: PlanningContext,
 ): Promise<SourceFile[]> {
   if (context.masks === undefined) return images.map((image) => ({ ...image, maskPath: null }));
-  const masks = await matchMasks(images, context.masks);
+  const { masks, unmatched } = await matchMasks(images, context.masks);
   const without = images.filter(({ stem }) => facts.get(stem)?.label === 1 && !masks.has(stem));
   if (without.length > 0) {
     const names = listNames(without.map(({ path }) => basename(path)));
-    context.reporter.warn(`${context.masks} has no mask for ${without.length} positive patches: ${names}.`);
+    context.warn(`${context.masks} has no mask for ${without.length} positive patches: ${names}.`);
   }
+  context.warn(tellUnmatchedMasks(context.masks, unmatched));
   return images.map((image) => ({ ...image, maskPath: masks.get(image.stem) ?? null }));
 }
 

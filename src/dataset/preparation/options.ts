@@ -61,6 +61,8 @@ export interface PreparationResult {
   readonly counts: Readonly<Record<Split, LabelCounts>>;
   readonly discarded: DiscardedPatches;
   readonly skipped: readonly SkippedInput[];
+  /** What else the user should know of the dataset as a whole. */
+  readonly warnings: readonly string[];
   /** The dataset's hash, as `openDataset` gives it. */
   readonly hash: string;
 }

@@ -1,20 +1,15 @@
+import { basename } from "node:path";
 import { EpSamError } from "../../common/index.js";
 import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "../csv.js";
 import { parseLabel, parseSplit, requireText } from "../csv-fields.js";
 import { listNames } from "../open-dataset.js";
+import { readByPicture, stemFinder, tellUnmatched } from "../picture-tables.js";
 import type { PatchLabel } from "../records.js";
 import { labelOfWindows, type WindowLabel } from "../window-labels.js";
 import { parsePresence, parseWindow } from "../windows-file.js";
 import type { FoundInputs, InputImage } from "./discover.js";
 import type { PlanningContext } from "./from-images.js";
-import {
-  IMAGE_COLUMNS,
-  type Origin,
-  originsOf,
-  readByImage,
-  readPatients,
-  withoutImageExtension,
-} from "./patients.js";
+import { IMAGE_COLUMNS, type Origin, originsOf, readPatients } from "./patients.js";
 
 /** Stands for the size of a window until the patch's own is known. */
 export const WHOLE_PATCH = 0;
@@ -41,14 +36,17 @@ export async function gatherFacts(
   checkUniqueIds(labelled);
   if (patients === undefined) {
     if ([...labelled.values()].every(({ id, patient }) => id === patient)) {
-      context.reporter.warn(
+      context.warn(
         "No patients are known, so patches of one patient may fall into different splits and make test results " +
           "too good; give `patients: FILE.csv` with the columns image and patient.",
       );
     }
     return labelled;
   }
-  const origins = originsOf([...labelled.keys()], await readPatients(patients), patients);
+  const table = await readPatients(patients, found.images);
+  const surplus = tellUnmatched(table, "images");
+  if (surplus !== null) context.warn(`${basename(patients)}: ${surplus}.`);
+  const origins = originsOf([...labelled.keys()], table.values, patients);
   return new Map([...labelled].map(([stem, facts]) => [stem, { ...facts, ...origins.get(stem) }]));
 }
 
@@ -67,13 +65,14 @@ async function factsFromTable(path: string, images: readonly InputImage[]): Prom
   if (table.columns.includes("tumour") && isOfWindows) return factsFromWindows(table, images);
   requireColumns(table, ["label"]);
   const has = (column: string): boolean => table.columns.includes(column);
-  const listed = readByImage(table, requireOneOf(table, [...IMAGE_COLUMNS].reverse()), (row) => ({
+  const nameColumn = requireOneOf(table, [...IMAGE_COLUMNS].reverse());
+  const { values: listed, unmatched } = readByPicture(table, nameColumn, images, (row) => ({
     label: parseLabel(table, row),
     slide: has("slide") ? row.get("slide") : "",
     patient: has("patient") ? row.get("patient") : "",
     split: has("split") ? parseSplit(table, row) : null,
   }));
-  checkFilesPresent(path, [...listed.keys()], images);
+  checkFilesPresent(path, unmatched);
   // The suffix repeats the label only if it does so in every name; otherwise it is part of the name.
   const suffixed = [...listed].every(([stem, { label }]) => stem.endsWith(`_${label}`));
   return new Map(
@@ -93,8 +92,12 @@ function factsFromWindows(table: CsvTable, images: readonly InputImage[]): Map<s
   requireColumns(table, ["other"]);
   const optional = (row: CsvRow, column: string): string => (columns.includes(column) ? row.get(column) : "");
   const facts = new Map<string, PatchFacts & { readonly windows: WindowLabel[] }>();
+  const stemOfName = stemFinder(images);
+  const unmatched = new Set<string>();
   for (const row of table.rows) {
-    const stem = withoutImageExtension(requireText(table, row, imageColumn));
+    const name = requireText(table, row, imageColumn);
+    const stem = stemOfName(name) ?? name;
+    if (stemOfName(name) === null) unmatched.add(name);
     const presence = {
       tumour: parsePresence(table, row, "tumour"),
       other: parsePresence(table, row, "other"),
@@ -119,13 +122,11 @@ function factsFromWindows(table: CsvTable, images: readonly InputImage[]): Map<s
     }
     facts.set(stem, { id: stem, label: labelOfWindows(windows), slide, patient, split, windows });
   }
-  checkFilesPresent(path, [...facts.keys()], images);
+  checkFilesPresent(path, [...unmatched]);
   return facts;
 }
 
-function checkFilesPresent(path: string, stems: readonly string[], images: readonly InputImage[]): void {
-  const present = new Set(images.map(({ stem }) => stem));
-  const missing = stems.filter((stem) => !present.has(stem));
+function checkFilesPresent(path: string, missing: readonly string[]): void {
   if (missing.length === 0) return;
   throw new EpSamError("dataset", {
     where: path,

@@ -1,7 +1,8 @@
 import { EpSamError } from "../../common/index.js";
-import { type CsvRow, type CsvTable, csvError, readCsvTable, requireOneOf } from "../csv.js";
+import { readCsvTable, requireOneOf } from "../csv.js";
 import { parseSplit, requireText } from "../csv-fields.js";
 import { listNames } from "../open-dataset.js";
+import { type Picture, type PictureTable, readByPicture } from "../picture-tables.js";
 import { SPLITS, type Split } from "../records.js";
 import type { PreparationSettings } from "./options.js";
 import { drawSplits } from "./splits.js";
@@ -20,40 +21,17 @@ export interface Origin {
 
 /**
  * Reads a CSV file with the columns image (file name, with or without extension), patient and optionally split.
- * @returns origins by file stem
  * @throws EpSamError `dataset` naming file and line for malformed lines, an image listed twice, or a split given
  * for some lines only.
  */
-export async function readPatients(path: string): Promise<ReadonlyMap<string, Origin>> {
+export async function readPatients(path: string, images: readonly Picture[]): Promise<PictureTable<Origin>> {
   const table = await readCsvTable(path);
   const imageColumn = requireOneOf(table, IMAGE_COLUMNS);
   const patientColumn = requireOneOf(table, PATIENT_COLUMNS);
-  return readByImage(table, imageColumn, (row) => ({
+  return readByPicture(table, imageColumn, images, (row) => ({
     patient: requireText(table, row, patientColumn),
     split: table.columns.includes("split") ? parseSplit(table, row) : null,
   }));
-}
-
-/** A file's name without the extension of an image. */
-export function withoutImageExtension(name: string): string {
-  return name.replace(/\.(png|jpe?g|tiff?|webp|bmp)$/i, "");
-}
-
-/** One value per image of a table, by file stem; an image listed twice is an error. */
-export function readByImage<T>(
-  table: CsvTable,
-  imageColumn: string,
-  read: (row: CsvRow) => T,
-): Map<string, T> {
-  const values = new Map<string, T>();
-  for (const row of table.rows) {
-    const stem = withoutImageExtension(requireText(table, row, imageColumn));
-    if (values.has(stem)) {
-      throw csvError(table.path, `lists "${stem}" twice`, "Keep one of the lines.", row.line);
-    }
-    values.set(stem, read(row));
-  }
-  return values;
 }
 
 /**

@@ -62,7 +62,13 @@ async function prepareReserved(
   const inputKind = detectInputKind(found, options);
   const concurrency = options.concurrency ?? 2;
   const { masks, patients, signal } = options;
-  const context = { settings, masks, patients, concurrency, reporter, signal };
+  const warnings: string[] = [];
+  const warn = (message: string | null): void => {
+    if (message === null) return;
+    warnings.push(message);
+    reporter.warn(message);
+  };
+  const context = { settings, masks, patients, concurrency, reporter, warn, signal };
   const plan =
     inputKind === "images"
       ? await planFromImages(found, context)
@@ -74,12 +80,12 @@ async function prepareReserved(
     await writePatches(directory, plan, context);
     await writeManifest(directory, rowsOf(plan));
     const dataset = await openDataset(directory);
-    const description = await describe(inputKind, plan, settings, counts, dataset.hash);
+    const description = await describe(inputKind, plan, settings, counts, dataset.hash, warnings);
     await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);
     return dataset.hash;
   });
   const { patchSize, discarded, skipped } = plan;
-  return { root: resolve(options.out), inputKind, patchSize, counts, discarded, skipped, hash };
+  return { root: resolve(options.out), inputKind, patchSize, counts, discarded, skipped, warnings, hash };
 }
 
 function rowsOf(plan: PreparationPlan): ManifestRow[] {
@@ -91,7 +97,7 @@ function checkPlan(
   out: string,
   plan: PreparationPlan,
   counts: Record<Split, LabelCounts>,
-  { settings, reporter }: PlanningContext,
+  { settings, warn, patients }: PlanningContext,
 ): void {
   const total = countLabels(rowsOf(plan).map((row) => ({ ...row, split: "train" }))).train;
   const patches = total.positive + total.negative;
@@ -111,8 +117,9 @@ function checkPlan(
     const isUnwanted = counts[split].positive + counts[split].negative === 0 && settings.split[index] === 0;
     if (absent === null || isUnwanted) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
-    reporter.warn(
-      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`.`,
+    const table = patients === undefined ? "" : "; where `patients` has a column split, change that";
+    warn(
+      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`${table}.`,
     );
   }
 }
@@ -168,6 +175,7 @@ async function describe(
   settings: PreparationSettings,
   counts: Record<Split, LabelCounts>,
   hash: string,
+  warnings: readonly string[],
 ) {
   const sources = [];
   for (const { file, width, height, patches } of plan.sources) {
@@ -191,6 +199,7 @@ async function describe(
     counts,
     discarded: plan.discarded,
     skipped: plan.skipped.map(({ file, reason }) => ({ file: basename(file), reason })),
+    warnings,
     sources,
   };
 }

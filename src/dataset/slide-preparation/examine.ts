@@ -153,7 +153,9 @@ async function examineSource(
       warnings: [
         ...source.warnings,
         ...region.warnings,
+        ...(tissue?.warnings ?? []),
         ...contradiction(mpp, source.micronsPerPixel),
+        ...unmetTumour(region, found.candidates),
         ...missingPixels(found.missingPixels, drawn, level),
       ],
     },
@@ -190,6 +192,14 @@ async function tissueOf(
     signal,
     onProgress: (done, total) => onProgress("tissue", done, total),
   });
+}
+
+/** What is said when tumour is outlined where no patch is. */
+function unmetTumour({ tumour }: AnnotatedRegion, candidates: SlideExamination["candidates"]): string[] {
+  if (tumour.isEmpty || candidates.some(([, , fraction]) => fraction > 0)) return [];
+  return [
+    `tumour is outlined, and none of the ${candidates.length} patches with tissue has any; do the annotations belong to this scan, in pixels of its full resolution?`,
+  ];
 }
 
 /** What is said of patches that are not in the file as they should be. */

@@ -38,10 +38,17 @@ export function checkSlidePlan(
     if (absent === null || settings.unmarked !== null || (isEmpty && settings.split[index] === 0)) continue;
     const need = split === "test" ? "the test figures will lack them" : "training needs them";
     reporter.warn(
-      `The split "${split}" has no ${absent} patches: ${need}. Try another \`seed\` or \`split\`.`,
+      `The split "${split}" has no ${absent} patches: ${need}. ${splitAdvice(split, plan, settings)}`,
     );
   }
   return counts;
+}
+
+/** A seed changes nothing where splits are told. */
+function splitAdvice(split: Split, { splitsAreTold }: SlidePlan, { profile }: SlideSettings): string {
+  if (profile !== null) return `The profile ${profile} decides which slides are in it: give more of those.`;
+  if (splitsAreTold) return `The table says which slides are in it: give "${split}" more slides there.`;
+  return "Try another `seed` or `split`.";
 }
 
 function whatHappened(

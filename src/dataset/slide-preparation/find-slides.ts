@@ -1,152 +1,164 @@
-import { stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
 import { EpSamError } from "../../common/index.js";
+import { matchAnnotations } from "../annotation-files.js";
 import {
   isSlide,
   type JudgedFile,
   kindByExtension,
   listInputs,
-  requireExisting,
   slideExtensions,
+  slidesOfFiles,
+  slidesOfFolder,
   stemOf,
 } from "../file-kinds.js";
+import { nameKey } from "../file-names.js";
+import { listNames } from "../open-dataset.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { subfolderHint } from "../preparation/subfolders.js";
 import { compareText } from "../records.js";
 import type { UnannotatedRule } from "./options.js";
+import { type ProfileName, profiles, splitInProfile } from "./profiles.js";
 
-/** A slide with the annotations that belong to it. */
-export interface SlideFile {
+/** A slide among the inputs. */
+export interface NamedSlide {
   /** File name without extension: the slide's name in the dataset. */
   readonly stem: string;
   readonly path: string;
+}
+
+/** A slide with the annotations that belong to it. */
+export interface SlideFile extends NamedSlide {
   /** Null for a slide that counts as free of tumour. */
   readonly annotationPath: string | null;
 }
 
-export interface FoundSlides {
+/** The slides among inputs, and what is none. */
+export interface ListedSlides {
+  /** Ordered by stem. */
+  readonly slides: readonly NamedSlide[];
+  /** Folders without slides. */
+  readonly skipped: readonly SkippedInput[];
+  /** Files of folders that are no slides by their names. */
+  readonly leftAlone: readonly string[];
+}
+
+/** Slides that can be prepared, with their annotations. */
+export interface FoundSlides extends Pick<ListedSlides, "skipped" | "leftAlone"> {
   /** Ordered by stem. */
   readonly slides: readonly SlideFile[];
-  readonly skipped: readonly SkippedInput[];
+  /** Slides that the profile does not have, or leaves out. */
+  readonly outsideProfile: number;
+  /** Annotation files that belong to no slide. */
+  readonly unmatched: readonly string[];
+  /** Whether slides have no annotation file. */
+  readonly isAnyUnannotated: boolean;
 }
 
 /**
- * The slides among files and folders (not their subfolders; a folder of DICOM files is one slide), each with the
- * file of the same name, whatever its case, among the annotations.
- * @throws EpSamError `usage` when an input or the folder of annotations does not exist or there is no slide;
+ * The slides among files and folders (not their subfolders; see {@link slidesOfFolder}), each with its annotation file.
+ * @throws EpSamError `usage` when an input or a folder of annotations does not exist or there is no slide;
  *   `dataset` when two slides have the same name; `annotation` when several files could be one slide's
  */
 export async function findSlides(
   inputs: readonly string[],
-  annotationFolder: string,
-  unannotated: UnannotatedRule,
+  annotationFolders: readonly string[],
+  { unannotated, profile }: { readonly unannotated: UnannotatedRule; readonly profile: ProfileName | null },
 ): Promise<FoundSlides> {
-  const paths = await listSlides(inputs);
-  if (paths.length === 0) throw await noSlides(inputs);
-  const annotations = await listAnnotations(annotationFolder);
+  const listed = await listSlides(inputs);
+  if (listed.slides.length === 0) throw await noSlides(inputs);
+  const paths = listed.slides.map(({ path }) => path);
+  const { ofSlides, doubtful, unmatched } = await matchAnnotations(paths, annotationFolders);
+  const wanted = listed.slides.filter(
+    ({ stem }) => profile === null || "split" in splitInProfile(profile, stem),
+  );
+  if (profile !== null && wanted.length === 0) throw noneInProfile(listed.slides, profile);
   const slides: SlideFile[] = [];
-  const skipped: SkippedInput[] = [];
-  for (const { stem, path } of uniqueStems(paths)) {
-    const annotationPath = annotationOf(stem, annotations);
-    if (annotationPath !== null || unannotated === "normal") slides.push({ stem, path, annotationPath });
+  const skipped = [...listed.skipped];
+  for (const slide of wanted) {
+    const annotationPath = ofSlides.get(slide.path) ?? null;
+    const other = doubtful.get(slide.path);
+    const none = `has no annotation file ${slide.stem}.xml, .geojson or .json`;
+    if (other !== undefined) {
+      const reason = `${none} of its own; ${other} could be its, and is taken for another slide's by its name`;
+      skipped.push({ file: slide.path, reason });
+    } else if (annotationPath !== null || unannotated === "normal") slides.push({ ...slide, annotationPath });
     else {
-      const reason = `has no annotation file ${stem}.xml, .geojson or .json; pass \`unannotated: normal\` if such slides are free of tumour`;
-      skipped.push({ file: path, reason });
+      const reason = `${none}; pass \`unannotated: normal\` if such slides are free of tumour`;
+      skipped.push({ file: slide.path, reason });
     }
   }
-  return { slides, skipped };
+  return {
+    slides,
+    skipped,
+    leftAlone: listed.leftAlone,
+    outsideProfile: listed.slides.length - wanted.length,
+    unmatched,
+    isAnyUnannotated: wanted.some(({ path }) => !ofSlides.has(path)),
+  };
 }
 
-async function noSlides(inputs: readonly string[]): Promise<EpSamError> {
-  const isWanted = (name: string): boolean => {
+function noneInProfile(slides: readonly NamedSlide[], profile: ProfileName): EpSamError {
+  return new EpSamError("dataset", {
+    where: `\`profile: ${profile}\``,
+    what: `has none of the ${slides.length} slides: ${listNames(slides.map(({ stem }) => stem))}`,
+    why: `its slides are named like ${profiles[profile].naming}`,
+    action: "Leave the profile out, or give the slides of that data set.",
+  });
+}
+
+/**
+ * The slides among files and folders (not their subfolders). Files are taken as they are given, apart from masks; in a
+ * folder, what is no slide is left alone.
+ * @throws EpSamError `usage` when an input does not exist, `dataset` when two slides have the same name
+ */
+export async function listSlides(inputs: readonly string[]): Promise<ListedSlides> {
+  const paths: string[] = [];
+  const given: JudgedFile[] = [];
+  const skipped: SkippedInput[] = [];
+  const leftAlone: string[] = [];
+  for (const { input, isFolder, files } of await listInputs(inputs)) {
+    const found = isFolder ? await slidesOfFolder(input, files) : [];
+    if (!isFolder) given.push(...files);
+    else if (found.length === 0) {
+      const hint = await slidesBelow([input]);
+      skipped.push({ file: input, reason: hint === null ? NO_SLIDES : `holds no slides (${hint.why})` });
+    } else leftAlone.push(...files.filter(({ kind }) => isLeftAlone(kind)).map(({ path }) => path));
+    paths.push(...found);
+  }
+  paths.push(...(await slidesOfFiles(given)));
+  return { slides: uniqueStems(paths), skipped, leftAlone };
+}
+
+const NO_SLIDES = `holds no slides (known by ${slideExtensions().join(", ")} or a folder of DICOM files)`;
+
+/** What may have been meant as a slide; annotations and masks are told elsewhere. */
+function isLeftAlone(kind: JudgedFile["kind"]): boolean {
+  return kind === "image" || kind === "unreadable-image" || kind === "other";
+}
+
+function slidesBelow(inputs: readonly string[]) {
+  return subfolderHint(inputs, "slides", (name) => {
     const kind = kindByExtension(name);
     return !name.startsWith(".") && (isSlide(kind) || kind === "dicom");
-  };
-  const hint = await subfolderHint(inputs, "slides", isWanted);
+  });
+}
+
+/** @returns the error that none of the inputs holds slides */
+export async function noSlides(inputs: readonly string[]): Promise<EpSamError> {
+  const hint = await slidesBelow(inputs);
   return new EpSamError("usage", {
     where: inputs.join(", "),
     what: "holds no slides",
-    why: hint?.why ?? `known by ${slideExtensions().join(", ")} or a folder of .dcm files`,
+    why: hint?.why ?? `known by ${slideExtensions().join(", ")} or a folder of DICOM files`,
     action: hint === null ? "Give the slides, or the folder that holds them itself." : `${hint.action}.`,
   });
 }
 
-/**
- * The slides among files and folders (not their subfolders; a folder of DICOM files is one slide), without
- * annotations; ordered by stem.
- * @throws EpSamError `usage` when an input does not exist, `dataset` when two slides have the same name
- */
-export async function findSlideFiles(
-  inputs: readonly string[],
-): Promise<Omit<SlideFile, "annotationPath">[]> {
-  return uniqueStems(await listSlides(inputs));
-}
-
-/**
- * The file in a folder that annotates a slide, or null.
- * @throws EpSamError `usage` when there is no such folder, `annotation` when several files could be the slide's
- */
-export async function findAnnotation(stem: string, folder: string): Promise<string | null> {
-  return annotationOf(stem, await listAnnotations(folder));
-}
-
-/** Files are taken as they are given, apart from masks; in a folder, what is no slide is left alone. */
-async function listSlides(inputs: readonly string[]): Promise<string[]> {
-  return (await listInputs(inputs)).flatMap(({ input, isFolder, files }) =>
-    isFolder
-      ? slidesOfFolder(input, files)
-      : files.flatMap(({ path, kind }) => (kind === "mask" ? [] : [path])),
-  );
-}
-
-function slidesOfFolder(folder: string, files: readonly JudgedFile[]): string[] {
-  const slides = files.filter(({ kind }) => isSlide(kind)).map(({ path }) => path);
-  const dicom = files.find(({ kind }) => kind === "dicom");
-  const [slide] = slides;
-  if (dicom === undefined) return slides;
-  if (slide === undefined) return [resolve(folder)];
-  throw new EpSamError("usage", {
-    where: folder,
-    what: `holds DICOM files and other slides, such as ${basename(dicom.path)} and ${basename(slide)}`,
-    why: "a folder of DICOM files is one slide",
-    action: "Give the DICOM files of each slide a folder of their own.",
-  });
-}
-
-/** Annotation files by the slide's name in lower case. */
-async function listAnnotations(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
-  await requireExisting(folder);
-  if (!(await stat(folder)).isDirectory()) {
-    const action = "Give the folder that holds one annotation file per slide.";
-    throw new EpSamError("usage", { where: folder, what: "is no folder", action });
-  }
-  const byStem = new Map<string, string[]>();
-  for (const { path, stem, kind } of (await listInputs([folder])).flatMap(({ files }) => files)) {
-    if (kind !== "annotation") continue;
-    const key = stem.toLowerCase();
-    byStem.set(key, [...(byStem.get(key) ?? []), path]);
-  }
-  return byStem;
-}
-
-function annotationOf(stem: string, annotations: ReadonlyMap<string, readonly string[]>): string | null {
-  const [path, second] = annotations.get(stem.toLowerCase()) ?? [];
-  if (path !== undefined && second !== undefined) {
-    throw new EpSamError("annotation", {
-      where: path,
-      what: `and ${basename(second)} could both be the annotations of ${stem}`,
-      action: "Keep one of them in the folder.",
-    });
-  }
-  return path ?? null;
-}
-
 /** Compared without case, since patches are named after slides and may go to a disk that ignores it. */
-function uniqueStems(paths: readonly string[]): { readonly stem: string; readonly path: string }[] {
+function uniqueStems(paths: readonly string[]): NamedSlide[] {
   const first = new Map<string, string>();
   const slides = paths.map((path) => ({ stem: stemOf(path), path }));
   for (const { stem, path } of slides) {
-    const other = first.get(stem.toLowerCase());
+    const other = first.get(nameKey(stem));
     if (other !== undefined) {
       throw new EpSamError("dataset", {
         where: path,
@@ -155,7 +167,7 @@ function uniqueStems(paths: readonly string[]): { readonly stem: string; readonl
         action: "Rename or remove one of them.",
       });
     }
-    first.set(stem.toLowerCase(), path);
+    first.set(nameKey(stem), path);
   }
   return slides.sort((a, b) => compareText(a.stem, b.stem));
 }

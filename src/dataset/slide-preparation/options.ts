@@ -17,8 +17,8 @@ import { type ProfileName, profiles, type SampleLimits } from "./profiles.js";
 export interface PrepareSlidesOptions
   extends Omit<PrepareOptions, "masks" | "inputKind" | "maskValues">,
     z.input<typeof slideSettings> {
-  /** Folder of annotation files named like the slides. */
-  readonly annotations: string;
+  /** Folder, or folders, of annotation files named like the slides. */
+  readonly annotations: string | readonly string[];
   /** CSV file with the columns slide and mpp, for slides that do not tell their resolution. */
   readonly mppTable?: string | undefined;
   /** CSV file with the columns slide and split, optionally patient. */
@@ -68,6 +68,11 @@ export interface DiscardedSlidePatches extends DiscardedPatches {
 export interface SlidePreparationResult extends Omit<PreparationResult, "inputKind" | "discarded"> {
   readonly inputKind: "slides";
   readonly discarded: DiscardedSlidePatches;
+}
+
+/** The folders of annotation files. */
+export function foldersOf({ annotations }: Pick<PrepareSlidesOptions, "annotations">): readonly string[] {
+  return typeof annotations === "string" ? [annotations] : annotations;
 }
 
 /** Fills in the defaults. @throws EpSamError `usage` naming the setting that is out of range. */

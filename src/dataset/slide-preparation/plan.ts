@@ -25,6 +25,8 @@ export interface PlannedSlide extends ExaminedSlide {
 export interface SlidePlan {
   readonly slides: readonly PlannedSlide[];
   readonly discarded: DiscardedSlidePatches;
+  /** Whether a table or a profile says of every slide which split it is in. */
+  readonly splitsAreTold: boolean;
 }
 
 /** Splits by patient, labels patches by their tumour fraction and draws them, among the slides that can be used. */
@@ -70,6 +72,7 @@ export function planPatches(
       notKnown: total("notKnown"),
       ...addDiscarded(selections.map(({ discarded }) => discarded)),
     },
+    splitsAreTold: examined.every(({ file }) => (origins.get(file.stem)?.split ?? null) !== null),
   };
 }
 

@@ -10,20 +10,20 @@ import {
 import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/index.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
-import type { SkippedInput } from "../preparation/options.js";
 import { replaceDirectory, reserveOutput } from "../preparation/staging.js";
-import type { LabelCounts, Split } from "../records.js";
 import { type ExaminationContext, examineSlide } from "./examine.js";
 import { checkSlidePlan } from "./explain.js";
 import { findSlides, type SlideFile } from "./find-slides.js";
+import { notesOn, tellLeftOver } from "./left-over.js";
 import {
+  foldersOf,
   type PrepareSlidesOptions,
   resolveSlideSettings,
   type SlidePreparationResult,
   type SlideSettings,
 } from "./options.js";
 import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
-import { fingerprintOf, PreparationState } from "./state.js";
+import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
 import { originsOfSlides, readMppTable } from "./tables.js";
 import { removeUnplanned, writePlannedPatches } from "./write.js";
 
@@ -57,9 +57,8 @@ export async function prepareSlides(options: PrepareSlidesOptions): Promise<Slid
     (path) => path !== undefined,
   );
   const { out, overwrite = false } = options;
-  return reserveOutput({ out, overwrite, inputs: [...options.inputs, options.annotations, ...tables] }, () =>
-    prepareReserved(options, settings),
-  );
+  const inputs = [...options.inputs, ...foldersOf(options), ...tables];
+  return reserveOutput({ out, overwrite, inputs }, () => prepareReserved(options, settings));
 }
 
 async function prepareReserved(
@@ -67,40 +66,39 @@ async function prepareReserved(
   settings: SlideSettings,
 ): Promise<SlidePreparationResult> {
   const { reporter = silentReporter, signal, overwrite = false } = options;
-  const found = await findSlides(options.inputs, options.annotations, settings.unannotated);
-  const knownMpp = options.mppTable === undefined ? new Map() : await readMppTable(options.mppTable);
-  const stems = found.slides.map(({ stem }) => stem);
-  const { origins, refused } = await originsOfSlides(stems, options);
+  const found = await findSlides(options.inputs, foldersOf(options), settings);
+  const knownMpp = options.mppTable === undefined ? null : await readMppTable(options.mppTable, found.slides);
+  const origins = await originsOfSlides(found.slides, options);
   const state = await PreparationState.open(options.out, settings, overwrite);
   if (state.isResumed) reporter.note(`Going on with the preparation in ${state.directory}.`);
+  const { skipped, warnings } = tellLeftOver(found, options, knownMpp, origins);
+  for (const { file, reason } of skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
+  for (const warning of warnings) reporter.warn(warning);
+  for (const note of notesOn(found, settings)) reporter.note(note);
   const job: Job = {
     settings,
     state,
     openSlide: options.openSlide ?? ((path) => openSlide(path)),
-    knownMpp,
+    knownMpp: knownMpp?.values ?? new Map(),
     concurrency: options.concurrency ?? CONCURRENCY,
     reporter,
     signal,
   };
-  const skipped: SkippedInput[] = [...found.skipped];
   const skip = (slide: SlideFile, reason: string): void => {
     skipped.push({ file: slide.path, reason });
     reporter.warn(`Skipped ${slide.path}: ${reason}.`);
   };
-  for (const { file, reason } of found.skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
-  const wanted = found.slides.filter((slide) => {
-    const reason = refused.get(slide.stem);
-    if (reason !== undefined) skip(slide, reason);
-    return reason === undefined;
-  });
-  let examined = await examineAll(wanted, job, skip);
+  let examined = await examineAll(found.slides, job, skip);
   for (;;) {
-    const plan = planPatches(examined, origins, settings);
+    const plan = planPatches(examined, origins.values, settings);
     const counts = await checkOrRemove(state, () =>
       checkSlidePlan(options.out, plan, skipped, settings, reporter),
     );
     const failures = await writePlannedPatches(state.directory, plan, job);
-    if (failures.length === 0) return finish(resolve(options.out), plan, counts, skipped, job);
+    if (failures.length === 0) {
+      const { outsideProfile } = found;
+      return finish(resolve(options.out), plan, { counts, skipped, warnings, outsideProfile }, job);
+    }
     // Without the broken slides other patches may be drawn: plan again.
     for (const { slide, reason } of failures) {
       skip(slide.file, reason);
@@ -131,11 +129,15 @@ async function examineAll(
   let worked = 0;
   for (const [index, file] of slides.entries()) {
     job.signal?.throwIfAborted();
-    const knownMpp = job.knownMpp.get(file.stem.toLowerCase()) ?? null;
+    const knownMpp = job.knownMpp.get(file.stem) ?? null;
     const fingerprint = await fingerprintOf(file, knownMpp?.x ?? null);
     const known = await job.state.examinationOf(file, fingerprint);
     const refusal = job.state.refusalOf(file);
-    if (known !== null) examined.push({ file, examination: known });
+    const accept = (examination: SlideExamination): void => {
+      examined.push({ file, examination });
+      for (const warning of examination.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
+    };
+    if (known !== null) accept(known);
     else if (refusal !== null) skip(file, refusal);
     else {
       const left = worked === 0 ? null : ((performance.now() - started) / worked) * (slides.length - index);
@@ -150,10 +152,7 @@ async function examineAll(
       });
       worked += 1;
       if ("refused" in result) skip(file, result.refused);
-      else {
-        examined.push({ file, examination: result.accepted });
-        for (const warning of result.accepted.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
-      }
+      else accept(result.accepted);
     }
   }
   return examined;
@@ -178,11 +177,15 @@ function timeLeft(milliseconds: number): string {
   return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
 }
 
+/** What a preparation tells beside its patches. */
+interface Findings extends Pick<SlidePreparationResult, "counts" | "skipped" | "warnings"> {
+  readonly outsideProfile: number;
+}
+
 async function finish(
   out: string,
   plan: SlidePlan,
-  counts: Readonly<Record<Split, LabelCounts>>,
-  skipped: readonly SkippedInput[],
+  { counts, skipped, warnings, outsideProfile }: Findings,
   { settings, state }: Job,
 ): Promise<SlidePreparationResult> {
   const { directory } = state;
@@ -199,13 +202,16 @@ async function finish(
     counts,
     discarded: plan.discarded,
     skipped: skipped.map(({ file, reason }) => ({ file: basename(file), reason })),
+    ...(settings.profile === null ? {} : { outsideProfile }),
+    warnings,
     sources: await Promise.all(plan.slides.map(describeSlide)),
   };
   await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);
   await state.removeTraces();
   await replaceDirectory(directory, out);
   const { discarded } = plan;
-  return { root: out, inputKind: "slides", patchSize: settings.patchSize, counts, discarded, skipped, hash };
+  const { patchSize } = settings;
+  return { root: out, inputKind: "slides", patchSize, counts, discarded, skipped, warnings, hash };
 }
 
 /** No times and no absolute paths, so that equal jobs write equal bytes; slides are too large to be hashed. */

@@ -1,5 +1,6 @@
-import { type GreyImage, histogram, hsvSaturation, type RgbImage } from "../../imaging/index.js";
+import { type GreyImage, histogram, type RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
+import { REACH_AROUND, tissueSaturation } from "./no-tissue.js";
 
 export interface FindTissueOptions {
   readonly signal?: AbortSignal | undefined;
@@ -16,14 +17,14 @@ export const BAND_CELLS = 4 << 20;
 const AIM = 16;
 const FINEST = 8;
 const COARSEST = 32;
-/** Sides of the blocks that a level is read in, in its pixels: 12 MB. */
+/** Sides of the blocks that a level is read in, in its pixels, with neighbours of cells at their edges: 12 MB. */
 const BLOCK_SIDE = 2048;
 /** Planes of up to this many bands are kept between the two passes over them. */
 const KEPT_BANDS = 4;
 
 /**
- * The HSV saturation of a slide at about 16× downsample, read block by block: from the level nearest to that, or
- * from a finer one whose pixels are averaged.
+ * The HSV saturation of a slide at about 16× downsample, as {@link tissueSaturation} gives it, read block by block: from
+ * the level nearest to that, or from a finer one whose pixels are averaged.
  */
 export class SaturationPlane {
   readonly width: number;
@@ -32,14 +33,16 @@ export class SaturationPlane {
   readonly cellSize: number;
   readonly #source: PixelSource;
   readonly #options: FindTissueOptions;
+  readonly #inkIsTissue: boolean;
   readonly #level: number;
   /** Pixels of the level per cell, along each side. */
   readonly #factor: number;
   #kept: GreyImage | null = null;
 
-  constructor(source: PixelSource, options: FindTissueOptions) {
+  constructor(source: PixelSource, options: FindTissueOptions, inkIsTissue = false) {
     this.#source = source;
     this.#options = options;
+    this.#inkIsTissue = inkIsTissue;
     const { level, factor } = chooseLevel(source);
     const { width = 1, height = 1, downsample = 1 } = source.levels[level] ?? {};
     this.#level = level;
@@ -78,7 +81,7 @@ export class SaturationPlane {
   }
 
   get #blockCells(): number {
-    return Math.max(1, Math.floor(BLOCK_SIDE / this.#factor));
+    return Math.max(1, Math.floor(BLOCK_SIDE / this.#factor) - 2 * REACH_AROUND);
   }
 
   async #readRows(
@@ -104,18 +107,36 @@ export class SaturationPlane {
       height: fullHeight = 1,
       downsample = 1,
     } = this.#source.levels[this.#level] ?? {};
-    const [left, top] = [column * factor, row * factor];
+    const [firstColumn, firstRow] = [Math.max(0, column - REACH_AROUND), Math.max(0, row - REACH_AROUND)];
+    const [left, top] = [firstColumn * factor, firstRow * factor];
     const region = await this.#source.readRegion(
       {
         origin: { space: "level-0", x: Math.ceil(left * downsample), y: Math.ceil(top * downsample) },
         level: this.#level,
-        width: Math.min(width * factor, fullWidth - left),
-        height: Math.min(height * factor, fullHeight - top),
+        width: Math.min((column + width + REACH_AROUND) * factor, fullWidth) - left,
+        height: Math.min((row + height + REACH_AROUND) * factor, fullHeight) - top,
       },
       { signal: this.#options.signal },
     );
-    return hsvSaturation(factor === 1 ? region : averageBlocks(region, factor));
+    const cells = factor === 1 ? region : averageBlocks(region, factor);
+    const saturation = tissueSaturation(cells, this.#inkIsTissue);
+    return crop(saturation, column - firstColumn, row - firstRow, width, height);
   }
+}
+
+function crop(
+  { width: stride, data }: GreyImage,
+  left: number,
+  top: number,
+  width: number,
+  height: number,
+): GreyImage {
+  const part = emptyPlane(width, height);
+  for (let line = 0; line < height; line++) {
+    const from = (top + line) * stride + left;
+    part.data.set(data.subarray(from, from + width), line * width);
+  }
+  return part;
 }
 
 function chooseLevel({ levels }: PixelSource): { readonly level: number; readonly factor: number } {

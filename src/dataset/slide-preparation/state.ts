@@ -185,8 +185,9 @@ export async function fingerprintOf(
   mpp: number | null,
 ): Promise<string> {
   const parts = [path, ...(annotationPath === null ? [] : [annotationPath])].map(async (file) => {
-    const { size, mtimeMs } = await stat(file);
-    return `${size}:${mtimeMs}`;
+    // Of a file that is gone, or a link that leads nowhere, opening it tells.
+    const status = await stat(file).catch(() => null);
+    return status === null ? "gone" : `${status.size}:${status.mtimeMs}`;
   });
   return [...(await Promise.all(parts)), String(mpp)].join("/");
 }

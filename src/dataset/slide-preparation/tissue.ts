@@ -1,6 +1,13 @@
 import type { Level0Box } from "../../geometry/index.js";
-import { closeMask, type Mask, maskAbove, medianFilter, otsuThresholdOfCounts } from "../../imaging/index.js";
+import {
+  closeMask,
+  type GreyImage,
+  type Mask,
+  medianFilter,
+  otsuThresholdOfCounts,
+} from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
+import { INK, STRONG } from "./no-tissue.js";
 import type { TissueRule } from "./options.js";
 import { BAND_CELLS, type FindTissueOptions, SaturationPlane } from "./saturation.js";
 
@@ -12,6 +19,8 @@ const MEDIAN_SIDE = 15;
 const REACH = 2 * CLOSING_ITERATIONS * ((CLOSING_SIDE - 1) / 2) + (MEDIAN_SIDE - 1) / 2;
 /** Otsu splits the noise of an empty slide too; what is paler than this (of 255) is glass. */
 const LEAST_SATURATION = 8;
+/** Share of green and blue ink, of all that has colour, which is told: such colours may be the stain's. */
+const TOLD_INK = 0.02;
 
 /** The cells that a slide's tissue is looked for in. */
 export interface TissueGrid {
@@ -33,12 +42,15 @@ export class TissueMask {
   readonly cellSize: number;
   readonly width: number;
   readonly height: number;
+  /** What was left out though it has colour. */
+  readonly warnings: readonly string[];
   readonly #bits: Uint8Array;
 
-  constructor(width: number, height: number, cellSize: number) {
+  constructor(width: number, height: number, cellSize: number, warnings: readonly string[] = []) {
     this.width = width;
     this.height = height;
     this.cellSize = cellSize;
+    this.warnings = warnings;
     this.#bits = new Uint8Array(Math.ceil((width * height) / 8));
   }
 
@@ -92,8 +104,9 @@ export class TissueMask {
 
 /**
  * Finds tissue by the authors' rule: HSV saturation above Otsu's threshold at about 16× downsample, closed with
- * a 7×7 square twice, median over 15×15. Works in bands, so its memory is that of the mask, a bit for 16×16
- * level-0 pixels, plus a few megabytes; the result is that of the whole picture at once.
+ * a 7×7 square twice, median over 15×15. Nearly black and flat dark cells are never tissue, nor is green and blue ink
+ * unless a saturation is given; Otsu's threshold does without them and without red ink. Works in bands, so its memory is that of the mask, a
+ * bit for 16×16 level-0 pixels, plus a few megabytes; the result is that of the whole picture at once.
  * @throws EpSamError `slide` when the file is damaged
  */
 export async function findTissue(
@@ -101,22 +114,42 @@ export async function findTissue(
   rule: Exclude<TissueRule, "all">,
   options: FindTissueOptions = {},
 ): Promise<TissueMask> {
-  const plane = new SaturationPlane(source, options);
+  const plane = new SaturationPlane(source, options, rule !== "otsu");
   const { width, height, cellSize } = plane;
-  const threshold =
-    rule === "otsu" ? Math.max(LEAST_SATURATION, otsuThresholdOfCounts(await plane.histogram())) : rule;
-  const mask = new TissueMask(width, height, cellSize);
+  const { threshold, warnings } =
+    rule === "otsu" ? thresholdOf(await plane.histogram()) : { threshold: rule, warnings: [] };
+  const mask = new TissueMask(width, height, cellSize, warnings);
   const rows = Math.max(REACH, Math.floor((options.bandCells ?? BAND_CELLS) / width) - 2 * REACH);
   for (let row = 0; row < height; row += rows) {
     options.signal?.throwIfAborted();
     const count = Math.min(rows, height - row);
     const top = Math.max(0, row - REACH);
     const band = await plane.band(top, Math.min(height, row + count + REACH) - top);
-    mask.setRows(row, count, smooth(maskAbove(band, threshold)), row - top);
+    mask.setRows(row, count, tissueOf(band, threshold), row - top);
   }
   return mask;
 }
 
-function smooth(mask: Mask): Mask {
-  return medianFilter(closeMask(mask, CLOSING_SIDE, CLOSING_ITERATIONS), MEDIAN_SIDE);
+/** Otsu's threshold, and what is said of ink. */
+function thresholdOf(counts: Float64Array): { readonly threshold: number; readonly warnings: string[] } {
+  const stained = counts.map((count, value) => (value < STRONG ? count : 0));
+  const threshold = Math.max(LEAST_SATURATION, otsuThresholdOfCounts(stained));
+  const ink = counts[INK] ?? 0;
+  const coloured = counts.slice(threshold + 1, INK + 1).reduce((sum, count) => sum + count, 0);
+  if (ink <= TOLD_INK * coloured) return { threshold, warnings: [] };
+  const share = Math.round((100 * ink) / coloured);
+  return {
+    threshold,
+    warnings: [
+      `${share} % of what is coloured is green or blue as the ink of pens, and not taken for tissue; if these are stains (Masson, Alcian blue), pass \`tissue: ${threshold}\``,
+    ],
+  };
+}
+
+function tissueOf({ width, height, data }: GreyImage, threshold: number): Mask {
+  const above = data.map((value) => (value > threshold && value < INK ? 1 : 0));
+  const closed = closeMask({ width, height, data: above }, CLOSING_SIDE, CLOSING_ITERATIONS);
+  // Tissue all around does not make tissue of ink.
+  const covered = closed.data.map((value, cell) => ((data[cell] ?? 0) < INK ? value : 0));
+  return medianFilter({ width, height, data: covered }, MEDIAN_SIDE);
 }

@@ -1,12 +1,17 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { EpSamError, hashBytes, writeFileAtomically } from "../../common/index.js";
+import { hashBytes, writeFileAtomically } from "../../common/index.js";
 import {
-  findAnnotation,
-  findSlideFiles,
   findTissue,
+  listNames,
+  listSlides,
+  matchAnnotations,
+  noSlides,
   RESULT_FILE,
   type Resolution,
+  type SkippedInput,
+  tellLeftAlone,
+  tellUnmatchedFiles,
 } from "../../dataset/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
 import {
@@ -41,6 +46,8 @@ interface NamedSlide {
   readonly stem: string;
   readonly path: string;
   readonly annotation: string | null;
+  /** What the user should know of that. */
+  readonly warnings: readonly string[];
 }
 
 /** A slide that is finished. */
@@ -55,14 +62,15 @@ type FinishedSlide = InferSlidesResult["slides"][number];
  *   {@link openSegmenter} and {@link trainedResolution} throw; `storage` when the disk is full
  */
 export async function inferSlides(options: InferSlidesOptions): Promise<InferSlidesResult> {
-  const slides = await findNamedSlides(options);
+  const found = await findNamedSlides(options);
+  const { slides } = found;
   const stems = slides.map(({ stem }) => stem);
   await requireFreeOutput(claimedPaths(options.out, stems), options);
   const { resolution, note } = await trainedResolution(options.run, options.patchMpp);
   if (note !== null) options.reporter.note(note);
   const segmenter = await openSegmenter(options.run, options);
   try {
-    return await new SlidesJob(options, segmenter, resolution).run(slides);
+    return await new SlidesJob(options, segmenter, resolution).run(found);
   } finally {
     await segmenter.close();
   }
@@ -78,24 +86,41 @@ export function claimedPaths(out: string, stems: readonly string[]): ClaimedPath
   ];
 }
 
-async function findNamedSlides({ inputs, annotations, reporter }: InferSlidesOptions): Promise<NamedSlide[]> {
-  const files = await findSlideFiles(inputs);
-  if (files.length === 0) {
-    throw new EpSamError("usage", {
-      what: "holds no slides",
-      where: inputs.join(", "),
-      action: "Give the slides, or the folder that holds them itself.",
-    });
-  }
-  const slides: NamedSlide[] = [];
-  for (const file of files) {
-    const annotation = annotations === undefined ? null : await findAnnotation(file.stem, annotations);
-    if (annotations !== undefined && annotation === null) {
-      reporter.warn(`${file.path} has no annotation in ${annotations}: there is nothing to compare it with.`);
-    }
-    slides.push({ ...file, annotation });
-  }
-  return slides;
+/** The slides, what was left out, and what the user should know of annotations. */
+interface FoundSlides {
+  readonly slides: readonly NamedSlide[];
+  readonly skipped: readonly SkippedInput[];
+  readonly warnings: readonly string[];
+}
+
+async function findNamedSlides({ inputs, annotations, reporter }: InferSlidesOptions): Promise<FoundSlides> {
+  const { slides: files, skipped, leftAlone } = await listSlides(inputs);
+  if (files.length === 0) throw await noSlides(inputs);
+  if (leftAlone.length > 0) reporter.note(tellLeftAlone(leftAlone));
+  for (const { file, reason } of skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
+  if (annotations === undefined)
+    return {
+      slides: files.map((file) => ({ ...file, annotation: null, warnings: [] })),
+      skipped,
+      warnings: [],
+    };
+  const folders = typeof annotations === "string" ? [annotations] : annotations;
+  const paths = files.map(({ path }) => path);
+  const { ofSlides, unmatched } = await matchAnnotations(paths, folders);
+  const surplus = tellUnmatchedFiles(unmatched);
+  if (surplus !== null) reporter.warn(`${listNames(folders)}: ${surplus}.`);
+  const none = `has no annotation in ${listNames(folders)}: there is nothing to compare it with`;
+  const slides = files.map((file) => {
+    const annotation = ofSlides.get(file.path) ?? null;
+    if (annotation !== null) return { ...file, annotation, warnings: [] };
+    reporter.warn(`${file.path} ${none}.`);
+    return { ...file, annotation, warnings: [none, ...(surplus === null ? [] : [surplus])] };
+  });
+  const isAnyWithout = slides.some(({ annotation }) => annotation === null);
+  if (surplus === null || !isAnyWithout)
+    return { slides, skipped, warnings: surplus === null ? [] : [surplus] };
+  const leftOut = { file: listNames(folders), reason: `${surplus}; check how they are spelt` };
+  return { slides, skipped: [...skipped, leftOut], warnings: [surplus] };
 }
 
 /** One call of {@link inferSlides} with its models open. */
@@ -111,7 +136,7 @@ class SlidesJob {
     this.#resolution = resolution;
   }
 
-  async run(slides: readonly NamedSlide[]): Promise<InferSlidesResult> {
+  async run({ slides, skipped: leftOut, warnings }: FoundSlides): Promise<InferSlidesResult> {
     const { out } = this.#options;
     const unreadable = ["slide", "annotation"] as const;
     const skipped = await forEachInput(slides, unreadable, this.#options, async (slide, index) => {
@@ -121,7 +146,7 @@ class SlidesJob {
     const summaries = this.#finished.map(({ summary }) => summary);
     if (summaries.length > 0) await writeSummaryCsv(join(out, SUMMARY_TABLE), summaries);
     const resumed = this.#finished.filter(({ seconds }) => seconds === null).length;
-    return { root: out, slides: this.#finished, resumed, skipped };
+    return { root: out, slides: this.#finished, resumed, skipped: [...leftOut, ...skipped], warnings };
   }
 
   async #process(slide: NamedSlide, task: string): Promise<FinishedSlide> {
@@ -171,6 +196,7 @@ class SlidesJob {
       slide.annotation === null ? null : await expertTumour(slide.annotation, source, this.#options);
     for (const warning of expert?.warnings ?? []) reporter.warn(`${slide.path}: ${warning}.`);
     const tissueMask = await this.#findTissue(source, plan.settings, task);
+    for (const warning of tissueMask?.warnings ?? []) reporter.warn(`${slide.path}: ${warning}.`);
     const [full] = source.levels;
     const segmentation = await segmentSlide(this.#segmenter, source, {
       ...plan,
@@ -205,7 +231,13 @@ class SlidesJob {
         settings: plan.settings,
         patches: segmentation.counts,
         agreement,
-        warnings: [...source.warnings, ...plan.warnings, ...(expert?.warnings ?? [])],
+        warnings: [
+          ...slide.warnings,
+          ...source.warnings,
+          ...plan.warnings,
+          ...(tissueMask?.warnings ?? []),
+          ...(expert?.warnings ?? []),
+        ],
       };
       for (const warning of source.warnings) reporter.warn(`${slide.path}: ${warning}.`);
       await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);

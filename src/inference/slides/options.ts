@@ -20,8 +20,8 @@ export interface InferSlidesOptions extends InferenceOptions {
   readonly tolerance?: number | undefined;
   /** Foci of less than this many square microns are left out of outlines and figures. Default 0. */
   readonly minimumArea?: number | undefined;
-  /** Folder of annotations named like the slides, to compare the results with. */
-  readonly annotations?: string | undefined;
+  /** Folder, or folders, of annotations named like the slides, to compare the results with. */
+  readonly annotations?: string | readonly string[] | undefined;
   /**
    * Where coordinates of these annotations, and of the GeoJSON that is written, begin on slides with bounds; as the
    * program of each format counts when left out.
@@ -86,4 +86,6 @@ export interface InferSlidesResult {
   /** How many of them were there already. */
   readonly resumed: number;
   readonly skipped: readonly SkippedInput[];
+  /** What else the user should know of the call as a whole. */
+  readonly warnings: readonly string[];
 }

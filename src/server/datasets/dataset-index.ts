@@ -9,10 +9,12 @@ import {
   type LabelCounts,
   listPatches,
   MANIFEST_FILE,
+  nameKey,
   type PatchRecord,
   patchFileName,
   SPLITS,
   type Split,
+  stemOf,
 } from "../../dataset/index.js";
 import { fileVersion } from "../open-slides.js";
 import { fileInside } from "../workspace/inside-root.js";
@@ -99,7 +101,7 @@ function bySlide(
     sources.flatMap((source) => {
       const value = tell(source);
       if (source.slide === undefined || value === undefined) return [];
-      return [[nameKey(source.slide.replace(/\.[^.]*$/, "")), value] as const];
+      return [[nameKey(stemOf(source.slide)), value] as const];
     }),
   );
 }
@@ -140,9 +142,4 @@ export function patchFile(root: string, patch: PatchRecord, kind: "image" | "mas
 export function patchesOfSlide({ patches }: IndexedDataset, slideName: string): PatchRecord[] {
   const wanted = nameKey(slideName);
   return patches.filter(({ slide }) => nameKey(slide) === wanted);
-}
-
-/** What slides are matched by: the name without extension, whatever its case. */
-export function nameKey(slide: string): string {
-  return slide.toLowerCase();
 }

@@ -1,9 +1,9 @@
 import type { PatchEntry, PatchPage, PatchSort, UncertainPage } from "../../contract/index.js";
-import type { PatchRecord } from "../../dataset/index.js";
+import { nameKey, type PatchRecord } from "../../dataset/index.js";
 import { mostUncertain, type UncertaintyEvidence, uncertaintyOf } from "../learning/uncertainty.js";
 import type { RunMasks } from "../runs/run-masks.js";
 import type { Workspace } from "../workspace/workspace.js";
-import { type IndexedDataset, nameKey } from "./dataset-index.js";
+import type { IndexedDataset } from "./dataset-index.js";
 import { slidesOfDataset } from "./slides-of-dataset.js";
 
 /** Milliseconds that a request waits for masks to be compared before it answers with those that are. */

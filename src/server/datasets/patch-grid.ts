@@ -1,7 +1,7 @@
 import type { SlidePatch } from "../../contract/index.js";
-import type { PatchRecord } from "../../dataset/index.js";
+import { nameKey, type PatchRecord } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import { type IndexedDataset, nameKey, patchesOfSlide } from "./dataset-index.js";
+import { type IndexedDataset, patchesOfSlide } from "./dataset-index.js";
 
 /** Where a dataset's patches lie on the slide they were cut from; those without a place are left out. */
 export function patchGrid(

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
+import { nameKey } from "../../dataset/index.js";
 import { nearness, type Workspace, type WorkspaceSlide } from "../workspace/workspace.js";
-import { type IndexedDataset, nameKey } from "./dataset-index.js";
+import type { IndexedDataset } from "./dataset-index.js";
 
 /**
  * The slides of the workspace that a dataset's patches were cut from, by the key of their names. Of slides with the same

@@ -3,7 +3,7 @@ import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
 import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
 import type { JobRequest, UnmarkedRule } from "../../contract/index.js";
-import { findAnnotation } from "../../dataset/index.js";
+import { matchAnnotations } from "../../dataset/index.js";
 import { trainedResolution } from "../../inference/index.js";
 import { RunDirectory } from "../../run/index.js";
 import type { ServerContext } from "../context.js";
@@ -93,7 +93,7 @@ async function planPreparation(
   const annotations =
     request.annotations === "corrections"
       ? await correctionOptions(context, slides, unmarked)
-      : ["--annotations", await annotationFolderOf(context.workspace, slides)];
+      : ["--annotations", ...(await annotationFoldersOf(context.workspace, slides))];
   const args = [
     "prepare",
     ...slides.map(({ path }) => path),
@@ -227,20 +227,18 @@ async function freePlace({ stateDirectory }: ServerContext, kind: string, name: 
 }
 
 /**
- * The folder with annotation files of the slides: the one that knows most of them.
- * @throws EpSamError `usage` when none knows any
+ * The folders with annotation files of the slides.
+ * @throws EpSamError `usage` when there are none, `annotation` when two files could be one slide's
  */
-async function annotationFolderOf(
+async function annotationFoldersOf(
   { annotationFolders }: Workspace,
   slides: readonly WorkspaceSlide[],
-): Promise<string> {
-  let best = { folder: "", known: 0 };
-  for (const folder of annotationFolders) {
-    const files = await Promise.all(slides.map(({ stem }) => findAnnotation(stem, folder)));
-    const known = files.filter((file) => file !== null).length;
-    if (known > best.known) best = { folder, known };
-  }
-  if (best.known > 0) return best.folder;
+): Promise<string[]> {
+  const folders: string[] = [];
+  const paths = slides.map(({ path }) => path);
+  for (const folder of annotationFolders)
+    if ((await matchAnnotations(paths, [folder])).ofSlides.size > 0) folders.push(folder);
+  if (folders.length > 0) return folders;
   throw new EpSamError("usage", {
     what: "none of the slides has an annotation file",
     why: "files named like the slides are looked for in the folders given to `epsam view` as `annotations`",

@@ -1,8 +1,7 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, extname } from "node:path";
 import { judgeAreas, placeOnSlide, readAnnotations, TumourRegion } from "../../annotations/index.js";
-import { isEpSamError } from "../../common/index.js";
 import { DIFFERENCE_LEVELS, type LayerEntry, type LevelEntry } from "../../contract/index.js";
-import { findAnnotation } from "../../dataset/index.js";
+import { listInputs, matchAnnotationFiles, matchAnnotations, nameKey } from "../../dataset/index.js";
 import type { GreyImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
@@ -77,19 +76,21 @@ export async function findGroundTruth(
   return { path, version, region, warnings };
 }
 
+/** @throws EpSamError `annotation` when several files could be the slide's */
 async function annotationFile({ workspace }: ServerContext, slide: WorkspaceSlide): Promise<string | null> {
-  for (const folder of workspace.annotationFoldersOf(slide)) {
-    const found = await findAnnotation(slide.stem, folder);
-    if (found !== null) return fileInside(folder, basename(found));
-  }
-  for (const extension of NEIGHBOUR_EXTENSIONS) {
-    try {
-      return await fileInside(dirname(slide.path), `${slide.stem}${extension}`);
-    } catch (failure) {
-      if (!isEpSamError(failure, "not-found") && !isEpSamError(failure, "forbidden")) throw failure;
-    }
-  }
-  return null;
+  const others = workspace.slides.filter(({ stem }) => nameKey(stem) !== nameKey(slide.stem));
+  const paths = [slide, ...others].map(({ path }) => path);
+  const given = await matchAnnotations(paths, workspace.annotationFoldersOf(slide));
+  const found = given.ofSlides.get(slide.path) ?? (await neighbour(paths, slide));
+  return found === null ? null : fileInside(dirname(found), basename(found));
+}
+
+async function neighbour(paths: readonly string[], slide: WorkspaceSlide): Promise<string | null> {
+  const files = (await listInputs([dirname(slide.path)])).flatMap((listed) => listed.files);
+  const candidates = files.flatMap(({ path }) =>
+    NEIGHBOUR_EXTENSIONS.includes(extname(path)) ? [path] : [],
+  );
+  return matchAnnotationFiles(paths, candidates).ofSlides.get(slide.path) ?? null;
 }
 
 /** What the annotation calls tumour, drawn from its outlines at every level. */

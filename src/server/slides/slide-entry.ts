@@ -1,8 +1,9 @@
 import type { SlideDetail, SlideEntry } from "../../contract/index.js";
+import { nameKey } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import type { DatasetIndexes } from "../datasets/dataset-index.js";
-import { nameKey, patchesOfSlide } from "../datasets/dataset-index.js";
+import { patchesOfSlide } from "../datasets/dataset-index.js";
 import { slidesOfDataset } from "../datasets/slides-of-dataset.js";
 import type { SlideLayers } from "../layers/slide-layers.js";
 import { fileVersion } from "../open-slides.js";

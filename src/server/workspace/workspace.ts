@@ -1,4 +1,5 @@
-import { basename, extname, sep } from "node:path";
+import { basename, sep } from "node:path";
+import { nameKey, stemOf } from "../../dataset/index.js";
 import { notFound } from "../problem.js";
 import { opaqueId } from "./identifiers.js";
 
@@ -55,7 +56,7 @@ export class Workspace {
   /** @param path absolute, symbolic links resolved */
   addSlide(path: string): WorkspaceSlide {
     const name = basename(path);
-    const slide = { id: opaqueId("slide", path), name, stem: basename(name, extname(name)), path };
+    const slide = { id: opaqueId("slide", path), name, stem: stemOf(name), path };
     this.#slides.set(slide.id, slide);
     return slide;
   }
@@ -89,8 +90,7 @@ export class Workspace {
    * belongs to those that lie nearest to it.
    */
   annotationFoldersOf(slide: WorkspaceSlide): string[] {
-    const name = slide.stem.toLowerCase();
-    const rivals = this.slides.filter(({ stem }) => stem.toLowerCase() === name);
+    const rivals = this.slides.filter(({ stem }) => nameKey(stem) === nameKey(slide.stem));
     return this.annotationFolders
       .filter((folder) => rivals.every(({ path }) => nearness(path, folder) <= nearness(slide.path, folder)))
       .sort((one, other) => nearness(slide.path, other) - nearness(slide.path, one));

@@ -32,6 +32,53 @@ export async function openSeries(path: string): Promise<DicomSeries> {
   return gather(folder, candidates, main, (other) => (other.series === main.series ? "take" : "leave"));
 }
 
+/** DICOM files of one slide. */
+export interface DicomGroup {
+  /** Null for a file that cannot be read or names no series, which is alone: opening it tells why. */
+  readonly series: string | null;
+  /** In the order given. */
+  readonly paths: readonly string[];
+}
+
+/** Files of DICOM slides, those of a series together. */
+export async function groupDicomFiles(paths: readonly string[]): Promise<DicomGroup[]> {
+  const groups: DicomGroup[] = [];
+  for (const path of paths) {
+    const series = await seriesOf(path);
+    const at = series === null ? -1 : groups.findIndex((group) => group.series === series);
+    const known = groups[at];
+    if (known === undefined) groups.push({ series, paths: [path] });
+    else groups[at] = { series, paths: [...known.paths, path] };
+  }
+  return groups;
+}
+
+async function seriesOf(path: string): Promise<string | null> {
+  try {
+    const { series, file } = await openInstance(path);
+    await file.close();
+    return series === "" ? null : series;
+  } catch (cause) {
+    if (isEpSamError(cause, "slide")) return null;
+    throw cause;
+  }
+}
+
+/** True for a file that may be DICOM by its name, `.dcm`, none, or the numbers of a UID, and begins as such. */
+export async function isDicomFile(path: string): Promise<boolean> {
+  if (!hasDicomName(path)) return false;
+  try {
+    return await looksLikeDicom(path);
+  } catch (cause) {
+    if (isEpSamError(cause, "slide")) return false;
+    throw cause;
+  }
+}
+
+function hasDicomName(name: string): boolean {
+  return /^(?:|\.dcm|\.dicom|\.\d+)$/i.test(extname(name));
+}
+
 async function openFolder(folder: string): Promise<DicomSeries> {
   let series: string | undefined;
   const found = await gather(folder, await siblings(folder, null), null, (other) => {
@@ -86,12 +133,12 @@ function isCopy(instance: DicomInstance, instances: readonly DicomInstance[]): b
   );
 }
 
-/** Files of a folder that may be DICOM by their name: `.dcm`, none, or the numbers of a UID. */
+/** Files of a folder that may be DICOM by their name. */
 async function siblings(folder: string, except: string | null): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile() && entry.name !== except)
-    .filter(({ name }) => /^(?:|\.dcm|\.dicom|\.\d+)$/i.test(extname(name)))
+    .filter(({ name }) => hasDicomName(name))
     .map(({ name }) => join(folder, name))
     .sort();
 }

@@ -13,10 +13,11 @@ import { genericTiff } from "./dialects/generic.js";
 import { omeTiff } from "./dialects/ome.js";
 import { philipsTiff } from "./dialects/philips.js";
 import { qpTiff } from "./dialects/qptiff.js";
-import { isTiff } from "./directories.js";
+import { isTiff, readDirectories } from "./directories.js";
 import { pageGrid } from "./looks-alike.js";
 import { MissingTiles } from "./missing-tiles.js";
 import { SegmentReader } from "./segment-reader.js";
+import { Tag } from "./tags.js";
 
 /** Tried in this order; the last takes every TIFF. */
 const DIALECTS: readonly TiffDialect[] = [aperioSvs, philipsTiff, omeTiff, qpTiff, genericTiff];
@@ -49,6 +50,20 @@ export async function openTiff(path: string, options: OpenSlideOptions = {}): Pr
   } catch (cause) {
     await file.close();
     throw cause;
+  }
+}
+
+/**
+ * Tells whether a TIFF has tiles or sub-pictures, as slides do and images do not, also where its pixels cannot be read.
+ * @throws EpSamError `slide` when it is no TIFF or damaged
+ */
+export async function isTiledTiff(path: string): Promise<boolean> {
+  const file = await RandomAccessFile.open(path, slideError);
+  try {
+    const nodes = await readDirectories(file);
+    return nodes.some(({ directory, children }) => children.length > 0 || directory.has(Tag.TileWidth));
+  } finally {
+    await file.close();
   }
 }
 

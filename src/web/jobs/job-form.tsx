@@ -255,9 +255,10 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           title={settingWords.preset.label}
           value={draft.preset}
           choices={[
-            ["laptop", "laptop: small and quick"],
-            ["windows", "windows: a pretrained backbone, for labels of windows"],
+            ["laptop", "laptop: a pretrained backbone, a quarter of an hour"],
+            ["best", "best: the same, an hour"],
             ["paper", "paper: as published, slow without a GPU"],
+            ["paper-small", "paper-small: as published with a small classifier"],
           ]}
           error={error}
           onChoose={(preset) => change({ preset })}

@@ -52,14 +52,28 @@ export function findStateDict(root: PickleValue, key?: string): FoundTensors | u
     path.push(step);
   }
   if (!(node instanceof PickleDict)) return undefined;
-  const walk = new Walk();
-  walk.visit(node, "", 0);
+  const walk = tensorsBelow(node);
   return { tensors: walk.tensors, path, others: [...others, ...walk.others] };
 }
 
+/**
+ * The entry that a training script put the weights under. Beside them such a script may keep tensors of its own (the
+ * best accuracy, a loss); those of a model's layers have a dot in their names, and are a state dict by themselves.
+ */
 function wrapperOf({ entries }: PickleDict): string | undefined {
-  if ([...entries.values()].some((value) => value instanceof TensorReference)) return undefined;
-  return wrappers.find((name) => entries.get(name) instanceof PickleDict);
+  const isLayer = ([name, value]: readonly [PickleValue, PickleValue]): boolean =>
+    value instanceof TensorReference && nameOf(name).includes(".");
+  if ([...entries].some(isLayer)) return undefined;
+  return wrappers.find((name) => {
+    const entry = entries.get(name);
+    return entry instanceof PickleDict && tensorsBelow(entry).tensors.size > 0;
+  });
+}
+
+function tensorsBelow(dict: PickleDict): Walk {
+  const walk = new Walk();
+  walk.visit(dict, "", 0);
+  return walk;
 }
 
 /** Collects the tensors below a dict. */

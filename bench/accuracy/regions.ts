@@ -1,0 +1,117 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { join, parse } from "node:path";
+import { stringify } from "csv-stringify/sync";
+import { exists, type Reporter, silentReporter, writeFileAtomically } from "../../src/common/index.js";
+import { prepareSlides } from "../../src/dataset/index.js";
+import type { Confusion, EvaluatedPatch } from "../../src/evaluation/index.js";
+import type { Device } from "../../src/graph/index.js";
+import { inferSlides } from "../../src/inference/index.js";
+import { camStage, finishedDecoderStages, openRun, type PresetName } from "../../src/run/index.js";
+import { train } from "../../src/training/index.js";
+import { PATCH_SIZE, trialConfig, WINDOWS } from "./glas.js";
+import { figuresOf, type StageFigures } from "./image-figures.js";
+import { type AnnotatedSlide, writeParts } from "./slide-parts.js";
+
+/** What the recipe is tried on, leaving out one slide in turn. */
+export interface RegionsOptions {
+  readonly slides: readonly string[];
+  readonly annotations: string;
+  /** Microns per pixel of the patches. */
+  readonly mpp: number;
+  readonly seed: number;
+  readonly preset: PresetName;
+  /** Values that differ from the preset. */
+  readonly overrides: unknown;
+  /** Slides, data sets and runs lie here; a run that was killed goes on. */
+  readonly out: string;
+  readonly device: Device;
+  readonly reporter: Reporter;
+}
+
+/** Every slide in turn segmented by a run that has learnt from the others. */
+export async function tryRegions(options: RegionsOptions): Promise<StageFigures[]> {
+  const slides = await withAnnotations(options);
+  if (slides.length < 2) throw new Error("leaving one slide out takes two slides or more");
+  const figures: StageFigures[] = [];
+  for (const test of slides) {
+    const others = slides.filter((slide) => slide !== test);
+    figures.push(...(await tryOne(options, test, others)));
+  }
+  return figures;
+}
+
+async function withAnnotations({ slides, annotations }: RegionsOptions): Promise<readonly AnnotatedSlide[]> {
+  const files = await readdir(annotations);
+  return slides.map((slide) => {
+    const { name } = parse(slide);
+    const annotation = files.find((file) => parse(file).name === name && !file.startsWith("."));
+    if (annotation === undefined) throw new Error(`${annotations} has no annotation named like ${slide}`);
+    return { name, slide, annotation: join(annotations, annotation) };
+  });
+}
+
+async function tryOne(
+  options: RegionsOptions,
+  test: AnnotatedSlide,
+  others: readonly AnnotatedSlide[],
+): Promise<StageFigures[]> {
+  const { annotations, mpp, seed, preset, out: root, device, reporter } = options;
+  const out = join(root, `without-${test.name}-${seed}`);
+  const [data, run] = [join(out, "data"), join(out, "run")];
+  if (!(await exists(data))) {
+    for (const folder of ["slides", "annotations"]) await mkdir(join(out, folder), { recursive: true });
+    const rows: string[][] = [];
+    for (const slide of others) {
+      const { train, val } = await writeParts(slide, out, PATCH_SIZE * mpp);
+      // The parts of a slide are given as patients of their own: a patient may not be in two splits.
+      rows.push([train, "train", train], [val, "val", val]);
+    }
+    const splitTable = join(out, "splits.csv");
+    await writeFileAtomically(splitTable, stringify([["slide", "split", "patient"], ...rows]));
+    await prepareSlides({
+      inputs: [join(out, "slides")],
+      annotations: join(out, "annotations"),
+      splitTable,
+      out: data,
+      mpp,
+      tissue: "all",
+      patchSize: PATCH_SIZE,
+      stride: PATCH_SIZE / 2,
+      windows: WINDOWS,
+      evaluationPatches: "all",
+      seed,
+      reporter,
+    });
+  }
+  const config = trialConfig(options);
+  const resume = await exists(join(run, "run.json"));
+  await train({ data, out: run, preset, config, resume, overwrite: false, device, reporter });
+
+  const context = await openRun(run, { device, reporter: silentReporter, signal: undefined });
+  const records = context.run.record.stages;
+  const figures: StageFigures[] = [];
+  let seconds = records.classifier?.seconds ?? 0;
+  for (const stage of [camStage, ...finishedDecoderStages(context)]) {
+    seconds += records[stage]?.seconds ?? 0;
+    const { slides } = await inferSlides({
+      run,
+      stage,
+      inputs: [test.slide],
+      annotations,
+      out: join(out, stage),
+      tissue: "all",
+      gate: 0,
+      device,
+      resume: await exists(join(out, stage)),
+      reporter,
+    });
+    const counted = [countOf(test.name, slides[0]?.result.agreement?.mask.confusion)];
+    figures.push(figuresOf(counted, undefined, { name: stage, seed, seconds, slide: test.name }));
+  }
+  return figures;
+}
+
+function countOf(id: string, counts: Confusion | undefined): EvaluatedPatch {
+  if (counts === undefined) throw new Error(`${id} was not segmented`);
+  return { id, group: id, label: 1, confusion: counts };
+}

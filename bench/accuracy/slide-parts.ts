@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import sharp from "sharp";
+import {
+  type Annotation,
+  type AnnotationSet,
+  formatAsapXml,
+  readAnnotations,
+} from "../../src/annotations/index.js";
+import { writeFileAtomically } from "../../src/common/index.js";
+import { openSlide, type PixelSource } from "../../src/slides/index.js";
+
+/** The share of a slide that chooses, from below. */
+const VALIDATION_SHARE = 0.2;
+
+/** A slide with its annotation. */
+export interface AnnotatedSlide {
+  readonly name: string;
+  readonly slide: string;
+  readonly annotation: string;
+}
+
+/** A part of a slide as a slide of its own. */
+interface Part {
+  readonly name: string;
+  readonly top: number;
+  readonly rows: number;
+}
+
+/**
+ * Writes the upper part of a slide, to learn from, and its lower part, to choose by, each with its outlines, as tiled
+ * pyramids without loss into `slides` and `annotations` of a folder. Where there is one slide to learn from, nothing
+ * else can choose.
+ * @param least microns that both parts are high at least: a patch
+ * @returns names of both
+ */
+export async function writeParts(
+  { name, slide, annotation }: AnnotatedSlide,
+  out: string,
+  least: number,
+): Promise<{ readonly train: string; readonly val: string }> {
+  const source = await openSlide(slide);
+  try {
+    const outlines = await readAnnotations(annotation);
+    const height = source.levels[0]?.height ?? 0;
+    const rows = Math.max(Math.round(height * VALIDATION_SHARE), Math.ceil(least / resolutionOf(source).y));
+    const upper: Part = { name: `${name}-upper`, top: 0, rows: height - rows };
+    const lower: Part = { name: `${name}-lower`, top: height - rows, rows };
+    for (const part of [upper, lower]) {
+      await writeFileAtomically(join(out, "slides", `${part.name}.tif`), await pyramid(source, part));
+      await writeFileAtomically(join(out, "annotations", `${part.name}.xml`), shifted(outlines, part.top));
+    }
+    return { train: upper.name, val: lower.name };
+  } finally {
+    await source.close();
+  }
+}
+
+function resolutionOf({ micronsPerPixel, path }: PixelSource): { readonly x: number; readonly y: number } {
+  if (micronsPerPixel !== null) return micronsPerPixel;
+  throw new Error(`${path} tells no resolution`);
+}
+
+async function pyramid(slide: PixelSource, { top, rows }: Part): Promise<Buffer> {
+  const width = slide.levels[0]?.width ?? 0;
+  const resolution = resolutionOf(slide);
+  const origin = { space: "level-0", x: 0, y: top } as const;
+  const { data } = await slide.readRegion({ origin, level: 0, width, height: rows });
+  return sharp(data, { raw: { width, height: rows, channels: 3 } })
+    .tiff({
+      compression: "deflate",
+      tile: true,
+      tileWidth: 256,
+      tileHeight: 256,
+      pyramid: true,
+      resolutionUnit: "cm",
+      xres: 1000 / resolution.x,
+      yres: 1000 / resolution.y,
+    })
+    .toBuffer();
+}
+
+/** The outlines moved up by `top` pixels; what then lies outside the part does no harm. */
+function shifted({ annotations, groups }: AnnotationSet, top: number): string {
+  return formatAsapXml(
+    annotations.map(
+      (annotation): Annotation => ({
+        ...annotation,
+        points: [],
+        polygons: annotation.polygons.map(({ outer, holes }) => ({
+          outer: moved(outer.coordinates, top),
+          holes: holes.map((hole) => moved(hole.coordinates, top)),
+        })),
+      }),
+    ),
+    groups,
+  );
+}
+
+function moved(coordinates: Float64Array, top: number) {
+  return {
+    space: "level-0",
+    coordinates: coordinates.map((value, index) => (index % 2 === 0 ? value : value - top)),
+  } as const;
+}

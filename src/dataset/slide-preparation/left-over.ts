@@ -1,0 +1,72 @@
+import { basename } from "node:path";
+import type { MicronsPerPixel } from "../../slides/index.js";
+import { listNames, MANY_NAMES } from "../open-dataset.js";
+import { type PictureTable, tellUnmatched } from "../picture-tables.js";
+import type { SkippedInput } from "../preparation/options.js";
+import type { FoundSlides } from "./find-slides.js";
+import { foldersOf, type PrepareSlidesOptions, type SlideSettings } from "./options.js";
+import { profiles } from "./profiles.js";
+
+/** What was given and belongs to nothing. */
+interface LeftOver {
+  /** What a slide may lack: it counts as an input that was left out. */
+  readonly skipped: SkippedInput[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Annotation files and lines of tables that belong to no slide. Where slides have none, they may be meant for these under
+ * another name, so a wrong label or scale may come of it; otherwise they are surplus.
+ */
+export function tellLeftOver(
+  found: FoundSlides,
+  options: PrepareSlidesOptions,
+  mppTable: PictureTable<MicronsPerPixel> | null,
+  origins: PictureTable<unknown>,
+): LeftOver {
+  const skipped = [...found.skipped];
+  const warnings: string[] = [];
+  const { mppTable: mppPath = "", patients, splitTable } = options;
+  const files = tellUnmatchedFiles(found.unmatched);
+  if (files !== null && found.isAnyUnannotated)
+    skipped.push({ file: foldersOf(options).join(", "), reason: `${files}; check how they are spelt` });
+  else if (files !== null) warnings.push(`${listNames(foldersOf(options))}: ${files}.`);
+  const lines = mppTable === null ? null : tellUnmatched(mppTable, "slides");
+  if (lines !== null && found.slides.some(({ stem }) => mppTable?.values.has(stem) === false))
+    skipped.push({ file: mppPath, reason: `${lines}; check how they are spelt` });
+  else if (lines !== null) warnings.push(`${basename(mppPath)}: ${lines}.`);
+  const surplus = tellUnmatched(origins, "slides");
+  if (surplus !== null) warnings.push(`${basename(patients ?? splitTable ?? "")}: ${surplus}.`);
+  return { skipped, warnings };
+}
+
+/** What is told of annotation files that belong to no slide; null when there are none. */
+export function tellUnmatchedFiles(unmatched: readonly string[]): string | null {
+  if (unmatched.length === 0) return null;
+  const files = unmatched.length === 1 ? "a file belongs" : `${unmatched.length} files belong`;
+  return `${files} to no slide: ${listNames(
+    unmatched.map((path) => basename(path)),
+    MANY_NAMES,
+  )}`;
+}
+
+/** What is left out as it should be. */
+export function notesOn(
+  { leftAlone, outsideProfile }: FoundSlides,
+  { profile }: Pick<SlideSettings, "profile">,
+): string[] {
+  const notes: string[] = [];
+  if (profile !== null && outsideProfile > 0) {
+    const naming = profiles[profile].naming;
+    const slides = outsideProfile === 1 ? "1 slide is" : `${outsideProfile} slides are`;
+    notes.push(`${slides} not among those of the profile ${profile} (such as ${naming}) and left out.`);
+  }
+  if (leftAlone.length > 0) notes.push(tellLeftAlone(leftAlone));
+  return notes;
+}
+
+/** What is told of files of folders that are no slides by their names. */
+export function tellLeftAlone(files: readonly string[]): string {
+  const names = listNames(files.map((path) => basename(path)));
+  return `Left alone, since no slides by their names: ${names}.`;
+}

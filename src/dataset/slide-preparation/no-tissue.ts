@@ -1,0 +1,89 @@
+import { type GreyImage, hsvSaturation, type RgbImage } from "../../imaging/index.js";
+
+/** Stands for a saturation that red, orange or yellow ink may have: tissue, but none to tell tissue from glass by. */
+export const STRONG = 253;
+/** Stand for pixels that are no tissue whatever their saturation: green and blue ink, and dark fields. */
+export const INK = 254;
+export const DARK = 255;
+/** Flat squares are of five pixels a side, and a pixel lies anywhere in one. */
+const FLAT_RADIUS = 2;
+/** How many pixels around a pixel decide what it is. */
+export const REACH_AROUND = 2 * FLAT_RADIUS;
+
+/** Brightness (the largest channel) below which saturation is noise, and below which greys are black ink or a border. */
+const BLACK = 50;
+const BLACK_GREY = 80;
+/** Most that the channels of such a grey differ by. */
+const GREY_SPREAD = 20;
+/** Tissue this dark has texture; fields without are borders and padding, of whatever tint. */
+const DARK_FIELD = 130;
+/** Most that a channel varies by in a flat neighbourhood: the noise of a sensor. */
+const FLAT_SPREAD = 16;
+const SHIFTS = [0, -FLAT_RADIUS, FLAT_RADIUS] as const;
+
+/**
+ * HSV saturation below {@link STRONG}, with {@link INK} and {@link DARK} in the place of pixels that are no tissue: nearly
+ * black ones, whose saturation is noise; flat dark fields (padding and borders, tinted or not); green and blue ink.
+ * Haematoxylin, eosin, DAB, blood and melanin have more red than green. Red ink cannot be told from blood: it is tissue,
+ * and {@link STRONG}, since it would make glass of pale tissue.
+ * @param image pixels of 8 to 32 level-0 pixels; those near its edges are judged by the neighbours that it has
+ */
+export function tissueSaturation(image: RgbImage, inkIsTissue: boolean): GreyImage {
+  const saturation = hsvSaturation(image);
+  for (let pixel = 0; pixel < saturation.data.length; pixel++) {
+    const value = saturation.data[pixel] ?? 0;
+    saturation.data[pixel] = isDark(image, pixel)
+      ? DARK
+      : inkIsTissue
+        ? Math.min(value, STRONG)
+        : inkOrSaturation(image, pixel, value);
+  }
+  return saturation;
+}
+
+function isDark(image: RgbImage, pixel: number): boolean {
+  const [red, green, blue] = colourAt(image, pixel);
+  const brightness = Math.max(red, green, blue);
+  if (brightness >= DARK_FIELD) return false;
+  if (brightness < BLACK) return true;
+  const spread = brightness - Math.min(red, green, blue);
+  return (brightness <= BLACK_GREY && spread <= GREY_SPREAD) || isInFlat(image, pixel);
+}
+
+function inkOrSaturation(image: RgbImage, pixel: number, saturation: number): number {
+  const [red, green, blue] = colourAt(image, pixel);
+  const isGreen = green >= red + 25 && green >= blue - 10 && saturation >= 80;
+  const isBlue = blue >= red + 60 && green >= red - 10 && saturation >= 128;
+  if (isGreen || isBlue) return INK;
+  const isWarm = blue <= green + 30 && saturation >= 150;
+  return isWarm ? STRONG : Math.min(saturation, STRONG - 1);
+}
+
+function colourAt({ data }: RgbImage, pixel: number): readonly [number, number, number] {
+  return [data[3 * pixel] ?? 0, data[3 * pixel + 1] ?? 0, data[3 * pixel + 2] ?? 0];
+}
+
+/** Whether a pixel lies in a flat square, in its middle or off it, as pixels at the rim of a field do. */
+function isInFlat(image: RgbImage, pixel: number): boolean {
+  const [column, row] = [pixel % image.width, Math.floor(pixel / image.width)];
+  return SHIFTS.some((down) => SHIFTS.some((right) => isFlat(image, column + right, row + down)));
+}
+
+function isFlat({ width, height, data }: RgbImage, column: number, row: number): boolean {
+  if (column < 0 || row < 0 || column >= width || row >= height) return false;
+  const left = Math.max(0, column - FLAT_RADIUS);
+  const right = Math.min(width - 1, column + FLAT_RADIUS);
+  const bottom = Math.min(height - 1, row + FLAT_RADIUS);
+  for (let channel = 0; channel < 3; channel++) {
+    let [least, most] = [255, 0];
+    for (let y = Math.max(0, row - FLAT_RADIUS); y <= bottom; y++) {
+      for (let x = left; x <= right; x++) {
+        const value = data[3 * (y * width + x) + channel] ?? 0;
+        least = Math.min(least, value);
+        most = Math.max(most, value);
+      }
+      if (most - least > FLAT_SPREAD) return false;
+    }
+  }
+  return true;
+}
