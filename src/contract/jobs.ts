@@ -27,10 +27,10 @@ const name = z.string(nameMessage).check(
 );
 
 const { gate, overlap, tissue } = inferenceSettings.shape;
-const { patchSize, stride } = preparationSettings.shape;
+const { patchSize, split, stride } = preparationSettings.shape;
 const { unmarked } = slideSettings.shape;
 /** Microns per pixel for slides that tell none. */
-const { mpp } = inferenceSettings.shape;
+const { mpp, patchMpp } = inferenceSettings.shape;
 
 /**
  * What a job is to do; ids are those of the workspace, values left out are the command line's defaults. Slides of
@@ -57,6 +57,8 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
     patchSize,
     stride,
     mpp,
+    patchMpp,
+    split: z.optional(split.def.innerType),
     tissue: z.optional(tissue.def.innerType),
     annotations: z.enum(["corrections", "files"]),
     unmarked,

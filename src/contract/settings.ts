@@ -150,6 +150,14 @@ export const settingWords = {
     label: "Microns per pixel",
     hint: "For the slides whose files do not tell: 0.25 is usual at 40×, 0.5 at 20×; ask who scanned them.",
   },
+  patchMpp: {
+    label: "Microns per pixel of the patches",
+    hint: "Slides of any resolution are brought to it: 0.5 is 20×, 0.25 is 40×. Left out, each slide is cut at its own finest.",
+  },
+  split: {
+    label: "Split",
+    hint: "Shares of train, val and test, by patient: three numbers, such as 60,10,15.",
+  },
   overlap: {
     label: "Overlap",
     hint: `How much neighbouring patches overlap, 0 to ${LARGEST_OVERLAP}; 0.75 takes four times as long as 0.5.`,

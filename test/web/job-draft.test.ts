@@ -72,6 +72,18 @@ describe("the form of a job", () => {
     expect(readDraft("prepare", draft, workspace)).toHaveProperty("errors.name");
   });
 
+  it("asks for patches of one resolution and for the shares of the split", () => {
+    const draft = { ...emptyDraft(workspace, nothing), name: "set 1", slides: ["s1"] };
+    expect(readDraft("prepare", draft, workspace)).toMatchObject({ request: { split: [70, 10, 20] } });
+    const given = { ...draft, patchMpp: "0.5", split: "60, 10 15" };
+    expect(readDraft("prepare", given, workspace)).toMatchObject({
+      request: { patchMpp: 0.5, split: [60, 10, 15] },
+    });
+    expect(readDraft("prepare", { ...draft, split: "60,40" }, workspace)).toHaveProperty("errors.split");
+    expect(readDraft("prepare", { ...draft, split: "a,b,c" }, workspace)).toHaveProperty("errors.split");
+    expect(readDraft("prepare", { ...draft, patchMpp: "500" }, workspace)).toHaveProperty("errors.patchMpp");
+  });
+
   it("reads whole numbers alone where they are meant", () => {
     const draft = { ...emptyDraft(workspace, nothing), name: "set 1", slides: ["s1"] };
     expect(readDraft("prepare", { ...draft, stride: "256" }, workspace)).toMatchObject({

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import type { JobEntry } from "../../src/contract/index.js";
@@ -290,6 +292,8 @@ describeWithChromium("the page", () => {
     await form.getByLabel("Annotations").selectOption("files");
     await form.getByLabel("Where to look").selectOption("all");
     await form.getByLabel("Patch size").fill("64");
+    await form.getByLabel("Microns per pixel of the patches").fill("0.5");
+    await form.getByLabel("Split").fill("1,0,0");
     await form.getByLabel("Step between patches").fill("64");
     await form.getByRole("button", { name: "Start" }).click();
     const prepared = page.getByRole("article", { name: /cut here/ });
@@ -301,6 +305,14 @@ describeWithChromium("the page", () => {
     const { datasets } = await server.workspace();
     const made = datasets.find(({ name }) => name === "cut here");
     expect(made).toMatchObject({ patchSize: 64, problem: null });
+    expect([made?.counts.val, made?.counts.test]).toEqual([
+      { positive: 0, negative: 0 },
+      { positive: 0, negative: 0 },
+    ]);
+    const { root } = server.context.workspace.dataset(made?.id ?? "");
+    expect(JSON.parse(await readFile(join(root, "dataset.json"), "utf8"))).toMatchObject({
+      settings: { resolution: { mpp: 0.5 }, split: [1, 0, 0] },
+    });
 
     await page.getByRole("link", { name: "Train …" }).click();
     await page.getByLabel("Name of the run").fill("given up");

@@ -89,7 +89,7 @@ async function planPreparation(
 ): Promise<JobPlan> {
   const slides = slidesOf(context, request.slides);
   const out = await freePlace(context, "datasets", request.name);
-  const { patchSize, stride, mpp, tissue, unmarked } = request;
+  const { patchSize, stride, mpp, patchMpp, split, tissue, unmarked } = request;
   const annotations =
     request.annotations === "corrections"
       ? await correctionOptions(context, slides, unmarked)
@@ -100,6 +100,8 @@ async function planPreparation(
     ...annotations,
     ...["--out", out, "--patch-size", String(patchSize), ...option("--stride", stride), "--json"],
     ...(await resolutionOption(context, id, slides, mpp)),
+    ...option("--mpp", patchMpp),
+    ...option("--split", split?.join()),
     ...option("--tissue", tissue),
     ...option("--annotation-origin", context.annotationOrigin),
   ];

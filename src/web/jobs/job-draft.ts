@@ -24,6 +24,8 @@ const draftSchema = z.object({
   unmarked: z.enum(["unknown", "normal"]),
   patchSize: z.string(),
   stride: z.string(),
+  patchMpp: z.string(),
+  split: z.string(),
   preset: presetSetting,
   seed: z.string(),
 });
@@ -62,6 +64,8 @@ export function emptyDraft(workspace: Workspace, given: GivenIds): JobDraft {
     unmarked: "unknown",
     patchSize: String(defaultOf(preparationSettings.shape.patchSize)),
     stride: "",
+    patchMpp: "",
+    split: defaultOf(preparationSettings.shape.split).join(),
     preset: "laptop",
     seed: String(defaultOf(preparationSettings.shape.seed)),
   };
@@ -70,7 +74,18 @@ export function emptyDraft(workspace: Workspace, given: GivenIds): JobDraft {
 /** The fields of each kind of job, in the order of the form. */
 export const fieldsOf: Readonly<Record<JobKind, readonly JobField[]>> = {
   infer: ["run", "stage", "slides", "mpp", "tissue", "overlap", "gate"],
-  prepare: ["name", "slides", "annotations", "unmarked", "mpp", "tissue", "patchSize", "stride"],
+  prepare: [
+    "name",
+    "slides",
+    "annotations",
+    "unmarked",
+    "mpp",
+    "tissue",
+    "patchSize",
+    "stride",
+    "patchMpp",
+    "split",
+  ],
   train: ["name", "dataset", "preset", "seed"],
   retrain: ["name", "run", "slides", "unmarked", "mpp"],
 };
@@ -91,6 +106,8 @@ export function readDraft(
     mpp: numberIn(draft.mpp),
     patchSize: numberIn(draft.patchSize),
     stride: numberIn(draft.stride),
+    patchMpp: numberIn(draft.patchMpp),
+    split: draft.split.trim() === "" ? undefined : draft.split.split(/[,;\s]+/).map(numberIn),
     seed: numberIn(draft.seed),
   };
   const fields = fieldsOf[kind];

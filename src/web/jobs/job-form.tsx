@@ -6,6 +6,7 @@ import {
   type JobKind,
   jobEntrySchema,
   type Problem,
+  preparationSettings,
   settingWords,
   type Workspace,
 } from "../../contract/index.js";
@@ -267,13 +268,15 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
     case "gate":
     case "patchSize":
     case "stride":
+    case "patchMpp":
+    case "split":
     case "seed":
       return (
         <TextField
           title={settingWords[field].label}
           hint={settingWords[field].hint}
           placeholder={PLACEHOLDERS[field] ?? ""}
-          numeric
+          numeric={field !== "split"}
           value={draft[field]}
           error={error}
           onInput={(text) => change({ [field]: text })}
@@ -289,4 +292,6 @@ const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
   overlap: String(defaultOf(inferenceSettings.shape.overlap)),
   gate: "the run's",
   stride: "the patch size",
+  patchMpp: "the slides' own",
+  split: defaultOf(preparationSettings.shape.split).join(),
 };

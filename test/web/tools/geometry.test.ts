@@ -17,6 +17,7 @@ import {
   withoutCrossings,
 } from "../../../src/web/tools/geometry/combine.js";
 import { strokeArea } from "../../../src/web/tools/geometry/stroke.js";
+import { crossingsOf } from "../../../src/web/tools/geometry/tangle.js";
 import {
   nearestEdge,
   nearestVertex,
@@ -26,6 +27,7 @@ import {
   withVertexRemoved,
 } from "../../../src/web/tools/geometry/vertices.js";
 import { isCutOff } from "../../../src/web/tools/segment/cut-off.js";
+import { processorStopwatch } from "../../support/processor-time.js";
 
 const square = (x: number, y: number, side: number): Area =>
   areaOfRing([
@@ -93,6 +95,42 @@ describe("areas put together", () => {
       ...{ left: 0, top: 50, right: 40, bottom: 80 },
     });
     expect(onSlide(square(100, 10, 5), { ...slide, width: 90 })).toBeNull();
+  });
+
+  it("are cut and joined in no time where an outline is a tangle of thousands of vertices", () => {
+    let seed = 1;
+    const random = () => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    const tangle = areaOfRing(
+      Array.from({ length: 3000 }, (): Position => [1000 * random(), 1000 * random()]),
+    );
+    const seconds = processorStopwatch();
+    const joined = unionOf(tangle, square(990, 400, 100));
+    const cut = differenceOf(tangle, square(400, 400, 200));
+    const alone = withoutCrossings(tangle);
+    expect(seconds()).toBeLessThan(3);
+    // It winds around nearly all of its square.
+    expect(areaSize(alone ?? joined)).toBeGreaterThan(920_000);
+    const gained = areaSize(joined) - areaSize(alone ?? joined);
+    expect([gained > 9000, gained <= 10_000]).toEqual([true, true]);
+    expect([areaContains(cut ?? joined, [500, 500]), areaContains(cut ?? joined, [300, 500])]).toEqual([
+      false,
+      true,
+    ]);
+    expect(crossesItself(joined.coordinates[0]?.[0] ?? [])).toBe(false);
+  });
+
+  it("of large outlines that hardly cross themselves stay exact", () => {
+    const wave = Array.from({ length: 20_000 }, (_, at): Position => {
+      const angle = (2 * Math.PI * at) / 20_000;
+      const radius = 5000 + 50 * Math.sin(300 * angle);
+      return [6000 + radius * Math.cos(angle), 6000 + radius * Math.sin(angle)];
+    });
+    const seconds = processorStopwatch();
+    expect(crossingsOf(wave, 1)).toBe(0);
+    expect(seconds()).toBeLessThan(1);
   });
 
   it("do not cross themselves: a drawn eight becomes two areas", () => {

@@ -9,6 +9,8 @@ import {
   signedArea,
 } from "../../../geometry/index.js";
 
+import { crossingsOf, untangled } from "./tangle.js";
+
 type Polygon = Area["coordinates"][number];
 
 /** Coordinates are rounded to this share of a level-0 pixel: vertices that are almost one would make slivers. */
@@ -65,28 +67,7 @@ export function withoutCrossings(area: Area): Area | null {
 
 /** Whether an outline crosses itself. */
 export function crossesItself(ring: readonly Position[]): boolean {
-  const closed = closedRing(ring);
-  for (let at = 0; at + 1 < closed.length; at++) {
-    const [from, to] = [closed[at], closed[at + 1]];
-    if (from === undefined || to === undefined) continue;
-    for (let other = at + 2; other + 1 < closed.length; other++) {
-      // The last stretch ends where the first begins.
-      if (at === 0 && other + 2 === closed.length) continue;
-      const [start, end] = [closed[other], closed[other + 1]];
-      if (start !== undefined && end !== undefined && stretchesCross(from, to, start, end)) return true;
-    }
-  }
-  return false;
-}
-
-function stretchesCross(a: Position, b: Position, c: Position, d: Position): boolean {
-  if (Math.max(a[0], b[0]) < Math.min(c[0], d[0]) || Math.max(c[0], d[0]) < Math.min(a[0], b[0]))
-    return false;
-  if (Math.max(a[1], b[1]) < Math.min(c[1], d[1]) || Math.max(c[1], d[1]) < Math.min(a[1], b[1]))
-    return false;
-  const side = (p: Position, q: Position, r: Position) =>
-    Math.sign((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]));
-  return side(a, b, c) !== side(a, b, d) && side(c, d, a) !== side(c, d, b);
+  return crossingsOf(ring, 1) > 0;
 }
 
 /** Polygons that the other area can reach, and those that it cannot: clipping takes long. */
@@ -101,7 +82,8 @@ function splitByBounds(one: Area, other: Area): { readonly touched: Polygon[]; r
   return { touched, apart };
 }
 
-function forClip(polygons: Area["coordinates"]): polyclip.Geom {
+function forClip(given: Area["coordinates"]): polyclip.Geom {
+  const polygons = untangled(given);
   const round = (value: number) => Math.round(value * STEPS_PER_PIXEL) / STEPS_PER_PIXEL;
   return polygons.map((polygon) =>
     polygon.map((ring) => ring.map(([x, y]): [number, number] => [round(x), round(y)])),
