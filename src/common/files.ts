@@ -68,7 +68,7 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-const ROOM = "Free disk space, or raise the quota; earlier results are intact.";
+const ROOM = "Free disk space (or raise the quota); earlier results are intact.";
 const DISK_FULL: ReadonlyMap<string, string> = new Map(
   ["ENOSPC", "EDQUOT", "EFBIG"].map((code) => [code, ROOM]),
 );

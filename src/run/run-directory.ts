@@ -140,7 +140,7 @@ export class RunDirectory {
         what: "already holds a run",
         where: root,
         action:
-          "Choose another `out`, replace it with `overwrite: true`, or go on training it with `epsam train --resume`.",
+          "Choose another `out`, replace it with `overwrite: true`, or train it further with `epsam train`, `resume: true`.",
       });
     }
     // The record goes first: whatever a kill leaves is not taken for a run.
@@ -161,7 +161,7 @@ export class RunDirectory {
         what: "there is no run.json, so this is not a run directory",
         where: root,
         action:
-          "Give the directory that `epsam train --out` wrote; only without --resume does `epsam train` begin one.",
+          "Give the directory that `epsam train --out` wrote; without `resume: true`, `epsam train` begins one.",
       });
     }
     const failure = { tag: "run-directory", what: "cannot be understood", action: "Train again." } as const;

@@ -108,7 +108,10 @@ describe("segmenting a slide", () => {
   });
 
   it("looks at patches with tissue alone, and changes nothing inside it", async () => {
-    const source = colourfulSlide(1100, 160, 400);
+    // Pink as tissue: what is green or blue would be ink.
+    const source = memorySlide("tissue.tif", 1100, 160, (x, y) =>
+      x >= 400 ? [255, 255, 255] : [120 + 2 * ((x + 2 * y) % 61), 40 + ((x + y) % 17), 100],
+    );
     const tissue = await findTissue(source, "otsu");
     const some = await segmentSlide(stubSegmenter(), source, await optionsFor(source, { tissue }));
     const all = await segmentSlide(stubSegmenter(), source, await optionsFor(source));

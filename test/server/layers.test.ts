@@ -168,8 +168,8 @@ describe("layers", () => {
     const { levels } = layer("tissue-mask");
     const [cells] = levels;
     expect((cells?.width ?? 0) * (cells?.downsample ?? 0)).toBeGreaterThanOrEqual(SIZE.width);
-    // The gradient is saturated at the lower left, grey nowhere else as much.
-    expect(await greyAt("tissue-mask", 0, 40, 780)).toBe(255);
+    // The gradient is as pink as tissue at the upper right; the green at the lower left would be ink.
+    expect(await greyAt("tissue-mask", 0, 1160, 40)).toBe(255);
   });
 
   it("have no tiles beyond their levels, and none under other names", async () => {

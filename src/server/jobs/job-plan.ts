@@ -234,10 +234,18 @@ async function annotationFoldersOf(
   { annotationFolders }: Workspace,
   slides: readonly WorkspaceSlide[],
 ): Promise<string[]> {
-  const folders: string[] = [];
   const paths = slides.map(({ path }) => path);
+  const known: { readonly folder: string; readonly of: readonly string[] }[] = [];
   for (const folder of annotationFolders)
-    if ((await matchAnnotations(paths, [folder])).ofSlides.size > 0) folders.push(folder);
+    known.push({ folder, of: [...(await matchAnnotations(paths, [folder])).ofSlides.keys()] });
+  // The folder that knows most goes first; another is needed only for slides that it does not know.
+  known.sort((a, b) => b.of.length - a.of.length);
+  const covered = new Set<string>();
+  const folders = known.flatMap(({ folder, of }) => {
+    const adds = of.some((path) => !covered.has(path));
+    for (const path of of) covered.add(path);
+    return adds ? [folder] : [];
+  });
   if (folders.length > 0) return folders;
   throw new EpSamError("usage", {
     what: "none of the slides has an annotation file",
