@@ -36,11 +36,11 @@ describe("epsam prepare --from-annotations", () => {
 });
 
 describe("epsam train --from-run", () => {
-  it("needs the corrections, and keeps the values of its run", async () => {
+  it("needs a run, whose values it keeps with corrections", async () => {
     const words = ["--from-run", folder, "--out", join(folder, "out")];
     const alone = await runInProcess(trainCommand(), words);
-    expect(alone.code).toBe(2);
-    expect(alone.stderr).toContain("--corrections");
+    expect(alone.code).toBe(1);
+    expect(alone.stderr).toContain("this is not a run directory");
     const preset = await runInProcess(trainCommand(), [
       ...words,
       "--corrections",
@@ -49,7 +49,7 @@ describe("epsam train --from-run", () => {
       "paper",
     ]);
     expect(preset.code).toBe(2);
-    expect(preset.stderr).toContain("--preset: does not go with --from-run");
+    expect(preset.stderr).toContain("--preset: does not go with --corrections");
     const noRun = await runInProcess(trainCommand(), [...words, "--corrections", folder, "--device", "cpu"]);
     expect(noRun.code).toBe(1);
     expect(noRun.stderr).toContain("this is not a run directory");

@@ -218,11 +218,10 @@ class SlidesJob {
       const summary = await this.#export(slide, source, plan, segmentation, level0TissueArea, folder);
       const { geoJsonOrigin = { x: 0, y: 0 } } = plan.settings.outlines;
       const outlines = { path: join(folder, SLIDE_RESULT_FILES.geojson), origin: geoJsonOrigin };
-      const { signal } = this.#options;
       const agreement =
         expert === null
           ? null
-          : await slideAgreement(expert.region, outlines, segmentation, plan.layout, signal);
+          : await slideAgreement(expert.region, outlines, segmentation, plan.layout, this.#options.signal);
       const result: SlideResult = {
         formatVersion: 1,
         file: slide.path,
@@ -231,13 +230,7 @@ class SlidesJob {
         settings: plan.settings,
         patches: segmentation.counts,
         agreement,
-        warnings: [
-          ...slide.warnings,
-          ...source.warnings,
-          ...plan.warnings,
-          ...(tissueMask?.warnings ?? []),
-          ...(expert?.warnings ?? []),
-        ],
+        warnings: [slide, source, plan, tissueMask, expert].flatMap((told) => told?.warnings ?? []),
       };
       for (const warning of source.warnings) reporter.warn(`${slide.path}: ${warning}.`);
       await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
