@@ -13,6 +13,7 @@ export {
 export { mapAhead, mapConcurrently, pipelineStage, untilAborted } from "./concurrency.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
+export { formatBytes, requireWritable } from "./disk.js";
 export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
 export {
   exists,

@@ -1,5 +1,3 @@
-import { join } from "node:path";
-import { cacheDirectory } from "../common/index.js";
 import {
   EMBEDDING_ELEMENTS,
   EmbeddingCache,
@@ -10,6 +8,7 @@ import {
 import { applyDihedral } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings } from "../method/index.js";
 import { type EncoderSource, frameOf, type RunContext } from "../run/index.js";
+import { embeddingFolder } from "./require-storage.js";
 
 /**
  * SAM embeddings of patches and their flips and rotations, computed once and kept in the cache. The encoder is
@@ -39,7 +38,7 @@ export class PatchEmbeddings implements EmbeddingSource<PatchRecord> {
     patchSize: number,
   ): Promise<PatchEmbeddings> {
     const cache = await EmbeddingCache.open({
-      directory: config.cache.directory ?? join(cacheDirectory(), "embeddings"),
+      directory: embeddingFolder(config),
       maximumBytes: config.cache.maximumGigabytes * 1e9,
       precision: config.cache.precision,
       reporter,

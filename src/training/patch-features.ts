@@ -1,9 +1,9 @@
-import { join } from "node:path";
-import { cacheDirectory, hashFile, RecentlyUsed } from "../common/index.js";
+import { hashFile, RecentlyUsed } from "../common/index.js";
 import { EmbeddingCache, hashImage, loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import { JoinedFeatureSource, OpenOnce } from "../method/index.js";
 import { backbone, embeddedBackboneFile, joinedShape, loadBackboneWeights } from "../models/index.js";
 import type { RunContext } from "../run/index.js";
+import { embeddingFolder } from "./require-storage.js";
 
 /** Features kept in memory, in bytes; a frozen backbone's are read in every epoch. */
 const KEPT_BYTES = 2e9;
@@ -43,7 +43,7 @@ export class PatchFeatures {
     const entry = backbone(config.classifier.dense.backbone);
     const shape = joinedShape(entry.levels, { width: side, height: side });
     const cache = await EmbeddingCache.open({
-      directory: config.cache.directory ?? join(cacheDirectory(), "embeddings"),
+      directory: embeddingFolder(config),
       maximumBytes: config.cache.maximumGigabytes * 1e9,
       precision: config.cache.precision,
       elements: shape.channels * shape.width * shape.height,

@@ -1,4 +1,4 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError, requireWritable } from "../common/index.js";
 import { countLabels, type Dataset, describeCounts, type Split } from "../dataset/index.js";
 import {
   camStage,
@@ -87,6 +87,7 @@ export async function evaluateSplit(
   out?: string,
 ): Promise<RunEvaluation> {
   requirePatches(dataset, split);
+  await requireWritable(out ?? context.run.root);
   return evaluateStages(context, await opened(context), dataset, split, out);
 }
 

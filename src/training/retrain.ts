@@ -20,6 +20,7 @@ import {
 import { type CorrectedMasks, correctedMasks } from "./corrected-masks.js";
 import { inheritStages } from "./inherit-stages.js";
 import { runPipeline } from "./pipeline.js";
+import { requireStorage } from "./require-storage.js";
 import { requireSameData, resumeRetraining } from "./resume.js";
 import { newRecord, requireTrainable, type TrainedRun } from "./start-run.js";
 
@@ -68,6 +69,7 @@ export async function retrainWithCorrections(options: RetrainOptions): Promise<T
   const data = { dataset, classifierDataset: dataset, corrections };
   const trainOptions = { ...options, data: dataset.root, preset: "paper" as const, config, overwrite: false };
   requireTrainable(data, trainOptions);
+  await requireStorage({ ...trainOptions, dataset });
   if (options.resume) await RunDirectory.open(options.out);
   const unlock = await lockRun(options.out);
   try {

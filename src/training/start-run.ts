@@ -32,6 +32,7 @@ import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./in
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
+import { requireStorage } from "./require-storage.js";
 import { resumeTraining } from "./resume.js";
 
 /** What a training run is started with. */
@@ -79,6 +80,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const origin = from === undefined ? undefined : await classifierOrigin(from, out, data.dataset, config);
   const startsFromFile = config.classifier.initialWeights !== null && origin === undefined;
   if (startsFromFile && !resume) await startingWeights(config, reporter);
+  await requireStorage({ ...options, dataset: data.dataset });
   const sam = resume ? undefined : await samSource(config.sam);
   const unlock = await lockRun(out);
   try {

@@ -351,6 +351,46 @@ describe("a full disk", () => {
     300_000,
   );
 
+  it("or a cache that cannot be used, is found before anything is trained", async () => {
+    const occupied = join(folder, "occupied");
+    await writeFile(occupied, "a file");
+    const out = join(folder, "never-made");
+    const config = tinyConfig({ cache: { directory: join(occupied, "embeddings") } });
+    expect(await errorOf(trainTiny({ data, out, config }))).toMatch(
+      /\[storage\] .*occupied.embeddings: cannot be written to \(E.*EPSAM_CACHE_DIR/,
+    );
+    expect(await exists(out)).toBe(false);
+    expect(await errorOf(trainTiny({ data, out: join(occupied, "run"), config: tinyConfig() }))).toMatch(
+      /\[storage\] .*run: cannot be written to/,
+    );
+  });
+
+  itWith(
+    "mount",
+    canMount() ? undefined : "needs the right to mount a file system",
+    "is found before anything is trained, by what the run needs and what is free",
+    async () => {
+      const disk = join(folder, "small-disk");
+      await mkdir(disk);
+      expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).status).toBe(0);
+      try {
+        const message = await errorOf(trainTiny({ data, out: join(disk, "run"), config: tinyConfig() }));
+        expect(message).toMatch(/has 3\.1 MB free, and the run needs about 225\.0 MB/);
+        const reporter = recordingReporter();
+        // Refused for its encoder, after the disk was looked at.
+        const config = tinyConfig({ cache: { directory: disk }, sam: { encoder: "vit-b" } });
+        expect(await errorOf(trainTiny({ data, out: join(folder, "other-disk"), config, reporter }))).toMatch(
+          /sam\.encoder/,
+        );
+        expect(reporter.warnings.join()).toMatch(
+          /embeddings of .* take up to \d+\.\d MB, and 3\.1 MB are free/,
+        );
+      } finally {
+        spawnSync("umount", [disk]);
+      }
+    },
+  );
+
   itWith(
     "mount",
     canMount() ? undefined : "needs the right to mount a file system",

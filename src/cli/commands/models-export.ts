@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import { formatBytes } from "../../common/index.js";
 import { device as defaultDevice } from "../../graph/index.js";
 import { type ExportedFile, exportFormats, exportFromRun, exportParts, openRun } from "../../run/index.js";
-import { formatBytes } from "../doctor/check.js";
 import { jsonOption, overwriteOption, path } from "../options.js";
 import { runCommand } from "../run-command.js";
 

@@ -1,4 +1,5 @@
 import { Command } from "@commander-js/extra-typings";
+import { formatBytes } from "../../common/index.js";
 import {
   type BackboneEntry,
   backbones,
@@ -8,7 +9,6 @@ import {
   type StoredModel,
   storedModel,
 } from "../../models/index.js";
-import { formatBytes } from "../doctor/check.js";
 import { type EmbeddedModel, embeddedModels } from "../doctor/library-checks.js";
 import { jsonOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";

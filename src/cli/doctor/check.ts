@@ -10,9 +10,3 @@ export interface Check {
   /** What to do, for everything that is not `ok`. */
   readonly action?: string | undefined;
 }
-
-/** Bytes as `3.2 GB`, powers of ten. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-}

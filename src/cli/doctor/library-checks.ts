@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import sharp from "sharp";
-import { hashFile, messageOf } from "../../common/index.js";
+import { formatBytes, hashFile, messageOf } from "../../common/index.js";
 import {
   backbones,
   embeddedBackboneFile,
@@ -9,7 +9,7 @@ import {
   minisamWeightHashes,
 } from "../../models/index.js";
 import { findOpenSlide, type OpenSlidePresence } from "../../slides/index.js";
-import { type Check, formatBytes } from "./check.js";
+import type { Check } from "./check.js";
 
 const REINSTALL = "Reinstall with `npm ci`.";
 

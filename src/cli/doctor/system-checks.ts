@@ -1,8 +1,12 @@
-import { access, constants, statfs } from "node:fs/promises";
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
-import { dirname, resolve } from "node:path";
-import { cacheDirectory, exists, messageOf, packageVersion } from "../../common/index.js";
-import { type Check, formatBytes } from "./check.js";
+import {
+  cacheDirectory,
+  formatBytes,
+  isEpSamError,
+  packageVersion,
+  requireWritable,
+} from "../../common/index.js";
+import type { Check } from "./check.js";
 
 const OLDEST_NODE = 20;
 const ENOUGH_MEMORY = 6e9;
@@ -51,14 +55,12 @@ function usableMemory(): number {
 
 /** Free space and write permission where a directory is or would be made. */
 export async function checkDisk(name: string, directory: string): Promise<Check> {
-  const existing = await nearestExisting(resolve(directory));
   try {
-    await access(existing, constants.W_OK);
-    const { bavail, bsize } = await statfs(existing);
-    return diskCheck(name, directory, bavail * bsize);
-  } catch (cause) {
-    const action = "Choose a directory you may write to, or change its permissions.";
-    return { name, state: "fail", found: `${directory}: ${messageOf(cause)}`, action };
+    return diskCheck(name, directory, await requireWritable(directory));
+  } catch (thrown) {
+    if (!isEpSamError(thrown, "storage")) throw thrown;
+    const { why, action } = thrown.fields;
+    return { name, state: "fail", found: `${directory}: ${why}`, action };
   }
 }
 
@@ -67,12 +69,6 @@ export function diskCheck(name: string, directory: string, free: number): Check 
   if (free >= ENOUGH_DISK) return { name, state: "ok", found };
   const action = `Free some space: a run with its embedding cache wants about ${formatBytes(ENOUGH_DISK)}.`;
   return { name, state: free < LITTLE_DISK ? "fail" : "warn", found, action };
-}
-
-async function nearestExisting(directory: string): Promise<string> {
-  if (await exists(directory)) return directory;
-  const parent = dirname(directory);
-  return parent === directory ? directory : nearestExisting(parent);
 }
 
 export function checkWorkingDirectory(): Promise<Check> {

@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { cacheDirectory, EpSamError, formatBytes, type Reporter, requireWritable } from "../common/index.js";
+import { countLabels, type Dataset, EMBEDDING_ELEMENTS } from "../dataset/index.js";
+import { seesFeatures, type TrainingConfig } from "../run/index.js";
+
+/** Bytes of the classifiers' weights, and of SAM's decoder with its prompt encoder, as float32. */
+const CLASSIFIER_BYTES = { 18: 45e6, 50: 94e6 } as const;
+const DECODER_BYTES = 16e6;
+/** A checkpoint holds the weights, the best ones so far, and two moments of the optimizer. */
+const CHECKPOINT_FACTOR = 4;
+
+/** The folder of the embedding cache. */
+export function embeddingFolder({ cache }: TrainingConfig): string {
+  return cache.directory ?? join(cacheDirectory(), "embeddings");
+}
+
+/** What a run is about to put on disk, and where. */
+export interface StorageNeeds {
+  readonly config: TrainingConfig;
+  readonly dataset: Dataset;
+  readonly out: string;
+  /** A run that is gone on with has much of it already. */
+  readonly resume: boolean;
+  readonly reporter: Reporter;
+}
+
+/**
+ * Finds before anything is trained what would end or slow down a run after hours: a run or cache directory that cannot
+ * be written to, a disk too small for the run. A disk too small for the embeddings is a warning, since they can be
+ * computed again.
+ * @throws EpSamError `storage`
+ */
+export async function requireStorage({
+  config,
+  dataset,
+  out,
+  resume,
+  reporter,
+}: StorageNeeds): Promise<void> {
+  const free = await requireWritable(out);
+  const cache = embeddingFolder(config);
+  const freeInCache = await requireWritable(
+    cache,
+    "It keeps embeddings: choose another with EPSAM_CACHE_DIR or the key cache.directory, or change its permissions.",
+  );
+  if (resume) return;
+  const needed = runBytes(config);
+  if (free < needed) {
+    throw new EpSamError("storage", {
+      where: out,
+      what: `has ${formatBytes(free)} free, and the run needs about ${formatBytes(needed)}`,
+      why: "weights and checkpoints would not fit",
+      action: "Free disk space, or choose another `out`.",
+    });
+  }
+  const embeddings = embeddingBytes(config, dataset);
+  if (freeInCache >= embeddings) return;
+  reporter.warn(
+    `${cache}: embeddings of ${dataset.root} take up to ${formatBytes(embeddings)}, and ${formatBytes(freeInCache)} are free. ` +
+      "What does not fit is computed in every epoch; free disk space, or choose another disk with EPSAM_CACHE_DIR.",
+  );
+}
+
+/** The least that a run takes at one time. */
+function runBytes({ classifier, decoder, rounds }: TrainingConfig): number {
+  const first = classifier.model === "dense" ? 0 : CLASSIFIER_BYTES[classifier.depth];
+  const second = seesFeatures(decoder) ? 0 : DECODER_BYTES;
+  const whileDecoders = first + (rounds + 1 + CHECKPOINT_FACTOR) * second;
+  return Math.max(first * (1 + CHECKPOINT_FACTOR), whileDecoders);
+}
+
+/** What the embedding cache would like to hold for training and validation. */
+function embeddingBytes({ cache, decoder }: TrainingConfig, { patches }: Dataset): number {
+  if (decoder.kind !== "sam") return 0;
+  const { train, val } = countLabels(patches);
+  const most = decoder.maximumPatches ?? Number.POSITIVE_INFINITY;
+  const images = Math.min(train.positive, most) * decoder.variants.length + Math.min(val.positive, most);
+  const bytes = images * EMBEDDING_ELEMENTS * (cache.precision === "float16" ? 2 : 4);
+  return Math.min(bytes, cache.maximumGigabytes * 1e9);
+}
