@@ -18,7 +18,7 @@ export {
   invertDihedral,
 } from "./geometry.js";
 export { decodeMask, type ReadMaskOptions, readMask } from "./mask.js";
-export { closeMask, medianFilter, openMask } from "./morphology.js";
+export { closeMask, dilateMask, medianFilter, openMask } from "./morphology.js";
 export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
 export { reflectPadded } from "./padding.js";
 export { percentile, percentileOfSorted } from "./percentile.js";

@@ -11,6 +11,11 @@ export function openMask(mask: Mask, side: number, iterations = 1): Mask {
   return dilated(eroded(mask, radius), radius);
 }
 
+/** Morphological dilation: the pixels that a square of `side` ones reaches from the mask; see {@link openMask}. */
+export function dilateMask(mask: Mask, side: number): Mask {
+  return dilated(mask, radiusOf(side, 1));
+}
+
 /** Morphological closing (dilation, then erosion): fills what the square fits into; see {@link openMask}. */
 export function closeMask(mask: Mask, side: number, iterations = 1): Mask {
   const radius = radiusOf(side, iterations);

@@ -1,4 +1,10 @@
-import { type GreyImage, hsvSaturation, type RgbImage } from "../../imaging/index.js";
+import {
+  dilateMask,
+  type GreyImage,
+  hsvSaturation,
+  medianFilter,
+  type RgbImage,
+} from "../../imaging/index.js";
 
 /** Stands for a saturation that red, orange or yellow ink may have: tissue, but none to tell tissue from glass by. */
 export const STRONG = 253;
@@ -7,6 +13,8 @@ export const INK = 254;
 export const DARK = 255;
 /** Flat squares are of five pixels a side, and a pixel lies anywhere in one. */
 const FLAT_RADIUS = 2;
+/** The square whose most pixels are ink where its other pixels are, too, and that pale ink reaches beyond those. */
+const INK_SIDE = 5;
 /** How many pixels around a pixel decide what it is. */
 export const REACH_AROUND = 2 * FLAT_RADIUS;
 
@@ -38,7 +46,21 @@ export function tissueSaturation(image: RgbImage, inkIsTissue: boolean): GreyIma
         ? Math.min(value, STRONG)
         : inkOrSaturation(image, pixel, value);
   }
-  return saturation;
+  return inkIsTissue ? saturation : withInkAround(image, saturation);
+}
+
+/** Pixels among ink are ink, whatever shines through, and so are those beside it that have no more red than green. */
+function withInkAround(image: RgbImage, saturation: GreyImage): GreyImage {
+  if (!saturation.data.includes(INK)) return saturation;
+  const isInk = { ...saturation, data: saturation.data.map((value) => (value === INK ? 1 : 0)) };
+  const among = medianFilter(isInk, INK_SIDE);
+  const beside = dilateMask(among, INK_SIDE);
+  const data = saturation.data.map((value, pixel) => {
+    if (value >= INK || beside.data[pixel] === 0) return value;
+    const [red, green] = colourAt(image, pixel);
+    return among.data[pixel] === 1 || green >= red ? INK : value;
+  });
+  return { ...saturation, data };
 }
 
 function isDark(image: RgbImage, pixel: number): boolean {

@@ -15,6 +15,8 @@ import { BAND_CELLS, type FindTissueOptions, SaturationPlane } from "./saturatio
 const CLOSING_SIDE = 7;
 const CLOSING_ITERATIONS = 2;
 const MEDIAN_SIDE = 15;
+/** Marks of pens are larger than half of this square; single dark cells are nuclei. */
+const MARK_SIDE = 5;
 /** How far a pixel reaches: dilations and erosions of the closing, and the median. */
 const REACH = 2 * CLOSING_ITERATIONS * ((CLOSING_SIDE - 1) / 2) + (MEDIAN_SIDE - 1) / 2;
 /** Otsu splits the noise of an empty slide too; what is paler than this (of 255) is glass. */
@@ -147,9 +149,12 @@ function thresholdOf(counts: Float64Array): { readonly threshold: number; readon
 }
 
 function tissueOf({ width, height, data }: GreyImage, threshold: number): Mask {
-  const above = data.map((value) => (value > threshold && value < INK ? 1 : 0));
-  const closed = closeMask({ width, height, data: above }, CLOSING_SIDE, CLOSING_ITERATIONS);
-  // Tissue all around does not make tissue of ink.
-  const covered = closed.data.map((value, cell) => ((data[cell] ?? 0) < INK ? value : 0));
-  return medianFilter({ width, height, data: covered }, MEDIAN_SIDE);
+  const of = (cells: Uint8Array): Mask => ({ width, height, data: cells });
+  const above = of(data.map((value) => (value > threshold && value < INK ? 1 : 0)));
+  const closed = closeMask(above, CLOSING_SIDE, CLOSING_ITERATIONS);
+  // Tissue all around does not make tissue of ink: not of any by closing, nor of marks by smoothing.
+  const covered = of(closed.data.map((value, cell) => ((data[cell] ?? 0) < INK ? value : 0)));
+  const marks = medianFilter(of(data.map((value) => (value < INK ? 0 : 1))), MARK_SIDE).data;
+  const smooth = medianFilter(covered, MEDIAN_SIDE);
+  return of(smooth.data.map((value, cell) => (marks[cell] === 1 ? 0 : value)));
 }
