@@ -29,11 +29,19 @@ export interface CommandOutcome {
 
 /** The outcome of a command that leaves out inputs it cannot use; the reasons name settings by their flags. */
 export function outcomeWithSkipped(
-  result: { readonly skipped: readonly { readonly reason: string }[] },
+  result: {
+    readonly skipped: readonly { readonly reason: string }[];
+    readonly warnings?: readonly string[];
+  },
   text: string,
 ): CommandOutcome {
   const skipped = result.skipped.map((input) => ({ ...input, reason: withFlags(input.reason) }));
-  return { json: { ...result, skipped }, text, status: skipped.length > 0 ? "someSkipped" : "done" };
+  const warnings = result.warnings?.map(withFlags);
+  return {
+    json: { ...result, skipped, warnings },
+    text,
+    status: skipped.length > 0 ? "someSkipped" : "done",
+  };
 }
 
 /** Null from commands that have announced everything. */

@@ -25,10 +25,21 @@ export async function matchAnnotations(
   slides: readonly string[],
   folders: readonly string[],
 ): Promise<AnnotationFiles> {
-  const files: string[] = [];
-  for (const folder of new Map(folders.map((path) => [resolve(path), path])).values())
-    files.push(...(await annotationFilesOf(folder)));
-  return matchAnnotationFiles(slides, files);
+  for (const folder of folders) await requireAnnotationFolder(folder);
+  return matchAnnotationFiles(slides, await annotationFilesIn(folders));
+}
+
+/** The annotation files in folders, each folder once. */
+export async function annotationFilesIn(folders: readonly string[]): Promise<string[]> {
+  const distinct = [...new Map(folders.map((path) => [resolve(path), path])).values()];
+  const files = (await listInputs(distinct)).flatMap((input) => input.files);
+  return files.filter(({ kind }) => kind === "annotation").map(({ path }) => path);
+}
+
+/** The annotation files among files that are named like no slide. */
+export function unmatchedAnnotations(slides: readonly string[], files: readonly string[]): string[] {
+  const pictures = new NamedPictures(slides);
+  return files.filter((path) => pictures.find(stemOf(path)) === null);
 }
 
 /** As {@link matchAnnotations}, of files. @throws EpSamError `annotation` when two are one slide's */
@@ -36,11 +47,9 @@ export function matchAnnotationFiles(slides: readonly string[], files: readonly 
   const pictures = new NamedPictures(slides);
   const ofSlides = new Map<string, string>();
   const doubtful = new Map<string, string>();
-  const unmatched: string[] = [];
   for (const path of files) {
     const match = pictures.find(stemOf(path));
-    if (match === null) unmatched.push(path);
-    else {
+    if (match !== null) {
       const other = ofSlides.get(match.path);
       if (other !== undefined) throw severalFiles(match.path, other, path);
       ofSlides.set(match.path, path);
@@ -48,18 +57,18 @@ export function matchAnnotationFiles(slides: readonly string[], files: readonly 
     }
   }
   for (const slide of ofSlides.keys()) doubtful.delete(slide);
-  return { ofSlides, doubtful, unmatched };
+  return { ofSlides, doubtful, unmatched: unmatchedAnnotations(slides, files) };
 }
 
-async function annotationFilesOf(folder: string): Promise<string[]> {
+/** @throws EpSamError `usage` when there is no such folder, or it holds slides instead */
+export async function requireAnnotationFolder(folder: string): Promise<void> {
   await requireExisting(folder);
   const action = "Give the folder that holds one annotation file per slide.";
   if (!(await stat(folder)).isDirectory()) {
     throw new EpSamError("usage", { where: folder, what: "is no folder", action });
   }
   const files = (await listInputs([folder])).flatMap((input) => input.files);
-  const found = files.filter(({ kind }) => kind === "annotation").map(({ path }) => path);
-  if (found.length > 0 || !files.some(({ kind }) => isSlide(kind))) return found;
+  if (files.some(({ kind }) => kind === "annotation") || !files.some(({ kind }) => isSlide(kind))) return;
   throw new EpSamError("usage", {
     where: folder,
     what: "holds slides and no annotation files",

@@ -1,4 +1,10 @@
-export { matchAnnotationFiles, matchAnnotations } from "./annotation-files.js";
+export {
+  annotationFilesIn,
+  matchAnnotationFiles,
+  matchAnnotations,
+  requireAnnotationFolder,
+  unmatchedAnnotations,
+} from "./annotation-files.js";
 export {
   type AugmentationOptions,
   type AugmentationPlan,

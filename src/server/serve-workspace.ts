@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { CoordinateOrigin, GroupRules } from "../annotations/index.js";
 import { isEpSamError, type Reporter } from "../common/index.js";
+import { annotationFilesIn, tellUnmatchedFiles, unmatchedAnnotations } from "../dataset/index.js";
 import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
 import { createServerContext, type ServerContext } from "./context.js";
@@ -88,6 +89,9 @@ async function fillWorkspace({ workspace }: ServerContext, options: ServeOptions
   if (inputs.length > 0 && slides.length + datasets.length + found.length === 0) {
     warn(`Nothing to look at in ${inputs.join(", ")}: no slides, images, datasets or runs.`);
   }
+  const paths = slides.map(({ path }) => path);
+  const unmatched = tellUnmatchedFiles(unmatchedAnnotations(paths, await annotationFilesIn(annotations)));
+  if (unmatched !== null) warn(`${annotations.join(", ")}: ${unmatched}. Check how they are spelt.`);
   const missing = await resultsWithoutSlide(workspace);
   if (missing.length > 0) {
     const names = missing.slice(0, NAMES_IN_MESSAGE).join(", ");

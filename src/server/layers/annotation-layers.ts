@@ -1,7 +1,7 @@
 import { basename, dirname, extname } from "node:path";
 import { judgeAreas, placeOnSlide, readAnnotations, TumourRegion } from "../../annotations/index.js";
 import { DIFFERENCE_LEVELS, type LayerEntry, type LevelEntry } from "../../contract/index.js";
-import { listInputs, matchAnnotationFiles, matchAnnotations, nameKey } from "../../dataset/index.js";
+import { annotationFilesIn, listInputs, matchAnnotationFiles, nameKey } from "../../dataset/index.js";
 import type { GreyImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
@@ -80,7 +80,8 @@ export async function findGroundTruth(
 async function annotationFile({ workspace }: ServerContext, slide: WorkspaceSlide): Promise<string | null> {
   const others = workspace.slides.filter(({ stem }) => nameKey(stem) !== nameKey(slide.stem));
   const paths = [slide, ...others].map(({ path }) => path);
-  const given = await matchAnnotations(paths, workspace.annotationFoldersOf(slide));
+  const files = await annotationFilesIn(workspace.annotationFoldersOf(slide));
+  const given = matchAnnotationFiles(paths, files);
   const found = given.ofSlides.get(slide.path) ?? (await neighbour(paths, slide));
   return found === null ? null : fileInside(dirname(found), basename(found));
 }

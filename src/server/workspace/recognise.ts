@@ -1,14 +1,16 @@
 import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { EpSamError, exists, messageOf } from "../../common/index.js";
 import {
-  isSlide,
   type JudgedFile,
-  judgeFiles,
+  judgeFilesByContent,
   MANIFEST_FILE,
   patchFolders,
   RESULT_FILE,
+  requireAnnotationFolder,
+  slidesOfFolder,
+  stemOf,
 } from "../../dataset/index.js";
 import { liesInside } from "./inside-root.js";
 import type { Workspace } from "./workspace.js";
@@ -47,16 +49,12 @@ export async function addInput(
 
 /**
  * Adds a folder of annotation files, each named like its slide.
- * @throws EpSamError `usage` when it does not exist or is no folder
+ * @throws EpSamError `usage` when it does not exist, is no folder or holds slides instead
  */
 export async function addAnnotationFolder(workspace: Workspace, input: string): Promise<void> {
   const folder = await realPath(input);
-  if ((await stat(folder)).isDirectory()) {
-    workspace.addAnnotationFolder(folder);
-    return;
-  }
-  const action = "Give the folder that holds one annotation file per slide.";
-  throw new EpSamError("usage", { where: input, what: "is no folder", action });
+  await requireAnnotationFolder(input);
+  workspace.addAnnotationFolder(folder);
 }
 
 async function realPath(input: string): Promise<string> {
@@ -96,36 +94,22 @@ class Walk {
   }
 
   async #visitFolder(folder: string, entries: readonly Dirent[], depth: number): Promise<void> {
-    const files = filesOf(folder, entries);
-    const slides = files.filter(({ kind }) => isSlide(kind));
+    const files = await filesOf(folder, entries);
+    const slides = await slidesOfFolder(folder, files);
     // Pictures beside slides are overlays and thumbnails; a folder without slides may be one of images.
     const images = slides.length > 0 || depth > 0 ? [] : files.filter(({ kind }) => kind === "image");
-    const dicom = this.#firstDicom(folder, files);
-    for (const file of [...slides, ...dicom, ...images]) {
-      const path = await this.#inside(file.path);
+    for (const file of [...slides, ...images.map((image) => image.path)]) {
+      const path = await this.#inside(file);
       if (path !== null) this.workspace.addSlide(path);
     }
     if (depth >= MAX_DEPTH) return;
-    const stems = new Set(slides.map(({ stem }) => stem));
+    const stems = new Set(slides.map(stemOf));
     for (const { name } of entries.filter((entry) => entry.isDirectory())) {
       // Tiles and data of MIRAX, VMS and DeepZoom lie in folders named after their slide.
       if (stems.has(name) || stems.has(name.replace(/_files$/, ""))) continue;
       if (name.toLowerCase() === ANNOTATION_FOLDER) this.workspace.addAnnotationFolder(join(folder, name));
       await this.visit(join(folder, name), depth + 1);
     }
-  }
-
-  /** Among other slides: opening one file finds the others of its series. */
-  #firstDicom(folder: string, files: readonly JudgedFile[]): JudgedFile[] {
-    const [first, ...others] = files.filter(({ kind }) => kind === "dicom");
-    if (first === undefined) return [];
-    if (others.length > 0) {
-      const name = basename(first.path);
-      this.options.warn(
-        `${folder}: DICOM files beside other slides; only ${name} is shown. Give them a folder.`,
-      );
-    }
-    return [first];
   }
 
   /** A folder's entries in the order of their names; links stand for what they lead to. */
@@ -157,10 +141,8 @@ async function kindOf(folder: string, entries: readonly Dirent[]): Promise<Direc
   if (names.has(RUN_FILE)) return "run";
   if (names.has(MANIFEST_FILE) || (await patchFolders(folder)).length > 0) return "dataset";
   if (names.has(RESULT_FILE) || (await holdsResults(folder, entries))) return "results";
-  const files = filesOf(folder, entries);
-  const isDicomFolder =
-    files.some(({ kind }) => kind === "dicom") && !files.some(({ kind }) => isSlide(kind));
-  return isDicomFolder ? "dicom-slide" : "folder";
+  const [slide] = await slidesOfFolder(folder, await filesOf(folder, entries));
+  return slide === folder ? "dicom-slide" : "folder";
 }
 
 /** True for a folder with a folder of results per slide; results of images lie in it directly. */
@@ -173,6 +155,8 @@ async function holdsResults(folder: string, entries: readonly Dirent[]): Promise
   return false;
 }
 
-function filesOf(folder: string, entries: readonly Dirent[]): JudgedFile[] {
-  return judgeFiles(entries.filter((entry) => !entry.isDirectory()).map(({ name }) => join(folder, name)));
+function filesOf(folder: string, entries: readonly Dirent[]): Promise<JudgedFile[]> {
+  return judgeFilesByContent(
+    entries.filter((entry) => !entry.isDirectory()).map(({ name }) => join(folder, name)),
+  );
 }
