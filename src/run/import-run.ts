@@ -14,11 +14,11 @@ import {
 } from "../models/index.js";
 import { mergeRecords, resolveConfig } from "./config.js";
 import type { TrainingConfig } from "./config-schema.js";
+import { classifierFile, decoderFile, hashStage } from "./kept-files.js";
 import { hashConfig, versions } from "./open-run.js";
 import type { PresetName } from "./presets.js";
 import { RunDirectory, type RunRecord, type StageRecord } from "./run-directory.js";
 import { lockRun } from "./run-lock.js";
-import { classifierFile, decoderFile } from "./run-models.js";
 import { type SamSource, samSource } from "./sam-source.js";
 import { classifierStage, type DecoderStage, roundOf, roundStage } from "./stage.js";
 
@@ -191,6 +191,7 @@ async function save(
     finishedAt: now,
     seconds: 0,
     summary: { importedFrom: resolve(file) },
+    files: await hashStage(run, stage),
   };
   await run.updateStage(stage, record);
 }

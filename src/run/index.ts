@@ -33,6 +33,15 @@ export {
   exportParts,
 } from "./export-run.js";
 export { type ImportedRun, type ImportRunOptions, importRun } from "./import-run.js";
+export {
+  checkKeptFiles,
+  classifierFile,
+  decoderFile,
+  filesOfStage,
+  hashStage,
+  readKept,
+  requireUnchanged,
+} from "./kept-files.js";
 export { hashConfig, openRun, versions } from "./open-run.js";
 export { type PresetName, presetNames, presets } from "./presets.js";
 export { compareWithOrigin, type RetrainingComparison } from "./retrain-comparison.js";
@@ -47,9 +56,7 @@ export {
 export { lockRun } from "./run-lock.js";
 export {
   chooseDecoderStage,
-  classifierFile,
   decoderBase,
-  decoderFile,
   decoderWeights,
   finishedDecoderStages,
   frameOf,

@@ -2,6 +2,7 @@ import { hashBytes, packageVersion } from "../common/index.js";
 import { onnxRuntime } from "../graph/index.js";
 import { hashedClassifier, hashedDecoder, parseConfig } from "./config.js";
 import type { TrainingConfig } from "./config-schema.js";
+import { noteWithoutHashes } from "./kept-files.js";
 import type { RunContext } from "./run-context.js";
 import { RunDirectory } from "./run-directory.js";
 
@@ -11,6 +12,7 @@ export async function openRun(
   { device, reporter, signal }: Pick<RunContext, "device" | "reporter" | "signal">,
 ): Promise<RunContext> {
   const run = await RunDirectory.open(root);
+  noteWithoutHashes(run, reporter);
   return { run, config: parseConfig(run.record.config, run.path("run.json")), device, reporter, signal };
 }
 

@@ -20,6 +20,8 @@ const stageRecordSchema = z.object({
   seconds: z.number(),
   /** Figures worth reading in one line, for example the best epoch. */
   summary: z.record(z.string(), z.union([z.number(), z.string(), z.null()])),
+  /** SHA-256 of the files that the stage has left, by path; absent from runs of versions that did not record it. */
+  files: z.record(z.string(), z.string()).optional(),
 });
 export type StageRecord = z.infer<typeof stageRecordSchema>;
 

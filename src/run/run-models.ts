@@ -19,26 +19,16 @@ import {
 } from "../models/index.js";
 import { classifierOptions, denseOptions } from "./config.js";
 import type { TrainingConfig } from "./config-schema.js";
+import { classifierFile, decoderFile, requireUnchanged } from "./kept-files.js";
 import type { RunContext } from "./run-context.js";
-import type { RunDirectory } from "./run-directory.js";
 import type { SamSource } from "./sam-source.js";
 import { seesFeatures } from "./segmenter-keys.js";
-import { type DecoderStage, decoderStages, untrainedStage } from "./stage.js";
+import { classifierStage, type DecoderStage, decoderStages, untrainedStage } from "./stage.js";
 
 /** A decoder: its name in tables and its weights with the frozen prompt encoder's. */
 export interface NamedDecoder {
   readonly stage: string;
   readonly weights: StateDict;
-}
-
-/** The file of a run that holds the trained classifier. */
-export function classifierFile(run: RunDirectory): string {
-  return run.path("classifier.safetensors");
-}
-
-/** The file of a run that holds a stage's trained decoder. */
-export function decoderFile(run: RunDirectory, stage: string): string {
-  return run.path(`decoder-${stage}.safetensors`);
 }
 
 /** The stages whose decoders are trained, in order: `preliminary`, `round-1`, … */
@@ -67,13 +57,17 @@ export function usableDecoderStages(context: Pick<RunContext, "run" | "config">)
   return context.config.decoder.kind === "sam" ? [untrainedStage, ...finished] : finished;
 }
 
-/** A stage's decoder completed with what stays frozen, see {@link decoderBase}. */
+/**
+ * A stage's decoder completed with what stays frozen, see {@link decoderBase}.
+ * @throws EpSamError `run-directory` when its file is not as training left it
+ */
 export async function readDecoder(
   { run }: Pick<RunContext, "run">,
   stage: string,
   base: StateDict,
 ): Promise<NamedDecoder> {
   const file = decoderFile(run, stage);
+  await requireUnchanged(run, stage);
   const trained = stateDictOf((await readSafetensors(file)).tensors, { file });
   return { stage, weights: new Map([...base, ...trained]) };
 }
@@ -121,11 +115,14 @@ export function chooseDecoderStage(
 
 /**
  * The weights of the run's classifier.
- * @throws EpSamError `run-directory` when it is not trained yet.
+ * @throws EpSamError `run-directory` when it is not trained yet, or not as training left it.
  */
 export async function readClassifier({ run }: Pick<RunContext, "run">): Promise<StateDict> {
   const file = classifierFile(run);
-  if (await exists(file)) return stateDictOf((await readSafetensors(file)).tensors, { file });
+  if (await exists(file)) {
+    await requireUnchanged(run, classifierStage);
+    return stateDictOf((await readSafetensors(file)).tensors, { file });
+  }
   throw new EpSamError("run-directory", {
     what: "has no trained classifier yet",
     where: run.root,

@@ -1,7 +1,7 @@
 import { RandomStream } from "../common/index.js";
 import { type Dataset, hasPixelMasks, loadPatchMask, type PatchRecord } from "../dataset/index.js";
 import { type Mask, readMask } from "../imaging/index.js";
-import { initialMaskFolder, type RunContext } from "../run/index.js";
+import { initialMaskFolder, type RunContext, readKept } from "../run/index.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
 import type { MaskedPatch, PromptedPatch } from "./decoder-samples.js";
 import type { PatchActivations } from "./patch-predictor.js";
@@ -19,6 +19,10 @@ export class DecoderPatches {
   /** Where the initial mask of a patch is kept. */
   initialMaskFile({ id }: PatchRecord): string {
     return this.#context.run.path("masks", initialMaskFolder, `${id}.png`);
+  }
+
+  #initialMask(patch: PatchRecord): Promise<Mask> {
+    return readKept(this.initialMaskFile(patch), readMask);
   }
 
   /** The patches of a split with tumour. */
@@ -61,7 +65,7 @@ export class DecoderPatches {
     if (wanted === "windows") return this.#labelledPatches(activations);
     const byMask = wanted === "pixel-masks" || (wanted === "auto" && hasPixelMasks(dataset, "val"));
     const target = (patch: PatchRecord) =>
-      byMask ? loadPatchMask(patch, dataset.patchSize) : readMask(this.initialMaskFile(patch));
+      byMask ? loadPatchMask(patch, dataset.patchSize) : this.#initialMask(patch);
     const patches: PromptedPatch[] = [];
     for (const patch of this.#drawn("validation patches", this.positives("val"))) {
       const prompt = await activations.prompt(patch, await activations.get(patch));
@@ -79,7 +83,7 @@ export class DecoderPatches {
     for (const patch of this.#drawn("validation patches", all)) {
       const prompt = await activations.prompt(patch, await activations.get(patch));
       if (prompt !== undefined) {
-        patches.push({ patch, prompt, readMask: () => readMask(this.initialMaskFile(patch)) });
+        patches.push({ patch, prompt, readMask: () => this.#initialMask(patch) });
       }
     }
     return { criterion: "error on labels of windows", patches };

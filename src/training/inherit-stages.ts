@@ -1,18 +1,15 @@
-import { link, mkdir, readdir, readFile, realpath } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { link, mkdir, readFile, realpath } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { EpSamError, exists, hashFile, writeFileAtomically } from "../common/index.js";
 import type { Dataset } from "../dataset/index.js";
 import {
-  camStage,
   classifierFile,
   classifierStage,
-  confidenceFolder,
-  decoderFile,
-  evaluationStage,
-  initialMaskFolder,
+  filesOfStage,
   parseConfig,
   RunDirectory,
   type RunRecord,
+  requireUnchanged,
   type Stage,
   type TrainingConfig,
 } from "../run/index.js";
@@ -54,6 +51,7 @@ export async function classifierOrigin(
   }
   requireSameData(dataset, record.dataset.hash);
   requireSameClassifier(origin, parseConfig(record.config, origin.path("run.json")).classifier, classifier);
+  await requireUnchanged(origin, classifierStage);
   const sha256 = await hashFile(classifierFile(origin));
   return { record, classifierFrom: { root: resolve(root), configHash: record.configHash, sha256 } };
 }
@@ -85,7 +83,8 @@ function leavesOf(value: unknown, prefix = ""): Map<string, string> {
  */
 export async function inheritClassifier(run: RunDirectory): Promise<void> {
   const { classifierFrom } = run.record;
-  if (classifierFrom === undefined || run.isDone(classifierStage)) return;
+  if (classifierFrom === undefined) return;
+  if (run.isDone(classifierStage) && (await exists(classifierFile(run)))) return;
   const origin = await RunDirectory.open(classifierFrom.root);
   const file = classifierFile(origin);
   if ((await hashFile(file)) !== classifierFrom.sha256) {
@@ -107,37 +106,14 @@ export async function inheritStages(
 ): Promise<void> {
   const metrics = await origin.metrics();
   for (const stage of stages) {
+    // Also what was deleted since, because it had changed.
+    for (const path of await filesOfStage(origin, stage)) await takeOver(origin, run, path);
     if (run.isDone(stage)) continue;
-    for (const path of await filesOf(origin, stage)) await takeOver(origin, run, path);
     await run.dropMetrics(stage, 0);
     for (const line of metrics.filter((metric) => metric.stage === stage)) await run.appendMetrics(line);
     const record = origin.record.stages[stage];
     if (record !== undefined) await run.updateStage(stage, record);
   }
-}
-
-/** Files that a stage has made, as paths inside the run. */
-async function filesOf(run: RunDirectory, stage: Stage): Promise<string[]> {
-  const inside = (path: string) => path.slice(run.root.length + 1);
-  if (stage === classifierStage) return [inside(classifierFile(run))];
-  if (stage === camStage) {
-    return [...(await filesIn(run, "activation-maps")), ...(await filesIn(run, "masks", initialMaskFolder))];
-  }
-  // Its figures are of one run alone.
-  if (stage === evaluationStage) return [];
-  return [
-    inside(decoderFile(run, stage)),
-    ...(await filesIn(run, confidenceFolder, stage)),
-    ...(await filesIn(run, "masks", stage)),
-  ];
-}
-
-/** Files of a folder, without those of folders in it. */
-async function filesIn(run: RunDirectory, ...folder: readonly string[]): Promise<string[]> {
-  const path = run.path(...folder);
-  if (!(await exists(path))) return [];
-  const entries = await readdir(path, { withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => join(...folder, name));
 }
 
 /** The same file under two names where the disk can: runs never change a file but replace it. */

@@ -1,6 +1,6 @@
 import { type Dataset, imposeLabels, type PatchRecord, windowsOf } from "../dataset/index.js";
 import { readMask, writeMaskPng } from "../imaging/index.js";
-import { readSafetensors, type StateDict, stateDictOf, writeSafetensors } from "../models/index.js";
+import { type StateDict, writeSafetensors } from "../models/index.js";
 import {
   classifierFile,
   classifierStage,
@@ -9,6 +9,7 @@ import {
   frameOf,
   type RunContext,
   readDecoder,
+  readKept,
   roundStage,
   type SamSource,
   seesFeatures,
@@ -93,8 +94,8 @@ export class PipelineStages {
     const train: MaskedPatch[] = [];
     for (const patch of this.#patches.training()) {
       const file = this.#patches.initialMaskFile(patch);
-      const { data } = await readMask(file);
-      if (data.includes(1)) train.push({ patch, readMask: () => readMask(file) });
+      const { data } = await readKept(file, readMask);
+      if (data.includes(1)) train.push({ patch, readMask: () => readKept(file, readMask) });
     }
     return this.#trainDecoder(roundStage(0), [...train, ...this.#patches.negatives()]);
   }
@@ -130,9 +131,8 @@ export class PipelineStages {
       `${stage}: no predicted mask reached the IDS score ${idsThreshold}, so the decoder of ${previous} is kept. ` +
         "Lower selection.idsThreshold or set selection.minimumShare to train this round.",
     );
-    const file = decoderFile(run, previous);
-    const { tensors } = await readSafetensors(file);
-    await this.#save(stage, decoderFile(run, stage), stateDictOf(tensors, { file }));
+    const { weights } = await readDecoder(this.#context, previous, new Map());
+    await this.#save(stage, decoderFile(run, stage), weights);
     return { ...counts, keptDecoder: previous };
   }
 

@@ -11,6 +11,7 @@ import {
   openSam,
   type RunContext,
   type RunEvaluation,
+  requireUnchanged,
   roundOf,
   type SamSource,
   type Stage,
@@ -98,6 +99,8 @@ async function evaluateStages(
   split: Split,
   out: string = evaluationFolder(context.run, dataset),
 ): Promise<RunEvaluation> {
+  // Kept activation maps come from it, and then nobody opens it.
+  await requireUnchanged(context.run, classifierStage);
   const decoders: NamedDecoder[] = [];
   for (const stage of usableDecoderStages(context)) {
     decoders.push({ stage, weights: await decoderWeights(context, stage, sam.weights) });

@@ -10,7 +10,7 @@ import {
   writePng,
 } from "../imaging/index.js";
 import { foregroundOf, type PatchActivation, probabilitiesOf, selectPseudoLabels } from "../method/index.js";
-import { confidenceFolder, type RunContext, roundStage, writeScores } from "../run/index.js";
+import { confidenceFolder, type RunContext, readKept, roundStage, writeScores } from "../run/index.js";
 import type { MaskedPatch } from "./decoder-samples.js";
 import type { PatchPredictor } from "./patch-predictor.js";
 
@@ -30,9 +30,9 @@ export async function predictPseudoLabels(
   const confidenceFile = ({ id }: PatchRecord) => run.path(confidenceFolder, roundStage(round), `${id}.png`);
   const weighted = config.decoder.confidence;
   const predicted = async (patch: PatchRecord, activation: PatchActivation): Promise<Mask> => {
-    if (await exists(maskFile(patch))) return readMask(maskFile(patch));
+    const isKept = (await exists(maskFile(patch))) && (!weighted || (await exists(confidenceFile(patch))));
+    if (isKept) return readKept(maskFile(patch), readMask);
     const logits = await predictor.segment(patch, activation);
-    // The mask comes last: where it is, the confidence is too.
     if (weighted && logits !== undefined) await writePng(confidenceFile(patch), confidenceOf(logits, patch));
     const mask = logits === undefined ? activation.emptyMask() : foregroundOf(logits);
     const imposed = imposeLabels(mask, windowsOf(patch, mask.width));
@@ -58,8 +58,8 @@ export async function predictPseudoLabels(
     .filter((patch) => selected.has(patch.id))
     .map((patch) => ({
       patch,
-      readMask: () => readMask(maskFile(patch)),
-      readConfidence: weighted ? () => readGrey(confidenceFile(patch)) : undefined,
+      readMask: () => readKept(maskFile(patch), readMask),
+      readConfidence: weighted ? () => readKept(confidenceFile(patch), readGrey) : undefined,
     }));
 }
 

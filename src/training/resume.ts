@@ -2,8 +2,10 @@ import { EpSamError, type Reporter } from "../common/index.js";
 import type { Dataset } from "../dataset/index.js";
 import type { TrainingConfig } from "../run/index.js";
 import {
+  checkKeptFiles,
   classifierStage,
   hashConfig,
+  hashStage,
   RunDirectory,
   type RunRecord,
   type Stage,
@@ -15,7 +17,8 @@ import { removeCheckpoint } from "./checkpoint.js";
  * Where a run that was killed goes on. What is done is not done again, and what is done again gives the same bytes.
  *
  *   the run     resumeTraining(), resumeRetraining()   with the data and configuration it began with, or not at all
- *   a stage     runStages()                            those that `run.json` calls done are passed over
+ *   a stage     runStages()                            those that `run.json` calls done are passed over, after a
+ *                                                      look at the hashes of what they left
  *   an epoch    readCheckpoint() in runEpochs()        after the last finished epoch of a stage
  *   a patch     PatchActivations, PatchEmbeddings,     activation maps, embeddings and predicted masks that are kept
  *               predictPseudoLabels()                  are read back
@@ -121,28 +124,33 @@ export interface StageRunOptions {
 }
 
 /**
- * Runs the stages that are not done, in order.
- * @throws EpSamError `usage` when a stage is asked for whose predecessors are not done
+ * Runs the stages that are not done, or whose weights or initial masks are gone, in order.
+ * @throws EpSamError `usage` when a stage is asked for whose predecessors are not done, `run-directory` when a file
+ *   that a finished stage left has changed since
  */
 export async function runStages(
   { run, reporter, signal, order, only }: StageRunOptions,
   work: (stage: Stage) => Promise<StageSummary>,
 ): Promise<void> {
+  const incomplete = await checkKeptFiles(run, reporter, signal);
+  const isDone = (stage: string) => run.isDone(stage) && !incomplete.has(stage);
   for (const stage of order) {
     if (only !== undefined && !only.includes(stage)) continue;
     signal?.throwIfAborted();
-    if (run.isDone(stage)) reporter.note(`${stage}: done already`);
+    if (isDone(stage)) reporter.note(`${stage}: done already`);
     else {
-      requirePredecessors(run, stage, order);
-      await runStage(run, stage, () => work(stage));
+      if (incomplete.has(stage)) reporter.note(`${stage}: files that it left are gone, so it is run again`);
+      const missing = order.slice(0, order.indexOf(stage)).filter((earlier) => !isDone(earlier));
+      requirePredecessors(stage, missing);
+      await runStage(run, stage, reporter, () => work(stage));
+      incomplete.delete(stage);
     }
     // Only now: a kill between saving the weights and recording the stage must not cost its epochs.
     await removeCheckpoint(run, stage);
   }
 }
 
-function requirePredecessors(run: RunDirectory, stage: Stage, order: readonly Stage[]): void {
-  const missing = order.slice(0, order.indexOf(stage)).filter((earlier) => !run.isDone(earlier));
+function requirePredecessors(stage: Stage, missing: readonly Stage[]): void {
   if (missing.length === 0) return;
   throw new EpSamError("usage", {
     what: `the stage ${stage} needs stages that are not done: ${missing.join(", ")}`,
@@ -152,23 +160,45 @@ function requirePredecessors(run: RunDirectory, stage: Stage, order: readonly St
 }
 
 /** Keeps a stage's state in `run.json` while it runs; seconds add up over interruptions. */
-async function runStage(run: RunDirectory, stage: Stage, work: () => Promise<StageSummary>): Promise<void> {
+async function runStage(
+  run: RunDirectory,
+  stage: Stage,
+  reporter: Reporter,
+  work: () => Promise<StageSummary>,
+): Promise<void> {
   const before = run.record.stages[stage];
   const startedAt = before?.startedAt ?? new Date().toISOString();
   const spent = before?.seconds ?? 0;
   const start = performance.now();
   const seconds = () => spent + (performance.now() - start) / 1000;
-  await run.updateStage(stage, { state: "running", startedAt, seconds: spent, summary: {} });
-  let summary: StageSummary;
+  const earlier = before?.files === undefined ? {} : { files: before.files };
+  await run.updateStage(stage, { state: "running", startedAt, seconds: spent, summary: {}, ...earlier });
+  let made: Pick<StageRecord, "summary" | "files">;
   try {
-    summary = await work();
+    made = { summary: await work(), files: await hashStage(run, stage) };
   } catch (failure) {
     // Keeping the time must not hide why the stage ended, for example on a full disk.
     await Promise.allSettled([
-      run.updateStage(stage, { state: "running", startedAt, seconds: seconds(), summary: {} }),
+      run.updateStage(stage, { state: "running", startedAt, seconds: seconds(), summary: {}, ...earlier }),
     ]);
     throw failure;
   }
   const finishedAt = new Date().toISOString();
-  await run.updateStage(stage, { state: "done", startedAt, finishedAt, seconds: seconds(), summary });
+  await run.updateStage(stage, { state: "done", startedAt, finishedAt, seconds: seconds(), ...made });
+  warnOfOthers(stage, before?.files ?? {}, made.files ?? {}, reporter);
+}
+
+type Files = NonNullable<StageRecord["files"]>;
+
+/** Later stages may have been trained on what a stage gave before it was run again. */
+function warnOfOthers(stage: Stage, before: Files, now: Files, reporter: Reporter): void {
+  const others = Object.keys(before).filter(
+    (file) => before[file] !== now[file] && !file.startsWith("activation-maps/"),
+  );
+  if (others.length === 0) return;
+  reporter.warn(
+    `${stage}: was run again and gave another ${others.join(", ")} than before (another version, device or number of ` +
+      "threads?). Later stages that are done were trained on the earlier one; for a consistent run, train into a new " +
+      "directory.",
+  );
 }

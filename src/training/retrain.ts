@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
-import { EpSamError, type Reporter } from "../common/index.js";
+import { EpSamError, type Reporter, silentReporter } from "../common/index.js";
 import { openDataset } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
 import {
+  checkKeptFiles,
   type DecoderStage,
   type EncoderSource,
   evaluationStage,
@@ -57,6 +58,7 @@ export async function retrainWithCorrections(options: RetrainOptions): Promise<T
   const { device, reporter, signal, encoder } = options;
   const origin = await openRun(options.from, options);
   const before = lastDecoder(origin);
+  await requireComplete(origin);
   const warn = (message: string) => reporter.warn(message);
   const dataset = await openDataset(options.data ?? origin.run.record.dataset.root, { warn });
   requireSameData(dataset, origin.run.record.dataset.hash);
@@ -99,6 +101,17 @@ function lastDecoder(origin: RunContext): DecoderStage {
     where: origin.run.root,
     what: "has no trained decoder yet",
     action: "Go on with `epsam train --resume` first.",
+  });
+}
+
+/** @throws EpSamError `run-directory` when what the run has left is gone or has changed */
+async function requireComplete({ run, signal }: RunContext): Promise<void> {
+  const [stage] = await checkKeptFiles(run, silentReporter, signal);
+  if (stage === undefined) return;
+  throw new EpSamError("run-directory", {
+    where: run.root,
+    what: `lacks files that its stage ${stage} left`,
+    action: "Go on with `epsam train --resume` there first, which makes them anew.",
   });
 }
 

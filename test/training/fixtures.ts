@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -241,6 +241,14 @@ export async function forkRun(
   };
   await writeFile(join(out, "run.json"), JSON.stringify(record));
   return config;
+}
+
+/** Takes the hashes out of a run's `run.json`, as in runs of versions that did not record them. */
+export async function withoutHashes(root: string): Promise<void> {
+  const file = join(root, "run.json");
+  const record = JSON.parse(await readFile(file, "utf8"));
+  for (const stage of Object.values<{ files?: unknown }>(record.stages)) delete stage.files;
+  await writeFile(file, JSON.stringify(record));
 }
 
 /** An encoder whose embedding is the resized image's mean colour in every channel: fast, for tests of the rest. */

@@ -1,4 +1,4 @@
-import { EpSamError, type RandomAccessFile, writeFileAtomically } from "../../common/index.js";
+import { EpSamError, hashBytes, type RandomAccessFile, writeFileAtomically } from "../../common/index.js";
 import { elementCount } from "../../graph/index.js";
 import type { StoredTensor } from "./element-types.js";
 import { storedTypeName } from "./safetensors-dtypes.js";
@@ -13,10 +13,14 @@ export interface SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
+/** The metadata entry of our own files with the SHA-256 of what the file would be without it. */
+const CONTENT_HASH = "content_sha256";
+
 /**
  * Reads a safetensors file (https://huggingface.co/docs/safetensors, format section) whole. Floating-point types
  * narrower than float32 widen to it, the others are kept. Every tensor gets memory of its own.
- * @throws EpSamError `weights` naming the file and the tensor when anything about the file is not sound
+ * @throws EpSamError `weights` naming the file and the tensor when anything about the file is not sound, or it is not
+ *   as {@link writeSafetensors} wrote it
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const bytes = await openWeightFile(path);
@@ -24,10 +28,22 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
     const file = await openSafetensors(bytes);
     const tensors = new Map<string, StoredTensor>();
     for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
-    return { tensors, metadata: file.metadata };
+    const metadata = new Map(file.metadata);
+    const written = metadata.get(CONTENT_HASH);
+    metadata.delete(CONTENT_HASH);
+    if (written !== undefined) requireContent({ tensors, metadata }, written, path);
+    return { tensors, metadata };
   } finally {
     await bytes.close();
   }
+}
+
+/** @throws EpSamError `weights` when the content is not what the file says it was written with */
+function requireContent({ tensors, metadata }: SafetensorsFile, written: string, path: string): void {
+  const found = hashBytes(encodeSafetensors(tensors, Object.fromEntries(metadata)));
+  if (found === written) return;
+  const why = `it was written with the content of SHA-256 ${written}, and now has ${found}`;
+  throw weightsError(path, undefined, "has changed since it was written", why);
 }
 
 /**
@@ -137,7 +153,8 @@ function checkWritable(name: string, tensor: StoredTensor): void {
 }
 
 /**
- * Writes tensors and metadata as a safetensors file, whole or not at all.
+ * Writes tensors and metadata as a safetensors file, whole or not at all, with the SHA-256 of them so that
+ * {@link readSafetensors} notices a change.
  * @throws EpSamError `storage` when the disk refuses, `internal` when a tensor's data does not fill its shape
  */
 export async function writeSafetensors(
@@ -145,5 +162,6 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeFileAtomically(path, encodeSafetensors(tensors, metadata));
+  const hash = hashBytes(encodeSafetensors(tensors, metadata));
+  await writeFileAtomically(path, encodeSafetensors(tensors, { ...metadata, [CONTENT_HASH]: hash }));
 }
