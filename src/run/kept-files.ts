@@ -23,7 +23,7 @@ import { camStage, classifierStage, confidenceFolder, initialMaskFolder, isDecod
 const LIST = "hashes.json";
 /** Files that are read at a time. */
 const AT_ONCE = 8;
-const REMAKE = "Delete it and go on with `epsam train --resume`, which makes it anew.";
+const REMAKE = "Delete the file and go on with `epsam train --resume`, which makes it anew.";
 
 /** The file of a run that holds the trained classifier. */
 export function classifierFile(run: RunDirectory): string {
@@ -103,14 +103,14 @@ export function noteWithoutHashes(run: RunDirectory, reporter: Reporter): void {
 
 /**
  * Makes sure of a stage's weights, where they are, before they are used.
- * @throws EpSamError `run-directory` when they are not what the stage left
+ * @throws EpSamError `weights` when they are not what the stage left
  */
 export async function requireUnchanged(run: RunDirectory, stage: string): Promise<void> {
   const recorded = run.record.stages[stage];
   const hash = recorded?.files?.[weightsOf(stage)];
   const file = run.path(weightsOf(stage));
   if (recorded === undefined || hash === undefined || !(await exists(file))) return;
-  await requireHash(file, hash, "run.json", weightsAction(recorded));
+  await requireHash(file, { hash, list: "run.json", action: weightsAction(recorded) }, "weights");
 }
 
 function weightsAction({ summary }: StageRecord): string {
@@ -121,13 +121,25 @@ function weightsAction({ summary }: StageRecord): string {
     : `${copy}; or delete it and go on with \`epsam train --resume\`, which makes it anew with the same weights.`;
 }
 
-async function requireHash(file: string, expected: string, list: string, action: string): Promise<void> {
+interface Expected {
+  readonly hash: string;
+  /** The file that has the hash. */
+  readonly list: string;
+  readonly action: string;
+}
+
+async function requireHash(
+  file: string,
+  { hash, list, action }: Expected,
+  tag: "run-directory" | "weights",
+): Promise<void> {
   const found = await hashFile(file);
-  if (found === expected) return;
-  throw new EpSamError("run-directory", {
-    what: "is not as training left it",
+  if (found === hash) return;
+  const isMap = posix.basename(posix.dirname(file)) === "activation-maps" && posix.basename(file) !== LIST;
+  throw new EpSamError(tag, {
+    what: `is not ${isMap ? "a whole activation map " : ""}as training left it`,
     where: file,
-    why: `its SHA-256 is ${found}, ${list} has ${expected}`,
+    why: `its SHA-256 is ${found}, ${list} has ${hash}`,
     action,
   });
 }
@@ -136,7 +148,7 @@ async function requireHash(file: string, expected: string, list: string, action:
  * Makes sure of everything that the finished stages of a run have left, before other stages build on it.
  * @returns the stages whose weights or initial masks are gone, which have to be run again. Activation maps that are
  *   gone are computed anew where they are needed; nothing is computed with the masks of a finished round.
- * @throws EpSamError `run-directory` naming a file that has changed
+ * @throws EpSamError `weights` or `run-directory` naming a file that has changed
  */
 export async function checkKeptFiles(
   run: RunDirectory,
@@ -153,7 +165,11 @@ export async function checkKeptFiles(
       const isThere = await exists(run.path(path));
       let isWhole = isThere;
       if (isThere && folder === null) {
-        await requireHash(run.path(path), hash, "run.json", weightsAction(record));
+        await requireHash(
+          run.path(path),
+          { hash, list: "run.json", action: weightsAction(record) },
+          "weights",
+        );
       } else if (isThere) isWhole = await isFolderWhole(run, path, hash, reporter, signal);
       if (!isWhole && (folder === null || folder === initialMasks)) incomplete.add(stage);
     }
@@ -176,14 +192,15 @@ async function isFolderWhole(
   const action = isNeeded
     ? REMAKE
     : "Put it back from a copy, or delete it: nothing is computed with it any more.";
-  await requireHash(run.path(list), hash, "run.json", action);
+  await requireHash(run.path(list), { hash, list: "run.json", action }, "run-directory");
   const failure = { tag: "run-directory", what: "cannot be understood", action } as const;
   const files = Object.entries(await readJson(run.path(list), listSchema, failure));
   let [gone, done] = [0, 0];
-  await mapConcurrently(files, AT_ONCE, async ([name, expected]) => {
+  await mapConcurrently(files, AT_ONCE, async ([name, fileHash]) => {
     signal?.throwIfAborted();
     const file = run.path(folder, name);
-    if (await exists(file)) await requireHash(file, expected, run.path(list), action);
+    const expected = { hash: fileHash, list: run.path(list), action };
+    if (await exists(file)) await requireHash(file, expected, "run-directory");
     else gone += 1;
     done += 1;
     reporter.progress({ task: `checking ${folder}`, done, total: files.length });

@@ -59,7 +59,7 @@ export function usableDecoderStages(context: Pick<RunContext, "run" | "config">)
 
 /**
  * A stage's decoder completed with what stays frozen, see {@link decoderBase}.
- * @throws EpSamError `run-directory` when its file is not as training left it
+ * @throws EpSamError `weights` when its file is not as training left it
  */
 export async function readDecoder(
   { run }: Pick<RunContext, "run">,
@@ -115,7 +115,7 @@ export function chooseDecoderStage(
 
 /**
  * The weights of the run's classifier.
- * @throws EpSamError `run-directory` when it is not trained yet, or not as training left it.
+ * @throws EpSamError `run-directory` when it is not trained yet, `weights` when it is not as training left it.
  */
 export async function readClassifier({ run }: Pick<RunContext, "run">): Promise<StateDict> {
   const file = classifierFile(run);

@@ -125,8 +125,8 @@ export interface StageRunOptions {
 
 /**
  * Runs the stages that are not done, or whose weights or initial masks are gone, in order.
- * @throws EpSamError `usage` when a stage is asked for whose predecessors are not done, `run-directory` when a file
- *   that a finished stage left has changed since
+ * @throws EpSamError `usage` when a stage is asked for whose predecessors are not done, `weights` or
+ *   `run-directory` when a file that a finished stage left has changed since
  */
 export async function runStages(
   { run, reporter, signal, order, only }: StageRunOptions,

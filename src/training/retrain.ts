@@ -104,7 +104,7 @@ function lastDecoder(origin: RunContext): DecoderStage {
   });
 }
 
-/** @throws EpSamError `run-directory` when what the run has left is gone or has changed */
+/** @throws EpSamError `run-directory` or `weights` when what the run has left is gone or has changed */
 async function requireComplete({ run, signal }: RunContext): Promise<void> {
   const [stage] = await checkKeptFiles(run, silentReporter, signal);
   if (stage === undefined) return;

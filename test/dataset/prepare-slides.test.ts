@@ -1,15 +1,15 @@
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { EpSamError, exists } from "../../src/common/index.js";
+import { EpSamError, exists, moduleBeside } from "../../src/common/index.js";
 import { openDataset, type PrepareSlidesOptions, prepareSlides } from "../../src/dataset/index.js";
 import type { PixelSource } from "../../src/slides/index.js";
 import { type MemorySlide, type MemorySlideOptions, memorySlide } from "../support/memory-slide.js";
 import { errorOf, greyValues, recordingReporter, rgbValues, temporaryFolder, writeText } from "./fixtures.js";
+import { pink } from "./slide-pixels.js";
 
 const PATCH = 64;
 vi.setConfig({ testTimeout: 180_000 });
-const pink = (x: number, y: number) => [200 + (x % 17), 90 + (y % 31), 150 + ((x + y) % 7)] as const;
 
 /** ASAP XML of one rectangle. */
 function annotations(left: number, top: number, right: number, bottom: number, group = "Tumor"): string {
@@ -74,6 +74,45 @@ async function contents(folder: string): Promise<Record<string, string>> {
     if ((await stat(path)).isFile()) files[name] = (await readFile(path)).toString("base64");
   }
   return files;
+}
+
+/** Leaves a preparation as a kill does that comes when a slide is examined, or its patches are written. */
+async function killedAt(
+  name: string,
+  { options, folder }: Workplace,
+  when: "examined" | "written",
+): Promise<void> {
+  const [partial, kept] = [join(folder, "dataset.partial"), join(folder, "as-killed")];
+  let opened = 0;
+  const openSlide = async (path: string): Promise<PixelSource> => {
+    if (path.endsWith(`${name}.svs`) && ++opened === (when === "examined" ? 1 : 2)) {
+      await cp(partial, kept, { recursive: true });
+      throw new Error("killed");
+    }
+    return options.openSlide?.(path) ?? Promise.reject(new Error("no slide"));
+  };
+  await expect(prepareSlides({ ...options, openSlide })).rejects.toThrow("killed");
+  await rm(partial, { recursive: true });
+  await rename(kept, partial);
+}
+
+/** As {@link killedAt} while the slide is examined in a process of its own: both processes end. */
+async function killedInOwnProcess(name: string, { options, folder }: Workplace): Promise<void> {
+  const [partial, kept] = [join(folder, "dataset.partial"), join(folder, "as-killed")];
+  const stop = new AbortController();
+  let copied: Promise<void> | undefined;
+  const reporter = {
+    ...recordingReporter(),
+    note: (note: string) => {
+      if (!note.includes(`${name}.svs: the program ended`)) return;
+      copied = cp(partial, kept, { recursive: true });
+      void copied.then(() => stop.abort(new Error("killed")));
+    },
+  };
+  await expect(prepareSlides({ ...options, reporter, signal: stop.signal })).rejects.toThrow("killed");
+  await copied;
+  await rm(partial, { recursive: true });
+  await rename(kept, partial);
 }
 
 describe("prepareSlides", () => {
@@ -213,8 +252,8 @@ describe("prepareSlides", () => {
     expect(await exists(options.out)).toBe(false);
     const state = JSON.parse(await readFile(join(`${options.out}.partial`, "state.json"), "utf8"));
     expect(state.slides).toMatchObject({
-      a: { state: "examined", attempts: 1 },
-      c: { state: "started", attempts: 0 },
+      a: { state: "examined" },
+      c: { state: "interrupted" },
     });
 
     // Stopped once more, while patches are written.
@@ -256,21 +295,56 @@ describe("prepareSlides", () => {
     expect(result.counts.train.positive).toBe(3 + 6);
   });
 
-  it("gives up a slide that ended the program three times", async () => {
-    const { options, folder, warnings } = await workplace(["a", "b"]);
-    const stop = new AbortController();
-    const stopping = async (path: string): Promise<PixelSource> => {
-      if (path.endsWith("b.svs")) stop.abort(new Error("stopped"));
-      return options.openSlide?.(path) ?? Promise.reject(new Error("no slide"));
-    };
-    await expect(prepareSlides({ ...options, openSlide: stopping, signal: stop.signal })).rejects.toThrow(
-      "stopped",
-    );
-    const path = join(folder, "dataset.partial", "state.json");
-    await writeFile(path, (await readFile(path, "utf8")).replace('"attempts": 0', '"attempts": 3'));
+  const slideModule = moduleBeside(import.meta.url, "./slide-process");
+  const notesOfOwnProcess = (notes: readonly string[]) =>
+    notes.filter((note) => note.includes("read in a process of its own"));
+
+  it("holds no kill against a slide, however often it came and while the slide was what", async () => {
+    const expected = await prepareSlides((await workplace(["a", "b"])).options);
+    const place = await workplace(["a", "b"]);
+    const options = { ...place.options, slideModule };
+    await killedAt("b", place, "examined");
+    for (let kills = 0; kills < 4; kills++) await killedInOwnProcess("b", place);
     const result = await prepareSlides(options);
-    expect(result.skipped).toHaveLength(1);
-    expect(warnings.join("\n")).toMatch(/b.svs: ended the program 3 times while it was examined/);
+    expect(result.skipped).toEqual([]);
+    expect(place.warnings).toEqual([]);
+    expect(notesOfOwnProcess(place.notes).at(-1)).toContain("b.svs");
+    expect(result.hash).toBe(expected.hash);
+    expect(await exists(join(place.folder, "dataset.partial"))).toBe(false);
+
+    const second = await workplace(["a", "b"]);
+    await killedAt("b", second, "written");
+    const { skipped, hash } = await prepareSlides({ ...second.options, slideModule });
+    expect([skipped, hash]).toEqual([[], expected.hash]);
+  });
+
+  it.each(["examined", "written"] as const)(
+    "leaves out a slide that ends a process of its own while it is %s, and tries it again without the others",
+    async (when) => {
+      const place = await workplace(["a", "crash"]);
+      const { options, warnings, opened } = place;
+      await killedAt("crash", place, when);
+      const left = await prepareSlides({ ...options, slideModule });
+      expect(left.skipped).toMatchObject([{ reason: expect.stringContaining("ended by SIGSEGV") }]);
+      expect(warnings.join("\n")).toMatch(/crash.svs: ends the program .*`overwrite: true` tries this slide/);
+      expect((await openDataset(left.root)).hash).toBe(left.hash);
+      expect((await readdir(left.root)).sort()).toEqual(["dataset.json", "manifest.csv", "train"]);
+
+      const whole = await prepareSlides((await workplace(["a", "crash"])).options);
+      opened.length = 0;
+      const mended = moduleBeside(import.meta.url, "./mended-slide-process");
+      const result = await prepareSlides({ ...options, overwrite: true, slideModule: mended });
+      expect([result.skipped, result.hash]).toEqual([[], whole.hash]);
+      // Once, to write its patches: it is not examined again.
+      expect(opened).toEqual(["a"]);
+      expect(await exists(join(place.folder, "dataset.partial"))).toBe(false);
+    },
+  );
+
+  it("gives a slide a second process of its own, since a machine may be short of memory once", async () => {
+    const place = await workplace(["a", "once"]);
+    await killedAt("once", place, "examined");
+    expect((await prepareSlides({ ...place.options, slideModule })).skipped).toEqual([]);
   });
 
   it("draws anew without a slide whose patches turn out to be damaged", async () => {

@@ -95,7 +95,7 @@ describe("a flipped byte ends a resumed training before it computes", () => {
     await flip(file);
     const before = await hashesOf(out);
     const message = await errorOf(trainTiny({ data, out, config, encoder, resume: true }));
-    expect(message).toMatch(/^\[run-directory\] .*is not as training left it/);
+    expect(message).toMatch(/^\[(run-directory|weights)\] .* as training left it/);
     expect(message).toContain(file);
     expect(message).toContain(await hashFile(file));
     expect(await hashesOf(out)).toEqual(before);
@@ -117,7 +117,7 @@ describe("a flipped byte ends a resumed training before it computes", () => {
     await flip(mask);
     const ofMask = await errorOf(trainTiny({ ...late, data, encoder, resume: true }));
     expect(ofMask).toContain(`[run-directory] ${mask}`);
-    expect(ofMask).toContain("Delete it and go on");
+    expect(ofMask).toContain("Delete the file and go on");
 
     const early = await copyOf("early", 1);
     const map = join(early.out, await firstFile("activation-maps", "train-tumour"));

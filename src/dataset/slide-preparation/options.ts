@@ -29,6 +29,8 @@ export interface PrepareSlidesOptions
   readonly groups?: Partial<GroupRules> | undefined;
   /** How slides are opened. Default: any format the package reads. */
   readonly openSlide?: ((path: string) => Promise<PixelSource>) | undefined;
+  /** File of the module that opens slides in a process of their own, as `openSlide` does here. */
+  readonly slideModule?: string | undefined;
 }
 
 type SlideValues = z.output<typeof slideSettings>;

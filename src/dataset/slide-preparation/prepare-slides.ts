@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import {
   hashFile,
+  moduleBeside,
   packageVersion,
   type Reporter,
   silentReporter,
@@ -10,7 +11,7 @@ import {
 import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/index.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
-import { replaceDirectory, reserveOutput } from "../preparation/staging.js";
+import { reserveOutput } from "../preparation/staging.js";
 import { type ExaminationContext, examineSlide } from "./examine.js";
 import { checkSlidePlan } from "./explain.js";
 import { findSlides, type SlideFile } from "./find-slides.js";
@@ -23,6 +24,7 @@ import {
   type SlideSettings,
 } from "./options.js";
 import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
+import { crashReason, examinedSchema, inOwnProcess } from "./slide-work.js";
 import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
 import { originsOfSlides, readMppTable } from "./tables.js";
 import { removeUnplanned, writePlannedPatches } from "./write.js";
@@ -38,6 +40,7 @@ interface Job {
   readonly openSlide: (path: string) => Promise<PixelSource>;
   readonly knownMpp: ReadonlyMap<string, MicronsPerPixel>;
   readonly concurrency: number;
+  readonly slideModule: string;
   readonly reporter: Reporter;
   readonly signal: AbortSignal | undefined;
 }
@@ -81,6 +84,7 @@ async function prepareReserved(
     openSlide: options.openSlide ?? ((path) => openSlide(path)),
     knownMpp: knownMpp?.values ?? new Map(),
     concurrency: options.concurrency ?? CONCURRENCY,
+    slideModule: options.slideModule ?? moduleBeside(import.meta.url, "./slide-child"),
     reporter,
     signal,
   };
@@ -94,16 +98,13 @@ async function prepareReserved(
     const counts = await checkOrRemove(state, () =>
       checkSlidePlan(options.out, plan, skipped, settings, reporter),
     );
-    const failures = await writePlannedPatches(state.directory, plan, job);
+    const failures = await writePlannedPatches(plan, job);
     if (failures.length === 0) {
       const { outsideProfile } = found;
       return finish(resolve(options.out), plan, { counts, skipped, warnings, outsideProfile }, job);
     }
     // Without the broken slides other patches may be drawn: plan again.
-    for (const { slide, reason } of failures) {
-      skip(slide.file, reason);
-      await state.fail(slide.file, reason);
-    }
+    for (const { slide, reason } of failures) skip(slide.file, reason);
     const broken = new Set(failures.map(({ slide }) => slide.file.stem));
     examined = examined.filter(({ file }) => !broken.has(file.stem));
   }
@@ -132,13 +133,11 @@ async function examineAll(
     const knownMpp = job.knownMpp.get(file.stem) ?? null;
     const fingerprint = await fingerprintOf(file, knownMpp?.x ?? null);
     const known = await job.state.examinationOf(file, fingerprint);
-    const refusal = job.state.refusalOf(file);
     const accept = (examination: SlideExamination): void => {
       examined.push({ file, examination });
       for (const warning of examination.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
     };
     if (known !== null) accept(known);
-    else if (refusal !== null) skip(file, refusal);
     else {
       const left = worked === 0 ? null : ((performance.now() - started) / worked) * (slides.length - index);
       const name = `slide ${index + 1} of ${slides.length}, ${basename(file.path)}`;
@@ -158,17 +157,39 @@ async function examineAll(
   return examined;
 }
 
-async function examineOne(file: SlideFile, { state, signal }: Job, context: ExaminationContext) {
+async function examineOne(file: SlideFile, job: Job, context: ExaminationContext) {
+  const { state } = job;
   await state.begin(file);
   try {
-    const result = await examineSlide(file, context);
+    const result = await examineWhere(file, job, context);
+    if ("crashed" in result) {
+      const refused = crashReason(result.crashed, state.directory);
+      await state.crash(file, refused);
+      return { refused };
+    }
     if ("refused" in result) await state.fail(file, result.refused);
     else await state.finish(file, result.accepted);
     return result;
   } catch (failure) {
-    if (signal?.aborted === true) await state.interrupt(file);
+    // Keeping the state must not hide why it ended, for example on a full disk.
+    await Promise.allSettled([state.interrupt(file)]);
     throw failure;
   }
+}
+
+/** In this process, or in one of its own when the program has ended over the slide before. */
+async function examineWhere(
+  file: SlideFile,
+  { state, slideModule, reporter, signal }: Job,
+  context: ExaminationContext,
+) {
+  if (!state.isSuspect(file)) return examineSlide(file, context);
+  reporter.note(
+    `${file.path}: the program ended over this slide before, so it is read in a process of its own.`,
+  );
+  const { settings, fingerprint, knownMpp } = context;
+  const work = { kind: "examine", file, settings, fingerprint, knownMpp } as const;
+  return inOwnProcess(slideModule, work, examinedSchema, signal);
 }
 
 function timeLeft(milliseconds: number): string {
@@ -207,8 +228,7 @@ async function finish(
     sources: await Promise.all(plan.slides.map(describeSlide)),
   };
   await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);
-  await state.removeTraces();
-  await replaceDirectory(directory, out);
+  await state.becomeDataset(out);
   const { discarded } = plan;
   const { patchSize } = settings;
   return { root: out, inputKind: "slides", patchSize, counts, discarded, skipped, warnings, hash };

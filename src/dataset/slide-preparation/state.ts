@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import {
@@ -9,18 +9,17 @@ import {
   storageError,
   writeFileAtomically,
 } from "../../common/index.js";
+import { replaceDirectory } from "../preparation/staging.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
 
 const STATE_FILE = "state.json";
 const SLIDES_FOLDER = "slides";
 /** Raised when examinations change their meaning, so that old ones are made again. */
-const FORMAT_VERSION = 4;
-/** A slide that ended the program this often is not tried again. */
-const MAXIMUM_CRASHES = 3;
+const FORMAT_VERSION = 5;
 
 /** What is known of one slide once it was examined; patches in level-0 pixels. */
-const examinationSchema = z.object({
+export const examinationSchema = z.object({
   fingerprint: z.string(),
   width: z.number(),
   height: z.number(),
@@ -50,8 +49,11 @@ const stateSchema = z.object({
   slides: z.record(
     z.string(),
     z.object({
-      state: z.enum(["started", "examined", "failed"]),
-      attempts: z.number(),
+      /**
+       * `started` and `writing` stay when the program ends during it, whoever ended it; `crashed` is a slide that
+       * ended a process of its own.
+       */
+      state: z.enum(["started", "interrupted", "examined", "writing", "failed", "crashed"]),
       reason: z.string().nullable(),
     }),
   ),
@@ -61,7 +63,7 @@ type State = z.infer<typeof stateSchema>;
 
 /**
  * A preparation under way: a directory beside the dataset, which becomes the dataset when everything is done.
- * `state.json` says for every slide how often it was tried and how that ended; what was found out about a slide
+ * `state.json` says for every slide how far it came; what was found out about a slide
  * is kept, so that a killed job goes on with the slide it was at.
  */
 export class PreparationState {
@@ -69,8 +71,14 @@ export class PreparationState {
   readonly directory: string;
   readonly #path: string;
   #state: State;
+  /** Slides over which the program, or a process of their own, has ended before. */
+  readonly #suspects: ReadonlySet<string>;
 
   private constructor(directory: string, state: State) {
+    const over = Object.entries(state.slides).filter(([, slide]) =>
+      ["started", "writing", "crashed"].includes(slide.state),
+    );
+    this.#suspects = new Set(over.map(([stem]) => stem));
     this.directory = directory;
     this.#path = join(directory, STATE_FILE);
     this.#state = state;
@@ -117,37 +125,44 @@ export class PreparationState {
 
   /** What was found out about a slide, or null when it is to be examined, because it changed too. */
   async examinationOf(slide: SlideFile, fingerprint: string): Promise<SlideExamination | null> {
-    if (this.#state.slides[slide.stem]?.state !== "examined") return null;
     const text = await readText(this.#examinationPath(slide));
     const examination = text === null ? undefined : jsonIfFits(text, examinationSchema);
     return examination?.fingerprint === fingerprint ? examination : null;
   }
 
-  /** Why a slide is not tried again, or null. */
-  refusalOf({ stem }: SlideFile): string | null {
-    const entry = this.#state.slides[stem];
-    if (entry?.state !== "started" || entry.attempts < MAXIMUM_CRASHES) return null;
-    return `ended the program ${entry.attempts} times while it was examined; \`overwrite: true\` tries it again`;
+  /** Whether the program ended over the slide before, so that it is to be worked on in a process of its own. */
+  isSuspect({ stem }: SlideFile): boolean {
+    return this.#suspects.has(stem);
   }
 
-  async begin({ stem }: SlideFile): Promise<void> {
-    const attempts = (this.#state.slides[stem]?.attempts ?? 0) + 1;
-    await this.#set(stem, { state: "started", attempts, reason: null });
+  begin(slide: SlideFile): Promise<void> {
+    return this.#set(slide, "started");
   }
 
   async finish(slide: SlideFile, examination: SlideExamination): Promise<void> {
     await writeFileAtomically(this.#examinationPath(slide), JSON.stringify(examination));
-    await this.#set(slide.stem, { ...this.#entry(slide.stem), state: "examined", reason: null });
+    await this.#set(slide, "examined");
   }
 
-  async fail({ stem }: SlideFile, reason: string): Promise<void> {
-    await this.#set(stem, { ...this.#entry(stem), state: "failed", reason });
+  fail(slide: SlideFile, reason: string): Promise<void> {
+    return this.#set(slide, "failed", reason);
   }
 
-  /** The attempt was ended from outside, and is not held against the slide. */
-  async interrupt({ stem }: SlideFile): Promise<void> {
-    const entry = this.#entry(stem);
-    await this.#set(stem, { ...entry, attempts: Math.max(0, entry.attempts - 1) });
+  crash(slide: SlideFile, reason: string): Promise<void> {
+    return this.#set(slide, "crashed", reason);
+  }
+
+  /** The attempt ended, and the program did not. */
+  interrupt(slide: SlideFile): Promise<void> {
+    return this.#set(slide, "interrupted");
+  }
+
+  beginWriting(slide: SlideFile): Promise<void> {
+    return this.#set(slide, "writing");
+  }
+
+  endWriting(slide: SlideFile): Promise<void> {
+    return this.#set(slide, "examined");
   }
 
   /** Ends a preparation that came to nothing. */
@@ -155,18 +170,30 @@ export class PreparationState {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Removes what only a preparation under way needs. */
-  async removeTraces(): Promise<void> {
-    await rm(join(this.directory, SLIDES_FOLDER), { recursive: true, force: true });
-    await rm(this.#path, { force: true });
+  /**
+   * Makes the directory the finished dataset, without what only a preparation under way needs. That is kept in the
+   * directory's place when a slide crashed, so that the slide can be tried again without examining the others.
+   */
+  async becomeDataset(out: string): Promise<void> {
+    const hasCrashed = Object.values(this.#state.slides).some(({ state }) => state === "crashed");
+    const aside = `${this.directory}.traces`;
+    await rm(aside, { recursive: true, force: true });
+    if (hasCrashed) await mkdir(aside);
+    for (const name of [SLIDES_FOLDER, STATE_FILE]) {
+      const path = join(this.directory, name);
+      if (hasCrashed && (await exists(path))) await rename(path, join(aside, name));
+      else await rm(path, { recursive: true, force: true });
+    }
+    await replaceDirectory(this.directory, out);
+    if (hasCrashed) await rename(aside, this.directory);
   }
 
-  #entry(stem: string): State["slides"][string] {
-    return this.#state.slides[stem] ?? { state: "started", attempts: 1, reason: null };
-  }
-
-  async #set(stem: string, entry: State["slides"][string]): Promise<void> {
-    this.#state = { ...this.#state, slides: { ...this.#state.slides, [stem]: entry } };
+  async #set(
+    { stem }: SlideFile,
+    state: State["slides"][string]["state"],
+    reason: string | null = null,
+  ): Promise<void> {
+    this.#state = { ...this.#state, slides: { ...this.#state.slides, [stem]: { state, reason } } };
     await this.#save();
   }
 

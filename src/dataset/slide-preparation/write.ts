@@ -1,98 +1,76 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { TumourRegion } from "../../annotations/index.js";
-import { exists, isEpSamError, mapConcurrently, type Reporter } from "../../common/index.js";
-import { writeMaskPng, writePng } from "../../imaging/index.js";
-import type { PixelSource } from "../../slides/index.js";
-import { type ManifestRow, patchFileName, SPLITS } from "../records.js";
-import { annotatedRegion, reasonOf } from "./examine.js";
-import { gridOf, readPatch } from "./geometry.js";
-import type { SlideSettings } from "./options.js";
+import { exists, type Reporter } from "../../common/index.js";
+import { patchFileName, SPLITS } from "../records.js";
 import type { PlannedSlide, SlidePlan } from "./plan.js";
+import { crashReason, inOwnProcess } from "./slide-work.js";
+import type { PreparationState } from "./state.js";
+import { type SlideWritingContext, writeSlide, writtenSchema } from "./write-slide.js";
 
-export interface WritingContext {
-  readonly settings: SlideSettings;
-  readonly openSlide: (path: string) => Promise<PixelSource>;
-  /** Patches of a slide that are read at a time. */
-  readonly concurrency: number;
+export interface WritingContext extends SlideWritingContext {
+  readonly state: PreparationState;
   readonly reporter: Reporter;
-  readonly signal: AbortSignal | undefined;
+  /** See `inOwnProcess()`. */
+  readonly slideModule: string;
 }
 
 /**
- * Writes the patches of a plan, those excepted that are there already: files appear whole or not at all.
- * @returns slides with a patch that cannot be read, with the reason
+ * Writes the patches of a plan, those excepted that are there already.
+ * @returns slides with a patch that cannot be read, with the reason; the state has it too
  */
 export async function writePlannedPatches(
-  directory: string,
   plan: SlidePlan,
   context: WritingContext,
 ): Promise<{ readonly slide: PlannedSlide; readonly reason: string }[]> {
+  const { reporter } = context;
   const total = plan.slides.reduce((sum, { patches }) => sum + patches.length, 0);
   const failures: { slide: PlannedSlide; reason: string }[] = [];
-  let done = 0;
+  let before = 0;
   for (const slide of plan.slides) {
     if (slide.patches.length === 0) continue;
-    const reason = await writeSlide(directory, slide, context, () => {
+    let done = before;
+    const reason = await writeOne(slide, context, () => {
       done += 1;
-      const detail = basename(slide.file.path);
-      context.reporter.progress({ task: "writing patches", done, total, detail });
+      reporter.progress({ task: "writing patches", done, total, detail: basename(slide.file.path) });
     });
+    before += slide.patches.length;
     if (reason !== null) failures.push({ slide, reason });
   }
   return failures;
 }
 
-async function writeSlide(
-  directory: string,
+/** Why the slide cannot be used, or null. */
+async function writeOne(
   slide: PlannedSlide,
   context: WritingContext,
   onPatch: () => void,
 ): Promise<string | null> {
-  const { settings, openSlide, concurrency, signal } = context;
-  try {
-    const source = await openSlide(slide.file.path);
-    try {
-      const { tumour } = await annotatedRegion(slide.file, source, settings);
-      await mapConcurrently(slide.patches, concurrency, async (row) => {
-        signal?.throwIfAborted();
-        await writePatch(directory, row, slide, source, tumour, signal);
-        onPatch();
-      });
-    } finally {
-      await source.close();
-    }
-    // Some things are only seen where pixels are read.
-    const { warnings } = slide.examination;
-    for (const warning of source.warnings) {
-      if (!warnings.includes(warning)) context.reporter.warn(`${slide.file.path}: ${warning}.`);
-    }
-    return null;
-  } catch (failure) {
-    if (!isEpSamError(failure, "slide") && !isEpSamError(failure, "annotation")) throw failure;
-    return reasonOf(failure.fields);
+  const { state, reporter } = context;
+  const { file } = slide;
+  await state.beginWriting(file);
+  const written = await writeWhere(slide, context, onPatch).catch(async (failure: unknown) => {
+    // Keeping the state must not hide why it ended, for example on a full disk.
+    await Promise.allSettled([state.endWriting(file)]);
+    throw failure;
+  });
+  if ("crashed" in written) {
+    const reason = crashReason(written.crashed, state.directory);
+    await state.crash(file, reason);
+    return reason;
   }
+  if (written.refused !== null) await state.fail(file, written.refused);
+  else await state.endWriting(file);
+  for (const warning of written.warnings) reporter.warn(`${file.path}: ${warning}.`);
+  return written.refused;
 }
 
-async function writePatch(
-  directory: string,
-  row: ManifestRow,
-  { geometry }: PlannedSlide,
-  source: PixelSource,
-  tumour: TumourRegion,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const position = { x: row.x ?? 0, y: row.y ?? 0 };
-  const name = patchFileName(row);
-  const maskPath = join(directory, row.split, "mask", name);
-  // A negative needs a mask only where a negative limit above 0 let some tumour in.
-  const needsMask = row.label === 1 || (row.tumourFraction ?? 0) > 0;
-  if (needsMask && !(await exists(maskPath))) {
-    await writeMaskPng(maskPath, tumour.rasterise(gridOf(position, geometry)));
-  }
-  const imagePath = join(directory, row.split, "image", name);
-  if (await exists(imagePath)) return;
-  await writePng(imagePath, await readPatch(source, position, geometry, signal));
+/** In this process, or in one of its own when the program has ended over the slide before. */
+function writeWhere(slide: PlannedSlide, context: WritingContext, onPatch: () => void) {
+  const { state, settings, concurrency, slideModule, signal } = context;
+  const { directory } = state;
+  if (!state.isSuspect(slide.file)) return writeSlide(directory, slide, context, onPatch);
+  const work = { kind: "write", directory, slide, settings, concurrency } as const;
+  return inOwnProcess(slideModule, work, writtenSchema, signal);
 }
 
 /** Removes files of patches that an earlier, interrupted call had planned and this one has not. */
