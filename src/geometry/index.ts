@@ -12,6 +12,7 @@ export {
 export { BoundarySweep, type TracedComponent } from "./boundary-sweep.js";
 export { clippedRing } from "./clip.js";
 export { areaOfLogits, type LogitMap } from "./contours.js";
+export { crossingsOf, withoutCrossings } from "./crossings.js";
 export {
   boundsOverlap,
   boxOfRing,

@@ -1,5 +1,6 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Hono } from "hono";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseAnnotations } from "../../src/annotations/index.js";
@@ -12,6 +13,7 @@ import type {
   AnnotationState,
   ProblemBody,
 } from "../../src/contract/index.js";
+import { areaSize, crossingsOf } from "../../src/geometry/index.js";
 import { annotationRoutes } from "../../src/server/annotations/index.js";
 import { createServerContext, type ServerContext } from "../../src/server/context.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
@@ -324,6 +326,93 @@ describe("files", () => {
     expect(second.save.added[0]?.object).toMatchObject({ name: "box", classification: "normal" });
     expect(second.warnings.at(-1)).toBe("1 have no area (dots, lines) and are left out");
   });
+
+  it("takes outlines apart that cross themselves, and leaves out scribbles by name", async () => {
+    const feature = (name: string, ring: readonly (readonly number[])[]) => ({
+      ...{ type: "Feature", geometry: { type: "Polygon", coordinates: [[...ring, ring[0]]] } },
+      properties: { objectType: "annotation", name, classification: { name: "Tumor" } },
+    });
+    const scribble = Array.from({ length: 400 }, (_, at) => [(at * 7919) % 613, (at * 104_729) % 587]);
+    const features = [
+      feature("bow-tie", [
+        [0, 0],
+        [10, 10],
+        [10, 0],
+        [0, 10],
+      ]),
+      feature("eight", [
+        [20, 0],
+        [25, 5],
+        [30, 10],
+        [30, 0],
+        [25, 5],
+        [20, 10],
+      ]),
+      feature("curl", [
+        [0, 40],
+        [60, 40],
+        [60, 100],
+        [30, 100],
+        [30, 60],
+        [50, 60],
+        [50, 80],
+        [20, 80],
+        [20, 100],
+        [0, 100],
+      ]),
+      feature("plain", [
+        [0, 20],
+        [10, 20],
+        [10, 30],
+        [0, 30],
+      ]),
+      feature("scribble", scribble),
+    ];
+    const { added, save, warnings } = await upload(
+      "import?revision=0",
+      JSON.stringify({ type: "FeatureCollection", features }),
+    );
+    expect(added).toBe(4);
+    const areas = Object.fromEntries(save.added.map(({ object: { name, area } }) => [name, areaSize(area)]));
+    expect(areas).toEqual({ "bow-tie": 50, eight: 50, curl: 60 * 60 - 10 * 20, plain: 100 });
+    for (const { object } of save.added) {
+      for (const ring of object.area.coordinates.flat()) expect(crossingsOf(ring, 1), object.name).toBe(0);
+    }
+    expect(warnings).toEqual([
+      "3 outlines cross themselves and were taken apart where they do (“bow-tie”, “eight”, “curl”)",
+      "1 outlines cross themselves so that nobody can say what they mean, and are left out (“scribble”)",
+    ]);
+  });
+
+  it("reads a large file without keeping others waiting", async () => {
+    const ring = (at: number, corners: number) =>
+      Array.from({ length: corners + 1 }, (_, step) => {
+        const angle = (2 * Math.PI * (step % corners)) / corners;
+        return [250 + at / 10 + 200 * Math.cos(angle), 240 + 150 * Math.sin(angle)];
+      });
+    const features = Array.from({ length: 100 }, (_, at) => ({
+      ...{ type: "Feature", geometry: { type: "Polygon", coordinates: [ring(at, 2000)] } },
+      properties: { objectType: "annotation", name: `${at}`, note: "x".repeat(50_000) },
+    }));
+    const body = JSON.stringify({ type: "FeatureCollection", features });
+    expect(body.length).toBeGreaterThan(10 * 2 ** 20);
+    // Reading it here would hold everything up for as long as this takes.
+    const started = performance.now();
+    parseAnnotations("the file", body);
+    const reading = performance.now() - started;
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const cutOff = await app.request(`/api/slides/${slide}/annotations/import?revision=0`, {
+      method: "POST",
+      body: body.replace(/\]\}$/, ',{"type":"Feature","geometry":7}]}'),
+    });
+    delay.disable();
+    expect(cutOff.status).toBe(422);
+    expect((await problemIn(cutOff)).problem.where).toBe("the file, features[100].geometry");
+    expect(delay.max / 1e6).toBeLessThan(reading / 2);
+    const { added } = await upload("import?revision=0", body);
+    expect(added).toBe(100);
+  }, 180_000);
 
   it("refuses files that are nothing of the kind, and keeps to the revision", async () => {
     const request = (body: string | Uint8Array<ArrayBuffer>, revision = 0) =>

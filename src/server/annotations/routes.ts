@@ -4,7 +4,6 @@ import {
   annotationFolder,
   geoJsonOrigin,
   movedBy,
-  parseAnnotations,
   placeOnSlide,
   readAnnotations,
 } from "../../annotations/index.js";
@@ -23,6 +22,7 @@ import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { classesWithoutMeaning, classRoutes } from "./classes.js";
 import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { readImport } from "./read-import.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
 
 /** Media type and extension of exported files. */
@@ -78,7 +78,7 @@ export function annotationRoutes(
   routes.post("/slides/:slide/annotations/import", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const { revision } = queryOf(request, revisionQuery);
-    const parsed = parseAnnotations("the file", textOf(await request.req.arrayBuffer()));
+    const parsed = await readImport(new Uint8Array(await request.req.arrayBuffer()));
     const set = await context.openSlides.use(slide.path, async (source) =>
       placeOnSlide(parsed, source, context.annotationOrigin),
     );
@@ -144,19 +144,6 @@ async function resultsOf(
     what: "has no results of a run",
     action: "Segment the slide first.",
   });
-}
-
-function textOf(bytes: ArrayBuffer): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new EpSamError("annotation", {
-      where: "the file",
-      what: "is not a text in UTF-8",
-      why: messageOf(cause),
-      action: "Give QuPath GeoJSON, ASAP XML or Camelyon16 JSON, not compressed.",
-    });
-  }
 }
 
 function answer(outcome: SaveOutcome): Response {

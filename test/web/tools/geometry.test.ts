@@ -6,6 +6,7 @@ import {
   areaSize,
   boundsOf,
   closedRing,
+  crossingsOf,
   simplifyLine,
   simplifyRing,
 } from "../../../src/geometry/index.js";
@@ -17,7 +18,6 @@ import {
   withoutCrossings,
 } from "../../../src/web/tools/geometry/combine.js";
 import { strokeArea } from "../../../src/web/tools/geometry/stroke.js";
-import { crossingsOf } from "../../../src/web/tools/geometry/tangle.js";
 import {
   nearestEdge,
   nearestVertex,

@@ -5,11 +5,12 @@ import {
   boundsOf,
   boundsOverlap,
   closedRing,
+  crossingsOf,
   ringFrom,
   signedArea,
 } from "../../../geometry/index.js";
 
-import { crossingsOf, untangled } from "./tangle.js";
+import { untangled } from "./tangle.js";
 
 type Polygon = Area["coordinates"][number];
 

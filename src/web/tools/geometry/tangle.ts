@@ -1,5 +1,12 @@
 import type { Area, Position } from "../../../contract/index.js";
-import { areaOfLogits, boundsOf, closedRing, ringFrom, signedArea } from "../../../geometry/index.js";
+import {
+  areaOfLogits,
+  boundsOf,
+  closedRing,
+  crossingsOf,
+  ringFrom,
+  signedArea,
+} from "../../../geometry/index.js";
 
 type Polygon = Area["coordinates"][number];
 
@@ -22,49 +29,6 @@ function isTangle(polygon: Polygon): boolean {
     if (count > MOST_CROSSINGS) return true;
   }
   return false;
-}
-
-/** A side of an outline, by its number. */
-interface Stretch {
-  readonly at: number;
-  readonly from: Position;
-  readonly to: Position;
-  readonly left: number;
-  readonly right: number;
-}
-
-/** How often an outline crosses itself, counted up to `most`. */
-export function crossingsOf(ring: readonly Position[], most: number): number {
-  const closed = closedRing(ring);
-  const stretches = closed.slice(1).flatMap((to, at): Stretch[] => {
-    const from = closed[at];
-    return from === undefined
-      ? []
-      : [{ at, from, to, left: Math.min(from[0], to[0]), right: Math.max(from[0], to[0]) }];
-  });
-  const last = stretches.length - 1;
-  const sorted = stretches.toSorted((one, other) => one.left - other.left);
-  let count = 0;
-  for (const [index, one] of sorted.entries()) {
-    for (let next = index + 1; next < sorted.length; next++) {
-      const other = sorted[next];
-      if (other === undefined || other.left > one.right) break;
-      const apart = Math.abs(one.at - other.at);
-      // Neighbours meet in a vertex; the last stretch ends where the first begins.
-      if (apart < 2 || apart === last) continue;
-      if (stretchesCross(one, other)) count += 1;
-      if (count >= most) return count;
-    }
-  }
-  return count;
-}
-
-function stretchesCross({ from: a, to: b }: Stretch, { from: c, to: d }: Stretch): boolean {
-  if (Math.max(a[1], b[1]) < Math.min(c[1], d[1]) || Math.max(c[1], d[1]) < Math.min(a[1], b[1]))
-    return false;
-  const side = (p: Position, q: Position, r: Position) =>
-    Math.sign((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]));
-  return side(a, b, c) !== side(a, b, d) && side(c, d, a) !== side(c, d, b);
 }
 
 /** What a polygon winds around, read off a grid. */
