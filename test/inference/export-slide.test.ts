@@ -170,6 +170,24 @@ describe("figures of foci", () => {
     ]);
   });
 
+  it("hold no cell that a spreadsheet would compute", async () => {
+    const mask = rasterOf(maskOf(["0"]), 10, 16);
+    const named = (slide: string, run: string) =>
+      summariseFoci([], { mask, micronsPerPixel, level0TissueArea: 0, identity: { slide, run } });
+    const dangerous = named('=HYPERLINK("http://a.example","b").svs', "@run");
+    await writeSummaryCsv(files.path("formulas.csv"), [
+      dangerous,
+      named("-1+2.svs", "+3"),
+      named("a=b.svs", "run-1"),
+    ]);
+    const rows = parse(await readFile(files.path("formulas.csv")), { columns: true });
+    expect(rows).toMatchObject([
+      { slide: `'=HYPERLINK("http://a.example","b").svs`, run: "'@run", tumour_mm2: "0" },
+      { slide: "'-1+2.svs", run: "'+3" },
+      { slide: "a=b.svs", run: "run-1" },
+    ]);
+  });
+
   it("say so when there is no focus and no tissue", () => {
     const none: readonly Focus[] = [];
     const mask = rasterOf(maskOf(["0"]), 10, 16);

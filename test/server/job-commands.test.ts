@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeGeneratedSlides } from "../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../src/common/index.js";
@@ -55,7 +55,7 @@ describe("what a job runs", () => {
         ...["--stage", "preliminary", "--overlap", "0.25", "--tissue", "all"],
       ],
     ]);
-    expect(makes).toEqual({ results: out });
+    expect(makes).toEqual({ results: out, resultsName: basename(run.root) });
     expect(slides).toEqual(ids);
   });
 

@@ -136,11 +136,15 @@ export async function readSummaryJson(path: string): Promise<SlideSummary | unde
 }
 
 /**
- * Writes summaries as a table of one row a slide; what is unknown is an empty cell.
+ * Writes summaries as a table of one row a slide; what is unknown is an empty cell. A name that a spreadsheet would
+ * compute, since it begins with `=` or the like, gets an apostrophe before it.
  * @throws EpSamError `storage` when the file cannot be written
  */
 export async function writeSummaryCsv(path: string, summaries: readonly SlideSummary[]): Promise<void> {
-  await writeFileAtomically(path, stringify(summaries.map(rowOf), { header: true, columns: [...COLUMNS] }));
+  await writeFileAtomically(
+    path,
+    stringify(summaries.map(rowOf), { header: true, columns: [...COLUMNS], escape_formulas: true }),
+  );
 }
 
 const COLUMNS = [

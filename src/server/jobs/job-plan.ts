@@ -27,6 +27,8 @@ export const planSchema = z.object({
   /** What the workspace has when the job is done: absolute paths. */
   makes: z.object({
     results: z.string().optional(),
+    /** Of the run whose results they are: their directory has the job's number for a name. */
+    resultsName: z.string().optional(),
     dataset: z.string().optional(),
     run: z.string().optional(),
   }),
@@ -77,7 +79,7 @@ function planInference(context: ServerContext, id: string, request: RequestOf<"i
   return {
     title,
     steps: [{ title, args, resumeArgs: args, begun: null, done: null }],
-    makes: { results: out },
+    makes: { results: out, resultsName: run.name },
     slides: slides.map((slide) => slide.id),
   };
 }

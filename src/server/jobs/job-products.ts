@@ -16,7 +16,7 @@ export async function addProducts(
     await present(makes.dataset),
     await present(makes.run),
   ];
-  if (resultsAt !== null) workspace.addResults(resultsAt);
+  if (resultsAt !== null) workspace.addResults(resultsAt, makes.resultsName);
   return {
     ...(datasetAt === null ? {} : { dataset: workspace.addDataset(datasetAt).id }),
     ...(runAt === null ? {} : { run: workspace.addRun(runAt).id }),
@@ -29,14 +29,18 @@ export async function addProducts(
  * @throws EpSamError `usage` naming the job that is to make the same
  */
 export function requireOwnPlaces(makes: StoredJob["plan"]["makes"], jobs: Iterable<StoredJob>): void {
-  const wanted = new Set(Object.values(makes));
+  const wanted = new Set(placesOf(makes));
   for (const { entry, plan } of jobs) {
     const isPending = entry.state !== "done";
-    if (!isPending || !Object.values(plan.makes).some((place) => wanted.has(place))) continue;
+    if (!isPending || !placesOf(plan.makes).some((place) => wanted.has(place))) continue;
     throw new EpSamError("usage", {
       where: entry.title,
       what: "is a job with the same name",
       action: "Choose another name, or resume that job.",
     });
   }
+}
+
+function placesOf({ results, dataset, run }: StoredJob["plan"]["makes"]): string[] {
+  return [results, dataset, run].filter((place) => place !== undefined);
 }

@@ -18,7 +18,7 @@ export interface ResultRaster {
 
 /** What `epsam infer` wrote for one slide or image. */
 export interface StoredResults {
-  /** Name of the directory of results and the stage whose decoder was used. */
+  /** Name of the run, or of the directory of results, and the stage whose decoder was used. */
   readonly origin: string;
   /** When it was finished, in milliseconds. */
   readonly finished: number;
@@ -75,8 +75,8 @@ export async function findResults(
   const found: StoredResults[] = [];
   for (const root of workspace.results) {
     for (const folder of foldersOf(root, slide))
-      found.push(...(await slideResults(root, folder, slide, size)));
-    found.push(...(await imageResults(root, slide.stem, size)));
+      found.push(...(await slideResults(workspace, root, folder, slide, size)));
+    found.push(...(await imageResults(workspace, root, slide.stem, size)));
   }
   return found.sort((one, other) => other.finished - one.finished);
 }
@@ -113,6 +113,7 @@ function foldersOf(root: string, { stem }: WorkspaceSlide): readonly (readonly s
 }
 
 async function slideResults(
+  workspace: Workspace,
   root: string,
   folder: readonly string[],
   slide: WorkspaceSlide,
@@ -128,7 +129,7 @@ async function slideResults(
   );
   return [
     {
-      origin: `${basename(root)}, ${record.settings.model.stage}`,
+      origin: `${workspace.resultsName(root)}, ${record.settings.model.stage}`,
       finished: (await stat(recordPath)).mtimeMs,
       rasters: (await Promise.all(files)).flat(),
       summaryPath: await existing(root, ...folder, SLIDE_RESULT_FILES.summary),
@@ -140,6 +141,7 @@ async function slideResults(
 }
 
 async function imageResults(
+  workspace: Workspace,
   root: string,
   stem: string,
   size: { readonly width: number; readonly height: number },
@@ -153,7 +155,7 @@ async function imageResults(
   );
   return [
     {
-      origin: `${basename(root)}, ${record.model.stage}`,
+      origin: `${workspace.resultsName(root)}, ${record.model.stage}`,
       finished: (await stat(recordPath)).mtimeMs,
       rasters: (await Promise.all(files)).flat(),
       summaryPath: null,

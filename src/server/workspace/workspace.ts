@@ -27,7 +27,8 @@ export class Workspace {
   readonly #slides = new Map<string, WorkspaceSlide>();
   readonly #datasets = new Map<string, WorkspaceDirectory>();
   readonly #runs = new Map<string, WorkspaceDirectory>();
-  readonly #results = new Set<string>();
+  /** What each directory of results is called. */
+  readonly #results = new Map<string, string>();
   readonly #annotations = new Set<string>();
 
   /** In the order they were added. */
@@ -45,7 +46,12 @@ export class Workspace {
 
   /** Directories that `epsam infer` wrote. */
   get results(): readonly string[] {
-    return [...this.#results];
+    return [...this.#results.keys()];
+  }
+
+  /** What results of a directory are called: by the run that made them where that is known, else by the directory. */
+  resultsName(root: string): string {
+    return this.#results.get(root) ?? basename(root);
   }
 
   /** Folders of annotation files named like the slides. */
@@ -76,8 +82,8 @@ export class Workspace {
   }
 
   /** @param root absolute, symbolic links resolved */
-  addResults(root: string): void {
-    this.#results.add(root);
+  addResults(root: string, name: string = basename(root)): void {
+    this.#results.set(root, name);
   }
 
   /** @param folder absolute, symbolic links resolved */

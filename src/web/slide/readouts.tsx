@@ -11,7 +11,10 @@ export function Readouts({ session: { viewer } }: { readonly session: SlideSessi
   const pointer = useSignal<Position | null>(null);
   useEffect(() => {
     const moved = (event: PointerEvent) => {
-      pointer.value = viewer.positionOf(event);
+      const [x, y] = viewer.positionOf(event);
+      const { width, height } = viewer.slide.value.size ?? { width: Infinity, height: Infinity };
+      // Beside the slide there are no coordinates.
+      pointer.value = x >= 0 && y >= 0 && x < width && y < height ? [x, y] : null;
     };
     const left = () => {
       pointer.value = null;
@@ -58,19 +61,15 @@ interface CoordinatesProps {
 function Coordinates({ position, micronsPerPixel }: CoordinatesProps) {
   if (position === null) return null;
   const [x, y] = position;
-  const pixels = `${coordinateText(x)}, ${coordinateText(y)} px`;
+  const pixels = `${withSeparators(x)}, ${withSeparators(y)} px`;
   const lengths =
     micronsPerPixel === null
       ? ""
-      : ` · ${lengthText(Math.max(0, x) * micronsPerPixel.x)}, ${lengthText(Math.max(0, y) * micronsPerPixel.y)}`;
+      : ` · ${lengthText(x * micronsPerPixel.x)}, ${lengthText(y * micronsPerPixel.y)}`;
   return (
     <span class="readout coordinates" aria-hidden="true">
       {pixels}
       {lengths}
     </span>
   );
-}
-
-function coordinateText(value: number): string {
-  return value < 0 ? `−${withSeparators(-value)}` : withSeparators(value);
 }
