@@ -121,6 +121,8 @@ export const slideSettings = z.object({
   splines: z._default(z.enum(["curve", "straight"], "Choose curve or straight."), "curve"),
 });
 
+const minimumAreaMessage = "Give 0 or a positive number, such as 80.";
+
 /** Values of segmenting with a run. */
 export const inferenceSettings = z.object({
   /** Tumour probability from which a patch is segmented; the run's when left out. */
@@ -135,8 +137,16 @@ export const inferenceSettings = z.object({
   annotationOrigin,
   /** How far outlines may lie from the mask's, in microns: half a pixel when left out. */
   tolerance: z.optional(positive(1)),
-  /** Smaller foci are left out of outlines and figures, in square microns. */
-  minimumArea: z.optional(positive(1)),
+  /**
+   * Smaller foci are left out of outlines and figures, in square microns: by default what is smaller than a tumour cell
+   * (a disc of 10 µm). 0 keeps all. Slides of unknown resolution keep all unless it is given, in level-0 pixels then.
+   */
+  minimumArea: z._default(
+    z
+      .number(minimumAreaMessage)
+      .check(z.gte(0, minimumAreaMessage), z.lte(Number.MAX_VALUE, minimumAreaMessage)),
+    80,
+  ),
 });
 
 /** See {@link slideSettings}. */

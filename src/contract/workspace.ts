@@ -154,6 +154,8 @@ export const slideResultsSchema = z.object({
   tissueSquareMillimetres: figure,
   tumourToTissue: figure,
   foci: list(focusEntry),
+  /** Foci too small to be listed, which the mask has; null where that was not counted. */
+  fociLeftOut: z.nullable(z.object({ count: number, minimumArea: number, inMicrons: z.boolean() })),
 });
 export type SlideResults = z.infer<typeof slideResultsSchema>;
 

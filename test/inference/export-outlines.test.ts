@@ -164,6 +164,11 @@ describe("traceFoci", () => {
     const options = { micronsPerPixel: { x: 0.5, y: 0.5 }, minimumArea: 17 };
     expect(await traceFoci(rasterOf(mask, 4, 16), options)).toHaveLength(1);
     expect(await traceFoci(rasterOf(mask, 4, 16), { ...options, minimumArea: 16 })).toHaveLength(2);
+    const areas: number[] = [];
+    const onLeftOut = (area: number): number => areas.push(area);
+    expect(await traceFoci(rasterOf(mask, 4, 16), { ...options, minimumArea: 1e6, onLeftOut })).toEqual([]);
+    const all = await traceFoci(rasterOf(mask, 4, 16), unknown);
+    expect(areas.toSorted((a, b) => b - a)).toEqual(all.map(({ level0Area }) => level0Area));
   });
 
   it("simplifies to microns", async () => {

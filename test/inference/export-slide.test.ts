@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
 import { readAnnotations, TumourRegion } from "../../src/annotations/index.js";
@@ -186,6 +187,40 @@ describe("figures of foci", () => {
       { slide: "'-1+2.svs", run: "'+3" },
       { slide: "a=b.svs", run: "run-1" },
     ]);
+  });
+
+  it("leave specks out of outlines and figures, count them, and keep them in the mask", async () => {
+    // At half a micron a pixel: 20 x 20 pixels are 100 square microns, and 17 x 17 less than 80.
+    const data = new Uint8Array(64 * 64);
+    const draw = (left: number, top: number, side: number): void => {
+      for (let y = top; y < top + side; y++) data.fill(255, y * 64 + left, y * 64 + left + side);
+    };
+    draw(2, 2, 20);
+    draw(40, 2, 17);
+    draw(2, 40, 1);
+    const input = {
+      mask: rasterOf({ width: 64, height: 64, data }, 1, 64),
+      ...{ probability: null, activation: null, level0TissueArea: null, identity },
+      micronsPerPixel: { x: 0.5, y: 0.5 },
+    };
+    const source = memorySlide("slide", 64, 64, () => [200, 100, 150]);
+    const folder = await files.folder();
+    const { summary, foci } = await exportSlideResults(source, input, folder, { minimumArea: 80 });
+    expect(foci).toHaveLength(1);
+    expect(summary).toMatchObject({
+      tumour: { level0Pixels: 400 },
+      foci: { count: 1, isolatedTumourCells: 1, leftOut: { count: 2, level0Pixels: 290, minimumArea: 80 } },
+    });
+    expect(await readSummaryJson(join(folder, SLIDE_RESULT_FILES.summary))).toEqual(summary);
+    for (const name of [SLIDE_RESULT_FILES.geojson, SLIDE_RESULT_FILES.asapXml]) {
+      const { annotations } = await readAnnotations(join(folder, name));
+      expect(annotations).toHaveLength(1);
+    }
+    const mask = await openSlide(join(folder, SLIDE_RESULT_FILES.mask));
+    const origin = { space: "level-0", x: 0, y: 0 } as const;
+    const pixels = await mask.readRegion({ origin, level: 0, width: 64, height: 64 });
+    await mask.close();
+    expect(pixels.data.filter((value, at) => at % 3 === 0 && value === 255)).toHaveLength(690);
   });
 
   it("say so when there is no focus and no tissue", () => {

@@ -17,10 +17,11 @@ import {
 } from "../../src/inference/index.js";
 import { lockResults, requireFreeOutput, storedResult } from "../../src/inference/output.js";
 import { claimedPaths, readStored } from "../../src/inference/slides/infer-slides.js";
-import { patchIdentity } from "../../src/inference/slides/plan-slide.js";
+import { patchIdentity, planSlide } from "../../src/inference/slides/plan-slide.js";
 import { resolutionOfPatches } from "../../src/inference/slides/trained-resolution.js";
 import { openSlide } from "../../src/slides/index.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "../dataset/fixtures.js";
+import { type MemorySlide, memorySlide } from "../support/memory-slide.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { hashesOf } from "../training/fixtures.js";
@@ -178,6 +179,34 @@ describe("inference on slides", () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, "slides"));
     expect(await errorOf(inferSlides(closed(folder)))).toMatch(/^\[usage\].*holds no slides/);
+  });
+});
+
+describe("the least focus", () => {
+  const model = {
+    ...{ version: "0.1.0", seed: 0, configHash: "c", stage: "preliminary", gate: 0.5, tileSize: 64 },
+    weights: { classifier: "w" },
+  } as const;
+
+  it("is a cell by default, none where microns are not known, which is said, and what is given", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "a.svs");
+    await writeText(path, "a");
+    const pink = () => [220, 120, 180] as const;
+    const known = memorySlide(path, 256, 256, pink, { micronsPerPixel: { x: 0.5, y: 0.5 } });
+    const unknown = memorySlide(path, 256, 256, pink);
+    const leastOf = async (source: MemorySlide, options: Parameters<typeof planSlide>[3]) => {
+      const { settings, warnings } = await planSlide(source, { level: 0 }, model, options);
+      return [settings.outlines.minimumArea, warnings];
+    };
+    expect(await leastOf(known, {})).toEqual([80, []]);
+    expect(await leastOf(known, { minimumArea: 0 })).toEqual([0, []]);
+    expect(await leastOf(unknown, {})).toEqual([
+      0,
+      [expect.stringMatching(/foci of any size.*`mpp`.*`minimumArea`/)],
+    ]);
+    expect(await leastOf(unknown, { mpp: 0.25 })).toEqual([80, []]);
+    expect(await leastOf(unknown, { minimumArea: 300 })).toEqual([300, []]);
   });
 });
 

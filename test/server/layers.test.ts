@@ -291,6 +291,7 @@ describe("results", () => {
       tumourSquareMillimetres: 0.0204,
       tissueSquareMillimetres: 0.24,
       tumourToTissue: 0.085,
+      fociLeftOut: { count: 0, minimumArea: 0, inMicrons: true },
     });
     expect(foci).toHaveLength(2);
     expect(foci[0]).toMatchObject({

@@ -25,6 +25,7 @@ function describeSlide({ name, summary, result, seconds }: Slide): string[] {
   const time = seconds === null ? "" : ` in ${clock(seconds)}`;
   const lines = [
     `  ${name}: ${area} tumour${share}, foci: ${foci.count}${largest}`,
+    ...leftOutText(summary),
     `    ${tissue} patches with tissue, ${segmented} past the gate${time}`,
   ];
   const { agreement } = result;
@@ -36,4 +37,12 @@ function describeSlide({ name, summary, result, seconds }: Slide): string[] {
     `    against the annotation: Dice ${outlines.dice.toFixed(3)} (mask ${mask.dice.toFixed(3)})${recall}`,
   );
   return lines;
+}
+
+function leftOutText({ micronsPerPixel, foci: { leftOut } }: Slide["summary"]): string[] {
+  if (leftOut === undefined || leftOut.count === 0) return [];
+  const unit = micronsPerPixel === null ? "px" : "µm²";
+  return [
+    `    smaller than ${leftOut.minimumArea} ${unit} and left out: ${leftOut.count}, which are in the mask`,
+  ];
 }

@@ -99,8 +99,8 @@ export function inferCommand() {
     .addOption(
       new Option(
         "--min-area <square microns>",
-        "slides: smaller foci are left out of outlines and figures (default: 0)",
-      ).argParser(numberSetting(settings.minimumArea)),
+        "slides: smaller foci are left out of outlines and figures, 0 keeps all (default: 80, about a cell)",
+      ).argParser(numberSetting(settings.minimumArea.def.innerType)),
     )
     .addOption(
       new Option(

@@ -22,7 +22,10 @@ export const SLIDE_RESULT_FILES = {
 export interface SlideExportOptions extends Omit<FociAnnotationOptions, "identity"> {
   /** See `TraceFociOptions.tolerance`, in microns. */
   readonly tolerance?: number | undefined;
-  /** Foci of less than this many square microns are left out of outlines and figures; the mask keeps them. */
+  /**
+   * Foci of less than this many square microns (level-0 pixels without a resolution) are left out of outlines and
+   * figures, and counted in the summary; the mask keeps them. Default 0.
+   */
   readonly minimumArea?: number | undefined;
   /** Longer side of the overlay in pixels. Default 2048. */
   readonly overlaySize?: number | undefined;
@@ -74,7 +77,12 @@ export async function exportSlideResults(
       signal,
     });
   }
-  const foci = await traceFoci(input.mask, { ...options, ...input });
+  const leftOut = { count: 0, level0Pixels: 0, minimumArea: options.minimumArea ?? 0 };
+  const onLeftOut = (area: number): void => {
+    leftOut.count += 1;
+    leftOut.level0Pixels += area;
+  };
+  const foci = await traceFoci(input.mask, { ...options, ...input, onLeftOut });
   const annotationOptions = { ...options, identity: input.identity };
   await writeFociGeoJson(begin(SLIDE_RESULT_FILES.geojson), foci, annotationOptions);
   await writeFociAsapXml(begin(SLIDE_RESULT_FILES.asapXml), foci, annotationOptions);
@@ -82,7 +90,7 @@ export async function exportSlideResults(
     size: options.overlaySize,
     signal,
   });
-  const summary = summariseFoci(foci, input);
+  const summary = summariseFoci(foci, input, leftOut);
   await writeSummaryJson(begin(SLIDE_RESULT_FILES.summary), summary);
   return { summary, foci, files };
 }

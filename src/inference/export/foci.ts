@@ -20,7 +20,7 @@ import type { Focus, TraceFociOptions } from "./types.js";
  *   probability is not of the mask's size and tiles; what the rasters throw
  */
 export async function traceFoci(mask: TiledRaster, options: TraceFociOptions): Promise<Focus[]> {
-  const { probability = null, threshold = 1, minimumArea = 0, micronsPerPixel, signal } = options;
+  const { probability = null, threshold = 1, minimumArea = 0, micronsPerPixel, onLeftOut, signal } = options;
   requireAmount("the tolerance of outlines", options.tolerance ?? 0);
   requireAmount("the least area of a focus", minimumArea);
   if (probability !== null) requireAlike(mask, probability);
@@ -31,7 +31,10 @@ export async function traceFoci(mask: TiledRaster, options: TraceFociOptions): P
   const tolerance = options.tolerance === undefined ? 1 : options.tolerance / halfPixel;
   const foci: Focus[] = [];
   const sweep = new BoundarySweep((component) => {
-    if (component.pixels * pixelArea < minimumArea) return;
+    if (component.pixels * pixelArea < minimumArea) {
+      onLeftOut?.(component.pixels * mask.downsample ** 2);
+      return;
+    }
     foci.push(focusOf(component, mask.downsample, tolerance, micronsPerPixel, probability !== null));
   });
   const levels = probability === null ? null : rasterBands(probability, signal);

@@ -35,6 +35,11 @@ const slideSummarySchema = z.object({
     isolatedTumourCells: numberOrNull,
     micrometastases: numberOrNull,
     macrometastases: numberOrNull,
+    /**
+     * Those too small to count, which are in the mask alone; the least area is in square microns, in level-0 pixels
+     * without a resolution. Summaries of earlier versions lack it.
+     */
+    leftOut: z.object({ count: z.number(), level0Pixels: z.number(), minimumArea: z.number() }).optional(),
   }),
   /** The focus of the largest diameter, which nodal staging goes by; null when there is none. */
   largestFocus: z
@@ -51,6 +56,7 @@ const slideSummarySchema = z.object({
 
 /** The content of a slide's `summary.json`. */
 export type SlideSummary = z.infer<typeof slideSummarySchema>;
+export type FociLeftOut = NonNullable<SlideSummary["foci"]["leftOut"]>;
 
 /**
  * The class of a focus by its largest diameter in microns: isolated tumour cells up to 0.2 mm, micrometastasis up
@@ -70,6 +76,7 @@ export function summariseFoci(
     level0TissueArea,
     identity,
   }: Pick<SlideExportInput, "mask" | "micronsPerPixel" | "level0TissueArea" | "identity">,
+  leftOut: FociLeftOut = { count: 0, level0Pixels: 0, minimumArea: 0 },
 ): SlideSummary {
   const pixels = foci.reduce((sum, { level0Area }) => sum + level0Area, 0);
   const squareMillimetres = (area: number): number | null =>
@@ -97,6 +104,7 @@ export function summariseFoci(
       isolatedTumourCells: countOf("isolated tumour cells"),
       micrometastases: countOf("micrometastasis"),
       macrometastases: countOf("macrometastasis"),
+      leftOut,
     },
     largestFocus: largestOf(foci, squareMillimetres),
   };
@@ -155,6 +163,7 @@ const COLUMNS = [
   "tissue_mm2",
   "tumour_to_tissue",
   "foci",
+  "foci_left_out",
   "largest_diameter_mm",
   "largest_mm2",
   "largest_size_class",
@@ -178,6 +187,7 @@ function rowOf(summary: SlideSummary): Record<(typeof COLUMNS)[number], string |
     tissue_mm2: tissue.squareMillimetres,
     tumour_to_tissue: summary.tumourToTissue,
     foci: foci.count,
+    foci_left_out: foci.leftOut?.count ?? null,
     largest_diameter_mm: largestFocus?.diameterMillimetres ?? null,
     largest_mm2: largestFocus?.squareMillimetres ?? null,
     largest_size_class: largestFocus?.sizeClass ?? null,

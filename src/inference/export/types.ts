@@ -52,6 +52,8 @@ export interface TraceFociOptions {
   readonly tolerance?: number | undefined;
   /** Foci of less than this many square microns (level-0 pixels without a resolution) are left out. Default 0. */
   readonly minimumArea?: number | undefined;
+  /** Is told the area, in level-0 pixels, of each focus that is left out. */
+  readonly onLeftOut?: ((level0Area: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

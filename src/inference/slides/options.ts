@@ -18,7 +18,7 @@ export interface InferSlidesOptions extends InferenceOptions {
   readonly tissue?: TissueRule | undefined;
   /** How far outlines may lie from the mask's in microns. Default: half a pixel of the mask. */
   readonly tolerance?: number | undefined;
-  /** Foci of less than this many square microns are left out of outlines and figures. Default 0. */
+  /** Foci of less than this many square microns are left out of outlines and figures. Default: 80, about a cell. */
   readonly minimumArea?: number | undefined;
   /** Folder, or folders, of annotations named like the slides, to compare the results with. */
   readonly annotations?: string | readonly string[] | undefined;

@@ -12,6 +12,10 @@ import type { InferSlidesOptions, SlideSettings } from "./options.js";
 /** Share by which a given resolution may differ from what the file tells without a warning. */
 const SAME_RESOLUTION = 0.01;
 
+/** What is said where the area of a cell cannot be told. */
+const anySize =
+  "its microns per pixel are not known: foci of any size are kept, single pixels too; `mpp` gives them, or `minimumArea` a least area in pixels of level 0";
+
 /** How a slide will be segmented. */
 export interface SlidePlan {
   readonly layout: PatchLayout;
@@ -32,9 +36,9 @@ export async function planSlide(
     "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea" | "annotationOrigin"
   >,
 ): Promise<SlidePlan> {
-  const { overlap: usualOverlap, tissue: usualTissue } = inferenceSettings.shape;
+  const { overlap: usualOverlap, tissue: usualTissue, minimumArea: usualArea } = inferenceSettings.shape;
   const { overlap = defaultOf(usualOverlap), tissue = defaultOf(usualTissue) } = options;
-  const { mpp, tolerance = null, minimumArea = 0 } = options;
+  const { mpp, tolerance = null } = options;
   const [full] = source.levels;
   if (full === undefined) throw new EpSamError("slide", { where: source.path, what: "has no pixels" });
   const told = source.micronsPerPixel;
@@ -47,6 +51,7 @@ export async function planSlide(
       action: "Give those of its full resolution with `mpp`.",
     });
   }
+  const minimumArea = options.minimumArea ?? (micronsPerPixel === null ? 0 : defaultOf(usualArea));
   const geometry = patchGeometry(source, resolution, isotropic(micronsPerPixel), model.tileSize);
   if ("refused" in geometry) {
     throw new EpSamError("slide", { where: source.path, what: geometry.refused });
@@ -64,7 +69,10 @@ export async function planSlide(
       tissue,
       outlines: { tolerance, minimumArea, ...(origin === undefined ? {} : { geoJsonOrigin: origin }) },
     },
-    warnings: [...contradiction(told, mpp)],
+    warnings: [
+      ...contradiction(told, mpp),
+      ...(micronsPerPixel === null && options.minimumArea === undefined ? [anySize] : []),
+    ],
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Annotation, movedBy, readAnnotations } from "../../annotations/index.js";
 import type { FocusEntry, SlideResults } from "../../contract/index.js";
 import { boxOfRing, polygonArea } from "../../geometry/index.js";
-import { RESEARCH_USE, readSummaryJson, sizeClassOf } from "../../inference/index.js";
+import { RESEARCH_USE, readSummaryJson, type SlideSummary, sizeClassOf } from "../../inference/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
 import type { ImageFigures, StoredResults } from "./find-results.js";
 
@@ -25,7 +25,14 @@ export async function readSlideResults(
     tissueSquareMillimetres: summary?.tissue.squareMillimetres ?? null,
     tumourToTissue: summary?.tumourToTissue ?? null,
     foci: foci.sort((one, other) => other.level0Pixels - one.level0Pixels),
+    fociLeftOut: summary === undefined ? null : leftOutOf(summary),
   };
+}
+
+function leftOutOf({ micronsPerPixel, foci }: SlideSummary): SlideResults["fociLeftOut"] {
+  if (foci.leftOut === undefined) return null;
+  const { count, minimumArea } = foci.leftOut;
+  return { count, minimumArea, inMicrons: micronsPerPixel !== null };
 }
 
 function tumourOfImage(image: ImageFigures | null, micronsPerPixel: MicronsPerPixel | null): number | null {

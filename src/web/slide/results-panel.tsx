@@ -74,6 +74,7 @@ function Results({ results, session }: { readonly results: SlideResults; readonl
       </dl>
       <p class="hint">{results.origin}</p>
       {results.foci.length === 0 ? <p>No focus was found.</p> : null}
+      <LeftOut results={results} />
       <ol class="foci">
         {foci.map((focus) => (
           <li key={focus.id}>
@@ -95,6 +96,18 @@ function Results({ results, session }: { readonly results: SlideResults; readonl
       ) : null}
       <p class="notice-text">{results.notice}</p>
     </>
+  );
+}
+
+/** Foci that are too small to be listed. */
+function LeftOut({ results: { fociLeftOut } }: { readonly results: SlideResults }) {
+  if (fociLeftOut === null || fociLeftOut.count === 0) return null;
+  const { count, minimumArea, inMicrons } = fociLeftOut;
+  const unit = inMicrons ? "µm²" : "pixels";
+  return (
+    <p class="hint">
+      {`${withSeparators(count)} smaller than ${minimumArea} ${unit} left out; the mask has them.`}
+    </p>
   );
 }
 
