@@ -69,7 +69,7 @@ export { prepareDataset } from "./preparation/prepare.js";
 export type { Dataset, LabelCounts, ManifestRow, PatchLabel, PatchRecord, Split } from "./records.js";
 export { compareRows, countLabels, isSplit, patchFileName, SPLITS } from "./records.js";
 export { listSlides, noSlides } from "./slide-preparation/find-slides.js";
-export { type PatchGeometry, patchGeometry, readArea } from "./slide-preparation/geometry.js";
+export { areaCoverage, type PatchGeometry, patchGeometry, readArea } from "./slide-preparation/geometry.js";
 export { tellLeftAlone, tellUnmatchedFiles } from "./slide-preparation/left-over.js";
 export type {
   DiscardedSlidePatches,

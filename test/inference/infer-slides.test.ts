@@ -19,7 +19,7 @@ import { lockResults, requireFreeOutput, storedResult } from "../../src/inferenc
 import { claimedPaths, readStored } from "../../src/inference/slides/infer-slides.js";
 import { patchIdentity, planSlide } from "../../src/inference/slides/plan-slide.js";
 import { resolutionOfPatches } from "../../src/inference/slides/trained-resolution.js";
-import { openSlide } from "../../src/slides/index.js";
+import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "../dataset/fixtures.js";
 import { type MemorySlide, memorySlide } from "../support/memory-slide.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
@@ -142,6 +142,30 @@ describeWithShared("a real slide", ["data/slides/bcss1008.tif"], () => {
       /^\[usage\].*out\/crop: exists already.*`resume: true`/,
     );
   }, 600_000);
+});
+
+describe("pixels that a file lacks", () => {
+  it("are counted after the reading, on the screen and in inference.json", async () => {
+    const folder = await temporaryFolder();
+    await writeText(join(folder, "slides", "sparse.tif"), "");
+    const reporter = recordingReporter();
+    const openSparse = async (path: string): Promise<PixelSource> => ({
+      ...memorySlide(path, 256, 128, () => [200, 100, 150], { micronsPerPixel: { x: 0.5, y: 0.5 } }),
+      coverage: async ({ origin }) => (origin.x < 64 ? "missing" : origin.x < 128 ? "finer" : "stored"),
+    });
+    const options = closed(folder, { overlap: 0, openSlide: openSparse, reporter });
+    const { slides } = await inferSlides(options);
+    const result = slides[0]?.result;
+    if (result === undefined) throw new Error("no result");
+    const { tissue } = result.patches;
+    expect(result.warnings).toEqual([
+      expect.stringContaining(
+        `of ${tissue} patches with tissue have pixels that the file lacks, taken as white`,
+      ),
+      expect.stringContaining(`of ${tissue} patches with tissue are drawn in part from a finer level`),
+    ]);
+    expect(reporter.warnings).toEqual(result.warnings.map((warning) => `${result.file}: ${warning}.`));
+  });
 });
 
 describe("inference on slides", () => {

@@ -57,6 +57,16 @@ describeWithOpenSlideLibrary("formats that OpenSlide alone reads, through its pr
     const slide = await openSlide(path);
     const blank = await slide.readRegion(region(64, 128, 64, 64));
     expect(blank.data.every((sample) => sample === 255)).toBe(true);
+    const at = (x: number, y: number, level = 0) => slide.coverage?.(region(x, y, 64, 64, level));
+    expect(await at(64, 128)).toBe("missing");
+    expect(await at(100, 96)).toBe("missing");
+    expect(await at(128, 128)).toBe("stored");
+    expect(await at(0, 64)).toBe("stored");
+    // The next level has pictures of its own.
+    expect(await at(64, 128, 1)).toBe("stored");
+    // What lies beyond the slide is not missing.
+    expect(await at(224, 224)).toBe("stored");
+    expect(await at(-32, -32)).toBe("stored");
     expectSameImage(await slide.readRegion(region(128, 128, 64, 64)), cutTile(image, 128, 128, 64, 64));
     await slide.close();
   });

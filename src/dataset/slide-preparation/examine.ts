@@ -14,7 +14,7 @@ import type { PatchPosition } from "../preparation/lattice.js";
 import type { Examination } from "../preparation/source.js";
 import { encodePresence, labelWindows, tellsNothing } from "../window-labels.js";
 import type { SlideFile } from "./find-slides.js";
-import { gridOf, type PatchGeometry, patchCoverage, patchGeometry, slideLattice } from "./geometry.js";
+import { areaCoverage, gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
 import type { SlideExamination } from "./state.js";
 import { findTissue, type TissueMask } from "./tissue.js";
@@ -226,12 +226,13 @@ async function measurePatches(
   const candidates: SlideExamination["candidates"] = [];
   let [withTissue, missing, drawn] = [0, 0, 0];
   const { patchSize, pixelSize } = geometry;
+  const size = { width: patchSize, height: patchSize };
   for (const [index, { x, y }] of lattice.entries()) {
     const box = { left: x, top: y, right: x + patchSize * pixelSize.x, bottom: y + patchSize * pixelSize.y };
     const share = tissue?.fraction(box) ?? 1;
     if (share >= settings.minimumTissue) {
       withTissue += 1;
-      const coverage = await patchCoverage(source, { x, y }, geometry, signal);
+      const coverage = await areaCoverage(source, { x, y }, size, geometry, signal);
       if (coverage === "missing") missing += 1;
       else {
         const candidate = measurePatch(gridOf({ x, y }, geometry), region, settings);

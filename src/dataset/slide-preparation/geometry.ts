@@ -142,14 +142,14 @@ export async function readArea(
   return box === null ? image : resizeRgb(image, size.width, size.height, "bilinear", box);
 }
 
-/** Where the pixels of a patch come from, without reading them. */
-export async function patchCoverage(
+/** Where the pixels of an area come from, which {@link readArea} reads. */
+export async function areaCoverage(
   source: PixelSource,
   position: PatchPosition,
+  size: { readonly width: number; readonly height: number },
   geometry: PatchGeometry,
   signal?: AbortSignal,
 ): Promise<Coverage> {
-  const size = { width: geometry.patchSize, height: geometry.patchSize };
   const { region } = regionOf(source, position, size, geometry);
   return (await source.coverage?.(region, { signal })) ?? "stored";
 }

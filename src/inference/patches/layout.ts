@@ -1,10 +1,10 @@
 import type { RasterGrid } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
-import { type PatchGeometry, readArea } from "../../dataset/index.js";
+import { areaCoverage, type PatchGeometry, readArea } from "../../dataset/index.js";
 import type { Level0Box } from "../../geometry/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import type { PixelSource } from "../../slides/index.js";
+import type { Coverage, PixelSource } from "../../slides/index.js";
 
 const { overlap: overlapSetting } = inferenceSettings.shape;
 
@@ -146,12 +146,31 @@ export async function readPlacedPatch(
   { x, y }: PlacedPatch,
   signal?: AbortSignal,
 ): Promise<RgbImage> {
-  const { patchSize, pixelSize } = layout.geometry;
-  const size = { width: Math.min(patchSize, layout.width), height: Math.min(patchSize, layout.height) };
-  const corner = { x: x * pixelSize.x, y: y * pixelSize.y };
+  const { patchSize } = layout.geometry;
+  const { corner, size } = placeOf(layout, { x, y });
   const image = await readArea(source, corner, size, layout.geometry, signal);
   const isWhole = size.width === patchSize && size.height === patchSize;
   return isWhole ? image : cutPatch(image, 0, 0, patchSize);
+}
+
+/** Where the pixels of a patch come from. */
+export function placedCoverage(
+  source: PixelSource,
+  layout: PatchLayout,
+  patch: Pick<PlacedPatch, "x" | "y">,
+  signal?: AbortSignal,
+): Promise<Coverage> {
+  const { corner, size } = placeOf(layout, patch);
+  return areaCoverage(source, corner, size, layout.geometry, signal);
+}
+
+/** Corner in level-0 pixels, and size in a patch's, of what a patch covers of the slide. */
+function placeOf({ geometry, width, height }: PatchLayout, { x, y }: Pick<PlacedPatch, "x" | "y">) {
+  const { patchSize, pixelSize } = geometry;
+  return {
+    corner: { x: x * pixelSize.x, y: y * pixelSize.y },
+    size: { width: Math.min(patchSize, width), height: Math.min(patchSize, height) },
+  };
 }
 
 /** The square of an image whose top left corner is at (x, y); beyond the image it is mirrored at the border. */

@@ -1,18 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hashBytes, writeFileAtomically } from "../../common/index.js";
-import {
-  findTissue,
-  listNames,
-  listSlides,
-  matchAnnotations,
-  noSlides,
-  RESULT_FILE,
-  type Resolution,
-  type SkippedInput,
-  tellLeftAlone,
-  tellUnmatchedFiles,
-} from "../../dataset/index.js";
+import { findTissue, RESULT_FILE, type Resolution } from "../../dataset/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
 import {
   exportSlideResults,
@@ -31,6 +20,8 @@ import {
 } from "../output.js";
 import { openSegmenter, type Segmenter } from "../segmenter.js";
 import { expertTumour, slideAgreement } from "./agreement.js";
+import { type FoundSlides, findNamedSlides, type NamedSlide } from "./find-named-slides.js";
+import { missingPixels } from "./missing-pixels.js";
 import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./options.js";
 import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
@@ -40,15 +31,6 @@ import { trainedResolution } from "./trained-resolution.js";
 const SUMMARY_TABLE = "summary.csv";
 /** Of a slide's folder. */
 const WORK_FOLDER = "work";
-
-interface NamedSlide {
-  /** File name without extension. */
-  readonly stem: string;
-  readonly path: string;
-  readonly annotation: string | null;
-  /** What the user should know of that. */
-  readonly warnings: readonly string[];
-}
 
 /** A slide that is finished. */
 type FinishedSlide = InferSlidesResult["slides"][number];
@@ -84,43 +66,6 @@ export function claimedPaths(out: string, stems: readonly string[]): ClaimedPath
     ...folders.map((path) => ({ path, marks: ownMarks(path, join(path, WORK_FOLDER)) })),
     { path: table, marks: [table] },
   ];
-}
-
-/** The slides, what was left out, and what the user should know of annotations. */
-interface FoundSlides {
-  readonly slides: readonly NamedSlide[];
-  readonly skipped: readonly SkippedInput[];
-  readonly warnings: readonly string[];
-}
-
-async function findNamedSlides({ inputs, annotations, reporter }: InferSlidesOptions): Promise<FoundSlides> {
-  const { slides: files, skipped, leftAlone } = await listSlides(inputs);
-  if (files.length === 0) throw await noSlides(inputs);
-  if (leftAlone.length > 0) reporter.note(tellLeftAlone(leftAlone));
-  for (const { file, reason } of skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
-  if (annotations === undefined)
-    return {
-      slides: files.map((file) => ({ ...file, annotation: null, warnings: [] })),
-      skipped,
-      warnings: [],
-    };
-  const folders = typeof annotations === "string" ? [annotations] : annotations;
-  const paths = files.map(({ path }) => path);
-  const { ofSlides, unmatched } = await matchAnnotations(paths, folders);
-  const surplus = tellUnmatchedFiles(unmatched);
-  if (surplus !== null) reporter.warn(`${listNames(folders)}: ${surplus}.`);
-  const none = `has no annotation in ${listNames(folders)}: there is nothing to compare it with`;
-  const slides = files.map((file) => {
-    const annotation = ofSlides.get(file.path) ?? null;
-    if (annotation !== null) return { ...file, annotation, warnings: [] };
-    reporter.warn(`${file.path} ${none}.`);
-    return { ...file, annotation, warnings: [none, ...(surplus === null ? [] : [surplus])] };
-  });
-  const isAnyWithout = slides.some(({ annotation }) => annotation === null);
-  if (surplus === null || !isAnyWithout)
-    return { slides, skipped, warnings: surplus === null ? [] : [surplus] };
-  const leftOut = { file: listNames(folders), reason: `${surplus}; check how they are spelt` };
-  return { slides, skipped: [...skipped, leftOut], warnings: [surplus] };
 }
 
 /** One call of {@link inferSlides} with its models open. */
@@ -191,12 +136,15 @@ class SlidesJob {
     const { reporter } = this.#options;
     const name = slide.stem;
     const started = performance.now();
+    const warn = (warnings: readonly string[] = []): void => {
+      for (const warning of warnings) reporter.warn(`${slide.path}: ${warning}.`);
+    };
     // Read before the work of hours, which a malformed file would make useless.
     const expert =
       slide.annotation === null ? null : await expertTumour(slide.annotation, source, this.#options);
-    for (const warning of expert?.warnings ?? []) reporter.warn(`${slide.path}: ${warning}.`);
+    warn(expert?.warnings);
     const tissueMask = await this.#findTissue(source, plan.settings, task);
-    for (const warning of tissueMask?.warnings ?? []) reporter.warn(`${slide.path}: ${warning}.`);
+    warn(tissueMask?.warnings);
     const [full] = source.levels;
     const segmentation = await segmentSlide(this.#segmenter, source, {
       ...plan,
@@ -211,6 +159,7 @@ class SlidesJob {
       onTile: (done, total) => reporter.progress({ task: `${task}: blending`, done, total }),
     });
     try {
+      const missing = await missingPixels(source, plan.layout, segmentation.patches, this.#options.signal);
       const level0TissueArea =
         tissueMask === null ? null : tissueMask.share * (full?.width ?? 0) * (full?.height ?? 0);
       // What is replaced is incomplete from here on.
@@ -230,9 +179,11 @@ class SlidesJob {
         settings: plan.settings,
         patches: segmentation.counts,
         agreement,
-        warnings: [slide, source, plan, tissueMask, expert].flatMap((told) => told?.warnings ?? []),
+        warnings: [slide, source, plan, tissueMask, expert, { warnings: missing }].flatMap(
+          (told) => told?.warnings ?? [],
+        ),
       };
-      for (const warning of source.warnings) reporter.warn(`${slide.path}: ${warning}.`);
+      warn([...source.warnings, ...missing]);
       await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
       await segmentation.discard();
       return { name, result, summary, seconds: (performance.now() - started) / 1000 };

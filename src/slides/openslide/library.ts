@@ -1,7 +1,7 @@
 import koffi, { type LibraryHandle } from "koffi";
 import { messageOf } from "../../common/index.js";
 import type { NotOpened, OpenSlideDescription, PixelBlock } from "./protocol.js";
-import { rgbOnWhite } from "./rgb-on-white.js";
+import { rgbOnWhite, transparentPixels } from "./rgb-on-white.js";
 
 /** Levels and pixels of one answer beyond which the library's word is not taken. */
 const MAX_LEVELS = 64;
@@ -138,7 +138,7 @@ export class LibrarySlide {
       );
     });
     this.#check();
-    return { width, height, data: rgbOnWhite(argb) };
+    return { width, height, data: rgbOnWhite(argb), missing: transparentPixels(argb) };
   }
 
   readAssociated(name: string): PixelBlock {
@@ -151,7 +151,7 @@ export class LibrarySlide {
     const argb = new Uint32Array(width * height);
     this.#functions.readAssociated(slide, name, argb);
     this.#check();
-    return { width, height, data: rgbOnWhite(argb) };
+    return { width, height, data: rgbOnWhite(argb), missing: transparentPixels(argb) };
   }
 
   #check(): void {

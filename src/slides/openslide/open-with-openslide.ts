@@ -3,7 +3,14 @@ import { untilAborted } from "../../common/index.js";
 import type { Level0Box } from "../../geometry/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { ClosableSource } from "../closable-source.js";
-import type { MicronsPerPixel, PixelSource, ReadOptions, Region, SlideLevel } from "../pixel-source.js";
+import type {
+  Coverage,
+  MicronsPerPixel,
+  PixelSource,
+  ReadOptions,
+  Region,
+  SlideLevel,
+} from "../pixel-source.js";
 import { levelRectangle } from "../region.js";
 import { slideError } from "../slide-error.js";
 import type { Refusal, SlideFormat, SlideProbe } from "../slide-format.js";
@@ -108,19 +115,45 @@ export class OpenSlideSource extends ClosableSource implements PixelSource {
 
   async readRegion(region: Region, options: ReadOptions = {}): Promise<RgbImage> {
     const { width, height } = levelRectangle(this.path, this.levels, region);
-    const signal = this.signal(options);
     const data = new Uint8Array(width * height * 3);
-    for (let top = 0; top < height; top += BLOCK_SIDE) {
-      for (let left = 0; left < width; left += BLOCK_SIDE) {
-        signal.throwIfAborted();
-        const block = await untilAborted(this.#session.pixels(this.#block(region, left, top)), signal);
-        for (let row = 0; row < block.height; row++) {
-          const source = block.data.subarray(row * block.width * 3, (row + 1) * block.width * 3);
-          data.set(source, ((top + row) * width + left) * 3);
-        }
+    for await (const { left, top, block } of this.#blocks(region, this.signal(options))) {
+      for (let row = 0; row < block.height; row++) {
+        const source = block.data.subarray(row * block.width * 3, (row + 1) * block.width * 3);
+        data.set(source, ((top + row) * width + left) * 3);
       }
     }
     return { width, height, data };
+  }
+
+  /**
+   * OpenSlide tells what was not scanned by transparent pixels alone, and draws nothing from finer levels but Aperio's
+   * tiles. What lies beyond the slide is not missing.
+   */
+  async coverage(region: Region, options: ReadOptions = {}): Promise<Coverage> {
+    const rectangle = levelRectangle(this.path, this.levels, region);
+    const { width = 0, height = 0, downsample = 1 } = this.levels[region.level] ?? {};
+    const left = Math.max(0, rectangle.left);
+    const top = Math.max(0, rectangle.top);
+    const inside: Region = {
+      level: region.level,
+      origin: { space: "level-0", x: Math.round(left * downsample), y: Math.round(top * downsample) },
+      width: Math.min(width, rectangle.left + rectangle.width) - left,
+      height: Math.min(height, rectangle.top + rectangle.height) - top,
+    };
+    for await (const { block } of this.#blocks(inside, this.signal(options))) {
+      if (block.missing > 0) return "missing";
+    }
+    return "stored";
+  }
+
+  async *#blocks(region: Region, signal: AbortSignal) {
+    for (let top = 0; top < region.height; top += BLOCK_SIDE) {
+      for (let left = 0; left < region.width; left += BLOCK_SIDE) {
+        signal.throwIfAborted();
+        const block = await untilAborted(this.#session.pixels(this.#block(region, left, top)), signal);
+        yield { left, top, block };
+      }
+    }
   }
 
   /** Regions begin where they are asked to; further blocks of large ones at the nearest level-0 pixel. */

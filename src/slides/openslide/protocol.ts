@@ -22,9 +22,9 @@ export type NotOpened = z.infer<typeof notOpenedSchema>;
 /** The answer to a question of kind `open`. */
 export const openedSchema = z.union([notOpenedSchema, descriptionSchema]);
 
-/** The answer to the other questions: pixels in RGB. */
+/** The answer to the other questions: pixels in RGB, and how many of them the file does not have. */
 export const pixelBlockSchema = z
-  .object({ width: z.number(), height: z.number(), data: bytesSchema })
+  .object({ width: z.number(), height: z.number(), data: bytesSchema, missing: z.number() })
   .refine(({ width, height, data }) => data.length === width * height * 3, "not as many bytes as pixels");
 export type PixelBlock = z.infer<typeof pixelBlockSchema>;
 

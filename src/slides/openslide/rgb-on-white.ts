@@ -13,3 +13,8 @@ export function rgbOnWhite(argb: Uint32Array): Uint8Array {
   }
   return rgb;
 }
+
+/** How many pixels are transparent altogether: those that the file does not have. */
+export function transparentPixels(argb: Uint32Array): number {
+  return argb.reduce((count, value) => (value >>> 24 === 0 ? count + 1 : count), 0);
+}
