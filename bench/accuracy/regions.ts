@@ -1,8 +1,7 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join, parse } from "node:path";
-import { stringify } from "csv-stringify/sync";
-import { exists, type Reporter, silentReporter, writeFileAtomically } from "../../src/common/index.js";
-import { prepareSlides } from "../../src/dataset/index.js";
+import { type AnnotatedSlide, prepareParts } from "../../src/cli/demo/slide-parts.js";
+import { exists, type Reporter, silentReporter } from "../../src/common/index.js";
 import type { Confusion, EvaluatedPatch } from "../../src/evaluation/index.js";
 import type { Device } from "../../src/graph/index.js";
 import { inferSlides } from "../../src/inference/index.js";
@@ -10,7 +9,6 @@ import { camStage, finishedDecoderStages, openRun, type PresetName } from "../..
 import { train } from "../../src/training/index.js";
 import { PATCH_SIZE, trialConfig, WINDOWS } from "./glas.js";
 import { figuresOf, type StageFigures } from "./image-figures.js";
-import { type AnnotatedSlide, writeParts } from "./slide-parts.js";
 
 /** What the recipe is tried on, leaving out one slide in turn. */
 export interface RegionsOptions {
@@ -59,22 +57,9 @@ async function tryOne(
   const out = join(root, `without-${test.name}-${seed}`);
   const [data, run] = [join(out, "data"), join(out, "run")];
   if (!(await exists(data))) {
-    for (const folder of ["slides", "annotations"]) await mkdir(join(out, folder), { recursive: true });
-    const rows: string[][] = [];
-    for (const slide of others) {
-      const { train, val } = await writeParts(slide, out, PATCH_SIZE * mpp);
-      // The parts of a slide are given as patients of their own: a patient may not be in two splits.
-      rows.push([train, "train", train], [val, "val", val]);
-    }
-    const splitTable = join(out, "splits.csv");
-    await writeFileAtomically(splitTable, stringify([["slide", "split", "patient"], ...rows]));
-    await prepareSlides({
-      inputs: [join(out, "slides")],
-      annotations: join(out, "annotations"),
-      splitTable,
+    await prepareParts(others, out, {
       out: data,
       mpp,
-      tissue: "all",
       patchSize: PATCH_SIZE,
       stride: PATCH_SIZE / 2,
       windows: WINDOWS,

@@ -1,10 +1,18 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { demoCommand } from "../../src/cli/commands/demo.js";
+import { makeMaterial } from "../../src/cli/demo/material.js";
 import { type DemoOptions, runDemo } from "../../src/cli/demo/run-demo.js";
-import { type DemoSettings, demoSettings } from "../../src/cli/demo/settings.js";
-import { exists } from "../../src/common/index.js";
+import {
+  DEMO_PRESET,
+  type DemoSettings,
+  demoSettings,
+  tissueDemoSettings,
+} from "../../src/cli/demo/settings.js";
+import { withTimeLeft } from "../../src/cli/demo/time-left.js";
+import { exists, type ProgressEvent } from "../../src/common/index.js";
+import { openDataset } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { resolveConfig } from "../../src/run/index.js";
 import { openSlide } from "../../src/slides/index.js";
@@ -12,24 +20,16 @@ import { errorOf, makeFolder, recordingReporter } from "../training/fixtures.js"
 import { runInProcess } from "./run-in-process.js";
 
 /** The demo in small: the same steps on a few patches, one epoch each. */
+const generated = { count: 6, size: 384, heldOutSize: 192, split: [2, 2, 2] } as const;
 const miniature: DemoSettings = {
   ...demoSettings,
-  slides: { count: 6, size: 384 },
-  heldOutSize: 192,
+  tissue: generated,
   patchSize: 96,
-  stride: 96,
-  split: [2, 2, 2],
-  maxPositives: 3,
-  maxNegatives: 3,
+  stride: 192,
+  windowSize: 48,
   config: {
-    classifier: { inputSize: 64, epochs: 1, batchSize: 2, samplesPerEpoch: 4 },
-    cam: { openingSize: 1, scales: [1] },
-    decoder: { epochs: 1, batchSize: 1, maximumPatches: 2 },
-    sam: { points: 5 },
-    selection: { minimumShare: 1 },
-    rounds: 1,
-    // Every patch is segmented, whatever so short a training makes of the classifier.
-    gate: 0,
+    classifier: { epochs: 2, batchSize: 2 },
+    decoder: { epochs: 1, batchSize: 1, samplesPerEpoch: 2 },
   },
 };
 
@@ -71,21 +71,15 @@ describe("a demo in small", () => {
     );
 
     const result = await runDemo(options(out, { resume: true }));
-    expect(result.evaluation.stages.map(({ stage }) => stage)).toEqual([
-      "initial-masks",
-      "untrained",
-      "preliminary",
-      "round-1",
-    ]);
-    expect(result.evaluation.stages.every(({ summary }) => summary?.metrics.positiveDice !== null)).toBe(
-      true,
-    );
+    const stages = result.evaluation?.stages ?? [];
+    expect(stages.map(({ stage }) => stage)).toEqual(["initial-masks", "preliminary"]);
+    expect(stages.every(({ summary }) => summary?.metrics.positiveDice !== null)).toBe(true);
     const page = await readFile(result.report, "utf8");
-    expect(page).toContain("Round 1");
+    expect(page).toContain("Preliminary");
     expect(page).not.toContain("not finished");
     const name = "patient-01-image-01";
     const mask = await openSlide(join(result.inference, name, "mask.tif"));
-    expect(mask.levels[0]).toMatchObject({ width: miniature.heldOutSize, height: miniature.heldOutSize });
+    expect(mask.levels[0]).toMatchObject({ width: generated.heldOutSize, height: generated.heldOutSize });
     expect(mask.micronsPerPixel?.x).toBeCloseTo(0.5, 6);
     await mask.close();
     expect(await exists(join(result.inference, name, "tumour.geojson"))).toBe(true);
@@ -96,6 +90,51 @@ describe("a demo in small", () => {
     const again = await runDemo(options(out, { resume: true }));
     expect(again).toEqual(result);
   }, 300_000);
+});
+
+describe("the demo on real tissue", () => {
+  it("learns from one region, chooses by its lower part, and keeps the other apart", async () => {
+    const place = (name: string): string => join(folder, "real", name);
+    const places = { tissue: place("tissue"), heldOut: place("held-out"), dataset: place("dataset") };
+    const files = await makeMaterial(places, {
+      settings: tissueDemoSettings,
+      reporter: recordingReporter(),
+    });
+    expect(basename(files.slide)).toBe("bcss1015.tif");
+    expect(await readdir(files.annotations)).toEqual(["bcss1015.xml"]);
+    const { patches } = await openDataset(places.dataset);
+    const slidesOf = (split: string) =>
+      new Set(patches.filter((patch) => patch.split === split).map(({ slide }) => slide));
+    expect(slidesOf("train")).toEqual(new Set(["bcss1008-upper"]));
+    expect(slidesOf("val")).toEqual(new Set(["bcss1008-lower"]));
+    expect(slidesOf("test")).toEqual(new Set());
+  });
+});
+
+describe("the time left in all", () => {
+  it("is what was measured, as fast as the machine has been so far", () => {
+    const events: ProgressEvent[] = [];
+    let now = 0;
+    const steps = [
+      { task: /^first/, seconds: 10 },
+      { task: /^second/, seconds: 30 },
+    ];
+    const reporter = withTimeLeft(
+      { ...recordingReporter(), progress: (event) => events.push(event) },
+      steps,
+      () => now,
+    );
+    const told = (task: string, done: number, total: number, detail?: string) => {
+      reporter.progress({ task, done, total, detail });
+      return events.at(-1)?.detail;
+    };
+    now = 10_000;
+    // Half of ten seconds' work took ten: it goes at half the speed, and 35 are to be done.
+    expect(told("first", 1, 2)).toBe("about 70 s left in all");
+    now = 40_000;
+    expect(told("second: epoch 2/3", 1, 2, "loss 1")).toBe("loss 1, about 25 s left in all");
+    expect(told("another", 1, 2, "loss 1")).toBe("loss 1");
+  });
 });
 
 describe("what a demo refuses", () => {
@@ -128,6 +167,6 @@ describe("epsam demo", () => {
     const { stdout, usageError } = await runInProcess(demoCommand(), ["--help"]);
     expect(usageError).toBe("(outputHelp)");
     expect(stdout).toContain("epsam demo --resume");
-    expect(resolveConfig("paper-small", demoSettings.config).rounds).toBe(demoSettings.config.rounds);
+    expect(resolveConfig(DEMO_PRESET, demoSettings.config).decoder.epochs).toBe(4);
   });
 });

@@ -1,11 +1,11 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EpSamError, exists, type Reporter, writeFileAtomically } from "../../common/index.js";
-import { prepareSlides } from "../../dataset/index.js";
 import type { Device } from "../../graph/index.js";
 import { inferSlides } from "../../inference/index.js";
 import { writeRunReport } from "../../report/index.js";
 import {
+  camStage,
   evaluationFolder,
   mergeRecords,
   parseConfig,
@@ -16,8 +16,8 @@ import {
   type TrainingConfig,
 } from "../../run/index.js";
 import { type TrainedRun, train } from "../../training/index.js";
-import { writeGeneratedSlides } from "./generated-slides.js";
-import { DEMO_MICRONS_PER_PIXEL, type DemoSettings } from "./settings.js";
+import { type HeldOutFiles, makeMaterial } from "./material.js";
+import { DEMO_PRESET, type DemoSettings } from "./settings.js";
 
 export interface DemoOptions {
   readonly out: string;
@@ -38,39 +38,52 @@ export interface DemoResult {
   readonly tissue: string;
   readonly dataset: string;
   readonly run: string;
+  /** The held-out slide by the activation map alone. */
+  readonly activationMap: string;
   readonly inference: string;
   readonly report: string;
-  readonly evaluation: RunEvaluation;
-  /** Agreement of the outlines of the segmented slide with its annotation. */
-  readonly heldOut: {
-    readonly slide: string;
-    readonly dice: number;
-    readonly iou: number;
-    /** Of the tumour, in square millimetres. */
-    readonly area: number | null;
-  };
+  /** Of the test slides; null where there are none. */
+  readonly evaluation: RunEvaluation | null;
+  readonly heldOut: HeldOutSlide;
+  /** What `epsam view` shows all of it with. */
+  readonly look: readonly string[];
+}
+
+/** A slide of a patient whom training has not seen: agreement of what was segmented with its annotation. */
+export interface HeldOutSlide {
+  readonly slide: string;
+  /** Of the outlines of the activation map alone. */
+  readonly activationMap: { readonly dice: number; readonly iou: number };
+  /** Of the outlines. */
+  readonly dice: number;
+  readonly iou: number;
+  /** Of the tumour, in square millimetres. */
+  readonly area: number | null;
 }
 
 /**
- * The whole job on generated tissue: annotated slides, dataset, training, evaluation, segmentation of a slide that
- * nothing was trained on, report. Finished parts are kept when a demo is resumed.
+ * The whole job: annotated slides, dataset, training, evaluation, segmentation of a slide that nothing was trained on,
+ * report. Finished parts are kept when a demo is resumed.
  * @throws EpSamError `usage` when `out` is not empty and neither `resume` nor `overwrite` is given, or is to be
  *   resumed or overwritten but holds no demo of these settings; what the single steps throw.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const places = demoPlaces(resolve(options.out));
   await claimDirectory(places.root, options);
-  await makeDataset(places, options);
+  const files = await makeMaterial(places, options);
   const trained = await trainOn(places, options);
-  const heldOut = await segmentHeldOut(places, options);
+  const heldOut = await segmentHeldOut(places, files, options);
   const report = await writeRunReport(trained, trained.dataset);
   const evaluated = await readEvaluation(evaluationFolder(trained.run, trained.dataset), "test");
-  if (evaluated === undefined) {
-    throw new EpSamError("internal", { what: "was not evaluated", where: places.run });
-  }
   // Quick to compute again, and a quarter of a gigabyte.
   await rm(places.embeddings, { recursive: true, force: true });
-  return { ...places, report, evaluation: evaluated.evaluation, heldOut };
+  return {
+    ...places,
+    report,
+    evaluation: evaluated?.evaluation ?? null,
+    heldOut,
+    look: [places.root, ...files.elsewhere],
+  };
 }
 
 function demoPlaces(root: string) {
@@ -81,6 +94,7 @@ function demoPlaces(root: string) {
     heldOut: place("held-out"),
     dataset: place("dataset"),
     run: place("run"),
+    activationMap: place("activation-map"),
     inference: place("inference"),
     embeddings: place("embeddings"),
   };
@@ -116,38 +130,13 @@ async function claimDirectory(root: string, { settings, resume, overwrite }: Dem
   await writeFileAtomically(marker, content);
 }
 
-async function makeDataset(places: DemoPlaces, { settings, reporter, signal }: DemoOptions): Promise<void> {
-  // A dataset appears as a whole, so one that is there is complete.
-  if (await exists(places.dataset)) return;
-  const { seed, slides, heldOutSize } = settings;
-  const shared = { imagesPerPatient: 1, micronsPerPixel: DEMO_MICRONS_PER_PIXEL, reporter, signal };
-  const tissue = await writeGeneratedSlides(places.tissue, { ...slides, ...shared, seed });
-  await writeGeneratedSlides(places.heldOut, { ...shared, seed: seed + 1, count: 1, size: heldOutSize });
-  await prepareSlides({
-    inputs: [tissue.slides],
-    annotations: tissue.annotations,
-    patients: tissue.patients,
-    out: places.dataset,
-    patchSize: settings.patchSize,
-    stride: settings.stride,
-    split: settings.split,
-    maxPositives: settings.maxPositives,
-    maxNegatives: settings.maxNegatives,
-    // The generated slides have no glass around the tissue.
-    tissue: "all",
-    seed,
-    reporter,
-    signal,
-  });
-}
-
 async function trainOn(places: DemoPlaces, options: DemoOptions): Promise<TrainedRun> {
   const { device, reporter, signal, commandLine } = options;
   const isBegun = await exists(join(places.run, "run.json"));
   return train({
     data: places.dataset,
     out: places.run,
-    preset: "paper-small",
+    preset: DEMO_PRESET,
     config: isBegun ? await begunConfig(places.run) : demoConfig(places, options.settings),
     resume: isBegun,
     overwrite: false,
@@ -165,31 +154,44 @@ async function begunConfig(run: string): Promise<TrainingConfig> {
 
 function demoConfig({ embeddings }: DemoPlaces, { seed, config }: DemoSettings): TrainingConfig {
   const own = { seed, cache: { directory: embeddings } };
-  return resolveConfig("paper-small", mergeRecords(config, own), "demo");
+  return resolveConfig(DEMO_PRESET, mergeRecords(config, own), "demo");
 }
 
-/** Segments a slide of a patient whom training has not seen and compares it with its annotation. */
+/** Segments the slide that training has not seen, by the activation map alone and by the last stage. */
 async function segmentHeldOut(
   places: DemoPlaces,
+  { slide, annotations }: HeldOutFiles,
   { device, reporter, signal }: DemoOptions,
-): Promise<DemoResult["heldOut"]> {
-  const { slides } = await inferSlides({
-    run: places.run,
-    inputs: [join(places.heldOut, "slides")],
-    annotations: join(places.heldOut, "annotations"),
-    out: places.inference,
-    tissue: "all",
-    // A resumed demo goes on with the slide where it was left.
-    resume: await exists(places.inference),
-    device,
-    reporter,
-    signal,
-  });
-  const [segmented] = slides;
-  const agreement = segmented?.result.agreement;
-  if (segmented === undefined || agreement === null || agreement === undefined) {
-    throw new EpSamError("internal", { what: "was not segmented", where: places.heldOut });
-  }
+): Promise<HeldOutSlide> {
+  const segment = async (out: string, stage?: string) => {
+    const { slides } = await inferSlides({
+      run: places.run,
+      stage,
+      inputs: [slide],
+      annotations,
+      out,
+      tissue: "all",
+      // A resumed demo goes on with the slide where it was left.
+      resume: await exists(out),
+      device,
+      reporter,
+      signal,
+    });
+    const [segmented] = slides;
+    const agreement = segmented?.result.agreement;
+    if (segmented === undefined || agreement === null || agreement === undefined) {
+      throw new EpSamError("internal", { what: "was not segmented", where: slide });
+    }
+    return { segmented, agreement };
+  };
+  const map = await segment(places.activationMap, camStage);
+  const { segmented, agreement } = await segment(places.inference);
   const { dice, iou } = agreement.outlines;
-  return { slide: segmented.result.file, dice, iou, area: segmented.summary.tumour.squareMillimetres };
+  return {
+    slide: segmented.result.file,
+    activationMap: { dice: map.agreement.outlines.dice, iou: map.agreement.outlines.iou },
+    dice,
+    iou,
+    area: segmented.summary.tumour.squareMillimetres,
+  };
 }

@@ -1,13 +1,20 @@
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { stringify } from "csv-stringify/sync";
 import sharp from "sharp";
 import {
   type Annotation,
   type AnnotationSet,
   formatAsapXml,
   readAnnotations,
-} from "../../src/annotations/index.js";
-import { writeFileAtomically } from "../../src/common/index.js";
-import { openSlide, type PixelSource } from "../../src/slides/index.js";
+} from "../../annotations/index.js";
+import { EpSamError, writeFileAtomically } from "../../common/index.js";
+import {
+  type PrepareSlidesOptions,
+  prepareSlides,
+  type SlidePreparationResult,
+} from "../../dataset/index.js";
+import { openSlide, type PixelSource } from "../../slides/index.js";
 
 /** The share of a slide that chooses, from below. */
 const VALIDATION_SHARE = 0.2;
@@ -27,13 +34,40 @@ interface Part {
 }
 
 /**
- * Writes the upper part of a slide, to learn from, and its lower part, to choose by, each with its outlines, as tiled
- * pyramids without loss into `slides` and `annotations` of a folder. Where there is one slide to learn from, nothing
- * else can choose.
+ * Makes a dataset of few slides: the upper part of each to learn from, its lower part to choose by. Where there is one
+ * slide to learn from, nothing else can choose.
+ * @param out where the parts are written, in `slides` and `annotations`, and `splits.csv`
+ * @param dataset how the dataset is made of them
+ */
+export async function prepareParts(
+  slides: readonly AnnotatedSlide[],
+  out: string,
+  dataset: Omit<PrepareSlidesOptions, "inputs" | "annotations" | "splitTable" | "tissue"> & {
+    readonly patchSize: number;
+    readonly mpp: number;
+  },
+): Promise<SlidePreparationResult> {
+  for (const folder of ["slides", "annotations"]) await mkdir(join(out, folder), { recursive: true });
+  const rows: string[][] = [["slide", "split", "patient"]];
+  for (const slide of slides) {
+    const { train, val } = await writeParts(slide, out, dataset.patchSize * dataset.mpp);
+    // The parts of a slide are given as patients of their own: a patient may not be in two splits.
+    rows.push([train, "train", train], [val, "val", val]);
+  }
+  const splitTable = join(out, "splits.csv");
+  await writeFileAtomically(splitTable, stringify(rows));
+  const inputs = [join(out, "slides")];
+  const annotations = join(out, "annotations");
+  return prepareSlides({ ...dataset, inputs, annotations, splitTable, tissue: "all" });
+}
+
+/**
+ * Writes the upper and the lower part of a slide, each with its outlines, as tiled pyramids without loss into `slides`
+ * and `annotations` of a folder.
  * @param least microns that both parts are high at least: a patch
  * @returns names of both
  */
-export async function writeParts(
+async function writeParts(
   { name, slide, annotation }: AnnotatedSlide,
   out: string,
   least: number,
@@ -57,7 +91,7 @@ export async function writeParts(
 
 function resolutionOf({ micronsPerPixel, path }: PixelSource): { readonly x: number; readonly y: number } {
   if (micronsPerPixel !== null) return micronsPerPixel;
-  throw new Error(`${path} tells no resolution`);
+  throw new EpSamError("slide", { where: path, what: "does not tell its microns per pixel" });
 }
 
 async function pyramid(slide: PixelSource, { top, rows }: Part): Promise<Buffer> {
