@@ -1,5 +1,5 @@
 import { EpSamError } from "../common/index.js";
-import { channelAffine, multiply, scale, type Value } from "../graph/index.js";
+import { add, channelAffine, multiply, scale, type Value } from "../graph/index.js";
 import type { ParameterLookup, ParameterSource } from "../nn/index.js";
 import type { BackboneEntry } from "./backbones/index.js";
 import {
@@ -28,10 +28,17 @@ export interface SeenFeatureSources {
   readonly standardisation: ParameterLookup;
 }
 
+/** What each channel of standardised features is multiplied by, and what is added then, [N, C, 1, 1] each. */
+export interface FeatureNoise {
+  readonly factor: Value;
+  readonly shift: Value;
+}
+
 /**
  * A backbone's features as decoders see them: every channel standardised by fixed statistics.
  * @param images colours from 0 to 255, [N, 3, H, W]
  * @param mode as in `BackboneEntry.features`
+ * @param noise of a level, for training
  * @throws EpSamError `usage` when the backbone lacks a level
  */
 export function seenFeatures(
@@ -39,15 +46,19 @@ export function seenFeatures(
   images: Value,
   { backbone, standardisation }: SeenFeatureSources,
   mode: "evaluation" | "training",
+  noise?: (stride: FeatureStride, channels: number) => FeatureNoise,
 ): FeatureLevels {
   const sizes = levelsOf(entry, { width: 1, height: 1 });
   const features = entry.features(images, backbone, { mode });
   return forEachLevel((stride) => {
     const names = standardisationTensors(stride);
-    const shape = [sizes[stride].channels];
+    const { channels } = sizes[stride];
+    const shape = [channels];
     const factor = standardisation(names.scale, shape);
     const shift = scale(multiply(standardisation(names.mean, shape), factor), -1);
-    return channelAffine(features[stride] ?? missingLevel(entry, stride), factor, shift);
+    const seen = channelAffine(features[stride] ?? missingLevel(entry, stride), factor, shift);
+    const drawn = noise?.(stride, channels);
+    return drawn === undefined ? seen : add(multiply(seen, drawn.factor), drawn.shift);
   });
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { backbones, defaultBackbone, vitVariants } from "../models/index.js";
-import { segmenterKeys } from "./segmenter-keys.js";
+import { featureNoise, segmenterKeys } from "./segmenter-keys.js";
 import { stepMemoryKeys } from "./step-memory.js";
 
 const probability = z.number().min(0).max(1);
@@ -41,6 +41,8 @@ const denseSchema = z.strictObject({
   poolingShare: z.number().gt(0).max(1),
   /** From 0, the mean, to large, the maximum, for `log-sum-exp`. */
   poolingSharpness: positive,
+  /** As `decoder.featureNoise`, for the classifier. */
+  featureNoise: featureNoise.default(0),
 });
 
 /** What a dense classifier is unless told; runs of versions that did not know it have these values. */
@@ -50,6 +52,7 @@ export const denseDefaults: z.infer<typeof denseSchema> = {
   pooling: "highest-share",
   poolingShare: 0.25,
   poolingSharpness: 2,
+  featureNoise: 0,
 };
 
 const classifierSchema = z.strictObject({

@@ -8,7 +8,7 @@ import {
   type ResNetAdlOptions,
   type WindowPooling,
 } from "../models/index.js";
-import { configSchema, type TrainingConfig } from "./config-schema.js";
+import { configSchema, denseDefaults, type TrainingConfig } from "./config-schema.js";
 import { type PresetName, presets } from "./presets.js";
 import { withoutDefaultSegmenter } from "./segmenter-keys.js";
 import { withoutDefaultMemory } from "./step-memory.js";
@@ -131,5 +131,7 @@ export function hashedClassifier(
 ): Readonly<Record<string, unknown>> {
   const { model, dense, ...known } = classifier;
   const section = withoutDefaultMemory(known);
-  return model === "resnet-adl" ? section : { ...section, model, dense };
+  if (model === "resnet-adl") return section;
+  const { featureNoise, ...knownDense } = dense;
+  return { ...section, model, dense: featureNoise === denseDefaults.featureNoise ? knownDense : dense };
 }

@@ -4,6 +4,9 @@ import { EpSamError } from "../common/index.js";
 const probability = z.number().min(0).max(1);
 const count = z.int().min(1);
 
+/** Deviation of what every standardised channel of a patch's features is multiplied by, around 1, and of what is added. */
+export const featureNoise = z.number().min(0).max(1);
+
 const augmentSchema = z.strictObject({
   /** Each stain's density is multiplied by a number of 1 ± this. */
   stainScale: z.number().min(0).max(0.9),
@@ -30,6 +33,7 @@ export const segmenterDefaults = {
   confidence: false,
   optionalMask: 0,
   augment: { stainScale: 0, stainShift: 0, cropSize: null },
+  featureNoise: 0,
   samplesPerEpoch: null,
   warmUpSteps: 0,
   calibrate: false,
@@ -55,6 +59,11 @@ export const segmenterKeys = {
   /** Share of the training samples whose mask prompt is left out. */
   optionalMask: probability.default(segmenterDefaults.optionalMask),
   augment: augmentSchema.default(segmenterDefaults.augment),
+  /**
+   * Deviation of the random factor, around 1, and of the random shift of every channel of a training patch's
+   * standardised features: slides differ by them, and what is learnt must not rest on one channel.
+   */
+  featureNoise: featureNoise.default(segmenterDefaults.featureNoise),
   /** Training patches drawn for each epoch; null takes every patch once. */
   samplesPerEpoch: z.union([z.null(), count]).default(segmenterDefaults.samplesPerEpoch),
   /** First steps over which the learning rate rises to its value. */

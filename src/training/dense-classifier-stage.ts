@@ -17,6 +17,7 @@ import {
 } from "../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
 import { denseOptions, classifierStage as stage } from "../run/index.js";
+import { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
 import { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
 import {
@@ -110,7 +111,9 @@ async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
     for (let position = 0; position < batches; position++) {
       signal?.throwIfAborted();
       const batch = order.slice(position * batchSize, (position + 1) * batchSize);
-      const { loss } = await step.run(await feedsOf(training, batch), schedule(epoch * batches + position));
+      const noise = noiseOf(training, batch.length, epoch, position);
+      const feeds = await feedsOf(training, batch, noise);
+      const { loss } = await step.run(feeds, schedule(epoch * batches + position));
       requireFinite(stage, epoch, loss);
       total += loss;
       reporter.progress({
@@ -156,23 +159,43 @@ function graphFor({ options, grid, slots }: DenseTraining, batchSize: number) {
   return denseClassifierTrainingGraph(options, { batchSize, width: grid.width, height: grid.height }, slots);
 }
 
+/** What the channels of each patch of a batch are disturbed by, see `classifier.dense.featureNoise`. */
+function noiseOf(
+  { config, options }: DenseTraining,
+  patches: number,
+  epoch: number,
+  position: number,
+): readonly ChannelNoise[] {
+  const { featureNoise } = config.classifier.dense;
+  if (featureNoise === 0) return [];
+  const stream = new RandomStream(config.seed, "feature noise", epoch, position);
+  return Array.from({ length: patches }, () => drawChannelNoise(options.channels, featureNoise, stream));
+}
+
 /** Features, standardisation and windows of a batch. */
 async function feedsOf(
   { features, statistics, grid, slots, options, patchSize }: DenseTraining,
   batch: readonly PatchRecord[],
+  noise: readonly ChannelNoise[] = [],
 ): Promise<HostTensors> {
   const { channels } = options;
   const cells = channels * grid.width * grid.height;
   const joined = new Float32Array(batch.length * cells);
   for (const [index, patch] of batch.entries()) joined.set(await features.get(patch), index * cells);
-  const repeated = (values: Float32Array): Float32Array =>
-    Float32Array.from({ length: batch.length * channels }, (_, index) => values[index % channels] ?? 0);
+  const means = new Float32Array(batch.length * channels);
+  const scales = new Float32Array(batch.length * channels);
+  for (let index = 0; index < batch.length; index++) {
+    const drawn = noise[index];
+    const { mean, scale } = drawn === undefined ? statistics : disturbed(statistics, drawn);
+    means.set(mean, index * channels);
+    scales.set(scale, index * channels);
+  }
   const shape = standardisationShape(batch.length, channels);
   const windows = batch.map((patch) => windowsOf(patch, patchSize));
   return {
     [denseFeaturesInput]: floatTensor([batch.length, channels, grid.height, grid.width], joined),
-    [standardisationInputs.mean]: floatTensor(shape, repeated(statistics.mean)),
-    [standardisationInputs.scale]: floatTensor(shape, repeated(statistics.scale)),
+    [standardisationInputs.mean]: floatTensor(shape, means),
+    [standardisationInputs.scale]: floatTensor(shape, scales),
     ...windowFeeds(windows, grid, slots, options.pooling),
   };
 }

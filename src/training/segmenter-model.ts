@@ -11,7 +11,9 @@ import {
   decoderInputs,
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,
+  FEATURE_STRIDES,
   type FeatureLevels,
+  type FeatureStride,
   featureProjectionShapes,
   forEachLevel,
   initialPyramidWeights,
@@ -25,6 +27,7 @@ import {
 } from "../models/index.js";
 import { frozenParameters, overlapLosses, ParameterSet, weightedMaskLosses } from "../nn/index.js";
 import { promptSettings, type TrainingConfig } from "../run/index.js";
+import type { ChannelNoise } from "./channel-noise.js";
 import type { Weights } from "./epoch-loop.js";
 
 /** One patch of a batch as a segmenter is fed with it. */
@@ -41,6 +44,8 @@ export interface SegmenterSample {
   readonly prompt?: PatchPrompt | undefined;
   /** False leaves the mask prompt out. */
   readonly hasMask: boolean;
+  /** Of the features at each stride, see `decoder.featureNoise`. */
+  readonly noise?: Readonly<Record<FeatureStride, ChannelNoise>> | undefined;
 }
 
 /** What a segmenter is trained as: a graph with a loss, and how samples become its inputs. */
@@ -96,7 +101,7 @@ function pyramidModel(options: SegmenterModelOptions): SegmenterModel {
   return {
     loss: maskLoss(config, graph.fine, [batchSize, cells, cells]),
     parameters: new Map([...graph.parameters.all(), ...trained]),
-    inputs: Object.values(inputs),
+    inputs: [...Object.values(inputs), ...noiseInputs(config)],
     initial: new Map([...initial, ...startsOf(trained, base)]),
     feeds: (samples) => {
       const targets = new Float32Array(samples.length * cells * cells);
@@ -113,6 +118,7 @@ function pyramidModel(options: SegmenterModelOptions): SegmenterModel {
         [inputs.images]: colourPlanes(samples.map(({ image }) => reflectPadded(image, side, side))),
         [inputs.target]: floatTensor([samples.length, cells, cells], targets),
         [inputs.weights]: floatTensor([samples.length, cells, cells], weights),
+        ...noiseFeeds(samples),
       };
     },
   };
@@ -133,7 +139,7 @@ function samModel(options: SegmenterModelOptions): SegmenterModel {
   return {
     loss: maskLoss(config, graph.logits, [batchSize, side, side]),
     parameters: new Map([...graph.parameters.all(), ...trained]),
-    inputs: [...new Set([...Object.values(inputs), ...Object.values(decoderInputs)])],
+    inputs: [...new Set([...Object.values(inputs), ...Object.values(decoderInputs), ...noiseInputs(config)])],
     initial: new Map([...own, ...projections, ...startsOf(trained, base)]),
     feeds: (samples) => {
       const count = samples.length;
@@ -168,6 +174,7 @@ function samModel(options: SegmenterModelOptions): SegmenterModel {
           slots,
         ),
         ...(optionalMask ? { [decoderInputs.hasMask]: has } : {}),
+        ...noiseFeeds(samples),
       };
     },
   };
@@ -199,8 +206,42 @@ function trainedFeatures(
       standardisation: frozenParameters(standardisation),
     },
     trainBackbone ? "training" : "evaluation",
+    config.decoder.featureNoise > 0
+      ? (stride, channels) => {
+          const part = (of: keyof ChannelNoise) => input(noiseInput(stride, of), [batchSize, channels, 1, 1]);
+          return { factor: part("factor"), shift: part("shift") };
+        }
+      : undefined,
   );
   return { entry, features, trained: trained.all() };
+}
+
+function noiseInput(stride: FeatureStride, part: keyof ChannelNoise): string {
+  return `feature-noise.${stride}.${part}`;
+}
+
+const NOISE_PARTS = ["factor", "shift"] as const;
+
+function noiseInputs({ decoder }: TrainingConfig): string[] {
+  if (decoder.featureNoise === 0) return [];
+  return FEATURE_STRIDES.flatMap((stride) => NOISE_PARTS.map((part) => noiseInput(stride, part)));
+}
+
+function noiseFeeds(samples: readonly SegmenterSample[]): HostTensors {
+  const feeds: HostTensors[] = [];
+  for (const stride of FEATURE_STRIDES) {
+    for (const part of NOISE_PARTS) {
+      const drawn = samples.flatMap(({ noise }) => noise?.[stride][part] ?? []);
+      if (drawn.length === 0) continue;
+      const channels = drawn[0]?.length ?? 0;
+      const joined = new Float32Array(drawn.length * channels);
+      drawn.forEach((values, index) => {
+        joined.set(values, index * channels);
+      });
+      feeds.push({ [noiseInput(stride, part)]: floatTensor([drawn.length, channels, 1, 1], joined) });
+    }
+  }
+  return Object.assign({}, ...feeds);
 }
 
 function startsOf(trained: ReadonlyMap<string, Value>, base: StateDict): Weights {

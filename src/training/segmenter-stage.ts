@@ -8,12 +8,15 @@ import {
   backbone,
   backbonePrefix,
   FEATURE_STRIDES,
+  forEachLevel,
+  levelsOf,
   type PatchPrompt,
   type StateDict,
   standardisationTensors,
 } from "../models/index.js";
 import { adamW, constantSchedule, cosineSchedule, TrainingStep, warmedUp } from "../nn/index.js";
 import { checkPrecision, planStepMemory, promptSettings } from "../run/index.js";
+import { drawChannelNoise } from "./channel-noise.js";
 import { ChannelSums } from "./channel-statistics.js";
 import { emptyMask } from "./decoder-samples.js";
 import { type DecoderStageOptions, requirePatches } from "./decoder-stage.js";
@@ -174,7 +177,21 @@ async function sampleOf(
     prompt: isSam ? await promptOf(options, index, { mask, variant, stream }) : undefined,
     embedding: isSam ? await embeddings.get(item.patch, variant) : undefined,
     hasMask: !stream.chance(optionalMask),
+    noise: noiseOf(options, epoch, position),
   };
+}
+
+/** Drawn apart from the rest, so that a training without it sees the same samples. */
+function noiseOf(
+  { config, stage }: SegmenterStageOptions,
+  epoch: number,
+  position: number,
+): SegmenterSample["noise"] {
+  const { featureNoise } = config.decoder;
+  if (featureNoise === 0) return undefined;
+  const stream = new RandomStream(config.seed, stage, "feature noise", epoch, position);
+  const levels = levelsOf(backbone(config.classifier.dense.backbone), { width: 1, height: 1 });
+  return forEachLevel((stride) => drawChannelNoise(levels[stride].channels, featureNoise, stream));
 }
 
 async function promptOf(

@@ -80,6 +80,7 @@ const others: Record<string, unknown> = {
   "classifier.model": "dense",
   "classifier.dense.backbone": "resnet-18",
   "classifier.dense.pooling": "mean",
+  "classifier.dense.featureNoise": 0.2,
   "classifier.depth": 18,
   "classifier.initialWeights": "weights.safetensors",
   "classifier.inputSize": 96,
@@ -109,6 +110,7 @@ const others: Record<string, unknown> = {
   "decoder.augment.stainScale": 0.2,
   "decoder.augment.stainShift": 0.05,
   "decoder.augment.cropSize": 416,
+  "decoder.featureNoise": 0.2,
   "decoder.samplesPerEpoch": 60,
   "decoder.warmUpSteps": 10,
   "decoder.microBatch": 2,
@@ -211,6 +213,18 @@ describe("the hash of a configuration", () => {
       (decoder) => hashConfig(resolveConfig("paper", { decoder })),
     );
     expect(new Set([hashConfig(presets.paper), ...hashes]).size).toBe(4);
+  });
+
+  it("is what it was before features were disturbed, and differs where they are", () => {
+    const dense = { model: "dense" };
+    const before = hashConfig(resolveConfig("paper", { classifier: dense }));
+    expect(before).toBe("8d2157525b6f812356174ee9f4bf8c6bcc728de2294977c0818f88a7aa48f7cc");
+    const disturbed = { classifier: { ...dense, dense: { featureNoise: 0.1 } } };
+    expect(hashConfig(resolveConfig("paper", disturbed))).not.toBe(before);
+    const decoder = { kind: "pyramid" };
+    expect(hashConfig(resolveConfig("paper", { decoder: { ...decoder, featureNoise: 0.1 } }))).not.toBe(
+      hashConfig(resolveConfig("paper", { decoder })),
+    );
   });
 });
 

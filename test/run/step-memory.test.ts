@@ -49,6 +49,7 @@ const seeingKeys = [
   "confidence",
   "optionalMask",
   "augment",
+  "featureNoise",
   "samplesPerEpoch",
   "warmUpSteps",
   "calibrate",
