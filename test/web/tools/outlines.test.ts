@@ -82,6 +82,31 @@ describeWithChromium("outlines drawn in the page", () => {
     expect((await state()).objects).toHaveLength(before + 2);
   });
 
+  it("stay selected for the tool that is taken next, until Escape", async () => {
+    await open();
+    const before = (await state()).objects.length;
+    await page.keyboard.press("d");
+    await drag([300, 100], [360, 100], [360, 160], [300, 160], [300, 100]);
+    await saved(before + 1);
+    await page.keyboard.press("v");
+    await page.keyboard.press("Escape");
+    expect(await page.locator(".tool-strip").count()).toBe(0);
+    const inside = await at(330, 130);
+    await page.mouse.click(inside.x, inside.y);
+    await page.getByText("1 selected").waitFor();
+    await page.keyboard.press("m");
+    await page.getByText("Drag vertices").waitFor();
+    await page.keyboard.press("b");
+    await page.getByText("Adds to the selected one.").waitFor();
+    await drag([350, 130], [420, 130]);
+    await expect.poll(async () => boundsOf(await saved(before + 1))?.right).toBeGreaterThan(420);
+    for (const tool of ["select", "nothing"]) {
+      expect(await page.locator(".tool-strip").count(), tool).toBe(1);
+      await page.keyboard.press("Escape");
+    }
+    await page.locator(".tool-strip").waitFor({ state: "detached" });
+  });
+
   it("are told when they end at the patch that was looked at, and go on beyond it", async () => {
     await open(4);
     const before = (await state()).objects.length;

@@ -30,7 +30,9 @@ export function editorShortcuts({ editor, input }: ToolsState): Shortcut[] {
     }),
     key("Delete", "Delete the selected annotations", () => editor.remove()),
     key("Escape", "Give up what was begun; put the tool away; select nothing", () => {
-      if (input.tool?.cancel() !== true) tool.value = "select";
+      if (input.tool?.cancel() === true) return;
+      if (tool.value === "select") editor.select([]);
+      else tool.value = "select";
     }),
   ];
 }

@@ -65,9 +65,8 @@ export class SelectTool implements PointerTool {
   }
 
   cancel(): boolean {
-    const had = this.#editor.selection.value.size > 0;
-    this.#editor.select([]);
-    return had;
+    // What is selected stays for the next tool.
+    return false;
   }
 
   paint(): void {

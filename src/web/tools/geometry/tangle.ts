@@ -42,18 +42,13 @@ function filled(polygon: Polygon): readonly Polygon[] {
   const data = new Float32Array(width * height).fill(-1);
   polygon.forEach((ring, index) => {
     const value = index === 0 ? 1 : -1;
-    const starts = windingChanges(ring, { left, top, step, height });
-    starts.forEach((changes, row) => {
-      let winding = 0;
-      changes
-        .sort((one, other) => one.column - other.column)
-        .forEach(({ column, turn }, at) => {
-          winding += turn;
-          const end = Math.min(width, Math.max(0, Math.ceil(changes[at + 1]?.column ?? 0)));
-          if (winding !== 0)
-            data.fill(value, row * width + Math.max(0, Math.ceil(column)), row * width + end);
-        });
-    });
+    const turns = turnsOf(ring, { left, top, step, width, height });
+    let winding = 0;
+    for (let cell = 0; cell < turns.length; cell++) {
+      if (cell % width === 0) winding = 0;
+      winding += turns[cell] ?? 0;
+      if (winding !== 0) data[cell] = value;
+    }
   });
   const box = { space: "level-0", x: left, y: top, width: width * step, height: height * step } as const;
   const isMeant = (outline: readonly Position[] = []) =>
@@ -63,15 +58,12 @@ function filled(polygon: Polygon): readonly Polygon[] {
     .map(([outer = [], ...holes]) => [outer, ...holes.filter(isMeant)]);
 }
 
-/** Where each row of a grid, at the middle of its cells, meets an outline, in columns, and which way that runs. */
-function windingChanges(
+/** How many times more each cell of a grid is wound around than the one to its left, rows met at the middle of cells. */
+function turnsOf(
   ring: readonly Position[],
-  { left, top, step, height }: Record<"left" | "top" | "step" | "height", number>,
-): { readonly column: number; readonly turn: 1 | -1 }[][] {
-  const rows: { readonly column: number; readonly turn: 1 | -1 }[][] = Array.from(
-    { length: height },
-    () => [],
-  );
+  { left, top, step, width, height }: Record<"left" | "top" | "step" | "width" | "height", number>,
+): Int32Array {
+  const turns = new Int32Array(width * height);
   const closed = closedRing(ring).map(
     ([x, y]): Position => [(x - left) / step - 0.5, (y - top) / step - 0.5],
   );
@@ -79,10 +71,12 @@ function windingChanges(
     const from = closed[index];
     if (from === undefined) return;
     const [high, low] = from[1] < to[1] ? [from, to] : [to, from];
-    for (let row = Math.max(0, Math.ceil(high[1])); row < low[1]; row++) {
+    for (let row = Math.max(0, Math.ceil(high[1])); row < Math.min(height, low[1]); row++) {
       const column = high[0] + ((row - high[1]) / (low[1] - high[1])) * (low[0] - high[0]);
-      rows[row]?.push({ column, turn: high === from ? 1 : -1 });
+      const cell = Math.max(0, Math.ceil(column));
+      if (cell < width)
+        turns[row * width + cell] = (turns[row * width + cell] ?? 0) + (high === from ? 1 : -1);
     }
   });
-  return rows;
+  return turns;
 }
