@@ -7,6 +7,7 @@ const FLAGS = new Map([
   ["groups.exclusion", "--exclusion-groups"],
   ["groups.ignored", "--ignore-groups"],
   ["groups.tumour", "--tumour-groups"],
+  ["minimumArea", "--min-area"],
   ["minimumTissue", "--min-tissue"],
   ["mppTable", "--mpp-csv"],
   ["splitTable", "--split-csv"],

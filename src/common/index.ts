@@ -33,6 +33,7 @@ export {
   jobReporter,
 } from "./job-channel.js";
 export { type JsonFailure, jsonIfFits, parseJson, readJson, whyNot } from "./json.js";
+export { describeIssues, type KeysFile, readKeysFile } from "./keys-file.js";
 export { must } from "./must.js";
 export * from "./portable.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";

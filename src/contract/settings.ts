@@ -18,7 +18,13 @@ const mpp = positive(0.25, COARSEST_MPP);
 export const seedSetting = whole(0, 2 ** 32 - 1);
 
 /** Names of the presets, as `run/` defines them. */
-export const presetSetting = z.enum(["laptop", "best", "paper", "paper-small"]);
+export const presetSetting = z.enum(
+  ["laptop", "best", "paper", "paper-small"],
+  "Choose laptop, best, paper or paper-small.",
+);
+
+/** Names of the authors' slides, splits and numbers of patches. */
+export const profileSetting = z.enum(["camelyon16", "camelyon17"], "Choose camelyon16 or camelyon17.");
 
 const rangeMessage = "Give two fractions from 0 to 1, the smaller first, such as 0.2,0.9.";
 const rangeSetting = z
@@ -38,7 +44,7 @@ const sharesSetting = z
   );
 
 const windowShareMessage = "Give a share from 0 to below 0.5, such as 0.05.";
-const windowLabels = z.object({
+const windowLabels = z.strictObject({
   /** Side of a window in pixels, at most the patch size. */
   size: whole(1, LARGEST_PATCH),
   /** Pixels between neighbouring windows: half the size when left out. */
@@ -108,8 +114,8 @@ export const slideSettings = z.object({
   tissue,
   /** Least share of a patch that must be tissue. */
   minimumTissue: z._default(fraction(), 0.1),
-  /** What a slide without an annotation file is: left out, or free of tumour. */
-  unannotated: z._default(z.enum(["skip", "normal"], "Choose skip or normal."), "skip"),
+  /** What a slide without an annotation file is: left out and told of, left out as it should be, or free of tumour. */
+  unannotated: z._default(z.enum(["skip", "leave", "normal"], "Choose skip, leave or normal."), "skip"),
   /**
    * What the parts of a slide are that its annotations do not speak of; patches that are not known completely are
    * left out. Where it is not said, they are free of tumour, and reviewed regions among the annotations are refused, since

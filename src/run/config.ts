@@ -1,7 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { parse as parseYaml } from "yaml";
-import type { z } from "zod";
-import { EpSamError, messageOf } from "../common/index.js";
+import { describeIssues, EpSamError, type KeysFile, readKeysFile } from "../common/index.js";
 import {
   backbone,
   type DenseClassifierOptions,
@@ -18,20 +15,20 @@ export type ConfigOverrides = { readonly [Key in keyof TrainingConfig]?: unknown
 
 /**
  * A preset with overrides merged in, checked.
- * @param where what the overrides came from, for messages.
+ * @param where what the overrides came from, for messages: the file, whose lines are then named, or words
  * @throws EpSamError `configuration` naming each key that is unknown or out of range.
  */
 export function resolveConfig(
   preset: PresetName,
   overrides: unknown = {},
-  where = "configuration",
+  where: string | Pick<KeysFile, "path" | "lineOf"> = "configuration",
 ): TrainingConfig {
   const merged = mergeRecords(presets[preset], overrides);
   const result = configSchema.safeParse(merged);
   if (result.success) return result.data;
   throw new EpSamError("configuration", {
-    what: result.error.issues.map(describeIssue).join("; "),
-    where,
+    what: describeIssues(result.error.issues, typeof where === "string" ? undefined : where),
+    where: typeof where === "string" ? where : where.path,
     action: "`epsam train --print-config` shows every key with its value.",
   });
 }
@@ -41,21 +38,12 @@ export function resolveConfig(
  * @throws EpSamError `configuration` when the file cannot be read or is not a mapping.
  */
 export async function readConfigFile(path: string): Promise<unknown> {
-  try {
-    const content: unknown = parseYaml(await readFile(path, "utf8"));
-    if (content === null || isRecord(content)) return content ?? {};
-  } catch (cause) {
-    throw new EpSamError(
-      "configuration",
-      { what: "cannot be read", where: path, why: messageOf(cause), action: "Give a YAML or JSON file." },
-      { cause },
-    );
-  }
-  throw new EpSamError("configuration", {
-    what: "does not hold keys and values",
-    where: path,
-    action: "`epsam train --print-config` shows the form.",
-  });
+  return (await readConfig(path)).content;
+}
+
+/** As {@link readConfigFile}, with the lines of the keys, for {@link resolveConfig}. */
+export function readConfig(path: string): Promise<KeysFile> {
+  return readKeysFile(path, "`epsam train --print-config` shows the form.");
 }
 
 /** Reads a complete configuration back, for example from `run.json`. */
@@ -65,19 +53,9 @@ export function parseConfig(value: unknown, where: string): TrainingConfig {
   throw new EpSamError("run-directory", {
     what: "holds a configuration of another version",
     where,
-    why: result.error.issues.map(describeIssue).join("; "),
+    why: describeIssues(result.error.issues),
     action: "Train again into a new directory.",
   });
-}
-
-/** A problem with the full key before it, `classifier.epochs: …`. */
-function describeIssue(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: is not a known key`).join("; ");
-  }
-  // Of the alternatives null and a value, the message of the value says what is allowed.
-  const alternative = issue.code === "invalid_union" ? issue.errors.at(-1)?.[0] : undefined;
-  return `${issue.path.join(".") || "top level"}: ${alternative?.message ?? issue.message}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

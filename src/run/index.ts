@@ -9,6 +9,7 @@ export {
   denseOptions,
   mergeRecords,
   parseConfig,
+  readConfig,
   readConfigFile,
   resolveConfig,
 } from "./config.js";

@@ -291,6 +291,14 @@ describe("a configuration file", () => {
 });
 
 describe("epsam train", () => {
+  it("names file, line and key of what is wrong in --config", async () => {
+    const file = await configFile("seed: 1\nclassifier:\n  epochs: 0\n  epoch: 3\n");
+    const { code, stderr } = await runCli("train", "--config", file, "--print-config");
+    expect(code).toBe(2);
+    expect(stderr).toContain(file);
+    expect(stderr).toMatch(/line 3, classifier\.epochs: .*; line 4, classifier\.epoch: is not a known key/);
+  });
+
   it("--print-config prints what --config reads back", async () => {
     const printed = await runCli("train", "--preset", "laptop", "--seed", "5", "--print-config");
     expect(printed.code).toBe(0);

@@ -112,7 +112,7 @@ export const prepareOptions = {
   ).choices(slides.splines.def.innerType.options),
   unannotated: new Option(
     "--unannotated <rule>",
-    `slides without annotations: ${defaultOf(slides.unannotated)} them (default), or free of tumour`,
+    `slides without annotations: ${defaultOf(slides.unannotated)} them (default), leave them out without calling it a fault, or free of tumour`,
   ).choices(slides.unannotated.def.innerType.options),
   tissue: tissueOption(),
   minTissue: new Option(

@@ -10,7 +10,7 @@ import {
   presetNames,
   type RunContext,
   RunDirectory,
-  readConfigFile,
+  readConfig,
   resolveConfig,
   type TrainingConfig,
 } from "../../run/index.js";
@@ -179,13 +179,13 @@ async function effectiveConfig(
   const { preset, config: file, seed, resume, out, fromRun } = options;
   const untold = preset === undefined && file === undefined && seed === undefined;
   if (resume && untold && out !== undefined) return configOf(out);
-  const overrides = file === undefined ? {} : await readConfigFile(file);
-  const merged = mergeRecords(overrides, seed === undefined ? {} : { seed });
+  const overrides = file === undefined ? undefined : await readConfig(file);
+  const merged = mergeRecords(overrides?.content ?? {}, seed === undefined ? {} : { seed });
   const origin = fromRun === undefined ? undefined : await configOf(fromRun);
   const name = preset ?? origin?.preset ?? "paper";
   // A preset replaces what comes after the classifier of the run.
   const kept = preset === undefined ? origin?.config : origin && { classifier: origin.config.classifier };
-  return { preset: name, config: resolveConfig(name, mergeRecords(kept ?? {}, merged), file) };
+  return { preset: name, config: resolveConfig(name, mergeRecords(kept ?? {}, merged), overrides) };
 }
 
 function required(value: string | undefined, option: string): string {

@@ -51,6 +51,8 @@ export interface FoundSlides extends Pick<ListedSlides, "skipped" | "leftAlone">
   readonly unmatched: readonly string[];
   /** Whether slides have no annotation file. */
   readonly isAnyUnannotated: boolean;
+  /** How many of them are left out as they should be. */
+  readonly unannotated: number;
 }
 
 /**
@@ -72,6 +74,7 @@ export async function findSlides(
   );
   if (profile !== null && wanted.length === 0) throw noneInProfile(listed.slides, profile);
   const slides: SlideFile[] = [];
+  let left = 0;
   const skipped = [...listed.skipped];
   for (const slide of wanted) {
     const annotationPath = ofSlides.get(slide.path) ?? null;
@@ -81,6 +84,7 @@ export async function findSlides(
       const reason = `${none} of its own; ${other} could be its, and is taken for another slide's by its name`;
       skipped.push({ file: slide.path, reason });
     } else if (annotationPath !== null || unannotated === "normal") slides.push({ ...slide, annotationPath });
+    else if (unannotated === "leave") left += 1;
     else {
       const reason = `${none}; pass \`unannotated: normal\` if such slides are free of tumour`;
       skipped.push({ file: slide.path, reason });
@@ -93,6 +97,7 @@ export async function findSlides(
     outsideProfile: listed.slides.length - wanted.length,
     unmatched,
     isAnyUnannotated: wanted.some(({ path }) => !ofSlides.has(path)),
+    unannotated: left,
   };
 }
 

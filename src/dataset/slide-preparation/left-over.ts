@@ -52,7 +52,7 @@ export function tellUnmatchedFiles(unmatched: readonly string[]): string | null 
 
 /** What is left out as it should be. */
 export function notesOn(
-  { leftAlone, outsideProfile }: FoundSlides,
+  { leftAlone, outsideProfile, unannotated }: FoundSlides,
   { profile }: Pick<SlideSettings, "profile">,
 ): string[] {
   const notes: string[] = [];
@@ -60,6 +60,10 @@ export function notesOn(
     const naming = profiles[profile].naming;
     const slides = outsideProfile === 1 ? "1 slide is" : `${outsideProfile} slides are`;
     notes.push(`${slides} not among those of the profile ${profile} (such as ${naming}) and left out.`);
+  }
+  if (unannotated > 0) {
+    const slides = unannotated === 1 ? "1 slide has" : `${unannotated} slides have`;
+    notes.push(`${slides} no annotation file; nothing is learned from slides without.`);
   }
   if (leftAlone.length > 0) notes.push(tellLeftAlone(leftAlone));
   return notes;

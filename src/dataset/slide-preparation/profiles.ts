@@ -1,3 +1,5 @@
+import type { z } from "zod";
+import { profileSetting } from "../../contract/index.js";
 import { SPLITS, type Split } from "../records.js";
 
 /** Most patches of a split; null for no limit. */
@@ -19,9 +21,9 @@ export interface Profile {
   readonly limits: Readonly<Record<Split, SampleLimits>>;
 }
 
-export type ProfileName = "camelyon16" | "camelyon17";
+export type ProfileName = z.infer<typeof profileSetting>;
 
-export const profileNames: readonly ProfileName[] = ["camelyon16", "camelyon17"];
+export const profileNames: readonly ProfileName[] = profileSetting.options;
 
 /** The numbers of the slides in `tumor_NNN.tif` (authors' released code, preprocessing). */
 const CAMELYON16 = {

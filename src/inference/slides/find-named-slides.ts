@@ -35,12 +35,11 @@ export async function findNamedSlides({
   if (files.length === 0) throw await noSlides(inputs);
   if (leftAlone.length > 0) reporter.note(tellLeftAlone(leftAlone));
   for (const { file, reason } of skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
-  if (annotations === undefined)
-    return {
-      slides: files.map((file) => ({ ...file, annotation: null, warnings: [] })),
-      skipped,
-      warnings: [],
-    };
+  if (annotations === undefined || (typeof annotations === "object" && "get" in annotations)) {
+    const annotationOf = (slide: string) => annotations?.get(slide) ?? null;
+    const slides = files.map((file) => ({ ...file, annotation: annotationOf(file.path), warnings: [] }));
+    return { slides, skipped, warnings: [] };
+  }
   const folders = typeof annotations === "string" ? [annotations] : annotations;
   const paths = files.map(({ path }) => path);
   const { ofSlides, unmatched } = await matchAnnotations(paths, folders);

@@ -20,8 +20,11 @@ export interface InferSlidesOptions extends InferenceOptions {
   readonly tolerance?: number | undefined;
   /** Foci of less than this many square microns are left out of outlines and figures. Default: 80, about a cell. */
   readonly minimumArea?: number | undefined;
-  /** Folder, or folders, of annotations named like the slides, to compare the results with. */
-  readonly annotations?: string | readonly string[] | undefined;
+  /**
+   * Folder, or folders, of annotations named like the slides, to compare the results with; or the file of each slide that
+   * has one, by the slide's path.
+   */
+  readonly annotations?: string | readonly string[] | ReadonlyMap<string, string> | undefined;
   /**
    * Where coordinates of these annotations, and of the GeoJSON that is written, begin on slides with bounds; as the
    * program of each format counts when left out.
