@@ -83,6 +83,14 @@ function deviceIn(text: string): DeviceRequest {
   }
 }
 
+/** `--any-resolution` */
+export function anyResolutionOption() {
+  return new Option(
+    "--any-resolution",
+    "go on with data of several magnifications (a factor of 1.5 and more), which is refused otherwise",
+  );
+}
+
 /** `--overwrite` */
 export function overwriteOption() {
   return new Option("--overwrite", "replace what is already at the output");

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { problemSchema } from "./problem.js";
 import {
+  anyResolutionSetting as anyResolution,
   inferenceSettings,
   preparationSettings,
   presetSetting,
@@ -49,6 +50,7 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
     gate,
     mpp,
     tissue: z.optional(tissue.def.innerType),
+    anyResolution,
   }),
   z.strictObject({
     kind: z.literal("prepare"),
@@ -62,6 +64,7 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
     tissue: z.optional(tissue.def.innerType),
     annotations: z.enum(["corrections", "files"]),
     unmarked,
+    anyResolution,
   }),
   z.strictObject({
     kind: z.literal("train"),
@@ -69,8 +72,9 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
     dataset: identifier,
     preset: presetSetting,
     seed: seedSetting,
+    anyResolution,
   }),
-  z.strictObject({ kind: z.literal("retrain"), name, run: identifier, slides, mpp, unmarked }),
+  z.strictObject({ kind: z.literal("retrain"), name, run: identifier, slides, mpp, unmarked, anyResolution }),
 ]);
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 export type JobKind = JobRequest["kind"];

@@ -17,6 +17,12 @@ const mpp = positive(0.25, COARSEST_MPP);
 /** Seed of every random choice. */
 export const seedSetting = whole(0, 2 ** 32 - 1);
 
+/**
+ * Whether data of several magnifications may go together: a factor of more than 1.5 in microns per pixel is refused
+ * otherwise. One setting of every command.
+ */
+export const anyResolutionSetting = z.optional(z.boolean());
+
 /** Names of the presets, as `run/` defines them. */
 export const presetSetting = z.enum(
   ["laptop", "best", "paper", "paper-small"],
@@ -166,6 +172,7 @@ export const settingWords = {
     label: "Microns per pixel",
     hint: "For the slides whose files do not tell: 0.25 is usual at 40×, 0.5 at 20×; ask who scanned them.",
   },
+  mppTable: { label: "Microns per pixel", hint: "" },
   patchMpp: {
     label: "Microns per pixel of the patches",
     hint: "Slides of any resolution are brought to it: 0.5 is 20×, 0.25 is 40×. Left out, each slide is cut at its own finest.",
@@ -182,6 +189,7 @@ export const settingWords = {
     label: "Gate",
     hint: "Patches less probable than this are called free of tumour, 0 to 1.",
   },
+  anyResolution: { label: "Resolutions that differ", hint: "" },
   seed: { label: "Seed", hint: "The same seed gives the same run." },
   tissue: { label: "Where to look", hint: "" },
   annotations: { label: "Annotations", hint: "" },

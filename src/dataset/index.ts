@@ -41,6 +41,7 @@ export {
   stemOf,
 } from "./file-kinds.js";
 export { nameKey } from "./file-names.js";
+export { imageMpp } from "./image-resolution.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
@@ -51,7 +52,17 @@ export {
   type OpenDatasetOptions,
   openDataset,
 } from "./open-dataset.js";
-export { type PatchResolution, patchResolution } from "./patch-resolution.js";
+export {
+  checkOneMagnification,
+  checkSameMagnification,
+  compareMpp,
+  isSameMagnification,
+  type NamedMpp,
+  type NamedPatches,
+  type PatchResolution,
+  patchResolution,
+  type ResolutionRule,
+} from "./patch-resolution.js";
 export { readPixelSizes } from "./pixel-sizes.js";
 export { findInputs, type InputImage } from "./preparation/discover.js";
 export type {

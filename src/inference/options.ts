@@ -16,6 +16,8 @@ export interface InferenceOptions {
   /** Goes on with what a killed call began; what is finished, from the same model and settings, is left out. */
   readonly resume?: boolean | undefined;
   readonly overwrite?: boolean | undefined;
+  /** Whether inputs may have another magnification than the patches that the run learned from. */
+  readonly anyResolution?: boolean | undefined;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
 }

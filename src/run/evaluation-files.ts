@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
@@ -60,6 +60,10 @@ const evaluationSchema = z.object({
   comparisons: z.array(comparisonSchema),
   /** Why figures are absent, or null. */
   missing: z.string().nullable(),
+  /** Patches that the pixel figures leave out; absent from evaluations of versions that did not record it. */
+  skipped: z.array(z.object({ file: z.string(), reason: z.string() })).optional(),
+  /** What the user should know of the figures; as above. */
+  warnings: z.array(z.string()).optional(),
 });
 
 /** The figures of a run on one split. */
@@ -77,7 +81,7 @@ export interface PatchFigures {
   readonly patient: string;
   readonly label: 0 | 1;
   readonly probability: number;
-  /** By stage; empty when the split has no pixel masks. */
+  /** By stage; empty when the patch has no pixel mask. */
   readonly confusions: Readonly<Record<string, Confusion>>;
 }
 
@@ -100,15 +104,47 @@ export function evaluationFiles(folder: string, split: Split) {
   };
 }
 
-/** Writes `<split>.json` and `<split>-patches.csv`. */
+/**
+ * Writes `<split>.json` and `<split>-patches.csv`. Other figures that are there already are kept beside them.
+ * @returns where the earlier figures are, or null when there were none, or the same
+ */
 export async function writeEvaluation(
   folder: string,
   evaluation: RunEvaluation,
   patches: readonly PatchFigures[],
-): Promise<void> {
+): Promise<string | null> {
   const files = evaluationFiles(folder, evaluation.split);
-  await writeFileAtomically(files.patches, stringify(patches.map(tableRow), { header: true }));
-  await writeFileAtomically(files.figures, `${JSON.stringify(evaluation, null, 2)}\n`);
+  const rows = patches.map(tableRow);
+  // Patches without a mask have fewer columns.
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const table = stringify(rows, { header: true, columns });
+  const figures = `${JSON.stringify(evaluation, null, 2)}\n`;
+  const kept = await keepEarlier(files, figures, table);
+  await writeFileAtomically(files.patches, table);
+  await writeFileAtomically(files.figures, figures);
+  return kept;
+}
+
+/** Renames what is there to `<split>-earlier-<n>.json` and `….csv`, unless it is what will be written. */
+async function keepEarlier(
+  files: ReturnType<typeof evaluationFiles>,
+  figures: string,
+  table: string,
+): Promise<string | null> {
+  if (!(await exists(files.figures))) return null;
+  const hasTable = await exists(files.patches);
+  const isSame =
+    (await readFile(files.figures, "utf8")) === figures &&
+    hasTable &&
+    (await readFile(files.patches, "utf8")) === table;
+  if (isSame) return null;
+  for (let number = 1; ; number++) {
+    const place = (file: string) => file.replace(/(\.\w+)$/, `-earlier-${number}$1`);
+    if (await exists(place(files.figures))) continue;
+    if (hasTable) await rename(files.patches, place(files.patches));
+    await rename(files.figures, place(files.figures));
+    return place(files.figures);
+  }
 }
 
 function tableRow({ id, patient, label, probability, confusions }: PatchFigures) {
@@ -161,7 +197,8 @@ function parsePatches(text: string, stages: readonly string[]): PatchFigures[] {
   const rows: Record<string, string>[] = parse(text, { columns: true });
   return rows.map((row) => {
     const { patch, patient, label, probability } = patchSchema.parse(row);
-    const confusions = stages.map((stage): [string, Confusion] => {
+    const measured = stages.filter((stage) => row[`${stage}_tp`] !== "");
+    const confusions = measured.map((stage): [string, Confusion] => {
       const read = (name: keyof Confusion) => count.parse(row[`${stage}_${name}`]);
       return [stage, { tp: read("tp"), fp: read("fp"), fn: read("fn"), tn: read("tn") }];
     });

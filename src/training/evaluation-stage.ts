@@ -1,8 +1,9 @@
+import { isEpSamError } from "../common/index.js";
 import {
   type Dataset,
-  hasPixelMasks,
   loadPatchMask,
   type PatchRecord,
+  type SkippedInput,
   type Split,
 } from "../dataset/index.js";
 import {
@@ -13,7 +14,7 @@ import {
   summarise,
   summariseClassification,
 } from "../evaluation/index.js";
-import { writeMaskPng } from "../imaging/index.js";
+import { type Mask, writeMaskPng } from "../imaging/index.js";
 import {
   camStage,
   evaluationFiles,
@@ -36,7 +37,9 @@ const resamples = 1000;
  * Evaluates every stage of a run on a split (paper section 2, inference; Dice and IoU as the authors define
  * them, and pooled figures beside them). A patch below the classifier's gate counts as empty in every stage.
  * Writes the figures, the table of patches and the predicted masks into `out`; without pixel masks the figures
- * are the classifier's alone, and the masks those of the last stage.
+ * are the classifier's alone, and the masks those of the last stage. Patches whose own mask is missing or cannot be read
+ * are named, and the pixel figures leave them out.
+ * @param warnings what else is to be recorded with the figures
  */
 export async function evaluateRun(
   context: RunContext,
@@ -44,13 +47,20 @@ export async function evaluateRun(
   split: Split,
   predictor: StagePredictor,
   out: string,
+  warnings: readonly string[] = [],
 ): Promise<RunEvaluation> {
   const { config, signal, reporter } = context;
   const patches = dataset.patches.filter((patch) => patch.split === split);
+  const hasMasks = patches.some(({ label, maskPath }) => label === 1 && maskPath !== null);
+  const skipped: SkippedInput[] = [];
   const evaluator = {
     predictor,
     files: evaluationFiles(out, split),
-    maskSize: hasPixelMasks(dataset, split) ? dataset.patchSize : null,
+    maskSize: hasMasks ? dataset.patchSize : null,
+    skip: (file: string, reason: string): void => {
+      skipped.push({ file, reason });
+      reporter.warn(`${file}: ${reason}; the pixel figures leave it out.`);
+    },
   };
   const figures: PatchFigures[] = [];
   for (const [index, patch] of patches.entries()) {
@@ -74,8 +84,12 @@ export async function evaluateRun(
     })),
     comparisons: withMasks ? comparisons(figures, predictor.stages, { seed, resamples }) : [],
     missing: withMasks ? null : missingReason(dataset, split),
+    skipped,
+    warnings: [...warnings],
   };
-  await writeEvaluation(out, evaluation, figures);
+  const earlier = await writeEvaluation(out, evaluation, figures);
+  if (earlier !== null)
+    reporter.note(`The earlier figures of the split ${split}, which differ, are kept in ${earlier}.`);
   return evaluation;
 }
 
@@ -101,21 +115,34 @@ interface PatchEvaluator {
   readonly files: ReturnType<typeof evaluationFiles>;
   /** Side of the pixel masks, or null when the split has none. */
   readonly maskSize: number | null;
+  skip(file: string, reason: string): void;
 }
 
 /** Predicts a patch, keeps its masks and counts their pixels. */
 async function evaluatePatch(
-  { predictor, files, maskSize }: PatchEvaluator,
+  { predictor, files, maskSize, skip }: PatchEvaluator,
   patch: PatchRecord,
 ): Promise<PatchFigures> {
   const wanted = maskSize === null ? predictor.stages.slice(-1) : predictor.stages;
   const { probability, masks } = await predictor.predict(patch, wanted);
   for (const [stage, mask] of Object.entries(masks)) await writeMaskPng(files.mask(stage, patch.id), mask);
   const { id, patient, label } = patch;
-  if (maskSize === null) return { id, patient, label, probability, confusions: {} };
-  const target = await loadPatchMask(patch, maskSize);
+  const target = maskSize === null ? null : await maskOf(patch, maskSize, skip);
+  if (target === null) return { id, patient, label, probability, confusions: {} };
   const confusions = Object.entries(masks).map(([stage, mask]) => [stage, confusion(mask, target)]);
   return { id, patient, label, probability, confusions: Object.fromEntries(confusions) };
+}
+
+/** The pixel mask of a patch; null, and told, when it is missing or cannot be read. */
+async function maskOf(patch: PatchRecord, size: number, skip: PatchEvaluator["skip"]): Promise<Mask | null> {
+  try {
+    return await loadPatchMask(patch, size);
+  } catch (failure) {
+    if (!isEpSamError(failure, "input-mask")) throw failure;
+    const { what, why } = failure.fields;
+    skip(failure.fields.where ?? patch.id, why === undefined ? what : `${what} (${why})`);
+    return null;
+  }
 }
 
 /** The gate of segmentation is the threshold of classification too. */

@@ -1,5 +1,13 @@
 import { EpSamError, requireWritable } from "../common/index.js";
-import { countLabels, type Dataset, describeCounts, type Split } from "../dataset/index.js";
+import {
+  checkOneMagnification,
+  checkSameMagnification,
+  countLabels,
+  type Dataset,
+  describeCounts,
+  patchResolution,
+  type Split,
+} from "../dataset/index.js";
 import {
   camStage,
   classifierStage,
@@ -79,17 +87,21 @@ async function evaluateTestSplit(
  * the predicted masks, see {@link evaluateRun}. Patches may have another size than those of training when they
  * have the same magnification.
  * @param out folder to write into; by default `evaluation` in the run, or a folder below it for other data.
- * @throws EpSamError `run-directory` when the classifier is not trained yet; `dataset` when the split is empty.
+ * @throws EpSamError `run-directory` when the classifier is not trained yet; `dataset` when the split is empty;
+ *   `usage` when the patches have another magnification than those of the run, and that is not meant
  */
 export async function evaluateSplit(
   context: RunContext,
   dataset: Dataset,
   split: Split,
   out?: string,
+  { anyResolution }: { readonly anyResolution?: boolean | undefined } = {},
 ): Promise<RunEvaluation> {
   requirePatches(dataset, split);
+  const warnings = warningsOfResolution(context.run, dataset, anyResolution);
+  for (const warning of warnings) context.reporter.warn(`${warning}.`);
   await requireWritable(out ?? context.run.root);
-  return evaluateStages(context, await opened(context), dataset, split, out);
+  return evaluateStages(context, await opened(context), dataset, split, out, warnings);
 }
 
 async function evaluateStages(
@@ -98,6 +110,7 @@ async function evaluateStages(
   dataset: Dataset,
   split: Split,
   out: string = evaluationFolder(context.run, dataset),
+  warnings: readonly string[] = [],
 ): Promise<RunEvaluation> {
   // Kept activation maps come from it, and then nobody opens it.
   await requireUnchanged(context.run, classifierStage);
@@ -109,13 +122,27 @@ async function evaluateStages(
   try {
     const predictor = await PatchPredictor.open(context, dataset, decoders, embeddings);
     try {
-      return await evaluateRun(context, dataset, split, predictor, out);
+      return await evaluateRun(context, dataset, split, predictor, out, warnings);
     } finally {
       await predictor.close();
     }
   } finally {
     await embeddings.close();
   }
+}
+
+/** What is told of patches of another magnification than those that were trained on. */
+function warningsOfResolution(
+  { record }: RunContext["run"],
+  dataset: Dataset,
+  anyResolution: boolean | undefined,
+): string[] {
+  const { resolution } = record.dataset;
+  if (resolution === undefined || record.dataset.hash === dataset.hash) return [];
+  const own = { of: dataset.root, resolution: patchResolution(dataset.patches) };
+  const rule = { anyResolution, action: "Prepare the data at the resolution of the run." };
+  const trained = { of: "the data of the run", resolution };
+  return [...checkOneMagnification(own, rule), ...checkSameMagnification(trained, own, rule)];
 }
 
 function requirePatches(dataset: Dataset, split: Split): void {

@@ -38,6 +38,8 @@ export interface RetrainOptions {
   readonly seed?: number | undefined;
   /** Goes on with the round that was begun in `out`. */
   readonly resume: boolean;
+  /** Whether corrections of another magnification may be learned from. */
+  readonly anyResolution?: boolean | undefined;
   readonly device: Device;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;

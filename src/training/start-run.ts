@@ -1,10 +1,14 @@
 import { cpus } from "node:os";
 import { EpSamError, hashFile, type Reporter } from "../common/index.js";
 import {
+  checkOneMagnification,
+  checkSameMagnification,
   countLabels,
   type Dataset,
   describeCounts,
   hasPixelMasks,
+  listNames,
+  type NamedPatches,
   openDataset,
   patchResolution,
   validateForTraining,
@@ -51,6 +55,8 @@ export interface TrainOptions {
   /** Goes on with the run in `out`, which keeps its configuration. */
   readonly resume: boolean;
   readonly overwrite: boolean;
+  /** Whether patches of several magnifications may be learned from together. */
+  readonly anyResolution?: boolean | undefined;
   readonly device: Device;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
@@ -139,11 +145,18 @@ function requireDenseClassifier({ classifier }: TrainingConfig): void {
   });
 }
 
-/** @throws EpSamError `dataset` when a stage would lack patches or masks to learn or choose from. */
+/**
+ * @throws EpSamError `dataset` when a stage would lack patches or masks to learn or choose from; `usage` for patches of
+ *   several magnifications, unless that is meant
+ */
 export function requireTrainable(
-  { dataset, classifierDataset }: PipelineData,
-  { config, reporter }: TrainOptions,
+  { dataset, classifierDataset, corrections }: PipelineData,
+  { config, reporter, anyResolution }: Pick<TrainOptions, "config" | "reporter" | "anyResolution">,
 ): void {
+  const named = ({ root, patches }: Dataset) => ({ of: root, resolution: patchResolution(patches) });
+  const others = new Set([classifierDataset, corrections?.dataset ?? dataset]);
+  others.delete(dataset);
+  requireOneMagnification(named(dataset), [...others].map(named), { anyResolution, reporter });
   requireConsistentDecoder(config);
   requireDenseClassifier(config);
   requireCropsInside(config, dataset);
@@ -159,6 +172,7 @@ export function requireTrainable(
       action: "Prepare the dataset so that positive patches occur in train and val.",
     });
   }
+  tellMissingMasks(dataset, config, reporter);
   if (config.decoder.validation === "pixel-masks" && !hasPixelMasks(dataset, "val")) {
     throw new EpSamError("dataset", {
       what: 'the split "val" lacks pixel masks of positive patches',
@@ -167,6 +181,31 @@ export function requireTrainable(
       action: "Add the masks, or set decoder.validation to auto or activation-map.",
     });
   }
+}
+
+/** With one pixel mask missing, the decoder is chosen by other figures: that is told by name. */
+function tellMissingMasks({ root, patches }: Dataset, { decoder }: TrainingConfig, reporter: Reporter): void {
+  if (decoder.validation !== "auto") return;
+  const positives = patches.filter(({ split, label }) => split === "val" && label === 1);
+  const without = positives.filter(({ maskPath }) => maskPath === null).map(({ id }) => id);
+  if (without.length === 0 || without.length === positives.length) return;
+  reporter.warn(
+    `${root}: ${without.length} of ${positives.length} positive validation patches have no pixel mask (${listNames(without)}): the decoder is validated by initial masks instead.`,
+  );
+}
+
+/** What a model learns from has one magnification; what differs a little is told. */
+function requireOneMagnification(
+  own: NamedPatches,
+  others: readonly NamedPatches[],
+  { anyResolution, reporter }: Pick<TrainOptions, "anyResolution" | "reporter">,
+): void {
+  const rule = { anyResolution, action: "Prepare the data at one resolution, with `mpp`." };
+  const warnings = [
+    ...[own, ...others].flatMap((patches) => checkOneMagnification(patches, rule)),
+    ...others.flatMap((patches) => checkSameMagnification(own, patches, rule)),
+  ];
+  for (const warning of warnings) reporter.warn(`${warning}.`);
 }
 
 function requireStages({ stages, config, resume, from }: TrainOptions): void {

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
@@ -25,21 +25,27 @@ function emptyMask(): Mask {
 const madeUp = {
   stages: ["perfect", "blind"],
   predict: async ({ maskPath, label }: PatchRecord, stages: readonly string[] = ["perfect", "blind"]) => {
-    const truth = maskPath === null ? emptyMask() : await readMask(maskPath);
+    const truth = maskPath === null ? emptyMask() : await readMask(maskPath).catch(emptyMask);
     const all: Record<string, Mask> = { perfect: truth, blind: emptyMask() };
     const masks = Object.fromEntries(stages.map((stage) => [stage, all[stage] ?? emptyMask()]));
     return { probability: label === 1 ? 0.9 : 0.2, masks };
   },
 };
 
-async function evaluated(masks: readonly ("train" | "val" | "test")[]) {
+async function evaluated(
+  masks: readonly ("train" | "val" | "test")[],
+  change: (data: string) => Promise<void> = async () => undefined,
+) {
   const folder = await makeFolder();
   onTestFinished(() => removeFolders([folder]));
-  const dataset = await openDataset(await writeDataset(join(folder, "data"), { masks }));
+  const data = await writeDataset(join(folder, "data"), { masks });
+  await change(data);
+  const dataset = await openDataset(data);
   const run = await newRun(join(folder, "run"));
   const context = { run, config: tinyConfig(), device: device("cpu"), reporter: silentReporter };
   const out = join(folder, "figures");
-  return { out, evaluation: await evaluateRun(context, dataset, "test", madeUp, out) };
+  const again = () => evaluateRun(context, dataset, "test", madeUp, out);
+  return { data, out, evaluation: await again(), again };
 }
 
 it("gives every stage the figures of its masks", async () => {
@@ -75,4 +81,36 @@ it("judges the classifier alone, and says why, when there are no pixel masks", a
   expect(evaluation.missing).toBe("the split test has no pixel masks for its positive patches");
   expect(evaluation.stages.map(({ summary }) => summary)).toEqual([null, null]);
   expect(evaluation.classification.metrics.accuracy?.value).toBe(1);
+});
+
+it.each([
+  ["missing", (path: string) => rm(path), "is a positive patch without a mask"],
+  ["damaged", (path: string) => writeFile(path, "no mask"), "cannot be decoded as an image"],
+] as const)("names a mask that is %s, and computes over the rest", async (_, harm, reason) => {
+  const mask = (data: string) => join(data, "test", "mask", "test-tumour-0_1.png");
+  const { data, out, evaluation } = await evaluated(["test"], (folder) => harm(mask(folder)));
+  const file = reason.startsWith("is a") ? mask(data).replace("mask", "image") : mask(data);
+  expect(evaluation.skipped).toEqual([{ file, reason: expect.stringMatching(reason) }]);
+  expect(evaluation.missing).toBeNull();
+  const [perfect] = evaluation.stages;
+  expect(perfect?.summary).toMatchObject({
+    patches: 2 * patchCounts.test - 1,
+    positives: patchCounts.test - 1,
+  });
+  expect(perfect?.summary?.metrics.positiveDice?.value).toBeCloseTo(1, 12);
+  expect(evaluation.classification.patches).toBe(2 * patchCounts.test);
+  const read = await readEvaluation(out, "test");
+  expect(read).toMatchObject({ evaluation });
+  expect(read?.patches.find(({ id }) => id === "test-tumour-0")?.confusions).toEqual({});
+});
+
+it("keeps earlier figures that differ, and only those", async () => {
+  const { data, out, again } = await evaluated(["test"]);
+  const before = await readFile(join(out, "test.json"), "utf8");
+  await again();
+  expect((await readdir(out)).sort()).toEqual(["masks", "test-patches.csv", "test.json"]);
+  await rm(join(data, "test", "mask", "test-tumour-0_1.png"));
+  expect((await again()).skipped).toHaveLength(1);
+  expect(await readFile(join(out, "test-earlier-1.json"), "utf8")).toBe(before);
+  expect((await readdir(out)).sort()).toContain("test-patches-earlier-1.csv");
 });

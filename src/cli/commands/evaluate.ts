@@ -12,7 +12,7 @@ import {
 import { evaluateSplit } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
-import { deviceOption, jsonOption, outOption, path } from "../options.js";
+import { anyResolutionOption, deviceOption, jsonOption, outOption, path } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 
 const HELP = `
@@ -37,23 +37,26 @@ export function evaluateCommand() {
     )
     .addOption(new Option("--split <name>", "which patches").choices(SPLITS).default("test" as const))
     .addOption(outOption("folder for the figures and masks (default: evaluation in the run)"))
+    .addOption(anyResolutionOption())
     .addOption(deviceOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
-    .action(({ run, data, split, out, device, json }) =>
+    .action(({ run, data, split, out, anyResolution, device, json }) =>
       runCommand({ json }, async ({ reporter, signal }): Promise<CommandOutcome> => {
         const context = await openRun(run, { device: await deviceFor(device, reporter), reporter, signal });
         const dataset = await openDataset(data, { warn: (message) => reporter.warn(message) });
         warnOfUnfinished(context);
         const folder = out ?? evaluationFolder(context.run, dataset);
-        const evaluation = await evaluateSplit(context, dataset, split, folder);
+        const evaluation = await evaluateSplit(context, dataset, split, folder, { anyResolution });
         const isOwnData = dataset.hash === context.run.record.dataset.hash;
         const report = isOwnData && out === undefined ? await writeRunReport(context, dataset) : null;
         const { figures, patches } = evaluationFiles(folder, split);
         return {
+          status: (evaluation.skipped ?? []).length > 0 ? "someSkipped" : "done",
           json: { ...evaluation, files: { figures, patches, report } },
           text: [
             ...evaluationText(evaluation),
+            ...(evaluation.skipped ?? []).map(({ file, reason }) => `  skipped  ${file}: ${reason}`),
             "",
             `Patch by patch: ${patches}`,
             `The same figures as JSON: ${figures}`,

@@ -13,6 +13,7 @@ import {
   tumourGroupsOption,
 } from "../group-options.js";
 import {
+  anyResolutionOption,
   deviceOption,
   jsonOption,
   numberSetting,
@@ -114,6 +115,7 @@ export function inferCommand() {
     .addOption(ignoreGroupsOption())
     .addOption(deviceOption())
     .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
+    .addOption(anyResolutionOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)

@@ -19,7 +19,14 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import { jsonOption, outOption, overwriteOption, paths, seedOption } from "../options.js";
+import {
+  anyResolutionOption,
+  jsonOption,
+  outOption,
+  overwriteOption,
+  paths,
+  seedOption,
+} from "../options.js";
 import { outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { prepareOptions } from "./prepare-options.js";
@@ -74,6 +81,7 @@ export function prepareCommand() {
     .addOption(prepareOptions.tissue)
     .addOption(prepareOptions.minTissue)
     .addOption(seedOption().default(defaultOf(preparationSettings.shape.seed)))
+    .addOption(anyResolutionOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)

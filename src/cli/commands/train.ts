@@ -16,7 +16,15 @@ import {
 } from "../../run/index.js";
 import { retrainWithCorrections, train } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
-import { deviceOption, jsonOption, outOption, overwriteOption, path, seedOption } from "../options.js";
+import {
+  anyResolutionOption,
+  deviceOption,
+  jsonOption,
+  outOption,
+  overwriteOption,
+  path,
+  seedOption,
+} from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { describeComparison } from "./train-text.js";
@@ -66,6 +74,7 @@ export function trainCommand() {
     .addOption(new Option("--resume", "go on with an interrupted run"))
     .addOption(new Option("--print-config", "print the effective configuration as YAML and stop"))
     .addOption(deviceOption())
+    .addOption(anyResolutionOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
@@ -84,6 +93,7 @@ export function trainCommand() {
           stages: options.stage,
           resume: options.resume ?? false,
           overwrite: options.overwrite ?? false,
+          anyResolution: options.anyResolution,
           device: await deviceFor(options.device, context.reporter),
           reporter: context.reporter,
           signal: context.signal,
@@ -101,6 +111,7 @@ interface RetrainChoice extends ConfigChoice {
   readonly stage?: readonly string[] | undefined;
   readonly printConfig?: true | undefined;
   readonly overwrite?: true | undefined;
+  readonly anyResolution?: true | undefined;
   readonly device: Parameters<typeof deviceFor>[0];
 }
 
@@ -127,6 +138,7 @@ async function retrain(options: RetrainChoice, context: ActionContext): Promise<
     out: required(options.out, "--out"),
     seed: options.seed,
     resume: options.resume ?? false,
+    anyResolution: options.anyResolution,
     device: await deviceFor(options.device, context.reporter),
     reporter: context.reporter,
     signal: context.signal,

@@ -19,6 +19,8 @@ export interface PrepareOptions extends z.input<typeof preparationSettings> {
   readonly inputKind?: InputKind | undefined;
   /** CSV file with the columns image and patient, optionally split. */
   readonly patients?: string | undefined;
+  /** Whether inputs of several magnifications may go together. Default false. */
+  readonly anyResolution?: boolean | undefined;
   /** Replaces an existing dataset. Default false. */
   readonly overwrite?: boolean | undefined;
   /** Images worked on at a time. Default 2. */

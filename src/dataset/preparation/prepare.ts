@@ -8,6 +8,7 @@ import {
   writeFileAtomically,
 } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
+import { compareImages } from "../image-resolution.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import {
@@ -69,6 +70,8 @@ async function prepareReserved(
     reporter.warn(message);
   };
   const context = { settings, masks, patients, concurrency, reporter, warn, signal };
+  const paths = found.images.map(({ path }) => path);
+  for (const difference of await compareImages(paths, settings.mpp, options.anyResolution)) warn(difference);
   const plan =
     inputKind === "images"
       ? await planFromImages(found, context)

@@ -11,7 +11,7 @@ import { profiles } from "./profiles.js";
 interface LeftOver {
   /** What a slide may lack: it counts as an input that was left out. */
   readonly skipped: SkippedInput[];
-  readonly warnings: readonly string[];
+  readonly warnings: string[];
 }
 
 /**

@@ -24,6 +24,7 @@ import {
   type SlideSettings,
 } from "./options.js";
 import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
+import { ScannedResolutions } from "./resolutions.js";
 import { crashReason, examinedSchema, inOwnProcess } from "./slide-work.js";
 import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
 import { originsOfSlides, readMppTable } from "./tables.js";
@@ -39,6 +40,8 @@ interface Job {
   readonly state: PreparationState;
   readonly openSlide: (path: string) => Promise<PixelSource>;
   readonly knownMpp: ReadonlyMap<string, MicronsPerPixel>;
+  readonly resolutions: ScannedResolutions;
+  readonly anyResolution: boolean;
   readonly concurrency: number;
   readonly slideModule: string;
   readonly reporter: Reporter;
@@ -83,6 +86,8 @@ async function prepareReserved(
     state,
     openSlide: options.openSlide ?? ((path) => openSlide(path)),
     knownMpp: knownMpp?.values ?? new Map(),
+    resolutions: new ScannedResolutions(settings.resolution, options.anyResolution),
+    anyResolution: options.anyResolution ?? false,
     concurrency: options.concurrency ?? CONCURRENCY,
     slideModule: options.slideModule ?? moduleBeside(import.meta.url, "./slide-child"),
     reporter,
@@ -93,6 +98,10 @@ async function prepareReserved(
     reporter.warn(`Skipped ${slide.path}: ${reason}.`);
   };
   let examined = await examineAll(found.slides, job, skip);
+  for (const warning of job.resolutions.warnings()) {
+    warnings.push(warning);
+    reporter.warn(warning);
+  }
   for (;;) {
     const plan = planPatches(examined, origins.values, settings);
     const counts = await checkOrRemove(state, () =>
@@ -136,6 +145,7 @@ async function examineAll(
     const accept = (examination: SlideExamination): void => {
       examined.push({ file, examination });
       for (const warning of examination.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
+      job.resolutions.add(file.path, examination.mpp);
     };
     if (known !== null) accept(known);
     else {
@@ -187,8 +197,8 @@ async function examineWhere(
   reporter.note(
     `${file.path}: the program ended over this slide before, so it is read in a process of its own.`,
   );
-  const { settings, fingerprint, knownMpp } = context;
-  const work = { kind: "examine", file, settings, fingerprint, knownMpp } as const;
+  const { settings, fingerprint, knownMpp, anyResolution } = context;
+  const work = { kind: "examine", file, settings, fingerprint, knownMpp, anyResolution } as const;
   return inOwnProcess(slideModule, work, examinedSchema, signal);
 }
 

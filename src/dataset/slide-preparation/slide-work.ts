@@ -23,6 +23,7 @@ type SlideWork =
       readonly settings: SlideSettings;
       readonly fingerprint: string;
       readonly knownMpp: MicronsPerPixel | null;
+      readonly anyResolution: boolean;
     }
   | {
       readonly kind: "write";

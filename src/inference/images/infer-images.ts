@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hashBytes, writeFileAtomically } from "../../common/index.js";
-import { type InputImage, RESULT_FILE, type SkippedInput } from "../../dataset/index.js";
+import { type InputImage, imageMpp, RESULT_FILE, type SkippedInput } from "../../dataset/index.js";
 import { decodeRgb, readInputFile } from "../../imaging/index.js";
 import { imageSource } from "../../slides/index.js";
 import type { InferenceOptions } from "../options.js";
@@ -10,6 +10,7 @@ import { DEFAULT_OVERLAP } from "../patches/layout.js";
 import type { WorkFolder } from "../patches/segment-patches.js";
 import { findImages } from "../recognise-inputs.js";
 import { openSegmenter, type Segmenter } from "../segmenter.js";
+import { compareImagesWithRun } from "../slides/trained-resolution.js";
 import { type ImageResult, parseImageResult, resultPaths, writeResult } from "./image-files.js";
 import { segmentImageSource } from "./segment-image.js";
 
@@ -27,6 +28,8 @@ export interface InferResult {
   /** How many of them were there already. */
   readonly resumed: number;
   readonly skipped: readonly SkippedInput[];
+  /** What else the user should know of the call as a whole. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -41,13 +44,18 @@ export async function inferImages(options: InferOptions): Promise<InferResult> {
   const { images, skipped } = await findImages(options.inputs);
   const claims = claimedPaths(options.out, images);
   await requireFreeOutput(claims, options);
+  const { run, mpp, anyResolution } = options;
+  const given =
+    mpp === undefined ? null : await compareImagesWithRun(run, { of: "`mpp`", mpp }, { anyResolution });
+  const warnings = given === null ? [] : [given];
+  for (const warning of warnings) options.reporter.warn(`${warning}.`);
   const segmenter = await openSegmenter(options.run, options);
   try {
     const unlock = await lockResults(options.out);
     try {
       // Another call may have finished since.
       await requireFreeOutput(claims, options);
-      return await new ImagesJob(options, segmenter, skipped).run(images);
+      return await new ImagesJob(options, segmenter, skipped, warnings).run(images);
     } finally {
       await unlock();
     }
@@ -75,10 +83,16 @@ class ImagesJob {
   readonly #segmenter: Segmenter;
   readonly #settings: Omit<ImageSettings, "image">;
   readonly #skipped: SkippedInput[];
+  readonly #warnings: string[];
   readonly #results: ImageResult[] = [];
   #resumed = 0;
 
-  constructor(options: InferOptions, segmenter: Segmenter, skipped: readonly SkippedInput[]) {
+  constructor(
+    options: InferOptions,
+    segmenter: Segmenter,
+    skipped: readonly SkippedInput[],
+    warnings: readonly string[],
+  ) {
     const { identity } = segmenter;
     this.#options = options;
     this.#segmenter = segmenter;
@@ -88,6 +102,7 @@ class ImagesJob {
       overlap: options.overlap ?? DEFAULT_OVERLAP,
     };
     this.#skipped = [...skipped];
+    this.#warnings = [...warnings];
   }
 
   async run(images: readonly InputImage[]): Promise<InferResult> {
@@ -97,12 +112,18 @@ class ImagesJob {
     );
     this.#skipped.push(...unreadable);
     await this.#writeSummary("done");
-    const { out } = this.#options;
-    return { root: out, images: this.#results, resumed: this.#resumed, skipped: this.#skipped };
+    return {
+      root: this.#options.out,
+      images: this.#results,
+      resumed: this.#resumed,
+      skipped: this.#skipped,
+      warnings: this.#warnings,
+    };
   }
 
   async #process({ stem, path }: InputImage, task: string): Promise<void> {
     const { out, reporter, signal } = this.#options;
+    await this.#compareResolution(path);
     const bytes = await readInputFile(path, "input-image");
     const sha256 = hashBytes(bytes);
     const stored = await this.#stored(stem, sha256);
@@ -140,6 +161,18 @@ class ImagesJob {
     this.#results.push(result);
   }
 
+  /** @throws EpSamError `input-image` when the image tells another magnification than the run's, and that is not meant */
+  async #compareResolution(path: string): Promise<void> {
+    const { run, anyResolution, reporter } = this.#options;
+    const mpp = await imageMpp(path);
+    if (mpp === null) return;
+    const rule = { anyResolution, tag: "input-image" } as const;
+    const difference = await compareImagesWithRun(run, { of: path, mpp }, rule);
+    if (difference === null) return;
+    this.#warnings.push(difference);
+    reporter.warn(`${difference}.`);
+  }
+
   #workFolder(stem: string, image: string): WorkFolder {
     const { out, overwrite } = this.#options;
     const { model, overlap } = this.#settings;
@@ -164,6 +197,7 @@ class ImagesJob {
       ...this.#settings,
       images: this.#results.map(({ file, tumour, tiles }) => ({ file, tumour, tiles: tiles.length })),
       skipped: this.#skipped,
+      warnings: this.#warnings,
     };
     await writeFileAtomically(join(out, RESULT_FILE), `${JSON.stringify(summary, null, 2)}\n`);
   }

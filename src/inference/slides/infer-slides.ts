@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { hashBytes, writeFileAtomically } from "../../common/index.js";
-import { findTissue, RESULT_FILE, type Resolution } from "../../dataset/index.js";
+import { compareMpp, findTissue, type NamedMpp, RESULT_FILE, type Resolution } from "../../dataset/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
 import {
   exportSlideResults,
@@ -48,7 +48,7 @@ export async function inferSlides(options: InferSlidesOptions): Promise<InferSli
   const { slides } = found;
   const stems = slides.map(({ stem }) => stem);
   await requireFreeOutput(claimedPaths(options.out, stems), options);
-  const { resolution, note } = await trainedResolution(options.run, options.patchMpp);
+  const { resolution, note } = await trainedResolution(options.run, options);
   if (note !== null) options.reporter.note(note);
   const segmenter = await openSegmenter(options.run, options);
   try {
@@ -74,6 +74,8 @@ class SlidesJob {
   readonly #segmenter: Segmenter;
   readonly #resolution: Resolution;
   readonly #finished: FinishedSlide[] = [];
+  /** The first slide whose resolution is known; where the run has none, it is what others are compared with. */
+  #firstMpp: NamedMpp | null = null;
 
   constructor(options: InferSlidesOptions, segmenter: Segmenter, resolution: Resolution) {
     this.#options = options;
@@ -106,7 +108,8 @@ class SlidesJob {
 
   async #processSource(slide: NamedSlide, source: PixelSource, task: string): Promise<FinishedSlide> {
     const { out, reporter } = this.#options;
-    const plan = await planSlide(source, this.#resolution, this.#segmenter.identity, this.#options);
+    const planned = await planSlide(source, this.#resolution, this.#segmenter.identity, this.#options);
+    const plan = { ...planned, warnings: [...planned.warnings, ...this.#compareWithFirst(slide, planned)] };
     for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
     const folder = join(out, slide.stem);
     const unlock = await lockResults(folder);
@@ -124,6 +127,20 @@ class SlidesJob {
     } finally {
       await unlock();
     }
+  }
+
+  /**
+   * What is told of slides that are read at one level and were scanned at several resolutions.
+   * @throws EpSamError `slide` when it is another magnification, and that is not meant
+   */
+  #compareWithFirst({ path }: NamedSlide, { settings }: SlidePlan): string[] {
+    const { mpp } = settings.reading;
+    if ("mpp" in this.#resolution || mpp === null) return [];
+    this.#firstMpp ??= { of: basename(path), mpp };
+    const { anyResolution } = this.#options;
+    const action = "The run does not tell at which it learned: give that as `patchMpp`.";
+    const rule = { anyResolution, action, tag: "slide" } as const;
+    return [compareMpp(this.#firstMpp, { of: path, mpp }, rule) ?? []].flat();
   }
 
   async #segment(

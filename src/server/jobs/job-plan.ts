@@ -74,6 +74,7 @@ function planInference(context: ServerContext, id: string, request: RequestOf<"i
     ...option("--mpp", request.mpp),
     ...option("--tissue", request.tissue),
     ...option("--annotation-origin", context.annotationOrigin),
+    ...resolutionsMayDiffer(request),
   ];
   const title = `Segment ${named(slides)} with ${run.name}`;
   return {
@@ -106,6 +107,7 @@ async function planPreparation(
     ...option("--split", split?.join()),
     ...option("--tissue", tissue),
     ...option("--annotation-origin", context.annotationOrigin),
+    ...resolutionsMayDiffer(request),
   ];
   const title = `Prepare ${request.name} from ${named(slides)}`;
   return { title, steps: [preparationStep(title, args, out)], makes: { dataset: out }, slides: [] };
@@ -114,7 +116,7 @@ async function planPreparation(
 async function planTraining(context: ServerContext, request: RequestOf<"train">): Promise<JobPlan> {
   const dataset = context.workspace.dataset(request.dataset);
   const out = await freePlace(context, "runs", request.name);
-  const common = ["train", "--data", dataset.root, "--out", out, "--json"];
+  const common = ["train", "--data", dataset.root, "--out", out, "--json", ...resolutionsMayDiffer(request)];
   const title = `Train ${request.name} on ${dataset.name}`;
   const args = [...common, "--preset", request.preset, "--seed", String(request.seed)];
   return { title, steps: [trainingStep(title, args, common, out)], makes: { run: out }, slides: [] };
@@ -141,8 +143,12 @@ async function planRetraining(
     ...["--positive-range", "0.005,1", "--split", "1,0,0"],
     ...(await resolutionOption(context, id, slides, request.mpp)),
     ...("mpp" in resolution ? ["--mpp", String(resolution.mpp)] : ["--level", String(resolution.level)]),
+    ...resolutionsMayDiffer(request),
   ];
-  const training = ["train", "--from-run", run.root, "--corrections", dataset, "--out", out, "--json"];
+  const training = [
+    ...["train", "--from-run", run.root, "--corrections", dataset, "--out", out, "--json"],
+    ...resolutionsMayDiffer(request),
+  ];
   return {
     title: `Retrain ${run.name} with corrections of ${named(slides)}`,
     steps: [
@@ -206,6 +212,10 @@ function trainingStep(
 ): JobStep {
   const resumeArgs = common.includes("--resume") ? [...common] : [...common, "--resume"];
   return { title, args: [...args], resumeArgs, begun: join(out, "run.json"), done: null };
+}
+
+function resolutionsMayDiffer({ anyResolution = false }: JobRequest): string[] {
+  return anyResolution ? ["--any-resolution"] : [];
 }
 
 function slidesOf({ workspace }: ServerContext, ids: readonly string[]): WorkspaceSlide[] {

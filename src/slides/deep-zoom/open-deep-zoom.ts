@@ -3,6 +3,7 @@ import { join, parse } from "node:path";
 import { exists, messageOf, RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { CompressedTile, PixelSource } from "../pixel-source.js";
+import { plausibleResolution } from "../plausible-resolution.js";
 import { cropImage, decodeRasterTile, rasterType } from "../raster-tile.js";
 import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, SlideFormat } from "../slide-format.js";
@@ -34,12 +35,14 @@ export async function openDeepZoom(path: string, options: OpenSlideOptions = {})
   const levels = await findLevels(folder, descriptor, missing);
   if (missing.length > 0) warnings.push(`levels without a folder of tiles: ${missing.join(", ")}`);
   const origin = await readOrigin(folder, descriptor);
+  const resolution = plausibleResolution(origin);
+  warnings.push(...resolution.warnings);
   const { width, height, tileSize, overlap, extension } = descriptor;
   return new TiledSource({
     path,
     format: "DeepZoom",
     levels: levels.map((level) => storedLevel(level, descriptor, warnings)),
-    micronsPerPixel: origin.micronsPerPixel,
+    micronsPerPixel: resolution.micronsPerPixel,
     objectivePower: origin.objectivePower,
     associatedImages: new Map(),
     warnings,

@@ -1,6 +1,7 @@
 import type { RgbImage } from "../../imaging/index.js";
 import { sameField } from "../downsample.js";
 import type { PixelSource } from "../pixel-source.js";
+import { plausibleResolution } from "../plausible-resolution.js";
 import { readTiles } from "../region.js";
 import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, SlideFormat } from "../slide-format.js";
@@ -53,6 +54,8 @@ async function assemble(
   const full = pyramid[0]?.[0];
   if (full === undefined)
     throw slideError(path, "has no image of the slide", "only label, overview or thumbnail");
+  const resolution = plausibleResolution(full);
+  for (const warning of resolution.warnings) warn(warning);
   if (full.focalPlanes > 1) warn(`it has ${full.focalPlanes} focal planes; the first is read`);
   const levels: StoredLevel[] = [];
   for (const parts of pyramid) levels.push(tiledImage(parts, warn, await frameOrder(parts, warn)));
@@ -60,7 +63,7 @@ async function assemble(
     path,
     format: "DICOM",
     levels,
-    micronsPerPixel: full.micronsPerPixel,
+    micronsPerPixel: resolution.micronsPerPixel,
     objectivePower: full.objectivePower,
     associatedImages: associatedImages(images, warn),
     warnings,

@@ -11,6 +11,7 @@ import type {
   Region,
   SlideLevel,
 } from "../pixel-source.js";
+import { plausibleResolution } from "../plausible-resolution.js";
 import { levelRectangle } from "../region.js";
 import { slideError } from "../slide-error.js";
 import type { Refusal, SlideFormat, SlideProbe } from "../slide-format.js";
@@ -94,14 +95,17 @@ export class OpenSlideSource extends ClosableSource implements PixelSource {
 
   constructor(path: string, session: OpenSlideSession, description: OpenSlideDescription) {
     const { version, vendor, levels, properties, associatedImages } = description;
-    super({
-      path,
-      format: `${vendor} through OpenSlide ${version}`,
-      levels: levels.map((level, index) => slideLevel(path, level, index, properties)),
+    const told = {
       micronsPerPixel: resolution(properties),
       objectivePower: positive(properties["openslide.objective-power"]),
+    };
+    super({
+      path,
+      ...told,
+      ...plausibleResolution(told),
+      format: `${vendor} through OpenSlide ${version}`,
+      levels: levels.map((level, index) => slideLevel(path, level, index, properties)),
       associatedImages,
-      warnings: [],
       bounds: boundsOf(properties),
       properties,
     });

@@ -2,10 +2,6 @@ import type { MicronsPerPixel } from "../pixel-source.js";
 import type { TiffDirectory } from "./directory.js";
 import { Tag } from "./tags.js";
 
-/** Resolutions in microns per pixel that a microscope's scan can have. */
-const LEAST_MICRONS = 0.01;
-const MOST_MICRONS = 20;
-
 const TEXT_TAGS = [
   "ImageDescription",
   "Make",
@@ -28,28 +24,14 @@ export function micronsPerPixel(x: number | null, y: number | null): MicronsPerP
   return x === null || y === null ? null : { x, y };
 }
 
-/**
- * Microns per pixel by the tags XResolution, YResolution and ResolutionUnit. Null without them and for values
- * that no scan has: many writers put a screen's or printer's 72 or 300 dots per inch there.
- */
-export async function taggedMicronsPerPixel(
-  directory: TiffDirectory,
-): Promise<{ micronsPerPixel: MicronsPerPixel | null; warnings: readonly string[] }> {
+/** Microns per pixel by the tags XResolution, YResolution and ResolutionUnit; null without them. */
+export async function taggedMicronsPerPixel(directory: TiffDirectory): Promise<MicronsPerPixel | null> {
   const unit = await directory.number(Tag.ResolutionUnit, 2);
   const micronsPerUnit = unit === 3 ? 10_000 : unit === 2 ? 25_400 : null;
   const x = await directory.rational(Tag.XResolution);
   const y = await directory.rational(Tag.YResolution);
-  if (micronsPerUnit === null || x === null || y === null || x <= 0 || y <= 0) {
-    return { micronsPerPixel: null, warnings: [] };
-  }
-  const found = { x: micronsPerUnit / x, y: micronsPerUnit / y };
-  const isScan = [found.x, found.y].every((microns) => microns >= LEAST_MICRONS && microns <= MOST_MICRONS);
-  if (isScan) return { micronsPerPixel: found, warnings: [] };
-  const claim = `${found.x.toPrecision(4)} × ${found.y.toPrecision(4)}`;
-  return {
-    micronsPerPixel: null,
-    warnings: [`its resolution tags claim ${claim} microns per pixel, which no scan has; they are not used`],
-  };
+  if (micronsPerUnit === null || x === null || y === null || x <= 0 || y <= 0) return null;
+  return { x: micronsPerUnit / x, y: micronsPerUnit / y };
 }
 
 /** The texts and numbers of a directory that describe the slide, by tag name with the prefix `tiff.`. */

@@ -1,6 +1,7 @@
 import { RandomAccessFile } from "../../common/index.js";
 import { decodeRgb, type RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../pixel-source.js";
+import { plausibleResolution } from "../plausible-resolution.js";
 import { readTiles } from "../region.js";
 import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, Refusal, SlideFormat } from "../slide-format.js";
@@ -73,12 +74,13 @@ function tiffSource(
   slide: SlideDescription,
   options: OpenSlideOptions,
 ): PixelSource {
-  const missing = new MissingTiles(slide.warnings);
+  const { micronsPerPixel, warnings } = plausibleResolution(slide);
+  const missing = new MissingTiles([...warnings, ...slide.warnings]);
   return new TiledSource({
     path: file.path,
     format,
     levels: slide.levels.map((level, index) => storedLevel(file, level, index, missing)),
-    micronsPerPixel: slide.micronsPerPixel,
+    micronsPerPixel,
     objectivePower: slide.objectivePower,
     associatedImages: new Map(
       [...slide.associatedImages].map(([name, image]) => [name, () => readAssociated(file, name, image)]),

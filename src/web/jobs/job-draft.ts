@@ -28,6 +28,7 @@ const draftSchema = z.object({
   split: z.string(),
   preset: presetSetting,
   seed: z.string(),
+  anyResolution: z.enum(["no", "yes"]),
 });
 export type JobDraft = Readonly<z.infer<typeof draftSchema>>;
 
@@ -68,12 +69,13 @@ export function emptyDraft(workspace: Workspace, given: GivenIds): JobDraft {
     split: defaultOf(preparationSettings.shape.split).join(),
     preset: "laptop",
     seed: String(defaultOf(preparationSettings.shape.seed)),
+    anyResolution: "no",
   };
 }
 
 /** The fields of each kind of job, in the order of the form. */
 export const fieldsOf: Readonly<Record<JobKind, readonly JobField[]>> = {
-  infer: ["run", "stage", "slides", "mpp", "tissue", "overlap", "gate"],
+  infer: ["run", "stage", "slides", "mpp", "tissue", "overlap", "gate", "anyResolution"],
   prepare: [
     "name",
     "slides",
@@ -85,9 +87,10 @@ export const fieldsOf: Readonly<Record<JobKind, readonly JobField[]>> = {
     "stride",
     "patchMpp",
     "split",
+    "anyResolution",
   ],
-  train: ["name", "dataset", "preset", "seed"],
-  retrain: ["name", "run", "slides", "unmarked", "mpp"],
+  train: ["name", "dataset", "preset", "seed", "anyResolution"],
+  retrain: ["name", "run", "slides", "unmarked", "mpp", "anyResolution"],
 };
 
 /** The job that a form asks for, or what is wrong with it. */
@@ -109,6 +112,7 @@ export function readDraft(
     patchMpp: numberIn(draft.patchMpp),
     split: draft.split.trim() === "" ? undefined : draft.split.split(/[,;\s]+/).map(numberIn),
     seed: numberIn(draft.seed),
+    anyResolution: draft.anyResolution === "yes" ? true : undefined,
   };
   const fields = fieldsOf[kind];
   const read = z.safeParse(jobRequestSchema, {

@@ -207,61 +207,47 @@ function SlidesField({ kind, draft, workspace, error, change }: Omit<DraftFieldP
   );
 }
 
+/** What can be chosen in fields that have a good first value. */
+const CHOICES = {
+  tissue: [
+    ["otsu", "on tissue"],
+    ["all", "everywhere"],
+  ],
+  annotations: [
+    ["corrections", "those saved here"],
+    ["files", "the files beside the slides"],
+  ],
+  unmarked: [
+    ["unknown", "is not known: take what is marked or lies in Region*"],
+    ["normal", "is free of tumour: the slides were looked at altogether"],
+  ],
+  preset: [
+    ["laptop", "laptop: a pretrained backbone, a quarter of an hour"],
+    ["best", "best: the same, an hour"],
+    ["paper", "paper: as published, slow without a GPU"],
+    ["paper-small", "paper-small: as published with a small classifier"],
+  ],
+  anyResolution: [
+    ["no", "are refused, from a factor of 1.5 in microns per pixel"],
+    ["yes", "are taken together"],
+  ],
+} as const;
+
 /** Fields that have a good first value. */
 function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kind" | "workspace">) {
   switch (field) {
     case "tissue":
-      return (
-        <SelectField
-          title={settingWords.tissue.label}
-          value={draft.tissue}
-          choices={[
-            ["otsu", "on tissue"],
-            ["all", "everywhere"],
-          ]}
-          error={error}
-          onChoose={(tissue) => change({ tissue })}
-        />
-      );
     case "annotations":
-      return (
-        <SelectField
-          title={settingWords.annotations.label}
-          value={draft.annotations}
-          choices={[
-            ["corrections", "those saved here"],
-            ["files", "the files beside the slides"],
-          ]}
-          error={error}
-          onChoose={(annotations) => change({ annotations })}
-        />
-      );
     case "unmarked":
-      return draft.annotations === "files" ? null : (
-        <SelectField
-          title={settingWords.unmarked.label}
-          value={draft.unmarked}
-          choices={[
-            ["unknown", "is not known: take what is marked or lies in Region*"],
-            ["normal", "is free of tumour: the slides were looked at altogether"],
-          ]}
-          error={error}
-          onChoose={(unmarked) => change({ unmarked })}
-        />
-      );
     case "preset":
-      return (
-        <SelectField
-          title={settingWords.preset.label}
-          value={draft.preset}
-          choices={[
-            ["laptop", "laptop: a pretrained backbone, a quarter of an hour"],
-            ["best", "best: the same, an hour"],
-            ["paper", "paper: as published, slow without a GPU"],
-            ["paper-small", "paper-small: as published with a small classifier"],
-          ]}
+    case "anyResolution":
+      return field === "unmarked" && draft.annotations === "files" ? null : (
+        <SelectField<string>
+          title={settingWords[field].label}
+          value={draft[field]}
+          choices={CHOICES[field]}
           error={error}
-          onChoose={(preset) => change({ preset })}
+          onChoose={(value) => change({ [field]: value })}
         />
       );
     case "overlap":

@@ -25,7 +25,6 @@ export const genericTiff: TiffDialect = {
       [...node.subPages, ...others],
       async (above, page) => (node.subPages.includes(page) ? true : looksAlike(file, above, page)),
     );
-    const resolution = await taggedMicronsPerPixel(node.directory);
     const orientation = await node.directory.number(Tag.Orientation, 1);
     const name = node === first ? "the first page" : `${full.name}, the largest picture`;
     const left = leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of ${name}, left out`];
@@ -33,10 +32,10 @@ export const genericTiff: TiffDialect = {
     return {
       levels,
       associatedImages: new Map(),
-      micronsPerPixel: resolution.micronsPerPixel,
+      micronsPerPixel: await taggedMicronsPerPixel(node.directory),
       objectivePower: null,
       properties: await tagProperties(node.directory),
-      warnings: [...resolution.warnings, ...left, ...(orientation === 1 ? [] : turned)],
+      warnings: [...left, ...(orientation === 1 ? [] : turned)],
     };
   },
 };

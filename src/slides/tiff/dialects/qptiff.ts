@@ -34,15 +34,14 @@ export const qpTiff: TiffDialect = {
       full,
       reduced.map(({ page }) => page),
     );
-    const resolution = await taggedMicronsPerPixel(node.directory);
     const left = leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of the slide, left out`];
     return {
       levels,
       associatedImages: associatedImages(nodes),
-      micronsPerPixel: resolution.micronsPerPixel,
+      micronsPerPixel: await taggedMicronsPerPixel(node.directory),
       objectivePower: null,
       properties: await tagProperties(node.directory),
-      warnings: [...resolution.warnings, ...left],
+      warnings: left,
     };
   },
 };
