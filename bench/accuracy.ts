@@ -80,6 +80,12 @@ program
   .argument("<slides...>", "slides small enough to be read whole")
   .requiredOption("--annotations <folder>", "annotations named like the slides")
   .option("--mpp <number>", "microns per pixel of the patches", Number, 0.5)
+  .option(
+    "--labelled-windows <number>",
+    "a further stage: adapted to so many labelled windows of the slide left out",
+    Number,
+    0,
+  )
   .addOption(seedsOption())
   .addOption(presetOption())
   .option("--config <file>", configText)

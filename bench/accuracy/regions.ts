@@ -9,6 +9,7 @@ import { camStage, finishedDecoderStages, openRun, type PresetName } from "../..
 import { train } from "../../src/training/index.js";
 import { PATCH_SIZE, trialConfig, WINDOWS } from "./glas.js";
 import { figuresOf, type StageFigures } from "./image-figures.js";
+import { drawLabelledWindows } from "./labelled-windows.js";
 
 /** What the recipe is tried on, leaving out one slide in turn. */
 export interface RegionsOptions {
@@ -17,6 +18,8 @@ export interface RegionsOptions {
   /** Microns per pixel of the patches. */
   readonly mpp: number;
   readonly seed: number;
+  /** Windows of the slide left out that are labelled, for a further stage that is adapted to it; 0 for none. */
+  readonly labelledWindows: number;
   readonly preset: PresetName;
   /** Values that differ from the preset. */
   readonly overrides: unknown;
@@ -53,7 +56,7 @@ async function tryOne(
   test: AnnotatedSlide,
   others: readonly AnnotatedSlide[],
 ): Promise<StageFigures[]> {
-  const { annotations, mpp, seed, preset, out: root, device, reporter } = options;
+  const { mpp, seed, preset, labelledWindows, out: root, device, reporter } = options;
   const out = join(root, `without-${test.name}-${seed}`);
   const [data, run] = [join(out, "data"), join(out, "run")];
   if (!(await exists(data))) {
@@ -75,23 +78,33 @@ async function tryOne(
   const context = await openRun(run, { device, reporter: silentReporter, signal: undefined });
   const records = context.run.record.stages;
   const figures: StageFigures[] = [];
-  let seconds = records.classifier?.seconds ?? 0;
-  for (const stage of [camStage, ...finishedDecoderStages(context)]) {
-    seconds += records[stage]?.seconds ?? 0;
+  const segment = async (name: string, stage: string, labelledSquares?: string): Promise<void> => {
     const { slides } = await inferSlides({
       run,
       stage,
       inputs: [test.slide],
-      annotations,
-      out: join(out, stage),
+      annotations: new Map([[test.slide, test.annotation]]),
+      labelledSquares,
+      out: join(out, name),
       tissue: "all",
       gate: 0,
       device,
-      resume: await exists(join(out, stage)),
+      resume: await exists(join(out, name)),
       reporter,
     });
     const counted = [countOf(test.name, slides[0]?.result.agreement?.mask.confusion)];
-    figures.push(figuresOf(counted, undefined, { name: stage, seed, seconds, slide: test.name }));
+    figures.push(figuresOf(counted, undefined, { name, seed, seconds, slide: test.name }));
+  };
+  let seconds = records.classifier?.seconds ?? 0;
+  const stages = [camStage, ...finishedDecoderStages(context)];
+  for (const stage of stages) {
+    seconds += records[stage]?.seconds ?? 0;
+    await segment(stage, stage);
+  }
+  const last = stages.at(-1);
+  if (labelledWindows > 0 && last !== undefined) {
+    const windows = { count: labelledWindows, mpp, seed };
+    await segment(`${last}-${labelledWindows}-windows`, last, await drawLabelledWindows(test, out, windows));
   }
   return figures;
 }

@@ -42,6 +42,7 @@ export {
 } from "./file-kinds.js";
 export { nameKey } from "./file-names.js";
 export { imageMpp } from "./image-resolution.js";
+export { type LabelledSquare, readLabelledSquares } from "./labelled-squares.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
@@ -63,6 +64,7 @@ export {
   patchResolution,
   type ResolutionRule,
 } from "./patch-resolution.js";
+export { tellUnmatched } from "./picture-tables.js";
 export { readPixelSizes } from "./pixel-sizes.js";
 export { findInputs, type InputImage } from "./preparation/discover.js";
 export type {

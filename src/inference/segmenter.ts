@@ -9,7 +9,7 @@ import {
 import { type Device, device as defaultDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
-import { backbone, embeddedBackboneFile, type PatchPrompt } from "../models/index.js";
+import { backbone, embeddedBackboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
 import {
   camStage,
   chooseDecoderStage,
@@ -17,12 +17,14 @@ import {
   decoderBase,
   decoderFile,
   decoderWeights,
+  type NamedDecoder,
   openMethod,
   openRun,
   openSam,
   type RunContext,
   type SamSource,
   seesFeatures,
+  type TrainingConfig,
 } from "../run/index.js";
 import type {
   ClassifiedPatch,
@@ -39,10 +41,20 @@ export interface OpenSegmenterOptions {
   readonly stage?: string | undefined;
   /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
   readonly gate?: number | undefined;
+  /** Changes the decoder before it is opened. */
+  readonly adaptation?: DecoderAdaptation | undefined;
   /** The CPU when left out. */
   readonly device?: Device | undefined;
   readonly reporter?: Reporter | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** How a decoder is changed for what it is to segment. */
+export interface DecoderAdaptation {
+  /** SHA-256 of what decides the change. */
+  readonly hash: string;
+  /** @returns the weights to segment with */
+  adapt(decoder: { readonly weights: StateDict; readonly config: TrainingConfig }): Promise<StateDict>;
 }
 
 /** Everything that decides a segmenter's results, to tell whether two results come from the same model. */
@@ -126,26 +138,31 @@ export class Segmenter implements PatchSegmenter {
  */
 export async function openSegmenter(
   runDirectory: string,
-  { stage, gate, device = defaultDevice(), reporter = silentReporter, signal }: OpenSegmenterOptions = {},
+  options: OpenSegmenterOptions = {},
 ): Promise<Segmenter> {
+  const { stage, gate, adaptation, device = defaultDevice(), reporter = silentReporter, signal } = options;
   const context = await openRun(runDirectory, { device, reporter, signal });
   requireGate(gate);
   const chosen = stage === camStage ? camStage : chooseDecoderStage(context, stage, "use");
   const { patchSize } = context.run.record.dataset;
   const sam = await openSam(context);
-  const decoders =
-    chosen === camStage
-      ? []
-      : [
-          {
-            stage: chosen,
-            weights: await decoderWeights(context, chosen, await decoderBase(context.config, sam)),
-          },
-        ];
+  if (chosen === camStage && adaptation !== undefined) {
+    throw new EpSamError("usage", {
+      where: "`labelledSquares`",
+      what: `adapts feature pyramids alone, and the stage ${camStage} has no decoder`,
+      action: "Choose another `stage`, or leave it out.",
+    });
+  }
+  const decoders: NamedDecoder[] = [];
+  if (chosen !== camStage) {
+    const { config } = context;
+    const weights = await decoderWeights(context, chosen, await decoderBase(config, sam));
+    decoders.push({ stage: chosen, weights: (await adaptation?.adapt({ weights, config })) ?? weights });
+  }
   const method = await openMethod(context, patchSize, decoders);
   await method.ready();
   const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
-  const identity = await identityOf(context, sam, chosen, gate ?? context.config.gate);
+  const identity = await identityOf(context, sam, chosen, { gate: gate ?? context.config.gate, adaptation });
   return new Segmenter(identity, method, embeddings);
 }
 
@@ -162,7 +179,7 @@ async function identityOf(
   { run, config }: RunContext,
   { hashes }: SamSource,
   stage: string,
-  gate: number,
+  { gate, adaptation }: { readonly gate: number; readonly adaptation: DecoderAdaptation | undefined },
 ): Promise<SegmenterIdentity> {
   const trained = decoderFile(run, stage);
   return {
@@ -178,6 +195,7 @@ async function identityOf(
       ...(config.decoder.kind === "sam"
         ? { "sam-encoder": hashes.encoder, "sam-decoder": hashes.decoder }
         : {}),
+      ...(adaptation === undefined ? {} : { adaptation: adaptation.hash }),
       ...(seesFeatures(config.decoder)
         ? { backbone: await hashFile(embeddedBackboneFile(backbone(config.classifier.dense.backbone))) }
         : {}),

@@ -16,8 +16,9 @@ import {
   type SlideSettings,
 } from "../../src/inference/index.js";
 import { lockResults, requireFreeOutput, storedResult } from "../../src/inference/output.js";
-import { claimedPaths, readStored } from "../../src/inference/slides/infer-slides.js";
+import { claimedPaths } from "../../src/inference/slides/infer-slides.js";
 import { patchIdentity, planSlide } from "../../src/inference/slides/plan-slide.js";
+import { readStored } from "../../src/inference/slides/stored-slide.js";
 import { resolutionOfPatches } from "../../src/inference/slides/trained-resolution.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "../dataset/fixtures.js";

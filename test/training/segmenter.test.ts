@@ -1,10 +1,12 @@
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
 import { openDataset } from "../../src/dataset/index.js";
+import { device } from "../../src/graph/index.js";
 import { readMask } from "../../src/imaging/index.js";
-import { openSegmenter } from "../../src/inference/index.js";
+import { inferSlides, openSegmenter } from "../../src/inference/index.js";
 import { readSafetensors } from "../../src/models/index.js";
 import {
   type EncoderSource,
@@ -177,6 +179,46 @@ describe("a run with a feature pyramid", () => {
     expect(estimatedIou).toBeGreaterThanOrEqual(0);
     expect(segmenter.identity.weights.backbone).toMatch(/^[0-9a-f]{64}$/);
     expect(Object.keys(segmenter.identity.weights)).not.toContain("sam-encoder");
+  });
+
+  it("is adapted to a slide by labelled squares, and says so in the result", async () => {
+    const slide = join(folder, "slides", "one.tif");
+    const { image } = generatePatch(new RandomStream(2, "slide"), { size: 128, kind: "tumour" });
+    await mkdir(join(folder, "slides"));
+    await sharp(image.data, { raw: { width: 128, height: 128, channels: 3 } })
+      .tiff({ tile: true, tileWidth: 64, tileHeight: 64, pyramid: true, compression: "deflate" })
+      .toFile(slide);
+    const squares = join(folder, "squares.csv");
+    await writeFile(squares, "slide,x,y,size,tumour\none,0,0,48,1\none,64,64,48,0\n");
+    const options = {
+      run: trained.run.root,
+      inputs: [slide],
+      mpp: 0.5,
+      tissue: "all",
+      gate: 0,
+      device: device("cpu", 1),
+    } as const;
+    const recording = recordingReporter();
+    const infer = (out: string, labelledSquares?: string) =>
+      inferSlides({ ...options, labelledSquares, out: join(folder, out), reporter: recording });
+    const [plain, adapted] = [await infer("plain"), await infer("adapted", squares)];
+    expect(plain.skipped).toEqual([]);
+    const weightsOf = ({ slides }: typeof plain) => slides[0]?.result.settings.model.weights ?? {};
+    expect(weightsOf(adapted)).toEqual({
+      ...weightsOf(plain),
+      adaptation: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(recording.notes.some((note) => /one.tif: adapted to 2 labelled squares/.test(note))).toBe(true);
+    const probabilities = (out: string) => readFile(join(folder, out, "one", "probability.tif"));
+    expect(await probabilities("adapted")).not.toEqual(await probabilities("plain"));
+    const stage = inferSlides({
+      ...options,
+      stage: "initial-masks",
+      labelledSquares: squares,
+      out: join(folder, "map"),
+      reporter: recording,
+    });
+    expect(await errorOf(stage)).toContain("adapts feature pyramids alone");
   });
 
   it("takes no clicks: SAM as it is does", async () => {

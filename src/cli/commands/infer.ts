@@ -109,6 +109,7 @@ export function inferCommand() {
         "slides: annotations named like them, to compare the results with",
       ).argParser(paths),
     )
+    .addOption(labelledSquaresOption())
     .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
@@ -136,6 +137,13 @@ interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly minArea?: number | undefined;
 }
 
+function labelledSquaresOption() {
+  return new Option(
+    "--labelled-squares <file>",
+    "slides: CSV with slide, x, y, size, tumour (1 all, 0 none) of a few squares, which the decoder is adapted to",
+  ).argParser(path);
+}
+
 /** Options that mean something for slides alone. */
 const SLIDE_OPTIONS = [
   "patchMpp",
@@ -143,6 +151,7 @@ const SLIDE_OPTIONS = [
   "tolerance",
   "minArea",
   "annotations",
+  "labelledSquares",
   "annotationOrigin",
   ...GROUP_OPTIONS,
 ] as const satisfies readonly (keyof InferCommandOptions)[];

@@ -1,8 +1,17 @@
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { hashBytes, writeFileAtomically } from "../../common/index.js";
-import { compareMpp, findTissue, type NamedMpp, RESULT_FILE, type Resolution } from "../../dataset/index.js";
+import {
+  compareMpp,
+  findTissue,
+  type LabelledSquare,
+  type NamedMpp,
+  RESULT_FILE,
+  type Resolution,
+} from "../../dataset/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
+import { adaptationOf } from "../adaptation/adaptation-of.js";
+import { type SquaresOfSlides, squaresOfSlides } from "../adaptation/squares-of-slides.js";
 import {
   exportSlideResults,
   readSummaryJson,
@@ -25,6 +34,7 @@ import { missingPixels } from "./missing-pixels.js";
 import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./options.js";
 import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
+import { readStored } from "./stored-slide.js";
 import { trainedResolution } from "./trained-resolution.js";
 
 /** Of the output directory. */
@@ -50,9 +60,12 @@ export async function inferSlides(options: InferSlidesOptions): Promise<InferSli
   await requireFreeOutput(claimedPaths(options.out, stems), options);
   const { resolution, note } = await trainedResolution(options.run, options);
   if (note !== null) options.reporter.note(note);
+  const squares = await squaresOfSlides(found.slides, options);
   const segmenter = await openSegmenter(options.run, options);
   try {
-    return await new SlidesJob(options, segmenter, resolution).run(found);
+    const job = new SlidesJob(options, { segmenter, resolution, squares: squares.values });
+    const result = await job.run(found);
+    return { ...result, skipped: [...squares.skipped, ...result.skipped] };
   } finally {
     await segmenter.close();
   }
@@ -68,19 +81,36 @@ export function claimedPaths(out: string, stems: readonly string[]): ClaimedPath
   ];
 }
 
+/** What all slides of a call are segmented with. */
+interface SlideMeans {
+  readonly segmenter: Segmenter;
+  readonly resolution: Resolution;
+  readonly squares: SquaresOfSlides["values"];
+}
+
+/** How one slide is segmented, and where its results go. */
+interface SlideWork {
+  readonly segmenter: Segmenter;
+  readonly plan: SlidePlan;
+  readonly task: string;
+  readonly folder: string;
+}
+
 /** One call of {@link inferSlides} with its models open. */
 class SlidesJob {
   readonly #options: InferSlidesOptions;
   readonly #segmenter: Segmenter;
   readonly #resolution: Resolution;
+  readonly #squares: SquaresOfSlides["values"];
   readonly #finished: FinishedSlide[] = [];
   /** The first slide whose resolution is known; where the run has none, it is what others are compared with. */
   #firstMpp: NamedMpp | null = null;
 
-  constructor(options: InferSlidesOptions, segmenter: Segmenter, resolution: Resolution) {
+  constructor(options: InferSlidesOptions, { segmenter, resolution, squares }: SlideMeans) {
     this.#options = options;
     this.#segmenter = segmenter;
     this.#resolution = resolution;
+    this.#squares = squares;
   }
 
   async run({ slides, skipped: leftOut, warnings }: FoundSlides): Promise<InferSlidesResult> {
@@ -100,15 +130,34 @@ class SlidesJob {
     const open = this.#options.openSlide ?? ((path: string) => openSlide(path));
     const source = await open(slide.path);
     try {
-      return await this.#processSource(slide, source, task);
+      const squares = this.#squares.get(slide.stem);
+      if (squares === undefined) return await this.#processSource(slide, source, task, this.#segmenter);
+      const segmenter = await this.#adapted(source, squares);
+      try {
+        return await this.#processSource(slide, source, task, segmenter);
+      } finally {
+        await segmenter.close();
+      }
     } finally {
       await source.close();
     }
   }
 
-  async #processSource(slide: NamedSlide, source: PixelSource, task: string): Promise<FinishedSlide> {
+  async #adapted(source: PixelSource, squares: readonly LabelledSquare[]): Promise<Segmenter> {
+    const options = this.#options;
+    const { layout } = await planSlide(source, this.#resolution, this.#segmenter.identity, options);
+    const adaptation = adaptationOf({ ...options, source, squares, geometry: layout.geometry });
+    return openSegmenter(options.run, { ...options, adaptation });
+  }
+
+  async #processSource(
+    slide: NamedSlide,
+    source: PixelSource,
+    task: string,
+    segmenter: Segmenter,
+  ): Promise<FinishedSlide> {
     const { out, reporter } = this.#options;
-    const planned = await planSlide(source, this.#resolution, this.#segmenter.identity, this.#options);
+    const planned = await planSlide(source, this.#resolution, segmenter.identity, this.#options);
     const plan = { ...planned, warnings: [...planned.warnings, ...this.#compareWithFirst(slide, planned)] };
     for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
     const folder = join(out, slide.stem);
@@ -123,7 +172,7 @@ class SlidesJob {
       if (stored !== null && summary !== undefined) {
         return { name: slide.stem, result: stored, summary, seconds: null };
       }
-      return await this.#segment(slide, source, plan, task, folder);
+      return await this.#segment(slide, source, { segmenter, plan, task, folder });
     } finally {
       await unlock();
     }
@@ -146,9 +195,7 @@ class SlidesJob {
   async #segment(
     slide: NamedSlide,
     source: PixelSource,
-    plan: SlidePlan,
-    task: string,
-    folder: string,
+    { segmenter, plan, task, folder }: SlideWork,
   ): Promise<FinishedSlide> {
     const { reporter } = this.#options;
     const name = slide.stem;
@@ -163,7 +210,7 @@ class SlidesJob {
     const tissueMask = await this.#findTissue(source, plan.settings, task);
     warn(tissueMask?.warnings);
     const [full] = source.levels;
-    const segmentation = await segmentSlide(this.#segmenter, source, {
+    const segmentation = await segmentSlide(segmenter, source, {
       ...plan,
       name,
       tissue: tissueMask,
@@ -245,24 +292,4 @@ class SlidesJob {
     });
     return summary;
   }
-}
-
-/** A stored result, or null when this version did not write it: every change of the layout raises its version. */
-export function readStored(
-  value: unknown,
-): { readonly result: SlideResult; readonly settings: SlideSettings } | null {
-  return isResult(value) ? { result: value, settings: value.settings } : null;
-}
-
-function isResult(value: unknown): value is SlideResult {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "formatVersion" in value &&
-    value.formatVersion === 1 &&
-    "settings" in value &&
-    typeof value.settings === "object" &&
-    value.settings !== null &&
-    "patches" in value
-  );
 }

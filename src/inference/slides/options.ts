@@ -32,6 +32,11 @@ export interface InferSlidesOptions extends InferenceOptions {
   readonly annotationOrigin?: CoordinateOrigin | undefined;
   /** What groups of these annotations mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
+  /**
+   * CSV file of squares of slides that are tumour altogether, or have none, see `readLabelledSquares`: the decoder is
+   * adapted to each slide that has some of both.
+   */
+  readonly labelledSquares?: string | undefined;
   /** How slides are opened. Default: any format the package reads. */
   readonly openSlide?: ((path: string) => Promise<PixelSource>) | undefined;
 }

@@ -1,0 +1,82 @@
+import { type LabelledSquare, type PatchGeometry, readArea } from "../../dataset/index.js";
+import { pyramidSide } from "../../method/index.js";
+import type { PixelSource } from "../../slides/index.js";
+import type { KnownPart } from "./adapt-pyramid.js";
+
+/** Pixels of a patch that a part of a square has at most along each side; larger squares are several. */
+const LARGEST_PART = 112;
+/** Pixels around it that decide what is seen in it. */
+const SURROUNDINGS = 64;
+/** Parts of a slide at most: their features are kept in memory. */
+const MOST_PARTS = 400;
+
+/**
+ * Reads labelled squares of a slide with their surroundings, at the resolution of patches.
+ * @returns images of one size; what of squares lies outside the slide is left out
+ * @throws EpSamError `slide` when the file is damaged there
+ */
+export async function readKnownParts(
+  source: PixelSource,
+  squares: readonly LabelledSquare[],
+  geometry: PatchGeometry,
+  signal?: AbortSignal,
+): Promise<KnownPart[]> {
+  const [full] = source.levels;
+  const { pixelSize } = geometry;
+  const extent = {
+    width: Math.floor((full?.width ?? 0) / pixelSize.x),
+    height: Math.floor((full?.height ?? 0) / pixelSize.y),
+  };
+  const cuts = squares.flatMap((square) => partsOf(square, pixelSize, extent));
+  const every = Math.ceil(cuts.length / MOST_PARTS);
+  const taken = cuts.filter((_, index) => index % every === 0);
+  const largest = Math.max(...taken.map(({ side }) => side), 1);
+  const side = pyramidSide(largest + 2 * SURROUNDINGS);
+  const size = { width: side, height: side };
+  const parts: KnownPart[] = [];
+  for (const cut of taken) {
+    const left = cornerOf(cut.left, cut.side, side, extent.width);
+    const top = cornerOf(cut.top, cut.side, side, extent.height);
+    const position = { x: left * pixelSize.x, y: top * pixelSize.y };
+    parts.push({
+      image: await readArea(source, position, size, geometry, signal),
+      known: { left: cut.left - left, top: cut.top - top, side: cut.side },
+      tumour: cut.tumour,
+    });
+  }
+  return parts;
+}
+
+/** A part of a square in pixels of a patch. */
+interface Cut {
+  readonly left: number;
+  readonly top: number;
+  readonly side: number;
+  readonly tumour: 0 | 1;
+}
+
+function partsOf(
+  { x, y, size, tumour }: LabelledSquare,
+  pixelSize: { readonly x: number; readonly y: number },
+  extent: { readonly width: number; readonly height: number },
+): Cut[] {
+  const left = Math.ceil(x / pixelSize.x);
+  const top = Math.ceil(y / pixelSize.y);
+  const right = Math.min(extent.width, Math.floor((x + size) / pixelSize.x));
+  const bottom = Math.min(extent.height, Math.floor((y + size) / pixelSize.y));
+  const side = Math.min(LARGEST_PART, right - left, bottom - top);
+  const cuts: Cut[] = [];
+  if (side < 1) return cuts;
+  for (let row = top; row + side <= bottom; row += side) {
+    for (let column = left; column + side <= right; column += side) {
+      cuts.push({ left: column, top: row, side, tumour });
+    }
+  }
+  return cuts;
+}
+
+/** Where an image begins that has a part in its middle, or as near to it as the slide's border allows. */
+function cornerOf(start: number, length: number, side: number, extent: number): number {
+  const centred = Math.round(start + length / 2 - side / 2);
+  return Math.max(0, Math.min(centred, extent - side));
+}

@@ -1,0 +1,47 @@
+import { EpSamError } from "../../common/index.js";
+import {
+  type LabelledSquare,
+  readLabelledSquares,
+  type SkippedInput,
+  tellUnmatched,
+} from "../../dataset/index.js";
+import type { NamedSlide } from "../slides/find-named-slides.js";
+import type { InferSlidesOptions } from "../slides/options.js";
+
+export interface SquaresOfSlides {
+  /** By the slide's name. */
+  readonly values: ReadonlyMap<string, readonly LabelledSquare[]>;
+  readonly skipped: readonly SkippedInput[];
+}
+
+/**
+ * The labelled squares of the slides.
+ * @throws EpSamError `usage` when a slide has squares of one label alone, or no slide has any
+ */
+export async function squaresOfSlides(
+  slides: readonly Pick<NamedSlide, "stem" | "path">[],
+  { labelledSquares: path, reporter }: Pick<InferSlidesOptions, "labelledSquares" | "reporter">,
+): Promise<SquaresOfSlides> {
+  if (path === undefined) return { values: new Map(), skipped: [] };
+  const table = await readLabelledSquares(path, slides);
+  const reason = tellUnmatched(table, "slides");
+  if (table.values.size === 0) {
+    throw new EpSamError("usage", {
+      where: path,
+      what: "has squares of none of these slides",
+      why: reason ?? undefined,
+      action: "Write the slide's file name in the column slide, with or without its extension.",
+    });
+  }
+  for (const [stem, squares] of table.values) {
+    if (new Set(squares.map(({ tumour }) => tumour)).size === 2) continue;
+    throw new EpSamError("usage", {
+      where: path,
+      what: `has squares of ${stem} that are all ${squares[0]?.tumour === 1 ? "tumour" : "without tumour"}`,
+      action: "Label a few of the other kind on it, too, or leave its lines out.",
+    });
+  }
+  if (reason === null) return { values: table.values, skipped: [] };
+  reporter.warn(`${path}: ${reason}.`);
+  return { values: table.values, skipped: [{ file: path, reason }] };
+}
