@@ -22,9 +22,8 @@ export const DESCRIPTION_FILE = "dataset.json";
 /** Open files at a time while hashing. */
 const READERS = 4;
 
-/** How many offending names a message lists before it says "and n more". */
+/** How many offending names a message lists before it says "and n more"; more where each name is news. */
 const NAMES_IN_MESSAGE = 5;
-/** As many where each name is news. */
 export const MANY_NAMES = 50;
 
 export interface OpenDatasetOptions {
@@ -46,6 +45,7 @@ export async function openDataset(root: string, options: OpenDatasetOptions = {}
   const images = await mapConcurrently(patches, READERS, inspectImage);
   const patchSize = commonSize(images);
   checkWindowsInside(directory, patches, patchSize);
+  tellSamePatches(directory, patches, images, warn);
   const dataset: Dataset = {
     root: directory,
     patches,
@@ -176,7 +176,12 @@ interface InspectedImage {
   readonly width: number;
   readonly height: number;
   readonly hash: string;
+  /** Of few colours: empty patches may well be the same. */
+  readonly isBlank: boolean;
 }
+
+/** Pixels per byte above which a PNG file holds next to nothing. */
+const BLANK = 16;
 
 async function inspectImage(record: PatchRecord): Promise<InspectedImage> {
   const path = record.imagePath;
@@ -192,7 +197,9 @@ async function inspectImage(record: PatchRecord): Promise<InspectedImage> {
     };
     throw new EpSamError("dataset", fields, { cause });
   }
-  return { path, ...readPngSize(path, bytes), hash: hashBytes(bytes) };
+  const size = readPngSize(path, bytes);
+  const isBlank = bytes.length * BLANK < size.width * size.height;
+  return { path, ...size, hash: hashBytes(bytes), isBlank };
 }
 
 function commonSize(images: readonly InspectedImage[]): number {
@@ -210,6 +217,29 @@ function commonSize(images: readonly InspectedImage[]): number {
     });
   }
   return first.width;
+}
+
+/** The same picture in two splits makes figures too good, whoever prepared the dataset. */
+function tellSamePatches(
+  root: string,
+  patches: readonly PatchRecord[],
+  images: readonly InspectedImage[],
+  warn: (message: string) => void,
+): void {
+  const first = new Map<string, PatchRecord>();
+  const pairs: string[] = [];
+  for (const [index, patch] of patches.entries()) {
+    const image = images[index];
+    if (image === undefined || image.isBlank) continue;
+    const other = first.get(image.hash);
+    if (other === undefined) first.set(image.hash, patch);
+    else if (other.split !== patch.split)
+      pairs.push(`${other.id} (${other.split}) = ${patch.id} (${patch.split})`);
+  }
+  if (pairs.length === 0) return;
+  warn(
+    `${root}: ${pairs.length} patches are in two splits under two names, so figures on them are too good: ${listNames(pairs)}.`,
+  );
 }
 
 function checkWindowsInside(root: string, patches: readonly PatchRecord[], patchSize: number): void {

@@ -16,6 +16,7 @@ import {
   type SourceFile,
   type SourcePixels,
 } from "./source.js";
+import { type Twins, tellTwins } from "./twins.js";
 
 /** What planning needs beside the settings. */
 export interface PlanningContext {
@@ -54,10 +55,12 @@ export async function planFromImages(found: FoundInputs, context: PlanningContex
   const surplus = table === null ? null : tellUnmatched(table, "images");
   if (surplus !== null) context.warn(`${basename(patients ?? "")}: ${surplus}.`);
   const job = { ...context, maskValues: settings.maskValues };
-  const { accepted, skipped } = await examineSources(files, job, (file, pixels) =>
+  const { accepted, skipped, twins } = await examineSources(files, job, (file, pixels) =>
     measure(file, pixels, settings),
   );
-  const images = locateImages(accepted, origins, settings);
+  const images = locateImages(accepted, origins, settings, twins);
+  const splitOfImage = new Map(images.map(({ file, split }) => [file.stem, split]));
+  for (const told of tellTwins(twins, (stem) => splitOfImage.get(stem))) context.warn(told);
   const selections = SPLITS.map((split) => selectInSplit(images, split, settings));
   const patchesOf = groupBySlide(selections.flatMap(({ planned }) => planned));
   return {
@@ -83,9 +86,10 @@ function locateImages(
   images: readonly MeasuredImage[],
   origins: ReadonlyMap<string, Origin>,
   settings: PreparationSettings,
+  twins: Twins,
 ): LocatedImage[] {
   const usable = new Set(images.map(({ file }) => file.stem));
-  const splits = decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings);
+  const splits = decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings, twins);
   return images.map((image) => {
     const patient = origins.get(image.file.stem)?.patient ?? image.file.stem;
     return { ...image, patient, split: splitOf(splits, patient) };

@@ -23,6 +23,7 @@ import {
   type SourceFile,
   type SourcePixels,
 } from "./source.js";
+import { tellTwins } from "./twins.js";
 
 interface ReadyPatch {
   readonly file: SourceFile;
@@ -58,11 +59,14 @@ export async function planFromPatches(
   const splits = decideSplits(
     new Map(patches.map(({ file, facts: origin }) => [file.stem, origin])),
     settings,
+    examined.twins,
   );
   const located = patches.flatMap((patch) => {
     const split = splits.get(patch.facts.patient);
     return split === undefined ? [] : [{ ...patch, split, label: patch.facts.label }];
   });
+  const splitOf = new Map(located.map(({ file, split }) => [file.stem, split]));
+  for (const told of tellTwins(examined.twins, (stem) => splitOf.get(stem))) context.warn(told);
   const chosen = SPLITS.flatMap((split) =>
     limitLabels(
       located.filter((patch) => patch.split === split),

@@ -6,6 +6,7 @@ import { type Picture, type PictureTable, readByPicture } from "../picture-table
 import { SPLITS, type Split } from "../records.js";
 import type { PreparationSettings } from "./options.js";
 import { drawSplits } from "./splits.js";
+import type { Twins } from "./twins.js";
 
 /** Names of the columns that identify the image, the first being ours. */
 export const IMAGE_COLUMNS = ["image", "name", "file", "patch"] as const;
@@ -56,22 +57,52 @@ export function originsOf(
 
 /**
  * The split of every patient: as the user decided, else drawn by the seed.
+ * @param twins names of the same pictures, whose patients go into one split when it is drawn
  * @throws EpSamError `dataset` when a patient's images have different splits.
  */
 export function decideSplits(
   origins: ReadonlyMap<string, Origin>,
   settings: Pick<PreparationSettings, "split" | "seed">,
+  twins: Twins = [],
 ): ReadonlyMap<string, Split> {
+  const first = firstOfTwins(origins, twins);
   const imagesOf = new Map<string, number>();
   const decided = new Map<string, Split>();
   for (const [stem, { patient, split }] of origins) {
-    imagesOf.set(patient, (imagesOf.get(patient) ?? 0) + 1);
+    const drawn = first(patient);
+    imagesOf.set(drawn, (imagesOf.get(drawn) ?? 0) + 1);
     if (split === null) continue;
     const other = decided.get(patient) ?? split;
     if (other !== split) throw patientInTwoSplits(patient, stem, split, other);
     decided.set(patient, split);
   }
-  return decided.size > 0 ? decided : drawSplits(imagesOf, settings.split, settings.seed);
+  if (decided.size > 0) return decided;
+  const drawn = drawSplits(imagesOf, settings.split, settings.seed);
+  const patients = [...origins.values()].map(({ patient }) => patient);
+  return new Map(
+    patients.flatMap((patient) => {
+      const split = drawn.get(first(patient));
+      return split === undefined ? [] : [[patient, split] as const];
+    }),
+  );
+}
+
+/** One patient for all who have a picture in common, directly or through others. */
+function firstOfTwins(origins: ReadonlyMap<string, Origin>, twins: Twins): (patient: string) => string {
+  const linked = new Map<string, string>();
+  const first = (patient: string): string => {
+    const other = linked.get(patient);
+    return other === undefined ? patient : first(other);
+  };
+  for (const names of twins) {
+    const [one, ...others] = names.flatMap((name) => origins.get(name)?.patient ?? []);
+    if (one === undefined) continue;
+    for (const other of others) {
+      const [from, to] = [first(other), first(one)];
+      if (from !== to) linked.set(from, to);
+    }
+  }
+  return first;
 }
 
 function patientInTwoSplits(patient: string, stem: string, split: Split, other: Split): EpSamError {

@@ -11,6 +11,7 @@ import type { ManifestRow } from "../records.js";
 import type { InputImage } from "./discover.js";
 import type { PatchPosition } from "./lattice.js";
 import type { DiscardedPatches, MaskValues, SkippedInput } from "./options.js";
+import { pictureKey, type Twins, twinsOf } from "./twins.js";
 
 /** An input image with the mask that belongs to it. */
 export interface SourceFile extends InputImage {
@@ -73,20 +74,22 @@ export interface ExaminationJob {
 /**
  * Reads and examines every source. One that is broken or refused is left out and listed; a mask that is not binary
  * stops the job, since all of them will be of the same kind.
+ * @returns also the stems of accepted sources that have the same pixels
  */
 export async function examineSources<T>(
   files: readonly SourceFile[],
   job: ExaminationJob,
   examine: (file: SourceFile, pixels: SourcePixels) => Examination<T>,
-): Promise<{ accepted: T[]; skipped: SkippedInput[] }> {
+): Promise<{ accepted: T[]; skipped: SkippedInput[]; twins: Twins }> {
   let done = 0;
   const examinations = await mapConcurrently(files, job.concurrency, async (file) => {
     job.signal?.throwIfAborted();
     const pixels = await readOrRefuse(file, job.maskValues);
     done += 1;
     job.reporter.progress({ task: "reading images", done, total: files.length, detail: basename(file.path) });
-    const examination = "refused" in pixels ? pixels : examine(file, pixels.accepted);
-    return { file, examination };
+    if ("refused" in pixels) return { file, examination: pixels, key: null };
+    const examination = examine(file, pixels.accepted);
+    return { file, examination, key: "refused" in examination ? null : pictureKey(pixels.accepted.image) };
   });
   const accepted: T[] = [];
   const skipped: SkippedInput[] = [];
@@ -94,7 +97,7 @@ export async function examineSources<T>(
     if ("refused" in examination) skipped.push({ file: file.path, reason: examination.refused });
     else accepted.push(examination.accepted);
   }
-  return { accepted, skipped };
+  return { accepted, skipped, twins: twinsOf(examinations.map(({ file, key }) => [file.stem, key])) };
 }
 
 async function readOrRefuse(file: SourceFile, maskValues: MaskValues): Promise<Examination<SourcePixels>> {

@@ -12,6 +12,7 @@ import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import { reserveOutput } from "../preparation/staging.js";
+import { tellTwins } from "../preparation/twins.js";
 import { type ExaminationContext, examineSlide } from "./examine.js";
 import { checkSlidePlan } from "./explain.js";
 import { findSlides, type SlideFile } from "./find-slides.js";
@@ -25,6 +26,7 @@ import {
 } from "./options.js";
 import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
 import { ScannedResolutions } from "./resolutions.js";
+import { sameFiles } from "./same-files.js";
 import { crashReason, examinedSchema, inOwnProcess } from "./slide-work.js";
 import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
 import { originsOfSlides, readMppTable } from "./tables.js";
@@ -102,13 +104,19 @@ async function prepareReserved(
     warnings.push(warning);
     reporter.warn(warning);
   }
+  const twins = await sameFiles(found.slides);
   for (;;) {
-    const plan = planPatches(examined, origins.values, settings);
+    const plan = planPatches(examined, origins.values, settings, twins);
     const counts = await checkOrRemove(state, () =>
       checkSlidePlan(options.out, plan, skipped, settings, reporter),
     );
     const failures = await writePlannedPatches(plan, job);
     if (failures.length === 0) {
+      const splits = new Map(plan.slides.map(({ file, split }) => [file.stem, split]));
+      for (const told of tellTwins(twins, (stem) => splits.get(stem))) {
+        warnings.push(told);
+        reporter.warn(told);
+      }
       const { outsideProfile } = found;
       return finish(resolve(options.out), plan, { counts, skipped, warnings, outsideProfile }, job);
     }

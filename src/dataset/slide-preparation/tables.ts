@@ -5,6 +5,7 @@ import { parseSplit, requireText } from "../csv-fields.js";
 import { listNames } from "../open-dataset.js";
 import { type PictureTable, readByPicture } from "../picture-tables.js";
 import { decideSplits, type Origin } from "../preparation/patients.js";
+import type { Twins } from "../preparation/twins.js";
 import type { Split } from "../records.js";
 import type { NamedSlide } from "./find-slides.js";
 import type { PrepareSlidesOptions, SlideSettings } from "./options.js";
@@ -69,8 +70,9 @@ export function splitsOf(
   origins: ReadonlyMap<string, Origin>,
   usable: ReadonlySet<string>,
   settings: SlideSettings,
+  twins: Twins,
 ): ReadonlyMap<string, Split> {
-  return decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings);
+  return decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings, twins);
 }
 
 interface PartialOrigin {

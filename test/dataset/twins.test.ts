@@ -1,0 +1,133 @@
+import { copyFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
+import { openDataset, prepareDataset, prepareSlides } from "../../src/dataset/index.js";
+import { decideSplits } from "../../src/dataset/preparation/patients.js";
+import { memorySlide } from "../support/memory-slide.js";
+import { makeImages, recordingReporter, temporaryFolder, writeNoise, writeText } from "./fixtures.js";
+import { pink } from "./slide-pixels.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const KEPT = /^The same picture under several names, kept in one split and counted as often: /;
+const APART = /^The same picture under several names in several splits, as they were given: /;
+
+describe("the same image under several names", () => {
+  it("is told and kept in one split with the patients that it links, whatever the seed", async () => {
+    const folder = await temporaryFolder();
+    const options = await makeImages(folder);
+    for (const [from, to] of [
+      [0, 3],
+      [3, 5],
+    ])
+      await copyFile(
+        join(folder, "images", `tissue_${from}.png`),
+        join(folder, "images", `tissue_${to}.png`),
+      );
+    for (const seed of [0, 1, 2, 3, 4]) {
+      const { root, warnings } = await prepareDataset({
+        ...options,
+        seed,
+        split: [1, 1, 1],
+        overwrite: true,
+      });
+      const told = warnings.filter((warning) => KEPT.test(warning));
+      expect(told).toEqual([expect.stringMatching(/: tissue_0 = tissue_3 = tissue_5\.$/)]);
+      const { patches } = await openDataset(root);
+      const twins = patches.filter(({ slide }) => /_[035]$/.test(slide));
+      expect(new Set(twins.map(({ split }) => split)).size).toBe(1);
+      expect(new Set(patches.map(({ split }) => split)).size).toBe(3);
+      expect(JSON.parse(await readFile(join(root, "dataset.json"), "utf8")).warnings).toEqual(warnings);
+    }
+  });
+
+  it("that a table puts into two splits is told and stays there", async () => {
+    const folder = await temporaryFolder();
+    const options = await makeImages(folder);
+    await copyFile(join(folder, "images", "tissue_0.png"), join(folder, "images", "tissue_3.png"));
+    const patients = join(folder, "patients.csv");
+    const split = (index: number) => ["train", "val", "val", "test", "train", "test"][index];
+    const lines = Array.from({ length: 6 }, (_, index) => `tissue_${index},p${index},${split(index)}\n`);
+    await writeText(patients, `image,patient,split\n${lines.join("")}`);
+    const { root, warnings } = await prepareDataset({ ...options, patients });
+    expect(warnings.filter((warning) => APART.test(warning))).toEqual([
+      expect.stringMatching(/tissue_0 \(train\) = tissue_3 \(test\); figures/),
+    ]);
+    const { patches } = await openDataset(root);
+    expect(new Set(patches.map(({ slide, split }) => `${slide} ${split}`))).toContain("tissue_3 test");
+    const again: string[] = [];
+    await openDataset(root, { warn: (message) => again.push(message) });
+    expect(again).toEqual([
+      expect.stringMatching(
+        /patches are in two splits under two names.*tissue_0_x0_y0 \(train\) = tissue_3_x0_y0 \(test\)/,
+      ),
+    ]);
+  });
+
+  it("links patients through each other", () => {
+    const origins = new Map(["a", "b", "c", "d", "e"].map((patient) => [patient, { patient, split: null }]));
+    for (const seed of [0, 1, 2, 3]) {
+      const splits = decideSplits(origins, { split: [1, 1, 1], seed }, [
+        ["a", "b"],
+        ["c", "b"],
+      ]);
+      expect(new Set([splits.get("a"), splits.get("b"), splits.get("c")]).size).toBe(1);
+      expect(splits.size).toBe(5);
+    }
+  });
+});
+
+it("ready patches that are the same go into one split; blank ones may be many", async () => {
+  const folder = await temporaryFolder();
+  const names = Array.from({ length: 12 }, (_, index) => `p${index}_${index % 2}.png`);
+  for (const name of names) await writeNoise(join(folder, "patches", name), 32, 32);
+  await copyFile(join(folder, "patches", "p1_1.png"), join(folder, "patches", "p7_1.png"));
+  const reporter = recordingReporter();
+  const options = {
+    inputs: [join(folder, "patches")],
+    out: join(folder, "out"),
+    split: [1, 1, 1] as const,
+    reporter,
+  };
+  const { warnings } = await prepareDataset(options);
+  expect(warnings.filter((warning) => KEPT.test(warning))).toEqual([
+    expect.stringMatching(/: p1_1 = p7_1\.$/),
+  ]);
+});
+
+it("slides of the same bytes go into one split", async () => {
+  const folder = await temporaryFolder();
+  for (const name of ["a", "b", "c", "d"]) {
+    await writeText(join(folder, "slides", `${name}.svs`), `bytes of ${name === "c" ? "a" : name}`);
+    await writeText(
+      join(folder, "xml", `${name}.xml`),
+      `<ASAP_Annotations><Annotations><Annotation Name="a" Type="Rectangle" PartOfGroup="Tumor"><Coordinates>${[
+        [0, 0],
+        [100, 0],
+        [100, 192],
+        [0, 192],
+      ]
+        .map(([x, y], order) => `<Coordinate Order="${order}" X="${x}" Y="${y}"/>`)
+        .join("")}</Coordinates></Annotation></Annotations><AnnotationGroups/></ASAP_Annotations>`,
+    );
+  }
+  const options = {
+    inputs: [join(folder, "slides")],
+    annotations: join(folder, "xml"),
+    out: join(folder, "dataset"),
+    patchSize: 64,
+    tissue: "all",
+    positiveRange: [0.1, 1],
+    openSlide: async (path: string) => memorySlide(path, 256, 192, pink),
+  } as const;
+  for (const seed of [0, 1, 2]) {
+    const { root, warnings } = await prepareSlides({ ...options, seed, split: [1, 1, 1], overwrite: true });
+    expect(warnings).toEqual([expect.stringMatching(/kept in one split .*: a = c\.$/)]);
+    const splits = new Map((await openDataset(root)).patches.map(({ slide, split }) => [slide, split]));
+    expect(splits.get("a")).toBe(splits.get("c"));
+  }
+  const splitTable = join(folder, "split.csv");
+  await writeText(splitTable, "slide,split\na,train\nb,val\nc,test\nd,train\n");
+  const told = await prepareSlides({ ...options, splitTable, overwrite: true });
+  expect(told.warnings).toEqual([expect.stringMatching(/a \(train\) = c \(test\); figures/)]);
+});
