@@ -1,8 +1,14 @@
-import { EpSamError, type ErrorFields, fileErrorOf, isEpSamError, messageOf } from "../common/index.js";
+import {
+  EpSamError,
+  type ErrorFields,
+  fileErrorOf,
+  isEpSamError,
+  messageOf,
+  visibleText,
+} from "../common/index.js";
 import { ExitCode } from "./exit-codes.js";
 import { errorWithFlags } from "./setting-flags.js";
 import { coloursFor, type Terminal } from "./terminal.js";
-import { visibleText } from "./visible-text.js";
 
 /** Anything thrown as an EpSamError; the unexpected becomes `internal`. */
 export function asEpSamError(thrown: unknown): EpSamError {

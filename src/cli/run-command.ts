@@ -1,4 +1,4 @@
-import { EpSamError, isEpSamError, jobReporter, type Reporter } from "../common/index.js";
+import { EpSamError, isEpSamError, jobReporter, type Reporter, visibleText } from "../common/index.js";
 import { asEpSamError, reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import { type SignalSource, watchInterrupts } from "./interrupts.js";
@@ -14,7 +14,7 @@ export interface ActionContext {
   /** Aborts at the first Ctrl-C; long jobs check it between steps and throw its reason. */
   readonly signal: AbortSignal;
   /** Prints what a command that goes on running has to say, in the form that was asked for. */
-  readonly announce: (outcome: Pick<CommandOutcome, "json" | "text">) => void;
+  readonly announce: (outcome: Pick<CommandOutcome, "json" | "text" | "isColoured">) => void;
 }
 
 /** What an action gives back. The shell prints one of the two forms on standard output. */
@@ -23,6 +23,8 @@ export interface CommandOutcome {
   readonly json: unknown;
   /** For people, without the last line feed. */
   readonly text: string;
+  /** Whether `text` has colours of its own; whoever made it has written out what names hide. */
+  readonly isColoured?: boolean | undefined;
   /** `done` unless told otherwise. */
   readonly status?: "done" | "failed" | "someSkipped" | undefined;
 }
@@ -82,11 +84,11 @@ export async function executeAction(
     reporter.note("Stopping at the next safe point; press Ctrl-C again to end at once.");
   });
   try {
-    const announce = (outcome: Pick<CommandOutcome, "json" | "text">): void => {
+    const announce: ActionContext["announce"] = (outcome) => {
       drawn.finish();
-      terminal.stdout.write(
-        json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${withFlags(outcome.text)}\n`,
-      );
+      const flagged = withFlags(outcome.text);
+      const text = outcome.isColoured === true ? flagged : visibleText(flagged);
+      terminal.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${text}\n`);
     };
     const outcome = await action({ reporter, json, signal: watch.signal, announce });
     if (outcome !== null) announce(outcome);

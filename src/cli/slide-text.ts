@@ -1,6 +1,5 @@
 import type { PixelSource } from "../slides/index.js";
 import { textTable } from "./text-table.js";
-import { visibleText } from "./visible-text.js";
 
 const NO_RESOLUTION = "not in the file; give --mpp to the commands that need it";
 
@@ -27,7 +26,7 @@ export function slideText(slide: PixelSource, withProperties: boolean): string {
   if (slide.warnings.length > 0) lines.push("", ...slide.warnings.map((text) => `  warning: ${text}`));
   if (withProperties) lines.push("", ...propertyLines(slide.properties));
   // Names and values come from the file.
-  return visibleText(lines.join("\n"));
+  return lines.join("\n");
 }
 
 function facts({ levels, micronsPerPixel, objectivePower, associatedImages }: PixelSource): string[] {

@@ -1,8 +1,7 @@
-import type { ProgressEvent, Reporter } from "../common/index.js";
+import { type ProgressEvent, type Reporter, visibleText } from "../common/index.js";
 import { progressBar, progressFigures, type TaskStart } from "./progress-line.js";
 import { withFlags } from "./setting-flags.js";
 import { coloursFor, isInteractive, type Terminal } from "./terminal.js";
-import { visibleText } from "./visible-text.js";
 
 /** Milliseconds between two states of a bar on a terminal, and between two plain lines elsewhere. */
 const REDRAW_INTERVAL = 100;

@@ -1,3 +1,4 @@
 /** What the page uses too: it runs in a browser, without Node's modules. */
 export { RecentlyUsed, type RecentlyUsedOptions } from "./recently-used.js";
 export { signed } from "./signed.js";
+export { visibleText } from "./visible-text.js";

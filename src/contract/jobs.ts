@@ -117,17 +117,19 @@ export type JobEntry = z.infer<typeof jobEntrySchema>;
 export const jobsSchema = list(jobEntrySchema);
 
 /**
- * `GET /api/events`, server-sent events: `jobs` (a {@link JobEntry} that changed), `workspace` (data: `{}`; fetch it
- * again), `annotations` ({slide, revision}). `POST /api/jobs` takes a {@link JobRequest}; `POST /api/jobs/:id/cancel`
- * and `…/resume`; `GET /api/jobs` lists them, the newest first.
+ * `GET /api/events`, server-sent events: `jobs` (a {@link JobEntry} that changed), `removed-jobs` ({id}), `workspace`
+ * (data: `{}`; fetch it again), `annotations` ({slide, revision}). `POST /api/jobs` takes a {@link JobRequest};
+ * `POST /api/jobs/:id/cancel` and `…/resume`; `DELETE /api/jobs/:id` forgets one that is over; `GET /api/jobs` lists
+ * them, the newest first.
  */
 export const eventSchemas = {
   jobs: jobEntrySchema,
+  "removed-jobs": z.object({ id: z.string() }),
   workspace: z.object({}),
   annotations: z.object({ slide: z.string(), revision: z.int() }),
 };
 type EventName = keyof typeof eventSchemas;
-export const eventNames: readonly EventName[] = ["jobs", "workspace", "annotations"];
+export const eventNames: readonly EventName[] = ["jobs", "removed-jobs", "workspace", "annotations"];
 export type ServerEvent = {
   [Name in EventName]: { readonly event: Name; readonly data: z.infer<(typeof eventSchemas)[Name]> };
 }[EventName];

@@ -20,7 +20,7 @@ export type SlideStatus = z.infer<typeof slideStatus>;
 /** One slide of the list. `id` is opaque and stays the same over restarts for the same file. */
 const slideEntry = z.object({
   id: text,
-  /** File name without its folder; paths never leave the server. */
+  /** File name; where several slides have the same, with those folders that tell them apart. */
   name: text,
   status: slideStatus,
   /** Null when the slide could not be opened. */

@@ -1,3 +1,5 @@
+import { visibleText } from "../common/index.js";
+
 /** A piece of markup in which every inserted text has been escaped; only this file can make one. */
 class Html {
   readonly #markup: string;
@@ -23,20 +25,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "`": "&#96;",
 };
 
-/** Control characters that HTML forbids even as references; tab, line feed and carriage return stay. */
-function isForbiddenCharacter(character: string): boolean {
-  const code = character.charCodeAt(0);
-  const isAllowedSpace = code === 0x09 || code === 0x0a || code === 0x0d;
-  return (code < 0x20 && !isAllowedSpace) || (code >= 0x7f && code <= 0x9f);
-}
-
-/** Text made safe for element content and for quoted attributes; forbidden characters become U+FFFD. */
+/** Text made safe for element content and for quoted attributes; what names hide is written out. */
 export function escapeHtml(text: string): string {
-  let escaped = "";
-  for (const character of text) {
-    escaped += isForbiddenCharacter(character) ? "\uFFFD" : (ENTITIES[character] ?? character);
-  }
-  return escaped;
+  return visibleText(text).replace(/[&<>"'`]/g, (character) => ENTITIES[character] ?? character);
 }
 
 function render(value: HtmlValue): string {

@@ -17,13 +17,15 @@ export function workspaceRoutes(context: ServerContext, datasets: DatasetIndexes
   const list = new SlideList(context);
   routes.get("/workspace", async (request) => {
     const { workspace } = context;
-    const described = await Promise.all(workspace.datasets.map((entry) => describeDataset(entry, datasets)));
+    const described = await Promise.all(
+      workspace.datasets.map((entry) => describeDataset(entry, workspace.labelOf(entry), datasets)),
+    );
     const indexed = described.flatMap(({ index }) => (index === null ? [] : [index]));
     const body: Workspace = {
       version: await packageVersion(),
       slides: await listSlides(list, workspace.slides),
       datasets: described.map(({ entry }) => entry),
-      runs: await Promise.all(workspace.runs.map((run) => runEntry(run, indexed))),
+      runs: await Promise.all(workspace.runs.map((run) => runEntry(run, workspace.labelOf(run), indexed))),
     };
     return request.json(body, 200, { "Cache-Control": "no-store" });
   });
@@ -42,9 +44,10 @@ async function listSlides(list: SlideList, slides: readonly WorkspaceSlide[]): P
 
 async function describeDataset(
   directory: WorkspaceDirectory,
+  name: string,
   datasets: DatasetIndexes,
 ): Promise<{ readonly entry: DatasetEntry; readonly index: IndexedDataset | null }> {
-  const { id, name } = directory;
+  const { id } = directory;
   try {
     const index = await datasets.open(directory);
     const { patchSize, counts } = index;

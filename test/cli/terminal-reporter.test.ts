@@ -43,8 +43,12 @@ describe("without a terminal", () => {
     const terminal = recordingTerminal();
     const { reporter } = reporterOn(terminal);
     reporter.warn("skipped \u001b[2Jevil\rname.png");
+    reporter.warn("skipped slide-\u202efit.exe\u202c.tif");
     reporter.note("done");
-    expect(terminal.written.stderr).toBe("Warning: skipped \\x1b[2Jevil\\x0dname.png\ndone\n");
+    expect(terminal.written.stderr).toBe(
+      "Warning: skipped \\x1b[2Jevil\\x0dname.png\n" +
+        "Warning: skipped slide-\\u202efit.exe\\u202c.tif\ndone\n",
+    );
   });
 });
 

@@ -190,6 +190,39 @@ describe("jobs", () => {
 });
 
 describe("the end of the server", () => {
+  it("can be removed when they are over, and what they made is still there for the next server", async () => {
+    const [first, second] = [await server.start("work-1"), await server.start("work-15")];
+    await server.untilState(first.id, "done");
+    const remove = (id: string) => server.app.request(`/api/jobs/${id}`, { method: "DELETE" });
+    await server.until(second.id, isAt(1));
+    const refused = await remove(second.id);
+    expect(refused.status).toBe(400);
+    expect(((await refused.json()) as ProblemBody).problem).toMatchObject({
+      what: "is not over and cannot be removed",
+      why: "it is running",
+      action: "Cancel it first.",
+    });
+    expect((await remove(first.id)).status).toBe(204);
+    expect((await server.list()).map(({ id }) => id)).toEqual([second.id]);
+    expect(server.events.at(-1)).toEqual({ event: "removed-jobs", data: { id: first.id } });
+    expect((await remove(first.id)).status).toBe(404);
+    await server.post(`/${second.id}/cancel`);
+    await server.untilState(second.id, "cancelled");
+    expect((await remove(second.id)).status).toBe(204);
+    const { stateDirectory } = server.context;
+    expect(readFileSync(join(stateDirectory, "jobs", "jobs.json"), "utf8")).not.toContain("begins in");
+    for (const { id } of [first, second]) {
+      expect(existsSync(join(stateDirectory, "results", id, "done.txt"))).toBe(true);
+    }
+    await server.close();
+    const next = new JobServer(stateDirectory);
+    expect(await next.list()).toEqual([]);
+    // Those of the one that was done, under the name of its run.
+    const [results, ...others] = next.context.workspace.results;
+    expect(others).toEqual([]);
+    expect(next.context.workspace.resultsName(results ?? "")).toBe("run");
+  });
+
   it("interrupts what runs and what waits; the next server offers to go on and starts nothing itself", async () => {
     const [first, second] = [await server.start("work-15"), await server.start("work-1")];
     await server.until(first.id, isAt(2));

@@ -10,11 +10,11 @@ import { type PageServer, servePage } from "../support/page-server.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import {
   FOCUS,
+  findings,
   meanDifference,
   openPage,
   PHONE,
   screenPixels,
-  seriousFindings,
   settled,
   type WatchedPage,
   writeWorkspace,
@@ -82,7 +82,7 @@ describeWithChromium("the page", () => {
     const list = page.getByRole("navigation", { name: "Workspace" });
     await list.getByText("640 × 640 · 0.5 µm/px").first().waitFor();
     expect(await list.locator(".broken").innerText()).toMatch(/broken\.svs\s+Cannot be opened: .+/);
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
   });
 
   it("shows a slide's own colours, pixel for pixel", async () => {
@@ -171,7 +171,7 @@ describeWithChromium("the page", () => {
       ),
     ).toBeLessThan(2);
     await settled(page);
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
     await page.goBack();
     await eventually(() => fragment().get("at")).toBe(before);
   });
@@ -202,7 +202,7 @@ describeWithChromium("the page", () => {
     await settled(page);
     await page.keyboard.press("?");
     await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
     const tab = async (name: string) => {
@@ -231,7 +231,7 @@ describeWithChromium("the page", () => {
     await page.locator(".patch-card").first().click();
     const dialog = page.getByRole("dialog");
     await dialog.locator("canvas").waitFor();
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
   });
@@ -281,7 +281,7 @@ describeWithChromium("the page", () => {
       /one\.svs: Is damaged\.\s+Copy it again\./,
     );
     await page.getByRole("button", { name: "Resume" }).waitFor();
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
   });
 
   it("runs a job that was started in it, shows what it made, and cancels another", async () => {
@@ -321,7 +321,19 @@ describeWithChromium("the page", () => {
     await training.getByRole("progressbar").waitFor();
     await training.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("article", { name: /given up.*, cancelled/ }).waitFor({ timeout: 120_000 });
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
+
+    // Jobs leave the list, with their logs; what they made stays.
+    for (const name of ["given up", "cut here"]) {
+      await page.getByRole("article", { name }).getByRole("button", { name: "Remove …" }).first().click();
+      await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+      await expect
+        .poll(() => page.getByRole("article", { name: new RegExp(`${name}.*, (done|cancelled)`) }).count())
+        .toBe(0);
+    }
+    await page.reload();
+    await page.getByRole("navigation").getByText("cut here").waitFor();
+    expect(await page.getByRole("article", { name: /cut here|given up/ }).count()).toBe(0);
   });
 
   it("says that the server is gone", async () => {
@@ -347,7 +359,7 @@ describeWithChromium("the page", () => {
     await eventually(() => page.evaluate(() => document.activeElement?.getAttribute("aria-invalid"))).toBe(
       "true",
     );
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
   });
 
   it.each([
@@ -356,7 +368,7 @@ describeWithChromium("the page", () => {
   ])("has nothing serious against it with a slide open, %s", async (_, dark) => {
     await open(slideAt(), { dark });
     await settled(page);
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
   });
 
   it.each([
@@ -417,10 +429,10 @@ describeWithChromium("the page", () => {
     await page.getByRole("checkbox", { name: /^Ground truth/ }).waitFor();
     const view = await page.locator(".slide-view").boundingBox();
     expect(view?.height).toBeGreaterThan(250);
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
     await page.getByRole("button", { name: "Workspace" }).click();
     await page.getByRole("navigation", { name: "Workspace" }).waitFor();
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.getByRole("navigation", { name: "Workspace" }).waitFor({ state: "detached" });
     const width = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -1,10 +1,10 @@
 import { Command } from "@commander-js/extra-typings";
+import { visibleText } from "../../common/index.js";
 import type { Check, CheckState } from "../doctor/check.js";
 import { runChecks } from "../doctor/run-checks.js";
 import { jsonOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 import { coloursFor, processTerminal, type Terminal } from "../terminal.js";
-import { visibleText } from "../visible-text.js";
 
 const EXAMPLES = `
 Examples:
@@ -30,6 +30,7 @@ export function doctorOutcome(checks: readonly Check[], terminal: Terminal): Com
   return {
     json: { healthy: !isFailed, checks },
     text: [...checks.map((check) => checkLine(check, terminal)), "", verdict(checks)].join("\n"),
+    isColoured: true,
     status: isFailed ? "failed" : "done",
   };
 }

@@ -95,7 +95,9 @@ export function annotationRoutes(
     const { format } = queryOf(request, exportQuery);
     const { objects } = await store.state(slide);
     const { type, extension } = EXPORTS[format];
-    const name = encodeURIComponent(`${slide.stem}.${extension}`).replaceAll("'", "%27");
+    // Of slides of one name with what tells them apart: one's outlines are not to be taken for the other's.
+    const called = context.workspace.labelOf(slide).replace(slide.name, () => slide.stem);
+    const name = encodeURIComponent(`${called}.${extension}`).replaceAll("'", "%27");
     const headers = { "Content-Type": type, "Content-Disposition": `attachment; filename*=UTF-8''${name}` };
     // ASAP counts from the slide's corner, whatever was scanned.
     const origin =

@@ -16,25 +16,37 @@ export interface StoredJob {
   readonly processId: number | null;
 }
 
+const productsSchema = planSchema.pick({ makes: true, slides: true });
+
+/** What a job made. */
+export type JobProducts = z.infer<typeof productsSchema>;
+
 const fileSchema = z.object({
   format: z.literal(FORMAT_VERSION),
   jobs: z.array(z.object({ entry: jobEntrySchema, plan: planSchema, processId: z.int().nullable() })),
+  /** What jobs made that are not remembered any more. */
+  made: z.array(productsSchema).default([]),
 });
 
-/** The jobs of a state directory, the oldest first. @throws EpSamError `storage` when the file is damaged */
-export async function readJobs(folder: string): Promise<StoredJob[]> {
+/** Jobs, the oldest first, and what earlier ones made. */
+export interface StoredJobs {
+  readonly jobs: readonly StoredJob[];
+  readonly made: readonly JobProducts[];
+}
+
+/** The jobs of a state directory. @throws EpSamError `storage` when the file is damaged */
+export async function readJobs(folder: string): Promise<StoredJobs> {
   const path = join(folder, JOBS_FILE);
-  if (!(await exists(path))) return [];
-  const { jobs } = await readJson(path, fileSchema, {
+  if (!(await exists(path))) return { jobs: [], made: [] };
+  return readJson(path, fileSchema, {
     tag: "storage",
     what: "is no list of jobs of this version",
     action: "Move it away; what the jobs made stays where it is.",
   });
-  return jobs;
 }
 
 /** @throws EpSamError `storage` */
-export async function writeJobs(folder: string, jobs: readonly StoredJob[]): Promise<void> {
-  const content = JSON.stringify({ format: FORMAT_VERSION, jobs }, null, 2);
+export async function writeJobs(folder: string, { jobs, made }: StoredJobs): Promise<void> {
+  const content = JSON.stringify({ format: FORMAT_VERSION, jobs, made }, null, 2);
   await writeFileAtomically(join(folder, JOBS_FILE), `${content}\n`);
 }

@@ -3,12 +3,12 @@ import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
 import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
 import type { JobRequest, UnmarkedRule } from "../../contract/index.js";
-import { matchAnnotations } from "../../dataset/index.js";
+import { matchAnnotations, nameKey } from "../../dataset/index.js";
 import { trainedResolution } from "../../inference/index.js";
 import { RunDirectory } from "../../run/index.js";
 import type { ServerContext } from "../context.js";
 import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
-import { jobsFolder } from "./jobs-folder.js";
+import { resolutionTable } from "./jobs-folder.js";
 
 const stepSchema = z.object({
   title: z.string(),
@@ -76,11 +76,11 @@ function planInference(context: ServerContext, id: string, request: RequestOf<"i
     ...option("--annotation-origin", context.annotationOrigin),
     ...resolutionsMayDiffer(request),
   ];
-  const title = `Segment ${named(slides)} with ${run.name}`;
+  const title = `Segment ${named(context, slides)} with ${context.workspace.labelOf(run)}`;
   return {
     title,
     steps: [{ title, args, resumeArgs: args, begun: null, done: null }],
-    makes: { results: out, resultsName: run.name },
+    makes: { results: out, resultsName: context.workspace.labelOf(run) },
     slides: slides.map((slide) => slide.id),
   };
 }
@@ -109,7 +109,7 @@ async function planPreparation(
     ...option("--annotation-origin", context.annotationOrigin),
     ...resolutionsMayDiffer(request),
   ];
-  const title = `Prepare ${request.name} from ${named(slides)}`;
+  const title = `Prepare ${request.name} from ${named(context, slides)}`;
   return { title, steps: [preparationStep(title, args, out)], makes: { dataset: out }, slides: [] };
 }
 
@@ -117,7 +117,7 @@ async function planTraining(context: ServerContext, request: RequestOf<"train">)
   const dataset = context.workspace.dataset(request.dataset);
   const out = await freePlace(context, "runs", request.name);
   const common = ["train", "--data", dataset.root, "--out", out, "--json", ...resolutionsMayDiffer(request)];
-  const title = `Train ${request.name} on ${dataset.name}`;
+  const title = `Train ${request.name} on ${context.workspace.labelOf(dataset)}`;
   const args = [...common, "--preset", request.preset, "--seed", String(request.seed)];
   return { title, steps: [trainingStep(title, args, common, out)], makes: { run: out }, slides: [] };
 }
@@ -150,10 +150,10 @@ async function planRetraining(
     ...resolutionsMayDiffer(request),
   ];
   return {
-    title: `Retrain ${run.name} with corrections of ${named(slides)}`,
+    title: `Retrain ${context.workspace.labelOf(run)} with corrections of ${named(context, slides)}`,
     steps: [
       preparationStep("Cut the corrected patches", preparation, dataset),
-      trainingStep(`Retrain ${run.name}`, training, [...training, "--resume"], out),
+      trainingStep(`Retrain ${context.workspace.labelOf(run)}`, training, [...training, "--resume"], out),
     ],
     makes: { dataset, run: out },
     slides: [],
@@ -162,15 +162,15 @@ async function planRetraining(
 
 /** @throws EpSamError `usage` when nothing tells what a class of the corrections means */
 async function correctionOptions(
-  { facts, stateDirectory }: ServerContext,
+  { facts, stateDirectory, workspace }: ServerContext,
   slides: readonly WorkspaceSlide[],
   unmarked: UnmarkedRule | undefined,
 ): Promise<string[]> {
-  for (const { id, name } of slides) {
-    const [open] = await facts.classesWithoutMeaning(id);
+  for (const slide of slides) {
+    const [open] = await facts.classesWithoutMeaning(slide.id);
     if (open === undefined) continue;
     throw new EpSamError("usage", {
-      where: name,
+      where: workspace.labelOf(slide),
       what: open === null ? "has annotations of no class" : `has annotations of the class "${open}"`,
       why: "nothing tells whether they are tumour",
       action: `Open the slide; under Annotations ${open === null ? "give them a class" : "choose what the class means"}.`,
@@ -193,7 +193,7 @@ async function resolutionOption(
     if (!isTold) rows.push([name, String(mpp)]);
   }
   if (rows.length === 0) return [];
-  const table = join(jobsFolder(stateDirectory), `${id}-mpp.csv`);
+  const table = resolutionTable(stateDirectory, id);
   await writeFileAtomically(table, stringify([["slide", "mpp"], ...rows]));
   return ["--mpp-csv", table];
 }
@@ -218,13 +218,27 @@ function resolutionsMayDiffer({ anyResolution = false }: JobRequest): string[] {
   return anyResolution ? ["--any-resolution"] : [];
 }
 
+/** @throws EpSamError `not-found`, `usage` for two slides of one name */
 function slidesOf({ workspace }: ServerContext, ids: readonly string[]): WorkspaceSlide[] {
-  return [...new Set(ids)].map((id) => workspace.slide(id));
+  const slides = [...new Set(ids)].map((id) => workspace.slide(id));
+  const first = new Map<string, WorkspaceSlide>();
+  for (const slide of slides) {
+    const other = first.get(nameKey(slide.stem));
+    first.set(nameKey(slide.stem), slide);
+    if (other === undefined) continue;
+    throw new EpSamError("usage", {
+      where: workspace.labelOf(slide),
+      what: `has the same name as ${workspace.labelOf(other)}`,
+      why: "what a job makes is named after its slides",
+      action: "Start a job for each, or rename one of the files.",
+    });
+  }
+  return slides;
 }
 
-function named(slides: readonly WorkspaceSlide[]): string {
+function named({ workspace }: ServerContext, slides: readonly WorkspaceSlide[]): string {
   const [first] = slides;
-  return slides.length === 1 && first !== undefined ? first.name : `${slides.length} slides`;
+  return slides.length === 1 && first !== undefined ? workspace.labelOf(first) : `${slides.length} slides`;
 }
 
 function option(name: string, value: string | number | undefined): string[] {

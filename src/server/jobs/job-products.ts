@@ -2,11 +2,11 @@ import { realpath } from "node:fs/promises";
 import { EpSamError, exists } from "../../common/index.js";
 import type { JobEntry } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
-import type { StoredJob } from "./job-file.js";
+import type { JobProducts, StoredJob } from "./job-file.js";
 
 /** Puts what a job made into the workspace; returns the ids there. */
 export async function addProducts(
-  { makes, slides }: StoredJob["plan"],
+  { makes, slides }: JobProducts,
   workspace: ServerContext["workspace"],
 ): Promise<JobEntry["result"]> {
   const present = async (path: string | undefined) =>

@@ -1,19 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { EpSamError, exists, lockDirectory, messageOf, storageError } from "../../common/index.js";
 import type { JobEntry, JobRequest, JobState } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
 import { notFound, problemOf } from "../problem.js";
-import { readJobs, type StoredJob, writeJobs } from "./job-file.js";
+import type { StoredJob } from "./job-file.js";
 import { JobLog } from "./job-log.js";
 import { planJob } from "./job-plan.js";
 import { type JobCommand, ownCommandLine, SERVER_ENDING } from "./job-process.js";
 import { addProducts, requireOwnPlaces } from "./job-products.js";
-import { jobsFolder } from "./jobs-folder.js";
+import { jobsFolder, resolutionTable } from "./jobs-folder.js";
+import { isPending, KeptJobs } from "./kept-jobs.js";
 import { runPlan, waitForEnd } from "./run-plan.js";
 
-/** Jobs that are remembered; the oldest finished ones are forgotten first. */
-const MOST_JOBS = 200;
 /** Jobs that may wait for their turn. */
 const MOST_QUEUED = 50;
 
@@ -32,11 +31,9 @@ export interface JobQueueOptions {
 export class JobQueue {
   readonly #context: ServerContext;
   readonly #options: JobQueueOptions;
-  /** The oldest first. */
-  readonly #jobs = new Map<string, StoredJob>();
+  readonly #jobs: KeptJobs;
   #opened: Promise<void> | undefined;
   #unlock: (() => Promise<void>) | undefined;
-  #saving: Promise<void> = Promise.resolve();
   #current: { readonly id: string; readonly stop: AbortController } | undefined;
   #working: Promise<void> = Promise.resolve();
   #isClosing = false;
@@ -44,6 +41,7 @@ export class JobQueue {
   constructor(context: ServerContext, options: JobQueueOptions = {}) {
     this.#context = context;
     this.#options = options;
+    this.#jobs = new KeptJobs(jobsFolder(context.stateDirectory));
   }
 
   /**
@@ -68,7 +66,7 @@ export class JobQueue {
   /** The newest first. */
   async list(): Promise<JobEntry[]> {
     await this.openExisting();
-    return [...this.#jobs.values()].map(({ entry }) => entry).reverse();
+    return this.#jobs.all.map(({ entry }) => entry).reverse();
   }
 
   /**
@@ -77,13 +75,13 @@ export class JobQueue {
    */
   async add(request: JobRequest): Promise<JobEntry> {
     await this.open();
-    const waiting = [...this.#jobs.values()].filter(({ entry }) => entry.state === "queued");
+    const waiting = this.#jobs.all.filter(({ entry }) => entry.state === "queued");
     if (waiting.length >= MOST_QUEUED) {
       throw new EpSamError("busy", { what: `${MOST_QUEUED} jobs are waiting already` });
     }
     const id = randomBytes(6).toString("hex");
     const plan = await planJob(this.#context, id, request);
-    requireOwnPlaces(plan.makes, this.#jobs.values());
+    requireOwnPlaces(plan.makes, this.#jobs.all);
     const entry: JobEntry = {
       id,
       revision: 0,
@@ -100,7 +98,7 @@ export class JobQueue {
       resumable: false,
     };
     await this.#put({ entry, plan, processId: null });
-    this.#forgetOld();
+    this.#jobs.forgetOld();
     const queued = await this.#job(id);
     this.#startNext();
     return queued.entry;
@@ -129,11 +127,21 @@ export class JobQueue {
       resumable: false,
     };
     // At the end of the list too, since that is the queue.
-    this.#jobs.delete(id);
+    this.#jobs.moveToEnd(id);
     await this.#put({ ...job, entry });
     const queued = await this.#job(id);
     this.#startNext();
     return queued.entry;
+  }
+
+  /** Forgets a job that is over, and its log; what it made stays. @throws EpSamError `not-found`, `usage` */
+  async remove(id: string): Promise<void> {
+    const job = await this.#job(id);
+    if (isPending(job)) throw wrongState(job, "is not over and cannot be removed", "Cancel it first.");
+    this.#jobs.forget(job);
+    await this.#jobs.save();
+    await rm(resolutionTable(this.#context.stateDirectory, id), { force: true });
+    this.#context.events.publish({ event: "removed-jobs", data: { id } });
   }
 
   /** Interrupts what runs, waits until it is on the disk and gives the state directory free. */
@@ -142,10 +150,10 @@ export class JobQueue {
     this.#current?.stop.abort(SERVER_ENDING);
     await this.#opened?.catch(() => undefined);
     await this.#working;
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of this.#jobs.all) {
       if (job.entry.state === "queued") await this.#end(job, "interrupted");
     }
-    await this.#saving;
+    await this.#jobs.saved();
     await this.#unlock?.();
     this.#unlock = undefined;
   }
@@ -162,7 +170,7 @@ export class JobQueue {
       why: "two servers would start them twice",
     });
     try {
-      await this.#takeUp(await readJobs(folder));
+      await this.#takeUp();
     } catch (failure) {
       await this.#unlock();
       throw failure;
@@ -170,18 +178,18 @@ export class JobQueue {
   }
 
   /** The jobs of an earlier server. */
-  async #takeUp(jobs: readonly StoredJob[]): Promise<void> {
-    for (const job of jobs) {
-      this.#jobs.set(job.entry.id, job);
-      const { state } = job.entry;
-      if (state === "running" || state === "queued") await this.#end(job, "interrupted", job.processId);
-      else if (state === "done") await addProducts(job.plan, this.#context.workspace);
+  async #takeUp(): Promise<void> {
+    await this.#jobs.read();
+    for (const products of this.#jobs.made) await addProducts(products, this.#context.workspace);
+    for (const job of this.#jobs.all) {
+      if (isPending(job)) await this.#end(job, "interrupted", job.processId);
+      else if (job.entry.state === "done") await addProducts(job.plan, this.#context.workspace);
     }
   }
 
   #startNext(): void {
     if (this.#isClosing || this.#current !== undefined) return;
-    const next = [...this.#jobs.values()].find(({ entry }) => entry.state === "queued");
+    const next = this.#jobs.all.find(({ entry }) => entry.state === "queued");
     if (next === undefined) return;
     const stop = new AbortController();
     this.#current = { id: next.entry.id, stop };
@@ -248,13 +256,6 @@ export class JobQueue {
     if (job !== undefined) await this.#put({ ...job, ...change(job) });
   }
 
-  #forgetOld(): void {
-    for (const [id, { entry }] of this.#jobs) {
-      if (this.#jobs.size <= MOST_JOBS) return;
-      if (entry.state !== "queued" && entry.state !== "running") this.#jobs.delete(id);
-    }
-  }
-
   async #job(id: string): Promise<StoredJob> {
     await this.open();
     const job = this.#jobs.get(id);
@@ -267,19 +268,16 @@ export class JobQueue {
     const before = Math.max(job.entry.revision, this.#jobs.get(id)?.entry.revision ?? 0);
     // The time, because revisions between two savings are forgotten by a server that is killed.
     const entry = { ...job.entry, revision: Math.max(before + 1, Date.now()) };
-    this.#jobs.set(id, { ...job, entry });
+    this.#jobs.set({ ...job, entry });
     this.#context.events.publish({ event: "jobs", data: entry });
   }
 
   async #put(job: StoredJob): Promise<void> {
     this.#publish(job);
-    this.#saving = this.#saving
-      .catch(() => undefined)
-      .then(() => writeJobs(jobsFolder(this.#context.stateDirectory), [...this.#jobs.values()]));
-    await this.#saving;
+    await this.#jobs.save();
   }
 }
 
-function wrongState({ entry }: StoredJob, what: string): EpSamError {
-  return new EpSamError("usage", { where: entry.title, what, why: `it is ${entry.state}` });
+function wrongState({ entry }: StoredJob, what: string, action?: string): EpSamError {
+  return new EpSamError("usage", { where: entry.title, what, why: `it is ${entry.state}`, action });
 }

@@ -4,3 +4,8 @@ import { join } from "node:path";
 export function jobsFolder(stateDirectory: string): string {
   return join(stateDirectory, "jobs");
 }
+
+/** The table with the resolutions that a job was given for slides that tell none. */
+export function resolutionTable(stateDirectory: string, job: string): string {
+  return join(jobsFolder(stateDirectory), `${job}-mpp.csv`);
+}

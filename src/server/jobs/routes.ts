@@ -29,5 +29,9 @@ export function jobRoutes(context: ServerContext, options: JobQueueOptions = {})
       request.json(await queue[action](parameter(request, "id"))),
     );
   }
+  routes.delete("/jobs/:id", async (request) => {
+    await queue.remove(parameter(request, "id"));
+    return request.body(null, 204);
+  });
   return routes;
 }

@@ -20,7 +20,7 @@ export function learningRoutes({ workspace }: ServerContext): Hono {
         ? null
         : {
             before: `${before ?? "its origin"}, ${words(comparison.before)}`,
-            after: `${entry.name}, ${words(comparison.after)}`,
+            after: `${workspace.labelOf(entry)}, ${words(comparison.after)}`,
             patches: comparison.patches,
             figures: comparison.figures,
           };
@@ -32,7 +32,8 @@ export function learningRoutes({ workspace }: ServerContext): Hono {
   async function runAt(root: string): Promise<string | undefined> {
     if (!(await exists(root))) return undefined;
     const path = await realpath(root);
-    return workspace.runs.find((run) => run.root === path)?.name;
+    const known = workspace.runs.find((run) => run.root === path);
+    return known === undefined ? undefined : workspace.labelOf(known);
   }
 }
 

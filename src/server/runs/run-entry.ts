@@ -11,10 +11,10 @@ export const REPORT_FILE = "report.html";
 
 /** A run as the list shows it; one that cannot be understood is told with the reason. */
 export async function runEntry(
-  directory: WorkspaceDirectory,
+  { id, root }: WorkspaceDirectory,
+  name: string,
   datasets: readonly IndexedDataset[],
 ): Promise<RunEntry> {
-  const { id, name, root } = directory;
   try {
     const run = await RunDirectory.open(root);
     const config = parseConfig(run.record.config, run.path("run.json"));

@@ -80,7 +80,8 @@ async function knownFacts(
   context: ServerContext,
   slide: WorkspaceSlide,
 ): Promise<Pick<SlideEntry, "id" | "name" | "annotationCount" | "segmented">> {
-  const { id, name } = slide;
+  const { id } = slide;
+  const name = context.workspace.labelOf(slide);
   const annotationCount = await context.facts.annotationCount(id);
   return { id, name, annotationCount, segmented: await hasResults(context.workspace, slide) };
 }

@@ -2,6 +2,7 @@ import { basename, sep } from "node:path";
 import { nameKey, stemOf } from "../../dataset/index.js";
 import { notFound } from "../problem.js";
 import { opaqueId } from "./identifiers.js";
+import { labelsOf } from "./labels.js";
 
 /** A slide of the workspace. */
 export interface WorkspaceSlide {
@@ -27,9 +28,11 @@ export class Workspace {
   readonly #slides = new Map<string, WorkspaceSlide>();
   readonly #datasets = new Map<string, WorkspaceDirectory>();
   readonly #runs = new Map<string, WorkspaceDirectory>();
-  /** What each directory of results is called. */
-  readonly #results = new Map<string, string>();
+  /** What each directory of results is called, where that is not its own name. */
+  readonly #results = new Map<string, string | undefined>();
   readonly #annotations = new Set<string>();
+  /** What everything is called, by its path, until something is added. */
+  #labels: ReadonlyMap<string, string> | null = null;
 
   /** In the order they were added. */
   get slides(): readonly WorkspaceSlide[] {
@@ -51,7 +54,24 @@ export class Workspace {
 
   /** What results of a directory are called: by the run that made them where that is known, else by the directory. */
   resultsName(root: string): string {
-    return this.#results.get(root) ?? basename(root);
+    return this.#results.get(root) ?? this.#label(root);
+  }
+
+  /** What a slide, dataset or run is called: by its name, with folders where others of its kind have the same. */
+  labelOf(entry: WorkspaceSlide | WorkspaceDirectory): string {
+    return this.#label("path" in entry ? entry.path : entry.root);
+  }
+
+  #label(path: string): string {
+    this.#labels ??= new Map(
+      [
+        this.slides.map((slide) => slide.path),
+        this.datasets.map(({ root }) => root),
+        this.runs.map(({ root }) => root),
+        [...this.#results].flatMap(([root, name]) => (name === undefined ? [root] : [])),
+      ].flatMap((paths) => [...labelsOf(paths)]),
+    );
+    return this.#labels.get(path) ?? basename(path);
   }
 
   /** Folders of annotation files named like the slides. */
@@ -64,6 +84,7 @@ export class Workspace {
     const name = basename(path);
     const slide = { id: opaqueId("slide", path), name, stem: stemOf(name), path };
     this.#slides.set(slide.id, slide);
+    this.#labels = null;
     return slide;
   }
 
@@ -71,6 +92,7 @@ export class Workspace {
   addDataset(root: string): WorkspaceDirectory {
     const dataset = { id: opaqueId("dataset", root), name: basename(root), root };
     this.#datasets.set(dataset.id, dataset);
+    this.#labels = null;
     return dataset;
   }
 
@@ -78,12 +100,14 @@ export class Workspace {
   addRun(root: string): WorkspaceDirectory {
     const run = { id: opaqueId("run", root), name: basename(root), root };
     this.#runs.set(run.id, run);
+    this.#labels = null;
     return run;
   }
 
   /** @param root absolute, symbolic links resolved */
-  addResults(root: string, name: string = basename(root)): void {
+  addResults(root: string, name?: string): void {
     this.#results.set(root, name);
+    this.#labels = null;
   }
 
   /** @param folder absolute, symbolic links resolved */

@@ -10,6 +10,7 @@ type DataOf<Name extends EventName> = Extract<ServerEvent, { event: Name }>["dat
 
 const listeners: { readonly [Name in EventName]: Set<(data: DataOf<Name>) => void> } = {
   jobs: new Set(),
+  "removed-jobs": new Set(),
   workspace: new Set(),
   annotations: new Set(),
 };
@@ -80,6 +81,7 @@ function listenWhileSeen(): void {
 function take(news: StreamNews): void {
   if ("event" in news) {
     if (news.event === "jobs") hear("jobs", eventSchemas.jobs, news.data);
+    if (news.event === "removed-jobs") hear("removed-jobs", eventSchemas["removed-jobs"], news.data);
     if (news.event === "workspace") hear("workspace", eventSchemas.workspace, news.data);
     if (news.event === "annotations") hear("annotations", eventSchemas.annotations, news.data);
     return;

@@ -20,17 +20,12 @@ export function PatchCard({ dataset, patch, run, onOpen }: PatchCardProps) {
         : null;
   const words = patchWords(patch);
   return (
-    <button
-      type="button"
-      class="patch-card"
-      onClick={onOpen}
-      aria-label={`${patch.patch}: ${words.join(", ")}`}
-    >
+    <button type="button" class="patch-card" onClick={onOpen}>
       <PatchPicture
         image={paths.patchImage(dataset, patch.patch)}
         mask={mask}
         kind={run === null ? "ground-truth" : "tumour-mask"}
-        alt=""
+        alt={patch.patch}
       />
       <span class="patch-words">
         {words.map((word) => (

@@ -7,3 +7,4 @@ export { ProblemNote, withLabels } from "./problem-note.js";
 export { type Loaded, Resource, useResource } from "./resource.js";
 export type { Shortcut, ShortcutRegistry } from "./shortcuts.js";
 export { type Tab, Tabs } from "./tabs.js";
+export { showHiddenCharacters } from "./visible-texts.js";

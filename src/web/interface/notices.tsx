@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { visibleText } from "../../common/portable.js";
 import type { Problem } from "../../contract/index.js";
 import { isAbort, problemOf } from "../api/index.js";
 import { ToolButton } from "./button.js";
@@ -46,8 +47,9 @@ export function showMessage(message: string): void {
 
 /** Says something to screen readers alone. */
 export function announce(message: string): void {
+  const text = visibleText(message);
   // The same text twice would not be said again.
-  spoken.value = spoken.peek() === message ? `${message}\u00a0` : message;
+  spoken.value = spoken.peek() === text ? `${text}\u00a0` : text;
 }
 
 /** Where notices stand; once on the page. */
@@ -57,14 +59,14 @@ export function Notices() {
       <div class="visually-hidden" role="status" aria-live="polite">
         {spoken}
       </div>
-      <div class="notices">
+      <section class="notices" aria-label="Notices">
         {notices.value.map(({ key, content }) => (
           <div class="notice" key={key}>
             {"problem" in content ? <ProblemNote problem={content.problem} /> : <p>{content.message}</p>}
             <ToolButton icon="close" title="Close this notice" onClick={() => dismiss(key)} />
           </div>
         ))}
-      </div>
+      </section>
     </>
   );
 }

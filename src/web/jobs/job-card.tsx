@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { type JobEntry, type JobState, jobEntrySchema } from "../../contract/index.js";
-import { paths, requestJson } from "../api/index.js";
-import { Button, ProblemNote, showProblem, withLabels } from "../interface/index.js";
+import { paths, request, requestJson } from "../api/index.js";
+import { announce, Button, Dialog, ProblemNote, showProblem, withLabels } from "../interface/index.js";
 import { formatRoute, slideRoute, wholeGallery } from "../routing/hash-link.js";
-import { takeJob, workspace } from "../state/workspace.js";
+import { dropJob, takeJob, workspace } from "../state/workspace.js";
 import { durationText, timeText } from "./times.js";
 
 const STATES: Readonly<Record<JobState, string>> = {
@@ -18,10 +18,11 @@ const STATES: Readonly<Record<JobState, string>> = {
 /** One job: what it does, how far it is, what came of it. */
 export function JobCard({ job }: { readonly job: JobEntry }) {
   const { state } = job;
+  const isOver = state !== "running" && state !== "queued";
   return (
     <article class={`job ${state}`} aria-label={`${job.title}, ${STATES[state]}`}>
       <header>
-        <h3>{job.title}</h3>
+        <h2>{job.title}</h2>
         <span class={`state ${state}`}>{STATES[state]}</span>
       </header>
       <p class="hint">{timesText(job)}</p>
@@ -32,8 +33,9 @@ export function JobCard({ job }: { readonly job: JobEntry }) {
       ) : null}
       <Outcome job={job} />
       <div class="job-actions">
-        {state === "running" || state === "queued" ? <Step job={job} step="cancel" title="Cancel" /> : null}
+        {isOver ? null : <Step job={job} step="cancel" title="Cancel" />}
         {job.resumable ? <Step job={job} step="resume" title="Resume" /> : null}
+        {isOver ? <Remove job={job} /> : null}
       </div>
       {job.log.length === 0 ? null : (
         <details class="log">
@@ -116,5 +118,39 @@ function Step({ job, step, title }: StepProps) {
     <Button disabled={sending} onClick={() => void send()}>
       {title}
     </Button>
+  );
+}
+
+function Remove({ job }: { readonly job: JobEntry }) {
+  const [asking, setAsking] = useState(false);
+  const remove = async () => {
+    setAsking(false);
+    try {
+      await request(paths.job(job.id), { method: "DELETE" });
+      dropJob(job.id);
+      announce(`${job.title}: removed.`);
+      document.getElementById("main")?.focus();
+    } catch (cause) {
+      showProblem(cause);
+    }
+  };
+  return (
+    <>
+      <Button onClick={() => setAsking(true)}>Remove …</Button>
+      {asking ? (
+        <Dialog title="Remove from the list" onClose={() => setAsking(false)}>
+          <p>
+            “{job.title}” leaves the list, and its log with it.
+            {job.resumable ? " It cannot be resumed then." : ""} What it made stays.
+          </p>
+          <p class="dialog-actions">
+            <Button kind="main" onClick={() => void remove()}>
+              Remove
+            </Button>
+            <Button onClick={() => setAsking(false)}>Keep</Button>
+          </p>
+        </Dialog>
+      ) : null}
+    </>
   );
 }

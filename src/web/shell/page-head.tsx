@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { visibleText } from "../../common/portable.js";
 import { ToolButton } from "../interface/index.js";
 import { sidebarShown } from "../interface/preferences.js";
 import { narrow, sheet } from "../state/screen.js";
@@ -26,7 +27,7 @@ export function PageHead({
   readonly children?: ComponentChildren;
 }) {
   useEffect(() => {
-    document.title = `${title} · EP-SAM`;
+    document.title = visibleText(`${title} · EP-SAM`);
   }, [title]);
   return (
     <header class="page-head">

@@ -55,6 +55,11 @@ export function takeJob(job: JobEntry): void {
   jobsState.value = { state: "ready", value: withJob(knownJobs(), job) };
 }
 
+/** A job that is removed leaves the list. */
+export function dropJob(id: string): void {
+  jobsState.value = { state: "ready", value: knownJobs().filter((job) => job.id !== id) };
+}
+
 function knownJobs(): readonly JobEntry[] {
   return jobsState.value.state === "ready" ? jobsState.value.value : [];
 }
@@ -63,6 +68,7 @@ function knownJobs(): readonly JobEntry[] {
 export function followServer(): void {
   onServerEvent("workspace", () => void loadWorkspace());
   onServerEvent("jobs", takeJob);
+  onServerEvent("removed-jobs", ({ id }) => dropJob(id));
   onEventFailure(showProblem);
   const load = () => {
     void loadWorkspace();

@@ -10,7 +10,7 @@ import { describeWithChromium, launchChromium } from "../../support/chromium.js"
 import { InferenceSession, Tensor } from "../../support/onnxruntime.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";
-import { openPage, PHONE, seriousFindings, settled, type WatchedPage } from "../page-fixture.js";
+import { findings, openPage, PHONE, settled, type WatchedPage } from "../page-fixture.js";
 
 const directory = temporaryDirectory();
 /** Milliseconds: the first click starts the models, on a machine that may be busy. */
@@ -293,7 +293,7 @@ describeWithChromium("annotating in the page", () => {
     expect((await last()).review).toBe("rejected");
     await edited(page, () => page.getByRole("button", { name: "Undo: Reject Stroma" }).click());
     expect((await last()).review).toBe("accepted");
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
   }, 120_000);
 
   it("works by keyboard alone: a click, an outline, a stroke, a vertex", async () => {
@@ -387,7 +387,7 @@ describeWithChromium("annotating in the page", () => {
     const dialog = deaf.getByRole("dialog", { name: "Saved elsewhere meanwhile" });
     await dialog.waitFor();
     expect(await dialog.getByRole("list").first().innerText()).toBe("Draw Tumor");
-    expect(await seriousFindings(deaf)).toEqual([]);
+    expect(await findings(deaf)).toEqual([]);
     expect((await state()).objects).toHaveLength(count + 1);
     await edited(deaf, () => dialog.getByRole("button", { name: "Reload and apply mine again" }).click());
     expect((await state()).objects).toHaveLength(count + 2);
@@ -402,7 +402,7 @@ describeWithChromium("annotating in the page", () => {
     const at = await place(page, 330, 360);
     await page.touchscreen.tap(at.x, at.y);
     await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(width).toBeLessThanOrEqual(PHONE.width);
   }, 60_000);

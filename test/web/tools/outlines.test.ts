@@ -5,7 +5,7 @@ import { areaSize, boundsOf } from "../../../src/geometry/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { type PageServer, servePage } from "../../support/page-server.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
-import { openPage, seriousFindings, settled, type WatchedPage, writeWorkspace } from "../page-fixture.js";
+import { findings, openPage, settled, type WatchedPage, writeWorkspace } from "../page-fixture.js";
 
 const directory = temporaryDirectory();
 
@@ -194,6 +194,6 @@ describeWithChromium("outlines drawn in the page", () => {
     await own.press("Enter");
     await expect.poll(async () => (await state()).objects.at(-1)?.classification).toBe("Tumor");
     expect(await meaning.count()).toBe(0);
-    expect(await seriousFindings(page)).toEqual([]);
+    expect(await findings(page)).toEqual([]);
   });
 });

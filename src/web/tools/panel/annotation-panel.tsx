@@ -70,7 +70,7 @@ function Exchange({ state }: { readonly state: ToolsState }) {
   const [key, renew] = useState(0);
   return (
     <section class="exchange" aria-label="Import and export">
-      <h3>Import and export</h3>
+      <h2>Import and export</h2>
       <label class="field">
         <span>QuPath GeoJSON, ASAP XML, Camelyon16 JSON</span>
         <input

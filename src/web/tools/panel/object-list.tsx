@@ -20,7 +20,7 @@ export function ObjectList({ state: { editor } }: { readonly state: ToolsState }
   return (
     <section class="objects" aria-label="Annotations of this slide">
       <div class="objects-head">
-        <h3>{objects.length === 1 ? "1 annotation" : `${objects.length} annotations`}</h3>
+        <h2>{objects.length === 1 ? "1 annotation" : `${objects.length} annotations`}</h2>
         <select
           aria-label="Which annotations are listed"
           value={filter}
