@@ -106,7 +106,8 @@ class SlidesJob {
 
   async #processSource(slide: NamedSlide, source: PixelSource, task: string): Promise<FinishedSlide> {
     const { out, reporter } = this.#options;
-    const plan = await planSlide(source, this.#resolution, this.#segmenter.identity, this.#options);
+    const options = { ...this.#options, known: this.#options.mppOf?.get(slide.stem) };
+    const plan = await planSlide(source, this.#resolution, this.#segmenter.identity, options);
     for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
     const folder = join(out, slide.stem);
     const unlock = await lockResults(folder);
