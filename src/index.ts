@@ -40,6 +40,15 @@ export {
 } from "./imaging/index.js";
 export * from "./inference/index.js";
 export {
+  type Project,
+  type ProjectResult,
+  type ProjectSettings,
+  planProject,
+  readProjectFile,
+  resolveProject,
+  runProject,
+} from "./project/index.js";
+export {
   openRun,
   type PresetName,
   presets,

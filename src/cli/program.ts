@@ -7,6 +7,7 @@ const HELP = `
 Examples:
   epsam demo
   epsam doctor
+  epsam run slides --annotations xml --out project
   epsam prepare images --masks masks --patch-size 256 --out dataset
   epsam help prepare
 
@@ -29,6 +30,12 @@ const COMMANDS: readonly ListedCommand[] = [
     usage: "demo [options]",
     description: "the whole job on generated tissue, from slides to a report, in a few minutes",
     load: async () => (await import("./commands/demo.js")).demoCommand(),
+  },
+  {
+    usage: "run [options] [inputs...]",
+    description:
+      "prepare, train, evaluate and segment what is left over, in one project folder; resumes by itself",
+    load: async () => (await import("./commands/run.js")).runProjectCommand(),
   },
   {
     usage: "prepare [options] <inputs...>",

@@ -40,6 +40,11 @@ export async function streamFileAtomically(
   }
 }
 
+/** Whether a name is that of a temporary file or folder of ours, which a kill may leave. */
+export function isTemporaryName(name: string): boolean {
+  return /^\..+\.[0-9a-f]{12}\.tmp$/.test(name);
+}
+
 /** True for failures of the operating system, which carry their call's name. */
 function isSystemError(cause: unknown): cause is NodeJS.ErrnoException {
   return cause instanceof Error && "syscall" in cause;

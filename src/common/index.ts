@@ -20,6 +20,7 @@ export {
   fileErrorOf,
   hashBytes,
   hashFile,
+  isTemporaryName,
   storageError,
   streamFileAtomically,
   writeFileAtomically,

@@ -4,6 +4,7 @@ import { z } from "zod";
 import {
   EpSamError,
   exists,
+  isTemporaryName,
   parseJson,
   readJson,
   storageError,
@@ -99,9 +100,6 @@ const metricLineSchema = z.object({
 const runEntry =
   /^(run\.json|metrics\.jsonl|report\.html|.*\.safetensors|masks|confidence|activation-maps|checkpoints|evaluation)$/;
 
-/** What {@link writeFileAtomically} leaves behind when it is killed. */
-const temporaryFile = /^\..+\.[0-9a-f]{12}\.tmp$/;
-
 /** A training run's directory and the files in it. */
 export class RunDirectory {
   #record: RunRecord;
@@ -128,7 +126,7 @@ export class RunDirectory {
    */
   static async create(root: string, record: RunRecord, overwrite: boolean): Promise<RunDirectory> {
     await mkdir(root, { recursive: true });
-    const entries = (await readdir(root)).filter((name) => name !== lockName && !temporaryFile.test(name));
+    const entries = (await readdir(root)).filter((name) => name !== lockName && !isTemporaryName(name));
     const others = entries.filter((name) => !runEntry.test(name));
     if (others.length > 0) {
       throw new EpSamError("usage", {
@@ -183,7 +181,7 @@ export class RunDirectory {
   /** Removes what files were being written when an earlier process was killed. */
   async removeTemporaryFiles(): Promise<void> {
     for (const entry of await readdir(this.root, { recursive: true, withFileTypes: true })) {
-      if (entry.isFile() && temporaryFile.test(entry.name)) await rm(join(entry.parentPath, entry.name));
+      if (entry.isFile() && isTemporaryName(entry.name)) await rm(join(entry.parentPath, entry.name));
     }
   }
 

@@ -1,5 +1,6 @@
 import { cpus } from "node:os";
-import { EpSamError, hashFile, type Reporter } from "../common/index.js";
+import { join } from "node:path";
+import { EpSamError, exists, hashFile, type Reporter } from "../common/index.js";
 import {
   checkOneMagnification,
   checkSameMagnification,
@@ -103,6 +104,19 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   } finally {
     await unlock();
   }
+}
+
+/**
+ * Begins a run, or goes on with the one that is there, which keeps its configuration.
+ * @throws what {@link train} throws
+ */
+export async function beginOrGoOn(options: Omit<TrainOptions, "resume" | "overwrite">): Promise<TrainedRun> {
+  if (!(await exists(join(options.out, "run.json")))) {
+    return train({ ...options, resume: false, overwrite: false });
+  }
+  const { record } = await RunDirectory.open(options.out);
+  const config = parseConfig(record.config, join(options.out, "run.json"));
+  return train({ ...options, config, resume: true, overwrite: false });
 }
 
 async function openData({ data, classifierData, reporter }: TrainOptions): Promise<PipelineData> {

@@ -20,6 +20,7 @@ const rooms = [
   "training",
   "inference",
   "report",
+  "project",
   "server",
   "web",
   "cli",

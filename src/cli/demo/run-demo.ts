@@ -1,23 +1,24 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { EpSamError, exists, type Reporter, writeFileAtomically } from "../../common/index.js";
+import { EpSamError, exists, type Reporter } from "../../common/index.js";
 import type { Device } from "../../graph/index.js";
 import { inferSlides } from "../../inference/index.js";
+import { claimDirectory } from "../../project/index.js";
 import { writeRunReport } from "../../report/index.js";
 import {
   camStage,
   evaluationFolder,
   mergeRecords,
-  parseConfig,
-  RunDirectory,
   type RunEvaluation,
   readEvaluation,
   resolveConfig,
   type TrainingConfig,
 } from "../../run/index.js";
-import { type TrainedRun, train } from "../../training/index.js";
+import { beginOrGoOn, type TrainedRun } from "../../training/index.js";
 import { type HeldOutFiles, makeMaterial } from "./material.js";
 import { DEMO_PRESET, type DemoSettings } from "./settings.js";
+
+const ADVICE = "Go on with it by --resume, replace it by --overwrite, or choose another --out.";
 
 export interface DemoOptions {
   readonly out: string;
@@ -69,7 +70,8 @@ export interface HeldOutSlide {
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const places = demoPlaces(resolve(options.out));
-  await claimDirectory(places.root, options);
+  const { settings, resume, overwrite } = options;
+  await claimDirectory(places.root, { name: "demo", settings, resume, overwrite, advice: ADVICE });
   const files = await makeMaterial(places, options);
   const trained = await trainOn(places, options);
   const heldOut = await segmentHeldOut(places, files, options);
@@ -102,54 +104,18 @@ function demoPlaces(root: string) {
 
 type DemoPlaces = ReturnType<typeof demoPlaces>;
 
-/** Marks the directory as a demo's, so that only such a one is ever resumed or replaced. */
-async function claimDirectory(root: string, { settings, resume, overwrite }: DemoOptions): Promise<void> {
-  const marker = join(root, "demo.json");
-  const content = `${JSON.stringify({ formatVersion: 1, settings }, null, 2)}\n`;
-  const isDemo = await exists(marker);
-  const isFree = !(await exists(root)) || (await readdir(root)).length === 0;
-  if (resume) {
-    if (isDemo && (await readFile(marker, "utf8")) === content) return;
-    throw new EpSamError("usage", {
-      what: isDemo ? "holds a demo with other settings" : "holds no demo to go on with",
-      where: root,
-      action: "Start one without --resume, in a new directory.",
-    });
-  }
-  if (!isFree && !(overwrite && isDemo)) {
-    throw new EpSamError("usage", {
-      what: isDemo ? "already holds a demo" : "is not empty and holds no demo",
-      where: root,
-      action: isDemo
-        ? "Go on with it by --resume, replace it by --overwrite, or choose another --out."
-        : "Choose a new or empty directory for --out.",
-    });
-  }
-  if (isDemo) await rm(root, { recursive: true });
-  await mkdir(root, { recursive: true });
-  await writeFileAtomically(marker, content);
-}
-
-async function trainOn(places: DemoPlaces, options: DemoOptions): Promise<TrainedRun> {
-  const { device, reporter, signal, commandLine } = options;
-  const isBegun = await exists(join(places.run, "run.json"));
-  return train({
+function trainOn(places: DemoPlaces, options: DemoOptions): Promise<TrainedRun> {
+  const { settings, device, reporter, signal, commandLine } = options;
+  return beginOrGoOn({
     data: places.dataset,
     out: places.run,
     preset: DEMO_PRESET,
-    config: isBegun ? await begunConfig(places.run) : demoConfig(places, options.settings),
-    resume: isBegun,
-    overwrite: false,
+    config: demoConfig(places, settings),
     device,
     reporter,
     signal,
     commandLine,
   });
-}
-
-async function begunConfig(run: string): Promise<TrainingConfig> {
-  const { record } = await RunDirectory.open(run);
-  return parseConfig(record.config, join(run, "run.json"));
 }
 
 function demoConfig({ embeddings }: DemoPlaces, { seed, config }: DemoSettings): TrainingConfig {

@@ -132,7 +132,7 @@ class SlidesJob {
     try {
       const squares = this.#squares.get(slide.stem);
       if (squares === undefined) return await this.#processSource(slide, source, task, this.#segmenter);
-      const segmenter = await this.#adapted(source, squares);
+      const segmenter = await this.#adapted(slide, source, squares);
       try {
         return await this.#processSource(slide, source, task, segmenter);
       } finally {
@@ -143,8 +143,12 @@ class SlidesJob {
     }
   }
 
-  async #adapted(source: PixelSource, squares: readonly LabelledSquare[]): Promise<Segmenter> {
-    const options = this.#options;
+  async #adapted(
+    { stem }: NamedSlide,
+    source: PixelSource,
+    squares: readonly LabelledSquare[],
+  ): Promise<Segmenter> {
+    const options = { ...this.#options, known: this.#options.mppOf?.get(stem) };
     const { layout } = await planSlide(source, this.#resolution, this.#segmenter.identity, options);
     const adaptation = adaptationOf({ ...options, source, squares, geometry: layout.geometry });
     return openSegmenter(options.run, { ...options, adaptation });
@@ -157,7 +161,8 @@ class SlidesJob {
     segmenter: Segmenter,
   ): Promise<FinishedSlide> {
     const { out, reporter } = this.#options;
-    const planned = await planSlide(source, this.#resolution, segmenter.identity, this.#options);
+    const options = { ...this.#options, known: this.#options.mppOf?.get(slide.stem) };
+    const planned = await planSlide(source, this.#resolution, segmenter.identity, options);
     const plan = { ...planned, warnings: [...planned.warnings, ...this.#compareWithFirst(slide, planned)] };
     for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
     const folder = join(out, slide.stem);

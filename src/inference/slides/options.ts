@@ -1,6 +1,6 @@
 import type { CoordinateOrigin, GroupRules } from "../../annotations/index.js";
 import type { SkippedInput, TissueRule } from "../../dataset/index.js";
-import type { PixelSource } from "../../slides/index.js";
+import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { SlideSummary } from "../export/index.js";
 import type { InferenceOptions } from "../options.js";
 import type { SegmenterIdentity } from "../segmenter.js";
@@ -12,6 +12,8 @@ export interface InferSlidesOptions extends InferenceOptions {
   readonly inputs: readonly string[];
   /** Microns per pixel at level 0 of slides that do not tell them; never guessed. */
   readonly mpp?: number | undefined;
+  /** Microns per pixel at level 0 by the name of the slide (file name without extension); they go before those of the file. */
+  readonly mppOf?: ReadonlyMap<string, MicronsPerPixel> | undefined;
   /** Microns per pixel of the run's patches; as its dataset tells when left out. */
   readonly patchMpp?: number | undefined;
   /** Default `otsu`. */

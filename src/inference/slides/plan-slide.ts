@@ -25,6 +25,7 @@ export interface SlidePlan {
 
 /**
  * Decides how a slide is read and everything else that its results depend on.
+ * @param options `known` are microns per pixel that go before those of the file
  * @throws EpSamError `slide` when the slide cannot be read at the run's resolution
  */
 export async function planSlide(
@@ -34,14 +35,14 @@ export async function planSlide(
   options: Pick<
     InferSlidesOptions,
     "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea" | "annotationOrigin"
-  >,
+  > & { readonly known?: MicronsPerPixel | undefined },
 ): Promise<SlidePlan> {
   const { overlap: usualOverlap, tissue: usualTissue, minimumArea: usualArea } = inferenceSettings.shape;
   const { overlap = defaultOf(usualOverlap), tissue = defaultOf(usualTissue) } = options;
   const { mpp, tolerance = null } = options;
   const [full] = source.levels;
   if (full === undefined) throw new EpSamError("slide", { where: source.path, what: "has no pixels" });
-  const told = source.micronsPerPixel;
+  const told = options.known ?? source.micronsPerPixel;
   const micronsPerPixel = told ?? (mpp === undefined ? null : { x: mpp, y: mpp });
   if (micronsPerPixel === null && "mpp" in resolution) {
     throw new EpSamError("slide", {
