@@ -12,34 +12,44 @@ import {
 /** What inputs of inference are. */
 export type InputKind = "images" | "slides";
 
+/** What inputs are, and what is left out as it is something else. */
+export interface RecognisedInputs {
+  readonly kind: InputKind;
+  /** Plain TIFF files among slides. */
+  readonly leaveOut: readonly string[];
+}
+
 /**
  * Tells slides from images, file by file: by extension, and TIFF files by what they hold. Ordinary images beside
- * slides in a folder are their overviews; a dataset is images.
+ * slides in a folder are their overviews; a plain TIFF file among slides is left out; a dataset is images.
  * @throws EpSamError `usage` when there are both, or an input does not exist
  */
-export async function recogniseInputs(inputs: readonly string[]): Promise<InputKind> {
-  const found = new Map<InputKind, string>();
+export async function recogniseInputs(inputs: readonly string[]): Promise<RecognisedInputs> {
+  const slides: string[] = [];
+  const images: string[] = [];
+  const plain: string[] = [];
   for (const { input, isFolder, files } of await listInputs(inputs)) {
     const isDataset = isFolder && (await patchFolders(input)).length > 0;
     const kinds = isDataset ? [["images", input] as const] : await kindsOf(files);
     const isSlideFolder = isFolder && kinds.some(([kind]) => kind === "slides");
     for (const [kind, path] of kinds) {
-      const isOverview = isSlideFolder && kind === "images" && !mayBeSlide(files, path);
-      if (!isOverview && !found.has(kind)) found.set(kind, path);
+      if (kind === "slides") slides.push(path);
+      else if ((isSlideFolder || !isFolder) && mayBeSlide(files, path)) plain.push(path);
+      else if (!isSlideFolder) images.push(path);
     }
   }
-  const [slide, image] = [found.get("slides"), found.get("images")];
-  if (slide === undefined) return "images";
-  if (image === undefined) return "slides";
+  const [slide] = slides;
+  if (slide === undefined) return { kind: "images", leaveOut: [] };
+  if (images.length === 0) return { kind: "slides", leaveOut: plain };
   throw new EpSamError("usage", {
-    what: `${slide} is a slide and ${image} is not`,
+    what: `${slide} is a slide and ${images[0]} is not`,
     where: "inputs",
     why: "their results are laid out differently",
     action: "Give slides and images in calls of their own, or say what they all are with `as`.",
   });
 }
 
-/** A plain TIFF file beside slides would be segmented as one of them. */
+/** A plain TIFF file beside slides would be segmented as one of them, at a resolution that nobody gave for it. */
 function mayBeSlide(files: readonly JudgedFile[], path: string): boolean {
   return files.some((file) => file.path === path && file.kind === "tiff");
 }

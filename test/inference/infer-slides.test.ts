@@ -367,7 +367,8 @@ describe("slides and images", () => {
       .clone()
       .png()
       .toFile(join(folder, "images", "b.png"));
-    const kinds = (...names: string[]) => recogniseInputs(names.map((name) => join(folder, name)));
+    const recognised = (...names: string[]) => recogniseInputs(names.map((name) => join(folder, name)));
+    const kinds = async (...names: string[]) => (await recognised(...names)).kind;
     expect(await kinds("slides", "slides/a.tif")).toBe("slides");
     expect(await kinds("images", "images/plain.tif", "images/b.png")).toBe("images");
     expect(await errorOf(kinds("slides/a.tif", "images/b.png"))).toMatch(/^\[usage\].*is a slide and .*`as`/);
@@ -380,7 +381,10 @@ describe("slides and images", () => {
       .clone()
       .tiff({ tile: false })
       .toFile(join(folder, "slides", "z.tif"));
-    expect(await errorOf(kinds("slides"))).toMatch(/a\.tif is a slide and .*z\.tif is not/);
+    const z = join(folder, "slides", "z.tif");
+    expect(await recognised("slides")).toEqual({ kind: "slides", leaveOut: [z] });
+    expect(await recognised("slides/z.tif", "slides/a.tif")).toEqual({ kind: "slides", leaveOut: [z] });
+    expect(await errorOf(recognised("slides", "images"))).toMatch(/a\.tif is a slide and .*images.* is not/);
     await picture
       .clone()
       .tiff({ tile: false })

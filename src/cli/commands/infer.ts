@@ -128,7 +128,10 @@ export function inferCommand() {
 }
 
 type ImageOptions = Omit<Parameters<typeof inferImages>[0], "reporter" | "signal" | "device">;
-type SlideOptions = Omit<Parameters<typeof inferSlides>[0], "reporter" | "signal" | "groups" | "device">;
+type SlideOptions = Omit<
+  Parameters<typeof inferSlides>[0],
+  "reporter" | "signal" | "groups" | "device" | "leaveOut"
+>;
 
 /** The options as the command line names them. */
 interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
@@ -159,10 +162,11 @@ const SLIDE_OPTIONS = [
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
   const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...rest } = options;
   const common = { ...rest, device: await deviceFor(request, context.reporter) };
-  const kind = as ?? (await recogniseInputs(options.inputs));
+  const { kind, leaveOut } =
+    as === undefined ? await recogniseInputs(options.inputs) : { kind: as, leaveOut: [] };
   if (kind === "slides") {
     const groups = groupRules({ tumourGroups, exclusionGroups, ignoreGroups });
-    const result = await inferSlides({ ...common, ...context, minimumArea: minArea, groups });
+    const result = await inferSlides({ ...common, ...context, leaveOut, minimumArea: minArea, groups });
     return outcomeWithSkipped(result, describeSlides(result));
   }
   const slideOption = SLIDE_OPTIONS.find((name) => name in options);

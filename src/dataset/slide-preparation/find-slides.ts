@@ -113,9 +113,13 @@ function noneInProfile(slides: readonly NamedSlide[], profile: ProfileName): EpS
 /**
  * The slides among files and folders (not their subfolders). Files are taken as they are given, apart from masks; in a
  * folder, what is no slide is left alone.
+ * @param leaveOut paths that are none, whatever their names
  * @throws EpSamError `usage` when an input does not exist, `dataset` when two slides have the same name
  */
-export async function listSlides(inputs: readonly string[]): Promise<ListedSlides> {
+export async function listSlides(
+  inputs: readonly string[],
+  leaveOut: ReadonlySet<string> = new Set(),
+): Promise<ListedSlides> {
   const paths: string[] = [];
   const given: JudgedFile[] = [];
   const skipped: SkippedInput[] = [];
@@ -130,7 +134,8 @@ export async function listSlides(inputs: readonly string[]): Promise<ListedSlide
     paths.push(...found);
   }
   paths.push(...(await slidesOfFiles(given)));
-  return { slides: uniqueStems(paths), skipped, leftAlone };
+  const slides = uniqueStems(paths.filter((path) => !leaveOut.has(path)));
+  return { slides, skipped, leftAlone };
 }
 
 const NO_SLIDES = `holds no slides (known by ${slideExtensions().join(", ")} or a folder of DICOM files)`;

@@ -28,10 +28,15 @@ export interface FoundSlides {
 /** Lists the slides and matches annotations with them; what belongs to nothing is told. */
 export async function findNamedSlides({
   inputs,
+  leaveOut = [],
   annotations,
   reporter,
 }: InferSlidesOptions): Promise<FoundSlides> {
-  const { slides: files, skipped, leftAlone } = await listSlides(inputs);
+  const listed = await listSlides(inputs, new Set(leaveOut));
+  const { slides: files, leftAlone } = listed;
+  const reason =
+    "is an image without tiles or levels among slides; give such files in a call of their own, or say that they are slides with `as: slides`";
+  const skipped = [...listed.skipped, ...leaveOut.map((file) => ({ file, reason }))];
   if (files.length === 0) throw await noSlides(inputs);
   if (leftAlone.length > 0) reporter.note(tellLeftAlone(leftAlone));
   for (const { file, reason } of skipped) reporter.warn(`Skipped ${file}: ${reason}.`);

@@ -10,6 +10,8 @@ import type { PatchCounts } from "./segment-slide.js";
 export interface InferSlidesOptions extends InferenceOptions {
   /** Slides and folders of slides; a folder of DICOM files is one slide. */
   readonly inputs: readonly string[];
+  /** Files among them that are left out, as plain images. */
+  readonly leaveOut?: readonly string[] | undefined;
   /** Microns per pixel at level 0 of slides that do not tell them; never guessed. */
   readonly mpp?: number | undefined;
   /** Microns per pixel at level 0 by the name of the slide (file name without extension); they go before those of the file. */

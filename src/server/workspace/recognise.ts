@@ -1,10 +1,12 @@
 import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { EpSamError, exists, messageOf } from "../../common/index.js";
 import {
+  contentOfTiff,
   type JudgedFile,
   judgeFilesByContent,
+  listNames,
   MANIFEST_FILE,
   patchFolders,
   RESULT_FILE,
@@ -97,7 +99,12 @@ class Walk {
     const files = await filesOf(folder, entries);
     const slides = await slidesOfFolder(folder, files);
     // Pictures beside slides are overlays and thumbnails; a folder without slides may be one of images.
-    const images = slides.length > 0 || depth > 0 ? [] : files.filter(({ kind }) => kind === "image");
+    const pictures = files.filter(({ kind }) => kind === "image");
+    const images = depth > 0 || (await holdsSlides(files)) ? [] : pictures;
+    if (images.length === 0 && pictures.length > 0 && slides.length > 0) {
+      const names = pictures.map(({ path }) => basename(path));
+      this.options.warn(`${folder}: pictures beside slides are left out: ${listNames(names)}.`);
+    }
     for (const file of [...slides, ...images.map((image) => image.path)]) {
       const path = await this.#inside(file);
       if (path !== null) this.workspace.addSlide(path);
@@ -151,6 +158,15 @@ async function holdsResults(folder: string, entries: readonly Dirent[]): Promise
     if (!entry.isDirectory()) continue;
     const files = [RESULT_FILE, SUMMARY_FILE].map((name) => exists(join(folder, entry.name, name)));
     if ((await Promise.all(files)).every(Boolean)) return true;
+  }
+  return false;
+}
+
+/** Whether files of a folder are slides for sure: TIFF files may be plain images. */
+async function holdsSlides(files: readonly JudgedFile[]): Promise<boolean> {
+  if (files.some(({ kind }) => kind === "slide" || kind === "dicom")) return true;
+  for (const { path } of files.filter(({ kind }) => kind === "tiff")) {
+    if ((await contentOfTiff(path)) === "slide") return true;
   }
   return false;
 }
