@@ -101,8 +101,8 @@ export {
   profiles,
   type SampleLimits,
 } from "./slide-preparation/profiles.js";
-export { readMppTable } from "./slide-preparation/tables.js";
 export type { FindTissueOptions } from "./slide-preparation/saturation.js";
+export { readMppTable } from "./slide-preparation/tables.js";
 export { findTissue, type TissueGrid, TissueMask, tissueGrid } from "./slide-preparation/tissue.js";
 export { jitterStains, type StainJitter } from "./stain-jitter.js";
 export {

@@ -92,6 +92,7 @@ const laptop: TrainingConfig = {
   classifier: {
     ...paper.classifier,
     model: "dense",
+    dense: { ...denseDefaults, featureNoise: "few-slides" },
     epochs: 30,
     batchSize: 8,
     learningRate: 1e-2,
@@ -119,6 +120,7 @@ const laptop: TrainingConfig = {
     calibrate: true,
     flipsAtTest: true,
     augment: { stainScale: 0.2, stainShift: 0.05, cropSize: null },
+    featureNoise: "few-slides",
   },
   // On GlaS a round did not gain on validation windows, see docs/benchmarks.md.
   rounds: 0,

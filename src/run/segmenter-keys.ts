@@ -4,8 +4,24 @@ import { EpSamError } from "../common/index.js";
 const probability = z.number().min(0).max(1);
 const count = z.int().min(1);
 
-/** Deviation of what every standardised channel of a patch's features is multiplied by, around 1, and of what is added. */
-export const featureNoise = z.number().min(0).max(1);
+/**
+ * Deviation of what every standardised channel of a patch's features is multiplied by, around 1, and of what is added.
+ * `few-slides` is 0.3 where there are fewer than ten slides to learn from: their stains are then no sample of others'.
+ */
+export const featureNoise = z.union([z.number().min(0).max(1), z.literal("few-slides")]);
+
+/** Slides from which on the differences between them are learnt from themselves. */
+const MANY_SLIDES = 10;
+const FEW_SLIDES_NOISE = 0.3;
+
+/** The deviation that a configuration means for the patches that are learnt from. */
+export function featureDeviation(
+  noise: z.infer<typeof featureNoise>,
+  train: readonly { readonly slide: string }[],
+): number {
+  if (noise !== "few-slides") return noise;
+  return new Set(train.map(({ slide }) => slide)).size < MANY_SLIDES ? FEW_SLIDES_NOISE : 0;
+}
 
 const augmentSchema = z.strictObject({
   /** Each stain's density is multiplied by a number of 1 ± this. */

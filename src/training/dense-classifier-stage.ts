@@ -16,7 +16,7 @@ import {
   windowSlots,
 } from "../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
-import { denseOptions, classifierStage as stage } from "../run/index.js";
+import { denseOptions, featureDeviation, classifierStage as stage } from "../run/index.js";
 import { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
 import { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
@@ -161,15 +161,15 @@ function graphFor({ options, grid, slots }: DenseTraining, batchSize: number) {
 
 /** What the channels of each patch of a batch are disturbed by, see `classifier.dense.featureNoise`. */
 function noiseOf(
-  { config, options }: DenseTraining,
+  { config, options, train }: DenseTraining,
   patches: number,
   epoch: number,
   position: number,
 ): readonly ChannelNoise[] {
-  const { featureNoise } = config.classifier.dense;
-  if (featureNoise === 0) return [];
+  const deviation = featureDeviation(config.classifier.dense.featureNoise, train);
+  if (deviation === 0) return [];
   const stream = new RandomStream(config.seed, "feature noise", epoch, position);
-  return Array.from({ length: patches }, () => drawChannelNoise(options.channels, featureNoise, stream));
+  return Array.from({ length: patches }, () => drawChannelNoise(options.channels, deviation, stream));
 }
 
 /** Features, standardisation and windows of a batch. */

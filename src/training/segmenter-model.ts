@@ -72,6 +72,8 @@ export interface SegmenterModelOptions {
   /** Of the features, see `standardisationTensors`. */
   readonly standardisation: StateDict;
   readonly frame: SamFrame;
+  /** Whether samples have {@link SegmenterSample.noise}. */
+  readonly hasNoise: boolean;
 }
 
 const inputs = { images: "images", target: "target", weights: "target-weights" } as const;
@@ -101,7 +103,7 @@ function pyramidModel(options: SegmenterModelOptions): SegmenterModel {
   return {
     loss: maskLoss(config, graph.fine, [batchSize, cells, cells]),
     parameters: new Map([...graph.parameters.all(), ...trained]),
-    inputs: [...Object.values(inputs), ...noiseInputs(config)],
+    inputs: [...Object.values(inputs), ...noiseInputs(options)],
     initial: new Map([...initial, ...startsOf(trained, base)]),
     feeds: (samples) => {
       const targets = new Float32Array(samples.length * cells * cells);
@@ -139,7 +141,9 @@ function samModel(options: SegmenterModelOptions): SegmenterModel {
   return {
     loss: maskLoss(config, graph.logits, [batchSize, side, side]),
     parameters: new Map([...graph.parameters.all(), ...trained]),
-    inputs: [...new Set([...Object.values(inputs), ...Object.values(decoderInputs), ...noiseInputs(config)])],
+    inputs: [
+      ...new Set([...Object.values(inputs), ...Object.values(decoderInputs), ...noiseInputs(options)]),
+    ],
     initial: new Map([...own, ...projections, ...startsOf(trained, base)]),
     feeds: (samples) => {
       const count = samples.length;
@@ -182,7 +186,7 @@ function samModel(options: SegmenterModelOptions): SegmenterModel {
 
 /** Features of the images that are fed, and the backbone's parameters that are trained, by their names in a decoder. */
 function trainedFeatures(
-  { config, base, batchSize, standardisation }: SegmenterModelOptions,
+  { config, base, batchSize, standardisation, hasNoise }: SegmenterModelOptions,
   side: number,
 ): {
   readonly entry: BackboneEntry;
@@ -206,7 +210,7 @@ function trainedFeatures(
       standardisation: frozenParameters(standardisation),
     },
     trainBackbone ? "training" : "evaluation",
-    config.decoder.featureNoise > 0
+    hasNoise
       ? (stride, channels) => {
           const part = (of: keyof ChannelNoise) => input(noiseInput(stride, of), [batchSize, channels, 1, 1]);
           return { factor: part("factor"), shift: part("shift") };
@@ -222,8 +226,8 @@ function noiseInput(stride: FeatureStride, part: keyof ChannelNoise): string {
 
 const NOISE_PARTS = ["factor", "shift"] as const;
 
-function noiseInputs({ decoder }: TrainingConfig): string[] {
-  if (decoder.featureNoise === 0) return [];
+function noiseInputs({ hasNoise }: SegmenterModelOptions): string[] {
+  if (!hasNoise) return [];
   return FEATURE_STRIDES.flatMap((stride) => NOISE_PARTS.map((part) => noiseInput(stride, part)));
 }
 

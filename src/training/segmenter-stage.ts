@@ -15,7 +15,7 @@ import {
   standardisationTensors,
 } from "../models/index.js";
 import { adamW, constantSchedule, cosineSchedule, TrainingStep, warmedUp } from "../nn/index.js";
-import { checkPrecision, planStepMemory, promptSettings } from "../run/index.js";
+import { checkPrecision, featureDeviation, planStepMemory, promptSettings } from "../run/index.js";
 import { drawChannelNoise } from "./channel-noise.js";
 import { ChannelSums } from "./channel-statistics.js";
 import { emptyMask } from "./decoder-samples.js";
@@ -117,10 +117,11 @@ function compiled(
   readonly createStep: (initial: Weights, stepsTaken: number) => Promise<TrainingStep>;
 } {
   const { config, stage, base, frame, device } = options;
+  const hasNoise = deviationOf(options) > 0;
   const settings = config.decoder;
   const side = settings.augment.cropSize ?? frame.patch.width;
   const build = (size: number): SegmenterModel =>
-    segmenterModel({ config, stage, base, frame, standardisation, batchSize: size, side });
+    segmenterModel({ config, stage, base, frame, standardisation, batchSize: size, side, hasNoise });
   const { inputs } = build(1);
   const memory = planStepMemory(settings, batchSize, inputs);
   const model = build(memory.images);
@@ -182,16 +183,20 @@ async function sampleOf(
 }
 
 /** Drawn apart from the rest, so that a training without it sees the same samples. */
-function noiseOf(
-  { config, stage }: SegmenterStageOptions,
-  epoch: number,
-  position: number,
-): SegmenterSample["noise"] {
-  const { featureNoise } = config.decoder;
-  if (featureNoise === 0) return undefined;
+function noiseOf(options: SegmenterStageOptions, epoch: number, position: number): SegmenterSample["noise"] {
+  const { config, stage } = options;
+  const deviation = deviationOf(options);
+  if (deviation === 0) return undefined;
   const stream = new RandomStream(config.seed, stage, "feature noise", epoch, position);
   const levels = levelsOf(backbone(config.classifier.dense.backbone), { width: 1, height: 1 });
-  return forEachLevel((stride) => drawChannelNoise(levels[stride].channels, featureNoise, stream));
+  return forEachLevel((stride) => drawChannelNoise(levels[stride].channels, deviation, stream));
+}
+
+function deviationOf({ config, train }: SegmenterStageOptions): number {
+  return featureDeviation(
+    config.decoder.featureNoise,
+    train.map(({ patch }) => patch),
+  );
 }
 
 async function promptOf(
