@@ -3,16 +3,18 @@ import { RandomStream } from "../../src/common/index.js";
 import { patchGeometry, readLabelledSquares } from "../../src/dataset/index.js";
 import { device, floatTensor } from "../../src/graph/index.js";
 import { adaptPyramid, type KnownPart } from "../../src/inference/adaptation/adapt-pyramid.js";
-import { readKnownParts } from "../../src/inference/adaptation/known-parts.js";
+import { readParts } from "../../src/inference/adaptation/known-parts.js";
 import { squaresOfSlides } from "../../src/inference/adaptation/squares-of-slides.js";
-import { decoderOffset } from "../../src/method/index.js";
+import { decoderOffset, openMaskDecoder, probabilitiesOf } from "../../src/method/index.js";
 import {
   backbone,
   backbonePrefix,
+  createSamFrame,
   FEATURE_STRIDES,
   initialPyramidWeights,
   levelsOf,
   loadBackboneWeights,
+  patchPoints,
   type StateDict,
   standardisationTensors,
 } from "../../src/models/index.js";
@@ -65,6 +67,7 @@ describe("labelled squares of slides", () => {
 });
 
 describe("parts of labelled squares", () => {
+  const stream = () => new RandomStream(0, "parts");
   const source = memorySlide("slide", 2000, 1200, (x, y) => [x % 256, y % 256, 0], { downsamples: [1, 2] });
   const found = patchGeometry(source, { level: 1 }, null, 256);
   if ("refused" in found) throw new Error(found.refused);
@@ -76,7 +79,9 @@ describe("parts of labelled squares", () => {
       { x: 1000, y: 400, size: 200, tumour: 0 },
       { x: 1900, y: 1100, size: 200, tumour: 0 },
     ] as const;
-    const parts = await readKnownParts(source, squares, geometry);
+    const { parts, others } = await readParts(source, squares, geometry, stream());
+    expect(others).toHaveLength(24);
+    expect(others.every(({ image }) => image.width === 256 && image.height === 256)).toBe(true);
     expect(parts.map(({ known, tumour }) => [known.side, tumour])).toEqual([
       [100, 1],
       [100, 0],
@@ -93,10 +98,11 @@ describe("parts of labelled squares", () => {
   });
 
   it("are several where a square is large, and none beyond the slide", async () => {
-    const large = await readKnownParts(source, [{ x: 0, y: 0, size: 700, tumour: 1 }], geometry);
-    expect(large).toHaveLength(9);
-    const beyond = await readKnownParts(source, [{ x: 5000, y: 0, size: 700, tumour: 1 }], geometry);
-    expect(beyond).toEqual([]);
+    const square = { x: 0, y: 0, size: 700, tumour: 1 } as const;
+    const large = await readParts(source, [square], geometry, stream());
+    expect(large.parts).toHaveLength(9);
+    const beyond = await readParts(source, [{ ...square, x: 5000 }], geometry, stream());
+    expect(beyond).toEqual({ parts: [], others: [] });
   });
 });
 
@@ -127,11 +133,36 @@ describe("a pyramid adapted to a slide", () => {
     return { image: { width: 64, height: 64, data }, known: { left: 16, top: 16, side: 32 }, tumour };
   }
 
+  async function probabilitiesAt(
+    weights: StateDict,
+    images: readonly { readonly image: KnownPart["image"] }[],
+  ) {
+    const frame = createSamFrame({ width: 64, height: 64 }, { frame: "patch" });
+    const options = {
+      weights,
+      frame,
+      points: 0,
+      maskPrompt: false,
+      entry,
+      flips: false,
+      device: device("cpu", 1),
+    };
+    const opened = await openMaskDecoder(options);
+    const prompt = { points: patchPoints(new Float32Array()), mask: undefined };
+    const found: number[] = [];
+    for (const { image } of images) {
+      const view = { image: async () => image, embedding: async () => new Float32Array() };
+      found.push(...probabilitiesOf((await opened.predict(view, prompt)).logits).data);
+    }
+    await opened.close();
+    return found;
+  }
+
   const parts = [part([180, 60, 150], 1), part([90, 60, 150], 1), part([240, 190, 210], 0)];
 
   it("tells its parts better, keeps everything else, and is the same each time", async () => {
     const weights = await decoder(0);
-    const options = { weights, entry, parts, seed: 0, device: device("cpu", 1) };
+    const options = { weights, entry, parts, others: [], seed: 0, device: device("cpu", 1) };
     const adapted = await adaptPyramid(options);
     expect(adapted.after).toBeLessThan(0.8 * adapted.before);
     expect([...adapted.weights.keys()].sort()).toEqual([...weights.keys()].sort());
@@ -144,10 +175,24 @@ describe("a pyramid adapted to a slide", () => {
     expect((await adaptPyramid(options)).weights).toEqual(adapted.weights);
   });
 
+  it("says of other parts what it said before", async () => {
+    const weights = await decoder(0);
+    const others = [part([200, 120, 170], 1), part([150, 90, 160], 1)].map(({ image }) => ({ image }));
+    const options = { weights, entry, parts, others: [], seed: 0, device: device("cpu", 1) };
+    const before = await probabilitiesAt(weights, others);
+    const change = async (kept: typeof others) => {
+      const after = await probabilitiesAt((await adaptPyramid({ ...options, others: kept })).weights, others);
+      return (
+        after.reduce((sum, value, index) => sum + Math.abs(value - (before[index] ?? 0)), 0) / after.length
+      );
+    };
+    expect(await change(others)).toBeLessThan(0.7 * (await change([])));
+  });
+
   it("starts from the calibrated decoder", async () => {
     const loss = async (offset: number) => {
       const { before, weights } = await adaptPyramid({
-        ...{ weights: await decoder(offset), entry, parts, seed: 0, device: device("cpu", 1) },
+        ...{ weights: await decoder(offset), entry, parts, others: [], seed: 0, device: device("cpu", 1) },
       });
       expect(weights.get(decoderOffset)?.data).toEqual(Float32Array.of(0));
       return before;
@@ -163,6 +208,7 @@ describe("a pyramid adapted to a slide", () => {
       weights: await decoder(0),
       entry,
       parts: parts.slice(0, 2),
+      others: [],
       seed: 0,
       device: device("cpu", 1),
     };

@@ -1,12 +1,13 @@
 import { EpSamError, must, RandomStream } from "../../common/index.js";
-import { type Device, floatTensor, type HostTensors } from "../../graph/index.js";
+import { type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../../graph/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import { decoderOffset } from "../../method/index.js";
+import { decoderOffset, probabilitiesOf } from "../../method/index.js";
 import {
   type BackboneEntry,
   BackboneFeatures,
   backbonePrefix,
   FEATURE_STRIDES,
+  type FeatureLevelSizes,
   type FeatureStride,
   featureInput,
   forEachLevel,
@@ -18,12 +19,13 @@ import {
 } from "../../models/index.js";
 import { adamW, TrainingStep } from "../../nn/index.js";
 
-/** As on the breast regions of docs/benchmarks.md: more steps, or larger ones, lose what was learnt before. */
+/** As tried on the breast regions of docs/benchmarks.md. */
 const STEPS = 40;
-const LEARNING_RATE = 1e-4;
+const LEARNING_RATE = 3e-4;
 const WEIGHT_DECAY = 1e-4;
-/** Squares of each label in a step. */
+/** Squares of each label in a step, and parts of which nothing is known. */
 const PER_LABEL = 5;
+const UNKNOWN = 4;
 /** Stride of the level that logits are learnt at. */
 const FINEST = 4;
 
@@ -36,6 +38,11 @@ export interface KnownPart {
   readonly tumour: 0 | 1;
 }
 
+/** A part of a slide of which nothing is known; of the size of the known parts. */
+export interface UnknownPart {
+  readonly image: RgbImage;
+}
+
 /** What a pyramid is adapted with. */
 export interface PyramidAdaptation {
   /** Of the decoder: `pyramid.*`, `backbone.*`, `standardisation.*` and perhaps its calibration. */
@@ -43,13 +50,15 @@ export interface PyramidAdaptation {
   readonly entry: BackboneEntry;
   /** Of one size; both labels must be among them. */
   readonly parts: readonly KnownPart[];
+  /** What the decoder says of these it is to say afterwards, too, so that a few squares do not shift everything. */
+  readonly others: readonly UnknownPart[];
   /** Of the parts that steps draw. */
   readonly seed: number;
   readonly device: Device;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The decoder's weights, and its cross-entropy on the known parts before and in the last step. */
+/** The decoder's weights, and the mean cross-entropy on known and other parts before and in the last step. */
 export interface AdaptedPyramid {
   readonly weights: StateDict;
   readonly before: number;
@@ -64,7 +73,7 @@ type Levels = Readonly<Record<FeatureStride, Float32Array>>;
  * @throws EpSamError `usage` without parts of both labels, `device` when the device cannot run a step
  */
 export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<AdaptedPyramid> {
-  const { weights, entry, parts, seed, device, signal } = adaptation;
+  const { weights, entry, parts, others, seed, device, signal } = adaptation;
   const byLabel = ([0, 1] as const).map((label) => parts.filter(({ tumour }) => tumour === label));
   const [first] = parts;
   if (first === undefined || byLabel.some(({ length }) => length === 0)) {
@@ -77,13 +86,16 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
   const size = { width: first.image.width, height: first.image.height };
   const levels = levelsOf(entry, size);
   const features = await featuresOf(adaptation, size);
+  const start = startOf(weights);
+  const said = await saidOf(others, { features, levels, start, device, signal });
   const count = Math.min(PER_LABEL, Math.max(...byLabel.map(({ length }) => length)));
-  const graph = pyramidGraph(2 * count, levels, size);
+  const unknown = Math.min(UNKNOWN, others.length);
+  const graph = pyramidGraph(2 * count + unknown, levels, size);
   const step = await TrainingStep.create({
     loss: graph.losses.crossEntropy,
     parameters: graph.parameters.all(),
     optimizer: adamW({ weightDecay: WEIGHT_DECAY }),
-    initial: startOf(weights),
+    initial: start,
     stepsTaken: 0,
     device,
   });
@@ -95,7 +107,12 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
         const order = new RandomStream(seed, "adaptation", label, taken).shuffled(candidates);
         return Array.from({ length: count }, (_, index) => must(order, index % order.length, "part"));
       });
-      const { loss } = await step.run(feedsOf(drawn, features, levels), LEARNING_RATE);
+      const kept = new RandomStream(seed, "adaptation", "others", taken).shuffled(others).slice(0, unknown);
+      const feeds = {
+        ...featureFeeds([...drawn, ...kept], features, levels),
+        ...targetFeeds(drawn, kept, said, levels),
+      };
+      const { loss } = await step.run(feeds, LEARNING_RATE);
       if (!Number.isFinite(loss)) {
         throw new EpSamError("numerical", { what: "the adaptation's loss is not finite", where: entry.name });
       }
@@ -127,9 +144,9 @@ function startOf(weights: StateDict): StateDict {
 
 /** Standardised features of every part. */
 async function featuresOf(
-  { weights, entry, parts, device, signal }: PyramidAdaptation,
+  { weights, entry, parts, others, device, signal }: PyramidAdaptation,
   size: { readonly width: number; readonly height: number },
-): Promise<ReadonlyMap<KnownPart, Levels>> {
+): Promise<ReadonlyMap<UnknownPart, Levels>> {
   const own = [...weights].flatMap(([name, tensor]) =>
     name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
   );
@@ -145,9 +162,9 @@ async function featuresOf(
     const of = (name: string) => must(weights, name, "a decoder's tensors").data;
     return { mean: of(names.mean), scale: of(names.scale) };
   });
-  const features = new Map<KnownPart, Levels>();
+  const features = new Map<UnknownPart, Levels>();
   try {
-    for (const part of parts) {
+    for (const part of [...parts, ...others]) {
       signal?.throwIfAborted();
       const [computed = []] = await backbone.compute([part.image]);
       const byStride = new Map(computed.map((level) => [level.stride, level]));
@@ -169,32 +186,44 @@ async function featuresOf(
   return features;
 }
 
-function feedsOf(
-  parts: readonly KnownPart[],
-  features: ReadonlyMap<KnownPart, Levels>,
-  levels: ReturnType<typeof levelsOf>,
-): HostTensors {
-  const { width, height } = levels[FINEST];
-  const shape = [parts.length, height, width];
-  const targets = floatTensor(shape);
-  const weights = floatTensor(shape);
-  parts.forEach(({ known, tumour }, index) => {
-    const [left, top, right, bottom] = [
-      Math.ceil(known.left / FINEST),
-      Math.ceil(known.top / FINEST),
-      Math.floor((known.left + known.side) / FINEST),
-      Math.floor((known.top + known.side) / FINEST),
-    ];
-    for (let y = top; y < bottom; y++) {
-      const row = (index * height + y) * width;
-      targets.data.fill(tumour, row + left, row + right);
-      weights.data.fill(1, row + left, row + right);
+/** What the decoder says of parts before it is adapted: probabilities at the finest level. */
+async function saidOf(
+  parts: readonly UnknownPart[],
+  {
+    features,
+    levels,
+    start,
+    device,
+    signal,
+  }: {
+    readonly features: ReadonlyMap<UnknownPart, Levels>;
+    readonly levels: FeatureLevelSizes;
+    readonly start: StateDict;
+    readonly device: Device;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<ReadonlyMap<UnknownPart, Float32Array>> {
+  const { fine } = pyramidGraph(1, levels, { width: 1, height: 1 });
+  const session = await GraphSession.create({ fine }, device, { bind: start });
+  const said = new Map<UnknownPart, Float32Array>();
+  try {
+    for (const part of parts) {
+      signal?.throwIfAborted();
+      const logits = floatsOf(await session.run(featureFeeds([part], features, levels)), "fine");
+      said.set(part, probabilitiesOf({ ...levels[FINEST], data: logits }).data);
     }
-  });
-  const feeds: Record<string, HostTensors[string]> = {
-    [pyramidInputs.target]: targets,
-    [pyramidInputs.weights]: weights,
-  };
+  } finally {
+    await session.close();
+  }
+  return said;
+}
+
+function featureFeeds(
+  parts: readonly UnknownPart[],
+  features: ReadonlyMap<UnknownPart, Levels>,
+  levels: FeatureLevelSizes,
+): HostTensors {
+  const feeds: Record<string, HostTensors[string]> = {};
   for (const stride of FEATURE_STRIDES) {
     const level = levels[stride];
     const tensor = floatTensor([parts.length, level.channels, level.height, level.width]);
@@ -205,4 +234,34 @@ function feedsOf(
     feeds[featureInput(stride)] = tensor;
   }
   return feeds;
+}
+
+/** What is to be said of the parts; the known ones together count as much as the others together. */
+function targetFeeds(
+  known: readonly KnownPart[],
+  others: readonly UnknownPart[],
+  said: ReadonlyMap<UnknownPart, Float32Array>,
+  levels: FeatureLevelSizes,
+): HostTensors {
+  const { width, height } = levels[FINEST];
+  const cells = width * height;
+  const shape = [known.length + others.length, height, width];
+  const targets = floatTensor(shape);
+  const weights = floatTensor(shape);
+  known.forEach(({ known: { left, top, side }, tumour }, index) => {
+    const [first, last] = [Math.ceil(left / FINEST), Math.floor((left + side) / FINEST)];
+    const [upper, lower] = [Math.ceil(top / FINEST), Math.floor((top + side) / FINEST)];
+    const weight = 1 / Math.max(1, (last - first) * (lower - upper) * known.length);
+    for (let y = upper; y < lower; y++) {
+      const row = index * cells + y * width;
+      targets.data.fill(tumour, row + first, row + last);
+      weights.data.fill(weight, row + first, row + last);
+    }
+  });
+  others.forEach((part, index) => {
+    const at = (known.length + index) * cells;
+    targets.data.set(must(said, part, "probabilities"), at);
+    weights.data.fill(1 / (cells * others.length), at, at + cells);
+  });
+  return { [pyramidInputs.target]: targets, [pyramidInputs.weights]: weights };
 }

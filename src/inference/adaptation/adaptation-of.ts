@@ -1,11 +1,11 @@
-import { EpSamError, hashBytes, type Reporter } from "../../common/index.js";
+import { EpSamError, hashBytes, RandomStream, type Reporter } from "../../common/index.js";
 import type { LabelledSquare, PatchGeometry } from "../../dataset/index.js";
 import type { Device } from "../../graph/index.js";
 import { backbone } from "../../models/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { DecoderAdaptation } from "../segmenter.js";
 import { adaptPyramid } from "./adapt-pyramid.js";
-import { readKnownParts } from "./known-parts.js";
+import { readParts } from "./known-parts.js";
 
 /** Raised when the same squares adapt a decoder to other weights. */
 const VERSION = 1;
@@ -38,13 +38,14 @@ export function adaptationOf(slide: AdaptedSlide): DecoderAdaptation {
         });
       }
       const started = performance.now();
-      const parts = await readKnownParts(source, squares, geometry, signal);
-      const entry = backbone(config.classifier.dense.backbone);
       const { seed } = config;
-      const adapted = await adaptPyramid({ weights, entry, parts, seed, device, signal });
+      const stream = new RandomStream(seed, "adaptation", "parts");
+      const parts = await readParts(source, squares, geometry, stream, signal);
+      const entry = backbone(config.classifier.dense.backbone);
+      const adapted = await adaptPyramid({ ...parts, weights, entry, seed, device, signal });
       const seconds = Math.round((performance.now() - started) / 1000);
       reporter.note(
-        `${source.path}: adapted to ${squares.length} labelled squares in ${seconds} s, their cross-entropy from ` +
+        `${source.path}: adapted to ${squares.length} labelled squares in ${seconds} s, the cross-entropy from ` +
           `${adapted.before.toFixed(3)} to ${adapted.after.toFixed(3)}`,
       );
       return adapted.weights;

@@ -1,26 +1,37 @@
+import type { RandomStream } from "../../common/index.js";
 import { type LabelledSquare, type PatchGeometry, readArea } from "../../dataset/index.js";
 import { pyramidSide } from "../../method/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import type { KnownPart } from "./adapt-pyramid.js";
+import type { KnownPart, UnknownPart } from "./adapt-pyramid.js";
 
 /** Pixels of a patch that a part of a square has at most along each side; larger squares are several. */
 const LARGEST_PART = 112;
 /** Pixels around it that decide what is seen in it. */
 const SURROUNDINGS = 64;
+/** Parts of which nothing is known. */
+const OTHERS = 24;
 /** Parts of a slide at most: their features are kept in memory. */
 const MOST_PARTS = 400;
 
+/** Parts of a slide, all of one size. */
+export interface SlideParts {
+  readonly parts: readonly KnownPart[];
+  readonly others: readonly UnknownPart[];
+}
+
 /**
- * Reads labelled squares of a slide with their surroundings, at the resolution of patches.
- * @returns images of one size; what of squares lies outside the slide is left out
+ * Reads labelled squares of a slide with their surroundings, and parts drawn at random, at the resolution of patches.
+ * @param stream of the parts that are drawn
+ * @returns what of squares lies outside the slide is left out
  * @throws EpSamError `slide` when the file is damaged there
  */
-export async function readKnownParts(
+export async function readParts(
   source: PixelSource,
   squares: readonly LabelledSquare[],
   geometry: PatchGeometry,
+  stream: RandomStream,
   signal?: AbortSignal,
-): Promise<KnownPart[]> {
+): Promise<SlideParts> {
   const [full] = source.levels;
   const { pixelSize } = geometry;
   const extent = {
@@ -33,18 +44,21 @@ export async function readKnownParts(
   const largest = Math.max(...taken.map(({ side }) => side), 1);
   const side = pyramidSide(largest + 2 * SURROUNDINGS);
   const size = { width: side, height: side };
+  const read = (left: number, top: number) =>
+    readArea(source, { x: left * pixelSize.x, y: top * pixelSize.y }, size, geometry, signal);
   const parts: KnownPart[] = [];
   for (const cut of taken) {
     const left = cornerOf(cut.left, cut.side, side, extent.width);
     const top = cornerOf(cut.top, cut.side, side, extent.height);
-    const position = { x: left * pixelSize.x, y: top * pixelSize.y };
-    parts.push({
-      image: await readArea(source, position, size, geometry, signal),
-      known: { left: cut.left - left, top: cut.top - top, side: cut.side },
-      tumour: cut.tumour,
-    });
+    const known = { left: cut.left - left, top: cut.top - top, side: cut.side };
+    parts.push({ image: await read(left, top), known, tumour: cut.tumour });
   }
-  return parts;
+  const others: UnknownPart[] = [];
+  const within = (length: number) => stream.integer(Math.max(1, length - side + 1));
+  while (parts.length > 0 && others.length < OTHERS) {
+    others.push({ image: await read(within(extent.width), within(extent.height)) });
+  }
+  return { parts, others };
 }
 
 /** A part of a square in pixels of a patch. */
