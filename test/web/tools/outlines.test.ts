@@ -145,12 +145,15 @@ describeWithChromium("outlines drawn in the page", () => {
     await page.mouse.click(middle.x, middle.y);
     const status = page.locator(".tool-status[data-status=ready]");
     await status.getByText("Certainty 100 %; ends where the square does").waitFor();
+    const whole = page.getByText("Nothing stands out here: drag a box around what you mean.");
+    await whole.waitFor();
     await page.getByRole("button", { name: "Go on beyond it (W)" }).click();
     await expect.poll(() => asked.length).toBe(2);
     await status.waitFor();
     await page.keyboard.press("w");
     await expect.poll(() => status.innerText()).toBe("Certainty 100 %");
     const [first, second, third] = asked.map(({ side = 0 }) => side);
+    expect(await whole.count()).toBe(0);
     expect([second, third]).toEqual([2 * (first ?? 0), 4 * (first ?? 0)]);
     expect(await page.getByRole("button", { name: /Go on beyond it/ }).count()).toBe(0);
     await page.keyboard.press("Enter");

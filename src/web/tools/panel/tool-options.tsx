@@ -40,7 +40,7 @@ function Selected({ state: { editor } }: { readonly state: ToolsState }) {
 }
 
 function Segmenting({ state: { editor, clickTool, segmentation, input } }: { readonly state: ToolsState }) {
-  const { session, place, isCutOff } = segmentation;
+  const { session, place, isCutOff, isWhole } = segmentation;
   const status = session.status.value;
   const certainty = Math.max(0, Math.min(1, session.mask.value?.estimatedIou ?? 0));
   const text = {
@@ -54,6 +54,9 @@ function Segmenting({ state: { editor, clickTool, segmentation, input } }: { rea
       <span class="tool-status" role="status" data-status={status} data-engine={place.value.engine ?? ""}>
         {text}
       </span>
+      {status === "ready" && isWhole.value ? (
+        <span role="status">Nothing stands out here: drag a box around what you mean.</span>
+      ) : null}
       <ToolButton
         icon={input.opposite.value ? "minus" : "plus"}
         title={input.opposite.value ? "Clicks are outside" : "Clicks are inside"}

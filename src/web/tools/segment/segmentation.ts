@@ -9,7 +9,7 @@ import {
 import { onServerEvent, paths, requestJson } from "../../api/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { ClickSession } from "./click-session.js";
-import { isCutOff } from "./cut-off.js";
+import { fillsPatch, isCutOff } from "./cut-off.js";
 import { type DecodingPlace, MaskDecoder } from "./mask-decoder.js";
 import type { MaskRequest } from "./messages.js";
 
@@ -33,6 +33,8 @@ export interface Segmentation {
   readonly place: ReadonlySignal<DecodingPlace>;
   /** Whether the mask ends at the border of the patch that was looked at, and more of the slide can be. */
   readonly isCutOff: ReadonlySignal<boolean>;
+  /** Whether the mask is all of that patch: nothing stands out from what is around the click. */
+  readonly isWhole: ReadonlySignal<boolean>;
   /** Sets patch size and decoder for the next click. */
   prepare(): void;
   dispose(): void;
@@ -93,6 +95,10 @@ export function openSegmentation(viewer: SlideViewer, onProblem: (thrown: unknow
       const mask = session.mask.value;
       if (mask === null || size === null || 2 * mask.patch.width > SIDES.most) return false;
       return isCutOff(mask.area, mask.patch, size);
+    }),
+    isWhole: computed(() => {
+      const mask = session.mask.value;
+      return mask !== null && fillsPatch(mask.area, mask.patch);
     }),
     dispose() {
       for (const end of ends) end();
