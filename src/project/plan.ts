@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exists } from "../common/index.js";
+import { EpSamError, exists } from "../common/index.js";
 import { defaultOf, preparationSettings } from "../contract/index.js";
 import { profiles, SPLITS, stemOf } from "../dataset/index.js";
 import { evaluationStage, RunDirectory, stageNames } from "../run/index.js";
@@ -55,6 +55,8 @@ export async function planProject(project: Project): Promise<ProjectPlan> {
   const run = begun ? await RunDirectory.open(places.run) : null;
   const done = stages.filter((stage) => run?.isDone(stage) === true);
   const isTold = profile !== null || prepare.splitTable !== undefined;
+  const split = isTold ? null : (prepare.split ?? defaultOf(preparationSettings.shape.split));
+  if (split !== null && prepare.patients === undefined) requireEnough(labelled, split, kind);
   return {
     root,
     prepare: {
@@ -67,7 +69,7 @@ export async function planProject(project: Project): Promise<ProjectPlan> {
         windows == null
           ? null
           : { size: windows.size, stride: windows.stride ?? Math.floor(windows.size / 2) },
-      split: isTold ? null : (prepare.split ?? defaultOf(preparationSettings.shape.split)),
+      split,
       done: await exists(places.dataset),
     },
     train: {
@@ -80,4 +82,17 @@ export async function planProject(project: Project): Promise<ProjectPlan> {
     },
     segment: { which: segment, unlabelled: paths.length - labelled },
   };
+}
+
+/** Every split with a share needs a slide or image of its own; told before hours of preparing. */
+function requireEnough(labelled: number, split: readonly number[], kind: Project["kind"]): void {
+  const wanted = split.filter((share) => share > 0).length;
+  if (labelled >= wanted) return;
+  const things = kind === "slides" ? "slides with annotations" : "images";
+  throw new EpSamError("usage", {
+    where: "`split`",
+    what: `cannot be ${split.join(",")} with ${labelled} ${things}`,
+    why: "no patient may be in two of train, val and test, and training needs train and val",
+    action: `Give ${wanted} ${things} or more${labelled === 2 ? ", or `split: 1,1,0`, which leaves nothing to evaluate on" : ""}.`,
+  });
 }

@@ -126,6 +126,23 @@ describe("the plan", () => {
       /a\.svs: is a slide, and slides need annotations/,
     );
   });
+
+  it("says that there are too few slides for the split, before anything is prepared", async () => {
+    const inputs = await folder();
+    const annotations = await folder();
+    const plan = (prepare = {}) =>
+      planProject(
+        resolveProject({ inputs: [inputs], annotations: [annotations], out: path("none"), prepare }),
+      );
+    for (const name of ["a", "b", "c"]) await writeFile(join(inputs, `${name}.svs`), "");
+    for (const name of ["a", "b"]) await writeFile(join(annotations, `${name}.xml`), "");
+    expect(await messageOf(() => plan())).toMatch(
+      /`split`: cannot be 70,10,20 with 2 slides with annotations.*1,1,0/s,
+    );
+    expect((await plan({ split: [1, 1, 0] })).prepare).toMatchObject({ inputs: 3, labelled: 2 });
+    await writeFile(join(annotations, "c.xml"), "");
+    expect((await plan()).segment.unlabelled).toBe(0);
+  });
 });
 
 const counts = { positive: 10, negative: 10 };
