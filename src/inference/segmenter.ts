@@ -6,7 +6,7 @@ import {
   type Reporter,
   silentReporter,
 } from "../common/index.js";
-import { type Device, device as defaultDevice } from "../graph/index.js";
+import { type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
 import { backbone, embeddedBackboneFile, type PatchPrompt } from "../models/index.js";
@@ -40,7 +40,7 @@ export interface OpenSegmenterOptions {
   /** Probability of tumour from which a patch is segmented, 0 to 1; the run's when left out. */
   readonly gate?: number | undefined;
   /** The CPU when left out. */
-  readonly device?: Device | undefined;
+  readonly device?: DeviceSource | undefined;
   readonly reporter?: Reporter | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -126,11 +126,14 @@ export class Segmenter implements PatchSegmenter {
  */
 export async function openSegmenter(
   runDirectory: string,
-  { stage, gate, device = defaultDevice(), reporter = silentReporter, signal }: OpenSegmenterOptions = {},
+  options: OpenSegmenterOptions = {},
 ): Promise<Segmenter> {
-  const context = await openRun(runDirectory, { device, reporter, signal });
+  const { stage, gate, reporter = silentReporter, signal } = options;
+  const begun = await openRun(runDirectory, { device: defaultDevice(), reporter, signal });
   requireGate(gate);
-  const chosen = stage === camStage ? camStage : chooseDecoderStage(context, stage, "use");
+  const chosen = stage === camStage ? camStage : chooseDecoderStage(begun, stage, "use");
+  const device = await startDevice(options.device ?? begun.device);
+  const context = { ...begun, device };
   const { patchSize } = context.run.record.dataset;
   const sam = await openSam(context);
   const decoders =

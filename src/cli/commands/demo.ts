@@ -35,7 +35,7 @@ export function demoCommand() {
             settings: demoSettings,
             resume: resume ?? false,
             overwrite: overwrite ?? false,
-            device: await deviceFor(device, reporter),
+            device: deviceFor(device, reporter),
             reporter,
             signal,
             commandLine: process.argv.slice(2),

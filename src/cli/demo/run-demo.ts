@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EpSamError, exists, type Reporter, writeFileAtomically } from "../../common/index.js";
 import { prepareSlides } from "../../dataset/index.js";
-import type { Device } from "../../graph/index.js";
+import type { DeviceSource } from "../../graph/index.js";
 import { inferSlides } from "../../inference/index.js";
 import { writeRunReport } from "../../report/index.js";
 import {
@@ -26,7 +26,7 @@ export interface DemoOptions {
   readonly resume: boolean;
   /** Replaces the demo in `out`. */
   readonly overwrite: boolean;
-  readonly device: Device;
+  readonly device: DeviceSource;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
   readonly commandLine?: readonly string[] | undefined;
