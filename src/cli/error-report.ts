@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import {
   EpSamError,
   type ErrorFields,
@@ -39,7 +41,14 @@ export function reportError(thrown: unknown, terminal: Terminal, json: boolean, 
   const record = errorRecord(isJob ? error : flagged);
   if (json) terminal.stdout.write(`${JSON.stringify({ error: record }, null, 2)}\n`);
   const isUsage = error.tag === "usage" || error.tag === "configuration";
-  return isUsage ? ExitCode.wrongUsage : ExitCode.failed;
+  return isUsage || isMissingArgument(error) ? ExitCode.wrongUsage : ExitCode.failed;
+}
+
+/** A path of the command line where nothing is: the same mistake in every command, whoever noticed it. */
+function isMissingArgument({ fields: { where } }: EpSamError): boolean {
+  if (where === undefined || existsSync(where)) return false;
+  const words = process.argv.slice(2).map((word) => word.replace(/^--[\w-]+=/, ""));
+  return words.some((word) => word !== "" && resolve(word) === resolve(where));
 }
 
 /** The error as programs read it; absent fields are null. */

@@ -21,12 +21,14 @@ export {
   type Device,
   type DeviceName,
   type DeviceRequest,
+  type DeviceSource,
   defaultThreads,
   device,
   deviceNames,
   hasOwnMemory,
   parseDeviceRequest,
   sessionOptions,
+  startDevice,
 } from "./runtime/device.js";
 export { requireHalfPrecision } from "./runtime/half-support.js";
 export { LockStepSession, type MicroBatches } from "./runtime/lock-step-session.js";

@@ -1,5 +1,5 @@
 import type { Reporter } from "../common/index.js";
-import type { Device } from "../graph/index.js";
+import type { DeviceSource } from "../graph/index.js";
 
 /** What segmenting images and segmenting slides have in common. */
 export interface InferenceOptions {
@@ -12,7 +12,7 @@ export interface InferenceOptions {
   readonly gate?: number | undefined;
   /** Least overlap of neighbouring patches as a share of their side, 0 to 0.9. */
   readonly overlap?: number | undefined;
-  readonly device: Device;
+  readonly device: DeviceSource;
   /** Goes on with what a killed call began; what is finished, from the same model and settings, is left out. */
   readonly resume?: boolean | undefined;
   readonly overwrite?: boolean | undefined;

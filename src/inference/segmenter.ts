@@ -6,7 +6,7 @@ import {
   type Reporter,
   silentReporter,
 } from "../common/index.js";
-import { type Device, device as defaultDevice } from "../graph/index.js";
+import { type Device, type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
 import { backbone, embeddedBackboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
@@ -44,7 +44,7 @@ export interface OpenSegmenterOptions {
   /** Changes the decoder before it is opened. */
   readonly adaptation?: DecoderAdaptation | undefined;
   /** The CPU when left out. */
-  readonly device?: Device | undefined;
+  readonly device?: DeviceSource | undefined;
   readonly reporter?: Reporter | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,7 +54,11 @@ export interface DecoderAdaptation {
   /** SHA-256 of what decides the change. */
   readonly hash: string;
   /** @returns the weights to segment with */
-  adapt(decoder: { readonly weights: StateDict; readonly config: TrainingConfig }): Promise<StateDict>;
+  adapt(decoder: {
+    readonly weights: StateDict;
+    readonly config: TrainingConfig;
+    readonly device: Device;
+  }): Promise<StateDict>;
 }
 
 /** Everything that decides a segmenter's results, to tell whether two results come from the same model. */
@@ -140,10 +144,12 @@ export async function openSegmenter(
   runDirectory: string,
   options: OpenSegmenterOptions = {},
 ): Promise<Segmenter> {
-  const { stage, gate, adaptation, device = defaultDevice(), reporter = silentReporter, signal } = options;
-  const context = await openRun(runDirectory, { device, reporter, signal });
+  const { stage, gate, adaptation, reporter = silentReporter, signal } = options;
+  const begun = await openRun(runDirectory, { device: defaultDevice(), reporter, signal });
   requireGate(gate);
-  const chosen = stage === camStage ? camStage : chooseDecoderStage(context, stage, "use");
+  const chosen = stage === camStage ? camStage : chooseDecoderStage(begun, stage, "use");
+  const device = await startDevice(options.device ?? begun.device);
+  const context = { ...begun, device };
   const { patchSize } = context.run.record.dataset;
   const sam = await openSam(context);
   if (chosen === camStage && adaptation !== undefined) {
@@ -157,7 +163,10 @@ export async function openSegmenter(
   if (chosen !== camStage) {
     const { config } = context;
     const weights = await decoderWeights(context, chosen, await decoderBase(config, sam));
-    decoders.push({ stage: chosen, weights: (await adaptation?.adapt({ weights, config })) ?? weights });
+    decoders.push({
+      stage: chosen,
+      weights: (await adaptation?.adapt({ weights, config, device })) ?? weights,
+    });
   }
   const method = await openMethod(context, patchSize, decoders);
   await method.ready();

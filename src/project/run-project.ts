@@ -2,7 +2,7 @@ import { copyFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { exists, isTemporaryName, lockBeside, type Reporter } from "../common/index.js";
 import { prepareDataset, prepareSlides } from "../dataset/index.js";
-import type { Device } from "../graph/index.js";
+import type { DeviceSource } from "../graph/index.js";
 import { type InferResult, type InferSlidesResult, inferImages, inferSlides } from "../inference/index.js";
 import { writeRunReport } from "../report/index.js";
 import { evaluationFolder, type RunEvaluation, readEvaluation } from "../run/index.js";
@@ -22,7 +22,7 @@ import { ProjectProgress } from "./project-progress.js";
 import { asStep, inStep } from "./step-names.js";
 
 export interface RunProjectOptions {
-  readonly device: Device;
+  readonly device: DeviceSource;
   /** Begins anew where a project is. */
   readonly overwrite?: boolean | undefined;
   readonly reporter: Reporter;

@@ -1,7 +1,7 @@
 import { cpus } from "node:os";
 import { basename, resolve } from "node:path";
 import { hashFile, type Reporter } from "../common/index.js";
-import type { Device } from "../graph/index.js";
+import { type DeviceSource, startDevice } from "../graph/index.js";
 import {
   type ClassifierVariant,
   type LeftOut,
@@ -39,7 +39,7 @@ export interface ImportRunOptions {
   /** Side in pixels of the patches that the models were trained on. */
   readonly patchSize: number;
   readonly overwrite: boolean;
-  readonly device: Device;
+  readonly device: DeviceSource;
   readonly reporter: Reporter;
   readonly commandLine?: readonly string[] | undefined;
 }
@@ -62,6 +62,7 @@ const elsewhere = "trained elsewhere";
  *   when `out` holds a run and may not be replaced; `storage` on a full disk
  */
 export async function importRun(options: ImportRunOptions): Promise<ImportedRun> {
+  await RunDirectory.requireFree(options.out, options.overwrite);
   const classifier = await loadClassifier(options.classifier);
   const decoder = options.decoder === undefined ? undefined : await loadMaskDecoder(options.decoder);
   const stage = options.decoder === undefined ? undefined : stageOf(options.decoder);
@@ -151,10 +152,11 @@ function holdsSame(whole: StateDict, part: StateDict): boolean {
 }
 
 async function recordOf(
-  { classifier, decoder, preset, patchSize, device, commandLine }: ImportRunOptions,
+  { classifier, decoder, preset, patchSize, device: source, commandLine }: ImportRunOptions,
   config: TrainingConfig,
   { files }: SamSource,
 ): Promise<RunRecord> {
+  const device = await startDevice(source);
   const imported = { classifier, ...(decoder === undefined ? {} : { decoder }) };
   const hashes = Object.entries(imported).map(async ([name, file]) => ({
     name: `imported ${name}`,

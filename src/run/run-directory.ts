@@ -121,11 +121,16 @@ export class RunDirectory {
   }
 
   /**
-   * Begins a run in a new or empty directory, or in the place of another run.
+   * Checks that a run can begin in a directory; one that is not there is free.
    * @throws EpSamError `usage` when a run is there already and may not be replaced, or other files are there.
    */
-  static async create(root: string, record: RunRecord, overwrite: boolean): Promise<RunDirectory> {
-    await mkdir(root, { recursive: true });
+  static async requireFree(root: string, overwrite: boolean): Promise<void> {
+    await RunDirectory.#entriesOf(root, overwrite);
+  }
+
+  /** The entries of a run to be replaced. */
+  static async #entriesOf(root: string, overwrite: boolean): Promise<string[]> {
+    if (!(await exists(root))) return [];
     const entries = (await readdir(root)).filter((name) => name !== lockName && !isTemporaryName(name));
     const others = entries.filter((name) => !runEntry.test(name));
     if (others.length > 0) {
@@ -143,6 +148,16 @@ export class RunDirectory {
           "Choose another `out`, replace it with `overwrite: true`, or train it further with `epsam train`, `resume: true`.",
       });
     }
+    return entries;
+  }
+
+  /**
+   * Begins a run in a new or empty directory, or in the place of another run.
+   * @throws EpSamError `usage` when a run is there already and may not be replaced, or other files are there.
+   */
+  static async create(root: string, record: RunRecord, overwrite: boolean): Promise<RunDirectory> {
+    await mkdir(root, { recursive: true });
+    const entries = await RunDirectory.#entriesOf(root, overwrite);
     // The record goes first: whatever a kill leaves is not taken for a run.
     for (const name of ["run.json", ...entries]) await rm(join(root, name), { recursive: true, force: true });
     const run = new RunDirectory(root, record);

@@ -8,6 +8,7 @@ import {
   patchResolution,
   type Split,
 } from "../dataset/index.js";
+import { type DeviceSource, startDevice } from "../graph/index.js";
 import {
   camStage,
   classifierStage,
@@ -95,13 +96,18 @@ export async function evaluateSplit(
   dataset: Dataset,
   split: Split,
   out?: string,
-  { anyResolution }: { readonly anyResolution?: boolean | undefined } = {},
+  {
+    anyResolution,
+    device = context.device,
+  }: { readonly anyResolution?: boolean | undefined; readonly device?: DeviceSource } = {},
 ): Promise<RunEvaluation> {
   requirePatches(dataset, split);
   const warnings = warningsOfResolution(context.run, dataset, anyResolution);
   for (const warning of warnings) context.reporter.warn(`${warning}.`);
   await requireWritable(out ?? context.run.root);
-  return evaluateStages(context, await opened(context), dataset, split, out, warnings);
+  await requireUnchanged(context.run, classifierStage);
+  const begun = { ...context, device: await startDevice(device) };
+  return evaluateStages(begun, await opened(begun), dataset, split, out, warnings);
 }
 
 async function evaluateStages(

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { EpSamError, type Reporter, silentReporter } from "../common/index.js";
 import { openDataset } from "../dataset/index.js";
-import type { Device } from "../graph/index.js";
+import { type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import {
   checkKeptFiles,
   type DecoderStage,
@@ -40,7 +40,7 @@ export interface RetrainOptions {
   readonly resume: boolean;
   /** Whether corrections of another magnification may be learned from. */
   readonly anyResolution?: boolean | undefined;
-  readonly device: Device;
+  readonly device: DeviceSource;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
   readonly commandLine?: readonly string[] | undefined;
@@ -57,8 +57,8 @@ export interface RetrainOptions {
  *   something; `dataset` when the data are not those of the run, or no corrected patch can be learnt from; as `train`
  */
 export async function retrainWithCorrections(options: RetrainOptions): Promise<TrainedRun> {
-  const { device, reporter, signal, encoder } = options;
-  const origin = await openRun(options.from, options);
+  const { reporter, signal, encoder } = options;
+  const origin = await openRun(options.from, { device: defaultDevice(), reporter, signal });
   const before = lastDecoder(origin);
   await requireComplete(origin);
   const warn = (message: string) => reporter.warn(message);
@@ -75,11 +75,13 @@ export async function retrainWithCorrections(options: RetrainOptions): Promise<T
   requireTrainable(data, trainOptions);
   await requireStorage({ ...trainOptions, dataset });
   if (options.resume) await RunDirectory.open(options.out);
+  else await RunDirectory.requireFree(options.out, false);
+  const device = await startDevice(options.device);
   const unlock = await lockRun(options.out);
   try {
     const sam = await samSource(config.sam);
     const record = {
-      ...(await newRecord(trainOptions, data, sam, origin.run)),
+      ...(await newRecord({ ...trainOptions, device }, data, sam, origin.run)),
       preset: origin.run.record.preset,
       retraining: retrainingOf(origin, before, corrections),
     };

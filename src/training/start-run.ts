@@ -14,7 +14,7 @@ import {
   patchResolution,
   validateForTraining,
 } from "../dataset/index.js";
-import type { Device } from "../graph/index.js";
+import { type Device, type DeviceSource, startDevice } from "../graph/index.js";
 import { backbone, defaultBackbone } from "../models/index.js";
 import {
   type EncoderSource,
@@ -58,7 +58,7 @@ export interface TrainOptions {
   readonly overwrite: boolean;
   /** Whether patches of several magnifications may be learned from together. */
   readonly anyResolution?: boolean | undefined;
-  readonly device: Device;
+  readonly device: DeviceSource;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
   readonly commandLine?: readonly string[] | undefined;
@@ -83,18 +83,24 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const data = await openData(options);
   // Everything that can be refused is refused before a directory is made or an earlier run replaced.
   requireTrainable(data, options);
-  const { config, from, out, resume, device, reporter, signal, encoder } = options;
+  const { config, from, out, resume, overwrite, reporter, signal, encoder } = options;
+  if (!resume) await RunDirectory.requireFree(out, overwrite);
   const origin = from === undefined ? undefined : await classifierOrigin(from, out, data.dataset, config);
   const startsFromFile = config.classifier.initialWeights !== null && origin === undefined;
   if (startsFromFile && !resume) await startingWeights(config, reporter);
   await requireStorage({ ...options, dataset: data.dataset });
   const sam = resume ? undefined : await samSource(config.sam);
+  const device = await startDevice(options.device);
   const unlock = await lockRun(out);
   try {
     const run =
       sam === undefined
         ? await resumeTraining(out, config, data, origin)
-        : await RunDirectory.create(out, await newRecord(options, data, sam, origin), options.overwrite);
+        : await RunDirectory.create(
+            out,
+            await newRecord({ ...options, device }, data, sam, origin),
+            overwrite,
+          );
     await inheritClassifier(run);
     const begun = resume ? parseConfig(run.record.config, run.path("run.json")) : config;
     const { dataset } = data;
@@ -243,7 +249,7 @@ function requireStages({ stages, config, resume, from }: TrainOptions): void {
 
 /** What `run.json` says of a run that begins. */
 export async function newRecord(
-  options: TrainOptions,
+  options: Omit<TrainOptions, "device"> & { readonly device: Device },
   data: PipelineData,
   { files }: SamSource,
   origin?: Pick<ClassifierOrigin, "record"> & Partial<ClassifierOrigin>,

@@ -44,7 +44,7 @@ export function demoCommand() {
             settings: tissue ? tissueDemoSettings : demoSettings,
             resume: resume ?? false,
             overwrite: overwrite ?? false,
-            device: await deviceFor(device, reporter),
+            device: deviceFor(device, reporter),
             reporter: withTimeLeft(reporter, demoSteps),
             signal,
             commandLine: process.argv.slice(2),

@@ -1,5 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { openDataset, SPLITS } from "../../dataset/index.js";
+import { device as defaultDevice } from "../../graph/index.js";
 import { writeRunReport } from "../../report/index.js";
 import {
   evaluationFiles,
@@ -43,11 +44,16 @@ export function evaluateCommand() {
     .addHelpText("after", HELP)
     .action(({ run, data, split, out, anyResolution, device, json }) =>
       runCommand({ json }, async ({ reporter, signal }): Promise<CommandOutcome> => {
-        const context = await openRun(run, { device: await deviceFor(device, reporter), reporter, signal });
+        const begun = await openRun(run, { device: defaultDevice(), reporter, signal });
         const dataset = await openDataset(data, { warn: (message) => reporter.warn(message) });
-        warnOfUnfinished(context);
-        const folder = out ?? evaluationFolder(context.run, dataset);
-        const evaluation = await evaluateSplit(context, dataset, split, folder, { anyResolution });
+        warnOfUnfinished(begun);
+        const folder = out ?? evaluationFolder(begun.run, dataset);
+        const start = deviceFor(device, reporter);
+        const evaluation = await evaluateSplit(begun, dataset, split, folder, {
+          anyResolution,
+          device: start,
+        });
+        const context = { ...begun, device: await start() };
         const isOwnData = dataset.hash === context.run.record.dataset.hash;
         const report = isOwnData && out === undefined ? await writeRunReport(context, dataset) : null;
         const { figures, patches } = evaluationFiles(folder, split);

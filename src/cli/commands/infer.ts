@@ -161,7 +161,7 @@ const SLIDE_OPTIONS = [
 
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
   const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...rest } = options;
-  const common = { ...rest, device: await deviceFor(request, context.reporter) };
+  const common = { ...rest, device: deviceFor(request, context.reporter) };
   const { kind, leaveOut } =
     as === undefined ? await recogniseInputs(options.inputs) : { kind: as, leaveOut: [] };
   if (kind === "slides") {

@@ -138,7 +138,7 @@ async function importModels(options: RunOptions): Promise<CommandOutcome> {
     overrides: config === undefined ? {} : await readConfigFile(config),
     out,
     overwrite: options.overwrite ?? false,
-    device: await deviceFor(device, reporter),
+    device: deviceFor(device, reporter),
     reporter,
     commandLine: process.argv.slice(2),
   });

@@ -90,7 +90,7 @@ export function runProjectCommand() {
         if (options.dryRun) return { json: { plan, project }, text: planned };
         reporter.note(planned);
         const result = await runProject(project, {
-          device: await deviceFor(options.device, reporter),
+          device: deviceFor(options.device, reporter),
           overwrite: options.overwrite ?? false,
           reporter,
           signal,

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EpSamError, exists, type Reporter } from "../../common/index.js";
-import type { Device } from "../../graph/index.js";
+import type { DeviceSource } from "../../graph/index.js";
 import { inferSlides } from "../../inference/index.js";
 import { claimDirectory } from "../../project/index.js";
 import { writeRunReport } from "../../report/index.js";
@@ -27,7 +27,7 @@ export interface DemoOptions {
   readonly resume: boolean;
   /** Replaces the demo in `out`. */
   readonly overwrite: boolean;
-  readonly device: Device;
+  readonly device: DeviceSource;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
   readonly commandLine?: readonly string[] | undefined;

@@ -15,6 +15,14 @@ export interface Device {
   readonly threads: number;
 }
 
+/** A device, or what chooses and tries one: called when everything that can be refused without it has been checked. */
+export type DeviceSource = Device | (() => Promise<Device>);
+
+/** The device of a source. */
+export async function startDevice(source: DeviceSource): Promise<Device> {
+  return typeof source === "function" ? source() : source;
+}
+
 /** Limits the threads of each operation, for machines that are shared. */
 const THREADS_VARIABLE = "EPSAM_THREADS";
 

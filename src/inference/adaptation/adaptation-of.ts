@@ -1,6 +1,5 @@
 import { EpSamError, hashBytes, RandomStream, type Reporter } from "../../common/index.js";
 import type { LabelledSquare, PatchGeometry } from "../../dataset/index.js";
-import type { Device } from "../../graph/index.js";
 import { backbone } from "../../models/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { DecoderAdaptation } from "../segmenter.js";
@@ -16,7 +15,6 @@ export interface AdaptedSlide {
   readonly squares: readonly LabelledSquare[];
   /** How patches of the slide are read. */
   readonly geometry: PatchGeometry;
-  readonly device: Device;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
 }
@@ -26,10 +24,10 @@ export interface AdaptedSlide {
  * @returns what `openSegmenter` takes; it throws EpSamError `usage` when the decoder is no feature pyramid
  */
 export function adaptationOf(slide: AdaptedSlide): DecoderAdaptation {
-  const { source, squares, geometry, device, reporter, signal } = slide;
+  const { source, squares, geometry, reporter, signal } = slide;
   return {
     hash: hashBytes(JSON.stringify({ version: VERSION, squares })),
-    adapt: async ({ weights, config }) => {
+    adapt: async ({ weights, config, device }) => {
       if (config.decoder.kind !== "pyramid" || !weights.has("pyramid.logits.bias")) {
         throw new EpSamError("usage", {
           where: "`labelledSquares`",
