@@ -115,8 +115,11 @@ describe("a table of resolutions", () => {
 describe("images", () => {
   const tagged = (mpp: number) => {
     const rational = [Math.round(10_000 / mpp), 1];
+    // Another picture for each, since the same under two names would be told, too.
+    const { width, height, data } = picture(128, 128);
+    const image = { width, height, data: data.map((value) => (value * mpp) & 255) };
     return buildTiff([
-      deflatePage(picture(128, 128), 64, [
+      deflatePage(image, 64, [
         { tag: 282, type: Type.Rational, values: rational },
         { tag: 283, type: Type.Rational, values: rational },
         short(296, 3),

@@ -78,6 +78,18 @@ describe("findTissue", () => {
     ).toBe(0);
   });
 
+  it("says what it leaves out where there is no glass to tell from tissue", async () => {
+    const regions = (glassFrom: number) =>
+      memorySlide("a", 4000, 3000, (x) => {
+        if (x >= glassFrom) return GLASS;
+        return x < 1000 ? [215, 160, 195] : [150, 70, 150];
+      });
+    const { warnings, share } = await findTissue(regions(4000), "otsu");
+    expect(share).toBeCloseTo(0.75, 1);
+    expect(warnings).toEqual([expect.stringMatching(/hardly any glass.*: 25 % of the slide.*`tissue: all`/)]);
+    expect((await findTissue(regions(3500), "otsu")).warnings).toEqual([]);
+  });
+
   it("counts the cells whose centres a box holds, or the one it lies in", async () => {
     const left = (x: number) => (x < 1600 ? PINK : GLASS);
     const mask = await findTissue(memorySlide("a", 3200, 1600, left), "otsu");

@@ -21,6 +21,11 @@ const MARK_SIDE = 5;
 const REACH = 2 * CLOSING_ITERATIONS * ((CLOSING_SIDE - 1) / 2) + (MEDIAN_SIDE - 1) / 2;
 /** Otsu splits the noise of an empty slide too; what is paler than this (of 255) is glass. */
 const LEAST_SATURATION = 8;
+/** Glass is paler than this, of 255; a slide with less glass than this share has none around its tissue. */
+const PALEST_TISSUE = 20;
+const LEAST_GLASS = 0.01;
+/** Share of a slide without glass that is told when it is not taken for tissue. */
+const TOLD_TISSUE = 0.02;
 /** Share of green and blue ink, of all that has colour, which is told: such colours may be the stain's. */
 const TOLD_INK = 0.02;
 
@@ -118,8 +123,10 @@ export async function findTissue(
 ): Promise<TissueMask> {
   const plane = new SaturationPlane(source, options, rule !== "otsu");
   const { width, height, cellSize } = plane;
-  const { threshold, warnings } =
-    rule === "otsu" ? thresholdOf(await plane.histogram()) : { threshold: rule, warnings: [] };
+  const { threshold, warnings, hasGlass } =
+    rule === "otsu"
+      ? thresholdOf(await plane.histogram())
+      : { threshold: rule, warnings: [], hasGlass: true };
   const mask = new TissueMask(width, height, cellSize, warnings);
   const rows = Math.max(REACH, Math.floor((options.bandCells ?? BAND_CELLS) / width) - 2 * REACH);
   for (let row = 0; row < height; row += rows) {
@@ -129,23 +136,36 @@ export async function findTissue(
     const band = await plane.band(top, Math.min(height, row + count + REACH) - top);
     mask.setRows(row, count, tissueOf(band, threshold), row - top);
   }
+  const leftOut = 1 - mask.share;
+  if (!hasGlass && leftOut > TOLD_TISSUE) {
+    warnings.push(
+      `has hardly any glass, so that Otsu's threshold divides the tissue itself: ${Math.round(100 * leftOut)} % of the slide, its palest parts, are not taken for tissue; if it is tissue altogether, pass \`tissue: all\``,
+    );
+  }
   return mask;
 }
 
-/** Otsu's threshold, and what is said of ink. */
-function thresholdOf(counts: Float64Array): { readonly threshold: number; readonly warnings: string[] } {
+/** Otsu's threshold, what is said of ink, and whether there is glass to tell tissue from. */
+function thresholdOf(counts: Float64Array): {
+  readonly threshold: number;
+  readonly warnings: string[];
+  readonly hasGlass: boolean;
+} {
   const stained = counts.map((count, value) => (value < STRONG ? count : 0));
   const threshold = Math.max(LEAST_SATURATION, otsuThresholdOfCounts(stained));
   const ink = counts[INK] ?? 0;
-  const coloured = counts.slice(threshold + 1, INK + 1).reduce((sum, count) => sum + count, 0);
-  if (ink <= TOLD_INK * coloured) return { threshold, warnings: [] };
-  const share = Math.round((100 * ink) / coloured);
-  return {
-    threshold,
-    warnings: [
+  const within = (first: number, end: number): number =>
+    counts.slice(first, end).reduce((sum, count) => sum + count, 0);
+  const coloured = within(threshold + 1, INK + 1);
+  const warnings: string[] = [];
+  if (ink > TOLD_INK * coloured) {
+    const share = Math.round((100 * ink) / coloured);
+    warnings.push(
       `${share} % of what is coloured is green or blue as the ink of pens, and not taken for tissue; if these are stains (Masson, Alcian blue), pass \`tissue: ${threshold}\``,
-    ],
-  };
+    );
+  }
+  const hasGlass = within(0, PALEST_TISSUE) >= LEAST_GLASS * within(0, counts.length);
+  return { threshold, warnings, hasGlass };
 }
 
 function tissueOf({ width, height, data }: GreyImage, threshold: number): Mask {
