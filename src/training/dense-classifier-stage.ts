@@ -1,5 +1,5 @@
 import { RandomStream } from "../common/index.js";
-import { type PatchRecord, type WindowLabel, windowsOf } from "../dataset/index.js";
+import { type PatchRecord, windowsOf } from "../dataset/index.js";
 import { floatsOf, floatTensor, GraphSession, type HostTensors, placeOnDevice } from "../graph/index.js";
 import { denseTensors } from "../method/index.js";
 import {
@@ -28,7 +28,8 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import { PatchFeatures } from "./patch-features.js";
-import { balancedMean, cheapestOffset } from "./window-calibration.js";
+import { type PooledWindow, windowAccuracy, windowLoss } from "./pooled-windows.js";
+import { cheapestOffset, whyUncalibrated } from "./window-calibration.js";
 
 /** What the stage works with, gathered once. */
 interface DenseTraining extends ClassifierStageOptions {
@@ -200,12 +201,6 @@ async function feedsOf(
   };
 }
 
-/** What the head says of a patch's windows. */
-interface PooledWindow extends Pick<WindowLabel, "tumour" | "other"> {
-  /** Logits of "has tumour" and "has something else". */
-  readonly logits: readonly [number, number];
-}
-
 /** Judges the windows of validation patches, compiled once for all epochs. */
 class WindowValidator {
   readonly #training: DenseTraining;
@@ -259,40 +254,22 @@ class WindowValidator {
   }
 }
 
-/** Cross-entropy of the known labels when `offset` is taken from the map, all four kinds of window counting alike. */
-function windowLoss(windows: readonly PooledWindow[], offset: number): number {
-  const error = (logit: number, presence: WindowLabel["tumour"]) =>
-    Math.max(logit, 0) - logit * (presence ?? 0) + Math.log1p(Math.exp(-Math.abs(logit)));
-  return balancedMean(
-    windows.flatMap(({ tumour, other, logits: [hasTumour, hasOther] }) => [
-      ["tumour", tumour, error(hasTumour - offset, tumour)] as const,
-      ["other", other, error(hasOther + offset, other)] as const,
-    ]),
-  );
-}
-
-/** Mean share of right answers of both labels. */
-function windowAccuracy(windows: readonly PooledWindow[]): number {
-  const right = (logit: number, presence: WindowLabel["tumour"]) => (logit > 0 === (presence === 1) ? 1 : 0);
-  return balancedMean(
-    windows.flatMap(({ tumour, other, logits: [hasTumour, hasOther] }) => [
-      ["tumour", tumour, right(hasTumour, tumour)] as const,
-      ["other", other, right(hasOther, other)] as const,
-    ]),
-  );
-}
-
 /** The offset under which the validation windows' labels are likeliest, and how many cells speak for a patch. */
 async function calibration(training: DenseTraining, weights: Weights): Promise<Weights> {
-  const validator = await WindowValidator.create(training);
-  const judged = await validator.judge(weights).finally(() => validator.close());
-  const { offset } = cheapestOffset((candidate) => windowLoss(judged, candidate));
+  const why = whyUncalibrated(training.validation);
+  const offset = why === null ? await chosenOffset(training, weights) : 0;
   const { pooling } = training.options;
   const share = pooling.kind === "highest-share" ? pooling.share : 1;
   const cells = Math.max(1, Math.round(training.slots.cells * share));
-  training.reporter.note(`${stage}: the map's offset is ${offset} by the validation windows`);
+  training.reporter.note(`${stage}: ${why ?? `the map's offset is ${offset} by the validation windows`}`);
   return new Map([
     [denseTensors.offset, floatTensor([1], Float32Array.of(offset))],
     [denseTensors.presenceCells, floatTensor([1], Float32Array.of(cells))],
   ]);
+}
+
+async function chosenOffset(training: DenseTraining, weights: Weights): Promise<number> {
+  const validator = await WindowValidator.create(training);
+  const judged = await validator.judge(weights).finally(() => validator.close());
+  return cheapestOffset((candidate) => windowLoss(judged, candidate)).offset;
 }

@@ -29,6 +29,7 @@ import {
 } from "./epoch-loop.js";
 import { type SegmenterModel, type SegmenterSample, segmenterModel } from "./segmenter-model.js";
 import { SegmenterValidator } from "./segmenter-validator.js";
+import { whyUncalibrated } from "./window-calibration.js";
 
 /** What a decoder that sees features is trained with. */
 export interface SegmenterStageOptions extends Omit<DecoderStageOptions, "samWeights"> {
@@ -101,6 +102,8 @@ export async function trainSegmenter(options: SegmenterStageOptions): Promise<Ep
     initialWeights: async () => model.initial,
     createStep,
     trainEpoch,
+    // As for a dense classifier: the rate falls to zero, and few windows choose at random.
+    keepsLast: settings.schedule === "cosine",
     validate: (weights) => validator.validate(weights),
   });
   const calibration = settings.calibrate ? await calibrated(options, validator, result.weights) : [];
@@ -272,10 +275,15 @@ async function standardisationOf(options: SegmenterStageOptions): Promise<Weight
 }
 
 async function calibrated(
-  { stage, reporter }: SegmenterStageOptions,
+  { stage, reporter, validation }: SegmenterStageOptions,
   validator: SegmenterValidator,
   weights: Weights,
 ): Promise<Weights> {
+  const why = whyUncalibrated(validation.map(({ patch }) => patch));
+  if (why !== null) {
+    reporter.note(`${stage}: ${why}`);
+    return new Map();
+  }
   const offset = await validator.offset(weights);
   reporter.note(`${stage}: the logit that separates tumour is ${offset} by the validation windows`);
   return new Map([[decoderOffset, floatTensor([1], Float32Array.of(offset))]]);

@@ -59,6 +59,20 @@ export function balancedAccuracy(windows: readonly JudgedWindow[], offset: numbe
   );
 }
 
+/** Slides that the offset of others can be told from: those of one slide say nothing of another's. */
+const LEAST_SLIDES = 3;
+
+/**
+ * Why the separating logit is not chosen by the windows of these patches but stays 0; null where it can be.
+ * @param patches of validation
+ */
+export function whyUncalibrated(patches: readonly { readonly slide: string }[]): string | null {
+  const slides = new Set(patches.map(({ slide }) => slide)).size;
+  if (slides >= LEAST_SLIDES) return null;
+  const of = slides === 1 ? "one slide" : `${slides} slides`;
+  return `the validation windows are of ${of}, which tell no other's: the logit that separates tumour stays 0`;
+}
+
 /** Separating logits that are tried, those near 0 first, so that it takes a gain to go further. */
 const OFFSETS = Array.from({ length: 121 }, (_, index) => (index - 60) / 20).sort(
   (a, b) => Math.abs(a) - Math.abs(b),

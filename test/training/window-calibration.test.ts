@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
-import { balancedAccuracy, bestOffset, judgeWindows } from "../../src/training/window-calibration.js";
+import {
+  balancedAccuracy,
+  bestOffset,
+  judgeWindows,
+  whyUncalibrated,
+} from "../../src/training/window-calibration.js";
 
 /** 20 × 20 logits: the left half at one level, the right half at another. */
 function halves(left: number, right: number) {
@@ -33,4 +38,11 @@ it("windows of which nothing is known do not count", () => {
   const half = judgeWindows(halves(-1, 2), [{ ...right, other: null }]);
   expect(balancedAccuracy(half, 0)).toBe(1);
   expect(balancedAccuracy(half, 2.5)).toBe(0);
+});
+
+it("few slides tell no other's separating logit", () => {
+  const of = (...slides: readonly string[]) => slides.map((slide) => ({ slide }));
+  expect(whyUncalibrated(of("a", "a", "a", "a"))).toMatch(/of one slide.*stays 0/);
+  expect(whyUncalibrated(of("a", "b", "a"))).toMatch(/of 2 slides/);
+  expect(whyUncalibrated(of("a", "b", "c"))).toBeNull();
 });
