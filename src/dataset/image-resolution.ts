@@ -26,9 +26,9 @@ export async function imageMpp(path: string): Promise<number | null> {
 }
 
 /**
- * Compares what images tell of their resolution with what was given for all, or with one another.
+ * Compares what images tell of their resolution with what was given for all, which counts, or with one another.
  * @returns what the user should know
- * @throws EpSamError `usage` as {@link compareMpp}
+ * @throws EpSamError `usage` as {@link compareMpp}, where none was given
  */
 export async function compareImages(
   paths: readonly string[],
@@ -44,7 +44,7 @@ export async function compareImages(
   const [finest, coarsest] = [known[0], known.at(-1)];
   if (finest === undefined || coarsest === undefined) return [];
   const rule: ResolutionRule = {
-    anyResolution,
+    anyResolution: anyResolution === true || given !== null,
     action:
       "Images are not resampled: bring them to one resolution before, or give the `mpp` that they have.",
   };

@@ -154,14 +154,13 @@ describe("lines of tables", () => {
     );
     const mppTable = join(folder, "mpp.csv");
     await writeText(mppTable, "slide,mpp\ncase1.HE,0.25\ncase1.IHC,1\n");
-    const anyResolution = true;
-    await prepareSlides({ ...options, patchSize: 32, mpp: 1, mppTable, anyResolution });
+    await prepareSlides({ ...options, patchSize: 32, mpp: 1, mppTable });
     const sizes = async () =>
       (await description()).sources.map((source: { pixelSize: { x: number } }) => source.pixelSize.x);
     expect(await sizes()).toEqual([4, 1]);
 
     await writeText(mppTable, "slide,mpp\ncase1.HE,0.25\ncase1.ICH,1\n");
-    const again = { ...options, patchSize: 32, mpp: 1, mppTable, anyResolution, overwrite: true };
+    const again = { ...options, patchSize: 32, mpp: 1, mppTable, overwrite: true };
     const misspelt = await prepareSlides(again);
     expect(await sizes()).toEqual([4, 2]);
     expect(misspelt.skipped).toEqual([{ file: mppTable, reason: expect.stringMatching(/case1\.ICH/) }]);

@@ -97,18 +97,17 @@ describe("slides that are read as they were scanned", () => {
 });
 
 describe("a table of resolutions", () => {
-  it("that says another magnification than the file leaves the slide out, unless that is meant", async () => {
+  it("that says another magnification than the file counts, and both are told", async () => {
     const { folder, options } = await workplace({ a: 0.25, b: 0.25 });
     const mppTable = join(folder, "mpp.csv");
     await writeText(mppTable, "slide,mpp\na,0.5\n");
     const wanted = { ...options, mppTable, mpp: 0.5, patchSize: 32 };
-    const { skipped } = await prepareSlides(wanted);
-    const reason = /^has 0\.25 µm per pixel, the table `mppTable` 0\.5 .*`anyResolution: true`/;
-    expect(skipped).toEqual([
-      { file: join(folder, "slides", "a.svs"), reason: expect.stringMatching(reason) },
-    ]);
-    const meant = await prepareSlides({ ...wanted, anyResolution: true, overwrite: true });
-    expect(meant.skipped).toEqual([]);
+    const reporter = recordingReporter();
+    const { skipped } = await prepareSlides({ ...wanted, reporter });
+    expect(skipped).toEqual([]);
+    expect(reporter.warnings).toContainEqual(
+      expect.stringMatching(/a\.svs: the file tells 0\.25 µm per pixel, the table 0\.5; the table's is used/),
+    );
   });
 });
 
@@ -127,7 +126,7 @@ describe("images", () => {
     ]);
   };
 
-  it("whose tags tell another magnification than `mpp`, or than each other, are refused", async () => {
+  it("whose tags tell another magnification than each other are refused; a given `mpp` counts, and both are told", async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, "images"));
     const data = new Uint8Array(128 * 128).map((_, pixel) => (pixel % 128 < 40 ? 1 : 0));
@@ -148,9 +147,8 @@ describe("images", () => {
       inputKind: "images",
     } as const;
     expect(await errorOf(prepareDataset(options))).toMatch(/b\.tif: has 0\.5 µm per pixel, a\.tif 0\.25/);
-    expect(await errorOf(prepareDataset({ ...options, mpp: 0.25 }))).toMatch(
-      /b\.tif: has 0\.5 µm per pixel, `mpp` 0\.25/,
-    );
+    const given = await prepareDataset({ ...options, mpp: 0.25, out: join(folder, "given") });
+    expect(given.warnings).toEqual([expect.stringMatching(/b\.tif has 0\.5 µm per pixel, `mpp` 0\.25/)]);
     const { warnings } = await prepareDataset({ ...options, anyResolution: true });
     expect(warnings).toEqual([expect.stringMatching(/b\.tif has 0\.5 µm per pixel, a\.tif 0\.25/)]);
   });

@@ -10,7 +10,6 @@ import {
 import { EpSamError, isEpSamError } from "../../common/index.js";
 import type { UnmarkedRule } from "../../contract/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
-import { compareMpp } from "../patch-resolution.js";
 import type { PatchPosition } from "../preparation/lattice.js";
 import type { Examination } from "../preparation/source.js";
 import { encodePresence, labelWindows, tellsNothing } from "../window-labels.js";
@@ -29,8 +28,6 @@ export interface ExaminationContext {
   readonly fingerprint: string;
   /** Resolution that the user gave for this slide; goes before what the file tells. */
   readonly knownMpp: MicronsPerPixel | null;
-  /** Whether that may be another magnification. */
-  readonly anyResolution: boolean;
   readonly openSlide: (path: string) => Promise<PixelSource>;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: (step: "tissue" | "patches", done: number, total: number) => void;
@@ -134,15 +131,6 @@ async function examineSource(
   if (full === undefined) return { refused: "has no pixels" };
   const told = source.micronsPerPixel;
   const mpp = knownMpp ?? told;
-  if (knownMpp !== null && told !== null) {
-    const action = "Correct the table, or leave the slide out of it: the file's is used then.";
-    const { anyResolution } = context;
-    const named = [
-      { of: "the table `mppTable`", mpp: knownMpp.x },
-      { of: source.path, mpp: told.x },
-    ] as const;
-    compareMpp(...named, { anyResolution, action, tag: "slide" });
-  }
   const geometry = patchGeometry(source, settings.resolution, mpp, settings.patchSize);
   if ("refused" in geometry) return geometry;
   const { accepted } = geometry;

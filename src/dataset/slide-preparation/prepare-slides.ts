@@ -43,7 +43,6 @@ interface Job {
   readonly openSlide: (path: string) => Promise<PixelSource>;
   readonly knownMpp: ReadonlyMap<string, MicronsPerPixel>;
   readonly resolutions: ScannedResolutions;
-  readonly anyResolution: boolean;
   readonly concurrency: number;
   readonly slideModule: string;
   readonly reporter: Reporter;
@@ -89,7 +88,6 @@ async function prepareReserved(
     openSlide: options.openSlide ?? ((path) => openSlide(path)),
     knownMpp: knownMpp?.values ?? new Map(),
     resolutions: new ScannedResolutions(settings.resolution, options.anyResolution),
-    anyResolution: options.anyResolution ?? false,
     concurrency: options.concurrency ?? CONCURRENCY,
     slideModule: options.slideModule ?? moduleBeside(import.meta.url, "./slide-child"),
     reporter,
@@ -205,8 +203,8 @@ async function examineWhere(
   reporter.note(
     `${file.path}: the program ended over this slide before, so it is read in a process of its own.`,
   );
-  const { settings, fingerprint, knownMpp, anyResolution } = context;
-  const work = { kind: "examine", file, settings, fingerprint, knownMpp, anyResolution } as const;
+  const { settings, fingerprint, knownMpp } = context;
+  const work = { kind: "examine", file, settings, fingerprint, knownMpp } as const;
   return inOwnProcess(slideModule, work, examinedSchema, signal);
 }
 

@@ -23,7 +23,6 @@ type SlideWork =
       readonly settings: SlideSettings;
       readonly fingerprint: string;
       readonly knownMpp: MicronsPerPixel | null;
-      readonly anyResolution: boolean;
     }
   | {
       readonly kind: "write";
