@@ -20,7 +20,7 @@ import {
 import { adamW, TrainingStep } from "../../nn/index.js";
 
 /** As tried on the breast regions of docs/benchmarks.md. */
-const STEPS = 80;
+const STEPS = 40;
 const LEARNING_RATE = 3e-4;
 const WEIGHT_DECAY = 1e-4;
 /** Squares of each label in a step, and parts of which nothing is known. */
