@@ -1,4 +1,4 @@
-import { cp, readdir, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readMask } from "../../src/imaging/index.js";
@@ -57,7 +57,8 @@ describeWithFastWebGpu("epsam train --device webgpu", (gpu) => {
   const maps = (out: string) => join(folder, out, "activation-maps");
 
   async function compareMaps(): Promise<number> {
-    const differences = (await readdir(maps("cpu"))).map(async (file) => {
+    const names = (await readdir(maps("cpu"))).filter((name) => name.endsWith(".safetensors"));
+    const differences = names.map(async (file) => {
       const [expected, actual] = await Promise.all(
         ["cpu", "webgpu"].map((out) => readActivation(join(maps(out), file))),
       );
@@ -67,6 +68,13 @@ describeWithFastWebGpu("epsam train --device webgpu", (gpu) => {
       return Math.max(...(levels ?? [Number.NaN]));
     });
     return Math.max(...(await Promise.all(differences)));
+  }
+
+  /** As a run of an earlier version, whose files may have changed since. */
+  async function forgetHashes(file: string, stage: string): Promise<void> {
+    const record = JSON.parse(await readFile(file, "utf8"));
+    delete record.stages[stage].files;
+    await writeFile(file, JSON.stringify(record));
   }
 
   beforeAll(async () => {
@@ -82,6 +90,7 @@ describeWithFastWebGpu("epsam train --device webgpu", (gpu) => {
     // Rounding may move a map by a level, and with it all points that are drawn from the map: so the CPU goes on from
     // the GPU's maps.
     await cp(maps("webgpu"), maps("cpu"), { recursive: true });
+    await forgetHashes(join(folder, "cpu", "run.json"), "initial-masks");
     await trainOn("cpu", "cpu", ["--resume"]);
     [onCpu, onWebGpu] = await Promise.all([
       RunDirectory.open(join(folder, "cpu")),
