@@ -22,4 +22,4 @@ export type { MaskAgreement, SlideAgreement } from "./slides/agreement.js";
 export { inferSlides } from "./slides/infer-slides.js";
 export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
-export { type TrainedResolution, trainedResolution } from "./slides/trained-resolution.js";
+export { type TrainedResolution, trainedResolution } from "./trained-resolution.js";

@@ -1,20 +1,13 @@
-import type { ProgressEvent } from "../common/index.js";
-import { defaultOf, inferenceSettings } from "../contract/index.js";
+import type { PlannedWork } from "../common/index.js";
+import { defaultOf, inferenceSettings, preparationSettings } from "../contract/index.js";
 import { camStage, classifierStage, evaluationStage, stageNames, type TrainingConfig } from "../run/index.js";
 import type { DatasetDescription } from "./left-over.js";
 import type { Project } from "./project.js";
 
-/** Work that progress is told of, in the order in which it is done. */
-export interface PlannedWork {
-  /** On two cores; how long the rest takes here is told from how long the beginning took. */
-  readonly seconds: number;
-  readonly isTask: (task: string) => boolean;
-  /** From 0 to 1; null when the event does not tell. */
-  readonly shareDone: (event: ProgressEvent) => number | null;
-}
+const USUAL_PATCH = defaultOf(preparationSettings.shape.patchSize);
 
 /*
- * Seconds of two cores, docs/benchmarks.md: of a megapixel where work grows with the picture, otherwise of a patch.
+ * Rough seconds of two cores: of a megapixel where work grows with the picture, otherwise of a patch.
  */
 const TRAINING_STEP = { 18: 1.6, 50: 4.2 } as const;
 /** The activation map of a megapixel, from four rotations. */
@@ -40,7 +33,7 @@ export function plannedWork(
   const total = ({ positive, negative }: { positive: number; negative: number }) => positive + negative;
   const { train, val, test } = description.counts;
   const [learned, judged, tested] = [total(train), total(val), total(test)];
-  const patchSize = project.prepare.patchSize ?? 512;
+  const { patchSize = USUAL_PATCH } = project.prepare;
   const cost = costOf(config, patchSize ** 2 / 1e6);
   const positives = Math.min(train.positive, config.decoder.maximumPatches ?? train.positive);
   const lessons = config.decoder.samplesPerEpoch ?? positives;
@@ -96,7 +89,7 @@ function segmenting(
   inputs: number,
   perPatch: number,
 ): PlannedWork {
-  const { patchSize = 512, stride = patchSize } = project.prepare;
+  const { patchSize = USUAL_PATCH, stride = patchSize } = project.prepare;
   const { overlap = defaultOf(inferenceSettings.shape.overlap) } = project.infer;
   const density = (stride / (patchSize * (1 - overlap))) ** 2;
   const lattice = sources.map((source) =>

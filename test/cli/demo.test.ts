@@ -2,6 +2,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { demoCommand } from "../../src/cli/commands/demo.js";
+import { DemoProgress } from "../../src/cli/demo/demo-progress.js";
 import { makeMaterial } from "../../src/cli/demo/material.js";
 import { type DemoOptions, runDemo } from "../../src/cli/demo/run-demo.js";
 import {
@@ -10,7 +11,7 @@ import {
   demoSettings,
   tissueDemoSettings,
 } from "../../src/cli/demo/settings.js";
-import { withTimeLeft } from "../../src/cli/demo/time-left.js";
+import { TerminalReporter } from "../../src/cli/terminal-reporter.js";
 import { exists, type ProgressEvent } from "../../src/common/index.js";
 import { openDataset } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
@@ -119,21 +120,31 @@ describe("the time left in all", () => {
       { task: /^first/, seconds: 10 },
       { task: /^second/, seconds: 30 },
     ];
-    const reporter = withTimeLeft(
-      { ...recordingReporter(), progress: (event) => events.push(event) },
-      steps,
-      () => now,
-    );
+    const recorded = { ...recordingReporter(), progress: (event: ProgressEvent) => void events.push(event) };
+    const reporter = new DemoProgress(recorded, steps, () => now);
     const told = (task: string, done: number, total: number, detail?: string) => {
       reporter.progress({ task, done, total, detail });
       return events.at(-1)?.detail;
     };
+    expect(told("first", 0, 2)).toBeUndefined();
     now = 10_000;
     // Half of ten seconds' work took ten: it goes at half the speed, and 35 are to be done.
     expect(told("first", 1, 2)).toBe("about 70 s left in all");
+    now = 20_000;
+    told("second: epoch 1/3", 0, 2);
     now = 40_000;
     expect(told("second: epoch 2/3", 1, 2, "loss 1")).toBe("loss 1, about 25 s left in all");
     expect(told("another", 1, 2, "loss 1")).toBe("loss 1");
+  });
+
+  it("passes on what the command's own reporter is told", () => {
+    const lines: string[] = [];
+    const stream = { write: (text: string) => lines.push(text) };
+    const terminal = { stdout: stream, stderr: stream, variables: {} };
+    const reporter = new DemoProgress(new TerminalReporter(terminal), []);
+    reporter.note("a note");
+    reporter.warn("a warning");
+    expect(lines.join("")).toMatch(/a note\n.*a warning/);
   });
 });
 

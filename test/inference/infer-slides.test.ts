@@ -19,7 +19,7 @@ import { lockResults, requireFreeOutput, storedResult } from "../../src/inferenc
 import { claimedPaths } from "../../src/inference/slides/infer-slides.js";
 import { patchIdentity, planSlide } from "../../src/inference/slides/plan-slide.js";
 import { readStored } from "../../src/inference/slides/stored-slide.js";
-import { resolutionOfPatches } from "../../src/inference/slides/trained-resolution.js";
+import { resolutionOfPatches } from "../../src/inference/trained-resolution.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "../dataset/fixtures.js";
 import { type MemorySlide, memorySlide } from "../support/memory-slide.js";

@@ -105,7 +105,7 @@ describe("a project's file", () => {
     ["inputs: s\nout: p\ntrain:\n  classifier: {epochs: 0}\n", /yaml, train: line 4, classifier\.epochs/],
     ["inputs: s\nout: p\nmasks: m\nprepare:\n  tissue: all\n", /line 5, prepare\.tissue: is for slides/],
     [
-      "inputs: s\nout: p\nannotations: a\nprepare: {maskValues: any}\n",
+      "inputs: s\nout: p\nannotations: a\nprepare: {maskValues: binary}\n",
       /line 4, prepare\.maskValues: is for images/,
     ],
     ["inputs: s\nout: p\nannotations: a\nmasks: m\n", /are both given/],

@@ -1,10 +1,12 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import { DemoProgress } from "../demo/demo-progress.js";
 import { type DemoResult, runDemo } from "../demo/run-demo.js";
 import { DEMO_PRESET, demoSettings, demoSteps, tissueDemoSettings } from "../demo/settings.js";
-import { withTimeLeft } from "../demo/time-left.js";
 import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
 import { deviceOption, jsonOption, outOption, overwriteOption } from "../options.js";
+import { clock } from "../progress-line.js";
+import { quoted } from "../quoted.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 
 const HELP = `
@@ -45,7 +47,7 @@ export function demoCommand() {
             resume: resume ?? false,
             overwrite: overwrite ?? false,
             device: deviceFor(device, reporter),
-            reporter: withTimeLeft(reporter, demoSteps),
+            reporter: new DemoProgress(reporter, demoSteps),
             signal,
             commandLine: process.argv.slice(2),
           });
@@ -64,12 +66,11 @@ function outcomeOf(result: DemoResult, seconds: number): CommandOutcome {
     ["Segmented slide", inference],
     ["Report", report],
   ];
-  const duration = `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
   const { activationMap, dice, iou } = heldOut;
   return {
     json: { ...result, seconds },
     text: [
-      `Demo in ${root}, ${duration}`,
+      `Demo in ${root}, ${clock(seconds)}`,
       "",
       ...(evaluation === null ? [] : [...evaluationText(evaluation), ""]),
       ...places.map(([name = "", place = ""]) => `${name.padEnd(18)}${place}`),
@@ -79,9 +80,4 @@ function outcomeOf(result: DemoResult, seconds: number): CommandOutcome {
       "Your own  npx epsam run SLIDES --annotations FOLDER --out PROJECT",
     ].join("\n"),
   };
-}
-
-/** For a shell, where it takes quotes. */
-function quoted(path: string): string {
-  return /^[\w./\\:-]+$/.test(path) ? path : JSON.stringify(path);
 }

@@ -1,6 +1,7 @@
 import type { Project, ProjectPlan, ProjectResult } from "../../project/index.js";
 import { evaluationText } from "../evaluation-text.js";
 import { clock } from "../progress-line.js";
+import { quoted } from "../quoted.js";
 import { describeSlides } from "./infer-text.js";
 
 /** What will be done, one line for each step. */
@@ -85,9 +86,4 @@ export function describeProject(
     );
   }
   return lines.join("\n");
-}
-
-/** A path as a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./:\\-]+$/.test(path) ? path : `"${path}"`;
 }

@@ -1,5 +1,5 @@
 import type { ConfigOverrides } from "../../run/index.js";
-import type { MeasuredStep } from "./time-left.js";
+import type { MeasuredStep } from "./demo-progress.js";
 
 /** Generated slides for training, validation and test, each of a patient of its own, and one that nothing sees. */
 export interface GeneratedTissue {

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import {
+  aboutTime,
   hashFile,
   moduleBeside,
   packageVersion,
@@ -155,9 +156,10 @@ async function examineAll(
     };
     if (known !== null) accept(known);
     else {
-      const left = worked === 0 ? null : ((performance.now() - started) / worked) * (slides.length - index);
+      const perSlide = (performance.now() - started) / 1000 / worked;
       const name = `slide ${index + 1} of ${slides.length}, ${basename(file.path)}`;
-      const detail = left === null ? undefined : `${timeLeft(left)} left for all slides`;
+      const left = aboutTime(perSlide * (slides.length - index));
+      const detail = worked === 0 ? undefined : `${left} left for all slides`;
       const result = await examineOne(file, job, {
         ...job,
         knownMpp,
@@ -206,12 +208,6 @@ async function examineWhere(
   const { settings, fingerprint, knownMpp } = context;
   const work = { kind: "examine", file, settings, fingerprint, knownMpp } as const;
   return inOwnProcess(slideModule, work, examinedSchema, signal);
-}
-
-function timeLeft(milliseconds: number): string {
-  const minutes = milliseconds / 60_000;
-  if (minutes < 1.5) return `${Math.ceil(milliseconds / 1000)} s`;
-  return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
 }
 
 /** What a preparation tells beside its patches. */

@@ -10,7 +10,7 @@ import { DEFAULT_OVERLAP } from "../patches/layout.js";
 import type { WorkFolder } from "../patches/segment-patches.js";
 import { findImages } from "../recognise-inputs.js";
 import { openSegmenter, type Segmenter } from "../segmenter.js";
-import { compareImagesWithRun } from "../slides/trained-resolution.js";
+import { compareImagesWithRun } from "../trained-resolution.js";
 import { type ImageResult, parseImageResult, resultPaths, writeResult } from "./image-files.js";
 import { segmentImageSource } from "./segment-image.js";
 

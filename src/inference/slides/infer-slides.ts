@@ -28,6 +28,7 @@ import {
   storedResult,
 } from "../output.js";
 import { openSegmenter, type Segmenter } from "../segmenter.js";
+import { trainedResolution } from "../trained-resolution.js";
 import { expertTumour, slideAgreement } from "./agreement.js";
 import { type FoundSlides, findNamedSlides, type NamedSlide } from "./find-named-slides.js";
 import { missingPixels } from "./missing-pixels.js";
@@ -35,7 +36,6 @@ import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings 
 import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
 import { readStored } from "./stored-slide.js";
-import { trainedResolution } from "./trained-resolution.js";
 
 /** Of the output directory. */
 const SUMMARY_TABLE = "summary.csv";

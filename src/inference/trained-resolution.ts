@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { EpSamError, exists } from "../../common/index.js";
+import { EpSamError, exists } from "../common/index.js";
 import {
   compareMpp,
   isSameMagnification,
@@ -10,9 +10,9 @@ import {
   type Resolution,
   type ResolutionRule,
   readManifest,
-} from "../../dataset/index.js";
-import { RunDirectory, type RunRecord } from "../../run/index.js";
-import type { InferSlidesOptions } from "./options.js";
+} from "../dataset/index.js";
+import { RunDirectory, type RunRecord } from "../run/index.js";
+import type { InferSlidesOptions } from "./slides/options.js";
 
 /** The resolution that a run's patches have, so that slides are read at it. */
 export interface TrainedResolution {
