@@ -6,6 +6,7 @@ import { prepareDataset } from "../../src/dataset/index.js";
 import { findInputs, matchMasks } from "../../src/dataset/preparation/discover.js";
 import type { EvaluatedPatch } from "../../src/evaluation/index.js";
 import type { Device } from "../../src/graph/index.js";
+import { WINDOWS } from "../../src/project/project.js";
 import {
   camStage,
   finishedDecoderStages,
@@ -18,8 +19,6 @@ import {
 import { train } from "../../src/training/index.js";
 import { countStage, figuresOf, type StageFigures, type TestImage } from "./image-figures.js";
 
-/** Labels as in published weakly supervised methods: windows of 112 pixels, 5 % of a class counts as there. */
-export const WINDOWS = { size: 112, stride: 56, share: 0.05 } as const;
 /** A multiple of the window's stride that two patches side by side cover an image of 775 pixels with. */
 export const PATCH_SIZE = 448;
 

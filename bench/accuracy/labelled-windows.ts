@@ -3,8 +3,8 @@ import { stringify } from "csv-stringify/sync";
 import { readAnnotations, TumourRegion } from "../../src/annotations/index.js";
 import type { AnnotatedSlide } from "../../src/cli/demo/slide-parts.js";
 import { RandomStream, writeFileAtomically } from "../../src/common/index.js";
+import { WINDOWS } from "../../src/project/project.js";
 import { openSlide } from "../../src/slides/index.js";
-import { WINDOWS } from "./glas.js";
 
 /**
  * Draws windows of a slide that a pathologist would have labelled: half of tumour alone, half without, as far as there

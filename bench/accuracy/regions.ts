@@ -5,9 +5,10 @@ import { exists, type Reporter, silentReporter } from "../../src/common/index.js
 import type { Confusion, EvaluatedPatch } from "../../src/evaluation/index.js";
 import type { Device } from "../../src/graph/index.js";
 import { inferSlides } from "../../src/inference/index.js";
+import { WINDOWS } from "../../src/project/project.js";
 import { camStage, finishedDecoderStages, openRun, type PresetName } from "../../src/run/index.js";
 import { train } from "../../src/training/index.js";
-import { PATCH_SIZE, trialConfig, WINDOWS } from "./glas.js";
+import { PATCH_SIZE, trialConfig } from "./glas.js";
 import { figuresOf, type StageFigures } from "./image-figures.js";
 import { drawLabelledWindows } from "./labelled-windows.js";
 

@@ -122,7 +122,7 @@ class Placement {
   warnings(path: string): string[] {
     const { right: width, bottom: height } = this.slide;
     const why = `they reach from x ${Math.round(this.#reach.left)} to ${Math.round(this.#reach.right)} and y ${Math.round(this.#reach.top)} to ${Math.round(this.#reach.bottom)}, the slide has ${width} × ${height} pixels`;
-    const check = "do they belong to this scan, in pixels of its full resolution?";
+    const check = "check that they belong to this scan, in pixels of its full resolution";
     if (this.#outlines > 0 && this.#off === this.#outlines) {
       throw annotationError(path, "has no outline that lies on the slide", {
         why,

@@ -1,7 +1,7 @@
 import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "./csv.js";
 import { requireText } from "./csv-fields.js";
 import { nameKey } from "./file-names.js";
-import { type Picture, type PictureTable, stemFinder } from "./picture-tables.js";
+import { type Picture, type PictureTable, SLIDE_COLUMNS, stemFinder } from "./picture-tables.js";
 
 /** A square of a slide that is tumour altogether, or has none; in level-0 pixels. */
 export interface LabelledSquare {
@@ -21,7 +21,7 @@ export async function readLabelledSquares(
 ): Promise<PictureTable<readonly LabelledSquare[]>> {
   const table = await readCsvTable(path);
   requireColumns(table, ["x", "y", "size", "tumour"]);
-  const column = requireOneOf(table, ["slide", "image", "name", "file"]);
+  const column = requireOneOf(table, SLIDE_COLUMNS);
   const stemOfName = stemFinder(slides);
   const values = new Map<string, LabelledSquare[]>();
   const unmatched = new Map<string, string>();

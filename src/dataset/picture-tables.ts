@@ -10,6 +10,9 @@ export interface Picture {
   readonly path: string;
 }
 
+/** Names of the column that holds the slide: file name, with or without extension. */
+export const SLIDE_COLUMNS = ["slide", "image", "name", "file"] as const;
+
 /** What the lines of a table say of pictures, by their stems. */
 export interface PictureTable<T> {
   readonly values: ReadonlyMap<string, T>;

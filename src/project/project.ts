@@ -12,7 +12,11 @@ import {
 
 const { windows } = preparationSettings.shape;
 /** Windows and resolution that presets which learn labels of windows want, see docs/benchmarks.md. */
-const WINDOWS = { size: 112, stride: 56, share: defaultOf(windows.def.innerType.def.innerType.shape.share) };
+export const WINDOWS = {
+  size: 112,
+  stride: 56,
+  share: defaultOf(windows.def.innerType.def.innerType.shape.share),
+};
 const WINDOWS_MPP = 0.5;
 /** Patches hold several windows. */
 const LEAST_PATCH_WITH_WINDOWS = 2 * WINDOWS.size;

@@ -118,6 +118,7 @@ const decoderSchema = z.strictObject({
   learningRate: positive,
   weightDecay: z.number().min(0),
   schedule: z.enum(["constant", "cosine"]),
+  /** As the classifier's; decoders that see features train every epoch of a cosine schedule, and keep the last. */
   patience: count,
   /** Flips and right-angle rotations whose embeddings are trained on; 0 is the patch as it is. */
   variants: z.array(z.int().min(0).max(7)).min(1),

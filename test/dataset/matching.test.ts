@@ -1,56 +1,21 @@
-import { mkdir, readFile, symlink } from "node:fs/promises";
+import { readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { NamedPictures, nameKey } from "../../src/dataset/file-names.js";
-import { type PrepareSlidesOptions, prepareDataset, prepareSlides } from "../../src/dataset/index.js";
+import { prepareDataset, prepareSlides } from "../../src/dataset/index.js";
 import { memorySlide } from "../support/memory-slide.js";
-import { errorOf, makeImages, recordingReporter, temporaryFolder, writeText } from "./fixtures.js";
+import { errorOf, makeImages, temporaryFolder, writeText } from "./fixtures.js";
+import { slideWorkplace, TUMOUR } from "./slide-workplace.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-/** The left 40 % of a slide of 256 x 192 pixels. */
-const TUMOUR = JSON.stringify({
-  type: "Feature",
-  properties: { classification: { name: "Tumor" } },
-  geometry: {
-    type: "Polygon",
-    coordinates: [
-      [
-        [0, 0],
-        [100, 0],
-        [100, 192],
-        [0, 192],
-        [0, 0],
-      ],
-    ],
-  },
-});
-
 /** Slides and annotation files of the given names, and a preparation of them. */
-async function workplace(slides: readonly string[], annotations: readonly string[]) {
-  const folder = await temporaryFolder();
-  await mkdir(join(folder, "slides"));
-  await mkdir(join(folder, "annotations"));
-  for (const name of slides) await writeText(join(folder, "slides", name), name);
-  for (const name of annotations) await writeText(join(folder, "annotations", name), TUMOUR);
-  const reporter = recordingReporter();
-  const options: PrepareSlidesOptions = {
-    inputs: [join(folder, "slides")],
-    annotations: join(folder, "annotations"),
-    out: join(folder, "dataset"),
-    patchSize: 64,
-    tissue: "all",
-    split: [1, 0, 0],
-    positiveRange: [0.1, 1],
-    openSlide: async (path) => {
-      await readFile(path);
-      const micronsPerPixel = { x: 0.5, y: 0.5 };
-      return memorySlide(path, 256, 192, (x, y) => [200 + (x % 17), 90 + (y % 31), 150], { micronsPerPixel });
-    },
-    reporter,
-  };
-  const description = async () => JSON.parse(await readFile(join(folder, "dataset", "dataset.json"), "utf8"));
-  return { folder, options, reporter, description };
+function workplace(slides: readonly string[], annotations: readonly string[]) {
+  return slideWorkplace(slides, annotations, async (path) => {
+    await readFile(path);
+    const micronsPerPixel = { x: 0.5, y: 0.5 };
+    return memorySlide(path, 256, 192, (x, y) => [200 + (x % 17), 90 + (y % 31), 150], { micronsPerPixel });
+  });
 }
 
 const annotationsOf = (description: { sources: { slide: string; annotations: string | null }[] }) =>

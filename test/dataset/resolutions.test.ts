@@ -7,7 +7,6 @@ import { buildTiff, short, Type } from "../../scripts/fixtures/tiff-writer.js";
 import {
   checkOneMagnification,
   checkSameMagnification,
-  type PrepareSlidesOptions,
   prepareDataset,
   prepareSlides,
 } from "../../src/dataset/index.js";
@@ -15,50 +14,21 @@ import { writeMaskPng } from "../../src/imaging/index.js";
 import { memorySlide } from "../support/memory-slide.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "./fixtures.js";
 import { pink } from "./slide-pixels.js";
+import { slideWorkplace } from "./slide-workplace.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const RECTANGLE = JSON.stringify({
-  type: "Feature",
-  properties: { classification: { name: "Tumor" } },
-  geometry: {
-    type: "Polygon",
-    coordinates: [
-      [
-        [0, 0],
-        [100, 0],
-        [100, 192],
-        [0, 192],
-        [0, 0],
-      ],
-    ],
-  },
-});
-
 /** Slides by name with the microns per pixel that they tell, and a preparation of them at their own level 0. */
-async function workplace(slides: Readonly<Record<string, number | null>>) {
-  const folder = await temporaryFolder();
-  for (const name of Object.keys(slides)) {
-    await writeText(join(folder, "slides", `${name}.svs`), name);
-    await writeText(join(folder, "annotations", `${name}.geojson`), RECTANGLE);
-  }
-  const reporter = recordingReporter();
-  const options: PrepareSlidesOptions = {
-    inputs: [join(folder, "slides")],
-    annotations: join(folder, "annotations"),
-    out: join(folder, "dataset"),
-    patchSize: 64,
-    tissue: "all",
-    split: [1, 0, 0],
-    positiveRange: [0.1, 1],
-    openSlide: async (path) => {
+function workplace(slides: Readonly<Record<string, number | null>>) {
+  const names = Object.keys(slides);
+  return slideWorkplace(
+    names.map((name) => `${name}.svs`),
+    names.map((name) => `${name}.geojson`),
+    async (path) => {
       const mpp = slides[path.replace(/.*\/|\.svs$/g, "")] ?? null;
       return memorySlide(path, 256, 192, pink, { micronsPerPixel: mpp === null ? null : { x: mpp, y: mpp } });
     },
-    reporter,
-  };
-  const description = async () => JSON.parse(await readFile(join(folder, "dataset", "dataset.json"), "utf8"));
-  return { folder, options, reporter, description };
+  );
 }
 
 describe("slides that are read as they were scanned", () => {

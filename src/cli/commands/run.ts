@@ -111,7 +111,7 @@ interface RunChoice extends Omit<ProjectSettings, "prepare" | "train" | "infer" 
 /** What the file says, and the command line above it. */
 async function projectOf({ config, mpp, split, ...choice }: RunChoice): Promise<Project> {
   const { inputs, annotations, masks, out, profile, preset, seed } = choice;
-  const given = told({
+  const given = withoutUndefined({
     inputs,
     annotations,
     masks,
@@ -119,7 +119,7 @@ async function projectOf({ config, mpp, split, ...choice }: RunChoice): Promise<
     profile,
     preset,
     seed,
-    prepare: told({ mpp, split }),
+    prepare: withoutUndefined({ mpp, split }),
   });
   const flags = projectSettings.parse(given);
   if (config === undefined) return resolveProject(flags);
@@ -128,6 +128,6 @@ async function projectOf({ config, mpp, split, ...choice }: RunChoice): Promise<
 }
 
 /** Without the options that were not given. */
-function told(settings: object): object {
+function withoutUndefined(settings: object): object {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

@@ -60,7 +60,7 @@ export const demoSettings: DemoSettings = {
   config: { decoder: { epochs: 8, samplesPerEpoch: 40 } },
 };
 
-/** The demo on real tissue, with the settings of `bench/accuracy`, shortened to some four minutes. */
+/** The demo on real tissue, with the settings of `bench/accuracy`, shortened to three minutes on two cores. */
 export const tissueDemoSettings: DemoSettings = {
   seed: 0,
   tissue: { folder: "breast-cancer", learnFrom: "bcss1008", heldOut: "bcss1015" },

@@ -6,6 +6,7 @@ import {
   type Annotation,
   type AnnotationSet,
   formatAsapXml,
+  movedBy,
   readAnnotations,
 } from "../../annotations/index.js";
 import { EpSamError, writeFileAtomically } from "../../common/index.js";
@@ -14,6 +15,7 @@ import {
   prepareSlides,
   type SlidePreparationResult,
 } from "../../dataset/index.js";
+import { clippedRing, type Level0Ring } from "../../geometry/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
 
 /** The share of a slide that chooses, from below. */
@@ -75,13 +77,16 @@ async function writeParts(
   const source = await openSlide(slide);
   try {
     const outlines = await readAnnotations(annotation);
-    const height = source.levels[0]?.height ?? 0;
+    const { width = 0, height = 0 } = source.levels[0] ?? {};
     const rows = Math.max(Math.round(height * VALIDATION_SHARE), Math.ceil(least / resolutionOf(source).y));
     const upper: Part = { name: `${name}-upper`, top: 0, rows: height - rows };
     const lower: Part = { name: `${name}-lower`, top: height - rows, rows };
     for (const part of [upper, lower]) {
       await writeFileAtomically(join(out, "slides", `${part.name}.tif`), await pyramid(source, part));
-      await writeFileAtomically(join(out, "annotations", `${part.name}.xml`), shifted(outlines, part.top));
+      await writeFileAtomically(
+        join(out, "annotations", `${part.name}.xml`),
+        outlinesOf(outlines, part, width),
+      );
     }
     return { train: upper.name, val: lower.name };
   } finally {
@@ -113,26 +118,18 @@ async function pyramid(slide: PixelSource, { top, rows }: Part): Promise<Buffer>
     .toBuffer();
 }
 
-/** The outlines moved up by `top` pixels; what then lies outside the part does no harm. */
-function shifted({ annotations, groups }: AnnotationSet, top: number): string {
+/** The outlines that a part has, cut at its border, in its own pixels. */
+function outlinesOf(set: AnnotationSet, { top, rows }: Part, width: number): string {
+  const box = { left: 0, top: 0, right: width, bottom: rows };
+  const { annotations, groups } = movedBy(set, { x: 0, y: -top });
+  const cut = (ring: Level0Ring) => clippedRing(ring, box) ?? [];
   return formatAsapXml(
-    annotations.map(
-      (annotation): Annotation => ({
-        ...annotation,
-        points: [],
-        polygons: annotation.polygons.map(({ outer, holes }) => ({
-          outer: moved(outer.coordinates, top),
-          holes: holes.map((hole) => moved(hole.coordinates, top)),
-        })),
-      }),
-    ),
+    annotations.flatMap((annotation): Annotation[] => {
+      const polygons = annotation.polygons.flatMap(({ outer, holes }) =>
+        [cut(outer)].flat().map((inside) => ({ outer: inside, holes: holes.flatMap(cut) })),
+      );
+      return polygons.length === 0 ? [] : [{ ...annotation, points: [], polygons }];
+    }),
     groups,
   );
-}
-
-function moved(coordinates: Float64Array, top: number) {
-  return {
-    space: "level-0",
-    coordinates: coordinates.map((value, index) => (index % 2 === 0 ? value : value - top)),
-  } as const;
 }

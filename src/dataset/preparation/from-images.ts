@@ -4,6 +4,7 @@ import { tellUnmatched } from "../picture-tables.js";
 import { SPLITS, type Split } from "../records.js";
 import { labelWindows, type WindowLabel } from "../window-labels.js";
 import { type FoundInputs, matchMasks, requireMasks, tellUnmatchedMasks } from "./discover.js";
+import { type Duplicates, tellDuplicates } from "./duplicates.js";
 import { cutMask, foregroundFraction, type PatchPosition, patchLattice } from "./lattice.js";
 import type { PreparationSettings } from "./options.js";
 import { decideSplits, type Origin, originsOf, readPatients } from "./patients.js";
@@ -16,7 +17,6 @@ import {
   type SourceFile,
   type SourcePixels,
 } from "./source.js";
-import { type Twins, tellTwins } from "./twins.js";
 
 /** What planning needs beside the settings. */
 export interface PlanningContext {
@@ -55,12 +55,12 @@ export async function planFromImages(found: FoundInputs, context: PlanningContex
   const surplus = table === null ? null : tellUnmatched(table, "images");
   if (surplus !== null) context.warn(`${basename(patients ?? "")}: ${surplus}.`);
   const job = { ...context, maskValues: settings.maskValues };
-  const { accepted, skipped, twins } = await examineSources(files, job, (file, pixels) =>
+  const { accepted, skipped, duplicates } = await examineSources(files, job, (file, pixels) =>
     measure(file, pixels, settings),
   );
-  const images = locateImages(accepted, origins, settings, twins);
+  const images = locateImages(accepted, origins, settings, duplicates);
   const splitOfImage = new Map(images.map(({ file, split }) => [file.stem, split]));
-  for (const told of tellTwins(twins, (stem) => splitOfImage.get(stem))) context.warn(told);
+  for (const told of tellDuplicates(duplicates, (stem) => splitOfImage.get(stem))) context.warn(told);
   const selections = SPLITS.map((split) => selectInSplit(images, split, settings));
   const patchesOf = groupBySlide(selections.flatMap(({ planned }) => planned));
   return {
@@ -86,10 +86,14 @@ function locateImages(
   images: readonly MeasuredImage[],
   origins: ReadonlyMap<string, Origin>,
   settings: PreparationSettings,
-  twins: Twins,
+  duplicates: Duplicates,
 ): LocatedImage[] {
   const usable = new Set(images.map(({ file }) => file.stem));
-  const splits = decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings, twins);
+  const splits = decideSplits(
+    new Map([...origins].filter(([stem]) => usable.has(stem))),
+    settings,
+    duplicates,
+  );
   return images.map((image) => {
     const patient = origins.get(image.file.stem)?.patient ?? image.file.stem;
     return { ...image, patient, split: splitOf(splits, patient) };

@@ -10,6 +10,7 @@ import {
   windowsOf,
 } from "../window-labels.js";
 import { type FoundInputs, type InputImage, matchMasks, tellUnmatchedMasks } from "./discover.js";
+import { tellDuplicates } from "./duplicates.js";
 import type { PlanningContext } from "./from-images.js";
 import { foregroundFraction } from "./lattice.js";
 import type { SkippedInput } from "./options.js";
@@ -23,7 +24,6 @@ import {
   type SourceFile,
   type SourcePixels,
 } from "./source.js";
-import { tellTwins } from "./twins.js";
 
 interface ReadyPatch {
   readonly file: SourceFile;
@@ -59,14 +59,14 @@ export async function planFromPatches(
   const splits = decideSplits(
     new Map(patches.map(({ file, facts: origin }) => [file.stem, origin])),
     settings,
-    examined.twins,
+    examined.duplicates,
   );
   const located = patches.flatMap((patch) => {
     const split = splits.get(patch.facts.patient);
     return split === undefined ? [] : [{ ...patch, split, label: patch.facts.label }];
   });
   const splitOf = new Map(located.map(({ file, split }) => [file.stem, split]));
-  for (const told of tellTwins(examined.twins, (stem) => splitOf.get(stem))) context.warn(told);
+  for (const told of tellDuplicates(examined.duplicates, (stem) => splitOf.get(stem))) context.warn(told);
   const chosen = SPLITS.flatMap((split) =>
     limitLabels(
       located.filter((patch) => patch.split === split),

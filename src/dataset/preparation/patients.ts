@@ -4,9 +4,9 @@ import { parseSplit, requireText } from "../csv-fields.js";
 import { listNames } from "../open-dataset.js";
 import { type Picture, type PictureTable, readByPicture } from "../picture-tables.js";
 import { SPLITS, type Split } from "../records.js";
+import type { Duplicates } from "./duplicates.js";
 import type { PreparationSettings } from "./options.js";
 import { drawSplits } from "./splits.js";
-import type { Twins } from "./twins.js";
 
 /** Names of the columns that identify the image, the first being ours. */
 export const IMAGE_COLUMNS = ["image", "name", "file", "patch"] as const;
@@ -57,15 +57,15 @@ export function originsOf(
 
 /**
  * The split of every patient: as the user decided, else drawn by the seed.
- * @param twins names of the same pictures, whose patients go into one split when it is drawn
+ * @param duplicates names of the same pictures, whose patients go into one split when it is drawn
  * @throws EpSamError `dataset` when a patient's images have different splits.
  */
 export function decideSplits(
   origins: ReadonlyMap<string, Origin>,
   settings: Pick<PreparationSettings, "split" | "seed">,
-  twins: Twins = [],
+  duplicates: Duplicates = [],
 ): ReadonlyMap<string, Split> {
-  const first = firstOfTwins(origins, twins);
+  const first = firstOfDuplicates(origins, duplicates);
   const imagesOf = new Map<string, number>();
   const decided = new Map<string, Split>();
   for (const [stem, { patient, split }] of origins) {
@@ -88,13 +88,16 @@ export function decideSplits(
 }
 
 /** One patient for all who have a picture in common, directly or through others. */
-function firstOfTwins(origins: ReadonlyMap<string, Origin>, twins: Twins): (patient: string) => string {
+function firstOfDuplicates(
+  origins: ReadonlyMap<string, Origin>,
+  duplicates: Duplicates,
+): (patient: string) => string {
   const linked = new Map<string, string>();
   const first = (patient: string): string => {
     const other = linked.get(patient);
     return other === undefined ? patient : first(other);
   };
-  for (const names of twins) {
+  for (const names of duplicates) {
     const [one, ...others] = names.flatMap((name) => origins.get(name)?.patient ?? []);
     if (one === undefined) continue;
     for (const other of others) {

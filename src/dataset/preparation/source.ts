@@ -9,9 +9,9 @@ import {
 } from "../../imaging/index.js";
 import type { ManifestRow } from "../records.js";
 import type { InputImage } from "./discover.js";
+import { type Duplicates, duplicatesOf, pictureKey } from "./duplicates.js";
 import type { PatchPosition } from "./lattice.js";
 import type { DiscardedPatches, MaskValues, SkippedInput } from "./options.js";
-import { pictureKey, type Twins, twinsOf } from "./twins.js";
 
 /** An input image with the mask that belongs to it. */
 export interface SourceFile extends InputImage {
@@ -80,7 +80,7 @@ export async function examineSources<T>(
   files: readonly SourceFile[],
   job: ExaminationJob,
   examine: (file: SourceFile, pixels: SourcePixels) => Examination<T>,
-): Promise<{ accepted: T[]; skipped: SkippedInput[]; twins: Twins }> {
+): Promise<{ accepted: T[]; skipped: SkippedInput[]; duplicates: Duplicates }> {
   let done = 0;
   const examinations = await mapConcurrently(files, job.concurrency, async (file) => {
     job.signal?.throwIfAborted();
@@ -97,7 +97,11 @@ export async function examineSources<T>(
     if ("refused" in examination) skipped.push({ file: file.path, reason: examination.refused });
     else accepted.push(examination.accepted);
   }
-  return { accepted, skipped, twins: twinsOf(examinations.map(({ file, key }) => [file.stem, key])) };
+  return {
+    accepted,
+    skipped,
+    duplicates: duplicatesOf(examinations.map(({ file, key }) => [file.stem, key])),
+  };
 }
 
 async function readOrRefuse(file: SourceFile, maskValues: MaskValues): Promise<Examination<SourcePixels>> {

@@ -1,6 +1,6 @@
+import type { Duplicates } from "../preparation/duplicates.js";
 import type { Origin } from "../preparation/patients.js";
 import { addDiscarded, selectPatches } from "../preparation/selection.js";
-import type { Twins } from "../preparation/twins.js";
 import { type ManifestRow, SPLITS, type Split } from "../records.js";
 import { decodeWindows, type WindowLabel } from "../window-labels.js";
 import type { SlideFile } from "./find-slides.js";
@@ -35,10 +35,10 @@ export function planPatches(
   examined: readonly ExaminedSlide[],
   origins: ReadonlyMap<string, Origin>,
   settings: SlideSettings,
-  twins: Twins = [],
+  duplicates: Duplicates = [],
 ): SlidePlan {
   const usable = new Set(examined.map(({ file }) => file.stem));
-  const splits = splitsOf(origins, usable, settings, twins);
+  const splits = splitsOf(origins, usable, settings, duplicates);
   const located = examined.map((slide) => {
     const patient = origins.get(slide.file.stem)?.patient ?? slide.file.stem;
     return { ...slide, patient, split: splits.get(patient) ?? "train" };

@@ -12,8 +12,8 @@ import {
 import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/index.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
+import { tellDuplicates } from "../preparation/duplicates.js";
 import { reserveOutput } from "../preparation/staging.js";
-import { tellTwins } from "../preparation/twins.js";
 import { type ExaminationContext, examineSlide } from "./examine.js";
 import { checkSlidePlan } from "./explain.js";
 import { findSlides, type SlideFile } from "./find-slides.js";
@@ -103,16 +103,16 @@ async function prepareReserved(
     warnings.push(warning);
     reporter.warn(warning);
   }
-  const twins = await sameFiles(found.slides);
+  const duplicates = await sameFiles(found.slides);
   for (;;) {
-    const plan = planPatches(examined, origins.values, settings, twins);
+    const plan = planPatches(examined, origins.values, settings, duplicates);
     const counts = await checkOrRemove(state, () =>
       checkSlidePlan(options.out, plan, skipped, settings, reporter),
     );
     const failures = await writePlannedPatches(plan, job);
     if (failures.length === 0) {
       const splits = new Map(plan.slides.map(({ file, split }) => [file.stem, split]));
-      for (const told of tellTwins(twins, (stem) => splits.get(stem))) {
+      for (const told of tellDuplicates(duplicates, (stem) => splits.get(stem))) {
         warnings.push(told);
         reporter.warn(told);
       }

@@ -3,16 +3,13 @@ import type { MicronsPerPixel } from "../../slides/index.js";
 import { type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "../csv.js";
 import { parseSplit, requireText } from "../csv-fields.js";
 import { listNames } from "../open-dataset.js";
-import { type PictureTable, readByPicture } from "../picture-tables.js";
+import { type PictureTable, readByPicture, SLIDE_COLUMNS } from "../picture-tables.js";
+import type { Duplicates } from "../preparation/duplicates.js";
 import { decideSplits, type Origin } from "../preparation/patients.js";
-import type { Twins } from "../preparation/twins.js";
 import type { Split } from "../records.js";
 import type { NamedSlide } from "./find-slides.js";
 import type { PrepareSlidesOptions, SlideSettings } from "./options.js";
 import { patientInName, splitInProfile } from "./profiles.js";
-
-/** Names of the column that holds the slide: file name, with or without extension. */
-const SLIDE_COLUMNS = ["slide", "image", "name", "file"] as const;
 
 /** Resolutions of slides from a CSV file with the columns slide and mpp (microns per pixel). */
 export async function readMppTable(
@@ -70,9 +67,9 @@ export function splitsOf(
   origins: ReadonlyMap<string, Origin>,
   usable: ReadonlySet<string>,
   settings: SlideSettings,
-  twins: Twins,
+  duplicates: Duplicates,
 ): ReadonlyMap<string, Split> {
-  return decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings, twins);
+  return decideSplits(new Map([...origins].filter(([stem]) => usable.has(stem))), settings, duplicates);
 }
 
 interface PartialOrigin {

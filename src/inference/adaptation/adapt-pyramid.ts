@@ -87,7 +87,7 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
   const levels = levelsOf(entry, size);
   const features = await featuresOf(adaptation, size);
   const start = startOf(weights);
-  const said = await saidOf(others, { features, levels, start, device, signal });
+  const predicted = await predictionsOf(others, { features, levels, start, device, signal });
   const count = Math.min(PER_LABEL, Math.max(...byLabel.map(({ length }) => length)));
   const unknown = Math.min(UNKNOWN, others.length);
   const graph = pyramidGraph(2 * count + unknown, levels, size);
@@ -110,7 +110,7 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
       const kept = new RandomStream(seed, "adaptation", "others", taken).shuffled(others).slice(0, unknown);
       const feeds = {
         ...featureFeeds([...drawn, ...kept], features, levels),
-        ...targetFeeds(drawn, kept, said, levels),
+        ...targetFeeds(drawn, kept, predicted, levels),
       };
       const { loss } = await step.run(feeds, LEARNING_RATE);
       if (!Number.isFinite(loss)) {
@@ -187,7 +187,7 @@ async function featuresOf(
 }
 
 /** What the decoder says of parts before it is adapted: probabilities at the finest level. */
-async function saidOf(
+async function predictionsOf(
   parts: readonly UnknownPart[],
   {
     features,
@@ -205,17 +205,17 @@ async function saidOf(
 ): Promise<ReadonlyMap<UnknownPart, Float32Array>> {
   const { fine } = pyramidGraph(1, levels, { width: 1, height: 1 });
   const session = await GraphSession.create({ fine }, device, { bind: start });
-  const said = new Map<UnknownPart, Float32Array>();
+  const predictions = new Map<UnknownPart, Float32Array>();
   try {
     for (const part of parts) {
       signal?.throwIfAborted();
       const logits = floatsOf(await session.run(featureFeeds([part], features, levels)), "fine");
-      said.set(part, probabilitiesOf({ ...levels[FINEST], data: logits }).data);
+      predictions.set(part, probabilitiesOf({ ...levels[FINEST], data: logits }).data);
     }
   } finally {
     await session.close();
   }
-  return said;
+  return predictions;
 }
 
 function featureFeeds(
@@ -236,11 +236,11 @@ function featureFeeds(
   return feeds;
 }
 
-/** What is to be said of the parts; the known ones together count as much as the others together. */
+/** What is to be predicted of the parts; the known ones together count as much as the others together. */
 function targetFeeds(
   known: readonly KnownPart[],
   others: readonly UnknownPart[],
-  said: ReadonlyMap<UnknownPart, Float32Array>,
+  predicted: ReadonlyMap<UnknownPart, Float32Array>,
   levels: FeatureLevelSizes,
 ): HostTensors {
   const { width, height } = levels[FINEST];
@@ -260,7 +260,7 @@ function targetFeeds(
   });
   others.forEach((part, index) => {
     const at = (known.length + index) * cells;
-    targets.data.set(must(said, part, "probabilities"), at);
+    targets.data.set(must(predicted, part, "probabilities"), at);
     weights.data.fill(1 / (cells * others.length), at, at + cells);
   });
   return { [pyramidInputs.target]: targets, [pyramidInputs.weights]: weights };

@@ -223,7 +223,7 @@ const CHOICES = {
   ],
   preset: [
     ["laptop", "laptop: a pretrained backbone, a quarter of an hour"],
-    ["best", "best: the same, an hour"],
+    ["best", "best: the same, with four times the steps"],
     ["paper", "paper: as published, slow without a GPU"],
     ["paper-small", "paper-small: as published with a small classifier"],
   ],

@@ -4,7 +4,7 @@ import { listNames, MANY_NAMES } from "../open-dataset.js";
 import { compareText, type Split } from "../records.js";
 
 /** Names of pictures that are the same: learned from under one name, they would be judged under another. */
-export type Twins = readonly (readonly string[])[];
+export type Duplicates = readonly (readonly string[])[];
 
 /** What tells the same pictures; null for one of a single colour, which many pictures may be. */
 export function pictureKey({ width, height, data }: RgbImage): string | null {
@@ -13,7 +13,7 @@ export function pictureKey({ width, height, data }: RgbImage): string | null {
 }
 
 /** The names that have their key in common with others, in order. */
-export function twinsOf(keys: Iterable<readonly [name: string, key: string | null]>): Twins {
+export function duplicatesOf(keys: Iterable<readonly [name: string, key: string | null]>): Duplicates {
   const named = new Map<string, string[]>();
   for (const [name, key] of keys) {
     if (key === null) continue;
@@ -29,10 +29,13 @@ export function twinsOf(keys: Iterable<readonly [name: string, key: string | nul
  * What is told of the same pictures under several names.
  * @param splitOf the split of a name; undefined where nothing was taken of it
  */
-export function tellTwins(twins: Twins, splitOf: (name: string) => Split | undefined): string[] {
+export function tellDuplicates(
+  duplicates: Duplicates,
+  splitOf: (name: string) => Split | undefined,
+): string[] {
   const apart: string[] = [];
   const together: string[] = [];
-  for (const names of twins) {
+  for (const names of duplicates) {
     const splits = new Set(names.flatMap((name) => splitOf(name) ?? []));
     const told = names.map((name) => (splits.size > 1 ? `${name} (${splitOf(name)})` : name)).join(" = ");
     (splits.size > 1 ? apart : together).push(told);

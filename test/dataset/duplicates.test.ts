@@ -34,8 +34,8 @@ describe("the same image under several names", () => {
       const told = warnings.filter((warning) => KEPT.test(warning));
       expect(told).toEqual([expect.stringMatching(/: tissue_0 = tissue_3 = tissue_5\.$/)]);
       const { patches } = await openDataset(root);
-      const twins = patches.filter(({ slide }) => /_[035]$/.test(slide));
-      expect(new Set(twins.map(({ split }) => split)).size).toBe(1);
+      const duplicates = patches.filter(({ slide }) => /_[035]$/.test(slide));
+      expect(new Set(duplicates.map(({ split }) => split)).size).toBe(1);
       expect(new Set(patches.map(({ split }) => split)).size).toBe(3);
       expect(JSON.parse(await readFile(join(root, "dataset.json"), "utf8")).warnings).toEqual(warnings);
     }
