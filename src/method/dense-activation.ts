@@ -13,6 +13,7 @@ import {
   type StateDict,
   standardisationInputs,
   standardisationShape,
+  withContext,
 } from "../models/index.js";
 import { resizedTo, sigmoid } from "./classifier-session.js";
 import { quantiseLogits } from "./logit-levels.js";
@@ -93,7 +94,8 @@ export class DenseActivationClassifier implements ActivationClassifier {
    */
   static async create(classifier: DenseClassifierForEvaluation): Promise<DenseActivationClassifier> {
     const { entry, backboneWeights, inputSide, options, weights, device } = classifier;
-    const size = { batchSize: 1, ...joinedShape(entry.levels, { width: inputSide, height: inputSide }) };
+    const { width, height } = joinedShape(entry.levels, { width: inputSide, height: inputSide });
+    const size = { batchSize: 1, width, height };
     const { map } = denseClassifierGraph(options, size);
     const head = new Map([...weights].filter(([name]) => name.startsWith("head.")));
     const session = await GraphSession.create({ map }, device, { bind: head });
@@ -102,12 +104,13 @@ export class DenseActivationClassifier implements ActivationClassifier {
   }
 
   async map(image: RgbImage): Promise<ClassifierActivation> {
-    const logits = await this.logits(await this.#features.get(image));
+    const features = withContext(await this.#features.get(image), this.#classifier.options.context);
+    const logits = await this.logits(features);
     const presence = highestMean(logits.data, this.#number(denseTensors.presenceCells));
     return { levels: quantiseLogits(logits), probability: sigmoid(presence) };
   }
 
-  /** The map of logits for features that are there already. */
+  /** The map of logits for features, with their context, that are there already. */
   async logits({ channels, width, height, data }: JoinedFeatures): Promise<FloatMap> {
     const shape = standardisationShape(1, channels);
     const tensor = (name: string) => floatTensor(shape, this.#tensor(name));

@@ -41,6 +41,8 @@ const denseSchema = z.strictObject({
   poolingShare: z.number().gt(0).max(1),
   /** From 0, the mean, to large, the maximum, for `log-sum-exp`. */
   poolingSharpness: positive,
+  /** Sides in cells of the squares around a cell whose mean features are judged beside its own. */
+  context: z.array(oddSide).max(4).default([]),
   /** As `decoder.featureNoise`, for the classifier. */
   featureNoise: featureNoise.default(0),
 });
@@ -52,6 +54,7 @@ export const denseDefaults: z.infer<typeof denseSchema> = {
   pooling: "highest-share",
   poolingShare: 0.25,
   poolingSharpness: 2,
+  context: [],
   featureNoise: 0,
 };
 

@@ -2,6 +2,7 @@ import { describeIssues, EpSamError, type KeysFile, readKeysFile } from "../comm
 import {
   backbone,
   type DenseClassifierOptions,
+  joinedShape,
   type ResNetAdlOptions,
   type WindowPooling,
 } from "../models/index.js";
@@ -82,8 +83,8 @@ export function classifierOptions({ classifier }: TrainingConfig): ResNetAdlOpti
 /** The dense classifier that a configuration asks for. */
 export function denseOptions({ classifier: { dense } }: TrainingConfig): DenseClassifierOptions {
   const entry = backbone(dense.backbone);
-  const channels = entry.levels.reduce((sum, level) => sum + level.channels, 0);
-  return { channels, hidden: dense.hidden, pooling: poolingOf(dense) };
+  const { channels } = joinedShape(entry.levels, { width: 1, height: 1 }, dense.context);
+  return { channels, context: dense.context, hidden: dense.hidden, pooling: poolingOf(dense) };
 }
 
 function poolingOf({
@@ -110,6 +111,11 @@ export function hashedClassifier(
   const { model, dense, ...known } = classifier;
   const section = withoutDefaultMemory(known);
   if (model === "resnet-adl") return section;
-  const { featureNoise, ...knownDense } = dense;
-  return { ...section, model, dense: featureNoise === denseDefaults.featureNoise ? knownDense : dense };
+  const { featureNoise, context, ...knownDense } = dense;
+  const hashedDense = {
+    ...knownDense,
+    ...(featureNoise === denseDefaults.featureNoise ? {} : { featureNoise }),
+    ...(context.length === 0 ? {} : { context }),
+  };
+  return { ...section, model, dense: hashedDense };
 }

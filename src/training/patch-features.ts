@@ -1,7 +1,13 @@
 import { hashFile, RecentlyUsed } from "../common/index.js";
 import { EmbeddingCache, hashImage, loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import { JoinedFeatureSource, OpenOnce } from "../method/index.js";
-import { backbone, embeddedBackboneFile, joinedShape, loadBackboneWeights } from "../models/index.js";
+import {
+  backbone,
+  embeddedBackboneFile,
+  joinedShape,
+  loadBackboneWeights,
+  withContext,
+} from "../models/index.js";
 import type { RunContext } from "../run/index.js";
 import { embeddingFolder } from "./require-storage.js";
 
@@ -17,6 +23,7 @@ export class PatchFeatures {
   readonly #backbone: string;
   readonly #fresh: OpenOnce<JoinedFeatureSource>;
   readonly #shape: ReturnType<typeof joinedShape>;
+  readonly #context: readonly number[];
   readonly #kept = new RecentlyUsed<string, Float32Array>({
     limit: KEPT_BYTES,
     sizeOf: ({ byteLength }) => byteLength,
@@ -27,11 +34,13 @@ export class PatchFeatures {
     backboneId: string,
     fresh: OpenOnce<JoinedFeatureSource>,
     shape: ReturnType<typeof joinedShape>,
+    context: readonly number[],
   ) {
     this.#cache = cache;
     this.#backbone = backboneId;
     this.#fresh = fresh;
     this.#shape = shape;
+    this.#context = context;
   }
 
   /**
@@ -40,7 +49,8 @@ export class PatchFeatures {
    * @throws EpSamError `storage` when its directory cannot be used, `weights` when the backbone's are missing
    */
   static async open({ config, device, reporter }: RunContext, side: number): Promise<PatchFeatures> {
-    const entry = backbone(config.classifier.dense.backbone);
+    const { backbone: name, context } = config.classifier.dense;
+    const entry = backbone(name);
     const shape = joinedShape(entry.levels, { width: side, height: side });
     const cache = await EmbeddingCache.open({
       directory: embeddingFolder(config),
@@ -54,16 +64,20 @@ export class PatchFeatures {
       return JoinedFeatureSource.create(entry, weights, side, device);
     });
     const hash = await hashFile(embeddedBackboneFile(entry));
-    return new PatchFeatures(cache, `${entry.name}-${side}-${hash}`, fresh, shape);
+    return new PatchFeatures(cache, `${entry.name}-${side}-${hash}`, fresh, shape, context);
   }
 
-  /** Channels, cells and stride of every patch. */
+  /** Channels with their context, cells and stride of every patch. */
   get shape(): ReturnType<typeof joinedShape> {
-    return this.#shape;
+    return { ...this.#shape, channels: this.#shape.channels * (1 + this.#context.length) };
   }
 
-  /** Features of a patch, [channels, height, width]; read only. */
-  get(patch: Pick<PatchRecord, "id" | "imagePath" | "label">): Promise<Float32Array> {
+  /** Features of a patch with their context, [channels, height, width]; read only. */
+  async get(patch: Pick<PatchRecord, "id" | "imagePath" | "label">): Promise<Float32Array> {
+    return withContext({ ...this.#shape, data: await this.#joined(patch) }, this.#context).data;
+  }
+
+  #joined(patch: Pick<PatchRecord, "id" | "imagePath" | "label">): Promise<Float32Array> {
     return this.#kept.load(patch.imagePath, async () => {
       const image = await loadPatchImage(patch);
       const key = { image: hashImage(image), encoder: this.#backbone, variant: 0 };

@@ -21,12 +21,13 @@ import {
   type WindowPooling,
   windowFeeds,
   windowSlots,
+  withContext,
 } from "../../src/models/index.js";
 
 const GRID: CellGrid = { width: 6, height: 5, stride: 16 };
 const SHARE = 0.25;
 const CHANNELS = 3;
-const options = (pooling: WindowPooling) => ({ channels: CHANNELS, hidden: 4, pooling });
+const options = (pooling: WindowPooling) => ({ channels: CHANNELS, context: [], hidden: 4, pooling });
 const size = { batchSize: 2, width: GRID.width, height: GRID.height };
 
 const patches: LabelledWindow[][] = [
@@ -138,5 +139,40 @@ describe("multiple-instance pooling", () => {
       const numeric = (moved(1e-3) - moved(-1e-3)) / 2e-3;
       expect(floatsOf(results, `gradient of ${name}`)[element], name).toBeCloseTo(numeric, 3);
     }
+  });
+});
+
+describe("context", () => {
+  const [channels, width, height] = [2, 7, 5];
+  const stream = new RandomStream(0, "context");
+  const data = Float32Array.from({ length: channels * width * height }, () => stream.normal());
+
+  it("appends each channel's mean over squares, as far as the image has them", () => {
+    const joined = withContext({ channels, width, height, data }, [3, 9]);
+    expect(joined).toMatchObject({ channels: 6, width, height });
+    expect(joined.data.subarray(0, data.length)).toEqual(data);
+    [3, 9].forEach((side, part) => {
+      const reach = (side - 1) / 2;
+      for (let channel = 0; channel < channels; channel++) {
+        for (let y = 0; y < height; y++) {
+          for (let x = 0; x < width; x++) {
+            const cells = Array.from({ length: width * height }, (_, index) => index).filter(
+              (index) =>
+                Math.abs((index % width) - x) <= reach && Math.abs(Math.floor(index / width) - y) <= reach,
+            );
+            const sum = cells.reduce(
+              (total, index) => total + (data[channel * width * height + index] ?? 0),
+              0,
+            );
+            const at = ((part + 1) * channels + channel) * width * height + y * width + x;
+            expect(joined.data[at]).toBeCloseTo(sum / cells.length, 5);
+          }
+        }
+      }
+    });
+  });
+
+  it("is nothing without squares", () => {
+    expect(withContext({ channels, width, height, data }, []).data).toBe(data);
   });
 });

@@ -76,6 +76,7 @@ function valueAt(config: unknown, path: readonly string[]): unknown {
 
 /** A valid value for every key that no preset has. */
 const others: Record<string, unknown> = {
+  "classifier.dense.context": [3],
   seed: 7,
   "classifier.model": "dense",
   "classifier.dense.backbone": "resnet-18",

@@ -10,8 +10,10 @@ export const denseFeaturesInput = "features";
 
 /** What a dense classifier is made of. */
 export interface DenseClassifierOptions {
-  /** Channels of the joined features. */
+  /** Channels of the joined features with their context. */
   readonly channels: number;
+  /** See `withContext`. */
+  readonly context: readonly number[];
   /** Width of the layer between features and logits. */
   readonly hidden: number;
   readonly pooling: WindowPooling;

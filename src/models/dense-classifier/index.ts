@@ -8,7 +8,7 @@ export {
   initialDenseWeights,
 } from "./dense-classifier.js";
 export { standardisationInputs, standardisationShape } from "./dense-head.js";
-export { type JoinedFeatures, joinedShape, joinFeatures } from "./joined-features.js";
+export { type JoinedFeatures, joinedShape, joinFeatures, withContext } from "./joined-features.js";
 export {
   type CellGrid,
   cellsOfWindow,

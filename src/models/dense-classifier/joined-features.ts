@@ -8,15 +8,16 @@ export interface JoinedFeatures {
   readonly data: Float32Array;
 }
 
-/** Channels and cells that {@link joinFeatures} gives for an image. */
+/** Channels and cells that {@link joinFeatures} gives for an image, and {@link withContext} then. */
 export function joinedShape(
   levels: readonly { readonly stride: number; readonly channels: number }[],
   size: { readonly width: number; readonly height: number },
+  context: readonly number[] = [],
 ): Omit<JoinedFeatures, "data"> & { readonly stride: number } {
   const stride = Math.max(...levels.map((level) => level.stride));
   return {
     stride,
-    channels: levels.reduce((sum, level) => sum + level.channels, 0),
+    channels: levels.reduce((sum, level) => sum + level.channels, 0) * (1 + context.length),
     width: Math.ceil(size.width / stride),
     height: Math.ceil(size.height / stride),
   };
@@ -38,6 +39,53 @@ export function joinFeatures(levels: readonly FeatureMap[]): JoinedFeatures {
     }
   }
   return { channels, width, height, data };
+}
+
+/**
+ * Features followed by their means over squares around every cell, as far as the image has them: what a cell lies in,
+ * so that the white inside a gland is told from the white beside it.
+ * @param context sides of the squares in cells, odd
+ */
+export function withContext(features: JoinedFeatures, context: readonly number[]): JoinedFeatures {
+  if (context.length === 0) return features;
+  const { channels, width, height } = features;
+  const means = context.map((side) => squareMeans(features, (side - 1) / 2));
+  const data = new Float32Array(channels * width * height * (1 + context.length));
+  [features.data, ...means].forEach((part, index) => {
+    data.set(part, index * part.length);
+  });
+  return { channels: channels * (1 + context.length), width, height, data };
+}
+
+/** Means over the cells at most `reach` away along each axis: running sums along rows, then along columns. */
+function squareMeans({ channels, width, height, data }: JoinedFeatures, reach: number): Float32Array {
+  const rows = runningMeans(data, { lines: channels * height, length: width, step: 1, next: width }, reach);
+  const means = new Float32Array(data.length);
+  for (let channel = 0; channel < channels; channel++) {
+    const start = channel * width * height;
+    const plane = rows.subarray(start, start + width * height);
+    means.set(runningMeans(plane, { lines: width, length: height, step: width, next: 1 }, reach), start);
+  }
+  return means;
+}
+
+/** Means of neighbours along lines whose values are `step` apart and which begin `next` apart. */
+function runningMeans(
+  values: Float32Array,
+  { lines, length, step, next }: Record<"lines" | "length" | "step" | "next", number>,
+  reach: number,
+): Float32Array {
+  const means = new Float32Array(values.length);
+  const sums = new Float64Array(length + 1);
+  for (let line = 0; line < lines; line++) {
+    const start = line * next;
+    for (let at = 0; at < length; at++) sums[at + 1] = (sums[at] ?? 0) + (values[start + at * step] ?? 0);
+    for (let at = 0; at < length; at++) {
+      const [from, to] = [Math.max(0, at - reach), Math.min(length, at + reach + 1)];
+      means[start + at * step] = ((sums[to] ?? 0) - (sums[from] ?? 0)) / (to - from);
+    }
+  }
+  return means;
 }
 
 /** Mean over `step` × `step` cells, as far as the level has them. */
