@@ -1,6 +1,6 @@
 import { signed } from "../common/index.js";
 import type { Estimate, MetricName } from "../evaluation/index.js";
-import { type RunEvaluation, stageTitle } from "../run/index.js";
+import { classificationThreshold, type RunEvaluation, stageTitle } from "../run/index.js";
 import { textTable } from "./text-table.js";
 
 interface Block {
@@ -77,7 +77,8 @@ function figureBlocks({ stages }: RunEvaluation): string[] {
   });
 }
 
-function classificationText({ classification, gate }: RunEvaluation): string[] {
+function classificationText(evaluation: RunEvaluation): string[] {
+  const { classification } = evaluation;
   const { auc, accuracy, sensitivity, specificity } = classification.metrics;
   const rows = [
     ["AUC", estimateText(auc)],
@@ -85,7 +86,7 @@ function classificationText({ classification, gate }: RunEvaluation): string[] {
     ["sensitivity", estimateText(sensitivity)],
     ["specificity", estimateText(specificity)],
   ];
-  return textTable([`Patch classifier, threshold ${gate}`, ""], rows);
+  return textTable([`Patch classifier, threshold ${classificationThreshold(evaluation)}`, ""], rows);
 }
 
 /** `0.812 [0.780, 0.840]`, or `–` where a figure is not defined. */

@@ -1,4 +1,10 @@
-import { type PatchFigures, type RunEvaluation, type StageEvaluation, stageTitle } from "../run/index.js";
+import {
+  classificationThreshold,
+  type PatchFigures,
+  type RunEvaluation,
+  type StageEvaluation,
+  stageTitle,
+} from "../run/index.js";
 import type {
   ClassificationTable,
   Estimate,
@@ -67,13 +73,13 @@ function intervalMethod({ resamples, classification }: RunEvaluation): string {
 
 /** The classifier's figures on the evaluated split. */
 export function classificationOf(evaluation: RunEvaluation): ClassificationTable {
-  const { split, gate, classification } = evaluation;
+  const { split, classification } = evaluation;
   const names = Object.entries(classificationNames) as [keyof typeof classificationNames, string][];
   return {
     split,
     patches: classification.patches,
     positives: classification.positives,
-    threshold: gate,
+    threshold: classificationThreshold(evaluation),
     rows: names.map(([metric, name]) => ({ name, estimate: classification.metrics[metric] ?? undefined })),
   };
 }

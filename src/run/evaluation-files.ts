@@ -53,6 +53,8 @@ const evaluationSchema = z.object({
     patches: z.number(),
     positives: z.number(),
     resampledBy,
+    /** Probability from which a patch is classified as tumour; versions that did not record it took the gate. */
+    threshold: z.number().optional(),
     metrics: z.record(z.enum(CLASSIFICATION_METRIC_NAMES), estimate),
   }),
   stages: z.array(stageSchema),
@@ -68,6 +70,11 @@ const evaluationSchema = z.object({
 
 /** The figures of a run on one split. */
 export type RunEvaluation = z.infer<typeof evaluationSchema>;
+
+/** Probability from which a patch was classified as tumour. */
+export function classificationThreshold({ classification, gate }: RunEvaluation): number {
+  return classification.threshold ?? gate;
+}
 
 /** What one stage gains over another. */
 export type StageComparison = RunEvaluation["comparisons"][number];

@@ -15,6 +15,7 @@ export {
 } from "./config.js";
 export type { TrainingConfig } from "./config-schema.js";
 export {
+  classificationThreshold,
   evaluationFiles,
   evaluationFolder,
   type PatchFigures,

@@ -145,15 +145,16 @@ async function maskOf(patch: PatchRecord, size: number, skip: PatchEvaluator["sk
   }
 }
 
-/** The gate of segmentation is the threshold of classification too. */
+/** The gate of segmentation is the threshold of classification too, unless it lets every patch pass. */
 function classify(figures: readonly PatchFigures[], seed: number, gate: number) {
+  const threshold = gate === 0 ? 0.5 : gate;
   const scored = figures.map(({ id, patient, label, probability }) => ({
     id,
     group: patient,
     label,
     score: probability,
   }));
-  return summariseClassification(scored, { seed, resamples, threshold: gate });
+  return { ...summariseClassification(scored, { seed, resamples, threshold }), threshold };
 }
 
 function evaluated(figures: readonly PatchFigures[], stage: string): EvaluatedPatch[] {

@@ -5,7 +5,7 @@ import { silentReporter } from "../../src/common/index.js";
 import { openDataset, type PatchRecord } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { type Mask, readMask } from "../../src/imaging/index.js";
-import { readEvaluation } from "../../src/run/index.js";
+import { type ConfigOverrides, readEvaluation } from "../../src/run/index.js";
 import { evaluateRun } from "../../src/training/evaluation-stage.js";
 import {
   makeFolder,
@@ -35,6 +35,7 @@ const madeUp = {
 async function evaluated(
   masks: readonly ("train" | "val" | "test")[],
   change: (data: string) => Promise<void> = async () => undefined,
+  overrides: ConfigOverrides = {},
 ) {
   const folder = await makeFolder();
   onTestFinished(() => removeFolders([folder]));
@@ -42,7 +43,7 @@ async function evaluated(
   await change(data);
   const dataset = await openDataset(data);
   const run = await newRun(join(folder, "run"));
-  const context = { run, config: tinyConfig(), device: device("cpu"), reporter: silentReporter };
+  const context = { run, config: tinyConfig(overrides), device: device("cpu"), reporter: silentReporter };
   const out = join(folder, "figures");
   const again = () => evaluateRun(context, dataset, "test", madeUp, out);
   return { data, out, evaluation: await again(), again };
@@ -81,6 +82,15 @@ it("judges the classifier alone, and says why, when there are no pixel masks", a
   expect(evaluation.missing).toBe("the split test has no pixel masks for its positive patches");
   expect(evaluation.stages.map(({ summary }) => summary)).toEqual([null, null]);
   expect(evaluation.classification.metrics.accuracy?.value).toBe(1);
+});
+
+it.each([
+  [0, 0.5],
+  [0.3, 0.3],
+])("with a gate of %d judges the classifier at %d", async (gate, threshold) => {
+  const { evaluation } = await evaluated([], undefined, { gate });
+  expect(evaluation).toMatchObject({ gate, classification: { threshold } });
+  expect(evaluation.classification.metrics.specificity?.value).toBe(1);
 });
 
 it.each([
