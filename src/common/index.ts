@@ -41,5 +41,6 @@ export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js
 export { RandomStream } from "./random.js";
 export { type FileError, RandomAccessFile, READ_WITHOUT_WAITING } from "./random-access-file.js";
 export { readSettings } from "./settings.js";
+export { jsonPieces, Slices } from "./slices.js";
 export { aboutTime, type PlannedWork, TimeLeft } from "./time-left.js";
 export { packageVersion } from "./version.js";

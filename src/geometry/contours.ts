@@ -76,9 +76,7 @@ function zeroCrossings(logits: LogitMap): Position[][] {
   const nodes = new NodeGrid(logits);
   const next = nodes.ways();
   const rings: Position[][] = [];
-  for (;;) {
-    const [start] = next.keys();
-    if (start === undefined) return rings;
+  for (const start of next.keys()) {
     const ring: Position[] = [];
     let edge: number | undefined = start;
     while (edge !== undefined) {
@@ -89,6 +87,7 @@ function zeroCrossings(logits: LogitMap): Position[][] {
     }
     rings.push(ring);
   }
+  return rings;
 }
 
 /** The centres of pixels and a frame of background around them. Edges between them are numbered, two for each node. */

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { EpSamError, must, parseJson } from "../common/index.js";
+import { EpSamError, jsonPieces, must, parseJson, Slices } from "../common/index.js";
 
 /** A path parameter of a route; Hono's types know it only for literal routes. */
 export function parameter(request: Context, name: string): string {
@@ -29,6 +29,21 @@ export async function jsonBody<Schema extends z.core.$ZodType>(
     parseJson(text, z.unknown(), (why) => usage("the body", "is malformed JSON", why)),
     "body",
   );
+}
+
+/** A value as JSON, made piece by piece while it is sent, so that others are answered meanwhile. */
+export function jsonResponse(value: object, status = 200): Response {
+  const pieces = jsonPieces(value);
+  const [encoder, slices] = [new TextEncoder(), new Slices()];
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await slices.next();
+      const { done, value: piece } = pieces.next();
+      if (done === true) controller.close();
+      else controller.enqueue(encoder.encode(piece));
+    },
+  });
+  return new Response(body, { status, headers: { "Content-Type": "application/json" } });
 }
 
 /** The query of a request that fits a schema of texts. @throws EpSamError `usage` when it does not */

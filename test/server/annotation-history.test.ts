@@ -33,14 +33,14 @@ function required(history: HistoryState | null): HistoryState {
 }
 
 describe("undo and redo", () => {
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])("lead back to every state and forward again (seed %i)", (seed) => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])("lead back to every state and forward again (seed %i)", async (seed) => {
     const stream = new RandomStream(seed, "annotation history");
     let number = 0;
     const states = [emptyHistory];
     for (let edit = 0; edit < 40; edit++) {
       const last = required(states.at(-1) ?? null);
       const changes = randomChanges(last, stream, () => ++number);
-      checkEdit(last, changes);
+      await checkEdit(last, changes);
       states.push(withEdit(last, `edit ${edit}`, changes));
     }
     let history = required(states.at(-1) ?? null);
@@ -189,7 +189,7 @@ describe("edits that do not fit", () => {
       ],
       "an outline without area",
     ],
-  ])("%s", (_, changes, message) => {
-    expect(() => checkEdit(history, changes)).toThrow(message);
+  ])("%s", async (_, changes, message) => {
+    await expect(checkEdit(history, changes)).rejects.toThrow(message);
   });
 });

@@ -35,3 +35,21 @@ export function processorStopwatch(): () => number {
     return (taken * YARDSTICK_SECONDS) / Math.max(YARDSTICK_SECONDS, before, yardstick());
   };
 }
+
+/**
+ * The most processor time that passed between two turns of the event loop while something was done, in seconds: how
+ * long everybody else had to wait for it. A machine that is busy with other programs does not count.
+ */
+export async function longestTurn<Result>(work: () => Promise<Result>): Promise<[Result, seconds: number]> {
+  let [longest, last] = [0, processorSeconds()];
+  const timer = setInterval(() => {
+    const now = processorSeconds();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 1);
+  try {
+    return [await work(), longest];
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
-import { EpSamError, hashBytes, parseJson, whyNot } from "../../common/index.js";
+import { EpSamError, hashBytes, jsonPieces, parseJson, Slices, whyNot } from "../../common/index.js";
 import {
   type AnnotationChange,
   annotationChangeSchema,
@@ -61,19 +62,37 @@ const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
   z.strictObject({ type: z.enum(["undo", "redo"]), revision: count, at: z.string() }),
 ]);
 
-/** A line of a journal: the first digits of the SHA-256 of the JSON text, a space, the text, a line feed. */
-function lineOf(value: object): string {
-  const text = JSON.stringify(value);
-  return `${hashBytes(text).slice(0, DIGITS)} ${text}\n`;
+/** A line of a journal in pieces: the first digits of the SHA-256 of the JSON text, a space, the text, a line feed. */
+export type JournalLine = readonly Buffer[];
+
+async function lineOf(value: object): Promise<JournalLine> {
+  const [hash, slices] = [createHash("sha256"), new Slices()];
+  const text: Buffer[] = [];
+  for (const piece of jsonPieces(value)) {
+    const bytes = Buffer.from(piece);
+    hash.update(bytes);
+    text.push(bytes);
+    await slices.next();
+  }
+  const digits = hash.digest("hex").slice(0, DIGITS);
+  const [first = Buffer.of(), ...rest] = text;
+  // What is small is one piece, which is written at once.
+  const begin = Buffer.concat([Buffer.from(`${digits} `), first, Buffer.from(rest.length === 0 ? "\n" : "")]);
+  return rest.length === 0 ? [begin] : [begin, ...rest, Buffer.from("\n")];
+}
+
+/** Bytes of a line. */
+export function lengthOf(line: JournalLine): number {
+  return line.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** The first line of a journal: everything up to a revision. */
-export function snapshotLine({ id, name, path }: JournalSlide, history: HistoryState): string {
+export function snapshotLine({ id, name, path }: JournalSlide, history: HistoryState): Promise<JournalLine> {
   const slide: JournalSlide = { id, name, path };
   return lineOf({ type: "snapshot", format: FORMAT_VERSION, slide, history });
 }
 
-export function recordLine(record: JournalRecord): string {
+export function recordLine(record: JournalRecord): Promise<JournalLine> {
   return lineOf(record);
 }
 

@@ -5,13 +5,15 @@ import {
   messageOf,
   type Reporter,
   storageError,
-  writeFileAtomically,
+  streamFileAtomically,
 } from "../../common/index.js";
 import { emptyHistory, type HistoryState } from "./history.js";
 import {
   advance,
+  type JournalLine,
   type JournalRecord,
   type JournalSlide,
+  lengthOf,
   parseJournal,
   recordLine,
   snapshotLine,
@@ -72,7 +74,7 @@ export class AnnotationJournal {
   async append(record: JournalRecord): Promise<HistoryState | null> {
     const next = advance(this.#history, record);
     if (next === null) return null;
-    const line = recordLine(record);
+    const line = await recordLine(record);
     if (this.#length === 0) await this.#begin(line);
     else await this.#write(line);
     this.#history = next;
@@ -105,22 +107,21 @@ export class AnnotationJournal {
   }
 
   /** The first record comes with its file, so that there is never an empty one. */
-  async #begin(line: string): Promise<void> {
-    const snapshot = snapshotLine(this.#slide, this.#history);
-    await writeFileAtomically(this.#path, snapshot + line);
-    this.#snapshotLength = Buffer.byteLength(snapshot);
-    this.#length = this.#snapshotLength + Buffer.byteLength(line);
+  async #begin(line: JournalLine): Promise<void> {
+    const snapshot = await snapshotLine(this.#slide, this.#history);
+    await streamFileAtomically(this.#path, (handle) => writeFully(handle, [...snapshot, ...line], 0));
+    this.#snapshotLength = lengthOf(snapshot);
+    this.#length = this.#snapshotLength + lengthOf(line);
   }
 
-  async #write(line: string): Promise<void> {
+  async #write(line: JournalLine): Promise<void> {
     const handle = await open(this.#path, "r+").catch((cause: unknown) => {
       throw storageError(this.#path, cause);
     });
     try {
       await this.#requireUnchanged(handle);
-      const bytes = Buffer.from(line);
       try {
-        await writeFully(handle, bytes, this.#length);
+        await writeFully(handle, line, this.#length);
         await handle.sync();
       } catch (cause) {
         // What was written must not be found later: the edit is not acknowledged.
@@ -128,7 +129,7 @@ export class AnnotationJournal {
         await handle.sync();
         throw storageError(this.#path, cause);
       }
-      this.#length += bytes.length;
+      this.#length += lengthOf(line);
     } finally {
       await handle.close();
     }
@@ -164,22 +165,26 @@ export class AnnotationJournal {
     const { compactBytes = COMPACT_BYTES, reporter } = this.#options;
     const records = this.#length - this.#snapshotLength;
     if (records <= Math.max(compactBytes, this.#snapshotLength)) return;
-    const snapshot = snapshotLine(this.#slide, this.#history);
+    const snapshot = await snapshotLine(this.#slide, this.#history);
     try {
-      await writeFileAtomically(this.#path, snapshot);
+      await streamFileAtomically(this.#path, (handle) => writeFully(handle, snapshot, 0));
     } catch (cause) {
       reporter.warn(`${this.#slide.name}: the journal could not be compacted: ${messageOf(cause)}`);
       return;
     }
-    this.#snapshotLength = Buffer.byteLength(snapshot);
+    this.#snapshotLength = lengthOf(snapshot);
     this.#length = this.#snapshotLength;
   }
 }
 
-async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
+async function writeFully(handle: FileHandle, pieces: JournalLine, position: number): Promise<void> {
+  let at = position;
+  for (const bytes of pieces) {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at);
+      done += bytesWritten;
+      at += bytesWritten;
+    }
   }
 }
 

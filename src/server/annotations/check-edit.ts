@@ -1,5 +1,5 @@
 import { annotationLimits, type HistoryState, requireArea, vertexCount } from "../../annotations/index.js";
-import { EpSamError } from "../../common/index.js";
+import { EpSamError, Slices } from "../../common/index.js";
 import type { AnnotationChange } from "../../contract/index.js";
 
 /**
@@ -7,10 +7,12 @@ import type { AnnotationChange } from "../../contract/index.js";
  * others are there, and the slide does not grow beyond its limits.
  * @throws EpSamError `annotation` for objects without area, `usage` for ids that do not fit, `too-large`
  */
-export function checkEdit(history: HistoryState, changes: readonly AnnotationChange[]): void {
+export async function checkEdit(history: HistoryState, changes: readonly AnnotationChange[]): Promise<void> {
   const sizes = new Map(history.objects.map(({ object }) => [object.id, vertexCount(object)]));
   const changed = new Set<string>();
+  const slices = new Slices();
   for (const change of changes) {
+    await slices.next();
     const id = change.type === "remove" ? change.id : change.object.id;
     if (changed.has(id)) throw unfitting(id, "is changed twice in one edit");
     changed.add(id);

@@ -7,6 +7,7 @@ import {
   formatAsapXml,
   formatGeoJson,
 } from "../../annotations/index.js";
+import { Slices } from "../../common/index.js";
 import {
   type AnnotationChange,
   type AnnotationObject,
@@ -66,12 +67,17 @@ export interface ImportPlan {
  * takes its place, or is left out when it says the same. What the file does not call unreviewed or rejected counts
  * as accepted: somebody has drawn it or let it pass.
  */
-export function planImport(set: AnnotationSet, present: readonly AnnotationObject[]): ImportPlan {
+export async function planImport(
+  set: AnnotationSet,
+  present: readonly AnnotationObject[],
+): Promise<ImportPlan> {
   const known = new Map(present.map((object) => [object.id, object]));
   const used = new Set<string>();
   const changes: AnnotationChange[] = [];
   const counts = { added: 0, updated: 0, same: 0, withoutArea: 0 };
+  const slices = new Slices();
   for (const annotation of set.annotations) {
+    await slices.next();
     const area = areaOf(annotation.polygons);
     if (area === null) {
       // What the reading has left out is told already.
@@ -162,9 +168,12 @@ function isSameRing(
 }
 
 /** The outlines of a run's results as changes: new objects to be judged; those that are there already stay. */
-export function planResults(set: AnnotationSet, present: readonly AnnotationObject[]): ImportPlan {
+export async function planResults(
+  set: AnnotationSet,
+  present: readonly AnnotationObject[],
+): Promise<ImportPlan> {
   const known = new Set(present.map(({ id }) => id));
-  const plan = planImport({ ...set, annotations: set.annotations.filter(hasNewId) }, present);
+  const plan = await planImport({ ...set, annotations: set.annotations.filter(hasNewId) }, present);
   const changes = plan.changes.map((change): AnnotationChange => {
     if (change.type === "remove") return change;
     return { type: "add", object: { ...change.object, review: "unreviewed", origin: "result" } };

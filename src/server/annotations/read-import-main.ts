@@ -1,7 +1,29 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import type { Annotation } from "../../annotations/index.js";
 import { answerParent } from "../../common/index.js";
-import { parseImport } from "./read-import.js";
+import { importQuestion, parseImport } from "./read-import.js";
 
-/** The process behind `readImport`: from the path of a file to its annotations. */
-answerParent(z.string(), async (file) => parseImport(await readFile(file)));
+/** Coordinates, and annotations, that are handed over at once: what is taken over in some milliseconds. */
+const MOST = { coordinates: 100_000, annotations: 500 } as const;
+
+let annotations: readonly Annotation[] = [];
+
+/** The process behind `readImport`: reads a file, and hands over its annotations some at a time. */
+answerParent(importQuestion, async (question) => {
+  if ("from" in question) return someFrom(question.from);
+  const set = parseImport(await readFile(question.file));
+  annotations = set.annotations;
+  return { ...set, annotations: [] };
+});
+
+function someFrom(from: number): readonly Annotation[] {
+  let coordinates = 0;
+  let end = from;
+  while (end < annotations.length && end - from < MOST.annotations && coordinates < MOST.coordinates) {
+    for (const { outer, holes } of annotations[end]?.polygons ?? []) {
+      for (const ring of [outer, ...holes]) coordinates += ring.coordinates.length;
+    }
+    end += 1;
+  }
+  return annotations.slice(from, end);
+}

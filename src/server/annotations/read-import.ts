@@ -2,37 +2,72 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { type AnnotationSet, parseAnnotations } from "../../annotations/index.js";
+import { type Annotation, type AnnotationSet, parseAnnotations } from "../../annotations/index.js";
 import { AnsweringChild, EpSamError, messageOf, moduleBeside, storageError } from "../../common/index.js";
 import { uncrossed } from "./uncrossed.js";
 
 /** Bytes up to which a file is read here: in a moment that nobody notices. */
-const MOST_HERE = 2 ** 20;
+const MOST_HERE = 2 ** 16;
+
+/** What the process behind {@link readImport} is asked: to read a file, or for its annotations from one on. */
+export const importQuestion = z.union([z.object({ file: z.string() }), z.object({ from: z.number() })]);
+type ImportQuestion = z.infer<typeof importQuestion>;
 
 /** Annotations as the process sends them: typed arrays go as they are. */
 const setSchema = z.custom<AnnotationSet>((value) => typeof value === "object" && value !== null);
+const someSchema = z.custom<readonly Annotation[]>(Array.isArray);
 
 /**
- * The annotations of a file that was sent, outlines that cross themselves taken apart. A large one is read in a process
- * of its own, since reading it blocks a thread for seconds.
+ * The annotations of a file that is sent, outlines that cross themselves taken apart. A large one is read in a process
+ * of its own, which hands them over some at a time, since either at once blocks a thread for seconds.
  * @throws EpSamError `annotation` as `parseAnnotations` and for what is no text in UTF-8, `storage`
  */
-export async function readImport(bytes: Uint8Array): Promise<AnnotationSet> {
-  if (bytes.length <= MOST_HERE) return parseImport(bytes);
+export async function readImport(body: ReadableStream<Uint8Array> | null): Promise<AnnotationSet> {
+  const [first, rest] = await beginningOf(body);
+  if (rest === null) return parseImport(first);
   const folder = await mkdtemp(join(tmpdir(), "epsam-import-")).catch((cause: unknown) => {
     throw storageError(tmpdir(), cause);
   });
-  const child = new AnsweringChild<string>({ module: moduleBeside(import.meta.url, "./read-import-main") });
+  const child = new AnsweringChild<ImportQuestion>({
+    module: moduleBeside(import.meta.url, "./read-import-main"),
+  });
   try {
     const file = join(folder, "annotations");
-    await writeFile(file, bytes).catch((cause: unknown) => {
+    await writeFile(file, whole(first, rest)).catch((cause: unknown) => {
       throw storageError(file, cause);
     });
-    return await child.ask(file, setSchema);
+    const set = await child.ask({ file }, setSchema);
+    const annotations: Annotation[] = [];
+    for (;;) {
+      const some = await child.ask({ from: annotations.length }, someSchema);
+      if (some.length === 0) return { ...set, annotations };
+      for (const one of some) annotations.push(one);
+    }
   } finally {
     child.end();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The first bytes of a body, and what follows them; null when they are all. */
+async function beginningOf(
+  body: ReadableStream<Uint8Array> | null,
+): Promise<[first: Uint8Array, rest: AsyncIterator<Uint8Array> | null]> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const rest = body?.values();
+  while (rest !== undefined && length <= MOST_HERE) {
+    const { done, value } = await rest.next();
+    if (done === true) return [Buffer.concat(chunks), null];
+    chunks.push(value);
+    length += value.length;
+  }
+  return [Buffer.concat(chunks), rest ?? null];
+}
+
+async function* whole(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
 
 /** @throws EpSamError `annotation` */

@@ -17,7 +17,7 @@ import {
   revisionQuery,
 } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
-import { jsonBody, parameter, queryOf } from "../requests.js";
+import { jsonBody, jsonResponse, parameter, queryOf } from "../requests.js";
 import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { classesWithoutMeaning, classRoutes } from "./classes.js";
@@ -62,7 +62,7 @@ export function annotationRoutes(
   const slideOf = (id: string): WorkspaceSlide => context.workspace.slide(id);
 
   routes.get("/slides/:slide/annotations", async (request) =>
-    noStore(Response.json(await store.state(slideOf(parameter(request, "slide"))))),
+    noStore(jsonResponse(await store.state(slideOf(parameter(request, "slide"))))),
   );
   routes.post("/slides/:slide/annotations", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
@@ -78,7 +78,7 @@ export function annotationRoutes(
   routes.post("/slides/:slide/annotations/import", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const { revision } = queryOf(request, revisionQuery);
-    const parsed = await readImport(new Uint8Array(await request.req.arrayBuffer()));
+    const parsed = await readImport(request.req.raw.body);
     const set = await context.openSlides.use(slide.path, async (source) =>
       placeOnSlide(parsed, source, context.annotationOrigin),
     );
@@ -117,11 +117,11 @@ async function importObjects(
   revision: number,
   title: string,
   set: AnnotationSet,
-  planFor: (set: AnnotationSet, present: readonly AnnotationObject[]) => ImportPlan,
+  planFor: (set: AnnotationSet, present: readonly AnnotationObject[]) => Promise<ImportPlan>,
 ): Promise<Response> {
   let plan: ImportPlan = { changes: [], added: 0, warnings: [] };
-  const outcome = await store.derivedEdit(slide, revision, title, (history) => {
-    plan = planFor(
+  const outcome = await store.derivedEdit(slide, revision, title, async (history) => {
+    plan = await planFor(
       set,
       history.objects.map(({ object }) => object),
     );
@@ -129,7 +129,7 @@ async function importObjects(
   });
   if ("conflict" in outcome) return answer(outcome);
   const body: AnnotationImport = { save: outcome.saved, added: plan.added, warnings: plan.warnings };
-  return noStore(Response.json(body));
+  return noStore(jsonResponse(body));
 }
 
 /** The outlines of the newest results. */
@@ -149,8 +149,8 @@ async function resultsOf(
 }
 
 function answer(outcome: SaveOutcome): Response {
-  if ("saved" in outcome) return noStore(Response.json(outcome.saved));
-  return noStore(Response.json(outcome.conflict, { status: 409 }));
+  if ("saved" in outcome) return noStore(jsonResponse(outcome.saved));
+  return noStore(jsonResponse(outcome.conflict, 409));
 }
 
 function noStore(response: Response): Response {

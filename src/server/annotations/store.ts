@@ -88,7 +88,7 @@ export class AnnotationStore {
 
   /** @throws EpSamError as `checkEdit` for changes that do not fit, `storage` when it cannot be saved */
   edit(slide: JournalSlide, { revision, title, changes }: AnnotationEdit): Promise<SaveOutcome> {
-    return this.derivedEdit(slide, revision, title, () => changes);
+    return this.derivedEdit(slide, revision, title, async () => changes);
   }
 
   /** As {@link edit}, with changes that depend on what is there; nothing is saved when there are none. */
@@ -96,12 +96,12 @@ export class AnnotationStore {
     slide: JournalSlide,
     revision: number,
     title: string,
-    derive: (history: HistoryState) => readonly AnnotationChange[],
+    derive: (history: HistoryState) => Promise<readonly AnnotationChange[]>,
   ): Promise<SaveOutcome> {
-    return this.#save(slide, revision, (history) => {
-      const changes = derive(history);
+    return this.#save(slide, revision, async (history) => {
+      const changes = await derive(history);
       if (changes.length === 0) return null;
-      checkEdit(history, changes);
+      await checkEdit(history, changes);
       return { type: "edit", revision: revision + 1, at: now(), title, changes };
     });
   }
@@ -143,7 +143,7 @@ export class AnnotationStore {
   }
 
   #step(slide: JournalSlide, revision: number, type: "undo" | "redo"): Promise<SaveOutcome> {
-    return this.#save(slide, revision, (history) => {
+    return this.#save(slide, revision, async (history) => {
       if (history[type].length > 0) return { type, revision: revision + 1, at: now() };
       throw new EpSamError("usage", { where: slide.name, what: `there is nothing to ${type}` });
     });
@@ -152,12 +152,12 @@ export class AnnotationStore {
   #save(
     slide: JournalSlide,
     revision: number,
-    recordOf: (history: HistoryState) => JournalRecord | null,
+    recordOf: (history: HistoryState) => Promise<JournalRecord | null>,
   ): Promise<SaveOutcome> {
     return this.#inTurn(slide, async (journal) => {
       const { history } = journal;
       if (history.revision !== revision) return { conflict: conflictOf(slide, history, revision) };
-      const record = recordOf(history);
+      const record = await recordOf(history);
       if (record === null) return { saved: saveBetween(history, history) };
       const next = (await this.#append(slide, journal, record)) ?? history;
       this.#counts.set(slide.id, next.objects.length);

@@ -49,6 +49,8 @@ function polygonsWithoutCrossings(polygon: Level0Polygon): readonly Level0Polygo
   const rings = [polygon.outer, ...polygon.holes];
   if (rings.every((ring) => signedArea(ring) !== 0 && crossingsOf(positionsOf(ring), 1) === 0))
     return [polygon];
+  // Taking a scribble apart as far as that goes would be work for nothing.
+  if (rings.some((ring) => crossingsOf(positionsOf(ring), MOST_CROSSINGS + 1) > MOST_CROSSINGS)) return null;
   const [outer, ...holes] = rings.map((ring) => withoutCrossings(positionsOf(ring), MOST_CROSSINGS));
   if (outer == null || holes.includes(null)) return null;
   const cut = holes

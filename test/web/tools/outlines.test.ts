@@ -1,7 +1,13 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
-import type { AnnotationState, Area, EmbeddingRequest } from "../../../src/contract/index.js";
-import { areaSize, boundsOf } from "../../../src/geometry/index.js";
+import type {
+  AnnotationObject,
+  AnnotationState,
+  Area,
+  EmbeddingRequest,
+  Position,
+} from "../../../src/contract/index.js";
+import { areaSize, boundsOf, crossingsOf } from "../../../src/geometry/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { type PageServer, servePage } from "../../support/page-server.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
@@ -55,6 +61,16 @@ describeWithChromium("outlines drawn in the page", () => {
     for (const { x, y } of others) await page.mouse.move(x, y, { steps: 4 });
     await page.mouse.up();
   };
+  /** Tells the processor time that the page takes from now on, in seconds. */
+  const stopwatch = async () => {
+    const devTools = await page.context().newCDPSession(page);
+    await devTools.send("Performance.enable", { timeDomain: "threadTicks" });
+    const read = async () =>
+      (await devTools.send("Performance.getMetrics")).metrics.find(({ name }) => name === "ThreadTime")
+        ?.value ?? expect.unreachable();
+    const begin = await read();
+    return async () => (await read()) - begin;
+  };
   const saved = async (count: number) => {
     await expect.poll(async () => (await state()).objects.length).toBe(count);
     await page.locator(".save-mark[data-state=saved]").waitFor();
@@ -105,6 +121,41 @@ describeWithChromium("outlines drawn in the page", () => {
       await page.keyboard.press("Escape");
     }
     await page.locator(".tool-strip").waitFor({ state: "detached" });
+  });
+
+  it("are brushed at once where they are tangles of thousands of vertices, which is told", async () => {
+    const { revision, objects } = await state();
+    // Lines across a circle, 3000 of them: painted or taken apart as they are, each picture would take seconds.
+    const ring = Array.from({ length: 3001 }, (_, at): Position => {
+      const angle = 2 * Math.PI * ((at * 1499) % 3000) * (1 / 3000);
+      return [320 + 250 * Math.cos(angle), 320 + 250 * Math.sin(angle)];
+    });
+    const object: AnnotationObject = {
+      ...{ id: crypto.randomUUID(), name: "tangle", classification: "Tumor", review: "accepted" },
+      ...{ origin: "imported", area: { type: "MultiPolygon", coordinates: [[ring]] } },
+    };
+    const body = { revision, title: "Draw", changes: [{ type: "add", object }] };
+    const headers = { "Content-Type": "application/json" };
+    const path = `${server.address}api/slides/${slide}/annotations`;
+    expect((await fetch(path, { method: "POST", headers, body: JSON.stringify(body) })).status).toBe(200);
+    await open();
+    const processorTime = await stopwatch();
+    await page.getByRole("button", { name: /^tangle/ }).click();
+    await page.getByText("1 selected").waitFor();
+    await settled(page);
+    await page.keyboard.press("b");
+    await drag([320, 320], [350, 320]);
+    const told = page.locator(".notice", {
+      hasText: "The outline of tangle crosses itself in more than 200",
+    });
+    await told.waitFor();
+    const area = await saved(objects.length + 1);
+    expect(await processorTime()).toBeLessThan(3);
+    expect(area.coordinates.flat().map((outline) => crossingsOf(outline, 1))).toEqual(
+      area.coordinates.flat().map(() => 0),
+    );
+    // Towards the circle the lines are points with nothing between them.
+    expect(areaSize(area) / (Math.PI * 250 * 250)).toBeCloseTo(0.52, 1);
   });
 
   it("are told when they end at the patch that was looked at, and go on beyond it", async () => {

@@ -4,7 +4,7 @@ import type { SlideViewer } from "../../viewer/handle.js";
 import { differenceOf, unionOf } from "../geometry/combine.js";
 import { strokeArea } from "../geometry/stroke.js";
 import { colourOfClass, titleOf } from "./classes.js";
-import { BRUSH_SIZES, type Editor, type Pointed } from "./editor.js";
+import { BRUSH_SIZES, type Editor, type Pointed, tellTangles } from "./editor.js";
 import { traceLine } from "./path-painting.js";
 import { type PointerTool, screenDistance } from "./tool.js";
 
@@ -133,6 +133,7 @@ export class BrushTool implements PointerTool {
     }
     const [first] = cut;
     const what = cut.length === 1 && first !== undefined ? titleOf(first) : `${cut.length} annotations`;
+    tellTangles(cut);
     store.edit(`Erase from ${what}`, changes);
   }
 

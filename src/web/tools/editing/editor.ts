@@ -1,8 +1,10 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../contract/index.js";
 import { boundsOf } from "../../../geometry/index.js";
+import { showMessage } from "../../interface/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
 import { onSlide } from "../geometry/combine.js";
+import { isTangle, MOST_CROSSINGS } from "../geometry/tangle.js";
 import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
 
@@ -81,6 +83,7 @@ export class Editor {
 
   /** Gives an object another area; nothing left of it removes it. Whoever edits an object has looked at it. */
   reshape(object: AnnotationObject, drawn: Area | null, verb: string): void {
+    tellTangles([object]);
     const area = drawn === null ? null : this.#onSlide(drawn);
     const title = `${verb} ${titleOf(object)}`;
     if (area === null) this.store.edit(title, [{ type: "remove", id: object.id }]);
@@ -161,6 +164,14 @@ export class Editor {
       `${verb} ${describe(objects)}`,
       changed.map(({ after }) => ({ type: "update", object: after })),
     );
+  }
+}
+
+/** Says of objects that are changed which of them are edited as something simpler than what was there. */
+export function tellTangles(objects: readonly AnnotationObject[]): void {
+  for (const object of objects.filter(({ area }) => isTangle(area))) {
+    const what = `The outline of ${titleOf(object)} crosses itself in more than ${MOST_CROSSINGS} places`;
+    showMessage(`${what}; it was changed to what it winds around. Undo brings it back.`);
   }
 }
 

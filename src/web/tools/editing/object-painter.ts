@@ -1,6 +1,7 @@
 import type { AnnotationObject } from "../../../contract/index.js";
 import { boundsOf, boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { untangled } from "../geometry/tangle.js";
 import { colourOfClass } from "./classes.js";
 
 /** Objects that are smaller on the screen are dots, in CSS pixels. */
@@ -36,7 +37,7 @@ function pathAt(object: AnnotationObject, zoom: number): Path2D {
   if (known !== undefined) return known;
   const tolerance = step === 0 ? 0 : 0.5 / ZOOM_STEP ** (step + 1);
   const path = new Path2D();
-  for (const ring of object.area.coordinates.flat()) {
+  for (const ring of untangled(object.area.coordinates).flat()) {
     const shown = tolerance === 0 || ring.length < FEW_VERTICES ? ring : simplifyRing(ring, tolerance);
     shown.slice(0, -1).forEach(([x, y], index) => {
       if (index === 0) path.moveTo(x, y);

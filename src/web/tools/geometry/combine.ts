@@ -1,4 +1,4 @@
-import * as polyclip from "polyclip-ts";
+import { Clipper, ClipType, FillRule, type Paths64, type PolyPath64, PolyTree64 } from "clipper2-ts";
 import type { Area, Position } from "../../../contract/index.js";
 import {
   areaSize,
@@ -6,10 +6,10 @@ import {
   boundsOverlap,
   closedRing,
   crossingsOf,
+  openRing,
   ringFrom,
   signedArea,
 } from "../../../geometry/index.js";
-
 import { untangled } from "./tangle.js";
 
 type Polygon = Area["coordinates"][number];
@@ -22,7 +22,7 @@ const LEAST_AREA = 0.5;
 /** What lies in either area. */
 export function unionOf(one: Area, other: Area): Area {
   const { touched, apart } = splitByBounds(one, other);
-  return tidied([...apart, ...fromClip(polyclip.union(forClip(touched), forClip(other.coordinates)))]);
+  return tidied([...apart, ...combined(ClipType.Union, touched, other.coordinates)]);
 }
 
 /**
@@ -32,7 +32,7 @@ export function unionOf(one: Area, other: Area): Area {
 export function differenceOf(one: Area, other: Area, crumb = 0): Area | null {
   const { touched, apart } = splitByBounds(one, other);
   if (touched.length === 0) return one;
-  const parts = fromClip(polyclip.difference(forClip(touched), forClip(other.coordinates)));
+  const parts = combined(ClipType.Difference, touched, other.coordinates);
   const kept = parts.filter(([outer = []]) => Math.abs(signedArea(ringFrom(outer))) >= crumb);
   const left = tidied([...apart, ...kept]);
   return left.coordinates.length === 0 ? null : left;
@@ -47,21 +47,20 @@ export function onSlide(
   if (bounds === null) return null;
   const { left, top, right, bottom } = bounds;
   if (left >= 0 && top >= 0 && right <= width && bottom <= height) return area;
-  const slide: [number, number][] = [
+  const slide: Position[] = [
     [0, 0],
     [width, 0],
     [width, height],
     [0, height],
-    [0, 0],
   ];
-  const clipped = tidied(fromClip(polyclip.intersection(forClip(area.coordinates), [[slide]])));
+  const clipped = tidied(combined(ClipType.Intersection, area.coordinates, [[slide]]));
   return clipped.coordinates.length === 0 ? null : clipped;
 }
 
-/** The area with outlines that cross themselves taken apart (even-odd rule); null when it encloses nothing. */
+/** The area with outlines that cross themselves taken apart; null when it encloses nothing. */
 export function withoutCrossings(area: Area): Area | null {
   const result = area.coordinates.some((polygon) => polygon.some(crossesItself))
-    ? tidied(fromClip(polyclip.union(forClip(area.coordinates))))
+    ? tidied(combined(ClipType.Union, area.coordinates, []))
     : tidied(area.coordinates);
   return result.coordinates.length === 0 || areaSize(result) < LEAST_AREA ? null : result;
 }
@@ -71,7 +70,7 @@ export function crossesItself(ring: readonly Position[]): boolean {
   return crossingsOf(ring, 1) > 0;
 }
 
-/** Polygons that the other area can reach, and those that it cannot: clipping takes long. */
+/** Polygons that the other area can reach, and those that it cannot: they stay as they are. */
 function splitByBounds(one: Area, other: Area): { readonly touched: Polygon[]; readonly apart: Polygon[] } {
   const reach = boundsOf(other);
   const [touched, apart]: [Polygon[], Polygon[]] = [[], []];
@@ -83,16 +82,45 @@ function splitByBounds(one: Area, other: Area): { readonly touched: Polygon[]; r
   return { touched, apart };
 }
 
-function forClip(given: Area["coordinates"]): polyclip.Geom {
-  const polygons = untangled(given);
-  const round = (value: number) => Math.round(value * STEPS_PER_PIXEL) / STEPS_PER_PIXEL;
-  return polygons.map((polygon) =>
-    polygon.map((ring) => ring.map(([x, y]): [number, number] => [round(x), round(y)])),
+/** Two areas combined. A ring holds what it winds around, as in training. */
+function combined(how: ClipType, one: readonly Polygon[], other: readonly Polygon[]): Polygon[] {
+  const tree = new PolyTree64();
+  Clipper.booleanOpWithPolyTree(how, pathsOf(untangled(one)), pathsOf(other), tree, FillRule.NonZero);
+  return polygonsIn(tree);
+}
+
+/** Outlines that do not cross, outer ones and holes running against each other. */
+function pathsOf(polygons: readonly Polygon[]): Paths64 {
+  return polygons.flatMap(([outer = [], ...holes]) =>
+    // Each ring by itself: two that overlap and run against each other would cancel.
+    Clipper.difference(windings([outer]), windings(holes), FillRule.NonZero),
   );
 }
 
-function fromClip(polygons: readonly (readonly (readonly [number, number][])[])[]): Polygon[] {
-  return polygons.map((polygon) => polygon.map((ring) => ring.map(([x, y]): Position => [x, y])));
+function windings(rings: readonly (readonly Position[])[]): Paths64 {
+  return rings.flatMap((ring) => {
+    const path = openRing(ring).map(([x, y]) => ({
+      x: Math.round(x * STEPS_PER_PIXEL),
+      y: Math.round(y * STEPS_PER_PIXEL),
+    }));
+    return rings.length === 1 ? [path] : Clipper.union([path], FillRule.NonZero);
+  });
+}
+
+/** Outer rings with their holes, and what lies in those again. */
+function polygonsIn(parent: PolyPath64): Polygon[] {
+  return childrenOf(parent).flatMap((outer) => {
+    const holes = childrenOf(outer);
+    return [[outer, ...holes].map(positionsOf), ...holes.flatMap(polygonsIn)];
+  });
+}
+
+function childrenOf(path: PolyPath64): PolyPath64[] {
+  return Array.from({ length: path.count }, (_, index) => path.child(index));
+}
+
+function positionsOf({ poly }: PolyPath64): Position[] {
+  return (poly ?? []).map(({ x, y }): Position => [x / STEPS_PER_PIXEL, y / STEPS_PER_PIXEL]);
 }
 
 /** Without slivers, every ring closed. */

@@ -11,20 +11,34 @@ import {
 type Polygon = Area["coordinates"][number];
 
 /** Crossings of a polygon above which it is a tangle: taking it apart exactly would take seconds, and make crumbs. */
-const MOST_CROSSINGS = 200;
+export const MOST_CROSSINGS = 200;
 /** Cells along the longer side of the grid that a tangle is read off. */
 const CELLS = 600;
 /** Holes and islands of a tangle of fewer cells across are between its lines, and not meant. */
 const LEAST_CELLS = 12;
 
+/** What polygons were read as: each is looked at once. */
+const known = new WeakMap<Polygon, readonly Polygon[]>();
+
 /** The area with tangles as what they wind around (non-zero rule, as training reads outlines); others as they are. */
 export function untangled(polygons: readonly Polygon[]): readonly Polygon[] {
-  return polygons.flatMap((polygon) => (isTangle(polygon) ? filled(polygon) : [polygon]));
+  return polygons.flatMap((polygon) => {
+    const read = known.get(polygon) ?? (crossesOften(polygon) ? filled(polygon) : [polygon]);
+    known.set(polygon, read);
+    return read;
+  });
 }
 
-function isTangle(polygon: Polygon): boolean {
+/** Whether an outline crosses itself so often that it is drawn and edited as what it winds around. */
+export function isTangle({ coordinates }: Area): boolean {
+  return coordinates.some((polygon) => untangled([polygon])[0] !== polygon);
+}
+
+function crossesOften(polygon: Polygon): boolean {
   let count = 0;
   for (const ring of polygon) {
+    // Few vertices are no trouble, however they cross.
+    if (ring.length <= MOST_CROSSINGS) continue;
     count += crossingsOf(ring, MOST_CROSSINGS - count + 1);
     if (count > MOST_CROSSINGS) return true;
   }
@@ -50,12 +64,41 @@ function filled(polygon: Polygon): readonly Polygon[] {
       if (winding !== 0) data[cell] = value;
     }
   });
+  closeHoles(data, width);
   const box = { space: "level-0", x: left, y: top, width: width * step, height: height * step } as const;
   const isMeant = (outline: readonly Position[] = []) =>
     Math.abs(signedArea(ringFrom(outline))) >= (LEAST_CELLS * step) ** 2;
   return areaOfLogits({ width, height, data }, box)
     .coordinates.filter(([outer]) => isMeant(outer))
     .map(([outer = [], ...holes]) => [outer, ...holes.filter(isMeant)]);
+}
+
+/** Fills holes that are not meant, since outlining thousands of them takes long. */
+function closeHoles(data: Float32Array, width: number): void {
+  const height = data.length / width;
+  const isSeen = new Uint8Array(data.length);
+  const hole = new Uint32Array(data.length);
+  for (let start = 0; start < data.length; start++) {
+    if (isSeen[start] === 1 || (data[start] ?? 0) > 0) continue;
+    let [size, isOpen] = [0, false];
+    const reach = (cell: number) => {
+      if (isSeen[cell] === 1 || (data[cell] ?? 0) > 0) return;
+      isSeen[cell] = 1;
+      hole[size++] = cell;
+    };
+    reach(start);
+    for (let at = 0; at < size; at++) {
+      const cell = hole[at] ?? 0;
+      const [x, y] = [cell % width, Math.floor(cell / width)];
+      if (x === 0 || y === 0 || x === width - 1 || y === height - 1) isOpen = true;
+      if (x > 0) reach(cell - 1);
+      if (x < width - 1) reach(cell + 1);
+      if (y > 0) reach(cell - width);
+      if (y < height - 1) reach(cell + width);
+    }
+    if (isOpen || size >= LEAST_CELLS ** 2) continue;
+    for (let at = 0; at < size; at++) data[hole[at] ?? 0] = 1;
+  }
 }
 
 /** How many times more each cell of a grid is wound around than the one to its left, rows met at the middle of cells. */
