@@ -120,7 +120,7 @@ it("asks where coordinates begin when the file does not tell and it matters", as
   );
 });
 
-it("says when the outlined tumour lies where no patch has tissue", async () => {
+it("leaves a slide out when all of the outlined tumour lies where no patch has tissue", async () => {
   const outline = polygon(ring(0, 0, 60, 60));
   // Tissue on the right alone: the outline is of another scan, or another scale.
   const colour = (x: number) => (x < 128 ? ([245, 245, 245] as const) : ([200, 90, 150] as const));
@@ -128,8 +128,27 @@ it("says when the outlined tumour lies where no patch has tissue", async () => {
     { a: geoJson([outline]), b: geoJson([polygon(ring(128, 0, 256, 64))]) },
     { tissue: 40, openSlide: async (path) => memorySlide(path, 256, 192, colour) },
   );
+  expect(description.skipped).toEqual([
+    {
+      file: "a.svs",
+      reason: expect.stringMatching(/^tumour is outlined, and none of the 6 patches with tissue has any/),
+    },
+  ]);
+  expect(description.sources.map(({ warnings }: { warnings: string[] }) => warnings)).toEqual([[]]);
+});
+
+it("tells the share of the outlined tumour on glass", async () => {
+  const colour = (x: number) => (x < 128 ? ([245, 245, 245] as const) : ([200, 90, 150] as const));
+  const { description } = await prepared(
+    { a: geoJson([polygon(ring(0, 0, 192, 64))]), b: geoJson([polygon(ring(64, 0, 256, 64))]) },
+    { tissue: 40, openSlide: async (path) => memorySlide(path, 256, 192, colour) },
+  );
   expect(description.sources.map(({ warnings }: { warnings: string[] }) => warnings)).toEqual([
-    [expect.stringMatching(/^tumour is outlined, and none of the 6 patches with tissue has any/)],
+    [
+      expect.stringMatching(
+        /^67 % of the outlined tumour lies where no tissue was found; do the annotations/,
+      ),
+    ],
     [],
   ]);
 });

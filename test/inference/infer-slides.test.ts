@@ -200,6 +200,19 @@ describe("inference on slides", () => {
     expect(message).toMatch(/^\[usage\].*resolution of the run's patches is not known.*`patchMpp`/);
   });
 
+  it("leaves out a slide without tissue, of which it cannot say that it is free of tumour", async () => {
+    const folder = await temporaryFolder();
+    await writeSlide(join(folder, "slides", "good.tif"), tissue(512, 512));
+    const grey = { width: 512, height: 512, data: new Uint8Array(512 * 512 * 3).fill(150) };
+    await writeSlide(join(folder, "slides", "grey.tif"), grey);
+    const { slides, skipped } = await inferSlides(closed(folder, { tissue: "otsu", overlap: 0 }));
+    expect(slides.map(({ name }) => name)).toEqual(["good"]);
+    expect(skipped.map(({ file }) => file)).toEqual([join(folder, "slides", "grey.tif")]);
+    expect(skipped[0]?.reason).toMatch(
+      /^has no tissue with a saturation above 8 of 255.*`tissue: 4`, or `tissue: all`/,
+    );
+  }, 300_000);
+
   it("refuses a folder without slides", async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, "slides"));

@@ -137,7 +137,9 @@ async function examineSource(
   const lattice = slideLattice(full, accepted, settings);
   if (lattice.length === 0) return { refused: tooSmall(full, accepted) };
   const tissue = await tissueOf(source, context);
-  const { drawn, ...found } = await measurePatches(source, lattice, region, tissue, accepted, context);
+  const { drawn, glass, ...found } = await measurePatches(source, lattice, region, tissue, accepted, context);
+  const unmet = unmetTumour(region, found, glass);
+  if ("refused" in unmet) return unmet;
   const { level, downsample, pixelSize } = accepted;
   return {
     accepted: {
@@ -156,7 +158,7 @@ async function examineSource(
         ...region.warnings,
         ...(tissue?.warnings ?? []),
         ...contradiction(mpp, told),
-        ...unmetTumour(region, found.candidates),
+        ...unmet.warnings,
         ...missingPixels(found.missingPixels, drawn, level),
       ],
     },
@@ -195,12 +197,34 @@ async function tissueOf(
   });
 }
 
-/** What is said when tumour is outlined where no patch is. */
-function unmetTumour({ tumour }: AnnotatedRegion, candidates: SlideExamination["candidates"]): string[] {
-  if (tumour.isEmpty || candidates.some(([, , fraction]) => fraction > 0)) return [];
-  return [
-    `tumour is outlined, and none of the ${candidates.length} patches with tissue has any; do the annotations belong to this scan, in pixels of its full resolution?`,
-  ];
+/** Share of the outlined tumour on glass from which it is told. */
+const TOLD_ON_GLASS = 0.5;
+
+/**
+ * What is said of tumour that is outlined where no tissue is: such outlines are of another scan, or at another scale.
+ * Where none meets tissue, patches with tumour would count as free of it.
+ * @param glass what patches without tissue hold of the tumour, in patches
+ */
+function unmetTumour(
+  { tumour, known }: AnnotatedRegion,
+  { candidates, missingPixels }: Pick<SlideExamination, "candidates" | "missingPixels">,
+  glass: number,
+): { readonly refused: string } | { readonly warnings: readonly string[] } {
+  if (tumour.isEmpty || candidates.length === 0) return { warnings: [] };
+  const met = candidates.reduce((sum, [, , fraction]) => sum + fraction, 0);
+  const check =
+    "do the annotations belong to this scan, in pixels of its full resolution? If they do, pass `tissue: all`";
+  if (met === 0) {
+    const told = `tumour is outlined, and none of the ${candidates.length} patches with tissue has any; ${check}`;
+    return known === null && missingPixels === 0 ? { refused: told } : { warnings: [told] };
+  }
+  const share = glass / (met + glass);
+  if (share <= TOLD_ON_GLASS) return { warnings: [] };
+  return {
+    warnings: [
+      `${Math.round(100 * share)} % of the outlined tumour lies where no tissue was found; ${check}`,
+    ],
+  };
 }
 
 /** What is said of patches that are not in the file as they should be. */
@@ -222,16 +246,20 @@ async function measurePatches(
   geometry: PatchGeometry,
   { settings, signal, onProgress }: ExaminationContext,
 ): Promise<
-  Pick<SlideExamination, "candidates" | "withoutTissue" | "missingPixels" | "notKnown"> & { drawn: number }
+  Pick<SlideExamination, "candidates" | "withoutTissue" | "missingPixels" | "notKnown"> & {
+    drawn: number;
+    glass: number;
+  }
 > {
   const candidates: SlideExamination["candidates"] = [];
-  let [withTissue, missing, drawn] = [0, 0, 0];
+  let [withTissue, missing, drawn, glass] = [0, 0, 0, 0];
   const { patchSize, pixelSize } = geometry;
   const size = { width: patchSize, height: patchSize };
   for (const [index, { x, y }] of lattice.entries()) {
     const box = { left: x, top: y, right: x + patchSize * pixelSize.x, bottom: y + patchSize * pixelSize.y };
     const share = tissue?.fraction(box) ?? 1;
-    if (share >= settings.minimumTissue) {
+    if (share < settings.minimumTissue) glass += region.tumour.fraction(gridOf({ x, y }, geometry));
+    else {
       withTissue += 1;
       const coverage = await areaCoverage(source, { x, y }, size, geometry, signal);
       if (coverage === "missing") missing += 1;
@@ -249,5 +277,5 @@ async function measurePatches(
   }
   const notKnown = withTissue - missing - candidates.length;
   const withoutTissue = lattice.length - withTissue;
-  return { candidates, withoutTissue, missingPixels: missing, notKnown, drawn };
+  return { candidates, withoutTissue, missingPixels: missing, notKnown, drawn, glass };
 }

@@ -27,7 +27,7 @@ import {
 } from "./options.js";
 import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
 import { ScannedResolutions } from "./resolutions.js";
-import { sameFiles } from "./same-files.js";
+import { sameSlides } from "./same-slides.js";
 import { crashReason, examinedSchema, inOwnProcess } from "./slide-work.js";
 import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
 import { originsOfSlides, readMppTable } from "./tables.js";
@@ -103,7 +103,10 @@ async function prepareReserved(
     warnings.push(warning);
     reporter.warn(warning);
   }
-  const duplicates = await sameFiles(found.slides);
+  const duplicates = await sameSlides(
+    examined.map(({ file }) => file),
+    job.openSlide,
+  );
   for (;;) {
     const plan = planPatches(examined, origins.values, settings, duplicates);
     const counts = await checkOrRemove(state, () =>

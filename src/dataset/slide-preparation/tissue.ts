@@ -137,7 +137,11 @@ export async function findTissue(
     mask.setRows(row, count, tissueOf(band, threshold), row - top);
   }
   const leftOut = 1 - mask.share;
-  if (!hasGlass && leftOut > TOLD_TISSUE) {
+  if (leftOut === 1) {
+    warnings.push(
+      `has no tissue with a saturation above ${threshold} of 255, so that nothing of it is looked at; if it has pale tissue, pass \`tissue: ${Math.floor(threshold / 2)}\`, or \`tissue: all\``,
+    );
+  } else if (!hasGlass && leftOut > TOLD_TISSUE) {
     warnings.push(
       `has hardly any glass, so that Otsu's threshold divides the tissue itself: ${Math.round(100 * leftOut)} % of the slide, its palest parts, are not taken for tissue; if it is tissue altogether, pass \`tissue: all\``,
     );

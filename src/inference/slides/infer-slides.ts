@@ -3,7 +3,6 @@ import { basename, join } from "node:path";
 import { hashBytes, writeFileAtomically } from "../../common/index.js";
 import {
   compareMpp,
-  findTissue,
   type LabelledSquare,
   type NamedMpp,
   RESULT_FILE,
@@ -32,10 +31,11 @@ import { trainedResolution } from "../trained-resolution.js";
 import { expertTumour, slideAgreement } from "./agreement.js";
 import { type FoundSlides, findNamedSlides, type NamedSlide } from "./find-named-slides.js";
 import { missingPixels } from "./missing-pixels.js";
-import type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./options.js";
+import type { InferSlidesOptions, InferSlidesResult, SlideResult } from "./options.js";
 import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
 import { readStored } from "./stored-slide.js";
+import { tissueOfSlide } from "./tissue-of-slide.js";
 
 /** Of the output directory. */
 const SUMMARY_TABLE = "summary.csv";
@@ -212,7 +212,7 @@ class SlidesJob {
     const expert =
       slide.annotation === null ? null : await expertTumour(slide.annotation, source, this.#options);
     warn(expert?.warnings);
-    const tissueMask = await this.#findTissue(source, plan.settings, task);
+    const tissueMask = await tissueOfSlide(slide.path, source, plan.settings, { ...this.#options, task });
     warn(tissueMask?.warnings);
     const [full] = source.levels;
     const segmentation = await segmentSlide(segmenter, source, {
@@ -260,15 +260,6 @@ class SlidesJob {
       await segmentation.close();
       throw failure;
     }
-  }
-
-  async #findTissue(source: PixelSource, { tissue }: SlideSettings, task: string) {
-    if (tissue === "all") return null;
-    const { reporter, signal } = this.#options;
-    return findTissue(source, tissue, {
-      signal,
-      onProgress: (done, total) => reporter.progress({ task: `${task}: tissue`, done, total }),
-    });
   }
 
   /** Writes the exports of a slide. */
