@@ -1,4 +1,5 @@
 import { EpSamError } from "../common/index.js";
+import { SQUARE_CLASSES } from "../contract/index.js";
 import { annotationError } from "./errors.js";
 import type { Annotation, AnnotationSet } from "./types.js";
 
@@ -23,7 +24,8 @@ const ROLES = ["tumour", "exclusion", "ignored", "reviewed", "unknown"] as const
 export const defaultGroupRules: GroupRules = {
   tumour: ["Tumor", "Tumour", "metastases", "metastasis", "malignant", "_0", "_1"],
   exclusion: ["Exclusion", "normal", "benign", "_2", "Ignore*"],
-  ignored: [],
+  // Squares that a model is taught with hold mostly, not only, what they are named after.
+  ignored: [SQUARE_CLASSES.tumour, SQUARE_CLASSES.other],
   reviewed: ["Region*"],
   unknown: [UNREVIEWED_GROUP],
 };

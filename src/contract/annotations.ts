@@ -26,6 +26,9 @@ export type ReviewState = z.infer<typeof reviewState>;
  */
 export const REVIEWED_CLASS = "Region*";
 
+/** The classes of squares that a model is taught with; they say nothing to training with outlines. */
+export const SQUARE_CLASSES = { tumour: "Tumor square*", other: "Other square*" } as const;
+
 /**
  * What a class that somebody has made means to training, as groups of annotation files do: tumour, no tumour, or that
  * nothing is to be learnt there.

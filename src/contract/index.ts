@@ -23,5 +23,6 @@ export * from "./problem.js";
 export * from "./prompt-arrays.js";
 export * from "./segmentation.js";
 export * from "./settings.js";
+export * from "./teaching.js";
 export { whole, wholeBetween } from "./values.js";
 export * from "./workspace.js";

@@ -53,6 +53,8 @@ const runEntry = z.object({
   /** Decoders that can be used, the last one first: `round-3` … `preliminary`, `untrained`. */
   stages: list(text),
   finished: z.boolean(),
+  /** Whether squares can teach it further, see `teachingRequestSchema`. */
+  teachable: z.boolean(),
   hasReport: z.boolean(),
   /** The dataset it was trained on, when that is in the workspace. */
   dataset: z.nullable(text),
@@ -91,7 +93,7 @@ const layerKind = z.enum([
 export type LayerKind = z.infer<typeof layerKind>;
 
 /** A raster over a slide. Its tiles are 8-bit grey PNG: the browser colours them, so that opacity and map are free. */
-const layerEntry = z.object({
+export const layerEntry = z.object({
   id: text,
   kind: layerKind,
   title: text,

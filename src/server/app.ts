@@ -17,6 +17,8 @@ import { securityHeaders } from "./security-headers.js";
 import { segmentationRoutes } from "./segmentation/routes.js";
 import { slideRoutes } from "./slide-routes.js";
 import { staticRoutes } from "./static-routes.js";
+import { teachingRoutes } from "./teaching/routes.js";
+import { Teachings } from "./teaching/teachings.js";
 import { tileRoutes } from "./tile-routes.js";
 import { workspaceRoutes } from "./workspace-routes.js";
 
@@ -47,13 +49,15 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   const datasets = new DatasetIndexes();
   const masks = new RunMaskIndexes(context.signal);
   const layers = new SlideLayers(context);
+  const teachings = new Teachings(context);
   app.route("/api", workspaceRoutes(context, datasets));
   app.route("/api", slideRoutes(context, layers, datasets));
   app.route("/api", tileRoutes(context));
-  app.route("/api", layerRoutes(context, layers));
+  app.route("/api", layerRoutes(context, layers, teachings));
   app.route("/api", datasetRoutes(context, datasets, masks));
   app.route("/api", runRoutes(context, datasets, masks));
   app.route("/api", segmentationRoutes(context));
+  app.route("/api", teachingRoutes(context, teachings));
   app.route("/api", annotationRoutes(context));
   app.route("/api", jobRoutes(context));
   app.route("/api", learningRoutes(context));

@@ -8,6 +8,7 @@ import {
   backbonePrefix,
   FEATURE_STRIDES,
   type FeatureLevelSizes,
+  type FeatureMap,
   type FeatureStride,
   featureInput,
   forEachLevel,
@@ -56,6 +57,8 @@ export interface PyramidAdaptation {
   readonly seed: number;
   readonly device: Device;
   readonly signal?: AbortSignal | undefined;
+  /** Gives the backbone's features of a part, raw; they are computed unless told. */
+  readonly features?: ((image: RgbImage) => Promise<readonly FeatureMap[]>) | undefined;
 }
 
 /** The decoder's weights, and the mean cross-entropy on known and other parts before and in the last step. */
@@ -65,7 +68,8 @@ export interface AdaptedPyramid {
   readonly after: number;
 }
 
-type Levels = Readonly<Record<FeatureStride, Float32Array>>;
+/** Standardised features by stride. */
+export type Levels = Readonly<Record<FeatureStride, Float32Array>>;
 
 /**
  * Tunes a pyramid on a few parts of a slide that are tumour altogether or have none, in seconds: the backbone stays, so
@@ -75,15 +79,9 @@ type Levels = Readonly<Record<FeatureStride, Float32Array>>;
 export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<AdaptedPyramid> {
   const { weights, entry, parts, others, seed, device, signal } = adaptation;
   const byLabel = ([0, 1] as const).map((label) => parts.filter(({ tumour }) => tumour === label));
-  const [first] = parts;
-  if (first === undefined || byLabel.some(({ length }) => length === 0)) {
-    throw new EpSamError("usage", {
-      where: "`labelledSquares`",
-      what: "needs squares of both labels on a slide, of tumour altogether and without",
-      action: "Label a few of the other kind, too.",
-    });
-  }
-  const size = { width: first.image.width, height: first.image.height };
+  requireBothLabels(byLabel);
+  const { width, height } = must(parts, 0, "part").image;
+  const size = { width, height };
   const levels = levelsOf(entry, size);
   const features = await featuresOf(adaptation, size);
   const start = startOf(weights);
@@ -109,7 +107,10 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
       });
       const kept = new RandomStream(seed, "adaptation", "others", taken).shuffled(others).slice(0, unknown);
       const feeds = {
-        ...featureFeeds([...drawn, ...kept], features, levels),
+        ...featureFeeds(
+          [...drawn, ...kept].map((part) => must(features, part, "features")),
+          levels,
+        ),
         ...targetFeeds(drawn, kept, predicted, levels),
       };
       const { loss } = await step.run(feeds, LEARNING_RATE);
@@ -130,6 +131,16 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
   }
 }
 
+/** @throws EpSamError `usage` when one of the labels has no squares */
+export function requireBothLabels(byLabel: readonly (readonly unknown[])[]): void {
+  if (byLabel.every(({ length }) => length > 0)) return;
+  throw new EpSamError("usage", {
+    where: "`labelledSquares`",
+    what: "needs squares of both labels on a slide, of tumour altogether and without",
+    action: "Label a few of the other kind, too.",
+  });
+}
+
 /** The pyramid's own weights, whose last bias takes the calibration along. */
 function startOf(weights: StateDict): StateDict {
   const offset = weights.get(decoderOffset)?.data[0] ?? 0;
@@ -144,46 +155,48 @@ function startOf(weights: StateDict): StateDict {
 
 /** Standardised features of every part. */
 async function featuresOf(
-  { weights, entry, parts, others, device, signal }: PyramidAdaptation,
+  adaptation: PyramidAdaptation,
   size: { readonly width: number; readonly height: number },
 ): Promise<ReadonlyMap<UnknownPart, Levels>> {
-  const own = [...weights].flatMap(([name, tensor]) =>
-    name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
-  );
-  const backbone = await BackboneFeatures.create({
-    entry,
-    weights: new Map(own),
-    ...size,
-    levels: FEATURE_STRIDES,
-    device,
-  });
-  const statistics = forEachLevel((stride) => {
-    const names = standardisationTensors(stride);
-    const of = (name: string) => must(weights, name, "a decoder's tensors").data;
-    return { mean: of(names.mean), scale: of(names.scale) };
-  });
+  const { weights, parts, others, signal } = adaptation;
+  const own = adaptation.features === undefined ? await openOwnBackbone(adaptation, size) : null;
+  const raw = adaptation.features ?? (async (image: RgbImage) => (await own?.compute([image]))?.[0] ?? []);
   const features = new Map<UnknownPart, Levels>();
   try {
     for (const part of [...parts, ...others]) {
       signal?.throwIfAborted();
-      const [computed = []] = await backbone.compute([part.image]);
-      const byStride = new Map(computed.map((level) => [level.stride, level]));
-      features.set(
-        part,
-        forEachLevel((stride) => {
-          const { data, width, height } = must(byStride, stride, "a backbone's levels");
-          const { mean, scale } = statistics[stride];
-          return data.map((value, index) => {
-            const channel = Math.floor(index / (width * height));
-            return (value - (mean[channel] ?? 0)) * (scale[channel] ?? 0);
-          });
-        }),
-      );
+      features.set(part, standardisedLevels(await raw(part.image), weights));
     }
   } finally {
-    await backbone.close();
+    await own?.close();
   }
   return features;
+}
+
+/** The backbone that is part of a decoder. */
+export function openOwnBackbone(
+  { weights, entry, device }: Pick<PyramidAdaptation, "weights" | "entry" | "device">,
+  size: { readonly width: number; readonly height: number },
+): Promise<BackboneFeatures> {
+  const own = [...weights].flatMap(([name, tensor]) =>
+    name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
+  );
+  return BackboneFeatures.create({ entry, weights: new Map(own), ...size, levels: FEATURE_STRIDES, device });
+}
+
+/** Features as a decoder sees them: every channel standardised by its statistics. */
+export function standardisedLevels(maps: readonly FeatureMap[], weights: StateDict): Levels {
+  const byStride = new Map(maps.map((level) => [level.stride, level]));
+  return forEachLevel((stride) => {
+    const names = standardisationTensors(stride);
+    const of = (name: string) => must(weights, name, "a decoder's tensors").data;
+    const [mean, scale] = [of(names.mean), of(names.scale)];
+    const { data, width, height } = must(byStride, stride, "a backbone's levels");
+    return data.map((value, index) => {
+      const channel = Math.floor(index / (width * height));
+      return (value - (mean[channel] ?? 0)) * (scale[channel] ?? 0);
+    });
+  });
 }
 
 /** What the decoder says of parts before it is adapted: probabilities at the finest level. */
@@ -209,7 +222,10 @@ async function predictionsOf(
   try {
     for (const part of parts) {
       signal?.throwIfAborted();
-      const logits = floatsOf(await session.run(featureFeeds([part], features, levels)), "fine");
+      const logits = floatsOf(
+        await session.run(featureFeeds([must(features, part, "features")], levels)),
+        "fine",
+      );
       predictions.set(part, probabilitiesOf({ ...levels[FINEST], data: logits }).data);
     }
   } finally {
@@ -218,18 +234,14 @@ async function predictionsOf(
   return predictions;
 }
 
-function featureFeeds(
-  parts: readonly UnknownPart[],
-  features: ReadonlyMap<UnknownPart, Levels>,
-  levels: FeatureLevelSizes,
-): HostTensors {
+/** Standardised features of several parts as a pyramid's inputs. */
+export function featureFeeds(parts: readonly Levels[], levels: FeatureLevelSizes): HostTensors {
   const feeds: Record<string, HostTensors[string]> = {};
   for (const stride of FEATURE_STRIDES) {
-    const level = levels[stride];
-    const tensor = floatTensor([parts.length, level.channels, level.height, level.width]);
-    const length = level.channels * level.height * level.width;
+    const { channels, width, height } = levels[stride];
+    const tensor = floatTensor([parts.length, channels, height, width]);
     parts.forEach((part, index) => {
-      tensor.data.set(must(features, part, "features")[stride], index * length);
+      tensor.data.set(part[stride], index * channels * height * width);
     });
     feeds[featureInput(stride)] = tensor;
   }

@@ -1,5 +1,6 @@
-import type { RandomStream } from "../../common/index.js";
+import type { RandomStream, RecentlyUsed } from "../../common/index.js";
 import { type LabelledSquare, type PatchGeometry, readArea } from "../../dataset/index.js";
+import type { RgbImage } from "../../imaging/index.js";
 import { pyramidSide } from "../../method/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { KnownPart, UnknownPart } from "./adapt-pyramid.js";
@@ -22,6 +23,7 @@ export interface SlideParts {
 /**
  * Reads labelled squares of a slide with their surroundings, and parts drawn at random, at the resolution of patches.
  * @param stream of the parts that are drawn
+ * @param kept images of parts that were read before, which are then the same objects again
  * @returns what of squares lies outside the slide is left out
  * @throws EpSamError `slide` when the file is damaged there
  */
@@ -31,6 +33,7 @@ export async function readParts(
   geometry: PatchGeometry,
   stream: RandomStream,
   signal?: AbortSignal,
+  kept?: RecentlyUsed<string, RgbImage>,
 ): Promise<SlideParts> {
   const [full] = source.levels;
   const { pixelSize } = geometry;
@@ -44,8 +47,11 @@ export async function readParts(
   const largest = Math.max(...taken.map(({ side }) => side), 1);
   const side = pyramidSide(largest + 2 * SURROUNDINGS);
   const size = { width: side, height: side };
-  const read = (left: number, top: number) =>
-    readArea(source, { x: left * pixelSize.x, y: top * pixelSize.y }, size, geometry, signal);
+  const read = (left: number, top: number): Promise<RgbImage> => {
+    const fresh = () =>
+      readArea(source, { x: left * pixelSize.x, y: top * pixelSize.y }, size, geometry, signal);
+    return kept === undefined ? fresh() : kept.load(`${side}/${left}/${top}`, fresh);
+  };
   const parts: KnownPart[] = [];
   for (const cut of taken) {
     const left = cornerOf(cut.left, cut.side, side, extent.width);

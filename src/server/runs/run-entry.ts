@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { isEpSamError } from "../../common/index.js";
 import type { RunEntry } from "../../contract/index.js";
+import { isTeachable } from "../../inference/index.js";
 import { parseConfig, RunDirectory, stageNames, usableDecoderStages } from "../../run/index.js";
 import type { IndexedDataset } from "../datasets/dataset-index.js";
 import { problemOf } from "../problem.js";
@@ -22,13 +23,23 @@ export async function runEntry(
     return {
       ...{ id, name, stages },
       finished: stageNames(config.rounds).every((stage) => run.isDone(stage)),
+      teachable: isTeachable(config) && stages.length > 0,
       hasReport: await isThere(root, REPORT_FILE),
       dataset: (await datasetOf(run, datasets))?.directory.id ?? null,
       problem: null,
     };
   } catch (failure) {
     const problem = problemOf(failure);
-    return { id, name, stages: [], finished: false, hasReport: false, dataset: null, problem };
+    return {
+      id,
+      name,
+      stages: [],
+      finished: false,
+      teachable: false,
+      hasReport: false,
+      dataset: null,
+      problem,
+    };
   }
 }
 

@@ -1,0 +1,211 @@
+import { EpSamError, RandomStream, RecentlyUsed } from "../../common/index.js";
+import { type LabelledSquare, type PatchGeometry, patchGeometry, readArea } from "../../dataset/index.js";
+import type { RgbImage } from "../../imaging/index.js";
+import { reflectPadded } from "../../imaging/index.js";
+import {
+  BackboneFeatures,
+  type FeatureMap,
+  type JoinedFeatures,
+  joinFeatures,
+  type StateDict,
+} from "../../models/index.js";
+import { denseOptions } from "../../run/index.js";
+import type { PixelSource } from "../../slides/index.js";
+import { adaptPyramid } from "../adaptation/adapt-pyramid.js";
+import { readParts } from "../adaptation/known-parts.js";
+import { MAP_STEP, TaughtModel } from "./taught-model.js";
+import { teachHead } from "./teach-head.js";
+import { levelsSeen, noiseOf, TAUGHT_PATCH_SIZE, type TeachingBase } from "./teaching-base.js";
+
+/** Side in pixels of the tiles that a map is made of, and of what is seen around each. */
+export const TILE_SIDE = 512;
+const SURROUNDINGS = 64;
+/** Side of a tile with its surroundings. */
+const SEEN_SIDE = TILE_SIDE + 2 * SURROUNDINGS;
+/** Side of a square in pixels unless told. */
+export const SQUARE_SIDE = 112;
+
+/** Bytes of features of tiles that are kept: 4 MB a tile with a run, 1 MB without. */
+const FEATURE_BYTES = 320 * 2 ** 20;
+/** Bytes of images of squares, whose features are about four times as large. */
+const PART_BYTES = 48 * 2 ** 20;
+/** Taught models that are kept: what was undone may be done again. */
+const MODELS = 4;
+
+/** Where a tile's own pixels are in what is seen with it. */
+interface SeenTile {
+  readonly features: readonly FeatureMap[];
+  /** Set where a new head is taught, which needs no more. */
+  readonly joined: JoinedFeatures | null;
+  /** Of the tile in what is seen. */
+  readonly left: number;
+  readonly top: number;
+}
+
+/** Probabilities of tumour in a tile of the map. */
+export interface MapTile {
+  readonly width: number;
+  readonly height: number;
+  /** 0 to 255 for 0 to 1. */
+  readonly data: Uint8Array;
+}
+
+/**
+ * Teaches a base with squares of one slide, and makes maps of places there. The backbone's features of what was seen
+ * are kept, so that each further square costs the head alone.
+ */
+export class SlideTeacher {
+  readonly geometry: PatchGeometry;
+  /** In pixels of patches. */
+  readonly extent: { readonly width: number; readonly height: number };
+  readonly #source: PixelSource;
+  readonly #base: TeachingBase;
+  readonly #backbones = new Map<number, Promise<BackboneFeatures>>();
+  readonly #tiles = new RecentlyUsed<string, SeenTile>({
+    limit: FEATURE_BYTES,
+    sizeOf: ({ features, joined }) =>
+      [...features, ...(joined === null ? [] : [joined])].reduce((sum, { data }) => sum + data.byteLength, 0),
+  });
+  readonly #parts = new RecentlyUsed<string, RgbImage>({
+    limit: PART_BYTES,
+    sizeOf: ({ data }) => data.byteLength,
+  });
+  readonly #partFeatures = new WeakMap<RgbImage, readonly FeatureMap[]>();
+  readonly #models = new RecentlyUsed<string, TaughtModel>({
+    limit: MODELS,
+    onLeave: (model) => void model.close(),
+  });
+
+  /**
+   * @param source stays open as long as this is used
+   * @param mpp microns per pixel of full resolution where the slide tells none
+   * @throws EpSamError `slide` when the slide cannot be read at the base's resolution
+   */
+  constructor(source: PixelSource, base: TeachingBase, mpp?: number) {
+    this.#source = source;
+    this.#base = base;
+    this.geometry = geometryFor(source, base, mpp);
+    const [full] = source.levels;
+    const { x, y } = this.geometry.pixelSize;
+    this.extent = { width: Math.floor((full?.width ?? 0) / x), height: Math.floor((full?.height ?? 0) / y) };
+  }
+
+  /**
+   * The model that squares teach; squares in the same order give the same bytes.
+   * @throws EpSamError `usage` without squares of both labels
+   */
+  teach(squares: readonly LabelledSquare[], signal?: AbortSignal): Promise<TaughtModel> {
+    return this.#models.load(JSON.stringify(squares), async () => {
+      const weights = await this.weightsFor(squares, signal);
+      return TaughtModel.create(this.#base, weights, SEEN_SIDE);
+    });
+  }
+
+  /** As {@link teach}, the weights alone: of a head, or of a whole decoder. */
+  async weightsFor(squares: readonly LabelledSquare[], signal?: AbortSignal): Promise<StateDict> {
+    const { origin, config, entry, device } = this.#base;
+    const { seed } = config;
+    const stream = new RandomStream(seed, "adaptation", "parts");
+    const found = await readParts(this.#source, squares, this.geometry, stream, signal, this.#parts);
+    if (found.parts.length < 1) {
+      throw new EpSamError("usage", {
+        where: this.#source.path,
+        what: "none of the squares lies on the slide",
+      });
+    }
+    const features = (image: RgbImage) => this.#featuresOfPart(image);
+    if (origin !== null) {
+      const { weights } = origin;
+      return (await adaptPyramid({ ...found, weights, entry, seed, device, signal, features })).weights;
+    }
+    const joined = async (image: RgbImage) => joinFeatures(await features(image));
+    const parts: { part: (typeof found.parts)[number]; features: JoinedFeatures }[] = [];
+    for (const part of found.parts) parts.push({ part, features: await joined(part.image) });
+    const others: JoinedFeatures[] = [];
+    for (const { image } of found.others) others.push(await joined(image));
+    const lesson = { options: denseOptions(config), noise: noiseOf(this.#base), parts, others, seed, signal };
+    return teachHead({ ...lesson, device: this.#base.headDevice });
+  }
+
+  /** Computes the features of a tile, where they are not kept. */
+  async prepare(column: number, row: number): Promise<void> {
+    await this.#tile(column, row);
+  }
+
+  /** The map of a tile that squares teach, cut at the slide's border. */
+  async map(squares: readonly LabelledSquare[], column: number, row: number): Promise<MapTile> {
+    const model = await this.teach(squares);
+    const { left, top, ...seen } = await this.#tile(column, row);
+    const whole = await model.map(seen);
+    const along = (extent: number, at: number) =>
+      Math.ceil(Math.max(0, Math.min(TILE_SIDE, extent - at * TILE_SIDE)) / MAP_STEP);
+    const [width, height] = [along(this.extent.width, column), along(this.extent.height, row)];
+    const data = new Uint8Array(width * height);
+    for (let y = 0; y < height; y++) {
+      const from = (y + top / MAP_STEP) * whole.width + left / MAP_STEP;
+      for (let x = 0; x < width; x++) data[y * width + x] = Math.round(255 * (whole.data[from + x] ?? 0));
+    }
+    return { width, height, data };
+  }
+
+  /** Frees the models; the slide stays open. */
+  async close(): Promise<void> {
+    this.#models.clear();
+    const opened = await Promise.all(this.#backbones.values());
+    await Promise.all(opened.map((backbone) => backbone.close()));
+  }
+
+  async #featuresOfPart(image: RgbImage): Promise<readonly FeatureMap[]> {
+    const known = this.#partFeatures.get(image) ?? (await this.#features(image));
+    this.#partFeatures.set(image, known);
+    return known;
+  }
+
+  async #features(image: RgbImage): Promise<readonly FeatureMap[]> {
+    const { entry, backboneWeights: weights, device } = this.#base;
+    const { width, height } = image;
+    const opened =
+      this.#backbones.get(width) ??
+      BackboneFeatures.create({ entry, weights, width, height, levels: levelsSeen(this.#base), device });
+    this.#backbones.set(width, opened);
+    const [maps = []] = await (await opened).compute([image]);
+    return maps;
+  }
+
+  #tile(column: number, row: number): Promise<SeenTile> {
+    return this.#tiles.load(`${column}/${row}`, async () => {
+      const [left, top] = [startOf(column), startOf(row)];
+      const size = {
+        width: Math.min(SEEN_SIDE, this.extent.width - left),
+        height: Math.min(SEEN_SIDE, this.extent.height - top),
+      };
+      const { pixelSize } = this.geometry;
+      const corner = { x: left * pixelSize.x, y: top * pixelSize.y };
+      const image = await readArea(this.#source, corner, size, this.geometry);
+      const maps = await this.#features(reflectPadded(image, SEEN_SIDE, SEEN_SIDE));
+      const isNew = this.#base.origin === null;
+      return {
+        features: isNew ? [] : maps,
+        joined: isNew ? joinFeatures(maps) : null,
+        left: column * TILE_SIDE - left,
+        top: row * TILE_SIDE - top,
+      };
+    });
+  }
+}
+
+/** Where what is seen with a tile begins. */
+function startOf(index: number): number {
+  return Math.max(0, index * TILE_SIDE - SURROUNDINGS);
+}
+
+function geometryFor(source: PixelSource, { resolution, origin }: TeachingBase, mpp?: number): PatchGeometry {
+  const told = source.micronsPerPixel ?? (mpp === undefined ? null : { x: mpp, y: mpp });
+  const mean = told === null ? null : Math.sqrt(told.x * told.y);
+  // A new head knows no resolution yet: what tells none is read as it is.
+  const wanted = origin === null && told === null ? { level: 0 } : resolution;
+  const isotropic = mean === null ? null : { x: mean, y: mean };
+  const found = patchGeometry(source, wanted, isotropic, TAUGHT_PATCH_SIZE);
+  if ("accepted" in found) return found.accepted;
+  throw new EpSamError("slide", { where: source.path, what: found.refused });
+}

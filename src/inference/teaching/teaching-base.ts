@@ -1,0 +1,120 @@
+import { EpSamError, type Reporter } from "../../common/index.js";
+import type { Resolution } from "../../dataset/index.js";
+import { type Device, device as defaultDevice } from "../../graph/index.js";
+import {
+  type BackboneEntry,
+  backbone,
+  backbonePrefix,
+  FEATURE_STRIDES,
+  loadBackboneWeights,
+  type StateDict,
+} from "../../models/index.js";
+import {
+  chooseDecoderStage,
+  decoderBase,
+  decoderWeights,
+  featureDeviation,
+  openRun,
+  type RunContext,
+  resolveConfig,
+  type TrainingConfig,
+} from "../../run/index.js";
+import { trainedResolution } from "../trained-resolution.js";
+
+/** Microns per pixel at which a slide is read where no run says. */
+const USUAL_MPP = 0.5;
+/** Side of the patches of a run that is made of squares alone. */
+export const TAUGHT_PATCH_SIZE = 512;
+/**
+ * How the cells of a square speak for it: four fifths of them, so that a square may hold some of the other kind. The
+ * last stage of such a run is its classifier, whose map is the segmentation.
+ */
+const taughtConfig = { classifier: { dense: { poolingShare: 0.8 } } };
+
+/** What squares teach: a run's decoder, or a new head on a backbone as it comes. */
+export interface TeachingBase {
+  /** The decoder to be adapted; null for a new head. */
+  readonly origin: {
+    readonly context: RunContext;
+    readonly stage: string;
+    readonly weights: StateDict;
+  } | null;
+  readonly config: TrainingConfig;
+  readonly entry: BackboneEntry;
+  /** By the backbone's own names. */
+  readonly backboneWeights: StateDict;
+  readonly resolution: Resolution;
+  readonly device: Device;
+  /** For heads, which are too small to be shared among threads: waiting for each other takes longer than the work. */
+  readonly headDevice: Device;
+}
+
+/** Whether squares can teach a run: its decoder has to be a feature pyramid. */
+export function isTeachable({ decoder }: Pick<TrainingConfig, "decoder">): boolean {
+  return decoder.kind === "pyramid";
+}
+
+/**
+ * Opens what squares are to teach.
+ * @param run directory; null for a new head
+ * @throws EpSamError `run-directory` when there is no such run, `usage` when squares cannot teach it
+ */
+export async function openTeachingBase(
+  run: string | null,
+  {
+    reporter,
+    device = defaultDevice(),
+  }: { readonly reporter: Reporter; readonly device?: Device | undefined },
+): Promise<TeachingBase> {
+  const headDevice = defaultDevice("cpu", 1);
+  if (run === null) {
+    const config = resolveConfig("laptop", taughtConfig);
+    const entry = backbone(config.classifier.dense.backbone);
+    const { weights: backboneWeights } = await loadBackboneWeights(entry);
+    return {
+      origin: null,
+      config,
+      entry,
+      backboneWeights,
+      resolution: { mpp: USUAL_MPP },
+      device,
+      headDevice,
+    };
+  }
+  const context = await openRun(run, { device, reporter });
+  const { config } = context;
+  if (!isTeachable(config)) {
+    throw new EpSamError("usage", {
+      where: run,
+      what: "cannot be taught with squares",
+      why: "its decoder is no feature pyramid",
+      action: "Teach without a run, or with one that was trained with the preset laptop or best.",
+    });
+  }
+  const stage = chooseDecoderStage(context, undefined, "use");
+  const none = async (): Promise<StateDict> => new Map();
+  const weights = await decoderWeights(context, stage, await decoderBase(config, { loadDecoder: none }));
+  const own = [...weights].flatMap(([name, tensor]) =>
+    name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
+  );
+  const { resolution } = await trainedResolution(run);
+  return {
+    origin: { context, stage, weights },
+    config,
+    entry: backbone(config.classifier.dense.backbone),
+    backboneWeights: new Map(own),
+    resolution,
+    device,
+    headDevice,
+  };
+}
+
+/** The levels of features that a base's map is made of. */
+export function levelsSeen({ origin, entry }: Pick<TeachingBase, "origin" | "entry">) {
+  return origin === null ? entry.levels.map(({ stride }) => stride) : FEATURE_STRIDES;
+}
+
+/** The noise on features while one slide teaches. */
+export function noiseOf({ config }: Pick<TeachingBase, "config">): number {
+  return featureDeviation(config.classifier.dense.featureNoise, [{ slide: "the one that is taught with" }]);
+}
