@@ -8,6 +8,7 @@ import {
   type JoinedFeatures,
   joinFeatures,
   type StateDict,
+  withContext,
 } from "../../models/index.js";
 import { denseOptions } from "../../run/index.js";
 import type { PixelSource } from "../../slides/index.js";
@@ -118,7 +119,7 @@ export class SlideTeacher {
       const { weights } = origin;
       return (await adaptPyramid({ ...found, weights, entry, seed, device, signal, features })).weights;
     }
-    const joined = async (image: RgbImage) => joinFeatures(await features(image));
+    const joined = async (image: RgbImage) => this.#joined(await features(image));
     const parts: { part: (typeof found.parts)[number]; features: JoinedFeatures }[] = [];
     for (const part of found.parts) parts.push({ part, features: await joined(part.image) });
     const others: JoinedFeatures[] = [];
@@ -172,6 +173,11 @@ export class SlideTeacher {
     return maps;
   }
 
+  /** What a new head judges. */
+  #joined(maps: readonly FeatureMap[]): JoinedFeatures {
+    return withContext(joinFeatures(maps), this.#base.config.classifier.dense.context);
+  }
+
   #tile(column: number, row: number): Promise<SeenTile> {
     return this.#tiles.load(`${column}/${row}`, async () => {
       const [left, top] = [startOf(column), startOf(row)];
@@ -186,7 +192,7 @@ export class SlideTeacher {
       const isNew = this.#base.origin === null;
       return {
         features: isNew ? [] : maps,
-        joined: isNew ? joinFeatures(maps) : null,
+        joined: isNew ? this.#joined(maps) : null,
         left: column * TILE_SIDE - left,
         top: row * TILE_SIDE - top,
       };
