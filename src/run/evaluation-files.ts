@@ -13,6 +13,7 @@ import {
 } from "../evaluation/index.js";
 import type { RunDirectory } from "./run-directory.js";
 import { runFileError } from "./run-file-error.js";
+import { nameInCell, safeCells } from "./safe-cells.js";
 
 const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() }).nullable();
 const resampledBy = z.enum(["group", "patch"]);
@@ -124,7 +125,7 @@ export async function writeEvaluation(
   const rows = patches.map(tableRow);
   // Patches without a mask have fewer columns.
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const table = stringify(rows, { header: true, columns });
+  const table = stringify(rows, { ...safeCells, columns });
   const figures = `${JSON.stringify(evaluation, null, 2)}\n`;
   const kept = await keepEarlier(files, figures, table);
   await writeFileAtomically(files.patches, table);
@@ -210,8 +211,8 @@ function parsePatches(text: string, stages: readonly string[]): PatchFigures[] {
       return [stage, { tp: read("tp"), fp: read("fp"), fn: read("fn"), tn: read("tn") }];
     });
     return {
-      id: patch,
-      patient,
+      id: nameInCell(patch),
+      patient: nameInCell(patient),
       label: label === "1" ? 1 : 0,
       probability,
       confusions: Object.fromEntries(confusions),

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { exists, writeFileAtomically } from "../common/index.js";
 import type { RunDirectory } from "./run-directory.js";
 import { runFileError } from "./run-file-error.js";
+import { nameInCell, safeCells } from "./safe-cells.js";
 import { roundStage } from "./stage.js";
 
 /** One line of a round's `scores.csv`. */
@@ -32,7 +33,7 @@ export async function writeScores(
     selected: selected ? 1 : 0,
   }));
   const columns = ["patch", "ids_score", "selected"];
-  await writeFileAtomically(scoreFile(run, round), stringify(rows, { header: true, columns }));
+  await writeFileAtomically(scoreFile(run, round), stringify(rows, { ...safeCells, columns }));
 }
 
 const rowsSchema = z.array(
@@ -49,7 +50,7 @@ export async function readScores(run: RunDirectory, round: number): Promise<Mask
   try {
     const rows = rowsSchema.parse(parse(await readFile(file, "utf8"), { columns: true }));
     return rows.map(({ patch, ids_score, selected }) => ({
-      patch,
+      patch: nameInCell(patch),
       idsScore: ids_score,
       selected: selected === "1",
     }));

@@ -10,10 +10,20 @@ const directory = temporaryDirectory();
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
 
+/** What can become of a save, and whether it may pass, so that the page tries again by itself. */
 const REFUSALS = [
-  { status: 507, tag: "storage", what: "cannot be written", why: "no space left on device" },
-  { status: 503, tag: "busy", what: "another server saves annotations here", why: null },
-  { status: 502, tag: null, what: "Bad Gateway", why: null },
+  { how: "400", tag: "usage", isPassing: false },
+  { how: "403", tag: "forbidden", isPassing: false },
+  { how: "409", tag: "conflict", isPassing: false },
+  { how: "413", tag: "too-large", isPassing: false },
+  { how: "422", tag: "annotation", isPassing: false },
+  { how: "500", tag: "internal", isPassing: false },
+  { how: "502", tag: null, isPassing: true },
+  { how: "503", tag: "busy", isPassing: true },
+  { how: "507", tag: "storage", isPassing: true },
+  { how: "no network", tag: null, isPassing: true },
+  { how: "an answer that is lost", tag: null, isPassing: true },
+  { how: "an answer of another version", tag: null, isPassing: true },
 ] as const;
 
 describeWithChromium("what was drawn and not saved", () => {
@@ -64,56 +74,70 @@ describeWithChromium("what was drawn and not saved", () => {
     await clicks([x, 300], [x + 60, 300], [x + 30, 360]);
     await page.keyboard.press("Enter");
   };
-  const refuse = (status: number, problem: Problem | null) =>
-    page.route("**/annotations", (route) =>
-      route.request().method() === "POST"
-        ? route.fulfill({
-            status,
-            ...(problem === null ? { body: "Bad Gateway" } : { json: { problem } }),
-          })
-        : route.continue(),
-    );
+  /** Lets saves end in trouble until it is over. */
+  const refuse = async (how: string, tag: string | null) => {
+    const problem: Problem | null =
+      tag === null ? null : { tag, what: "is not to be had", why: "so", where: "annotations", action: null };
+    await page.route("**/annotations", async (route) => {
+      if (route.request().method() !== "POST") return route.continue();
+      if (how === "no network") return route.abort("internetdisconnected");
+      if (how === "an answer of another version")
+        return route.fulfill({ status: 200, json: { saved: true } });
+      if (how !== "an answer that is lost")
+        return route.fulfill({
+          status: Number(how),
+          ...(problem === null ? { body: "Bad Gateway" } : { json: { problem } }),
+        });
+      await route.fetch();
+      return route.abort("connectionreset");
+    });
+  };
   const listed = (count: number) =>
     page.getByRole("heading", { name: count === 1 ? "1 annotation" : `${count} annotations` }).waitFor();
   const notice = () => page.locator(".notice", { hasText: "could not be saved" });
 
-  it.each(REFUSALS)("stays through $status and is saved by itself afterwards", async (refusal) => {
-    const { status, tag, what, why } = refusal;
+  it.each(REFUSALS)("stays through $how, whatever is done meanwhile", async ({ how, tag, isPassing }) => {
     const before = (await state()).objects.length;
-    await refuse(status, tag === null ? null : { tag, what, why, where: "annotations", action: null });
+    const isLost = how === "an answer that is lost";
+    await refuse(how, tag);
     await drawTriangle(100);
     await notice().waitFor();
-    expect(await notice().innerText()).toContain("tries again by itself");
+    expect(await notice().innerText()).toContain(
+      isPassing ? "tries again by itself" : "Try again, or drop it",
+    );
     await listed(before + 1);
     // Tried again by the user, it still says that it is not saved, and nothing is lost.
     await page.getByRole("button", { name: "Not saved: try again" }).click();
-    await page.locator(".save-mark.trouble").waitFor();
+    await page.getByRole("region", { name: "Not saved" }).waitFor();
     await listed(before + 1);
-    expect((await state()).objects).toHaveLength(before);
-    // Closed, the notice stays closed while the page goes on trying.
+    expect((await state()).objects).toHaveLength(before + (isLost ? 1 : 0));
+    // Leaving asks.
+    const asked = page.waitForEvent("dialog");
+    await page.evaluate(() => setTimeout(() => location.reload(), 0));
+    const dialog = await asked;
+    expect(dialog.type()).toBe("beforeunload");
+    await dialog.dismiss();
+    // Closed, the notice stays closed until there is something new to tell.
     await notice().getByRole("button", { name: "Close this notice" }).click();
-    await page.waitForResponse((response) => response.status() === status);
-    await page.waitForResponse((response) => response.status() === status);
+    if (isPassing) await page.waitForRequest((request) => request.method() === "POST");
     expect(await notice().count()).toBe(0);
     await drawTriangle(200);
     await notice().waitFor();
     await listed(before + 2);
     await page.unroute("**/annotations");
+    if (!isPassing) await page.getByRole("button", { name: "Not saved: try again" }).click();
     await page.locator(".save-mark[data-state=saved]").waitFor();
     await notice().waitFor({ state: "detached" });
     expect((await state()).objects).toHaveLength(before + 2);
     await listed(before + 2);
+    expect(await page.getByRole("dialog").count()).toBe(0);
   });
 
-  it("stays when it is refused for good, until it is dropped", async () => {
+  it("goes when it is dropped, and takes nothing else along", async () => {
     const before = (await state()).objects.length;
-    const problem = { tag: "usage", what: "is not wanted", why: null, where: null, action: null };
-    await refuse(422, problem);
+    await refuse("422", "annotation");
     await drawTriangle(300);
     await notice().waitFor();
-    await listed(before + 1);
-    await page.getByRole("button", { name: "Not saved: try again" }).click();
-    await page.getByRole("region", { name: "Not saved" }).waitFor();
     await listed(before + 1);
     await page.unroute("**/annotations");
     await page.getByRole("button", { name: "Drop “Draw Tumor”" }).click();
@@ -125,8 +149,7 @@ describeWithChromium("what was drawn and not saved", () => {
 
   it("stays while another slide is looked at, and is saved from there", async () => {
     const before = (await state()).objects.length;
-    const problem = { tag: "storage", what: "cannot be written", why: null, where: null, action: null };
-    await refuse(507, problem);
+    await refuse("507", "storage");
     await drawTriangle(400);
     await notice().waitFor();
     await page.evaluate((id) => {

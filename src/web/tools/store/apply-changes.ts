@@ -26,6 +26,20 @@ export function fittingChanges(objects: ObjectMap, changes: readonly AnnotationC
   });
 }
 
+/** Whether objects are as changes make them. */
+export function areMade(objects: readonly AnnotationObject[], changes: readonly AnnotationChange[]): boolean {
+  const known = new Map(objects.map((object) => [object.id, object]));
+  return changes.every((change) => {
+    if (change.type === "remove") return !known.has(change.id);
+    const object = known.get(change.object.id);
+    return object !== undefined && isSame(object, change.object);
+  });
+}
+
+export function isSame(one: object, other: object): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
 /** Objects after a save that was made on just them. Added ones lie where the server has them. */
 export function applySave(objects: ObjectMap, { added, updated, removed }: AnnotationSave): ObjectMap {
   if (added.length + updated.length + removed.length === 0) return objects;

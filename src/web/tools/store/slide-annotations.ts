@@ -7,7 +7,7 @@ import type {
   AnnotationState,
 } from "../../../contract/index.js";
 import type { AnnotationApi, SaveAnswer, SaveState } from "./annotation-api.js";
-import { applyChanges, applySave, fittingChanges, type ObjectMap } from "./apply-changes.js";
+import { applyChanges, applySave, areMade, fittingChanges, isSame, type ObjectMap } from "./apply-changes.js";
 import { type NextStep, nextSteps } from "./next-steps.js";
 import { addedBy, type Pending, titleOf, withoutObjects } from "./pending.js";
 
@@ -194,7 +194,18 @@ export class SlideAnnotations {
       const answer = await this.#ask(pending);
       if ("conflict" in answer) {
         this.#isSending = false;
-        this.#save.value = { state: "conflict", conflict: answer.conflict, own: this.unsaved };
+        const { current } = answer.conflict;
+        if (pending.type !== "edit" || !areMade(current.objects, pending.changes)) {
+          this.#save.value = { state: "conflict", conflict: answer.conflict, own: this.unsaved };
+          return;
+        }
+        // It was saved before, and the answer was lost.
+        batch(() => {
+          this.#accept(current);
+          this.#queue.value = withoutThis();
+          this.#save.value = { state: this.hasUnsaved ? "saving" : "saved" };
+        });
+        this.#send();
         return;
       }
       // Told of a save on something else than what is here, the page needs everything.
@@ -280,8 +291,4 @@ export class SlideAnnotations {
     if (isCurrent || this.#isSending || this.hasUnsaved || this.#save.value.state === "conflict") return;
     void this.load();
   }
-}
-
-function isSame(one: object, other: object): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }
