@@ -1,3 +1,4 @@
+import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { EpSamError, exists, isEpSamError } from "../common/index.js";
@@ -152,7 +153,13 @@ export interface ListedInput {
   readonly isFolder: boolean;
   /** Those of a folder, without hidden ones and subfolders, by name; or the file itself. */
   readonly files: readonly JudgedFile[];
+  /** Subfolders that are named like slides or images. */
+  readonly namedFolders: readonly string[];
 }
+
+/** Why those are left out. */
+export const NAMED_FOLDER =
+  "is a folder that is named like a slide or an image; give it by itself if it holds any";
 
 /**
  * Lists files and folders (not their subfolders). All are judged together, so that masks are known also where a shell
@@ -164,24 +171,30 @@ export async function listInputs(inputs: readonly string[]): Promise<ListedInput
     inputs.map(async (input) => {
       await requireExisting(input);
       const isFolder = (await stat(input)).isDirectory();
-      return { input, isFolder, paths: isFolder ? await filesOf(input) : [input] };
+      const entries = isFolder ? await entriesOf(input) : { paths: [input], namedFolders: [] };
+      return { input, isFolder, ...entries };
     }),
   );
   const judged = await judgeFilesByContent(listed.flatMap(({ paths }) => paths));
   let first = 0;
-  return listed.map(({ input, isFolder, paths }) => {
+  return listed.map(({ paths, ...rest }) => {
     const files = judged.slice(first, first + paths.length);
     first += paths.length;
-    return { input, isFolder, files };
+    return { ...rest, files };
   });
 }
 
-async function filesOf(folder: string): Promise<string[]> {
+async function entriesOf(folder: string): Promise<{ paths: string[]; namedFolders: string[] }> {
   const entries = await readdir(folder, { withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
-    .map((entry) => join(folder, entry.name))
-    .sort(compareText);
+  const of = (isWanted: (entry: Dirent) => boolean): string[] =>
+    entries
+      .filter((entry) => !entry.name.startsWith(".") && isWanted(entry))
+      .map((entry) => join(folder, entry.name))
+      .sort(compareText);
+  return {
+    paths: of((entry) => !entry.isDirectory()),
+    namedFolders: of((entry) => entry.isDirectory() && isPicture(kindByExtension(entry.name))),
+  };
 }
 
 /** @throws EpSamError `usage` when there is nothing at the path */

@@ -94,6 +94,34 @@ describe("annotation files", () => {
     expect(result.counts.train).toEqual({ positive: 6, negative: 6 });
   });
 
+  it("of no format that is read keep their slides from counting as free of tumour", async () => {
+    const names = ["packed.svs", "hamamatsu.ndpi", "mask.tif", "plain.svs", "good.svs"];
+    const { folder, options } = await workplace(names, ["good.geojson"]);
+    for (const name of ["packed.geojson.gz", "hamamatsu.ndpi.ndpa", "mask_mask.png"])
+      await writeText(join(folder, "annotations", name), "annotations");
+    // Beside slides lies what is none: checksums and the like.
+    await writeText(join(folder, "slides", "plain.md5"), "0");
+    const annotations = [options.annotations, join(folder, "slides")].flat();
+    await writeText(join(folder, "slides", "other.json"), "{}");
+    const result = await prepareSlides({ ...options, annotations, unannotated: "normal", split: [1, 0, 0] });
+    const none = /^has no annotation file .* of its own; .*is named like it, and of no format of annotations/;
+    expect(result.skipped.map(({ file }) => file.split("/").at(-1))).toEqual(
+      expect.arrayContaining(["hamamatsu.ndpi", "mask.tif", "packed.svs"]),
+    );
+    expect(result.skipped.filter(({ reason }) => none.test(reason))).toHaveLength(3);
+    // The good slide is half tumour, the plain one has none.
+    expect(result.counts.train).toEqual({ positive: 6, negative: 6 + 12 });
+  });
+
+  it("are missing in a folder of masks, which is said", async () => {
+    const { folder, options } = await workplace(["a.svs"], ["a.geojson"]);
+    await writeText(join(folder, "masks", "a.png"), "a mask");
+    const annotations = [options.annotations, join(folder, "masks")].flat();
+    expect(await errorOf(prepareSlides({ ...options, annotations }))).toMatch(
+      /^\[usage\].*masks: holds no annotation files \(known by \.xml, \.geojson and \.json\)/,
+    );
+  });
+
   it("lie in several folders, but not two of one slide", async () => {
     const { folder, options, description } = await workplace(["a.svs", "b.svs"], ["a.geojson"]);
     await writeText(join(folder, "more", "b.geojson"), TUMOUR);
@@ -109,6 +137,15 @@ describe("annotation files", () => {
       /^\[usage\].*slides: holds slides and no annotation/,
     );
   });
+});
+
+it("a folder that is named like a slide is left out by name", async () => {
+  const { folder, options } = await workplace(["b.svs"], ["b.geojson"]);
+  await writeText(join(folder, "slides", "a.tif", "inside.txt"), "");
+  const { skipped } = await prepareSlides(options);
+  expect(skipped).toEqual([
+    { file: join(folder, "slides", "a.tif"), reason: expect.stringMatching(/^is a folder .* like a slide/) },
+  ]);
 });
 
 describe("lines of tables", () => {

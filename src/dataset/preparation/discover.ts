@@ -6,6 +6,7 @@ import {
   LABELS_FILE,
   listInputs,
   MASK_SUFFIXES,
+  NAMED_FOLDER,
   patchFolders,
 } from "../file-kinds.js";
 import { NamedPictures, nameKey } from "../file-names.js";
@@ -40,7 +41,8 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
   const skipped: SkippedInput[] = [];
   const labelsFiles: string[] = [];
   const emptyFolders: string[] = [];
-  for (const { input, isFolder, files } of await listInputs(inputs)) {
+  for (const { input, isFolder, files, namedFolders } of await listInputs(inputs)) {
+    skipped.push(...namedFolders.map((file) => ({ file, reason: NAMED_FOLDER })));
     for (const { stem, path, kind } of files) {
       if (isImage(kind)) images.push({ stem, path });
       else if (kind === "slide" || kind === "dicom" || kind === "unreadable-image")

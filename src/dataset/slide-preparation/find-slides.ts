@@ -5,6 +5,7 @@ import {
   type JudgedFile,
   kindByExtension,
   listInputs,
+  NAMED_FOLDER,
   slideExtensions,
   slidesOfFiles,
   slidesOfFolder,
@@ -81,8 +82,7 @@ export async function findSlides(
     const other = doubtful.get(slide.path);
     const none = `has no annotation file ${slide.stem}.xml, .geojson or .json`;
     if (other !== undefined) {
-      const reason = `${none} of its own; ${other} could be its, and is taken for another slide's by its name`;
-      skipped.push({ file: slide.path, reason });
+      skipped.push({ file: slide.path, reason: `${none} of its own; ${other}` });
     } else if (annotationPath !== null || unannotated === "normal") slides.push({ ...slide, annotationPath });
     else if (unannotated === "leave") left += 1;
     else {
@@ -124,7 +124,8 @@ export async function listSlides(
   const given: JudgedFile[] = [];
   const skipped: SkippedInput[] = [];
   const leftAlone: string[] = [];
-  for (const { input, isFolder, files } of await listInputs(inputs)) {
+  for (const { input, isFolder, files, namedFolders } of await listInputs(inputs)) {
+    skipped.push(...namedFolders.map((file) => ({ file, reason: NAMED_FOLDER })));
     const found = isFolder ? await slidesOfFolder(input, files) : [];
     if (!isFolder) given.push(...files);
     else if (found.length === 0) {

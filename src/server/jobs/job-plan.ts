@@ -3,7 +3,7 @@ import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
 import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
 import type { JobRequest, UnmarkedRule } from "../../contract/index.js";
-import { matchAnnotations, nameKey } from "../../dataset/index.js";
+import { annotationFilesIn, matchAnnotationFiles, nameKey } from "../../dataset/index.js";
 import { trainedResolution } from "../../inference/index.js";
 import { RunDirectory } from "../../run/index.js";
 import type { ServerContext } from "../context.js";
@@ -263,7 +263,10 @@ async function annotationFoldersOf(
   const paths = slides.map(({ path }) => path);
   const known: { readonly folder: string; readonly of: readonly string[] }[] = [];
   for (const folder of annotationFolders)
-    known.push({ folder, of: [...(await matchAnnotations(paths, [folder])).ofSlides.keys()] });
+    known.push({
+      folder,
+      of: [...matchAnnotationFiles(paths, await annotationFilesIn([folder])).ofSlides.keys()],
+    });
   // The folder that knows most goes first; another is needed only for slides that it does not know.
   known.sort((a, b) => b.of.length - a.of.length);
   const covered = new Set<string>();
