@@ -42,6 +42,7 @@ export {
   hashStage,
   readKept,
   requireUnchanged,
+  taughtSquaresFile,
 } from "./kept-files.js";
 export { hashConfig, openRun, versions } from "./open-run.js";
 export { type PresetName, presetNames, presets } from "./presets.js";
@@ -59,6 +60,7 @@ export {
   chooseDecoderStage,
   decoderBase,
   decoderWeights,
+  endsWithItsMap,
   finishedDecoderStages,
   frameOf,
   type NamedDecoder,
