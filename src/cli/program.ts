@@ -58,6 +58,11 @@ const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./commands/infer.js")).inferCommand(),
   },
   {
+    usage: "teach [options] <slide>",
+    description: "make a run of a few labelled squares of a slide, in seconds",
+    load: async () => (await import("./commands/teach.js")).teachCommand(),
+  },
+  {
     usage: "view [options] [inputs...]",
     description: "look at slides, results, datasets and runs in a browser; correct and retrain",
     load: async () => (await import("./commands/view.js")).viewCommand(),

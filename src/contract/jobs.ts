@@ -8,6 +8,7 @@ import {
   seedSetting,
   slideSettings,
 } from "./settings.js";
+import { labelledSquares } from "./teaching.js";
 import { identifier, list } from "./values.js";
 
 /** Slides of one job. */
@@ -38,7 +39,8 @@ const { mpp, patchMpp } = inferenceSettings.shape;
  * `prepare` get the corrections that were saved here, or the annotation files beside the slides; what is not marked in a
  * corrected slide is `unknown`, so that patches are taken only where everything is marked or inside a `REVIEWED_CLASS`
  * outline, or free of tumour (`normal`), results that nobody has judged excepted. `retrain` trains the decoder of a run
- * once more, with corrected masks of the slides.
+ * once more, with corrected masks of the slides. `teach` makes a run of squares of a slide, of its own or on another
+ * run, and segments the slide with it where that is wanted (`apply`).
  */
 export const jobRequestSchema = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -75,9 +77,18 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
     anyResolution,
   }),
   z.strictObject({ kind: z.literal("retrain"), name, run: identifier, slides, mpp, unmarked, anyResolution }),
+  z.strictObject({
+    kind: z.literal("teach"),
+    name,
+    slide: identifier,
+    run: z.optional(identifier),
+    squares: labelledSquares,
+    apply: z.boolean(),
+  }),
 ]);
 export type JobRequest = z.infer<typeof jobRequestSchema>;
-export type JobKind = JobRequest["kind"];
+/** Kinds of jobs that have a form; squares are taught with on their slide. */
+export type JobKind = Exclude<JobRequest["kind"], "teach">;
 export const jobKinds: readonly JobKind[] = ["infer", "prepare", "train", "retrain"];
 
 const jobState = z.enum(["queued", "running", "done", "failed", "cancelled", "interrupted"]);

@@ -22,6 +22,7 @@ export type { MaskAgreement, SlideAgreement } from "./slides/agreement.js";
 export { inferSlides } from "./slides/infer-slides.js";
 export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
+export { type KeepTaughtRunOptions, keepTaughtRun, type TaughtRun } from "./teaching/keep-taught-run.js";
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
 export { MAP_STEP } from "./teaching/taught-model.js";

@@ -17,6 +17,7 @@ import {
   decoderBase,
   decoderFile,
   decoderWeights,
+  endsWithItsMap,
   type NamedDecoder,
   openMethod,
   openRun,
@@ -147,7 +148,8 @@ export async function openSegmenter(
   const { stage, gate, adaptation, reporter = silentReporter, signal } = options;
   const begun = await openRun(runDirectory, { device: defaultDevice(), reporter, signal });
   requireGate(gate);
-  const chosen = stage === camStage ? camStage : chooseDecoderStage(begun, stage, "use");
+  const usesMap = stage === camStage || (stage === undefined && endsWithItsMap(begun));
+  const chosen = usesMap ? camStage : chooseDecoderStage(begun, stage, "use");
   const device = await startDevice(options.device ?? begun.device);
   const context = { ...begun, device };
   const { patchSize } = context.run.record.dataset;

@@ -43,6 +43,7 @@ export {
   hashStage,
   readKept,
   requireUnchanged,
+  taughtSquaresFile,
 } from "./kept-files.js";
 export { hashConfig, openRun, versions } from "./open-run.js";
 export { type PresetName, presetNames, presets } from "./presets.js";
@@ -60,6 +61,7 @@ export {
   chooseDecoderStage,
   decoderBase,
   decoderWeights,
+  endsWithItsMap,
   finishedDecoderStages,
   frameOf,
   type NamedDecoder,

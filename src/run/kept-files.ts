@@ -35,6 +35,11 @@ export function decoderFile(run: RunDirectory, stage: string): string {
   return run.path(weightsOf(stage));
 }
 
+/** The file of a run with the labelled squares that have taught it. */
+export function taughtSquaresFile(run: RunDirectory): string {
+  return run.path("labelled-squares.csv");
+}
+
 function weightsOf(stage: string): string {
   return stage === classifierStage ? "classifier.safetensors" : `decoder-${stage}.safetensors`;
 }

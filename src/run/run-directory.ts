@@ -53,6 +53,19 @@ export type RetrainingRecord = z.infer<typeof retrainingSchema>;
 /** Of a run that goes on from the classifier of another; the hash is of that classifier's file. */
 const classifierFromSchema = z.object({ root: z.string(), configHash: z.string(), sha256: z.string() });
 
+/** Of a run that labelled squares of a slide have taught, see `labelled-squares.csv` in it. */
+const taughtSchema = z.object({
+  /** The slide's file name. */
+  slide: z.string(),
+  /** SHA-256 of the squares. */
+  hash: z.string(),
+  /** How many squares of each kind. */
+  tumour: z.number(),
+  other: z.number(),
+  /** The run whose decoder was adapted; null where a new head learnt from squares alone. */
+  from: z.object({ root: z.string(), configHash: z.string(), stage: z.string() }).nullable(),
+});
+
 const runRecordSchema = z.object({
   formatVersion: z.literal(1),
   createdAt: z.string(),
@@ -75,6 +88,7 @@ const runRecordSchema = z.object({
   device: z.object({ name: z.string(), threads: z.number(), processor: z.string() }),
   retraining: retrainingSchema.optional(),
   classifierFrom: classifierFromSchema.optional(),
+  taught: taughtSchema.optional(),
   stages: z.record(z.string(), stageRecordSchema),
 });
 
@@ -98,7 +112,7 @@ const metricLineSchema = z.object({
 
 /** What a run's directory may hold; replacing a run deletes nothing else. */
 const runEntry =
-  /^(run\.json|metrics\.jsonl|report\.html|.*\.safetensors|masks|confidence|activation-maps|checkpoints|evaluation)$/;
+  /^(run\.json|metrics\.jsonl|labelled-squares\.csv|report\.html|.*\.safetensors|masks|confidence|activation-maps|checkpoints|evaluation)$/;
 
 /** A training run's directory and the files in it. */
 export class RunDirectory {

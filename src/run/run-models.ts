@@ -113,6 +113,11 @@ export function chooseDecoderStage(
   });
 }
 
+/** Whether a run's classifier is all of it, as when squares have taught a new head: its map is the segmentation. */
+export function endsWithItsMap({ run }: Pick<RunContext, "run">): boolean {
+  return run.record.taught?.from === null;
+}
+
 /**
  * The weights of the run's classifier.
  * @throws EpSamError `run-directory` when it is not trained yet, `weights` when it is not as training left it.

@@ -24,6 +24,7 @@ const workspace: Workspace = {
       name: "run",
       stages: ["round-1"],
       finished: true,
+      teachable: false,
       hasReport: true,
       dataset: null,
       problem: null,

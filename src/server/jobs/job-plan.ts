@@ -9,6 +9,7 @@ import { RunDirectory } from "../../run/index.js";
 import type { ServerContext } from "../context.js";
 import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
 import { resolutionTable } from "./jobs-folder.js";
+import { planTeaching } from "./teaching-plan.js";
 
 const stepSchema = z.object({
   title: z.string(),
@@ -55,6 +56,8 @@ export async function planJob(context: ServerContext, id: string, request: JobRe
       return planTraining(context, request);
     case "retrain":
       return planRetraining(context, id, request);
+    case "teach":
+      return planTeaching(context, id, request);
   }
 }
 
@@ -214,7 +217,11 @@ function trainingStep(
   return { title, args: [...args], resumeArgs, begun: join(out, "run.json"), done: null };
 }
 
-function resolutionsMayDiffer({ anyResolution = false }: JobRequest): string[] {
+function resolutionsMayDiffer({
+  anyResolution = false,
+}: {
+  readonly anyResolution?: boolean | undefined;
+}): string[] {
   return anyResolution ? ["--any-resolution"] : [];
 }
 
@@ -246,7 +253,11 @@ function option(name: string, value: string | number | undefined): string[] {
 }
 
 /** A folder that nothing has been written to. @throws EpSamError `usage` when the name is taken */
-async function freePlace({ stateDirectory }: ServerContext, kind: string, name: string): Promise<string> {
+export async function freePlace(
+  { stateDirectory }: ServerContext,
+  kind: string,
+  name: string,
+): Promise<string> {
   const place = join(stateDirectory, kind, name);
   if (!(await exists(place)) && !(await exists(`${place}.partial`))) return place;
   throw new EpSamError("usage", { where: name, what: "exists already", action: "Choose another name." });

@@ -9,7 +9,7 @@ import { JobLog } from "./job-log.js";
 import { planJob } from "./job-plan.js";
 import { type JobCommand, ownCommandLine, SERVER_ENDING } from "./job-process.js";
 import { addProducts, requireOwnPlaces } from "./job-products.js";
-import { jobsFolder, resolutionTable } from "./jobs-folder.js";
+import { jobsFolder, resolutionTable, squaresTable } from "./jobs-folder.js";
 import { isPending, KeptJobs } from "./kept-jobs.js";
 import { runPlan, waitForEnd } from "./run-plan.js";
 
@@ -140,7 +140,9 @@ export class JobQueue {
     if (isPending(job)) throw wrongState(job, "is not over and cannot be removed", "Cancel it first.");
     this.#jobs.forget(job);
     await this.#jobs.save();
-    await rm(resolutionTable(this.#context.stateDirectory, id), { force: true });
+    for (const table of [resolutionTable, squaresTable]) {
+      await rm(table(this.#context.stateDirectory, id), { force: true });
+    }
     this.#context.events.publish({ event: "removed-jobs", data: { id } });
   }
 

@@ -2,7 +2,13 @@ import { realpath } from "node:fs/promises";
 import { isEpSamError } from "../../common/index.js";
 import type { RunEntry } from "../../contract/index.js";
 import { isTeachable } from "../../inference/index.js";
-import { parseConfig, RunDirectory, stageNames, usableDecoderStages } from "../../run/index.js";
+import {
+  endsWithItsMap,
+  parseConfig,
+  RunDirectory,
+  stageNames,
+  usableDecoderStages,
+} from "../../run/index.js";
 import type { IndexedDataset } from "../datasets/dataset-index.js";
 import { problemOf } from "../problem.js";
 import { fileInside } from "../workspace/inside-root.js";
@@ -22,7 +28,7 @@ export async function runEntry(
     const stages = usableDecoderStages({ run, config }).reverse();
     return {
       ...{ id, name, stages },
-      finished: stageNames(config.rounds).every((stage) => run.isDone(stage)),
+      finished: endsWithItsMap({ run }) || stageNames(config.rounds).every((stage) => run.isDone(stage)),
       teachable: isTeachable(config) && stages.length > 0,
       hasReport: await isThere(root, REPORT_FILE),
       dataset: (await datasetOf(run, datasets))?.directory.id ?? null,

@@ -29,6 +29,12 @@ export const paths = {
   decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
   embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,
   embedding: (embedding: string) => `api/embeddings/${part(embedding)}`,
+  teaching: (slide: string, run: string | null) =>
+    `api/slides/${part(slide)}/teaching${run === null ? "" : `?run=${part(run)}`}`,
+  prepareTeaching: (slide: string) => `api/slides/${part(slide)}/teaching/prepare`,
+  teachings: (slide: string) => `api/slides/${part(slide)}/teachings`,
+  suggestions: (slide: string, teaching: string) =>
+    `api/slides/${part(slide)}/teachings/${part(teaching)}/suggestions`,
   annotations: (slide: string) => `api/slides/${part(slide)}/annotations`,
   exportedAnnotations: (slide: string, format: "geojson" | "asap-xml") =>
     `api/slides/${part(slide)}/annotations/export?format=${format}`,

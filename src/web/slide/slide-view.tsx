@@ -14,6 +14,7 @@ import { attachPatchGrid } from "./patch-grid.js";
 import { Readouts } from "./readouts.js";
 import { createSession, type SlideSession } from "./session.js";
 import { slideShortcuts } from "./slide-shortcuts.js";
+import { showTaughtLayer } from "./taught-layer.js";
 import { ViewerToolbar } from "./viewer-toolbar.js";
 
 /** An open slide with all that belongs to it. */
@@ -65,7 +66,10 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
     // A slide that changed (see below) stays open.
   }, [detail.id]);
 
-  useEffect(() => open?.session.viewer.updateSlide(detail), [open, detail]);
+  useEffect(
+    () => (open === null ? undefined : showTaughtLayer(open.session, detail, open.tools.taughtLayer)),
+    [open, detail],
+  );
 
   return (
     <section class="slide-page" aria-label={`Slide ${detail.name}`}>

@@ -1,6 +1,6 @@
-import { effect, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
-import type { AnnotationImport } from "../../contract/index.js";
+import type { AnnotationImport, LayerEntry } from "../../contract/index.js";
 import { onServerEvent } from "../api/index.js";
 import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
@@ -21,6 +21,8 @@ import type { ToolsState } from "./panel/tools-state.js";
 import { openSegmentation } from "./segment/segmentation.js";
 import { loadClasses } from "./store/class-meanings.js";
 import { openAnnotations } from "./store/kept-annotations.js";
+import { openTeachSession } from "./teach/teach-session.js";
+import { TeachTool } from "./teach/teach-tool.js";
 
 /** Tools on one open slide. */
 export interface AttachedTools {
@@ -28,6 +30,8 @@ export interface AttachedTools {
   readonly Toolbar: ComponentType;
   /** The tab "Annotations"; null shows no tab. */
   readonly Panel: ComponentType | null;
+  /** The map that squares teach; null while there is none. */
+  readonly taughtLayer: ReadonlySignal<LayerEntry | null>;
   dispose(): void;
 }
 
@@ -40,6 +44,8 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   let repaint = (): void => undefined;
   const repaintLater = () => repaint();
   const clickTool = new ClickTool(editor, segmentation, repaintLater);
+  const session = openTeachSession(viewer, editor);
+  const teaching = { session, tool: new TeachTool(editor, session, repaintLater) };
   const tools = [
     new SelectTool(editor),
     clickTool,
@@ -47,9 +53,10 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
     new BrushTool("brush", editor, repaintLater),
     new BrushTool("erase", editor, repaintLater),
     new VertexTool(editor, repaintLater),
+    teaching.tool,
   ];
   const input = new PointerInput(editor, tools, repaintLater);
-  const state = toolsState(editor, input, segmentation, clickTool);
+  const state = toolsState(editor, input, { segmentation, clickTool, teaching });
   const painter = viewer.addPainter((context) => {
     paintObjects(context, viewer, store.objects.peek().values(), {
       selection: editor.selection.peek(),
@@ -69,7 +76,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
       // Whatever is painted.
       void [store.objects.value, editor.selection.value, editor.rejectedShown.value, editor.brushSize.value];
       void [segmentation.session.prompt.value, segmentation.session.mask.value, editor.vertex.value];
-      void editor.classification.value;
+      void [editor.classification.value, session.suggestions.value, session.size.value];
       painter.repaint();
     }),
     effect(() => {
@@ -81,9 +88,11 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   return {
     Toolbar: () => <Toolbar state={state} />,
     Panel: () => <AnnotationPanel state={state} />,
+    taughtLayer: session.layer,
     dispose() {
       input.dispose();
       segmentation.dispose();
+      session.dispose();
       painter.remove();
       for (const end of ends) end();
     },
@@ -93,8 +102,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
 function toolsState(
   editor: Editor,
   input: PointerInput,
-  segmentation: ToolsState["segmentation"],
-  clickTool: ClickTool,
+  parts: Pick<ToolsState, "segmentation" | "clickTool" | "teaching">,
 ): ToolsState {
   const importFrom = async (from: Blob | "results"): Promise<void> => {
     try {
@@ -105,7 +113,7 @@ function toolsState(
     }
   };
   return {
-    ...{ editor, input, segmentation, clickTool },
+    ...{ editor, input, ...parts },
     conflictShown: signal(false),
     importFile: (file) => void importFrom(file),
     importResults: () => void importFrom("results"),

@@ -1,4 +1,9 @@
-import { type AnnotationObject, type ClassEntry, REVIEWED_CLASS } from "../../../contract/index.js";
+import {
+  type AnnotationObject,
+  type ClassEntry,
+  REVIEWED_CLASS,
+  SQUARE_CLASSES,
+} from "../../../contract/index.js";
 
 /** Classes that are offered before anybody has used one: those that training understands without being told. */
 export const USUAL_CLASSES = ["Tumor", "Exclusion", REVIEWED_CLASS] as const;
@@ -9,6 +14,8 @@ const OWN: Readonly<Record<string, string>> = {
   Tumor: PALETTE[0],
   Exclusion: PALETTE[1],
   [REVIEWED_CLASS]: PALETTE[2],
+  [SQUARE_CLASSES.tumour]: PALETTE[0],
+  [SQUARE_CLASSES.other]: PALETTE[1],
 };
 const WITHOUT_CLASS = "#e0b400";
 

@@ -24,8 +24,8 @@ export function editorShortcuts({ editor, input }: ToolsState): Shortcut[] {
     key(".", "Next annotation", () => editor.step(1)),
     key(",", "Annotation before", () => editor.step(-1)),
     key("a", "Accept the selected annotations", () => editor.review("accepted")),
-    key("x", "Reject the selected annotations; while segmenting: clicks inside or outside", () => {
-      if (tool.value === "segment") input.opposite.value = !input.opposite.value;
+    key("x", "Reject the selected annotations; while segmenting or teaching: what clicks mean", () => {
+      if (tool.value === "segment" || tool.value === "teach") input.opposite.value = !input.opposite.value;
       else editor.review("rejected");
     }),
     key("Delete", "Delete the selected annotations", () => editor.remove()),

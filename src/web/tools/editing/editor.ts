@@ -9,7 +9,7 @@ import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
 
 /** What the pointer does. */
-export type ToolName = "select" | "segment" | "draw" | "brush" | "erase" | "vertices";
+export type ToolName = "select" | "segment" | "draw" | "brush" | "erase" | "vertices" | "teach";
 
 /** Smallest and largest brush, in CSS pixels across. */
 export const BRUSH_SIZES = { least: 4, most: 300 } as const;
@@ -184,7 +184,7 @@ function describe(objects: readonly AnnotationObject[]): string {
  * A new object's UUID (version 4, RFC 9562). `crypto.randomUUID` is absent where the page came over plain HTTP from
  * another machine.
  */
-function newObjectId(): string {
+export function newObjectId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

@@ -1,5 +1,6 @@
 import { Button, ToolButton } from "../../interface/index.js";
 import { BRUSH_SIZES } from "../editing/editor.js";
+import { TeachOptions } from "../teach/teach-options.js";
 import type { ToolsState } from "./tools-state.js";
 
 /** What belongs to the active tool, in a strip over the slide, within reach of a thumb. */
@@ -14,6 +15,7 @@ export function ToolOptions({ state }: { readonly state: ToolsState }) {
       {tool === "draw" ? <span>Drag an outline, or click vertices and press Enter.</span> : null}
       {tool === "brush" || tool === "erase" ? <Brush state={state} /> : null}
       {tool === "vertices" ? <Vertices state={state} /> : null}
+      {tool === "teach" ? <TeachOptions state={state} /> : null}
       <ToolButton
         icon="close"
         title="Put the tool away"

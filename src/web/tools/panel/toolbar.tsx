@@ -16,6 +16,7 @@ export const TOOLS: readonly {
   { name: "brush", title: "Brush", icon: "brush", key: "b" },
   { name: "erase", title: "Erase", icon: "eraser", key: "e" },
   { name: "vertices", title: "Edit vertices", icon: "vertices", key: "m" },
+  { name: "teach", title: "Teach with squares", icon: "grid", key: "t" },
 ];
 
 /** Tools, undo and redo, and whether everything is saved. */

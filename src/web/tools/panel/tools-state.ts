@@ -3,6 +3,8 @@ import type { ClickTool } from "../editing/click-tool.js";
 import type { Editor } from "../editing/editor.js";
 import type { PointerInput } from "../editing/pointer-input.js";
 import type { Segmentation } from "../segment/segmentation.js";
+import type { TeachSession } from "../teach/teach-session.js";
+import type { TeachTool } from "../teach/teach-tool.js";
 
 /** What the toolbar, the strip over the slide and the panel work with. */
 export interface ToolsState {
@@ -10,6 +12,7 @@ export interface ToolsState {
   readonly input: PointerInput;
   readonly segmentation: Segmentation;
   readonly clickTool: ClickTool;
+  readonly teaching: { readonly session: TeachSession; readonly tool: TeachTool };
   /** Whether the dialog about a conflict is open. */
   readonly conflictShown: Signal<boolean>;
   /** Chooses a file and brings its annotations in. */

@@ -1,0 +1,62 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { inferenceSettings } from "../../contract/index.js";
+import { keepTaughtRun } from "../../inference/index.js";
+import { deviceFor } from "../device-choice.js";
+import { deviceOption, jsonOption, numberSetting, outOption, overwriteOption, path } from "../options.js";
+import { type CommandOutcome, runCommand } from "../run-command.js";
+
+const HELP = `
+Examples:
+  $ epsam teach slide.tif --labelled-squares squares.csv --out taught
+  $ epsam teach slide.tif --labelled-squares squares.csv --run run --out taught
+  $ epsam infer slide.tif --run taught --out results
+
+The file has the columns slide, x, y, size (pixels of full resolution) and tumour (1 mostly, 0 mostly not); both kinds
+are needed, ten squares are a good beginning. \`epsam view\` makes them with clicks. The run keeps them.`;
+
+/** `epsam teach`: a run of labelled squares of a slide. */
+export function teachCommand() {
+  return new Command("teach")
+    .argument("<slide>", "the slide that the squares lie on", path)
+    .addOption(
+      new Option("--labelled-squares <file>", "CSV with slide, x, y, size, tumour")
+        .argParser(path)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        "--run <directory>",
+        "run whose decoder is adapted (default: a new head is taught)",
+      ).argParser(path),
+    )
+    .addOption(outOption("where to write the run").makeOptionMandatory())
+    .addOption(
+      new Option("--mpp <microns>", "microns per pixel of a slide that does not tell them").argParser(
+        numberSetting(inferenceSettings.shape.mpp),
+      ),
+    )
+    .addOption(deviceOption())
+    .addOption(overwriteOption())
+    .addOption(jsonOption())
+    .addHelpText("after", HELP)
+    .action((slide, { device, json, ...options }) =>
+      runCommand({ json }, async ({ reporter, signal }): Promise<CommandOutcome> => {
+        const taught = await keepTaughtRun({
+          ...options,
+          ...{
+            slide,
+            reporter,
+            signal,
+            device: deviceFor(device, reporter),
+            commandLine: process.argv.slice(2),
+          },
+        });
+        const { tumour, other } = taught.squares;
+        return {
+          status: "done",
+          json: { ...taught },
+          text: `Taught with ${tumour} squares of tumour and ${other} of other tissue: ${taught.root}`,
+        };
+      }),
+    );
+}

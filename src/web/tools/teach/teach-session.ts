@@ -1,0 +1,199 @@
+import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
+import {
+  type Box,
+  type LabelledSquareEntry,
+  type LayerEntry,
+  type Suggestion,
+  suggestionsSchema,
+  type TeachingFrame,
+  teachingFrameSchema,
+  teachingLimits,
+  teachingSchema,
+} from "../../../contract/index.js";
+import { isAbort, paths, request, requestJson } from "../../api/index.js";
+import { showMessage, showProblem } from "../../interface/index.js";
+import type { SlideViewer } from "../../viewer/handle.js";
+import type { Editor } from "../editing/editor.js";
+import { shownBounds } from "../editing/object-painter.js";
+import { squaresOf } from "./squares.js";
+
+/** Milliseconds for which the view stands still before what it shows is computed. */
+const REST = 200;
+
+/** How teaching stands. */
+export type TeachingStatus = "collecting" | "teaching" | "ready" | "failed";
+
+/** What squares of the open slide teach, and what is seen of it. */
+export interface TeachSession {
+  readonly squares: ReadonlySignal<readonly LabelledSquareEntry[]>;
+  /** Run that is taught; null for a new head. */
+  readonly run: Signal<string | null>;
+  /** Side of the next square in pixels of what is looked at. */
+  readonly side: Signal<number>;
+  /** The same in level-0 pixels; null until the slide is known. */
+  readonly size: ReadonlySignal<number | null>;
+  readonly status: ReadonlySignal<TeachingStatus>;
+  /** Milliseconds that the last map took to be taught. */
+  readonly milliseconds: ReadonlySignal<number | null>;
+  /** Whether too much of the slide is seen for a map. */
+  readonly isTooFar: ReadonlySignal<boolean>;
+  /** The map; null while there is none to be shown. */
+  readonly layer: ReadonlySignal<LayerEntry | null>;
+  /** Where the map is least sure, the least sure first. */
+  readonly suggestions: ReadonlySignal<readonly Suggestion[]>;
+  dispose(): void;
+}
+
+/** Whether there are squares enough, of both kinds. */
+export function canTeach(squares: readonly LabelledSquareEntry[]): boolean {
+  return squares.length >= teachingLimits.first && new Set(squares.map(({ tumour }) => tumour)).size === 2;
+}
+
+/** Teaches while the tool is active: with every square that comes, changes or goes. */
+export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSession {
+  const slide = viewer.slide.peek().id;
+  const squares = computed(() => squaresOf(editor.store.objects.value.values()));
+  const taughtWith = computed(() => JSON.stringify(squares.value));
+  const isActive = computed(() => editor.tool.value === "teach");
+  const run = signal<string | null>(null);
+  const side = signal<number>(teachingLimits.usualSide);
+  const frame = signal<TeachingFrame | null>(null);
+  const status = signal<TeachingStatus>("collecting");
+  const milliseconds = signal<number | null>(null);
+  const map = signal<LayerEntry | null>(null);
+  const suggestions = signal<readonly Suggestion[]>([]);
+  const box = restingBox(viewer);
+  const isTooFar = computed(
+    () => frame.value !== null && tilesOf(box.value, frame.value) > teachingLimits.tiles,
+  );
+  async function learnFrame(signal: AbortSignal): Promise<void> {
+    frame.value = await requestJson(teachingFrameSchema, paths.teaching(slide, run.peek()), { signal });
+    for (const warning of frame.value.warnings) showMessage(`${warning}.`);
+  }
+
+  async function teach(abort: AbortSignal): Promise<void> {
+    const given = squares.peek();
+    status.value = "teaching";
+    const body = { run: run.peek(), squares: given };
+    const taught = await requestJson(teachingSchema, paths.teachings(slide), {
+      method: "POST",
+      body,
+      signal: abort,
+    });
+    map.value = taught.layer;
+    milliseconds.value = taught.milliseconds;
+    status.value = "ready";
+    viewer.announce(`The map is made of ${given.length} squares`);
+  }
+
+  async function suggest(id: string, abort: AbortSignal): Promise<void> {
+    const body = { box: box.peek(), size: (frame.peek()?.pixelSize ?? 1) * side.peek() };
+    suggestions.value = await requestJson(suggestionsSchema, paths.suggestions(slide, id), {
+      method: "POST",
+      body,
+      signal: abort,
+    });
+    const count = suggestions.value.length;
+    if (count > 0) viewer.announce(`${count} suggestions: Y tumour, N not`);
+  }
+
+  const ends = [
+    abortable(() => {
+      void run.value;
+      if (!isActive.value) return null;
+      return (abort) => learnFrame(abort).catch(fail);
+    }),
+    abortable(() => {
+      // Features are computed while the first squares are clicked; afterwards the map's tiles ask for them.
+      if (!isActive.value || frame.value === null || isTooFar.value || map.value !== null) return null;
+      const body = { run: run.value, box: box.value };
+      return (signal) =>
+        request(paths.prepareTeaching(slide), { method: "POST", body, signal }).then(() => undefined, fail);
+    }),
+    abortable(() => {
+      void [taughtWith.value, run.value];
+      if (!isActive.value) return null;
+      suggestions.value = [];
+      if (!canTeach(squares.peek())) {
+        map.value = null;
+        status.value = "collecting";
+        return null;
+      }
+      return (abort) =>
+        teach(abort).catch((thrown: unknown) => {
+          if (isAbort(thrown)) return;
+          status.value = "failed";
+          fail(thrown);
+        });
+    }),
+    abortable(() => {
+      void box.value;
+      const shown = map.value;
+      if (!isActive.value || shown === null || isTooFar.value) return null;
+      return (abort) => suggest(shown.id, abort).catch(fail);
+    }),
+  ];
+  return {
+    ...{ squares, run, side, status, milliseconds, isTooFar, suggestions },
+    size: computed(() => (frame.value === null ? null : frame.value.pixelSize * side.value)),
+    layer: computed(() => (isTooFar.value ? null : map.value)),
+    dispose() {
+      for (const end of ends) end();
+      box.dispose();
+    },
+  };
+}
+
+function fail(thrown: unknown): void {
+  if (!isAbort(thrown)) showProblem(thrown);
+}
+
+/** Work that begins anew, the earlier one aborted, whenever the signals change that `begin` reads. */
+function abortable(begin: () => ((signal: AbortSignal) => Promise<void>) | null): () => void {
+  return effect(() => {
+    const work = begin();
+    if (work === null) return undefined;
+    const controller = new AbortController();
+    untracked(() => void work(controller.signal));
+    return () => controller.abort();
+  });
+}
+
+/** The part of the slide that is seen, once the view stands still. */
+function restingBox(viewer: SlideViewer): ReadonlySignal<Box> & { dispose(): void } {
+  const box = signal(seenBox(viewer));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = effect(() => {
+    void viewer.view.value;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const now = seenBox(viewer);
+      if (JSON.stringify(now) !== JSON.stringify(box.peek())) box.value = now;
+    }, REST);
+  });
+  return Object.assign(box, {
+    dispose() {
+      clearTimeout(timer);
+      end();
+    },
+  });
+}
+
+function seenBox(viewer: SlideViewer): Box {
+  const { width, height } = viewer.slide.peek().size ?? { width: 0, height: 0 };
+  const { left, top, right, bottom } = shownBounds(viewer);
+  const [x, y] = [Math.max(0, Math.round(left)), Math.max(0, Math.round(top))];
+  return {
+    space: "level-0",
+    x,
+    y,
+    width: Math.max(0, Math.min(width, Math.round(right)) - x),
+    height: Math.max(0, Math.min(height, Math.round(bottom)) - y),
+  };
+}
+
+function tilesOf({ x, y, width, height }: Box, { tileSide }: TeachingFrame): number {
+  const along = (start: number, length: number) =>
+    length <= 0 ? 0 : Math.ceil((start + length) / tileSide) - Math.floor(start / tileSide);
+  return along(x, width) * along(y, height);
+}
