@@ -140,7 +140,7 @@ export const inferenceSettings = z.object({
   /** Tumour probability from which a patch is segmented; the run's when left out. */
   gate: z.optional(fraction()),
   /** Least overlap of neighbouring patches, as a share of their side. */
-  overlap: z._default(between(0, LARGEST_OVERLAP, 0.5), 0.5),
+  overlap: z._default(between(0, LARGEST_OVERLAP, 0.25), 0.25),
   /** Microns per pixel of images, and of slides that do not tell them. */
   mpp: z.optional(mpp),
   /** Microns per pixel that slides are read at: those of the run's dataset when left out. */
@@ -183,7 +183,7 @@ export const settingWords = {
   },
   overlap: {
     label: "Overlap",
-    hint: `How much neighbouring patches overlap, 0 to ${LARGEST_OVERLAP}; 0.75 takes four times as long as 0.5.`,
+    hint: `How much neighbouring patches overlap, 0 to ${LARGEST_OVERLAP}; 0.5 takes twice as long as 0.25.`,
   },
   gate: {
     label: "Gate",

@@ -39,7 +39,7 @@ Examples:
 
 Each image gives masks/NAME.png, probabilities/NAME.png (0-255), heatmaps/NAME.png, overlays/NAME.png and
 results/NAME.json. Images larger than the run's patches are segmented in overlapping patches; they must have the
-magnification of the training patches. An overlap of 0.25 takes about half the time of 0.5.
+magnification of the training patches. An overlap of 0.5 takes twice the time of 0.25.
 Each slide gives a folder NAME with mask, probability and activation map as pyramidal TIFF, outlines for QuPath and
 ASAP, an overlay and figures; summary.csv lists all slides. Slides are read at the resolution of the run's patches,
 where they have tissue, and a call that was interrupted goes on at the patch with --resume.
