@@ -3,6 +3,11 @@ import { defineConfig } from "vitest/config";
 /** Tests that compute on webgpu; `npm run test:webgpu` runs them, since a GPU in software takes minutes. */
 const WEBGPU = "test/**/webgpu.test.ts";
 
+/** Tests that leave nothing behind in their process share one, which loads the source once; the others change their environment. */
+const SHARED =
+  "test/{annotations,common,contract,evaluation,geometry,graph,imaging,method,models,nn,report,run,slides}/" +
+  "!(telemetry|config|sam-source|fuzz-*|openslide-library|webgpu).test.ts";
+
 export default defineConfig({
   test: {
     pool: "forks",
@@ -16,8 +21,9 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "main", include: ["test/**/*.test.ts"], exclude: [WEBGPU] },
+        test: { name: "main", include: ["test/**/*.test.ts"], exclude: [WEBGPU, SHARED] },
       },
+      { extends: true, test: { name: "main-shared", include: [SHARED], isolate: false } },
       { extends: true, test: { name: "webgpu", include: [WEBGPU], maxConcurrency: 2 } },
     ],
   },
