@@ -99,7 +99,15 @@ describe("corrections as a dataset", () => {
       store.chooseMeaning("Stroma", "exclusion"),
     ]);
     await store.close();
-    const { folder: annotations } = await writeCorrectionFiles(folder, [path]);
+    const { folder: annotations, classes } = await writeCorrectionFiles(folder, [path]);
+    // Of the classes that were made, those that are drawn.
+    expect(classes.map(({ name, meaning }) => [name.normalize("NFC"), meaning])).toEqual([
+      ...[
+        ["nécrose", "exclusion"],
+        ["Karzinom", "tumour"],
+        ["Artefakt", "unknown"],
+      ],
+    ]);
     const { annotations: written } = await readAnnotations(join(annotations, "case.geojson"));
     expect(written.map(({ group }) => group)).toEqual([
       ...["Exclusion", "Tumor", "Left out", "Region*", "Tumor", "Left out"],
