@@ -6,7 +6,7 @@ import type { Annotation, AnnotationSet, LeftOutPart } from "./types.js";
 /** What the annotations of a slide mean, taken together. */
 export interface JudgedAreas {
   readonly polygons: ReadonlyMap<AnnotationRole, readonly Level0Polygon[]>;
-  /** Where marks without area lie: of exclusions, and others. Nobody can tell what is there. */
+  /** Where marks without area lie: of exclusions and what is to be left out, and others. Nobody can tell what is there. */
   readonly lost: { readonly marks: readonly Level0Polygon[]; readonly exclusions: readonly Level0Polygon[] };
   /** Counts these marks. */
   readonly warnings: readonly string[];
@@ -42,7 +42,7 @@ export function judgeAreas(set: AnnotationSet, roles: GroupRoles): JudgedAreas {
   const placed = lost.filter(({ role, extent }) => role !== null && extent !== null);
   const extents = (isExclusion: boolean): Level0Polygon[] =>
     placed.flatMap(({ role, extent }) =>
-      extent !== null && (role === "exclusion") === isExclusion ? [extent] : [],
+      extent !== null && (role === "exclusion" || role === "left-out") === isExclusion ? [extent] : [],
     );
   return {
     polygons,

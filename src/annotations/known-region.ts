@@ -10,14 +10,14 @@ import type { AnnotationSet } from "./types.js";
  * The part of a slide of which it is known whether it is tumour: what is marked as tumour or exclusion, holes in that
  * too, since somebody left them out on purpose; inside reviewed outlines everything; and everything else when
  * `unmarked` is `normal`. What lies inside an outline that nobody has judged, or where a mark without area is, is unknown,
- * unless it is marked as well.
+ * unless it is marked as well; what is to be left out is unknown whatever is marked there.
  */
 export class KnownRegion {
   readonly #marked: TumourRegion;
   readonly #reviewed: TumourRegion;
   /** Unjudged, and not marked. */
   readonly #unknown: TumourRegion;
-  /** An exclusion lies there, nobody knows how far: not even tumour is known. */
+  /** An exclusion lies there, nobody knows how far, or nothing is to be learnt there: not even tumour is known. */
   readonly #unclear: TumourRegion;
   readonly #unmarked: UnmarkedRule;
 
@@ -28,7 +28,7 @@ export class KnownRegion {
     const unknown = [...of("unknown"), ...lost.marks];
     this.#reviewed = new TumourRegion(of("reviewed"), [...unknown, ...lost.exclusions]);
     this.#unknown = new TumourRegion(unknown, marked);
-    this.#unclear = new TumourRegion(lost.exclusions);
+    this.#unclear = new TumourRegion([...lost.exclusions, ...(polygons.get("left-out") ?? [])]);
     this.#unmarked = unmarked;
   }
 

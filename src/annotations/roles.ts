@@ -5,17 +5,27 @@ import type { Annotation, AnnotationSet } from "./types.js";
 
 /**
  * What the area of an annotation means: tumour; no tumour whatever else says so; nothing; that everything in it has
- * been looked at; or that nobody has judged what it shows.
+ * been looked at; that nobody has judged what it shows; or that nothing is to be learnt there whatever else says so.
  */
-export type AnnotationRole = "tumour" | "exclusion" | "ignored" | "reviewed" | "unknown";
+export type AnnotationRole = "tumour" | "exclusion" | "ignored" | "reviewed" | "unknown" | "left-out";
 
 /** Group of outlines that a program has found and nobody has judged. */
 export const UNREVIEWED_GROUP = "Unreviewed";
 
+/** Group of outlines in which nothing is to be learnt. */
+export const LEFT_OUT_GROUP = "Left out";
+
 /** Names of groups or classifications by role, compared without case; `None` stands for annotations of no group. */
 export type GroupRules = Readonly<Record<AnnotationRole, readonly string[]>>;
 
-const ROLES = ["tumour", "exclusion", "ignored", "reviewed", "unknown"] as const satisfies AnnotationRole[];
+const ROLES = [
+  "tumour",
+  "exclusion",
+  "ignored",
+  "reviewed",
+  "unknown",
+  "left-out",
+] as const satisfies AnnotationRole[];
 
 /**
  * The groups that are known unless told otherwise: Camelyon16 (`_0`, `_1` tumour, `_2` not), Camelyon17
@@ -28,6 +38,7 @@ export const defaultGroupRules: GroupRules = {
   ignored: [SQUARE_CLASSES.tumour, SQUARE_CLASSES.other],
   reviewed: ["Region*"],
   unknown: [UNREVIEWED_GROUP],
+  "left-out": [LEFT_OUT_GROUP],
 };
 
 /** Finds the role of groups; what the user says goes before the defaults. */

@@ -31,7 +31,7 @@ export const SQUARE_CLASSES = { tumour: "Tumor square*", other: "Other square*" 
 
 /**
  * What a class that somebody has made means to training, as groups of annotation files do: tumour, no tumour, or that
- * nothing is to be learnt there.
+ * nothing is to be learnt there, tumour or not.
  */
 export const classMeaningSchema = z.enum(["tumour", "exclusion", "unknown"]);
 export type ClassMeaning = z.infer<typeof classMeaningSchema>;
@@ -75,7 +75,7 @@ export const classChoiceSchema = z.strictObject({ name: filled, meaning: classMe
 /** A class whose meaning is known. `GET /api/classes` lists them. */
 export const classEntrySchema = z.object({
   name: z.string(),
-  meaning: z.enum([...classMeaningSchema.options, "ignored", "reviewed"]),
+  meaning: z.enum([...classMeaningSchema.options, "ignored", "reviewed", "left-out"]),
   /** Whether it means the same everywhere, and is not for anybody to choose. */
   isFixed: z.boolean(),
 });

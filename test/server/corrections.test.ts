@@ -85,6 +85,8 @@ describe("corrections as a dataset", () => {
       objectOf(2, { ...side(0, 96, 32), classification: "Karzinom" }),
       objectOf(3, { ...side(96, 0, 32), classification: "Artefakt" }),
       objectOf(4, { ...side(0, 0, 192), classification: "Region*" }),
+      objectOf(5, { ...side(64, 64, 64), classification: "Karzinom" }),
+      objectOf(6, { ...side(100, 100, 10), classification: "Artefakt" }),
     ];
     const { folder, path } = await corrected(made);
     const store = new AnnotationStore(annotationFolder(folder), { reporter: silentReporter });
@@ -97,9 +99,19 @@ describe("corrections as a dataset", () => {
       store.chooseMeaning("Stroma", "exclusion"),
     ]);
     await store.close();
-    const { folder: annotations } = await writeCorrectionFiles(folder, [path]);
+    const { folder: annotations, classes } = await writeCorrectionFiles(folder, [path]);
+    // Of the classes that were made, those that are drawn.
+    expect(classes.map(({ name, meaning }) => [name.normalize("NFC"), meaning])).toEqual([
+      ...[
+        ["nécrose", "exclusion"],
+        ["Karzinom", "tumour"],
+        ["Artefakt", "unknown"],
+      ],
+    ]);
     const { annotations: written } = await readAnnotations(join(annotations, "case.geojson"));
-    expect(written.map(({ group }) => group)).toEqual(["Exclusion", "Tumor", "Unreviewed", "Region*"]);
+    expect(written.map(({ group }) => group)).toEqual([
+      ...["Exclusion", "Tumor", "Left out", "Region*", "Tumor", "Left out"],
+    ]);
     const out = join(folder, "dataset");
     await prepareSlides({
       ...{ inputs: [path], annotations, unmarked: "unknown", out, patchSize: 64, tissue: "all" },
@@ -110,6 +122,8 @@ describe("corrections as a dataset", () => {
     const labels = Object.fromEntries(patches.map(({ x, y, label }) => [`${x},${y}`, label]));
     // Tumour reaches the first of the second row; what is to be ignored, the second of the first.
     expect([labels["0,0"], labels["0,64"], labels["64,0"], labels["128,128"]]).toEqual([0, 1, undefined, 0]);
+    // What is to be ignored is left out where it lies on tumour, too.
+    expect([labels["64,64"], labels["64,128"]]).toEqual([undefined, 0]);
   });
 
   it("are the same files as long as nothing is corrected, and others afterwards", async () => {

@@ -190,6 +190,7 @@ describe("a job of the real command line", () => {
     const started: JobEntry = JSON.parse(await (await send("/jobs", request)).text());
     const job = await ended(app, started.id);
     expect(job.problem).toBeNull();
+    expect(job.log).toContain('Classes made in the page: "Nécrose" is no tumour.');
     expect(job).toMatchObject({ state: "done", title: expect.stringContaining("Prepare Corrected") });
     const dataset = context.workspace.dataset(job.result?.dataset ?? "");
     const { patches } = await openDataset(dataset.root);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { exists, readJson, writeFileAtomically } from "../../common/index.js";
 import { type ClassMeaning, classMeaningSchema } from "../../contract/index.js";
-import { type AnnotationRole, defaultGroupRules, groupKey, UNREVIEWED_GROUP } from "../roles.js";
+import { defaultGroupRules, groupKey, LEFT_OUT_GROUP } from "../roles.js";
 
 /** Raised when the file's form changes incompatibly. */
 const FORMAT_VERSION = 1;
@@ -47,8 +47,8 @@ export function groupOfClass(name: string | null, classes: ClassMeanings): strin
 
 /** A group of each role whose meaning everybody knows. */
 const [TUMOUR = "", EXCLUSION = ""] = [defaultGroupRules.tumour[0], defaultGroupRules.exclusion[0]];
-const GROUPS: Readonly<Record<ClassMeaning & AnnotationRole, string>> = {
+const GROUPS: Readonly<Record<ClassMeaning, string>> = {
   tumour: TUMOUR,
   exclusion: EXCLUSION,
-  unknown: UNREVIEWED_GROUP,
+  unknown: LEFT_OUT_GROUP,
 };

@@ -4,7 +4,7 @@ import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common
 import type { AnnotationObject } from "../../contract/index.js";
 import { polygonsOf } from "../../geometry/index.js";
 import { formatGeoJson } from "../geojson-write.js";
-import { UNREVIEWED_GROUP } from "../roles.js";
+import { groupKey, UNREVIEWED_GROUP } from "../roles.js";
 import type { Annotation } from "../types.js";
 import { type ClassMeanings, groupOfClass, readClassMeanings } from "./class-meanings.js";
 import { parseJournal } from "./journal-lines.js";
@@ -19,12 +19,14 @@ export interface CorrectionFiles {
   readonly folder: string;
   /** Absolute paths of these slides, as far as they are where they were. */
   readonly slides: readonly string[];
+  /** Classes that somebody has made, as far as these corrections have them. */
+  readonly classes: ClassMeanings;
 }
 
 /**
  * Writes the corrections that `epsam view` has saved as annotation files, named like the slides, for preparation:
- * accepted and drawn objects under their class, or under a known group that means what was chosen for it, rejected ones left out, and results that nobody has judged as
- * `Unreviewed`. The folder's name follows from the content, so that the same corrections are the same files. It may
+ * accepted and drawn objects under their class, or under a known group that means what was chosen for it, rejected ones
+ * left out, and results that nobody has judged as `Unreviewed`. The folder's name follows from the content, so that the same corrections are the same files. It may
  * be done while a server saves: what it has acknowledged by then is there.
  * @param slides paths of the slides whose corrections are wanted; all when left out
  * @throws EpSamError `usage` when there are none, `dataset` when two slides have the same name, `annotation` when a
@@ -36,6 +38,7 @@ export async function writeCorrectionFiles(
 ): Promise<CorrectionFiles> {
   const wanted = slides === undefined ? null : new Set(await Promise.all(slides.map(resolved)));
   const classes = await readClassMeanings(annotationFolder(stateDirectory));
+  const named = new Set<string>();
   const files = new Map<string, { readonly path: string; readonly content: string }>();
   for (const journal of await listJournals(annotationFolder(stateDirectory))) {
     const { slide, history } = parseJournal(journal, await readFile(journal));
@@ -46,6 +49,7 @@ export async function writeCorrectionFiles(
     const other = files.get(name.toLowerCase());
     if (other !== undefined) throw sameName(path, other.path);
     const annotations = objects.flatMap((object) => annotationOf(object, classes));
+    for (const { classification } of objects) named.add(groupKey(classification ?? ""));
     const content = formatGeoJson(annotations, [], { digits: DIGITS, origin: { x: 0, y: 0 } });
     files.set(name.toLowerCase(), { path, content });
   }
@@ -59,7 +63,8 @@ export async function writeCorrectionFiles(
     // Unchanged files keep their time, by which an interrupted preparation knows them again.
     if (!(await exists(file))) await writeFileAtomically(file, content);
   }
-  return { folder, slides: entries.map(({ path }) => path) };
+  const used = classes.filter(({ name }) => named.has(groupKey(name)));
+  return { folder, slides: entries.map(({ path }) => path), classes: used };
 }
 
 /** Symbolic links resolved, as the server names slides; a slide that is gone keeps its name. */

@@ -1,7 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { writeCorrectionFiles } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
-import { defaultOf, preparationSettings } from "../../contract/index.js";
+import { type ClassMeaning, defaultOf, preparationSettings } from "../../contract/index.js";
 import {
   listSlides,
   type PreparationResult,
@@ -169,6 +169,12 @@ function windowsOf({
   });
 }
 
+const MEANINGS: Readonly<Record<ClassMeaning, string>> = {
+  tumour: "is tumour",
+  exclusion: "is no tumour",
+  unknown: "is left out",
+};
+
 /** Corrections as annotation files; nobody may have looked at what they do not speak of. */
 async function withCorrections({
   fromAnnotations,
@@ -181,7 +187,9 @@ async function withCorrections({
     throw new EpSamError("usage", { where, what: "are both given", action });
   }
   const slides = (await listSlides(options.inputs)).slides.map(({ path: file }) => file);
-  const { folder } = await writeCorrectionFiles(fromAnnotations, slides);
+  const { folder, classes } = await writeCorrectionFiles(fromAnnotations, slides);
+  const meanings = classes.map(({ name, meaning }) => `"${name}" ${MEANINGS[meaning]}`);
+  if (meanings.length > 0) options.reporter?.note(`Classes made in the page: ${meanings.join(", ")}.`);
   return { ...options, annotations: [folder], unmarked: options.unmarked ?? "unknown" };
 }
 

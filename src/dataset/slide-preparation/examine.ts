@@ -86,7 +86,7 @@ export async function annotatedRegion(
     ...set.warnings,
     ...areas.warnings.map((warning) => `${warning}; patches there are not labelled`),
   ];
-  const isLost = areas.lost.marks.length + areas.lost.exclusions.length > 0;
+  const isLost = areas.lost.marks.length + areas.lost.exclusions.length > 0 || areas.polygons.has("left-out");
   const known = (unmarked: UnmarkedRule) => ({
     tumour,
     known: KnownRegion.ofAreas(areas, unmarked),

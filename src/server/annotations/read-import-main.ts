@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { constants, setPriority } from "node:os";
 import type { Annotation } from "../../annotations/index.js";
 import { answerParent } from "../../common/index.js";
 import { importQuestion, parseImport } from "./read-import.js";
@@ -6,12 +7,15 @@ import { importQuestion, parseImport } from "./read-import.js";
 /** Coordinates, and annotations, that are handed over at once: what is taken over in some milliseconds. */
 const MOST = { coordinates: 100_000, annotations: 500 } as const;
 
+// Whoever looks at slides meanwhile goes first.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+
 let annotations: readonly Annotation[] = [];
 
 /** The process behind `readImport`: reads a file, and hands over its annotations some at a time. */
 answerParent(importQuestion, async (question) => {
   if ("from" in question) return someFrom(question.from);
-  const set = parseImport(await readFile(question.file));
+  const set = parseImport(await readFile(question.file), question.place);
   annotations = set.annotations;
   return { ...set, annotations: [] };
 });

@@ -2,15 +2,34 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Annotation, type AnnotationSet, parseAnnotations } from "../../annotations/index.js";
+import {
+  type Annotation,
+  type AnnotationSet,
+  type CoordinateOrigin,
+  parseAnnotations,
+  placeOnSlide,
+  type SlidePlane,
+} from "../../annotations/index.js";
 import { AnsweringChild, EpSamError, messageOf, moduleBeside, storageError } from "../../common/index.js";
 import { uncrossed } from "./uncrossed.js";
 
 /** Bytes up to which a file is read here: in a moment that nobody notices. */
 const MOST_HERE = 2 ** 16;
 
+/** What decides where the coordinates of a file lie on a slide. */
+export interface ImportPlace {
+  readonly slide: SlidePlane;
+  /** See {@link placeOnSlide}. */
+  readonly told: CoordinateOrigin | undefined;
+}
+
+const placeSchema = z.custom<ImportPlace>((value) => typeof value === "object" && value !== null);
+
 /** What the process behind {@link readImport} is asked: to read a file, or for its annotations from one on. */
-export const importQuestion = z.union([z.object({ file: z.string() }), z.object({ from: z.number() })]);
+export const importQuestion = z.union([
+  z.object({ file: z.string(), place: placeSchema }),
+  z.object({ from: z.number() }),
+]);
 type ImportQuestion = z.infer<typeof importQuestion>;
 
 /** Annotations as the process sends them: typed arrays go as they are. */
@@ -18,13 +37,16 @@ const setSchema = z.custom<AnnotationSet>((value) => typeof value === "object" &
 const someSchema = z.custom<readonly Annotation[]>(Array.isArray);
 
 /**
- * The annotations of a file that is sent, outlines that cross themselves taken apart. A large one is read in a process
- * of its own, which hands them over some at a time, since either at once blocks a thread for seconds.
- * @throws EpSamError `annotation` as `parseAnnotations` and for what is no text in UTF-8, `storage`
+ * The annotations of a file that is sent, on their slide, outlines that cross themselves taken apart. A large one is
+ * read in a process of its own, which hands them over some at a time, since either at once blocks a thread for seconds.
+ * @throws EpSamError `annotation` as `parseAnnotations`, `placeOnSlide` and for what is no text in UTF-8, `storage`
  */
-export async function readImport(body: ReadableStream<Uint8Array> | null): Promise<AnnotationSet> {
+export async function readImport(
+  body: ReadableStream<Uint8Array> | null,
+  place: ImportPlace,
+): Promise<AnnotationSet> {
   const [first, rest] = await beginningOf(body);
-  if (rest === null) return parseImport(first);
+  if (rest === null) return parseImport(first, place);
   const folder = await mkdtemp(join(tmpdir(), "epsam-import-")).catch((cause: unknown) => {
     throw storageError(tmpdir(), cause);
   });
@@ -36,7 +58,7 @@ export async function readImport(body: ReadableStream<Uint8Array> | null): Promi
     await writeFile(file, whole(first, rest)).catch((cause: unknown) => {
       throw storageError(file, cause);
     });
-    const set = await child.ask({ file }, setSchema);
+    const set = await child.ask({ file, place }, setSchema);
     const annotations: Annotation[] = [];
     for (;;) {
       const some = await child.ask({ from: annotations.length }, someSchema);
@@ -71,8 +93,8 @@ async function* whole(first: Uint8Array, rest: AsyncIterator<Uint8Array>): Async
 }
 
 /** @throws EpSamError `annotation` */
-export function parseImport(bytes: Uint8Array): AnnotationSet {
-  return uncrossed(parseAnnotations("the file", textOf(bytes)));
+export function parseImport(bytes: Uint8Array, { slide, told }: ImportPlace): AnnotationSet {
+  return placeOnSlide(uncrossed(parseAnnotations("the file", textOf(bytes))), slide, told);
 }
 
 function textOf(bytes: Uint8Array): string {

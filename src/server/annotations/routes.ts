@@ -4,7 +4,6 @@ import {
   annotationFolder,
   geoJsonOrigin,
   movedBy,
-  placeOnSlide,
   readAnnotations,
 } from "../../annotations/index.js";
 import { EpSamError, messageOf } from "../../common/index.js";
@@ -78,10 +77,11 @@ export function annotationRoutes(
   routes.post("/slides/:slide/annotations/import", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const { revision } = queryOf(request, revisionQuery);
-    const parsed = await readImport(request.req.raw.body);
-    const set = await context.openSlides.use(slide.path, async (source) =>
-      placeOnSlide(parsed, source, context.annotationOrigin),
-    );
+    const plane = await context.openSlides.use(slide.path, async ({ levels, bounds }) => ({
+      levels,
+      bounds,
+    }));
+    const set = await readImport(request.req.raw.body, { slide: plane, told: context.annotationOrigin });
     return importObjects(store, slide, revision, "Import annotations", set, planImport);
   });
   routes.post("/slides/:slide/annotations/results", async (request) => {
