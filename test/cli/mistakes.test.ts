@@ -92,8 +92,8 @@ describe.each(mistakes)("%s", (_, message, commands) => {
 });
 
 it("an output that is not there yet is no mistake: what fails over it is exit code 1", async () => {
-  await files.write("annotations/slide.xml", "<ASAP_Annotations></ASAP_Annotations>");
-  const words = ["prepare", slide(), "--annotations", files.path("annotations")];
+  await files.write("slide.xml", "<ASAP_Annotations></ASAP_Annotations>");
+  const words = ["prepare", slide(), "--annotations", files.path(".")];
   for (const out of [["--out", files.path("new")], [`--out=${files.path("new")}`]]) {
     const { code, stderr } = await epsam([...words, ...out]);
     expect(stderr).toMatch(/new: no patches are left/);

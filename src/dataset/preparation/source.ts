@@ -50,7 +50,7 @@ export interface PreparationPlan {
  * @throws EpSamError `input-image` or `input-mask` when either is unreadable, truncated, or their sizes differ.
  */
 export async function readSource(file: SourceFile, maskValues: MaskValues): Promise<SourcePixels> {
-  const image = await readRgbImage(file.path);
+  const image = await readRgbImage(file.path, { opaque: true });
   if (file.maskPath === null) return { image, mask: null };
   const expectedSize = { width: image.width, height: image.height };
   return { image, mask: await readMask(file.maskPath, { ...readMaskOptions(maskValues), expectedSize }) };
