@@ -140,9 +140,9 @@ function notBinary(file: SourceFile, cause: EpSamError): EpSamError {
   );
 }
 
-/** What was wrong and how it showed, without the file name, which the list of skipped inputs has. */
+/** What was wrong, how it showed and what to do, without the folder, which the list of skipped inputs has. */
 function reasonOf(failure: EpSamError): string {
-  const { what, why, where } = failure.fields;
-  const reason = why === undefined ? what : `${what} (${why})`;
-  return where === undefined ? reason : `${basename(where)} ${reason}`;
+  const { what, why, where, action } = failure.fields;
+  const reason = `${where === undefined ? "" : `${basename(where)} `}${what}${why === undefined ? "" : ` (${why})`}`;
+  return action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`;
 }
