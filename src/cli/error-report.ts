@@ -44,11 +44,13 @@ export function reportError(thrown: unknown, terminal: Terminal, json: boolean, 
   return isUsage || isMissingArgument(error) ? ExitCode.wrongUsage : ExitCode.failed;
 }
 
-/** A path of the command line where nothing is: the same mistake in every command, whoever noticed it. */
+/** A path of the command line where nothing is, apart from outputs: the same mistake in every command. */
 function isMissingArgument({ fields: { where } }: EpSamError): boolean {
   if (where === undefined || existsSync(where)) return false;
-  const words = process.argv.slice(2).map((word) => word.replace(/^--[\w-]+=/, ""));
-  return words.some((word) => word !== "" && resolve(word) === resolve(where));
+  const words = process.argv.slice(2);
+  const inputs = words.filter((word, at) => !/^--out(?:=|$)/.test(word) && words[at - 1] !== "--out");
+  const paths = inputs.map((word) => word.replace(/^--[\w-]+=/, ""));
+  return paths.some((path) => path !== "" && resolve(path) === resolve(where));
 }
 
 /** The error as programs read it; absent fields are null. */

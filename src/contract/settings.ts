@@ -8,11 +8,13 @@ const LARGEST_PATCH = 4096;
  * 0.25).
  */
 const COARSEST_MPP = 100;
+/** Finer than light microscopes see; what is smaller was meant in millimetres (0.00025 for 0.25). */
+const FINEST_MPP = 0.01;
 /** Each place is then segmented a hundred times; more would multiply the work without changing the result. */
 const LARGEST_OVERLAP = 0.9;
 
 /** Microns per pixel. */
-const mpp = positive(0.25, COARSEST_MPP);
+export const mppSetting = positive(0.25, COARSEST_MPP, FINEST_MPP);
 
 /** Seed of every random choice. */
 export const seedSetting = whole(0, 2 ** 32 - 1);
@@ -93,7 +95,7 @@ export const preparationSettings = z.object({
    */
   maskValues: z._default(z.union([z.enum(["binary", "any"]), whole(1)], maskValuesMessage), "binary"),
   /** Microns per pixel: slides are resampled to it, for images it is recorded; null for neither. */
-  mpp: z._default(z.nullable(mpp), null),
+  mpp: z._default(z.nullable(mppSetting), null),
   seed: z._default(seedSetting, 0),
 });
 
@@ -142,9 +144,9 @@ export const inferenceSettings = z.object({
   /** Least overlap of neighbouring patches, as a share of their side. */
   overlap: z._default(between(0, LARGEST_OVERLAP, 0.25), 0.25),
   /** Microns per pixel of images, and of slides that do not tell them. */
-  mpp: z.optional(mpp),
+  mpp: z.optional(mppSetting),
   /** Microns per pixel that slides are read at: those of the run's dataset when left out. */
-  patchMpp: z.optional(mpp),
+  patchMpp: z.optional(mppSetting),
   tissue,
   annotationOrigin,
   /** How far outlines may lie from the mask's, in microns: half a pixel when left out. */

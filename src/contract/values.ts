@@ -26,11 +26,15 @@ export function fraction() {
 }
 
 /** Numbers greater than zero; infinity is none. */
-export function positive(example: number, most: number = Number.MAX_VALUE) {
+export function positive(example: number, most: number = Number.MAX_VALUE, least = 0) {
   const error = `Give a number greater than 0, such as ${example}.`;
   return z
     .number(error)
-    .check(z.gt(0, error), z.lte(most, `Give a number of at most ${most}, such as ${example}.`));
+    .check(
+      z.gt(0, error),
+      z.gte(least, `Give a number of at least ${least}, such as ${example}.`),
+      z.lte(most, `Give a number of at most ${most}, such as ${example}.`),
+    );
 }
 
 /** The identifier of something in the workspace, or a stage: opaque. */

@@ -16,12 +16,13 @@ export interface CsvTable {
 }
 
 /**
- * Reads a comma-separated file with a header line; blanks around values and a byte-order mark are dropped.
+ * Reads a file of values separated by commas, or by the semicolons or tabs that its header has instead, with a header line
+ * whose case means nothing; blanks around values and a byte-order mark are dropped.
  * @throws EpSamError `dataset` when the file cannot be read, is malformed, repeats a column or has no data line.
  */
 export async function readCsvTable(path: string): Promise<CsvTable> {
   const lines = parseCsv(path, await readText(path));
-  const header = lines[0]?.record;
+  const header = lines[0]?.record.map((name) => name.toLowerCase());
   if (header === undefined) throw csvError(path, "is empty", "Give it a header line and one line per item.");
   const repeated = header.find((name, index) => header.indexOf(name) !== index);
   if (repeated !== undefined) {
@@ -90,6 +91,7 @@ function parseCsv(path: string, text: string): { record: string[]; line: number 
   try {
     parse(text, {
       bom: true,
+      delimiter: separatorOf(text),
       trim: true,
       skip_empty_lines: true,
       on_record: (record: string[], context) => {
@@ -110,6 +112,12 @@ function parseCsv(path: string, text: string): { record: string[]; line: number 
     );
   }
   return lines;
+}
+
+/** What spreadsheets write where a comma is the decimal point is a semicolon. */
+function separatorOf(text: string): string {
+  const [header = ""] = text.split(/[\r\n]/, 1);
+  return [",", ";", "\t"].find((separator) => header.includes(separator)) ?? ",";
 }
 
 function toRow(path: string, header: readonly string[], record: readonly string[], line: number): CsvRow {

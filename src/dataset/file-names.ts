@@ -6,6 +6,16 @@ export function nameKey(name: string): string {
   return name.normalize("NFC").toLowerCase().normalize("NFC");
 }
 
+/** Gives names that are compared as equal one spelling: that of the first. */
+export function firstSpelling(): (name: string) => string {
+  const spelt = new Map<string, string>();
+  return (name) => {
+    const first = spelt.get(nameKey(name)) ?? name;
+    spelt.set(nameKey(name), first);
+    return first;
+  };
+}
+
 /** What a name stands for. */
 export interface NameMatch {
   /** The picture that it is the name of. */

@@ -7,7 +7,7 @@ import type { RgbImage } from "./types.js";
 
 /** Pixel samples as the file holds them, one, three channels, 8 or 16 bits; alpha is dropped. */
 export interface RawSamples {
-  /** Whether some pixel is not opaque; looked for in masks alone. */
+  /** Whether some pixel is not opaque; looked for in masks, and where it is asked for. */
   readonly hasTransparentPixels: boolean;
   /** Whether the file was compressed with loss, so that equal samples came back as slightly different ones. */
   readonly isLossy: boolean;
@@ -29,8 +29,13 @@ const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif"]);
  *   tag turns it, since nobody knows whether an accompanying mask was turned alike; and for CMYK, whose colours
  *   depend on a printer.
  */
-export async function readRgbImage(path: string): Promise<RgbImage> {
-  return decodeRgb(await readInputFile(path, "input-image"), path);
+export async function readRgbImage(path: string, options: DecodeOptions = {}): Promise<RgbImage> {
+  return decodeRgb(await readInputFile(path, "input-image"), path, options);
+}
+
+export interface DecodeOptions {
+  /** Refuses transparent pixels, whose colours nobody sees: for images that are learned from or segmented. */
+  readonly opaque?: boolean | undefined;
 }
 
 /**
@@ -38,8 +43,21 @@ export async function readRgbImage(path: string): Promise<RgbImage> {
  * @param name what error messages call the image, usually its path.
  * @throws EpSamError `input-image` when the bytes are truncated or no image.
  */
-export async function decodeRgb(bytes: Uint8Array, name: string): Promise<RgbImage> {
-  const { width, height, channels, bits, data } = await decodeSamples(bytes, name, "input-image");
+export async function decodeRgb(
+  bytes: Uint8Array,
+  name: string,
+  { opaque = false }: DecodeOptions = {},
+): Promise<RgbImage> {
+  const samples = await decodeSamples(bytes, name, "input-image", opaque);
+  const { width, height, channels, bits, data } = samples;
+  if (opaque && samples.hasTransparentPixels) {
+    throw new EpSamError("input-image", {
+      what: "has transparent pixels",
+      where: name,
+      why: "the colours that the file has there are shown by no viewer",
+      action: "Save it without transparency, on a white background.",
+    });
+  }
   if (channels === 3 && bits === 8 && data instanceof Uint8Array) return { width, height, data };
   const rgb = new Uint8Array(width * height * 3);
   const shift = bits - 8;
@@ -86,9 +104,14 @@ function missingFile(path: string, tag: ErrorTag, cause: unknown): EpSamError {
  * Decodes the samples without changing their depth.
  * @throws EpSamError with the given tag when the bytes are truncated, no image or of an unsupported kind.
  */
-export async function decodeSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Promise<RawSamples> {
+export async function decodeSamples(
+  bytes: Uint8Array,
+  name: string,
+  tag: ErrorTag,
+  opaque = tag === "input-mask",
+): Promise<RawSamples> {
   try {
-    return isBmp(bytes) ? bmpSamples(bytes) : await sharpSamples(bytes, name, tag);
+    return isBmp(bytes) ? bmpSamples(bytes) : await sharpSamples(bytes, name, tag, opaque);
   } catch (cause) {
     if (isEpSamError(cause)) throw cause;
     throw new EpSamError(
@@ -158,7 +181,47 @@ function requireFewPixels({ width, height }: Metadata, name: string, tag: ErrorT
   });
 }
 
-async function sharpSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Promise<RawSamples> {
+/** The brightest sample of 16 bits in a picture taken in bright light: those of 12 or 14 bits stay below. */
+const BRIGHT = 2 ** 14;
+
+/** @throws EpSamError `input-image` for samples of fewer bits in 16, which would come out black */
+function requireLight(data: Uint8Array | Uint16Array, name: string): void {
+  let brightest = 0;
+  for (const value of data) brightest = Math.max(brightest, value);
+  if (brightest >= BRIGHT) return;
+  throw new EpSamError("input-image", {
+    what: "is nearly black as 16-bit samples",
+    where: name,
+    why: `the brightest is ${brightest} of 65535: cameras of 10 to 14 bits write so, and nothing tells how many it has`,
+    action: "Export it as 8-bit RGB.",
+  });
+}
+
+/** @throws EpSamError with the given tag for several pictures of one size: planes, frames or classes */
+async function requireOnePicture(
+  bytes: Uint8Array,
+  { width, height, pages = 1 }: Metadata,
+  name: string,
+  tag: ErrorTag,
+): Promise<void> {
+  if (pages < 2) return;
+  const second = await sharp(bytes, { page: 1, limitInputPixels: false }).metadata();
+  // The levels of a pyramid are smaller.
+  if (second.width !== width || second.height !== height) return;
+  throw new EpSamError(tag, {
+    what: `holds ${pages} pictures of one size`,
+    where: name,
+    why: "nothing tells which of these planes or frames is meant",
+    action: "Save the one that is meant as a file of its own.",
+  });
+}
+
+async function sharpSamples(
+  bytes: Uint8Array,
+  name: string,
+  tag: ErrorTag,
+  opaque: boolean,
+): Promise<RawSamples> {
   // Its own limit would not tell the size.
   const image = sharp(bytes, { failOn: "warning", ignoreIcc: true, limitInputPixels: false });
   const metadata = await image.metadata();
@@ -167,6 +230,7 @@ async function sharpSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Pro
   if (depth !== "uchar" && depth !== "ushort") throw new Error(`samples of type ${depth} are not supported`);
   requirePlainPixels(metadata, name, tag);
   requireFewPixels(metadata, name, tag);
+  await requireOnePicture(bytes, metadata, name, tag);
   const bits = depth === "ushort" ? 16 : 8;
   const isGrey = space === "b-w" || space === "grey16";
   const colourSpace = isGrey ? (bits === 16 ? "grey16" : "b-w") : bits === 16 ? "rgb16" : "srgb";
@@ -177,9 +241,11 @@ async function sharpSamples(bytes: Uint8Array, name: string, tag: ErrorTag): Pro
     .toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
   if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`);
+  const samples = samplesOf(data, bits);
+  if (bits === 16 && tag === "input-image") requireLight(samples, name);
   return {
-    ...{ width, height, channels, bits, data: samplesOf(data, bits) },
-    hasTransparentPixels: hasAlpha && tag === "input-mask" && !(await sharp(bytes).stats()).isOpaque,
+    ...{ width, height, channels, bits, data: samples },
+    hasTransparentPixels: hasAlpha && opaque && !(await sharp(bytes).stats()).isOpaque,
     isLossy: isLossy(bytes),
   };
 }

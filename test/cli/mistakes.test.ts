@@ -90,3 +90,13 @@ describe.each(mistakes)("%s", (_, message, commands) => {
     }
   }, 180_000);
 });
+
+it("an output that is not there yet is no mistake: what fails over it is exit code 1", async () => {
+  await files.write("slide.xml", "<ASAP_Annotations></ASAP_Annotations>");
+  const words = ["prepare", slide(), "--annotations", files.path(".")];
+  for (const out of [["--out", files.path("new")], [`--out=${files.path("new")}`]]) {
+    const { code, stderr } = await epsam([...words, ...out]);
+    expect(stderr).toMatch(/new: no patches are left/);
+    expect(code).toBe(1);
+  }
+}, 60_000);

@@ -149,6 +149,49 @@ it("a folder that is named like a slide is left out by name", async () => {
 });
 
 describe("lines of tables", () => {
+  it.each([
+    ["semicolons", "\uFEFFSlide;MPP\r\na.tif;0.25\r\n"],
+    ["tabs", "slide\tmpp\na\t0.25\n"],
+    ["a path of Windows", 'slide,mpp\n"C:\\slides\\A.TIF",0.25\n'],
+  ])("are read with %s", async (_, text) => {
+    const { folder, options, description } = await workplace(["a.tif"], ["a.geojson"]);
+    const mppTable = join(folder, "mpp.csv");
+    await writeText(mppTable, text);
+    await prepareSlides({ ...options, mppTable, split: [1, 0, 0] });
+    expect((await description()).sources).toMatchObject([{ slide: "a.tif", mpp: 0.25 }]);
+  });
+
+  it.each([
+    ["0,25", /has mpp "0,25"\. Give a number greater than 0, such as 0\.25/],
+    ["250", /has mpp "250"\. Give a number of at most 100, such as 0\.25/],
+    ["0.00025", /has mpp "0\.00025"\. Give a number of at least 0\.01, such as 0\.25/],
+  ])("with %s microns per pixel are refused", async (mpp, message) => {
+    const { folder, options } = await workplace(["a.tif"], ["a.geojson"]);
+    const mppTable = join(folder, "mpp.csv");
+    await writeText(mppTable, `slide,mpp\na,"${mpp}"\n`);
+    expect(await errorOf(prepareSlides({ ...options, mppTable }))).toMatch(message);
+  });
+
+  it("keep a patient in one split, however the name is spelt", async () => {
+    const names = ["a", "b", "c", "d"];
+    const files = names.map((name) => `${name}.geojson`);
+    const { folder, options } = await workplace(
+      names.map((name) => `${name}.svs`),
+      files,
+    );
+    const splitTable = join(folder, "split.csv");
+    const table = (second: string) =>
+      `slide,split,patient\na,train,M\u00fcller\nb,${second},mu\u0308ller\nc,val,x\nd,test,y\n`;
+    await writeText(splitTable, table("test"));
+    expect(await errorOf(prepareSlides({ ...options, splitTable }))).toMatch(
+      /patient "M\u00fcller": is in two splits/,
+    );
+    await writeText(splitTable, table("train"));
+    const { root } = await prepareSlides({ ...options, splitTable, overwrite: true });
+    const manifest = await readFile(join(root, "manifest.csv"), "utf8");
+    expect(manifest).not.toContain("mu\u0308ller");
+  });
+
   it("are matched as files are, and named when they belong to no slide", async () => {
     const { folder, options, description, reporter } = await workplace(
       ["case1.HE.tif", "case1.IHC.tif"],

@@ -98,6 +98,43 @@ describe("reading images", () => {
     expect(await decodeRgb(bytes, "image.jpg")).toMatchObject({ width: 37, height: 23 });
   });
 
+  it("refuses samples of 12 bits in 16, which would come out black", async () => {
+    const raw = { width: 2, height: 1, channels: 3 } as const;
+    const samples = Uint16Array.of(4080, 3000, 3900, 4095, 2000, 3800);
+    const dark = await sharp(samples, { raw }).toColourspace("rgb16").png().toBuffer();
+    expect((await failure(decodeRgb(dark, "camera.png"))).message).toMatch(
+      /camera\.png: is nearly black as 16-bit samples \(the brightest is 4095 of 65535.*8-bit RGB/,
+    );
+  });
+
+  it("refuses several pictures of one size, and reads a pyramid's largest", async () => {
+    const { width, height, data } = noiseImage(64, 48);
+    const raw = { width, height: height / 2, channels: 3, pageHeight: height / 2 } as const;
+    const frames = await sharp(data, { raw: { ...raw, height } })
+      .webp({ lossless: true, loop: 0 })
+      .toBuffer();
+    expect((await failure(decodeRgb(frames, "frames.webp"))).message).toMatch(
+      /frames\.webp: holds 2 pictures of one size \(nothing tells which/,
+    );
+    const levels = await sharp(data, { raw: { width, height, channels: 3 } })
+      .tiff({ tile: true, tileWidth: 16, tileHeight: 16, pyramid: true, compression: "deflate" })
+      .toBuffer();
+    expect(await decodeRgb(levels, "levels.tif")).toEqual({ width, height, data });
+  });
+
+  it("refuses transparent pixels where colours are learned from", async () => {
+    const raw = { width: 2, height: 1, channels: 4 } as const;
+    const png = (alpha: number) =>
+      sharp(Uint8Array.of(10, 20, 30, 255, 0, 0, 0, alpha), { raw })
+        .png()
+        .toBuffer();
+    expect((await failure(decodeRgb(await png(0), "cut.png", { opaque: true }))).message).toMatch(
+      /cut\.png: has transparent pixels .*on a white background/,
+    );
+    const opaque = await decodeRgb(await png(255), "whole.png", { opaque: true });
+    expect(opaque.data).toEqual(Uint8Array.of(10, 20, 30, 0, 0, 0));
+  });
+
   it("repeats grey, drops alpha, divides 16 bits by 256", async () => {
     expect((await decodeRgb(await greyPng([0, 7, 255]), "grey")).data).toEqual(
       Uint8Array.of(0, 0, 0, 7, 7, 7, 255, 255, 255),

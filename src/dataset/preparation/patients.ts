@@ -1,6 +1,7 @@
 import { EpSamError } from "../../common/index.js";
 import { readCsvTable, requireOneOf } from "../csv.js";
 import { parseSplit, requireText } from "../csv-fields.js";
+import { firstSpelling } from "../file-names.js";
 import { listNames } from "../open-dataset.js";
 import { type Picture, type PictureTable, readByPicture } from "../picture-tables.js";
 import { SPLITS, type Split } from "../records.js";
@@ -29,8 +30,9 @@ export async function readPatients(path: string, images: readonly Picture[]): Pr
   const table = await readCsvTable(path);
   const imageColumn = requireOneOf(table, IMAGE_COLUMNS);
   const patientColumn = requireOneOf(table, PATIENT_COLUMNS);
+  const patientOf = firstSpelling();
   return readByPicture(table, imageColumn, images, (row) => ({
-    patient: requireText(table, row, patientColumn),
+    patient: patientOf(requireText(table, row, patientColumn)),
     split: table.columns.includes("split") ? parseSplit(table, row) : null,
   }));
 }

@@ -50,7 +50,7 @@ export interface PreparationPlan {
  * @throws EpSamError `input-image` or `input-mask` when either is unreadable, truncated, or their sizes differ.
  */
 export async function readSource(file: SourceFile, maskValues: MaskValues): Promise<SourcePixels> {
-  const image = await readRgbImage(file.path);
+  const image = await readRgbImage(file.path, { opaque: true });
   if (file.maskPath === null) return { image, mask: null };
   const expectedSize = { width: image.width, height: image.height };
   return { image, mask: await readMask(file.maskPath, { ...readMaskOptions(maskValues), expectedSize }) };
@@ -140,9 +140,9 @@ function notBinary(file: SourceFile, cause: EpSamError): EpSamError {
   );
 }
 
-/** What was wrong and how it showed, without the file name, which the list of skipped inputs has. */
+/** What was wrong, how it showed and what to do, without the folder, which the list of skipped inputs has. */
 function reasonOf(failure: EpSamError): string {
-  const { what, why, where } = failure.fields;
-  const reason = why === undefined ? what : `${what} (${why})`;
-  return where === undefined ? reason : `${basename(where)} ${reason}`;
+  const { what, why, where, action } = failure.fields;
+  const reason = `${where === undefined ? "" : `${basename(where)} `}${what}${why === undefined ? "" : ` (${why})`}`;
+  return action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`;
 }

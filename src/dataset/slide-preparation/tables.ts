@@ -1,7 +1,9 @@
 import { EpSamError } from "../../common/index.js";
+import { mppSetting } from "../../contract/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
 import { type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "../csv.js";
 import { parseSplit, requireText } from "../csv-fields.js";
+import { firstSpelling } from "../file-names.js";
 import { listNames } from "../open-dataset.js";
 import { type PictureTable, readByPicture, SLIDE_COLUMNS } from "../picture-tables.js";
 import type { Duplicates } from "../preparation/duplicates.js";
@@ -19,9 +21,10 @@ export async function readMppTable(
   const table = await readCsvTable(path);
   requireColumns(table, ["mpp"]);
   return readBySlide(table, slides, (line) => {
-    const value = Number(requireText(table, line, "mpp"));
-    if (value > 0 && Number.isFinite(value)) return { x: value, y: value };
-    throw csvError(path, `has mpp "${line.get("mpp")}"`, "Write microns per pixel, such as 0.25.", line.line);
+    const told = mppSetting.safeParse(Number(requireText(table, line, "mpp")));
+    if (told.success) return { x: told.data, y: told.data };
+    const action = told.error.issues[0]?.message ?? "Write microns per pixel, such as 0.25.";
+    throw csvError(path, `has mpp "${line.get("mpp")}"`, action, line.line);
   });
 }
 
@@ -85,10 +88,14 @@ async function readOrigins(
   const table = await readCsvTable(path);
   requireColumns(table, [required]);
   const has = (column: string): boolean => table.columns.includes(column);
+  const patientOf = firstSpelling();
   return readBySlide(table, slides, (line) => {
     const patient = has("patient") ? line.get("patient") : "";
     if (required === "patient") requireText(table, line, "patient");
-    return { patient: patient === "" ? null : patient, split: has("split") ? parseSplit(table, line) : null };
+    return {
+      patient: patient === "" ? null : patientOf(patient),
+      split: has("split") ? parseSplit(table, line) : null,
+    };
   });
 }
 

@@ -132,7 +132,7 @@ class ImagesJob {
       this.#resumed++;
       return;
     }
-    const image = await decodeRgb(bytes, path);
+    const image = await decodeRgb(bytes, path, { opaque: true });
     const work = this.#workFolder(stem, sha256);
     const onPatch = (done: number, total: number): void => reporter.progress({ task, done, total });
     const { overlap, mpp } = this.#settings;
