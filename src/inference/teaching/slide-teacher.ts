@@ -1,7 +1,7 @@
 import { EpSamError, RandomStream, RecentlyUsed } from "../../common/index.js";
 import { type LabelledSquare, type PatchGeometry, patchGeometry, readArea } from "../../dataset/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import { reflectPadded } from "../../imaging/index.js";
+import { applyDihedral, reflectPadded } from "../../imaging/index.js";
 import {
   BackboneFeatures,
   type FeatureMap,
@@ -12,9 +12,10 @@ import {
 } from "../../models/index.js";
 import { denseOptions } from "../../run/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import { adaptPyramid } from "../adaptation/adapt-pyramid.js";
+import { adaptPyramid, type KnownPart } from "../adaptation/adapt-pyramid.js";
 import { readParts } from "../adaptation/known-parts.js";
-import { MAP_STEP, TaughtModel } from "./taught-model.js";
+import { cutPatch } from "../patches/layout.js";
+import { MAP_STEP, MIRRORED, type SeenFeatures, TaughtModel, VIEW_SHIFT } from "./taught-model.js";
 import { teachHead } from "./teach-head.js";
 import { levelsSeen, noiseOf, TAUGHT_PATCH_SIZE, type TeachingBase } from "./teaching-base.js";
 
@@ -34,10 +35,7 @@ const PART_BYTES = 48 * 2 ** 20;
 const MODELS = 4;
 
 /** Where a tile's own pixels are in what is seen with it. */
-interface SeenTile {
-  readonly features: readonly FeatureMap[];
-  /** Set where a new head is taught, which needs no more. */
-  readonly joined: JoinedFeatures | null;
+interface SeenTile extends SeenFeatures {
   /** Of the tile in what is seen. */
   readonly left: number;
   readonly top: number;
@@ -64,13 +62,14 @@ export class SlideTeacher {
   readonly #backbones = new Map<number, Promise<BackboneFeatures>>();
   readonly #tiles = new RecentlyUsed<string, SeenTile>({
     limit: FEATURE_BYTES,
-    sizeOf: ({ features, joined }) =>
-      [...features, ...(joined === null ? [] : [joined])].reduce((sum, { data }) => sum + data.byteLength, 0),
+    sizeOf: ({ features, views }) =>
+      [...features, ...views].reduce((sum, { data }) => sum + data.byteLength, 0),
   });
   readonly #parts = new RecentlyUsed<string, RgbImage>({
     limit: PART_BYTES,
     sizeOf: ({ data }) => data.byteLength,
   });
+  readonly #mirrored = new WeakMap<RgbImage, RgbImage>();
   readonly #partFeatures = new WeakMap<RgbImage, readonly FeatureMap[]>();
   readonly #models = new RecentlyUsed<string, TaughtModel>({
     limit: MODELS,
@@ -121,7 +120,9 @@ export class SlideTeacher {
     }
     const joined = async (image: RgbImage) => this.#joined(await features(image));
     const parts: { part: (typeof found.parts)[number]; features: JoinedFeatures }[] = [];
-    for (const part of found.parts) parts.push({ part, features: await joined(part.image) });
+    for (const part of [...found.parts, ...found.parts.map((part) => this.#mirroredPart(part))]) {
+      parts.push({ part, features: await joined(part.image) });
+    }
     const others: JoinedFeatures[] = [];
     for (const { image } of found.others) others.push(await joined(image));
     const lesson = { options: denseOptions(config), noise: noiseOf(this.#base), parts, others, seed, signal };
@@ -156,6 +157,12 @@ export class SlideTeacher {
     await Promise.all(opened.map((backbone) => backbone.close()));
   }
 
+  #mirroredPart({ image, known, tumour }: KnownPart): KnownPart {
+    const mirrored = this.#mirrored.get(image) ?? applyDihedral(image, MIRRORED);
+    this.#mirrored.set(image, mirrored);
+    return { image: mirrored, known: { ...known, left: image.width - known.left - known.side }, tumour };
+  }
+
   async #featuresOfPart(image: RgbImage): Promise<readonly FeatureMap[]> {
     const known = this.#partFeatures.get(image) ?? (await this.#features(image));
     this.#partFeatures.set(image, known);
@@ -181,20 +188,23 @@ export class SlideTeacher {
   #tile(column: number, row: number): Promise<SeenTile> {
     return this.#tiles.load(`${column}/${row}`, async () => {
       const [left, top] = [startOf(column), startOf(row)];
+      const side = SEEN_SIDE + VIEW_SHIFT;
       const size = {
-        width: Math.min(SEEN_SIDE, this.extent.width - left),
-        height: Math.min(SEEN_SIDE, this.extent.height - top),
+        width: Math.min(side, this.extent.width - left),
+        height: Math.min(side, this.extent.height - top),
       };
       const { pixelSize } = this.geometry;
       const corner = { x: left * pixelSize.x, y: top * pixelSize.y };
       const image = await readArea(this.#source, corner, size, this.geometry);
-      const maps = await this.#features(reflectPadded(image, SEEN_SIDE, SEEN_SIDE));
-      const isNew = this.#base.origin === null;
+      const seen = reflectPadded(image, side, side);
+      const first = await this.#features(cutPatch(seen, 0, 0, SEEN_SIDE));
+      const place = { left: column * TILE_SIDE - left, top: row * TILE_SIDE - top };
+      if (this.#base.origin !== null) return { features: first, views: [], ...place };
+      const other = applyDihedral(cutPatch(seen, VIEW_SHIFT, VIEW_SHIFT, SEEN_SIDE), MIRRORED);
       return {
-        features: isNew ? [] : maps,
-        joined: isNew ? this.#joined(maps) : null,
-        left: column * TILE_SIDE - left,
-        top: row * TILE_SIDE - top,
+        features: [],
+        views: [first, await this.#features(other)].map((maps) => this.#joined(maps)),
+        ...place,
       };
     });
   }
