@@ -23,7 +23,10 @@ describeWithChromium("classes that somebody makes in the page", () => {
 
   beforeAll(async () => {
     const workspace = await writeWorkspace(directory.path("workspace"));
-    await writeRun(directory.path("run"), await writeDataset(directory.path("data"), { counts: { train: 1, val: 1, test: 1 } }));
+    await writeRun(
+      directory.path("run"),
+      await writeDataset(directory.path("data"), { counts: { train: 1, val: 1, test: 1 } }),
+    );
     const inputs = [...workspace.inputs, directory.path("run")];
     server = await servePage({ ...workspace, inputs, stateDirectory: directory.path("state") });
     browser = await launchChromium();
