@@ -146,6 +146,7 @@ describe("teaching with squares", () => {
     await expect(keep(one)).rejects.toThrow(/already holds a run/);
     const { slides: results } = await inferSlides({
       ...{
+        device: device("cpu", 1),
         inputs: [path],
         run: one,
         out: directory.path("results"),
