@@ -24,8 +24,8 @@ export const TILE_SIDE = 512;
 const SURROUNDINGS = 64;
 /** Side of a tile with its surroundings. */
 const SEEN_SIDE = TILE_SIDE + 2 * SURROUNDINGS;
-/** Side of a square in pixels unless told. */
-export const SQUARE_SIDE = 112;
+/** Side of usual squares in pixels. */
+const SQUARE_SIDE = 112;
 
 /** Bytes of features of tiles that are kept: 4 MB a tile with a run, 1 MB without. */
 const FEATURE_BYTES = 320 * 2 ** 20;
@@ -69,6 +69,7 @@ export class SlideTeacher {
     limit: PART_BYTES,
     sizeOf: ({ data }) => data.byteLength,
   });
+  #common: Promise<void> | undefined;
   readonly #mirrored = new WeakMap<RgbImage, RgbImage>();
   readonly #partFeatures = new WeakMap<RgbImage, readonly FeatureMap[]>();
   readonly #models = new RecentlyUsed<string, TaughtModel>({
@@ -105,7 +106,7 @@ export class SlideTeacher {
   async weightsFor(squares: readonly LabelledSquare[], signal?: AbortSignal): Promise<StateDict> {
     const { origin, config, entry, device } = this.#base;
     const { seed } = config;
-    const stream = new RandomStream(seed, "adaptation", "parts");
+    const stream = this.#partStream();
     const found = await readParts(this.#source, squares, this.geometry, stream, signal, this.#parts);
     if (found.parts.length < 1) {
       throw new EpSamError("usage", {
@@ -129,9 +130,24 @@ export class SlideTeacher {
     return teachHead({ ...lesson, device: this.#base.headDevice });
   }
 
-  /** Computes the features of a tile, where they are not kept. */
+  /** Computes the features of a tile, and of the parts that every lesson sees, where they are not kept. */
   async prepare(column: number, row: number): Promise<void> {
     await this.#tile(column, row);
+    this.#common ??= this.#prepareCommon();
+    await this.#common;
+  }
+
+  /** Which parts are drawn beside squares depends on their size alone: here for usual ones. */
+  async #prepareCommon(): Promise<void> {
+    const size = SQUARE_SIDE * this.geometry.pixelSize.x;
+    const squares = [{ x: 0, y: 0, size, tumour: 1 }] as const;
+    const stream = this.#partStream();
+    const { others } = await readParts(this.#source, squares, this.geometry, stream, undefined, this.#parts);
+    for (const { image } of others) await this.#featuresOfPart(image);
+  }
+
+  #partStream(): RandomStream {
+    return new RandomStream(this.#base.config.seed, "adaptation", "parts");
   }
 
   /** The map of a tile that squares teach, cut at the slide's border. */
