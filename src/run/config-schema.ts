@@ -41,8 +41,11 @@ const denseSchema = z.strictObject({
   poolingShare: z.number().gt(0).max(1),
   /** From 0, the mean, to large, the maximum, for `log-sum-exp`. */
   poolingSharpness: positive,
-  /** Sides in cells of the squares around a cell whose mean features are judged beside its own. */
-  context: z.array(oddSide).max(4).default([]),
+  /**
+   * Sides in cells of the squares around a cell whose mean features are judged beside its own. `many-slides` is 3 and 9
+   * where there are ten slides or more to learn from, and none where there are fewer: a few are learnt by heart.
+   */
+  context: z.union([z.array(oddSide).max(4), z.literal("many-slides")]).default([]),
   /** As `decoder.featureNoise`, for the classifier. */
   featureNoise: featureNoise.default(0),
 });

@@ -80,11 +80,22 @@ export function classifierOptions({ classifier }: TrainingConfig): ResNetAdlOpti
   };
 }
 
-/** The dense classifier that a configuration asks for. */
-export function denseOptions({ classifier: { dense } }: TrainingConfig): DenseClassifierOptions {
+/** Sides of squares, in cells, that `many-slides` stands for. */
+const MANY_SLIDES_CONTEXT = [3, 9];
+
+/**
+ * The dense classifier that a configuration asks for.
+ * @param ofMany whether it learns from many slides, see `hasManySlides`
+ */
+export function denseOptions(
+  { classifier: { dense } }: Pick<TrainingConfig, "classifier">,
+  ofMany: boolean,
+): DenseClassifierOptions {
   const entry = backbone(dense.backbone);
-  const { channels } = joinedShape(entry.levels, { width: 1, height: 1 }, dense.context);
-  return { channels, context: dense.context, hidden: dense.hidden, pooling: poolingOf(dense) };
+  const many = ofMany ? MANY_SLIDES_CONTEXT : [];
+  const context = dense.context === "many-slides" ? many : dense.context;
+  const { channels } = joinedShape(entry.levels, { width: 1, height: 1 }, context);
+  return { channels, context, hidden: dense.hidden, pooling: poolingOf(dense) };
 }
 
 function poolingOf({

@@ -74,7 +74,7 @@ export {
 } from "./run-models.js";
 export { openSam, type SamSource, samSource } from "./sam-source.js";
 export { type MaskScore, readScores, writeScores } from "./score-table.js";
-export { featureDeviation, requireConsistentDecoder, seesFeatures } from "./segmenter-keys.js";
+export { featureDeviation, hasManySlides, requireConsistentDecoder, seesFeatures } from "./segmenter-keys.js";
 export {
   camStage,
   classifierStage,

@@ -92,7 +92,7 @@ const laptop: TrainingConfig = {
   classifier: {
     ...paper.classifier,
     model: "dense",
-    dense: { ...denseDefaults, context: [3], featureNoise: "few-slides" },
+    dense: { ...denseDefaults, context: "many-slides", featureNoise: "few-slides" },
     epochs: 30,
     batchSize: 8,
     learningRate: 1e-2,

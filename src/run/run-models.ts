@@ -1,8 +1,9 @@
-import { EpSamError, exists } from "../common/index.js";
+import { EpSamError, exists, must } from "../common/index.js";
 import {
   type ActivationClassifier,
   ClassActivationMapper,
   DenseActivationClassifier,
+  denseTensors,
   Method,
   OpenOnce,
   type PromptSettings,
@@ -200,7 +201,11 @@ async function openDenseClassifier(
   const { weights: backboneWeights } = await loadBackboneWeights(entry);
   const weights = await readClassifier(context);
   const inputSide = classifierInputSide(context, patchSize);
-  const options = denseOptions(config);
+  // What it learnt from is in its weights.
+  const ofMany = denseOptions(config, true);
+  const isOfMany =
+    must(weights, denseTensors.mean, "a dense classifier's tensors").data.length === ofMany.channels;
+  const options = isOfMany ? ofMany : denseOptions(config, false);
   return DenseActivationClassifier.create({ entry, backboneWeights, options, weights, inputSide, device });
 }
 

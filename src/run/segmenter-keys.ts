@@ -14,13 +14,18 @@ export const featureNoise = z.union([z.number().min(0).max(1), z.literal("few-sl
 const MANY_SLIDES = 10;
 const FEW_SLIDES_NOISE = 0.3;
 
+/** Whether patches come from so many slides that the differences between slides are learnt from themselves. */
+export function hasManySlides(train: readonly { readonly slide: string }[]): boolean {
+  return new Set(train.map(({ slide }) => slide)).size >= MANY_SLIDES;
+}
+
 /** The deviation that a configuration means for the patches that are learnt from. */
 export function featureDeviation(
   noise: z.infer<typeof featureNoise>,
   train: readonly { readonly slide: string }[],
 ): number {
   if (noise !== "few-slides") return noise;
-  return new Set(train.map(({ slide }) => slide)).size < MANY_SLIDES ? FEW_SLIDES_NOISE : 0;
+  return hasManySlides(train) ? 0 : FEW_SLIDES_NOISE;
 }
 
 const augmentSchema = z.strictObject({

@@ -16,7 +16,7 @@ import {
   windowSlots,
 } from "../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
-import { denseOptions, featureDeviation, classifierStage as stage } from "../run/index.js";
+import { denseOptions, featureDeviation, hasManySlides, classifierStage as stage } from "../run/index.js";
 import { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
 import { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
@@ -47,15 +47,15 @@ interface DenseTraining extends ClassifierStageOptions {
 export async function trainDenseClassifier(stageOptions: ClassifierStageOptions): Promise<EpochLoopResult> {
   const { config, patchSize, train, validation } = stageOptions;
   const side = config.classifier.inputSize ?? patchSize;
-  const features = await PatchFeatures.open(stageOptions, side);
+  const options = denseOptions(config, hasManySlides(train));
+  const features = await PatchFeatures.open(stageOptions, side, options.context);
   try {
-    const { channels, width, height } = features.shape;
+    const { width, height } = features.shape;
     const grid = { width, height, stride: (features.shape.stride * patchSize) / side };
     const labelled = [...train, ...validation].map((patch) => windowsOf(patch, patchSize));
     const slots = windowSlots(labelled, grid);
     if (slots.windows === 1) tellCoarse(stageOptions);
     const statistics = await statisticsOf(train, features, stageOptions);
-    const options = { ...denseOptions(config), channels };
     const training = { ...stageOptions, options, features, grid, slots, statistics };
     const result = await trainHead(training);
     const calibrated = await calibration(training, result.weights);

@@ -46,11 +46,15 @@ export class PatchFeatures {
   /**
    * Opens the cache that the configuration names.
    * @param side of the backbone's input in pixels; patches of another size are resized
+   * @param context see `withContext`
    * @throws EpSamError `storage` when its directory cannot be used, `weights` when the backbone's are missing
    */
-  static async open({ config, device, reporter }: RunContext, side: number): Promise<PatchFeatures> {
-    const { backbone: name, context } = config.classifier.dense;
-    const entry = backbone(name);
+  static async open(
+    { config, device, reporter }: RunContext,
+    side: number,
+    context: readonly number[],
+  ): Promise<PatchFeatures> {
+    const entry = backbone(config.classifier.dense.backbone);
     const shape = joinedShape(entry.levels, { width: side, height: side });
     const cache = await EmbeddingCache.open({
       directory: embeddingFolder(config),

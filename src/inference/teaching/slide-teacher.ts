@@ -8,7 +8,6 @@ import {
   type JoinedFeatures,
   joinFeatures,
   type StateDict,
-  withContext,
 } from "../../models/index.js";
 import { denseOptions } from "../../run/index.js";
 import type { PixelSource } from "../../slides/index.js";
@@ -119,14 +118,21 @@ export class SlideTeacher {
       const { weights } = origin;
       return (await adaptPyramid({ ...found, weights, entry, seed, device, signal, features })).weights;
     }
-    const joined = async (image: RgbImage) => this.#joined(await features(image));
+    const joined = async (image: RgbImage) => joinFeatures(await features(image));
     const parts: { part: (typeof found.parts)[number]; features: JoinedFeatures }[] = [];
     for (const part of [...found.parts, ...found.parts.map((part) => this.#mirroredPart(part))]) {
       parts.push({ part, features: await joined(part.image) });
     }
     const others: JoinedFeatures[] = [];
     for (const { image } of found.others) others.push(await joined(image));
-    const lesson = { options: denseOptions(config), noise: noiseOf(this.#base), parts, others, seed, signal };
+    const lesson = {
+      options: denseOptions(config, false),
+      noise: noiseOf(this.#base),
+      parts,
+      others,
+      seed,
+      signal,
+    };
     return teachHead({ ...lesson, device: this.#base.headDevice });
   }
 
@@ -196,11 +202,6 @@ export class SlideTeacher {
     return maps;
   }
 
-  /** What a new head judges. */
-  #joined(maps: readonly FeatureMap[]): JoinedFeatures {
-    return withContext(joinFeatures(maps), this.#base.config.classifier.dense.context);
-  }
-
   #tile(column: number, row: number): Promise<SeenTile> {
     return this.#tiles.load(`${column}/${row}`, async () => {
       const [left, top] = [startOf(column), startOf(row)];
@@ -219,7 +220,7 @@ export class SlideTeacher {
       const other = applyDihedral(cutPatch(seen, VIEW_SHIFT, VIEW_SHIFT, SEEN_SIDE), MIRRORED);
       return {
         features: [],
-        views: [first, await this.#features(other)].map((maps) => this.#joined(maps)),
+        views: [first, await this.#features(other)].map(joinFeatures),
         ...place,
       };
     });

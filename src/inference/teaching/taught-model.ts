@@ -70,7 +70,10 @@ export class TaughtModel {
     const bind = new Map([...weights].filter(([name]) => name.startsWith(own)));
     const map =
       levels === null
-        ? denseClassifierGraph(denseOptions(config), { batchSize: 1, ...joinedShape(entry.levels, size) }).map
+        ? denseClassifierGraph(denseOptions(config, false), {
+            batchSize: 1,
+            ...joinedShape(entry.levels, size),
+          }).map
         : pyramidGraph(1, levels, { width: 1, height: 1 }).fine;
     return new TaughtModel(
       await GraphSession.create({ map }, origin === null ? headDevice : device, { bind }),
