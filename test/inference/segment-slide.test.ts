@@ -73,7 +73,7 @@ describe("segmenting a slide", () => {
     const options = await optionsFor(source, { layout });
     const result = await segmentSlide(stubSegmenter(), source, options);
     const image = await readArea(source, { x: 0, y: 0 }, layout, layout.geometry);
-    const expected = await segmentImage(stubSegmenter(), image, { name: "made-up" });
+    const expected = await segmentImage(stubSegmenter(), image, { name: "made-up", overlap: 0.5 });
     const { mask, probability, activation } = await allPixels(result);
     // Patches are kept in 8 bits: half a level each, and half a level more where they are blended.
     expect(
