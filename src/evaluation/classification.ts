@@ -7,7 +7,7 @@ import {
 } from "./bootstrap.js";
 
 /** One patch as the patch classifier scores it. */
-export interface ScoredPatch {
+export interface PatchScore {
   readonly id: string;
   /** The slide, patient or source image, whose patches are resampled together. */
   readonly group?: string | undefined;
@@ -45,7 +45,7 @@ interface WeightedScore {
  * @throws EpSamError `configuration` when the number of resamples is not a positive integer.
  */
 export function summariseClassification(
-  patches: readonly ScoredPatch[],
+  patches: readonly PatchScore[],
   options: ClassificationOptions,
 ): ClassificationSummary {
   const plan = planResampling(patches);

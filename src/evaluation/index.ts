@@ -4,7 +4,7 @@ export {
   type ClassificationMetricName,
   type ClassificationOptions,
   type ClassificationSummary,
-  type ScoredPatch,
+  type PatchScore,
   summariseClassification,
 } from "./classification.js";
 export { addConfusions, type Confusion, confusion, emptyConfusion } from "./confusion.js";

@@ -16,11 +16,16 @@ export type {
   PatchSegmenter,
   SegmentedPatch,
 } from "./patches/patch-segmenter.js";
-export { type InputKind, recogniseInputs } from "./recognise-inputs.js";
+export { type InferenceInput, recogniseInputs } from "./recognise-inputs.js";
 export { type OpenSegmenterOptions, openSegmenter, Segmenter, type SegmenterIdentity } from "./segmenter.js";
 export type { MaskAgreement, SlideAgreement } from "./slides/agreement.js";
 export { inferSlides } from "./slides/infer-slides.js";
-export type { InferSlidesOptions, InferSlidesResult, SlideResult, SlideSettings } from "./slides/options.js";
+export type {
+  InferSlidesOptions,
+  InferSlidesResult,
+  SegmentationSettings,
+  SlideResult,
+} from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
 export { type KeepTaughtRunOptions, keepTaughtRun, type TaughtRun } from "./teaching/keep-taught-run.js";
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";

@@ -10,11 +10,11 @@ import {
 } from "../dataset/index.js";
 
 /** What inputs of inference are. */
-export type InputKind = "images" | "slides";
+export type InferenceInput = "images" | "slides";
 
 /** What inputs are, and what is left out as it is something else. */
 export interface RecognisedInputs {
-  readonly kind: InputKind;
+  readonly kind: InferenceInput;
   /** Plain TIFF files among slides. */
   readonly leaveOut: readonly string[];
 }
@@ -54,8 +54,8 @@ function mayBeSlide(files: readonly JudgedFile[], path: string): boolean {
   return files.some((file) => file.path === path && file.kind === "tiff");
 }
 
-async function kindsOf(files: readonly JudgedFile[]): Promise<(readonly [InputKind, string])[]> {
-  const kinds: (readonly [InputKind, string])[] = [];
+async function kindsOf(files: readonly JudgedFile[]): Promise<(readonly [InferenceInput, string])[]> {
+  const kinds: (readonly [InferenceInput, string])[] = [];
   for (const { path, kind } of files) {
     const content = kind === "tiff" ? await contentOfTiff(path) : kind;
     if (content === "slide" || content === "dicom") kinds.push(["slides", path]);

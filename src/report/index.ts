@@ -5,7 +5,6 @@ export type {
   CurvePoint,
   CurveSeries,
   DatasetSummary,
-  Estimate,
   Gallery,
   GalleryEntry,
   GalleryPanel,

@@ -1,3 +1,5 @@
+import type { Estimate } from "../evaluation/index.js";
+
 /** Everything a run's report shows. What is absent is stated in the page, with the reason given here. */
 export interface ReportData {
   /** Heading of the page, for example the name of the run directory. */
@@ -82,13 +84,6 @@ export interface CurveChart {
   readonly series: readonly CurveSeries[];
   /** The epoch whose weights were kept. */
   readonly bestEpoch?: number | undefined;
-}
-
-/** A value with its confidence interval. */
-export interface Estimate {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 /** The columns of the stage table; all are fractions between 0 and 1. */

@@ -1,3 +1,4 @@
+import type { Estimate } from "../evaluation/index.js";
 import {
   classificationThreshold,
   type PatchFigures,
@@ -7,7 +8,6 @@ import {
 } from "../run/index.js";
 import type {
   ClassificationTable,
-  Estimate,
   ScoreDistribution,
   StageMetric,
   StageRow,

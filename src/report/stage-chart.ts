@@ -1,7 +1,8 @@
 import { scaleLinear } from "d3-scale";
+import type { Estimate } from "../evaluation/index.js";
 import { coordinate, formatFraction } from "./formats.js";
 import { type Html, html } from "./html.js";
-import type { Estimate, StageRow } from "./report-data.js";
+import type { StageRow } from "./report-data.js";
 import { estimateOf, type StageColumn } from "./stage-columns.js";
 
 const WIDTH = 380;

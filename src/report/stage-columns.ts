@@ -1,4 +1,5 @@
-import type { Estimate, StageMetric, StageRow } from "./report-data.js";
+import type { Estimate } from "../evaluation/index.js";
+import type { StageMetric, StageRow } from "./report-data.js";
 
 export interface StageColumn {
   readonly metric: StageMetric;

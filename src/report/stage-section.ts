@@ -1,6 +1,7 @@
+import type { Estimate } from "../evaluation/index.js";
 import { countOf, formatChange, formatFraction } from "./formats.js";
 import { type Html, html } from "./html.js";
-import type { Estimate, StageComparisonRow, StageRow, StageTable } from "./report-data.js";
+import type { StageComparisonRow, StageRow, StageTable } from "./report-data.js";
 import { stageChart } from "./stage-chart.js";
 import { bestOf, estimateOf, printed, STAGE_COLUMNS, type StageColumn } from "./stage-columns.js";
 

@@ -37,10 +37,10 @@ export interface ServerContext {
   /** Where the server tells what it does and what went wrong: the terminal. */
   readonly reporter: Reporter;
   /** Facts that other groups know about slides; whoever knows one sets it when its routes are made. */
-  readonly facts: SlideFacts;
+  readonly facts: ServedSlide;
 }
 
-export interface SlideFacts {
+export interface ServedSlide {
   /** How many annotations are saved for a slide. */
   annotationCount: (slide: string) => Promise<number>;
   /** Classes of its judged annotations of which nothing tells what they mean to training; null stands for none. */

@@ -4,8 +4,8 @@ import {
   bootstrap,
   type EvaluatedPatch,
   METRIC_NAMES,
+  type PatchScore,
   pairedDifferences,
-  type ScoredPatch,
   summarise,
   summariseClassification,
 } from "../../src/evaluation/index.js";
@@ -144,7 +144,7 @@ describe("bootstrap", () => {
 });
 
 describe("patch classification", () => {
-  const scored = (label: 0 | 1, score: number, index: number): ScoredPatch => ({
+  const scored = (label: 0 | 1, score: number, index: number): PatchScore => ({
     id: `${index}`,
     label,
     score,

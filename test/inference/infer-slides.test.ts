@@ -12,13 +12,13 @@ import {
   type InferSlidesOptions,
   inferSlides,
   recogniseInputs,
+  type SegmentationSettings,
   type SlideResult,
-  type SlideSettings,
 } from "../../src/inference/index.js";
 import { lockResults, requireFreeOutput, storedResult } from "../../src/inference/output.js";
 import { claimedPaths } from "../../src/inference/slides/infer-slides.js";
 import { patchIdentity, planSlide } from "../../src/inference/slides/plan-slide.js";
-import { readStored } from "../../src/inference/slides/stored-slide.js";
+import { readStoredSlide } from "../../src/inference/slides/stored-slide.js";
 import { resolutionOfPatches } from "../../src/inference/trained-resolution.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "../dataset/fixtures.js";
@@ -249,7 +249,7 @@ describe("the least focus", () => {
 });
 
 describe("a slide's result that is there already", () => {
-  const settings: SlideSettings = {
+  const settings: SegmentationSettings = {
     slide: { name: "a.tif", bytes: 1, modified: "2026-01-01T00:00:00.000Z" },
     model: {
       version: "0.1.0",
@@ -279,8 +279,11 @@ describe("a slide's result that is there already", () => {
   };
 
   const resultFile = (folder: string) => join(folder, "inference.json");
-  const stored = (folder: string, wanted: SlideSettings, rule: { resume?: boolean; overwrite?: boolean }) =>
-    storedResult(resultFile(folder), readStored, wanted, rule);
+  const stored = (
+    folder: string,
+    wanted: SegmentationSettings,
+    rule: { resume?: boolean; overwrite?: boolean },
+  ) => storedResult(resultFile(folder), readStoredSlide, wanted, rule);
   const writeResult = (folder: string) => writeText(resultFile(folder), JSON.stringify(result));
 
   it("is kept when it comes from the same model, slide and settings, and only then", async () => {
@@ -289,7 +292,7 @@ describe("a slide's result that is there already", () => {
     const resume = { resume: true };
     expect(await stored(folder, settings, resume)).toEqual(result);
     expect(await stored(folder, settings, {})).toBeNull();
-    const others: Partial<SlideSettings> = {
+    const others: Partial<SegmentationSettings> = {
       slide: { ...settings.slide, bytes: 2 },
       model: { ...settings.model, gate: 0.25 },
       overlap: 0.25,

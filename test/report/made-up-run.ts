@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { RandomStream } from "../../src/common/index.js";
-import type { CurveChart, Estimate, GalleryEntry, ReportData, StageMetric } from "../../src/report/index.js";
+import type { Estimate } from "../../src/evaluation/index.js";
+import type { CurveChart, GalleryEntry, ReportData, StageMetric } from "../../src/report/index.js";
 
 /** A small picture drawn from an SVG, as the data URI that galleries take. */
 async function picture(content: string): Promise<string> {

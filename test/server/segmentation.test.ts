@@ -7,7 +7,7 @@ import { areaOfLogits } from "../../src/geometry/index.js";
 import { createServerContext } from "../../src/server/context.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
 import { problemResponse } from "../../src/server/problem.js";
-import { placePatch, readPlacedPatch } from "../../src/server/segmentation/patch-placement.js";
+import { placePatch, readPatchAt } from "../../src/server/segmentation/patch-placement.js";
 import { segmentationRoutes } from "../../src/server/segmentation/routes.js";
 import { SegmentationProcess } from "../../src/server/segmentation/segmentation-process.js";
 import { memorySlide } from "../support/memory-slide.js";
@@ -66,7 +66,7 @@ describe("the place of a patch", () => {
   it("is read whole, continued by mirroring on a slide that is smaller", async () => {
     const small = memorySlide("/small.tif", 100, 80, (x, y) => [x, y, 0], { downsamples: [1] });
     const placement = placePatch(small, { patchSize: 128, patchMpp: null }, { x: 50, y: 40 });
-    const image = await readPlacedPatch(small, placement);
+    const image = await readPatchAt(small, placement);
     const pixel = (x: number, y: number) => [...image.data.slice((y * 128 + x) * 3, (y * 128 + x) * 3 + 2)];
     expect([image.width, image.height]).toEqual([128, 128]);
     expect([pixel(40, 30), pixel(100, 79), pixel(99, 80)]).toEqual([

@@ -10,7 +10,7 @@ import type { PreparationSettings } from "./options.js";
 import { decideSplits, type Origin, originsOf, readPatients } from "./patients.js";
 import { addDiscarded, selectPatches } from "./selection.js";
 import {
-  type Examination,
+  type Acceptance,
   examineSources,
   type PlannedPatch,
   type PreparationPlan,
@@ -140,7 +140,7 @@ function measure(
   file: SourceFile,
   pixels: SourcePixels,
   settings: PreparationSettings,
-): Examination<MeasuredImage> {
+): Acceptance<MeasuredImage> {
   const { image, mask } = pixels;
   const { patchSize, windows } = settings;
   const positions = patchLattice(image, settings);

@@ -18,7 +18,7 @@ import { factsOf, gatherFacts, type PatchFacts, WHOLE_PATCH } from "./patch-fact
 import { decideSplits } from "./patients.js";
 import { limitLabels } from "./selection.js";
 import {
-  type Examination,
+  type Acceptance,
   examineSources,
   type PreparationPlan,
   type SourceFile,
@@ -115,7 +115,7 @@ function examine(
   { image, mask }: SourcePixels,
   facts: PatchFacts,
   rule: WindowLabelRule | null,
-): Examination<ReadyPatch> {
+): Acceptance<ReadyPatch> {
   const { width, height } = image;
   if (width !== height) return { refused: `is ${width} x ${height} pixels; patches are square` };
   const fraction = mask === null ? null : foregroundFraction(mask, { x: 0, y: 0 }, width);

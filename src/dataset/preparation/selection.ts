@@ -13,13 +13,13 @@ export interface Candidate {
 }
 
 /** What a patch of this tumour fraction is used for. */
-export type Verdict = PatchLabel | "belowPositiveRange" | "abovePositiveRange";
+export type PatchVerdict = PatchLabel | "belowPositiveRange" | "abovePositiveRange";
 
 /** Positive inside the positive range, negative up to the negative limit, else unsuitable (paper, section on data). */
 export function judgeFraction(
   fraction: number,
   settings: Pick<PreparationSettings, "positiveRange" | "negativeLimit">,
-): Verdict {
+): PatchVerdict {
   const [lowest, highest] = settings.positiveRange;
   if (fraction <= settings.negativeLimit) return 0;
   if (fraction < lowest) return "belowPositiveRange";
@@ -63,7 +63,7 @@ export function sampleEvenly<T>(
 }
 
 /** What selection needs to know of the settings. */
-export interface SelectionSettings
+export interface PatchSelection
   extends Pick<
     PreparationSettings,
     "positiveRange" | "negativeLimit" | "maxPositives" | "maxNegatives" | "evaluationPatches" | "seed"
@@ -91,7 +91,7 @@ interface LabelledByMask {
 export function selectPatches<T extends LabelledByMask>(
   candidates: readonly T[],
   split: Split,
-  settings: SelectionSettings,
+  settings: PatchSelection,
 ): Selection<T> {
   const keepAll = split !== "train" && settings.evaluationPatches === "all";
   const counts = { belowPositiveRange: 0, abovePositiveRange: 0 };
@@ -113,7 +113,7 @@ export function selectPatches<T extends LabelledByMask>(
 export function limitLabels<T extends Candidate & { readonly label: PatchLabel }>(
   patches: readonly T[],
   split: Split,
-  settings: Pick<SelectionSettings, "maxPositives" | "maxNegatives" | "maxPositivesPerBin" | "seed">,
+  settings: Pick<PatchSelection, "maxPositives" | "maxNegatives" | "maxPositivesPerBin" | "seed">,
 ): T[] {
   const binOf = (patch: T): number => fractionBin(patch.fraction ?? 0);
   const limits = [

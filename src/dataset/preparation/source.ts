@@ -62,7 +62,7 @@ function readMaskOptions(maskValues: MaskValues): ReadMaskOptions {
 }
 
 /** What a look at a source's pixels gives: something to go on with, or the reason to leave the source out. */
-export type Examination<T> = { readonly accepted: T } | { readonly refused: string };
+export type Acceptance<T> = { readonly accepted: T } | { readonly refused: string };
 
 export interface ExaminationJob {
   readonly maskValues: MaskValues;
@@ -79,7 +79,7 @@ export interface ExaminationJob {
 export async function examineSources<T>(
   files: readonly SourceFile[],
   job: ExaminationJob,
-  examine: (file: SourceFile, pixels: SourcePixels) => Examination<T>,
+  examine: (file: SourceFile, pixels: SourcePixels) => Acceptance<T>,
 ): Promise<{ accepted: T[]; skipped: SkippedInput[]; duplicates: Duplicates }> {
   let done = 0;
   const examinations = await mapConcurrently(files, job.concurrency, async (file) => {
@@ -104,7 +104,7 @@ export async function examineSources<T>(
   };
 }
 
-async function readOrRefuse(file: SourceFile, maskValues: MaskValues): Promise<Examination<SourcePixels>> {
+async function readOrRefuse(file: SourceFile, maskValues: MaskValues): Promise<Acceptance<SourcePixels>> {
   try {
     return { accepted: await readSource(file, maskValues) };
   } catch (failure) {

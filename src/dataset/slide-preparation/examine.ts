@@ -11,7 +11,7 @@ import { EpSamError, isEpSamError } from "../../common/index.js";
 import type { UnmarkedRule } from "../../contract/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { PatchPosition } from "../preparation/lattice.js";
-import type { Examination } from "../preparation/source.js";
+import type { Acceptance } from "../preparation/source.js";
 import { encodePresence, labelWindows, tellsNothing } from "../window-labels.js";
 import type { SlideFile } from "./find-slides.js";
 import { areaCoverage, gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
@@ -40,7 +40,7 @@ export interface ExaminationContext {
 export async function examineSlide(
   slide: SlideFile,
   context: ExaminationContext,
-): Promise<Examination<SlideExamination>> {
+): Promise<Acceptance<SlideExamination>> {
   try {
     const source = await context.openSlide(slide.path);
     try {
@@ -125,7 +125,7 @@ async function examineSource(
   source: PixelSource,
   region: AnnotatedRegion,
   context: ExaminationContext,
-): Promise<Examination<SlideExamination>> {
+): Promise<Acceptance<SlideExamination>> {
   const { settings, knownMpp } = context;
   const full = source.levels[0];
   if (full === undefined) return { refused: "has no pixels" };

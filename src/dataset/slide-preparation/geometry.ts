@@ -3,7 +3,7 @@ import { type ResampleBox, type RgbImage, resizeRgb } from "../../imaging/index.
 import type { Coverage, MicronsPerPixel, PixelSource, Region, SlideLevel } from "../../slides/index.js";
 import { latticeAlong, type PatchPosition } from "../preparation/lattice.js";
 import type { BorderRule } from "../preparation/options.js";
-import type { Examination } from "../preparation/source.js";
+import type { Acceptance } from "../preparation/source.js";
 import type { Resolution } from "./options.js";
 
 /** More enlargement than this invents detail. */
@@ -31,7 +31,7 @@ export function patchGeometry(
   resolution: Resolution,
   micronsPerPixel: MicronsPerPixel | null,
   patchSize: number,
-): Examination<PatchGeometry> {
+): Acceptance<PatchGeometry> {
   if ("level" in resolution) {
     const level = source.levels[resolution.level];
     if (level === undefined) {

@@ -1,6 +1,6 @@
 import type { RandomStream } from "../../common/index.js";
 import type { Mask } from "../../imaging/index.js";
-import { type Field, fractalNoise } from "./noise.js";
+import { fractalNoise, type NoiseField } from "./noise.js";
 
 /** The nests are smooth at the scale of a nucleus, so their shape is worked out on a coarser grid. */
 const COARSENING = 4;
@@ -26,7 +26,7 @@ export interface NestOptions {
  * The depth inside tumour nests: positive inside, negative outside, in parts of a nest's radius. Nests are
  * ellipses whose distance is disturbed by noise, so that outlines are irregular and neighbours merge.
  */
-export function drawNests(options: NestOptions, stream: RandomStream): Field {
+export function drawNests(options: NestOptions, stream: RandomStream): NoiseField {
   const { width, height, pixelsPerMicron, count, tumourFraction } = options;
   if (count === 0) return new Float32Array(width * height).fill(-10);
   const columns = Math.ceil(width / COARSENING) + 1;
@@ -42,12 +42,12 @@ export function drawNests(options: NestOptions, stream: RandomStream): Field {
 }
 
 /** Pixels of positive depth. */
-export function maskOfNests(depth: Field, width: number, height: number): Mask {
+export function maskOfNests(depth: NoiseField, width: number, height: number): Mask {
   return { width, height, data: Uint8Array.from(depth, (value) => (value > 0 ? 1 : 0)) };
 }
 
 function addNest(
-  coarse: Field,
+  coarse: NoiseField,
   columns: number,
   rows: number,
   options: NestOptions,
@@ -71,14 +71,14 @@ function addNest(
 }
 
 /** Moves the outline so that the given part of the field is positive. */
-function shiftToFraction(field: Field, fraction: number): void {
+function shiftToFraction(field: NoiseField, fraction: number): void {
   const sorted = Float32Array.from(field).sort();
   const threshold = sorted[Math.min(sorted.length - 1, Math.floor((1 - fraction) * sorted.length))] as number;
   for (let i = 0; i < field.length; i++) field[i] = (field[i] as number) - threshold;
 }
 
 /** Gives the sign of their surroundings to connected regions of fewer than `smallest` points. */
-function removeSpecks(field: Field, columns: number, smallest: number): void {
+function removeSpecks(field: NoiseField, columns: number, smallest: number): void {
   const seen = new Uint8Array(field.length);
   for (let start = 0; start < field.length; start++) {
     if (seen[start] === 1) continue;
@@ -90,7 +90,7 @@ function removeSpecks(field: Field, columns: number, smallest: number): void {
 }
 
 /** The points of one sign connected with `start` along rows and columns, marked in `seen`. */
-function regionFrom(start: number, field: Field, columns: number, seen: Uint8Array): number[] {
+function regionFrom(start: number, field: NoiseField, columns: number, seen: Uint8Array): number[] {
   const positive = (field[start] as number) > 0;
   const region = [start];
   seen[start] = 1;
@@ -110,7 +110,7 @@ function regionFrom(start: number, field: Field, columns: number, seen: Uint8Arr
   return region;
 }
 
-function upsampled(coarse: Field, columns: number, width: number, height: number): Field {
+function upsampled(coarse: NoiseField, columns: number, width: number, height: number): NoiseField {
   const field = new Float32Array(width * height);
   for (let y = 0, i = 0; y < height; y++) {
     const row = Math.floor(y / COARSENING) * columns;

@@ -1,13 +1,13 @@
 import type { RandomStream } from "../../common/index.js";
 
 /** A real-valued field over the image, row-major. */
-export type Field = Float32Array;
+export type NoiseField = Float32Array;
 
 /**
  * Smooth noise, about normal with standard deviation 0.5: random values on a grid of `cell` pixels,
  * interpolated with the smoothstep curve.
  */
-export function smoothNoise(width: number, height: number, cell: number, stream: RandomStream): Field {
+export function smoothNoise(width: number, height: number, cell: number, stream: RandomStream): NoiseField {
   const columns = Math.ceil(width / cell) + 2;
   const rows = Math.ceil(height / cell) + 2;
   const grid = Float32Array.from({ length: columns * rows }, () => stream.normal() * 0.7);
@@ -52,7 +52,7 @@ export function fractalNoise(
   cell: number,
   octaves: number,
   stream: RandomStream,
-): Field {
+): NoiseField {
   const field = smoothNoise(width, height, cell, stream);
   for (let octave = 1; octave < octaves; octave++) {
     const finer = smoothNoise(width, height, Math.max(1.5, cell / 2 ** octave), stream);
@@ -66,7 +66,7 @@ export function fractalNoise(
 export const TILE = 256;
 
 /** A repeating texture of the given cell; `TILE` must be a multiple of `cell`. */
-export function noiseTile(cell: number, stream: RandomStream): Field {
+export function noiseTile(cell: number, stream: RandomStream): NoiseField {
   const knotsPerSide = TILE / cell;
   const grid = Float32Array.from({ length: knotsPerSide * knotsPerSide }, () => stream.normal() * 0.7);
   const { index, weight } = knots(TILE, cell, 0);
@@ -86,7 +86,7 @@ export function noiseTile(cell: number, stream: RandomStream): Field {
   return tile;
 }
 
-function mix(values: Field, first: number, second: number, blend: number): number {
+function mix(values: NoiseField, first: number, second: number, blend: number): number {
   const a = values[first] as number;
   return a + blend * ((values[second] as number) - a);
 }

@@ -1,5 +1,5 @@
 import type { RandomStream } from "../../common/index.js";
-import { type Field, noiseTile, smoothstep, TILE } from "./noise.js";
+import { type NoiseField, noiseTile, smoothstep, TILE } from "./noise.js";
 import type { StainMaps } from "./staining.js";
 
 /** A nucleus to be drawn; lengths in pixels. */
@@ -22,8 +22,8 @@ export interface Nucleus {
 
 /** Textures that all nuclei of an image are cut from. */
 export interface NuclearTextures {
-  readonly outline: Field;
-  readonly chromatin: Field;
+  readonly outline: NoiseField;
+  readonly chromatin: NoiseField;
 }
 
 /** Draws the textures for an image of `pixelsPerMicron`. */

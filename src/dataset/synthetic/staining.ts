@@ -1,6 +1,6 @@
 import type { RandomStream } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import { type Field, noiseTile, TILE } from "./noise.js";
+import { type NoiseField, noiseTile, TILE } from "./noise.js";
 
 type Triple = readonly [number, number, number];
 
@@ -59,8 +59,8 @@ function perturbed(direction: Triple, amount: number, stream: RandomStream): Tri
 export interface StainMaps {
   readonly width: number;
   readonly height: number;
-  readonly haematoxylin: Field;
-  readonly eosin: Field;
+  readonly haematoxylin: NoiseField;
+  readonly eosin: NoiseField;
 }
 
 /**
@@ -95,7 +95,7 @@ export function renderStains(maps: StainMaps, staining: Staining, stream: Random
 }
 
 /** The separable filter [blur, 1 − 2·blur, blur], edges repeated. */
-function blurred(field: Field, width: number, height: number, blur: number): Field {
+function blurred(field: NoiseField, width: number, height: number, blur: number): NoiseField {
   const centre = 1 - 2 * blur;
   const rows = new Float32Array(field.length);
   for (let y = 0; y < height; y++) {

@@ -1,14 +1,14 @@
 import type { RandomStream } from "../../common/index.js";
-import { type Field, fractalNoise, noiseTile, smoothNoise, smoothstep, TILE } from "./noise.js";
+import { fractalNoise, type NoiseField, noiseTile, smoothNoise, smoothstep, TILE } from "./noise.js";
 import type { StainMaps } from "./staining.js";
 
 /** The tissue before its nuclei. */
 export interface Ground {
   readonly maps: StainMaps;
   /** Phase of the stroma's fibres: its level lines run along them. */
-  readonly fibrePhase: Field;
+  readonly fibrePhase: NoiseField;
   /** 1 where there is tissue, 0 in empty space. */
-  readonly coverage: Field;
+  readonly coverage: NoiseField;
 }
 
 /** Fibrous stroma, and the cytoplasm of the nests where `nestDepth` is positive. */
@@ -16,7 +16,7 @@ export function drawGround(
   width: number,
   height: number,
   pixelsPerMicron: number,
-  nestDepth: Field,
+  nestDepth: NoiseField,
   stream: RandomStream,
 ): Ground {
   const fibrePhase = drawFibres(width, height, pixelsPerMicron, stream);
@@ -53,7 +53,12 @@ function haloAt(depth: number): number {
   return smoothstep(-0.12, -0.06, depth) * (1 - smoothstep(-0.02, 0.01, depth));
 }
 
-function drawFibres(width: number, height: number, pixelsPerMicron: number, stream: RandomStream): Field {
+function drawFibres(
+  width: number,
+  height: number,
+  pixelsPerMicron: number,
+  stream: RandomStream,
+): NoiseField {
   const period = stream.uniform(9, 14) * pixelsPerMicron;
   const angle = stream.uniform(0, Math.PI);
   const [alongX, alongY] = [Math.cos(angle) / period, Math.sin(angle) / period];
@@ -69,7 +74,13 @@ function drawFibres(width: number, height: number, pixelsPerMicron: number, stre
 }
 
 /** The direction of the fibres at a pixel, radians: across the gradient of the phase. */
-export function fibreDirection(phase: Field, width: number, height: number, x: number, y: number): number {
+export function fibreDirection(
+  phase: NoiseField,
+  width: number,
+  height: number,
+  x: number,
+  y: number,
+): number {
   const column = Math.min(width - 2, Math.max(1, Math.round(x)));
   const row = Math.min(height - 2, Math.max(1, Math.round(y)));
   const i = row * width + column;

@@ -1,5 +1,5 @@
 import type { RandomStream } from "../../common/index.js";
-import { type Field, smoothstep } from "./noise.js";
+import { type NoiseField, smoothstep } from "./noise.js";
 import type { Nucleus } from "./nuclei.js";
 import type { Ground } from "./stroma.js";
 
@@ -13,7 +13,7 @@ export interface Place {
 /** Looks for a disc of stroma: away from nests and from the places already taken. */
 export function findStroma(
   ground: Ground,
-  nestDepth: Field,
+  nestDepth: NoiseField,
   radius: number,
   taken: readonly Place[],
   stream: RandomStream,
@@ -27,7 +27,7 @@ export function findStroma(
   return undefined;
 }
 
-function liesInStroma(place: Place, nestDepth: Field, width: number, height: number): boolean {
+function liesInStroma(place: Place, nestDepth: NoiseField, width: number, height: number): boolean {
   for (let corner = 0; corner < 9; corner++) {
     const reach = corner === 8 ? 0 : 1.1 * place.radius;
     const x = Math.round(place.x + reach * Math.cos((corner * Math.PI) / 4));

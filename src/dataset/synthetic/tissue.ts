@@ -1,7 +1,7 @@
 import { EpSamError, type RandomStream } from "../../common/index.js";
 import type { Mask, RgbImage } from "../../imaging/index.js";
 import { drawNests, maskOfNests } from "./nests.js";
-import type { Field } from "./noise.js";
+import type { NoiseField } from "./noise.js";
 import { drawTextures, type Nucleus, Occupancy, paintNucleus } from "./nuclei.js";
 import { drawStaining, renderStains, type Staining } from "./staining.js";
 import { drawGround, fibreDirection, type Ground } from "./stroma.js";
@@ -75,7 +75,12 @@ function checkOptions({ width, height, tumourFraction }: TissueOptions): void {
 }
 
 /** Structures first, then nuclei wherever there is room, drawn in order of their placing. */
-function populate(ground: Ground, nestDepth: Field, pixelsPerMicron: number, stream: RandomStream): void {
+function populate(
+  ground: Ground,
+  nestDepth: NoiseField,
+  pixelsPerMicron: number,
+  stream: RandomStream,
+): void {
   const { width, height } = ground.maps;
   const textures = drawTextures(pixelsPerMicron, stream);
   const occupancy = new Occupancy(width, 8 * pixelsPerMicron);
@@ -95,7 +100,7 @@ function populate(ground: Ground, nestDepth: Field, pixelsPerMicron: number, str
 
 function drawStructures(
   ground: Ground,
-  nestDepth: Field,
+  nestDepth: NoiseField,
   areaInSquareMicrons: number,
   pixelsPerMicron: number,
   stream: RandomStream,
@@ -144,7 +149,7 @@ function shakenLattice(width: number, height: number, spacing: number, stream: R
 
 function tumourNuclei(
   ground: Ground,
-  nestDepth: Field,
+  nestDepth: NoiseField,
   pixelsPerMicron: number,
   stream: RandomStream,
 ): Nucleus[] {
@@ -170,7 +175,7 @@ function tumourNuclei(
 
 function spindleNuclei(
   ground: Ground,
-  nestDepth: Field,
+  nestDepth: NoiseField,
   glands: readonly Place[],
   pixelsPerMicron: number,
   stream: RandomStream,
@@ -199,7 +204,7 @@ function coverageAt(ground: Ground, x: number, y: number): number {
 }
 
 /** The value at the nearest pixel of the image. */
-function valueAt(field: Field, width: number, height: number, x: number, y: number): number {
+function valueAt(field: NoiseField, width: number, height: number, x: number, y: number): number {
   const column = Math.min(width - 1, Math.max(0, Math.round(x)));
   const row = Math.min(height - 1, Math.max(0, Math.round(y)));
   return field[row * width + column] as number;

@@ -5,7 +5,7 @@ import {
   type SkippedInput,
   tellUnmatched,
 } from "../../dataset/index.js";
-import type { NamedSlide } from "../slides/find-named-slides.js";
+import type { SegmentedSlide } from "../slides/find-named-slides.js";
 import type { InferSlidesOptions } from "../slides/options.js";
 
 export interface SquaresOfSlides {
@@ -19,7 +19,7 @@ export interface SquaresOfSlides {
  * @throws EpSamError `usage` when a slide has squares of one label alone, or no slide has any
  */
 export async function squaresOfSlides(
-  slides: readonly Pick<NamedSlide, "stem" | "path">[],
+  slides: readonly Pick<SegmentedSlide, "stem" | "path">[],
   { labelledSquares: path, reporter }: Pick<InferSlidesOptions, "labelledSquares" | "reporter">,
 ): Promise<SquaresOfSlides> {
   if (path === undefined) return { values: new Map(), skipped: [] };

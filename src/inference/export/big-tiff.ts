@@ -5,7 +5,7 @@ const BYTES: Readonly<Record<number, number>> = { 2: 1, 3: 2, 4: 4, 5: 8, 16: 8 
 const ENTRY_BYTES = 20;
 
 /** One field of a directory; a rational is two numbers. */
-export interface TiffField {
+export interface WrittenField {
   readonly tag: number;
   readonly type: (typeof FieldType)[keyof typeof FieldType];
   readonly values: ArrayLike<number>;
@@ -22,13 +22,13 @@ export function bigTiffHeader(firstDirectory: number): Uint8Array {
 }
 
 /** Text as the values of an ASCII field, which end with a zero. */
-export function asciiField(tag: number, text: string): TiffField {
+export function asciiField(tag: number, text: string): WrittenField {
   const bytes = new TextEncoder().encode(`${text.replaceAll("\0", "")}\0`);
   return { tag, type: FieldType.Ascii, values: bytes };
 }
 
 /** A positive number as a rational field, to about nine digits. */
-export function rationalField(tag: number, value: number): TiffField {
+export function rationalField(tag: number, value: number): WrittenField {
   const exponent = Math.max(0, Math.min(31, 31 - Math.ceil(Math.log2(value))));
   const denominator = 2 ** exponent;
   return { tag, type: FieldType.Rational, values: [Math.round(value * denominator), denominator] };
@@ -39,7 +39,7 @@ export function rationalField(tag: number, value: number): TiffField {
  * @param hasNext whether the next directory follows these bytes
  */
 export function encodeDirectory(
-  fields: readonly TiffField[],
+  fields: readonly WrittenField[],
   position: number,
   hasNext: boolean,
 ): Uint8Array<ArrayBuffer> {
@@ -64,11 +64,11 @@ export function encodeDirectory(
   return new Uint8Array(view.buffer);
 }
 
-function countOf({ type, values }: TiffField): number {
+function countOf({ type, values }: WrittenField): number {
   return type === FieldType.Rational ? values.length / 2 : values.length;
 }
 
-function valueBytes(field: TiffField): number {
+function valueBytes(field: WrittenField): number {
   return countOf(field) * (BYTES[field.type] ?? 1);
 }
 
@@ -77,7 +77,7 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
 }
 
-function writeValues(view: DataView, at: number, { type, values }: TiffField): void {
+function writeValues(view: DataView, at: number, { type, values }: WrittenField): void {
   for (let index = 0; index < values.length; index++) {
     const value = values[index] ?? 0;
     if (type === FieldType.Ascii) view.setUint8(at + index, value);

@@ -8,7 +8,7 @@ import {
   encodeDirectory,
   FieldType,
   rationalField,
-  type TiffField,
+  type WrittenField,
 } from "./big-tiff.js";
 import { type RasterBand, rasterBands, type TiledRaster } from "./raster.js";
 import { reduceRows } from "./reduce-rows.js";
@@ -249,9 +249,13 @@ function fieldsOf(
   raster: TiledRaster,
   { micronsPerPixel, description }: PyramidTiffOptions,
   software: string,
-): TiffField[] {
-  const short = (tag: number, value: number): TiffField => ({ tag, type: FieldType.Short, values: [value] });
-  const long = (tag: number, value: number): TiffField => ({ tag, type: FieldType.Long, values: [value] });
+): WrittenField[] {
+  const short = (tag: number, value: number): WrittenField => ({
+    tag,
+    type: FieldType.Short,
+    values: [value],
+  });
+  const long = (tag: number, value: number): WrittenField => ({ tag, type: FieldType.Long, values: [value] });
   const fields = [
     long(254, index === 0 ? 0 : REDUCED_RESOLUTION),
     long(256, level.width),

@@ -185,7 +185,7 @@ class ImagesJob {
     const { model, overlap, mpp } = this.#settings;
     const wanted: ImageSettings = { image, model, overlap, mpp };
     const file = join(this.#options.out, resultPaths(stem).result);
-    return storedResult(file, readStored, wanted, this.#options);
+    return storedResult(file, readStoredSlide, wanted, this.#options);
   }
 
   async #writeSummary(state: "running" | "done"): Promise<void> {
@@ -203,7 +203,7 @@ class ImagesJob {
   }
 }
 
-function readStored(
+function readStoredSlide(
   value: unknown,
 ): { readonly result: ImageResult; readonly settings: ImageSettings } | null {
   const result = parseImageResult(value);

@@ -2,12 +2,12 @@ import type { FloatMap, Mask, RgbImage } from "../../imaging/index.js";
 import { imageSource, type PixelSource } from "../../slides/index.js";
 import { ImageBlender } from "../patches/blending.js";
 import { DEFAULT_OVERLAP, type PlacedPatch, patchLayout } from "../patches/layout.js";
-import type { PatchFigures } from "../patches/patch-log.js";
+import type { LoggedPatch } from "../patches/patch-log.js";
 import type { PatchSegmenter } from "../patches/patch-segmenter.js";
 import { openPatchLog, segmentPatches, type WorkFolder } from "../patches/segment-patches.js";
 
 /** One row of an image's table of patches; corners in pixels of the image. */
-export type PatchRow = Omit<PlacedPatch & PatchFigures, "index">;
+export type PatchRow = Omit<PlacedPatch & LoggedPatch, "index">;
 
 /** The result for one image; all maps have its size. */
 export interface ImageSegmentation {

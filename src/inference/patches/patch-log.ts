@@ -13,7 +13,7 @@ import type { PatchOutcome, SegmentedPatch } from "./patch-segmenter.js";
 export type PatchPrecision = "8-bit" | "float32";
 
 /** What is kept of a finished patch, beside its maps. */
-export interface PatchFigures {
+export interface LoggedPatch {
   readonly index: number;
   /** The classifier's probability of tumour, 0 to 1. */
   readonly probability: number;
@@ -33,7 +33,7 @@ export interface PatchMaps {
   readonly tumour: MapValues | null;
 }
 
-interface Entry extends PatchFigures {
+interface Entry extends LoggedPatch {
   /** Where the maps begin in the file, and their lengths. */
   readonly offset: number;
   readonly activationWidth: number;
@@ -63,7 +63,7 @@ export class PatchLog {
   readonly #file: FileHandle;
   readonly #precision: PatchPrecision;
   readonly #entries = new Map<number, Entry>();
-  readonly #figures = new Map<number, PatchFigures>();
+  readonly #figures = new Map<number, LoggedPatch>();
   #end = 0;
 
   private constructor(path: string, file: FileHandle, precision: PatchPrecision) {
@@ -93,7 +93,7 @@ export class PatchLog {
   }
 
   /** Figures of all finished patches by their index. */
-  get patches(): ReadonlyMap<number, PatchFigures> {
+  get patches(): ReadonlyMap<number, LoggedPatch> {
     return this.#figures;
   }
 
@@ -190,7 +190,7 @@ export class PatchLog {
 export function figuresOf(
   index: number,
   patch: Pick<SegmentedPatch, "probability" | "outcome"> & { readonly estimatedIou?: number | null },
-): PatchFigures {
+): LoggedPatch {
   const { probability, outcome, estimatedIou } = patch;
   return { index, probability, outcome, estimatedIou: estimatedIou ?? null };
 }

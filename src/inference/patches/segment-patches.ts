@@ -11,7 +11,7 @@ import {
 import type { TissueMask } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { type PatchLayout, type PlacedPatch, patchBox, placedPatches, readPlacedPatch } from "./layout.js";
-import { figuresOf, type PatchFigures, PatchLog, type PatchMaps, type PatchPrecision } from "./patch-log.js";
+import { figuresOf, type LoggedPatch, PatchLog, type PatchMaps, type PatchPrecision } from "./patch-log.js";
 import type { PatchSegmenter, SegmentedPatch } from "./patch-segmenter.js";
 
 /** Patches that are read, and results that wait for the next stage, at a time: a few megabytes each. */
@@ -72,7 +72,7 @@ export interface PatchJob {
 /** What became of the patches of a layout. */
 export interface FinishedPatches {
   /** Patches with tissue, row by row. */
-  readonly patches: readonly (PlacedPatch & PatchFigures)[];
+  readonly patches: readonly (PlacedPatch & LoggedPatch)[];
   /** How many of them were finished by an earlier call. */
   readonly resumed: number;
 }
@@ -90,14 +90,14 @@ export async function segmentPatches(
   source: PixelSource,
   log: PatchLog | null,
   job: PatchJob,
-  take?: (maps: PatchMaps, figures: PatchFigures) => void,
+  take?: (maps: PatchMaps, figures: LoggedPatch) => void,
 ): Promise<FinishedPatches> {
   const { layout, tissue, onPatch } = job;
   const patches = placedPatches(layout).filter(
     // Any tissue counts, so every pixel of tissue lies in all the patches it would without a tissue mask.
     (patch) => tissue === null || tissue.fraction(patchBox(layout, patch)) > 0,
   );
-  const finished = new Map<number, PatchFigures>(log?.patches);
+  const finished = new Map<number, LoggedPatch>(log?.patches);
   const pending = patches.filter(({ index }) => !finished.has(index));
   const resumed = patches.length - pending.length;
   if (log !== null && take !== undefined) await replay(log, take);
@@ -121,7 +121,7 @@ export async function segmentPatches(
 }
 
 /** What the log holds, row by row: patches are finished in that order, so those still to come follow. */
-async function replay(log: PatchLog, take: (maps: PatchMaps, figures: PatchFigures) => void): Promise<void> {
+async function replay(log: PatchLog, take: (maps: PatchMaps, figures: LoggedPatch) => void): Promise<void> {
   for (const figures of log.patches.values()) {
     const maps = await log.read(figures.index);
     if (maps !== null) take(maps, figures);

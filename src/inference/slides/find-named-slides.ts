@@ -9,7 +9,7 @@ import {
 } from "../../dataset/index.js";
 import type { InferSlidesOptions } from "./options.js";
 
-export interface NamedSlide {
+export interface SegmentedSlide {
   /** File name without extension. */
   readonly stem: string;
   readonly path: string;
@@ -19,8 +19,8 @@ export interface NamedSlide {
 }
 
 /** The slides, what was left out, and what the user should know of annotations. */
-export interface FoundSlides {
-  readonly slides: readonly NamedSlide[];
+export interface SlidesToSegment {
+  readonly slides: readonly SegmentedSlide[];
   readonly skipped: readonly SkippedInput[];
   readonly warnings: readonly string[];
 }
@@ -31,7 +31,7 @@ export async function findNamedSlides({
   leaveOut = [],
   annotations,
   reporter,
-}: InferSlidesOptions): Promise<FoundSlides> {
+}: InferSlidesOptions): Promise<SlidesToSegment> {
   const listed = await listSlides(inputs, new Set(leaveOut));
   const { slides: files, leftAlone } = listed;
   const reason =

@@ -29,12 +29,12 @@ import {
 import { openSegmenter, type Segmenter } from "../segmenter.js";
 import { trainedResolution } from "../trained-resolution.js";
 import { expertTumour, slideAgreement } from "./agreement.js";
-import { type FoundSlides, findNamedSlides, type NamedSlide } from "./find-named-slides.js";
+import { findNamedSlides, type SegmentedSlide, type SlidesToSegment } from "./find-named-slides.js";
 import { missingPixels } from "./missing-pixels.js";
 import type { InferSlidesOptions, InferSlidesResult, SlideResult } from "./options.js";
-import { patchIdentity, planSlide, type SlidePlan } from "./plan-slide.js";
+import { patchIdentity, planSlide, type SegmentationPlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
-import { readStored } from "./stored-slide.js";
+import { readStoredSlide } from "./stored-slide.js";
 import { tissueOfSlide } from "./tissue-of-slide.js";
 
 /** Of the output directory. */
@@ -91,7 +91,7 @@ interface SlideMeans {
 /** How one slide is segmented, and where its results go. */
 interface SlideWork {
   readonly segmenter: Segmenter;
-  readonly plan: SlidePlan;
+  readonly plan: SegmentationPlan;
   readonly task: string;
   readonly folder: string;
 }
@@ -113,7 +113,7 @@ class SlidesJob {
     this.#squares = squares;
   }
 
-  async run({ slides, skipped: leftOut, warnings }: FoundSlides): Promise<InferSlidesResult> {
+  async run({ slides, skipped: leftOut, warnings }: SlidesToSegment): Promise<InferSlidesResult> {
     const { out } = this.#options;
     const unreadable = ["slide", "annotation"] as const;
     const skipped = await forEachInput(slides, unreadable, this.#options, async (slide, index) => {
@@ -126,7 +126,7 @@ class SlidesJob {
     return { root: out, slides: this.#finished, resumed, skipped: [...leftOut, ...skipped], warnings };
   }
 
-  async #process(slide: NamedSlide, task: string): Promise<FinishedSlide> {
+  async #process(slide: SegmentedSlide, task: string): Promise<FinishedSlide> {
     const open = this.#options.openSlide ?? ((path: string) => openSlide(path));
     const source = await open(slide.path);
     try {
@@ -144,7 +144,7 @@ class SlidesJob {
   }
 
   async #adapted(
-    { stem }: NamedSlide,
+    { stem }: SegmentedSlide,
     source: PixelSource,
     squares: readonly LabelledSquare[],
   ): Promise<Segmenter> {
@@ -155,7 +155,7 @@ class SlidesJob {
   }
 
   async #processSource(
-    slide: NamedSlide,
+    slide: SegmentedSlide,
     source: PixelSource,
     task: string,
     segmenter: Segmenter,
@@ -171,7 +171,7 @@ class SlidesJob {
       // Another call may have finished it since.
       const file = join(folder, RESULT_FILE);
       await requireFreeOutput([{ path: file, marks: [file] }], this.#options);
-      const stored = await storedResult(file, readStored, plan.settings, this.#options);
+      const stored = await storedResult(file, readStoredSlide, plan.settings, this.#options);
       const summary =
         stored === null ? undefined : await readSummaryJson(join(folder, SLIDE_RESULT_FILES.summary));
       if (stored !== null && summary !== undefined) {
@@ -187,7 +187,7 @@ class SlidesJob {
    * What is told of slides that are read at one level and were scanned at several resolutions.
    * @throws EpSamError `slide` when it is another magnification, and that is not meant
    */
-  #compareWithFirst({ path }: NamedSlide, { settings }: SlidePlan): string[] {
+  #compareWithFirst({ path }: SegmentedSlide, { settings }: SegmentationPlan): string[] {
     const { mpp } = settings.reading;
     if ("mpp" in this.#resolution || mpp === null) return [];
     this.#firstMpp ??= { of: basename(path), mpp };
@@ -198,7 +198,7 @@ class SlidesJob {
   }
 
   async #segment(
-    slide: NamedSlide,
+    slide: SegmentedSlide,
     source: PixelSource,
     { segmenter, plan, task, folder }: SlideWork,
   ): Promise<FinishedSlide> {
@@ -264,9 +264,9 @@ class SlidesJob {
 
   /** Writes the exports of a slide. */
   async #export(
-    { stem }: NamedSlide,
+    { stem }: SegmentedSlide,
     source: PixelSource,
-    { settings }: SlidePlan,
+    { settings }: SegmentationPlan,
     { mask, probability, activation }: SlideSegmentation,
     level0TissueArea: number | null,
     folder: string,

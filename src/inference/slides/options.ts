@@ -46,7 +46,7 @@ export interface InferSlidesOptions extends InferenceOptions {
 }
 
 /** What decides a slide's results. */
-export interface SlideSettings {
+export interface SegmentationSettings {
   /** Name, size in bytes and time of change of the file: slides are too large to be hashed. */
   readonly slide: { readonly name: string; readonly bytes: number; readonly modified: string };
   readonly model: SegmenterIdentity;
@@ -77,7 +77,7 @@ export interface SlideResult {
   readonly file: string;
   readonly width: number;
   readonly height: number;
-  readonly settings: SlideSettings;
+  readonly settings: SegmentationSettings;
   readonly patches: PatchCounts;
   /** Null without an annotation. */
   readonly agreement: SlideAgreement | null;

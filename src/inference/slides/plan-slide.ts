@@ -7,7 +7,7 @@ import { patchGeometry, type Resolution } from "../../dataset/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import { type PatchLayout, patchLayout } from "../patches/layout.js";
 import type { SegmenterIdentity } from "../segmenter.js";
-import type { InferSlidesOptions, SlideSettings } from "./options.js";
+import type { InferSlidesOptions, SegmentationSettings } from "./options.js";
 
 /** Share by which a given resolution may differ from what the file tells without a warning. */
 const SAME_RESOLUTION = 0.01;
@@ -17,9 +17,9 @@ const anySize =
   "its microns per pixel are not known: foci of any size are kept, single pixels too; `mpp` gives them, or `minimumArea` a least area in pixels of level 0";
 
 /** How a slide will be segmented. */
-export interface SlidePlan {
+export interface SegmentationPlan {
   readonly layout: PatchLayout;
-  readonly settings: SlideSettings;
+  readonly settings: SegmentationSettings;
   readonly warnings: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export async function planSlide(
     InferSlidesOptions,
     "mpp" | "overlap" | "tissue" | "tolerance" | "minimumArea" | "annotationOrigin"
   > & { readonly known?: MicronsPerPixel | undefined },
-): Promise<SlidePlan> {
+): Promise<SegmentationPlan> {
   const { overlap: usualOverlap, tissue: usualTissue, minimumArea: usualArea } = inferenceSettings.shape;
   const { overlap = defaultOf(usualOverlap), tissue = defaultOf(usualTissue) } = options;
   const { mpp, tolerance = null } = options;
@@ -89,12 +89,12 @@ function contradiction(told: MicronsPerPixel | null, given: number | undefined):
   return [`the file tells ${told.x} µm per pixel, \`mpp: ${given}\`; the file's is used`];
 }
 
-async function fingerprint(path: string): Promise<SlideSettings["slide"]> {
+async function fingerprint(path: string): Promise<SegmentationSettings["slide"]> {
   const { size, mtime } = await stat(path);
   return { name: basename(path), bytes: size, modified: mtime.toISOString() };
 }
 
 /** What decides a slide's patches, so that a killed call goes on with them; how outlines are drawn does not. */
-export function patchIdentity({ outlines: _, ...settings }: SlideSettings): string {
+export function patchIdentity({ outlines: _, ...settings }: SegmentationSettings): string {
   return JSON.stringify(settings);
 }

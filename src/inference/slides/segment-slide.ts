@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { PixelSource } from "../../slides/index.js";
 import type { TiledRaster } from "../export/raster.js";
 import { TileBlender } from "../patches/blending.js";
-import type { PatchFigures } from "../patches/patch-log.js";
+import type { LoggedPatch } from "../patches/patch-log.js";
 import type { PatchSegmenter } from "../patches/patch-segmenter.js";
 import {
   type FinishedPatches,
@@ -111,8 +111,8 @@ async function blendAll(
   }
 }
 
-function countPatches(lattice: number, finished: readonly PatchFigures[]): PatchCounts {
-  const count = (wanted: PatchFigures["outcome"]): number =>
+function countPatches(lattice: number, finished: readonly LoggedPatch[]): PatchCounts {
+  const count = (wanted: LoggedPatch["outcome"]): number =>
     finished.filter(({ outcome }) => outcome === wanted).length;
   return {
     lattice,

@@ -1,9 +1,9 @@
-import type { SlideResult, SlideSettings } from "./options.js";
+import type { SegmentationSettings, SlideResult } from "./options.js";
 
 /** A stored result, or null when this version did not write it: every change of the layout raises its version. */
-export function readStored(
+export function readStoredSlide(
   value: unknown,
-): { readonly result: SlideResult; readonly settings: SlideSettings } | null {
+): { readonly result: SlideResult; readonly settings: SegmentationSettings } | null {
   return isResult(value) ? { result: value, settings: value.settings } : null;
 }
 

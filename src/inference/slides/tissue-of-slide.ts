@@ -1,7 +1,7 @@
 import { EpSamError } from "../../common/index.js";
 import { findTissue, type TissueMask } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import type { InferSlidesOptions, SlideSettings } from "./options.js";
+import type { InferSlidesOptions, SegmentationSettings } from "./options.js";
 
 /**
  * Where a slide has tissue; null when all of it counts.
@@ -10,7 +10,7 @@ import type { InferSlidesOptions, SlideSettings } from "./options.js";
 export async function tissueOfSlide(
   path: string,
   source: PixelSource,
-  { tissue: rule }: SlideSettings,
+  { tissue: rule }: SegmentationSettings,
   { reporter, signal, task }: Pick<InferSlidesOptions, "reporter" | "signal"> & { readonly task: string },
 ): Promise<TissueMask | null> {
   if (rule === "all") return null;

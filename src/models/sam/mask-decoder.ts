@@ -33,7 +33,7 @@ export interface MaskDecoderInputs {
   readonly features?: DecoderFeatures | undefined;
 }
 
-export interface MaskDecoderOptions {
+export interface SamMaskDecoderOptions {
   /** Three masks of different extent for ambiguous prompts instead of the one. */
   readonly multimask?: boolean | undefined;
   /** Makes one of all four masks: from SAM's estimates [B, 4], how much of each, [B, 4]. Instead of `multimask`. */
@@ -59,7 +59,7 @@ export interface MaskPrediction {
 export function decodeMasks(
   parameters: ParameterLookup,
   { embedding, positions, prompts, features }: MaskDecoderInputs,
-  { multimask = false, choose, fewTokens = false }: MaskDecoderOptions = {},
+  { multimask = false, choose, fewTokens = false }: SamMaskDecoderOptions = {},
 ): MaskPrediction {
   const own = lookupWithin(parameters, "mask_decoder");
   const [batch] = shape4(embedding, "decodeMasks");

@@ -3,7 +3,7 @@ import type { EmbeddingEntry } from "../../contract/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { SharedWork } from "../shared-work.js";
 import type { SegmentationProcess } from "./segmentation-process.js";
-import type { Segmenter } from "./segmenters.js";
+import type { SlideSegmenter } from "./segmenters.js";
 
 /** Embeddings kept in memory, 4 MiB each. */
 const EMBEDDING_BYTES = 256 * 2 ** 20;
@@ -12,7 +12,7 @@ const ENTRIES = 4096;
 
 /** A patch to be embedded. */
 export interface EmbeddingTask {
-  readonly segmenter: Segmenter;
+  readonly segmenter: SlideSegmenter;
   /** Names the pixels: slide, its version, place. */
   readonly pixels: string;
   readonly box: EmbeddingEntry["box"];
@@ -22,7 +22,7 @@ export interface EmbeddingTask {
 /** An embedding with what is needed to decode it. */
 export interface StoredEmbedding {
   readonly entry: EmbeddingEntry;
-  readonly segmenter: Segmenter;
+  readonly segmenter: SlideSegmenter;
   /** Float32 [256, 64, 64]. */
   readonly data: Float32Array;
 }

@@ -69,7 +69,7 @@ export function placePatch(
  * The pixels of a patch; on a slide that is smaller than it they are continued by mirroring.
  * @throws EpSamError `slide` when the file is damaged there; the signal's reason when aborted
  */
-export async function readPlacedPatch(
+export async function readPatchAt(
   source: PixelSource,
   { geometry, box }: PatchPlacement,
   signal?: AbortSignal,

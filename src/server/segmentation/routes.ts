@@ -13,7 +13,7 @@ import { areaOfLogits } from "../../geometry/index.js";
 import type { ServerContext } from "../context.js";
 import { jsonBody, parameter } from "../requests.js";
 import { Embeddings, type EmbeddingTask } from "./embeddings.js";
-import { placePatch, readPlacedPatch } from "./patch-placement.js";
+import { placePatch, readPatchAt } from "./patch-placement.js";
 import { SegmentationProcess } from "./segmentation-process.js";
 import { findSegmenter, findSegmenters } from "./segmenters.js";
 
@@ -52,7 +52,7 @@ export function segmentationRoutes(context: ServerContext): Hono {
         segmenter,
         pixels: JSON.stringify([slide.id, version]),
         box: placement.box,
-        read: (stopped) => context.decoding.run(stopped, () => readPlacedPatch(source, placement, stopped)),
+        read: (stopped) => context.decoding.run(stopped, () => readPatchAt(source, placement, stopped)),
       };
       return embeddings.embed(task, signal);
     });

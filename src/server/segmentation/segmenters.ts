@@ -18,7 +18,7 @@ import type { Workspace } from "../workspace/workspace.js";
 import type { SegmenterSource } from "./work.js";
 
 /** A decoder that can be prompted, with where it comes from. */
-export interface Segmenter {
+export interface SlideSegmenter {
   readonly entry: SegmenterEntry;
   readonly source: SegmenterSource;
   /** Names everything that embeddings depend on beside the pixels: image encoder, and classifier where it has a say. */
@@ -26,7 +26,7 @@ export interface Segmenter {
 }
 
 /** SAM as its makers trained it; its patches fill SAM's input. */
-async function originalSam(): Promise<Segmenter> {
+async function originalSam(): Promise<SlideSegmenter> {
   const { encoder } = await samSource(resolveConfig("paper").sam);
   const source = { run: null, stage: "original", patchSize: SAM_INPUT_SIZE };
   return {
@@ -48,13 +48,13 @@ async function originalSam(): Promise<Segmenter> {
  * cannot be read, or whose SAM is gone, are left out: the list of runs tells why. So are those whose decoders see
  * features.
  */
-export async function findSegmenters(workspace: Pick<Workspace, "runs">): Promise<Segmenter[]> {
+export async function findSegmenters(workspace: Pick<Workspace, "runs">): Promise<SlideSegmenter[]> {
   const ofRuns = await Promise.all(workspace.runs.map(({ id, name, root }) => segmentersOf(id, name, root)));
   return [...ofRuns.flat(), await originalSam()];
 }
 
 /** @throws EpSamError `not-found` */
-export async function findSegmenter(workspace: Pick<Workspace, "runs">, id: string): Promise<Segmenter> {
+export async function findSegmenter(workspace: Pick<Workspace, "runs">, id: string): Promise<SlideSegmenter> {
   const found = (await findSegmenters(workspace)).find(({ entry }) => entry.id === id);
   if (found !== undefined) return found;
   throw new EpSamError("not-found", {
@@ -64,7 +64,7 @@ export async function findSegmenter(workspace: Pick<Workspace, "runs">, id: stri
   });
 }
 
-async function segmentersOf(id: string, name: string, root: string): Promise<Segmenter[]> {
+async function segmentersOf(id: string, name: string, root: string): Promise<SlideSegmenter[]> {
   try {
     const context = await openRun(root, { device: device(), reporter: silentReporter });
     const { config, run } = context;

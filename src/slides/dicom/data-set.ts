@@ -1,4 +1,4 @@
-import { Tag } from "./tags.js";
+import { DicomTag } from "./tags.js";
 
 /** Where an attribute's value lies, and the value itself where it is small. */
 export interface DicomElement {
@@ -21,7 +21,7 @@ export class DataSet {
   text(tag: number): string | undefined {
     const bytes = this.elements.get(tag)?.bytes;
     if (bytes === null || bytes === undefined) return undefined;
-    const text = decoderFor(this.elements.get(Tag.characterSet)?.bytes).decode(bytes);
+    const text = decoderFor(this.elements.get(DicomTag.characterSet)?.bytes).decode(bytes);
     const trimmed = text.replace(/[\0 ]+$/, "").trimStart();
     return trimmed === "" ? undefined : trimmed;
   }

@@ -1,7 +1,7 @@
 import type { RandomAccessFile } from "../../common/index.js";
 import { slideError } from "../slide-error.js";
 import type { DicomElement } from "./data-set.js";
-import { Tag, tagName } from "./tags.js";
+import { DicomTag, tagName } from "./tags.js";
 
 /** A compressed frame of more bytes is not believed. */
 const MAX_FRAME_BYTES = 2 ** 27;
@@ -65,7 +65,7 @@ async function frameStarts(
   extendedTable: DicomElement | undefined,
 ): Promise<Float64Array> {
   const table = await itemHead(file, pixels.offset);
-  if (table.tag !== Tag.item) {
+  if (table.tag !== DicomTag.item) {
     throw slideError(file.path, "has no table before its frames", `${tagName(table.tag)} instead of an item`);
   }
   const first = pixels.offset + ITEM_HEAD_BYTES + table.length;
@@ -106,7 +106,7 @@ async function walkFragments(file: RandomAccessFile, first: number, frames: numb
   let position = first;
   while (position + ITEM_HEAD_BYTES <= file.size) {
     const { tag, length } = await itemHead(file, position);
-    if (tag === Tag.sequenceEnd) break;
+    if (tag === DicomTag.sequenceEnd) break;
     requireItem(file, tag, position);
     requireWithin(file, position, length);
     if (starts.length >= MAX_FRAGMENTS) throw slideError(file.path, "has too many fragments", undefined);
@@ -142,7 +142,7 @@ async function readFragments(
   let position = start;
   while (position < end && position + ITEM_HEAD_BYTES <= file.size) {
     const { tag, length } = await itemHead(file, position);
-    if (tag === Tag.sequenceEnd) break;
+    if (tag === DicomTag.sequenceEnd) break;
     requireItem(file, tag, position);
     requireWithin(file, position, length);
     total += length;
@@ -172,7 +172,7 @@ async function itemHead(file: RandomAccessFile, position: number): Promise<{ tag
 }
 
 function requireItem(file: RandomAccessFile, tag: number, position: number): void {
-  if (tag === Tag.item) return;
+  if (tag === DicomTag.item) return;
   throw slideError(
     file.path,
     "has a frame that does not begin where its offset says",

@@ -7,7 +7,7 @@ import { encapsulatedFrames, type FrameIndex, nativeFrames } from "./frame-index
 import { readDicomHeader } from "./parse.js";
 import { FramePositions } from "./positions.js";
 import { slideProperties } from "./properties.js";
-import { Tag } from "./tags.js";
+import { DicomTag } from "./tags.js";
 import { encodingOf, type PixelEncoding } from "./transfer-syntax.js";
 
 export const WHOLE_SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6";
@@ -72,7 +72,8 @@ async function readInstance(file: RandomAccessFile): Promise<DicomInstance> {
   const size = readSize(file.path, dataSet);
   const encoding = encodingOf(file.path, transferSyntax, dataSet);
   const isSparse = isSparseImage(file.path, dataSet, positions, size.frames);
-  const opticalPaths = dataSet.unsigned(Tag.numberOfOpticalPaths) ?? dataSet.items(Tag.opticalPaths).length;
+  const opticalPaths =
+    dataSet.unsigned(DicomTag.numberOfOpticalPaths) ?? dataSet.items(DicomTag.opticalPaths).length;
   if (opticalPaths > 1) {
     throw slideError(
       file.path,
@@ -85,25 +86,27 @@ async function readInstance(file: RandomAccessFile): Promise<DicomInstance> {
     file,
     ...size,
     kind: imageKind(dataSet),
-    series: dataSet.text(Tag.seriesInstance) ?? "",
-    sopInstance: dataSet.text(Tag.sopInstance) ?? "",
-    pyramid: dataSet.text(Tag.pyramid),
-    concatenation: dataSet.text(Tag.concatenation),
-    firstFrame: dataSet.unsigned(Tag.concatenationFrameOffset) ?? 0,
-    focalPlanes: Math.max(1, dataSet.unsigned(Tag.focalPlanes) ?? 1),
+    series: dataSet.text(DicomTag.seriesInstance) ?? "",
+    sopInstance: dataSet.text(DicomTag.sopInstance) ?? "",
+    pyramid: dataSet.text(DicomTag.pyramid),
+    concatenation: dataSet.text(DicomTag.concatenation),
+    firstFrame: dataSet.unsigned(DicomTag.concatenationFrameOffset) ?? 0,
+    focalPlanes: Math.max(1, dataSet.unsigned(DicomTag.focalPlanes) ?? 1),
     encoding,
-    photometric: dataSet.text(Tag.photometric) ?? "",
-    isOrderStated: isSparse || dataSet.text(Tag.dimensionOrganizationType) !== undefined,
+    photometric: dataSet.text(DicomTag.photometric) ?? "",
+    isOrderStated: isSparse || dataSet.text(DicomTag.dimensionOrganizationType) !== undefined,
     positions: isSparse ? positions : null,
     micronsPerPixel: readSpacing(dataSet),
-    objectivePower: positiveOrNull(dataSet.items(Tag.opticalPaths)[0]?.decimals(Tag.objectivePower)[0]),
+    objectivePower: positiveOrNull(
+      dataSet.items(DicomTag.opticalPaths)[0]?.decimals(DicomTag.objectivePower)[0],
+    ),
     properties: slideProperties(dataSet, transferSyntax),
     index: indexFrames(file, dataSet, encoding, size),
   };
 }
 
 function requireWholeSlide(path: string, dataSet: DataSet): void {
-  const kind = dataSet.text(Tag.sopClass);
+  const kind = dataSet.text(DicomTag.sopClass);
   if (kind === WHOLE_SLIDE_CLASS) return;
   throw slideError(
     path,
@@ -122,11 +125,11 @@ interface ImageSize {
 }
 
 function readSize(path: string, dataSet: DataSet): ImageSize {
-  const tileWidth = dataSet.unsigned(Tag.columns) ?? 0;
-  const tileHeight = dataSet.unsigned(Tag.rows) ?? 0;
-  const width = dataSet.unsigned(Tag.totalColumns) ?? tileWidth;
-  const height = dataSet.unsigned(Tag.totalRows) ?? tileHeight;
-  const frames = dataSet.decimals(Tag.numberOfFrames)[0] ?? 1;
+  const tileWidth = dataSet.unsigned(DicomTag.columns) ?? 0;
+  const tileHeight = dataSet.unsigned(DicomTag.rows) ?? 0;
+  const width = dataSet.unsigned(DicomTag.totalColumns) ?? tileWidth;
+  const height = dataSet.unsigned(DicomTag.totalRows) ?? tileHeight;
+  const frames = dataSet.decimals(DicomTag.numberOfFrames)[0] ?? 1;
   if (tileWidth < 1 || tileHeight < 1 || tileWidth * tileHeight > MAX_FRAME_PIXELS) {
     throw slideError(path, "has frames of an impossible size", `${tileWidth} × ${tileHeight} pixels`);
   }
@@ -140,7 +143,7 @@ function readSize(path: string, dataSet: DataSet): ImageSize {
 }
 
 function isSparseImage(path: string, dataSet: DataSet, positions: FramePositions, frames: number): boolean {
-  const organization = dataSet.text(Tag.dimensionOrganizationType);
+  const organization = dataSet.text(DicomTag.dimensionOrganizationType);
   if (organization === "TILED_FULL") return false;
   const isSparse = organization === "TILED_SPARSE" || positions.placed > 0;
   if (isSparse && positions.placed !== frames) {
@@ -152,7 +155,7 @@ function isSparseImage(path: string, dataSet: DataSet, positions: FramePositions
 
 /** Without an image type, as early converters wrote, it is taken for the slide itself. */
 function imageKind(dataSet: DataSet): ImageKind {
-  const flavour = dataSet.texts(Tag.imageType)[2];
+  const flavour = dataSet.texts(DicomTag.imageType)[2];
   if (flavour === "LABEL") return "label";
   if (flavour === "OVERVIEW" || flavour === "LOCALIZER") return "overview";
   return flavour === "THUMBNAIL" ? "thumbnail" : "volume";
@@ -160,8 +163,8 @@ function imageKind(dataSet: DataSet): ImageKind {
 
 /** Pixel Spacing: millimetres between rows, then between columns (PS3.3, section 10.7.1.1). */
 function readSpacing(dataSet: DataSet): MicronsPerPixel | null {
-  const shared = dataSet.items(Tag.sharedGroups)[0]?.items(Tag.pixelMeasures)[0];
-  const spacing = [shared, dataSet].map((set) => set?.decimals(Tag.pixelSpacing) ?? []);
+  const shared = dataSet.items(DicomTag.sharedGroups)[0]?.items(DicomTag.pixelMeasures)[0];
+  const spacing = [shared, dataSet].map((set) => set?.decimals(DicomTag.pixelSpacing) ?? []);
   const [rows, columns] = spacing.find((values) => values.length === 2) ?? [];
   const y = positiveOrNull(rows === undefined ? undefined : rows * 1000);
   const x = positiveOrNull(columns === undefined ? undefined : columns * 1000);
@@ -178,7 +181,7 @@ function indexFrames(
   encoding: PixelEncoding,
   size: ImageSize,
 ): FrameIndex {
-  const pixels = dataSet.elements.get(Tag.pixelData);
+  const pixels = dataSet.elements.get(DicomTag.pixelData);
   if (pixels === undefined)
     throw slideError(file.path, "holds no pixels", "the attribute Pixel Data is missing");
   const { frames, tileWidth, tileHeight } = size;
@@ -186,7 +189,7 @@ function indexFrames(
     return nativeFrames(file, pixels, frames, tileWidth * tileHeight * encoding.samples);
   }
   requireUndefinedLength(file, pixels);
-  return encapsulatedFrames(file, pixels, frames, dataSet.elements.get(Tag.extendedOffsets));
+  return encapsulatedFrames(file, pixels, frames, dataSet.elements.get(DicomTag.extendedOffsets));
 }
 
 function requireUndefinedLength(file: RandomAccessFile, pixels: DicomElement): void {

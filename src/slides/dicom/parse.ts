@@ -1,11 +1,11 @@
 import { slideError } from "../slide-error.js";
 import type { ByteWindow } from "./byte-window.js";
 import { DataSet, type DicomElement } from "./data-set.js";
-import { SEQUENCES, Tag, tagName } from "./tags.js";
+import { DicomTag, SEQUENCES, tagName } from "./tags.js";
 
 /** Types whose length field has 32 bits after two reserved bytes (PS3.5, section 7.1.2). */
 const LONG_TYPES = new Set(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"]);
-/** Tag, type, two reserved bytes and length. */
+/** DicomTag, type, two reserved bytes and length. */
 const MAX_HEAD_BYTES = 12;
 const UNDEFINED_LENGTH = 0xffff_ffff;
 const MAX_DEPTH = 16;
@@ -51,7 +51,7 @@ export async function readDicomHeader(
   if (!isDicom(head)) throw slideError(file.path, "is no DICOM file", "the letters DICM are missing");
   const meta = new DicomParser(window, false, onFrameItem, PREAMBLE_BYTES + 4);
   const metaSet = await meta.metaInformation();
-  const transferSyntax = metaSet.text(Tag.transferSyntax);
+  const transferSyntax = metaSet.text(DicomTag.transferSyntax);
   if (transferSyntax === undefined)
     throw slideError(file.path, "does not name its transfer syntax", undefined);
   if (transferSyntax === "1.2.840.10008.1.2.1.99" || transferSyntax === "1.2.840.10008.1.2.2") {
@@ -101,7 +101,7 @@ class DicomParser {
     while (this.position < end) {
       // Waiting costs more than parsing, so it is left out where the bytes are at hand.
       const head = this.#headAtHand(end) ?? (await this.#nextHead(end));
-      if (head.tag === Tag.itemEnd) break;
+      if (head.tag === DicomTag.itemEnd) break;
       if (isPixels(head.tag) && depth === 0) {
         this.#keep(found, head, { ...head, bytes: null, items: [] });
         break;
@@ -132,7 +132,7 @@ class DicomParser {
     const start = this.position;
     if (start + 8 > end) this.#refuse("has an attribute that is cut short", `at byte ${start}`);
     const tag = this.#window.uint16(start) * 0x1_0000 + this.#window.uint16(start + 2);
-    const isDelimiter = tag >= Tag.item;
+    const isDelimiter = tag >= DicomTag.item;
     const head = isDelimiter || this.#implicit ? this.#plainHead(tag) : this.#typedHead(tag);
     this.position = head.offset;
     if (head.length !== null && head.offset + head.length > end) {
@@ -200,8 +200,8 @@ class DicomParser {
     const sequenceEnd = head.length === null ? end : head.offset + head.length;
     while (this.position < sequenceEnd) {
       const item = this.#headAtHand(sequenceEnd) ?? (await this.#nextHead(sequenceEnd));
-      if (item.tag === Tag.sequenceEnd) break;
-      if (item.tag !== Tag.item) {
+      if (item.tag === DicomTag.sequenceEnd) break;
+      if (item.tag !== DicomTag.item) {
         this.#refuse(
           "has a sequence with something else than items",
           `${tagName(item.tag)} in ${tagName(head.tag)}`,
@@ -210,7 +210,7 @@ class DicomParser {
       const keptBefore = this.#kept;
       const itemEnd = item.length === null ? sequenceEnd : item.offset + item.length;
       const content = await this.dataSet(itemEnd, depth + 1);
-      if (head.tag !== Tag.frameGroups) items.push(content);
+      if (head.tag !== DicomTag.frameGroups) items.push(content);
       else {
         this.#onFrameItem(content);
         this.#kept = keptBefore;
@@ -225,7 +225,7 @@ class DicomParser {
 }
 
 function isPixels(tag: number): boolean {
-  return tag === Tag.pixelData || tag === Tag.floatPixelData || tag === Tag.doublePixelData;
+  return tag === DicomTag.pixelData || tag === DicomTag.floatPixelData || tag === DicomTag.doublePixelData;
 }
 
 function lengthOf(field: number): number | null {

@@ -1,6 +1,6 @@
 import { slideError } from "../slide-error.js";
 import type { DataSet } from "./data-set.js";
-import { Tag } from "./tags.js";
+import { DicomTag } from "./tags.js";
 
 /** Where the frames of a sparse image lie, gathered from Per-Frame Functional Groups one after another. */
 export class FramePositions {
@@ -27,9 +27,9 @@ export class FramePositions {
       throw slideError(this.#path, "has an impossible number of frames", `more than ${this.#limit}`);
     }
     if (this.#count === this.#columns.length) this.#grow();
-    const place = item.items(Tag.planePosition)[0];
-    const column = place?.signed(Tag.columnPosition);
-    const row = place?.signed(Tag.rowPosition);
+    const place = item.items(DicomTag.planePosition)[0];
+    const column = place?.signed(DicomTag.columnPosition);
+    const row = place?.signed(DicomTag.rowPosition);
     if (column !== undefined && row !== undefined) {
       this.#columns[this.#count] = column;
       this.#rows[this.#count] = row;

@@ -1,22 +1,22 @@
 import type { DataSet } from "./data-set.js";
-import { Tag } from "./tags.js";
+import { DicomTag } from "./tags.js";
 
 /** Attributes shown to the user; none that tells who the patient is. */
 const SHOWN: Readonly<Record<string, number>> = {
-  StudyInstanceUID: Tag.studyInstance,
-  SeriesInstanceUID: Tag.seriesInstance,
-  SOPInstanceUID: Tag.sopInstance,
-  ImageType: Tag.imageType,
-  AcquisitionDateTime: Tag.acquisitionDateTime,
-  Manufacturer: Tag.manufacturer,
-  ManufacturerModelName: Tag.manufacturerModel,
-  DeviceSerialNumber: Tag.deviceSerialNumber,
-  SoftwareVersions: Tag.softwareVersions,
-  DimensionOrganizationType: Tag.dimensionOrganizationType,
-  PhotometricInterpretation: Tag.photometric,
-  NumberOfFrames: Tag.numberOfFrames,
-  LossyImageCompressionRatio: Tag.lossyRatio,
-  LossyImageCompressionMethod: Tag.lossyMethod,
+  StudyInstanceUID: DicomTag.studyInstance,
+  SeriesInstanceUID: DicomTag.seriesInstance,
+  SOPInstanceUID: DicomTag.sopInstance,
+  ImageType: DicomTag.imageType,
+  AcquisitionDateTime: DicomTag.acquisitionDateTime,
+  Manufacturer: DicomTag.manufacturer,
+  ManufacturerModelName: DicomTag.manufacturerModel,
+  DeviceSerialNumber: DicomTag.deviceSerialNumber,
+  SoftwareVersions: DicomTag.softwareVersions,
+  DimensionOrganizationType: DicomTag.dimensionOrganizationType,
+  PhotometricInterpretation: DicomTag.photometric,
+  NumberOfFrames: DicomTag.numberOfFrames,
+  LossyImageCompressionRatio: DicomTag.lossyRatio,
+  LossyImageCompressionMethod: DicomTag.lossyMethod,
 };
 
 /** Properties of level 0 by the keyword of the attribute. */
@@ -26,8 +26,8 @@ export function slideProperties(dataSet: DataSet, transferSyntax: string): Reado
     const text = dataSet.text(tag);
     if (text !== undefined) properties[keyword] = text;
   }
-  const width = dataSet.float(Tag.imagedVolumeWidth);
-  const height = dataSet.float(Tag.imagedVolumeHeight);
+  const width = dataSet.float(DicomTag.imagedVolumeWidth);
+  const height = dataSet.float(DicomTag.imagedVolumeHeight);
   if (width !== undefined) properties.ImagedVolumeWidth = String(width);
   if (height !== undefined) properties.ImagedVolumeHeight = String(height);
   return properties;

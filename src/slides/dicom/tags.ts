@@ -1,5 +1,5 @@
 /** Attributes of DICOM PS3.6 that whole-slide images are read by; group and element as one number. */
-export const Tag = {
+export const DicomTag = {
   transferSyntax: 0x0002_0010,
   characterSet: 0x0008_0005,
   imageType: 0x0008_0008,
@@ -56,12 +56,12 @@ export const Tag = {
 
 /** The sequences among them: without a written type (implicit VR), only the dictionary tells. */
 export const SEQUENCES: ReadonlySet<number> = new Set([
-  Tag.pixelMeasures,
-  Tag.opticalPaths,
-  Tag.opticalPathIdentification,
-  Tag.planePosition,
-  Tag.sharedGroups,
-  Tag.frameGroups,
+  DicomTag.pixelMeasures,
+  DicomTag.opticalPaths,
+  DicomTag.opticalPathIdentification,
+  DicomTag.planePosition,
+  DicomTag.sharedGroups,
+  DicomTag.frameGroups,
 ]);
 
 /** `(gggg,eeee)`, as the field writes a tag. */

@@ -1,6 +1,6 @@
 import { slideError } from "../slide-error.js";
 import type { DataSet } from "./data-set.js";
-import { Tag } from "./tags.js";
+import { DicomTag } from "./tags.js";
 
 export interface PixelEncoding {
   readonly compression: "none" | "jpeg" | "jpeg-2000";
@@ -55,14 +55,14 @@ export function encodingOf(path: string, transferSyntax: string, dataSet: DataSe
     const name = OTHER_COMPRESSIONS[transferSyntax] ?? "unknown";
     throw slideError(path, "has a compression that is not read", `${name}, ${transferSyntax}`, CONVERT);
   }
-  const samples = dataSet.unsigned(Tag.samplesPerPixel);
-  const bits = dataSet.unsigned(Tag.bitsAllocated);
+  const samples = dataSet.unsigned(DicomTag.samplesPerPixel);
+  const bits = dataSet.unsigned(DicomTag.bitsAllocated);
   if ((samples !== 1 && samples !== 3) || bits !== 8) {
     const why = `${samples ?? "unknown"} samples of ${bits ?? "unknown"} bits`;
     throw slideError(path, "has pixels of a kind that is not read", why, CONVERT);
   }
-  requirePhotometric(path, dataSet.text(Tag.photometric), compression, samples);
-  return { compression, samples, isPlanar: dataSet.unsigned(Tag.planarConfiguration) === 1 };
+  requirePhotometric(path, dataSet.text(DicomTag.photometric), compression, samples);
+  return { compression, samples, isPlanar: dataSet.unsigned(DicomTag.planarConfiguration) === 1 };
 }
 
 function requirePhotometric(

@@ -16,7 +16,7 @@ const MAX_LOSSES = 3;
 
 type OpenSlideChild = AnsweringChild<OpenSlideQuestion>;
 
-export interface SessionOptions {
+export interface OpenSlideSessionOptions {
   readonly libraries: readonly string[];
   /** Milliseconds until the slide is open, the start of the process included. */
   readonly openTimeout: number;
@@ -27,13 +27,13 @@ export interface SessionOptions {
 /** A slide in a child process that is started again when it is lost. */
 export class OpenSlideSession {
   readonly #path: string;
-  readonly #options: SessionOptions;
+  readonly #options: OpenSlideSessionOptions;
   #child: Promise<OpenSlideChild>;
   #current: OpenSlideChild | null = null;
   #losses = 0;
   #closed = false;
 
-  private constructor(path: string, options: SessionOptions, child: OpenSlideChild) {
+  private constructor(path: string, options: OpenSlideSessionOptions, child: OpenSlideChild) {
     this.#path = path;
     this.#options = options;
     this.#current = child;
@@ -43,7 +43,7 @@ export class OpenSlideSession {
   /** @throws EpSamError `slide` when OpenSlide crashes or hangs over the slide */
   static async open(
     path: string,
-    options: SessionOptions,
+    options: OpenSlideSessionOptions,
   ): Promise<{ session: OpenSlideSession; description: OpenSlideDescription } | NotOpened> {
     const child = startChild();
     const opened = await askToOpen(child, path, options).catch((cause: unknown) => {
@@ -109,7 +109,7 @@ function startChild(): OpenSlideChild {
 async function askToOpen(
   child: OpenSlideChild,
   path: string,
-  { libraries, openTimeout }: SessionOptions,
+  { libraries, openTimeout }: OpenSlideSessionOptions,
 ): Promise<OpenSlideDescription | NotOpened> {
   return child.ask({ kind: "open", path, libraries }, openedSchema, openTimeout);
 }

@@ -2,7 +2,7 @@ import type { RandomAccessFile } from "../../common/index.js";
 import { readDirectories } from "./directories.js";
 import type { TiffDirectory } from "./directory.js";
 import { readPage, type TiffPage, type UnsupportedPage } from "./page.js";
-import { Tag } from "./tags.js";
+import { TiffTag } from "./tags.js";
 
 export type AnyPage = TiffPage | UnsupportedPage;
 
@@ -38,7 +38,7 @@ export async function readContents(file: RandomAccessFile): Promise<TiffContents
       directory,
       page: await readPage(file, directory, `page ${index}`),
       subPages,
-      description: await directory.text(Tag.ImageDescription),
+      description: await directory.text(TiffTag.ImageDescription),
     });
   }
   const [first] = nodes;
@@ -48,7 +48,7 @@ export async function readContents(file: RandomAccessFile): Promise<TiffContents
     nodes,
     first,
     description: first.description ?? "",
-    software: (await first.directory.text(Tag.Software)) ?? "",
+    software: (await first.directory.text(TiffTag.Software)) ?? "",
   };
 }
 

@@ -1,6 +1,6 @@
 import type { RandomAccessFile } from "../../common/index.js";
 import { TiffDirectory, type TiffField } from "./directory.js";
-import { FIELD_BYTES, Tag } from "./tags.js";
+import { FIELD_BYTES, TiffTag } from "./tags.js";
 
 /** Most directories in one file, sub-directories included; slides have tens. */
 const MAX_DIRECTORIES = 1000;
@@ -53,7 +53,7 @@ async function readChildren(
   reader: DirectoryReader,
   parent: TiffDirectory,
 ): Promise<readonly TiffDirectory[]> {
-  const offsets = (await parent.numbers(Tag.SubIFDs)) ?? [];
+  const offsets = (await parent.numbers(TiffTag.SubIFDs)) ?? [];
   if (offsets.length > MAX_SUBDIRECTORIES) {
     throw file.error("holds an absurd count", `a directory claims ${offsets.length} sub-directories`);
   }

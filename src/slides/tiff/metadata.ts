@@ -1,6 +1,6 @@
 import type { MicronsPerPixel } from "../pixel-source.js";
 import type { TiffDirectory } from "./directory.js";
-import { Tag } from "./tags.js";
+import { TiffTag } from "./tags.js";
 
 const TEXT_TAGS = [
   "ImageDescription",
@@ -26,10 +26,10 @@ export function micronsPerPixel(x: number | null, y: number | null): MicronsPerP
 
 /** Microns per pixel by the tags XResolution, YResolution and ResolutionUnit; null without them. */
 export async function taggedMicronsPerPixel(directory: TiffDirectory): Promise<MicronsPerPixel | null> {
-  const unit = await directory.number(Tag.ResolutionUnit, 2);
+  const unit = await directory.number(TiffTag.ResolutionUnit, 2);
   const micronsPerUnit = unit === 3 ? 10_000 : unit === 2 ? 25_400 : null;
-  const x = await directory.rational(Tag.XResolution);
-  const y = await directory.rational(Tag.YResolution);
+  const x = await directory.rational(TiffTag.XResolution);
+  const y = await directory.rational(TiffTag.YResolution);
   if (micronsPerUnit === null || x === null || y === null || x <= 0 || y <= 0) return null;
   return { x: micronsPerUnit / x, y: micronsPerUnit / y };
 }
@@ -38,14 +38,14 @@ export async function taggedMicronsPerPixel(directory: TiffDirectory): Promise<M
 export async function tagProperties(directory: TiffDirectory): Promise<Record<string, string>> {
   const properties: Record<string, string> = {};
   for (const name of TEXT_TAGS) {
-    const text = await directory.text(Tag[name]);
+    const text = await directory.text(TiffTag[name]);
     if (text !== null) properties[`tiff.${name}`] = text;
   }
   for (const name of ["XResolution", "YResolution"] as const) {
-    const value = await directory.rational(Tag[name]);
+    const value = await directory.rational(TiffTag[name]);
     if (value !== null) properties[`tiff.${name}`] = String(value);
   }
-  const unit = await directory.number(Tag.ResolutionUnit, null);
+  const unit = await directory.number(TiffTag.ResolutionUnit, null);
   if (unit !== null)
     properties["tiff.ResolutionUnit"] = ["", "none", "inch", "centimeter"][unit] ?? String(unit);
   return properties;

@@ -18,7 +18,7 @@ import { isTiff, readDirectories } from "./directories.js";
 import { pageGrid } from "./looks-alike.js";
 import { MissingTiles } from "./missing-tiles.js";
 import { SegmentReader } from "./segment-reader.js";
-import { Tag } from "./tags.js";
+import { TiffTag } from "./tags.js";
 
 /** Tried in this order; the last takes every TIFF. */
 const DIALECTS: readonly TiffDialect[] = [aperioSvs, philipsTiff, omeTiff, qpTiff, genericTiff];
@@ -62,7 +62,7 @@ export async function isTiledTiff(path: string): Promise<boolean> {
   const file = await RandomAccessFile.open(path, slideError);
   try {
     const nodes = await readDirectories(file);
-    return nodes.some(({ directory, children }) => children.length > 0 || directory.has(Tag.TileWidth));
+    return nodes.some(({ directory, children }) => children.length > 0 || directory.has(TiffTag.TileWidth));
   } finally {
     await file.close();
   }

@@ -2,7 +2,7 @@ import type { RandomAccessFile } from "../../common/index.js";
 import type { TiffDirectory } from "./directory.js";
 import type { NumberArray } from "./number-array.js";
 import { readSampleLayout, type SampleLayout } from "./sample-layout.js";
-import { Compression, compressionName, Tag } from "./tags.js";
+import { Compression, compressionName, TiffTag } from "./tags.js";
 
 /** Longest side of a picture in pixels; the largest slides have a few hundred thousand. */
 const MAX_SIDE = 2 ** 24;
@@ -14,7 +14,7 @@ const STRIP_PART_BYTES = 2 ** 20;
 const READ_COMPRESSIONS: ReadonlySet<number> = new Set(Object.values(Compression));
 
 /** How a page's pixels are cut into tiles or strips. */
-export interface Segmentation {
+export interface SegmentLayout {
   readonly tiled: boolean;
   readonly width: number;
   readonly height: number;
@@ -31,7 +31,7 @@ export interface TiffPage {
   readonly directory: TiffDirectory;
   readonly width: number;
   readonly height: number;
-  readonly segmentation: Segmentation;
+  readonly segmentation: SegmentLayout;
   readonly compression: number;
   readonly samples: SampleLayout;
   /** See {@link isReduced} and {@link isMask}. */
@@ -73,17 +73,17 @@ export async function readPage(
   directory: TiffDirectory,
   name: string,
 ): Promise<TiffPage | UnsupportedPage> {
-  const width = await side(file, directory, Tag.ImageWidth, name);
-  const height = await side(file, directory, Tag.ImageLength, name);
-  const subfileType = await directory.number(Tag.NewSubfileType, 0);
+  const width = await side(file, directory, TiffTag.ImageWidth, name);
+  const height = await side(file, directory, TiffTag.ImageLength, name);
+  const subfileType = await directory.number(TiffTag.NewSubfileType, 0);
   const unread = { name, width, height, subfileType };
-  const compression = await directory.number(Tag.Compression, Compression.None);
+  const compression = await directory.number(TiffTag.Compression, Compression.None);
   if (!READ_COMPRESSIONS.has(compression)) {
     return { ...unread, unsupported: `compression ${compressionName(compression)}` };
   }
   const samples = await readSampleLayout(file, directory, compression);
   if (typeof samples === "string") return { ...unread, unsupported: samples };
-  const depth = await directory.number(Tag.ImageDepth, 1);
+  const depth = await directory.number(TiffTag.ImageDepth, 1);
   if (depth !== 1) return { ...unread, unsupported: `an image depth of ${depth}` };
   const size = { width, height };
   const segmentation = await readSegmentation(
@@ -103,7 +103,7 @@ export async function readPage(
     compression,
     samples,
     subfileType,
-    jpegTables: compression === Compression.Jpeg ? await directory.rawBytes(Tag.JPEGTables) : null,
+    jpegTables: compression === Compression.Jpeg ? await directory.rawBytes(TiffTag.JPEGTables) : null,
     offsets,
     byteCounts,
   };
@@ -126,12 +126,12 @@ async function readSegmentation(
   size: { readonly width: number; readonly height: number },
   compression: number,
   bytesPerPixel: number,
-): Promise<Segmentation> {
-  const tiled = directory.has(Tag.TileWidth) || directory.has(Tag.TileOffsets);
-  const width = tiled ? await directory.number(Tag.TileWidth, 0) : size.width;
+): Promise<SegmentLayout> {
+  const tiled = directory.has(TiffTag.TileWidth) || directory.has(TiffTag.TileOffsets);
+  const width = tiled ? await directory.number(TiffTag.TileWidth, 0) : size.width;
   const stored = tiled
-    ? await directory.number(Tag.TileLength, 0)
-    : Math.min(size.height, await directory.number(Tag.RowsPerStrip, size.height));
+    ? await directory.number(TiffTag.TileLength, 0)
+    : Math.min(size.height, await directory.number(TiffTag.RowsPerStrip, size.height));
   const dividesOneStrip = !tiled && compression === Compression.None && stored === size.height;
   const rowBytes = width * bytesPerPixel;
   const height = dividesOneStrip
@@ -153,11 +153,11 @@ async function readSegmentation(
 function segmentArrays(
   file: RandomAccessFile,
   directory: TiffDirectory,
-  { tiled, columns, rows, dividesOneStrip }: Segmentation,
+  { tiled, columns, rows, dividesOneStrip }: SegmentLayout,
   planes: number,
 ): { offsets: NumberArray; byteCounts: NumberArray } {
-  const offsets = directory.numberArray(tiled ? Tag.TileOffsets : Tag.StripOffsets);
-  const byteCounts = directory.numberArray(tiled ? Tag.TileByteCounts : Tag.StripByteCounts);
+  const offsets = directory.numberArray(tiled ? TiffTag.TileOffsets : TiffTag.StripOffsets);
+  const byteCounts = directory.numberArray(tiled ? TiffTag.TileByteCounts : TiffTag.StripByteCounts);
   const kind = tiled ? "tile" : "strip";
   if (offsets === null || byteCounts === null) {
     throw file.error("does not say where its pixels are", `${kind} offsets or byte counts are missing`);

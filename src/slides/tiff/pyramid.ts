@@ -10,7 +10,7 @@ export interface Pyramid {
 }
 
 /** Whether a page that nothing says to be a level is one, seen beside the level above it. */
-export type UnmarkedRule = (above: TiffPage, page: TiffPage) => Promise<boolean>;
+export type LevelRule = (above: TiffPage, page: TiffPage) => Promise<boolean>;
 
 /**
  * The levels below a full picture: those of the other pages that show the same field at a smaller size, in the same
@@ -20,7 +20,7 @@ export type UnmarkedRule = (above: TiffPage, page: TiffPage) => Promise<boolean>
 export async function buildPyramid(
   full: TiffPage,
   others: readonly AnyPage[],
-  isLevelToo: UnmarkedRule = () => Promise.resolve(true),
+  isLevelToo: LevelRule = () => Promise.resolve(true),
 ): Promise<Pyramid> {
   const leftOut: string[] = [];
   const levels = [full];

@@ -1,6 +1,6 @@
 import type { RandomAccessFile } from "../../common/index.js";
 import type { TiffDirectory } from "./directory.js";
-import { Compression, Photometric, Tag } from "./tags.js";
+import { Compression, Photometric, TiffTag } from "./tags.js";
 
 /** More samples than any picture has. */
 const ABSURD_SAMPLES = 64;
@@ -37,14 +37,14 @@ export async function readSampleLayout(
   compression: number,
 ): Promise<SampleLayout | string> {
   // Optional where the bits of every sample are listed.
-  const bits = (await directory.numbers(Tag.BitsPerSample)) ?? [1];
-  const count = await directory.number(Tag.SamplesPerPixel, bits.length);
+  const bits = (await directory.numbers(TiffTag.BitsPerSample)) ?? [1];
+  const count = await directory.number(TiffTag.SamplesPerPixel, bits.length);
   if (count < 1 || count > ABSURD_SAMPLES) {
     throw file.error("holds an absurd count", `${count} samples per pixel`);
   }
   const obstacle = await unreadSamples(directory, bits);
   if (obstacle !== null) return obstacle;
-  const photometric = await directory.number(Tag.PhotometricInterpretation, null);
+  const photometric = await directory.number(TiffTag.PhotometricInterpretation, null);
   const colours = coloursOf(photometric, compression);
   if (photometric === null || colours === null)
     return photometric === CMYK
@@ -54,9 +54,9 @@ export async function readSampleLayout(
   if (alpha === "other") return `${count} samples per pixel`;
   const encoded = compression === Compression.Jpeg || JPEG_2000.has(compression);
   if (encoded && alpha !== null) return `${count} samples per pixel in JPEG`;
-  const planar = (await directory.number(Tag.PlanarConfiguration, 1)) === 2 && count > 1;
+  const planar = (await directory.number(TiffTag.PlanarConfiguration, 1)) === 2 && count > 1;
   if (planar && (encoded || compression === Compression.WebP)) return "separate planes in JPEG or WebP";
-  const predictor = DIFFERENCED.has(compression) ? await directory.number(Tag.Predictor, 1) : 1;
+  const predictor = DIFFERENCED.has(compression) ? await directory.number(TiffTag.Predictor, 1) : 1;
   if (predictor !== 1 && predictor !== 2) return `predictor ${predictor}`;
   const palette = photometric === Photometric.Palette ? await readPalette(directory) : null;
   if (photometric === Photometric.Palette && palette === null) return "a palette without its 256 colours";
@@ -73,9 +73,9 @@ export async function readSampleLayout(
 
 async function unreadSamples(directory: TiffDirectory, bits: readonly number[]): Promise<string | null> {
   if (bits.some((value) => value !== 8)) return `${[...new Set(bits)].join(", ")} bits per sample`;
-  const formats = (await directory.numbers(Tag.SampleFormat)) ?? [1];
+  const formats = (await directory.numbers(TiffTag.SampleFormat)) ?? [1];
   if (formats.some((value) => value !== 1)) return "samples that are no unsigned whole numbers";
-  return (await directory.number(Tag.FillOrder, 1)) === 1 ? null : "bits in reverse order";
+  return (await directory.number(TiffTag.FillOrder, 1)) === 1 ? null : "bits in reverse order";
 }
 
 function coloursOf(photometric: number | null, compression: number): 1 | 3 | null {
@@ -101,13 +101,13 @@ async function alphaOf(
 ): Promise<SampleLayout["alpha"] | "other"> {
   if (extraSamples === 0) return null;
   if (extraSamples !== 1) return "other";
-  const meaning = await directory.number(Tag.ExtraSamples, 0);
+  const meaning = await directory.number(TiffTag.ExtraSamples, 0);
   if (meaning === 1) return "associated";
   return meaning === 2 ? "unassociated" : "other";
 }
 
 async function readPalette(directory: TiffDirectory): Promise<Uint8Array | null> {
-  const colours = await directory.numbers(Tag.ColorMap);
+  const colours = await directory.numbers(TiffTag.ColorMap);
   if (colours?.length !== 768) return null;
   return Uint8Array.from(colours, (value) => value >> 8);
 }

@@ -1,5 +1,5 @@
 /** Tags of TIFF 6.0, its supplements, and of slide vendors, by the names their specifications give them. */
-export const Tag = {
+export const TiffTag = {
   NewSubfileType: 254,
   ImageWidth: 256,
   ImageLength: 257,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Area, EmbeddingEntry, EmbeddingRequest } from "../../../src/contract/index.js";
 import { ClickSession } from "../../../src/web/tools/segment/click-session.js";
-import { MaskDecoder, type WorkerPort } from "../../../src/web/tools/segment/mask-decoder.js";
+import { BrowserMaskDecoder, type WorkerPort } from "../../../src/web/tools/segment/mask-decoder.js";
 import type { MaskRequest, WorkerAnswer, WorkerRequest } from "../../../src/web/tools/segment/messages.js";
 
 const area: Area = {
@@ -201,7 +201,7 @@ describe("decoding", () => {
 
   it("does one at a time and skips what was asked for before the newest", async () => {
     const worker = new FakeWorker();
-    const decoder = new MaskDecoder({
+    const decoder = new BrowserMaskDecoder({
       startWorker: () => worker,
       decodeOnServer: () => Promise.reject(new Error("not needed")),
     });
@@ -218,7 +218,7 @@ describe("decoding", () => {
 
   it("asks again in the browser after the server had nothing to decode", async () => {
     const worker = new FakeWorker();
-    const decoder = new MaskDecoder({
+    const decoder = new BrowserMaskDecoder({
       startWorker: () => worker,
       decodeOnServer: () => Promise.reject(new Error("not needed")),
     });
@@ -234,7 +234,7 @@ describe("decoding", () => {
   it("goes to the server for good when the browser cannot, and says why", async () => {
     const worker = new FakeWorker();
     const asked: number[] = [];
-    const decoder = new MaskDecoder({
+    const decoder = new BrowserMaskDecoder({
       startWorker: () => worker,
       decodeOnServer: async ({ prompt }) => {
         asked.push(prompt.points[0]?.x ?? 0);

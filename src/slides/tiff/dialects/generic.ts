@@ -4,7 +4,7 @@ import { largestOf, refuseStacks } from "../full-picture.js";
 import { looksAlike } from "../looks-alike.js";
 import { taggedMicronsPerPixel, tagProperties } from "../metadata.js";
 import { buildPyramid } from "../pyramid.js";
-import { Tag } from "../tags.js";
+import { TiffTag } from "../tags.js";
 
 /**
  * Any TIFF: the largest picture is the slide, wherever it is stored. Its sub-directories are levels, and so are other
@@ -25,7 +25,7 @@ export const genericTiff: TiffDialect = {
       [...node.subPages, ...others],
       async (above, page) => (node.subPages.includes(page) ? true : looksAlike(file, above, page)),
     );
-    const orientation = await node.directory.number(Tag.Orientation, 1);
+    const orientation = await node.directory.number(TiffTag.Orientation, 1);
     const name = node === first ? "the first page" : `${full.name}, the largest picture`;
     const left = leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of ${name}, left out`];
     const turned = [`its orientation tag (${orientation}) is ignored, as other slide readers do`];

@@ -31,7 +31,7 @@ export interface OtherColours {
  * @throws EpSamError `slide` for stacks, time series and fluorescence channels, which are no RGB slide, and for three
  *   planes that cannot be told from these
  */
-export async function colourPlanes(
+export async function rgbOfPlanes(
   file: RandomAccessFile,
   { pixels, node }: OmeImage,
   nodes: readonly PageNode[],

@@ -4,7 +4,7 @@ import { type PageNode, supportedPage, type TiffContents } from "../contents.js"
 import type { AssociatedImage, SlideDescription, TiffDialect } from "../dialect.js";
 import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
 import { buildPyramid } from "../pyramid.js";
-import { colourPlanes, withOtherColours } from "./ome-planes.js";
+import { rgbOfPlanes, withOtherColours } from "./ome-planes.js";
 
 /** Microns per unit of length, by the symbols that OME writes. */
 const MICRONS: Readonly<Record<string, number>> = {
@@ -36,7 +36,7 @@ export const omeTiff: TiffDialect = {
       .filter(({ name }) => !ASSOCIATED.test(name))
       .sort((one, other) => other.sizeX * other.sizeY - one.sizeX * one.sizeY);
     if (main === undefined) throw file.error("holds no image", "its OME-XML names none");
-    const planes = await colourPlanes(file, main, nodes);
+    const planes = await rgbOfPlanes(file, main, nodes);
     const full = supportedPage(file, main.node.page);
     const pyramid = await buildPyramid(full, main.node.subPages);
     const { levels, leftOut } = planes === null ? pyramid : withOtherColours(pyramid, planes.others);

@@ -8,7 +8,7 @@ import type {
   PromptPoint,
   SegmenterEntry,
 } from "../../../contract/index.js";
-import type { MaskDecoder } from "./mask-decoder.js";
+import type { BrowserMaskDecoder } from "./mask-decoder.js";
 
 /** Share of a patch, around its middle, where a first click is taken without a patch of its own. */
 const MIDDLE = 0.6;
@@ -43,7 +43,7 @@ export type SessionStatus = "idle" | "embedding" | "decoding" | "ready";
 
 export interface ClickSessionOptions {
   readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<EmbeddingEntry>;
-  readonly decoder: Pick<MaskDecoder, "decode">;
+  readonly decoder: Pick<BrowserMaskDecoder, "decode">;
   readonly decoderAddress: (segmenter: string) => string;
   readonly embeddingAddress: (embedding: string) => string;
   /** What could not be done; requests that were given up are not told. */

@@ -10,7 +10,7 @@ export interface WorkerPort {
   terminate(): void;
 }
 
-export interface MaskDecoderOptions {
+export interface BrowserMaskDecoderOptions {
   /** Starts the worker that decodes in the browser. */
   readonly startWorker: () => WorkerPort;
   /** Decodes on the server. */
@@ -47,8 +47,8 @@ interface Waiting {
  * Decodes masks, one at a time, in the browser or, from its first failure on, on the server. Of the requests that come
  * while one is under way only the newest counts: prompts that were moved on meanwhile are of no use.
  */
-export class MaskDecoder {
-  readonly #options: MaskDecoderOptions;
+export class BrowserMaskDecoder {
+  readonly #options: BrowserMaskDecoderOptions;
   readonly #place = signal<DecodingPlace>({ engine: null, milliseconds: null, why: null });
   #worker: WorkerPort | null = null;
   /** Takes what the worker answers to the request under way. */
@@ -59,7 +59,7 @@ export class MaskDecoder {
 
   readonly place: ReadonlySignal<DecodingPlace> = this.#place;
 
-  constructor(options: MaskDecoderOptions) {
+  constructor(options: BrowserMaskDecoderOptions) {
     this.#options = options;
   }
 

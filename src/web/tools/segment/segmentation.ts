@@ -10,7 +10,7 @@ import { onServerEvent, paths, requestJson } from "../../api/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { ClickSession } from "./click-session.js";
 import { fillsPatch, isCutOff } from "./cut-off.js";
-import { type DecodingPlace, MaskDecoder } from "./mask-decoder.js";
+import { BrowserMaskDecoder, type DecodingPlace } from "./mask-decoder.js";
 import type { MaskRequest } from "./messages.js";
 
 /** How large patches are: as the decoder was trained, or as large as what is seen. */
@@ -52,7 +52,7 @@ export function openSegmentation(viewer: SlideViewer, onProblem: (thrown: unknow
   const segmenter = computed(
     () => segmenters.value?.find(({ id }) => id === chosen.value) ?? segmenters.value?.[0] ?? null,
   );
-  const decoder = new MaskDecoder({ startWorker, decodeOnServer });
+  const decoder = new BrowserMaskDecoder({ startWorker, decodeOnServer });
   const session = new ClickSession({
     embed: (body, signalOfRequest) =>
       requestJson(embeddingEntrySchema, paths.embeddings(viewer.slide.value.id), {
