@@ -17,7 +17,7 @@
  */
 export * from "./annotations.js";
 export * from "./datasets.js";
-export { type Area, areaSchema, type Box, type Position } from "./geometry.js";
+export { type Area, areaSchema, type Box, boxSchema, type Position } from "./geometry.js";
 export * from "./jobs.js";
 export * from "./problem.js";
 export * from "./prompt-arrays.js";

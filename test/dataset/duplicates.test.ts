@@ -6,6 +6,7 @@ import { decideSplits } from "../../src/dataset/preparation/patients.js";
 import { memorySlide } from "../support/memory-slide.js";
 import { makeImages, recordingReporter, temporaryFolder, writeNoise, writeText } from "./fixtures.js";
 import { pink } from "./slide-pixels.js";
+import { slideWorkplace } from "./slide-workplace.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -133,34 +134,21 @@ it("slides of the same bytes go into one split", async () => {
 });
 
 it("slides of several files are the same by their pixels, whatever the file that names them holds", async () => {
-  const folder = await temporaryFolder();
-  const rectangle = `<ASAP_Annotations><Annotations><Annotation Name="a" Type="Rectangle" PartOfGroup="Tumor"><Coordinates>${[
-    [0, 0],
-    [100, 0],
-    [100, 192],
-    [0, 192],
-  ]
-    .map(([x, y], order) => `<Coordinate Order="${order}" X="${x}" Y="${y}"/>`)
-    .join("")}</Coordinates></Annotation></Annotations><AnnotationGroups/></ASAP_Annotations>`;
-  for (const name of ["a", "b", "c", "d"]) {
-    // MIRAX names its slides by a preview, which may be the same of all or differ by an edit.
-    await writeText(join(folder, "slides", `${name}.mrxs`), name === "a" ? "an edited preview" : "a preview");
-    await writeText(join(folder, "xml", `${name}.xml`), rectangle);
-  }
+  const names = ["a", "b", "c", "d"];
   const shifts: Record<string, number> = { a: 0, b: 3, c: 0, d: 7 };
-  const { root, warnings } = await prepareSlides({
-    inputs: [join(folder, "slides")],
-    annotations: join(folder, "xml"),
-    out: join(folder, "dataset"),
-    patchSize: 64,
-    tissue: "all",
-    split: [1, 1, 1],
-    positiveRange: [0.1, 1],
-    openSlide: async (path: string) => {
+  const { folder, options } = await slideWorkplace(
+    names.map((name) => `${name}.mrxs`),
+    names.map((name) => `${name}.geojson`),
+    async (path: string) => {
       const shift = shifts[path.at(-6) ?? ""] ?? 0;
       return memorySlide(path, 256, 192, (x, y) => pink(x + shift, y));
     },
-  });
+  );
+  for (const name of names) {
+    // MIRAX names its slides by a preview, which may be the same of all or differ by an edit.
+    await writeText(join(folder, "slides", `${name}.mrxs`), name === "a" ? "an edited preview" : "a preview");
+  }
+  const { root, warnings } = await prepareSlides({ ...options, split: [1, 1, 1] });
   expect(warnings).toEqual([expect.stringMatching(/kept in one split .*: a = c\.$/)]);
   const splits = new Map((await openDataset(root)).patches.map(({ slide, split }) => [slide, split]));
   expect(splits.get("a")).toBe(splits.get("c"));

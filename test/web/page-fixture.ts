@@ -3,7 +3,7 @@ import { basename, join, parse } from "node:path";
 import axe, { type AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
-import { expect } from "vitest";
+import { afterEach, expect } from "vitest";
 import { writeGeneratedSlides } from "../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../src/common/index.js";
 import { exportSlideResults, type TiledRaster } from "../../src/inference/index.js";
@@ -122,6 +122,18 @@ export async function openPage(
   });
   await page.goto(address);
   return { page, complaints };
+}
+
+/** Pages that are closed after each test, which must not have complained. */
+export function quietPages(): WatchedPage[] {
+  const opened: WatchedPage[] = [];
+  afterEach(async () => {
+    for (const { page, complaints } of opened.splice(0)) {
+      expect(complaints).toEqual([]);
+      await page.close();
+    }
+  });
+  return opened;
 }
 
 /** Waits until the slide stands still and all its tiles are there. */

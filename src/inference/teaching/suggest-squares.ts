@@ -8,8 +8,8 @@ import { MAP_STEP } from "./taught-model.js";
 const SUGGESTIONS = 3;
 /** Candidates whose pixels are looked at, at most. */
 const LOOKED_AT = 24;
-/** Least mean difference between the highest and the lowest colour of a pixel, of 255: glass has none. */
-const LEAST_SATURATION = 15;
+/** Least mean chroma, the difference between the highest and the lowest colour of a pixel, of 255: glass has none. */
+const LEAST_CHROMA = 15;
 
 /** A square that is worth a label. */
 export interface SuggestedSquare {
@@ -124,10 +124,10 @@ async function isTissue(
 ): Promise<boolean> {
   const side = Math.max(1, Math.round(size / geometry.pixelSize.x));
   const image = await readArea(source, { x, y }, { width: side, height: side }, geometry);
-  return meanSaturation(image) >= LEAST_SATURATION;
+  return meanChroma(image) >= LEAST_CHROMA;
 }
 
-function meanSaturation({ data }: RgbImage): number {
+function meanChroma({ data }: RgbImage): number {
   let sum = 0;
   for (let at = 0; at < data.length; at += 3) {
     const [red = 0, green = 0, blue = 0] = data.subarray(at, at + 3);

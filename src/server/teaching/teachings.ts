@@ -24,11 +24,9 @@ type Frame = TeachingResults["frame"];
 interface KeptTeaching {
   readonly slide: string;
   readonly lesson: Lesson;
-  readonly squares: Squares;
+  readonly squares: TeachingRequest["squares"];
   readonly layer: Layer;
 }
-
-type Squares = { x: number; y: number; size: number; tumour: 0 | 1 }[];
 
 /** What squares have taught on the slides of the workspace: maps whose tiles are made when they are looked at. */
 export class Teachings {
@@ -66,11 +64,10 @@ export class Teachings {
   /** Teaches, and gives the map's layer. @throws EpSamError `usage` without squares of both kinds */
   async teach(
     slide: WorkspaceSlide,
-    { run, squares: given }: TeachingRequest,
+    { run, squares }: TeachingRequest,
     signal: AbortSignal,
   ): Promise<{ readonly id: string; readonly layer: LayerEntry }> {
     const lesson = await this.#lesson(slide, run);
-    const squares = given.map((square) => ({ ...square }));
     await this.#process.run({ kind: "teach", lesson, squares }, signal);
     const id = `teaching-${hashBytes(JSON.stringify([lesson, squares])).slice(0, 32)}`;
     const layer = this.#layerOf(id, lesson, squares, await this.#frame(lesson, signal));
@@ -114,7 +111,12 @@ export class Teachings {
     return this.#process.run({ kind: "frame", lesson }, signal);
   }
 
-  #layerOf(id: string, lesson: Lesson, squares: Squares, { extent, pixelSize }: Frame): Layer {
+  #layerOf(
+    id: string,
+    lesson: Lesson,
+    squares: TeachingRequest["squares"],
+    { extent, pixelSize }: Frame,
+  ): Layer {
     const level = {
       width: Math.ceil(extent.width / MAP_STEP),
       height: Math.ceil(extent.height / MAP_STEP),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bytesSchema } from "../../common/index.js";
+import { boxSchema as box, labelledSquares as squares } from "../../contract/index.js";
 
 /** Whom squares teach, and where: what another process needs to open it. */
 const lessonSchema = z.object({
@@ -10,15 +11,6 @@ const lessonSchema = z.object({
   run: z.string().nullable(),
 });
 export type Lesson = z.infer<typeof lessonSchema>;
-
-const square = z.object({
-  x: z.number(),
-  y: z.number(),
-  size: z.number(),
-  tumour: z.union([z.literal(0), z.literal(1)]),
-});
-const squares = z.array(square);
-const box = z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() });
 
 /** What the teaching process is asked for. */
 export const teachingWorkSchema = z.discriminatedUnion("kind", [

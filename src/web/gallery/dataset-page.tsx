@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { type DatasetEntry, type PatchEntry, type PatchSort, patchPageSchema } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
-import { Button, ProblemNote, Resource, useResource } from "../interface/index.js";
+import { Button, ProblemNote, Resource, RunChoice, useResource } from "../interface/index.js";
 import { formatRoute, type GalleryQuery, jobsRoute } from "../routing/hash-link.js";
 import { navigate } from "../routing/location.js";
 import { PageHead } from "../shell/page-head.js";
@@ -58,20 +58,13 @@ export function DatasetPage({ dataset, query }: DatasetPageProps) {
           choices={{ "": "all", "1": "tumour", "0": "normal" }}
           onChoose={(value) => change({ label: value === "" ? null : value === "1" ? 1 : 0 })}
         />
-        <label class="choice">
-          <span>Masks of</span>
-          <select
-            value={query.run ?? ""}
-            onChange={({ currentTarget: { value } }) => change(value === "" ? WITHOUT_RUN : { run: value })}
-          >
-            <option value="">no run</option>
-            {runs.map(({ id, name }) => (
-              <option key={id} value={id}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <RunChoice
+          title="Masks of"
+          none="no run"
+          runs={runs}
+          run={query.run}
+          onChoose={(run) => change(run === null ? WITHOUT_RUN : { run })}
+        />
         {query.run === null ? null : (
           <>
             <Choice

@@ -1,5 +1,5 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { readAnnotations, TumourRegion } from "../../../src/annotations/index.js";
 import { writeGeneratedSlides } from "../../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../../src/common/index.js";
@@ -10,7 +10,7 @@ import { describeWithChromium, launchChromium } from "../../support/chromium.js"
 import { InferenceSession, Tensor } from "../../support/onnxruntime.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";
-import { findings, openPage, PHONE, settled, type WatchedPage } from "../page-fixture.js";
+import { findings, openPage, PHONE, quietPages, settled } from "../page-fixture.js";
 
 const directory = temporaryDirectory();
 /** Milliseconds: the first click starts the models, on a machine that may be busy. */
@@ -43,7 +43,7 @@ describeWithChromium("annotating in the page", () => {
   let view: ViewProcess;
   let browser: Browser;
   let slide = "";
-  const opened: WatchedPage[] = [];
+  const opened = quietPages();
 
   beforeAll(async () => {
     const { slides } = await writeGeneratedSlides(directory.path("tissue"), {
@@ -62,13 +62,6 @@ describeWithChromium("annotating in the page", () => {
   afterAll(async () => {
     await browser?.close();
     await view?.kill();
-  });
-
-  afterEach(async () => {
-    for (const { page, complaints } of opened.splice(0)) {
-      expect(complaints).toEqual([]);
-      await page.close();
-    }
   });
 
   const fetched = async <Body>(path: string): Promise<Body> =>

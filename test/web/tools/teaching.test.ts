@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { readAnnotations, TumourRegion } from "../../../src/annotations/index.js";
 import { RandomStream } from "../../../src/common/index.js";
 import { type AnnotationState, SQUARE_CLASSES, type Workspace } from "../../../src/contract/index.js";
@@ -10,7 +10,7 @@ import { describeWithChromium, launchChromium } from "../../support/chromium.js"
 import { describeWithShared, sharedPath } from "../../support/shared.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";
-import { findings, openPage, settled, type WatchedPage } from "../page-fixture.js";
+import { findings, openPage, quietPages, settled } from "../page-fixture.js";
 
 interface Slide {
   readonly width: number;
@@ -48,7 +48,7 @@ describeWithShared(
       let view: ViewProcess;
       let browser: Browser;
       let workspace: Workspace;
-      const opened: WatchedPage[] = [];
+      const opened = quietPages();
 
       beforeAll(async () => {
         view = await ViewProcess.start({
@@ -63,13 +63,6 @@ describeWithShared(
       afterAll(async () => {
         await browser?.close();
         await view?.kill();
-      });
-
-      afterEach(async () => {
-        for (const { page, complaints } of opened.splice(0)) {
-          expect(complaints).toEqual([]);
-          await page.close();
-        }
       });
 
       const fetched = async <Body>(path: string): Promise<Body> =>

@@ -1,6 +1,7 @@
 import { Button, ToolButton } from "../../interface/index.js";
 import { BRUSH_SIZES } from "../editing/editor.js";
 import { TeachOptions } from "../teach/teach-options.js";
+import { OppositeButton } from "./opposite-button.js";
 import type { ToolsState } from "./tools-state.js";
 
 /** What belongs to the active tool, in a strip over the slide, within reach of a thumb. */
@@ -59,15 +60,7 @@ function Segmenting({ state: { editor, clickTool, segmentation, input } }: { rea
       {status === "ready" && isWhole.value ? (
         <span role="status">Nothing stands out here: drag a box around what you mean.</span>
       ) : null}
-      <ToolButton
-        icon={input.opposite.value ? "minus" : "plus"}
-        title={input.opposite.value ? "Clicks are outside" : "Clicks are inside"}
-        shortcut="X"
-        pressed={input.opposite.value}
-        onClick={() => {
-          input.opposite.value = !input.opposite.value;
-        }}
-      />
+      <OppositeButton input={input} plain="Clicks are inside" opposite="Clicks are outside" />
       <ToolButton
         icon="undo"
         title="Take back the last point"

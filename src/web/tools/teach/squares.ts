@@ -18,7 +18,7 @@ export interface PlacedSquare {
 }
 
 /** What an annotation says as a square that teaches; null for all others. */
-export function kindOf({ classification, review }: AnnotationObject): SquareKind | null {
+export function squareKindOf({ classification, review }: AnnotationObject): SquareKind | null {
   if (review === "rejected") return null;
   if (classification === SQUARE_CLASSES.tumour) return "tumour";
   return classification === SQUARE_CLASSES.other ? "other" : null;
@@ -28,7 +28,7 @@ export function kindOf({ classification, review }: AnnotationObject): SquareKind
 export function squaresOf(objects: Iterable<AnnotationObject>): LabelledSquareEntry[] {
   const squares: LabelledSquareEntry[] = [];
   for (const object of objects) {
-    const kind = kindOf(object);
+    const kind = squareKindOf(object);
     const bounds = kind === null ? null : boundsOf(object.area);
     if (bounds === null) continue;
     // What was cut or reshaped since is as large a square as it holds at most.

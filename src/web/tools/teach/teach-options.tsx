@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import { teachingLimits } from "../../../contract/index.js";
-import { Button, ToolButton } from "../../interface/index.js";
+import { Button, RunChoice, ToolButton } from "../../interface/index.js";
 import { workspace } from "../../state/workspace.js";
+import { OppositeButton } from "../panel/opposite-button.js";
 import type { ToolsState } from "../panel/tools-state.js";
 import { TeachDialog } from "./teach-dialog.js";
 import { canTeach, type TeachSession } from "./teach-session.js";
@@ -18,15 +19,7 @@ export function TeachOptions({ state: { teaching, input, editor } }: { readonly 
       <span class="tool-status" role="status" data-status={session.status.value}>
         {statusText(session, tumour, squares.length - tumour)}
       </span>
-      <ToolButton
-        icon={input.opposite.value ? "minus" : "plus"}
-        title={input.opposite.value ? "Clicks are not tumour" : "Clicks are tumour"}
-        shortcut="X"
-        pressed={input.opposite.value}
-        onClick={() => {
-          input.opposite.value = !input.opposite.value;
-        }}
-      />
+      <OppositeButton input={input} plain="Clicks are tumour" opposite="Clicks are not tumour" />
       <label class="brush-size">
         <span>Size</span>
         <input
@@ -48,7 +41,7 @@ export function TeachOptions({ state: { teaching, input, editor } }: { readonly 
         disabled={squares.length === 0}
         onClick={() => tool.removeLast()}
       />
-      <RunChoice session={session} />
+      <TaughtRun session={session} />
       {session.suggestions.value.length === 0 ? null : (
         <span class="teach-question">
           <span>Least sure (?):</span>
@@ -67,27 +60,20 @@ export function TeachOptions({ state: { teaching, input, editor } }: { readonly 
 }
 
 /** What is taught: a new head, or a run that squares can teach. */
-function RunChoice({ session: { run } }: { readonly session: TeachSession }) {
+function TaughtRun({ session: { run } }: { readonly session: TeachSession }) {
   const known = workspace.value;
   const runs = known.state === "ready" ? known.value.runs.filter(({ teachable }) => teachable) : [];
   if (runs.length === 0) return null;
   return (
-    <label class="teach-run">
-      <span>Teach</span>
-      <select
-        value={run.value ?? ""}
-        onChange={({ currentTarget }) => {
-          run.value = currentTarget.value === "" ? null : currentTarget.value;
-        }}
-      >
-        <option value="">a new model</option>
-        {runs.map(({ id, name }) => (
-          <option key={id} value={id}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
+    <RunChoice
+      title="Teach"
+      none="a new model"
+      runs={runs}
+      run={run.value}
+      onChoose={(chosen) => {
+        run.value = chosen;
+      }}
+    />
   );
 }
 

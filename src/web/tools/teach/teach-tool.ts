@@ -10,7 +10,14 @@ import { colourOfClass } from "../editing/classes.js";
 import { type Editor, newObjectId, type Pointed } from "../editing/editor.js";
 import { strokeTwice, traceArea } from "../editing/path-painting.js";
 import { type PointerTool, screenDistance } from "../editing/tool.js";
-import { areaOfSquare, holds, kindOf, type PlacedSquare, type SquareKind, squareAt } from "./squares.js";
+import {
+  areaOfSquare,
+  holds,
+  type PlacedSquare,
+  type SquareKind,
+  squareAt,
+  squareKindOf,
+} from "./squares.js";
 import type { TeachSession } from "./teach-session.js";
 
 /** A drag of so many CSS pixels is no click. */
@@ -91,7 +98,7 @@ export class TeachTool implements PointerTool {
 
   removeLast(): void {
     const last = [...this.#editor.store.objects.peek().values()].findLast(
-      (object) => kindOf(object) !== null,
+      (object) => squareKindOf(object) !== null,
     );
     if (last !== undefined) this.#remove(last);
   }
@@ -150,7 +157,7 @@ export class TeachTool implements PointerTool {
   }
 
   #change(object: AnnotationObject, kind: SquareKind): void {
-    if (kindOf(object) === kind) {
+    if (squareKindOf(object) === kind) {
       this.#remove(object);
       return;
     }
@@ -172,7 +179,7 @@ export class TeachTool implements PointerTool {
 
   #squareUnder({ position: [x, y] }: Pointed): AnnotationObject | null {
     const under = [...this.#editor.store.objects.peek().values()].filter((object) => {
-      const bounds = kindOf(object) === null ? null : boundsOf(object.area);
+      const bounds = squareKindOf(object) === null ? null : boundsOf(object.area);
       return bounds !== null && x >= bounds.left && x < bounds.right && y >= bounds.top && y < bounds.bottom;
     });
     return under.at(-1) ?? null;
