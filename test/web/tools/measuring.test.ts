@@ -126,7 +126,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await drag(page, [100, 400], [180, 460]);
     await edited(() => page.mouse.up());
     expect(areaSize((await last()).area)).toBeCloseTo(4800, 0);
-    await page.keyboard.press("o");
+    await page.keyboard.press("Shift+Q");
     await page.keyboard.down("Shift");
     await drag(page, [300, 400], [340, 500]);
     await edited(() => page.mouse.up());
@@ -186,6 +186,34 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await page.getByText("This slide tells no resolution: figures are in pixels.").waitFor();
     await page.keyboard.press("Escape");
     await page.close();
+  }, 60_000);
+
+  it("goes to coordinates, in pixels or µm, says what is wrong with them, and fades layers", async () => {
+    const page = await open();
+    await page.keyboard.press("Shift+G");
+    const dialog = page.getByRole("dialog", { name: "Go to coordinates" });
+    await dialog.getByLabel("X, from the left").fill("700");
+    await dialog.getByLabel("Y, from the top").fill("100");
+    await dialog.getByRole("button", { name: "Go" }).click();
+    await dialog.getByText("Give a number from 0 to 640 px.").waitFor();
+    await dialog.getByLabel("X, from the left").fill("200");
+    await dialog.getByLabel("In").selectOption("µm");
+    expect(await dialog.getByLabel("Y, from the top").inputValue()).toBe("50");
+    await dialog.getByLabel("Y, from the top").fill("75,5");
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.url()).toContain("at=200,151&zoom=1");
+    expect(await spoken(page).innerText()).toBe("100, 75,5 µm is in the middle");
+    await page.getByRole("button", { name: "Go to coordinates" }).click();
+    await dialog.waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("checkbox", { name: /^Tissue/ }).check();
+    await page.keyboard.press("k");
+    await page.keyboard.press("k");
+    await page.keyboard.press("Shift+K");
+    await page.getByLabel("Opacity of Tissue").waitFor();
+    expect(await page.getByLabel("Opacity of Tissue").inputValue()).toBe("0.7");
+    expect(await spoken(page).innerText()).toBe("Opacity 70 %");
   }, 60_000);
 
   it("keeps the name of whoever draws, once per browser, with each change", async () => {

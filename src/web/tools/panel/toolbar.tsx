@@ -14,7 +14,7 @@ export const TOOLS: readonly {
   { name: "segment", title: "Segment with a click", icon: "wand", key: "s" },
   { name: "draw", title: "Draw", icon: "pencil", key: "d" },
   { name: "rectangle", title: "Rectangle", icon: "box", key: "q" },
-  { name: "ellipse", title: "Ellipse", icon: "ellipse", key: "o" },
+  { name: "ellipse", title: "Ellipse", icon: "ellipse", key: "Shift+q" },
   { name: "polyline", title: "Polyline", icon: "polyline", key: "u" },
   { name: "points", title: "Points", icon: "points", key: "p" },
   { name: "brush", title: "Brush", icon: "brush", key: "b" },
@@ -37,7 +37,7 @@ export function Toolbar({ state }: { readonly state: ToolsState }) {
             key={name}
             icon={icon}
             title={title}
-            shortcut={key.toUpperCase()}
+            shortcut={key.replace(/.$/, (letter) => letter.toUpperCase())}
             pressed={editor.tool.value === name}
             onClick={() => {
               editor.tool.value = name;
