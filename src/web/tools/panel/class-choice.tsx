@@ -1,18 +1,14 @@
 import { useState } from "preact/hooks";
-import { type ClassMeaning, classMeaningSchema } from "../../../contract/index.js";
-import { showProblem } from "../../interface/index.js";
-import { classesOf } from "../editing/classes.js";
-import { chooseMeaning, knownClass, knownClasses } from "../store/class-meanings.js";
+import { classMeaningSchema } from "../../../contract/index.js";
+import { Button, showProblem } from "../../interface/index.js";
+import { classesOf, MEANINGS } from "../editing/classes.js";
+import { chooseOfClass } from "../store/class-meanings.js";
+import { knownClass, knownClasses } from "../store/known-classes.js";
 import type { ToolsState } from "./tools-state.js";
 
-const MEANINGS: Readonly<Record<ClassMeaning, string>> = {
-  tumour: "tumour",
-  exclusion: "no tumour",
-  unknown: "ignore: left out of training",
-};
-
 /** The class of what is selected, or else of what is drawn next; a class that is new gets a meaning first. */
-export function ClassChoice({ state: { editor } }: { readonly state: ToolsState }) {
+export function ClassChoice({ state }: { readonly state: ToolsState }) {
+  const { editor, classesShown } = state;
   const { selectedObjects, classification, store } = editor;
   const [typed, setTyped] = useState<{ readonly name: string; readonly on: string } | null>(null);
   const [first] = selectedObjects.value;
@@ -59,6 +55,15 @@ export function ClassChoice({ state: { editor } }: { readonly state: ToolsState 
       {open.map((name) => (
         <Meaning key={name} name={name} />
       ))}
+      <p class="button-row">
+        <Button
+          onClick={() => {
+            classesShown.value = true;
+          }}
+        >
+          Classes …
+        </Button>
+      </p>
     </>
   );
 }
@@ -69,7 +74,7 @@ function Meaning({ name, onChosen }: { readonly name: string; readonly onChosen?
   if (known?.isFixed === true) return null;
   const choose = async (text: string) => {
     try {
-      await chooseMeaning(name, classMeaningSchema.parse(text));
+      await chooseOfClass({ name, meaning: classMeaningSchema.parse(text) });
       onChosen?.();
     } catch (thrown) {
       showProblem(thrown);
