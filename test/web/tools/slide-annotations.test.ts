@@ -90,9 +90,9 @@ class FakeServer {
         this.loads += 1;
         return this.state();
       },
-      edit: (revision, title, changes) => answer(revision, () => this.save(title, changes)),
-      step: (direction, revision) => answer(revision, () => this.step(direction)),
-      importFrom: async (revision) => {
+      edit: ({ revision }, title, changes) => answer(revision, () => this.save(title, changes)),
+      step: (direction, { revision }) => answer(revision, () => this.step(direction)),
+      importFrom: async ({ revision }) => {
         const result = await answer(revision, () => this.save("Import", add("imported")));
         return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
       },

@@ -4,19 +4,20 @@ import type {
   AnnotationImport,
   AnnotationSave,
   AnnotationState,
+  AnnotationStep,
   Problem,
 } from "../../../contract/index.js";
 
 /** How a save ended: saved, or somebody else had saved before. */
 export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
 
-/** The server, as the store uses it. */
+/** The server, as the store uses it: every change is made on a revision, by somebody. */
 export interface AnnotationApi {
   load(): Promise<AnnotationState>;
-  edit(revision: number, title: string, changes: readonly AnnotationChange[]): Promise<SaveAnswer>;
-  step(direction: "undo" | "redo", revision: number): Promise<SaveAnswer>;
+  edit(on: AnnotationStep, title: string, changes: readonly AnnotationChange[]): Promise<SaveAnswer>;
+  step(direction: "undo" | "redo", on: AnnotationStep): Promise<SaveAnswer>;
   importFrom(
-    revision: number,
+    on: AnnotationStep,
     file: Blob | "results",
   ): Promise<AnnotationImport | { readonly conflict: AnnotationConflict }>;
   /** Anything thrown, as it is shown. */

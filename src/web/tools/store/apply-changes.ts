@@ -26,6 +26,13 @@ export function fittingChanges(objects: ObjectMap, changes: readonly AnnotationC
   });
 }
 
+/** A change whose object says who changed it last, or nobody who has given a name. */
+export function signedBy(change: AnnotationChange, author: string | undefined): AnnotationChange {
+  if (change.type === "remove") return change;
+  const { author: _, ...object } = change.object;
+  return { type: change.type, object: author === undefined ? object : { ...object, author } };
+}
+
 /** Whether objects are as changes make them. */
 export function areMade(objects: readonly AnnotationObject[], changes: readonly AnnotationChange[]): boolean {
   const known = new Map(objects.map((object) => [object.id, object]));
@@ -36,8 +43,14 @@ export function areMade(objects: readonly AnnotationObject[], changes: readonly 
   });
 }
 
-export function isSame(one: object, other: object): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+/** In whatever order their members were set. */
+export function isSame(one: AnnotationObject, other: AnnotationObject): boolean {
+  return textOf(one) === textOf(other);
+}
+
+function textOf(object: AnnotationObject): string {
+  const members = Object.entries(object).filter(([, value]) => value !== undefined);
+  return JSON.stringify(members.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Objects after a save that was made on just them. Added ones lie where the server has them. */

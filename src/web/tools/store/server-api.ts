@@ -20,14 +20,16 @@ export function serverApi(slide: string): AnnotationApi {
     }));
   return {
     load: () => requestJson(annotationStateSchema, path),
-    edit: (revision, title, changes) => save(path, { revision, title, changes }),
-    step: (direction, revision) => save(`${path}/${direction}`, { revision }),
-    importFrom: (revision, file) => {
+    edit: (on, title, changes) => save(path, { ...on, title, changes }),
+    step: (direction, on) => save(`${path}/${direction}`, on),
+    importFrom: ({ revision, author }, file) => {
       const from = file === "results" ? "results" : "import";
       const options: RequestOptions = file === "results" ? { method: "POST" } : { method: "POST", file };
-      return orConflict(() =>
-        requestJson(annotationImportSchema, `${path}/${from}?revision=${revision}`, options),
-      );
+      const query = new URLSearchParams({
+        revision: `${revision}`,
+        ...(author === undefined ? {} : { author }),
+      });
+      return orConflict(() => requestJson(annotationImportSchema, `${path}/${from}?${query}`, options));
     },
     problemOf,
   };
