@@ -5,16 +5,17 @@ const WEBGPU = "test/**/webgpu.test.ts";
 
 /** Tests that change what their process holds (environment, modules, timers, streams), or measure it. */
 const ALONE = [
-  "test/{architecture,cli,examples,parity,project}/**/*.test.ts",
-  "test/**/{annotation-journal,answers,config,embedding-cache,fuzz-*,openslide-library}.test.ts",
-  "test/**/{sam-source,slide-annotations,socket,telemetry}.test.ts",
+  "test/{architecture,examples,parity,project}/**/*.test.ts",
+  "test/**/{annotation-journal,answers,checkout,config,embedding-cache,fuzz-*,openslide-library}.test.ts",
+  "test/**/{models,process,sam-source,slide-annotations,socket,telemetry}.test.ts",
 ];
 
 export default defineConfig({
   test: {
     pool: "forks",
-    maxWorkers: 2,
-    // Two test files at once have a core each; with more threads they would wait for one another.
+    // Of two cores and one more, since tests of the page wait for it half of their time.
+    maxWorkers: 3,
+    // A test file has a core; with more threads it would wait for the others.
     env: { EPSAM_THREADS: "1" },
     setupFiles: ["test/support/equal-arrays.ts"],
     testTimeout: 60_000,
