@@ -18,13 +18,13 @@ describeWithChromium("classes and comments in the page", () => {
   const opened = quietPages();
 
   beforeAll(async () => {
-    const { slides: folder } = await writeGeneratedSlides(directory.path("tissue"), {
+    await writeGeneratedSlides(directory.path("tissue"), {
       ...{ count: 2, seed: 3, size: 320, micronsPerPixel: 0.5, reporter: silentReporter },
     });
     view = await ViewProcess.start({
       stateDirectory: directory.path("state"),
       pageDirectory: directory.path("page"),
-      inputs: [folder],
+      inputs: [directory.path("tissue")],
     });
     browser = await launchChromium();
     const workspace: Workspace = await (await fetch(`${view.address}api/workspace`)).json();
@@ -107,6 +107,34 @@ describeWithChromium("classes and comments in the page", () => {
     expect(await page.getByLabel("Class of new annotations").inputValue()).toBe("Island");
     await page.keyboard.press("?");
     await page.getByText("Class Island, of what is selected, or drawn next").waitFor();
+  }, 60_000);
+
+  it("that are typed, and the size of the brush, are there after a reload; annotations open as outlines", async () => {
+    const page = await open();
+    await page.goto(`${view.address}#/slides/${slides[1]}`);
+    await page.getByRole("region", { name: `Slide ${names[1]}` }).waitFor();
+    await expect.poll(() => page.url()).toMatch(/layer=[^&]*:0\.8:outline$/);
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    const name = page.getByRole("combobox", { name: "Class of new annotations" });
+    await name.fill("Fibrosis");
+    await name.press("Enter");
+    await page.getByLabel("What “Fibrosis” means to training").waitFor();
+    await page.locator("h1").click();
+    await page.keyboard.press("b");
+    await page.keyboard.press(".");
+    expect(await page.getByLabel("Size", { exact: true }).inputValue()).toBe("50");
+    await page.reload();
+    await settled(page);
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    expect(await name.inputValue()).toBe("Fibrosis");
+    await page.getByLabel("What “Fibrosis” means to training").selectOption("no tumour");
+    await expect.poll(() => name.inputValue()).toBe("Fibrosis");
+    await page.reload();
+    await settled(page);
+    await page.getByRole("tab", { name: "Annotations" }).click();
+    expect(await name.inputValue()).toBe("Fibrosis");
+    await page.getByRole("button", { name: "Brush" }).click();
+    expect(await page.getByLabel("Size", { exact: true }).inputValue()).toBe("50");
   }, 60_000);
 
   it("of nothing leave the key 1 to the view", async () => {

@@ -1,16 +1,19 @@
-import { useState } from "preact/hooks";
+import * as z from "zod/mini";
 import { classMeaningSchema } from "../../../contract/index.js";
-import { Button, showProblem } from "../../interface/index.js";
+import { Button, showProblem, useKept } from "../../interface/index.js";
 import { classesOf, MEANINGS } from "../editing/classes.js";
 import { chooseOfClass } from "../store/class-meanings.js";
 import { knownClass, knownClasses } from "../store/known-classes.js";
 import type { ToolsState } from "./tools-state.js";
 
+/** A name that has no meaning yet, and the annotations that it was typed for; none for what is drawn next. */
+const typedClass = z.nullable(z.object({ name: z.string(), on: z.string() }));
+
 /** The class of what is selected, or else of what is drawn next; a class that is new gets a meaning first. */
 export function ClassChoice({ state }: { readonly state: ToolsState }) {
   const { editor, classesShown } = state;
   const { selectedObjects, classification, store } = editor;
-  const [typed, setTyped] = useState<{ readonly name: string; readonly on: string } | null>(null);
+  const [typed, setTyped] = useKept(`typed-class.${editor.viewer.slide.peek().id}`, typedClass, null);
   const [first] = selectedObjects.value;
   // A name that was typed for one annotation is not given to another.
   const on = selectedObjects.value.map(({ id }) => id).join();

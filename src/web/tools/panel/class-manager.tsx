@@ -1,11 +1,12 @@
 import { useState } from "preact/hooks";
+import * as z from "zod/mini";
 import {
   type ClassChoice,
   type ClassMeaning,
   classMeaningSchema,
   editLimits,
 } from "../../../contract/index.js";
-import { Button, Dialog, showMessage, showProblem } from "../../interface/index.js";
+import { Button, Dialog, showMessage, showProblem, useKept } from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
 import { classesOf, colourOfClass, MEANINGS } from "../editing/classes.js";
 import { chooseOfClass, renameClass } from "../store/class-meanings.js";
@@ -208,8 +209,12 @@ const FIXED_MEANINGS: Readonly<Record<string, string>> = {
 
 /** A class that nobody has used yet. */
 function NewClass() {
-  const [name, setName] = useState("");
-  const [meaning, setMeaning] = useState<ClassMeaning | "">("");
+  const [name, setName] = useKept("new-class", z.string(), "");
+  const [meaning, setMeaning] = useKept(
+    "new-class-meaning",
+    z.union([classMeaningSchema, z.literal("")]),
+    "",
+  );
   const isThere = knownClasses.value.some((one) => nameKey(one.name) === nameKey(name));
   const add = async () => {
     if (meaning === "") return;
