@@ -11,6 +11,7 @@ export {
   GroupRoles,
   type GroupRules,
   groupKey,
+  ROLES,
   UNREVIEWED_GROUP,
 } from "./roles.js";
 export { areaOf, requireArea, vertexCount } from "./saved/area.js";
