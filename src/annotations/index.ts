@@ -12,6 +12,7 @@ export {
   type GroupRules,
   groupKey,
   isMeasurement,
+  ROLES,
   UNREVIEWED_GROUP,
 } from "./roles.js";
 export { areaOf, requireExtent, shapesOf, vertexCount } from "./saved/area.js";
