@@ -41,6 +41,7 @@ const DRAWINGS = {
   check: "M5 13l4 4L19 7",
   trash: "M5 7h14M10 4h4M7 7l1 13h8l1-13M10 11v5M14 11v5",
   box: "M4 6h16v12H4z",
+  table: "M3 5h18v14H3zM3 10h18M3 14.500h18M9 10v9",
   grid: "M3 3h18v18H3zM3 9h18M3 15h18M9 3v18M15 3v18",
 } as const;
 

@@ -1,5 +1,5 @@
 import { type Shortcut, showProblem } from "../interface/index.js";
-import { inspectorShown } from "../interface/preferences.js";
+import { inspectorShown, objectsShown } from "../interface/preferences.js";
 import { narrow, sheet } from "../state/screen.js";
 import type { SlideSession } from "./session.js";
 
@@ -9,6 +9,12 @@ const ZOOM_STEP = 1.5;
 export function toggleInspector(): void {
   if (narrow.value) sheet.value = sheet.value === "inspector" ? "none" : "inspector";
   else inspectorShown.value = inspectorShown.value === "shown" ? "hidden" : "shown";
+}
+
+/** Shows or hides the object table below the slide. */
+export function toggleObjects(): void {
+  if (narrow.value) sheet.value = sheet.value === "objects" ? "none" : "objects";
+  else objectsShown.value = objectsShown.value === "shown" ? "hidden" : "shown";
 }
 
 /** Fills the screen with the slide, or returns. */
@@ -30,7 +36,7 @@ export function showActualPixels({ viewer }: SlideSession): void {
 export function slideShortcuts(
   session: SlideSession,
   stage: () => HTMLElement | null,
-  toggleNavigator: () => void,
+  { toggleNavigator, saveFigure }: { toggleNavigator(): void; saveFigure(): void },
 ): readonly Shortcut[] {
   const { viewer } = session;
   const view = (key: string, title: string, run: () => void): Shortcut => ({
@@ -72,6 +78,8 @@ export function slideShortcuts(
       session.grid.value = session.grid.value === null ? (first ?? null) : null;
     }),
     view("i", "Hide or show the panel", toggleInspector),
+    view("o", "Hide or show the object table", toggleObjects),
+    view("Shift+f", "Save a figure of the view", saveFigure),
     view("n", "Hide or show the small picture", toggleNavigator),
     view("f", "Full screen", () => void toggleFullScreen(stage())),
   ];

@@ -7,6 +7,7 @@ import { onSlide } from "../geometry/combine.js";
 import { isTangle, MOST_CROSSINGS } from "../geometry/tangle.js";
 import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
+import { judgements, type Saying } from "./judgements.js";
 
 /** What the pointer does. */
 export type ToolName = "select" | "segment" | "draw" | "brush" | "erase" | "vertices" | "teach";
@@ -126,14 +127,14 @@ export class Editor {
 
   /** Says of the selected objects what somebody thinks of them. */
   review(review: "accepted" | "rejected"): void {
-    this.#update(review === "accepted" ? "Accept" : "Reject", (object) => ({ ...object, review }));
+    this.#judge(review === "accepted" ? "Accept" : "Reject", { review });
   }
 
   /** Gives the selected objects a class; with none selected, what is drawn next. */
   classify(classification: string | null): void {
     this.classification.value = classification;
     const called = classification ?? "no class";
-    this.#update(`Set class ${called} of`, (object) => ({ ...object, classification }));
+    this.#judge(`Set class ${called} of`, { classification });
   }
 
   remove(): void {
@@ -152,18 +153,9 @@ export class Editor {
     return size === null ? area : onSlide(area, size);
   }
 
-  #update(verb: string, change: (object: AnnotationObject) => AnnotationObject): void {
+  #judge(verb: string, saying: Saying): void {
     const objects = this.selectedObjects.value;
-    const changed = objects
-      .map((object) => ({ before: object, after: change(object) }))
-      .filter(
-        ({ before, after }) =>
-          before.review !== after.review || before.classification !== after.classification,
-      );
-    this.store.edit(
-      `${verb} ${describe(objects)}`,
-      changed.map(({ after }) => ({ type: "update", object: after })),
-    );
+    this.store.edit(`${verb} ${describe(objects)}`, judgements(objects, saying));
   }
 }
 

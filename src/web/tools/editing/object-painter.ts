@@ -1,6 +1,7 @@
 import type { AnnotationObject } from "../../../contract/index.js";
 import { boundsOf, boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { shownBounds, toLevel0 } from "../../viewer/shown-bounds.js";
 import { untangled } from "../geometry/tangle.js";
 import { colourOfClass } from "./classes.js";
 
@@ -17,15 +18,15 @@ interface Prepared {
   readonly paths: Map<number, Path2D>;
 }
 
-/** Level0Box and paths of objects: an object that changes is another one. */
-const prepared = new WeakMap<AnnotationObject, Prepared>();
+/** Level0Box and paths of areas: an object that is judged keeps its own, one whose outline changes has another. */
+const prepared = new WeakMap<AnnotationObject["area"], Prepared>();
 
-function prepare(object: AnnotationObject): Prepared {
-  const known = prepared.get(object);
+function prepare({ area }: AnnotationObject): Prepared {
+  const known = prepared.get(area);
   if (known !== undefined) return known;
-  const bounds = boundsOf(object.area) ?? { left: 0, top: 0, right: -1, bottom: -1 };
+  const bounds = boundsOf(area) ?? { left: 0, top: 0, right: -1, bottom: -1 };
   const made = { bounds, paths: new Map<number, Path2D>() };
-  prepared.set(object, made);
+  prepared.set(area, made);
   return made;
 }
 
@@ -47,19 +48,6 @@ function pathAt(object: AnnotationObject, zoom: number): Path2D {
   }
   paths.set(step, path);
   return path;
-}
-
-/** The part of the slide that is seen; larger than that where it is turned. */
-export function shownBounds(viewer: SlideViewer): Level0Box {
-  const { clientWidth: width, clientHeight: height } = viewer.element;
-  const corners = [
-    [0, 0],
-    [width, 0],
-    [0, height],
-    [width, height],
-  ].map(([x = 0, y = 0]) => viewer.toSlide({ space: "screen", x, y }));
-  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
-  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
 }
 
 export interface PaintOptions {
@@ -133,17 +121,4 @@ function paintOne(
 
 function dashOf({ review }: AnnotationObject): readonly number[] {
   return { accepted: [], unreviewed: [8, 5], rejected: [2, 5] }[review];
-}
-
-/** Lets the canvas take level-0 pixels. */
-function toLevel0(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
-  const [origin, right, below] = [viewer.toScreen([0, 0]), viewer.toScreen([1, 0]), viewer.toScreen([0, 1])];
-  context.transform(
-    right.x - origin.x,
-    right.y - origin.y,
-    below.x - origin.x,
-    below.y - origin.y,
-    origin.x,
-    origin.y,
-  );
 }

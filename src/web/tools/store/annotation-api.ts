@@ -1,23 +1,27 @@
 import type {
-  AnnotationChange,
   AnnotationConflict,
   AnnotationImport,
   AnnotationSave,
   AnnotationState,
+  EditChange,
+  OutlinesRequest,
   Problem,
 } from "../../../contract/index.js";
 
 /** How a save ended: saved, or somebody else had saved before. */
 export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
 
+/** What annotations are brought in from: a file, what a run has found, or a map at a threshold. */
+export type ImportSource = Blob | "results" | OutlinesRequest;
+
 /** The server, as the store uses it. */
 export interface AnnotationApi {
   load(): Promise<AnnotationState>;
-  edit(revision: number, title: string, changes: readonly AnnotationChange[]): Promise<SaveAnswer>;
+  edit(revision: number, title: string, changes: readonly EditChange[]): Promise<SaveAnswer>;
   step(direction: "undo" | "redo", revision: number): Promise<SaveAnswer>;
   importFrom(
     revision: number,
-    file: Blob | "results",
+    from: ImportSource,
   ): Promise<AnnotationImport | { readonly conflict: AnnotationConflict }>;
   /** Anything thrown, as it is shown. */
   problemOf(thrown: unknown): Problem;

@@ -9,7 +9,7 @@ import {
   annotationStateSchema,
 } from "../../../contract/index.js";
 import { paths, problemOf, type RequestOptions, requestJson, ServerProblem } from "../../api/index.js";
-import type { AnnotationApi, SaveAnswer } from "./annotation-api.js";
+import type { AnnotationApi, ImportSource, SaveAnswer } from "./annotation-api.js";
 
 /** The annotations of a slide on the server. */
 export function serverApi(slide: string): AnnotationApi {
@@ -22,15 +22,20 @@ export function serverApi(slide: string): AnnotationApi {
     load: () => requestJson(annotationStateSchema, path),
     edit: (revision, title, changes) => save(path, { revision, title, changes }),
     step: (direction, revision) => save(`${path}/${direction}`, { revision }),
-    importFrom: (revision, file) => {
-      const from = file === "results" ? "results" : "import";
-      const options: RequestOptions = file === "results" ? { method: "POST" } : { method: "POST", file };
+    importFrom: (revision, from) => {
+      const [name, options] = importRequest(from);
       return orConflict(() =>
-        requestJson(annotationImportSchema, `${path}/${from}?revision=${revision}`, options),
+        requestJson(annotationImportSchema, `${path}/${name}?revision=${revision}`, options),
       );
     },
     problemOf,
   };
+}
+
+function importRequest(from: ImportSource): [name: string, options: RequestOptions] {
+  if (from === "results") return ["results", { method: "POST" }];
+  if (from instanceof Blob) return ["import", { method: "POST", file: from }];
+  return ["outlines", { method: "POST", body: from }];
 }
 
 async function orConflict<Answer>(

@@ -1,12 +1,12 @@
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import type {
-  AnnotationChange,
   AnnotationImport,
   AnnotationObject,
   AnnotationSave,
   AnnotationState,
+  EditChange,
 } from "../../../contract/index.js";
-import type { AnnotationApi, SaveAnswer, SaveState } from "./annotation-api.js";
+import type { AnnotationApi, ImportSource, SaveAnswer, SaveState } from "./annotation-api.js";
 import { applyChanges, applySave, areMade, fittingChanges, isSame, type ObjectMap } from "./apply-changes.js";
 import { type NextStep, nextSteps } from "./next-steps.js";
 import { addedBy, type Pending, titleOf, withoutObjects } from "./pending.js";
@@ -84,7 +84,7 @@ export class SlideAnnotations {
   }
 
   /** Changes objects: seen at once, saved as one edit. */
-  edit(title: string, changes: readonly AnnotationChange[]): void {
+  edit(title: string, changes: readonly EditChange[]): void {
     if (changes.length > 0) this.#enqueue({ type: "edit", title, changes });
   }
 
@@ -98,11 +98,11 @@ export class SlideAnnotations {
   }
 
   /**
-   * Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved.
+   * Brings in the annotations of a file, or outlines that a run has found; resolves once they are saved.
    * @throws what the server refuses them with
    */
-  importFrom(file: Blob | "results"): Promise<AnnotationImport> {
-    return new Promise((done, refused) => this.#enqueue({ type: "import", file, done, refused }));
+  importFrom(from: ImportSource): Promise<AnnotationImport> {
+    return new Promise((done, refused) => this.#enqueue({ type: "import", from, done, refused }));
   }
 
   /** Another tab, or somebody else, has saved. */
@@ -256,7 +256,7 @@ export class SlideAnnotations {
     const { revision } = this.#base.value;
     if (pending.type === "edit") return this.#api.edit(revision, pending.title, pending.changes);
     if (pending.type !== "import") return this.#api.step(pending.type, revision);
-    const answer = await this.#api.importFrom(revision, pending.file);
+    const answer = await this.#api.importFrom(revision, pending.from);
     if ("conflict" in answer) return answer;
     return { saved: answer.save, done: () => pending.done(answer) };
   }
