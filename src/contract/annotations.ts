@@ -217,6 +217,8 @@ export const foundObjectsSchema = z.object({
       object: savedObject,
       /** Mean tumour probability inside, 0 to 1; null where the run has kept none. */
       probability: z.nullable(z.number()),
+      /** Area and largest diameter as the run measured them in its mask, in µm or level-0 pixels; null when it has not. */
+      size: z.nullable(z.object({ area: z.number(), diameter: z.number(), inMicrons: z.boolean() })),
     }),
   ),
 });

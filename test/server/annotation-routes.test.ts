@@ -485,7 +485,8 @@ describe("results of a run", () => {
       geometry: { type: "Polygon", coordinates: [square(number, 0, 5)] },
       properties: {
         ...{ name: `Focus ${number}`, classification: { name: "Tumor" } },
-        measurements: number === 1 ? { "Mean tumor probability": 0.75 } : {},
+        measurements:
+          number === 1 ? { "Mean tumor probability": 0.75, "Area µm^2": 6, "Max diameter µm": 3 } : {},
       },
     });
     const file = join(root, "Case 1", "tumour.geojson");
@@ -496,9 +497,9 @@ describe("results of a run", () => {
     context.workspace.addResults(root);
     const shown: FoundObjects = await json(await get("/results"));
     expect(shown.origin).toMatch(/, round-1$/);
-    expect(shown.found.map(({ object, probability }) => [object.id, object.review, probability])).toEqual([
-      [uuid(1), "unreviewed", 0.75],
-      [uuid(2), "unreviewed", null],
+    expect(shown.found.map(({ object, ...measured }) => [object.id, object.review, measured])).toEqual([
+      [uuid(1), "unreviewed", { probability: 0.75, size: { area: 6, diameter: 3, inMicrons: true } }],
+      [uuid(2), "unreviewed", { probability: null, size: null }],
     ]);
     expect((await state()).revision).toBe(0);
     const first = await upload("results?revision=0", "");

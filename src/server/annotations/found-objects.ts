@@ -1,4 +1,4 @@
-import { type AnnotationSet, movedBy, readAnnotations } from "../../annotations/index.js";
+import { type Annotation, type AnnotationSet, movedBy, readAnnotations } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import type { FoundObjects } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
@@ -6,8 +6,12 @@ import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { planResults } from "./exchange.js";
 
-/** Name of a focus' mean probability, as the export writes it. */
+/** Names of what a run measures of a focus, as the export writes them. */
 const PROBABILITY = "Mean tumor probability";
+const SIZES = [
+  { area: "Area µm^2", diameter: "Max diameter µm", inMicrons: true },
+  { area: "Area px^2", diameter: "Max diameter px", inMicrons: false },
+] as const;
 
 /** Outlines that a run has found. */
 interface FoundOutlines {
@@ -32,16 +36,24 @@ export async function foundObjects(context: ServerContext, slide: WorkspaceSlide
   const outlines = await foundOutlines(context, slide);
   if (outlines === null) return { origin: null, found: [] };
   const { origin, set } = outlines;
-  const probabilities = new Map(
-    set.annotations.map(({ id, measurements }) => [id?.toLowerCase(), measurements[PROBABILITY] ?? null]),
-  );
+  const measured = new Map(set.annotations.map(({ id, measurements }) => [id?.toLowerCase(), measurements]));
   const { changes } = await planResults(set, []);
-  const found = changes.flatMap((change) =>
-    change.type === "add"
-      ? [{ object: change.object, probability: probabilities.get(change.object.id) ?? null }]
-      : [],
-  );
+  const found = changes.flatMap((change) => {
+    if (change.type !== "add") return [];
+    const measurements = measured.get(change.object.id) ?? {};
+    const { object } = change;
+    return [{ object, probability: measurements[PROBABILITY] ?? null, size: sizeIn(measurements) }];
+  });
   return { origin, found };
+}
+
+function sizeIn(measurements: Annotation["measurements"]): FoundObjects["found"][number]["size"] {
+  for (const names of SIZES) {
+    const [area, diameter] = [measurements[names.area], measurements[names.diameter]];
+    const { inMicrons } = names;
+    if (area !== undefined && diameter !== undefined) return { area, diameter, inMicrons };
+  }
+  return null;
 }
 
 async function foundOutlines(

@@ -1,6 +1,6 @@
 import { colourOfClass, titleOf } from "../tools/index.js";
 import { areaText, lengthText, withSeparators } from "../viewer/index.js";
-import { type ObjectRow, type Resolution, sizeOf } from "./object-row.js";
+import { type ObjectRow, type Resolution, sizeOfRow } from "./object-row.js";
 import { originTexts, stateOf, stateTexts } from "./row-order.js";
 
 interface GridRowProps {
@@ -33,7 +33,6 @@ export function GridRow({ id, row, resolution, number, isSelected, isCurrent }: 
             tabIndex={-1}
             aria-label={`Select ${titleOf(object)}`}
             checked={isSelected}
-            readOnly
           />
           <span class="cell-text">{titleOf(object)}</span>
         </span>
@@ -54,10 +53,10 @@ export function GridRow({ id, row, resolution, number, isSelected, isCurrent }: 
 }
 
 function sizeTexts(
-  { object }: ObjectRow,
+  row: ObjectRow,
   resolution: Resolution,
 ): { readonly area: string; readonly diameter: string } {
-  const { area, diameter } = sizeOf(object.area, resolution);
+  const { area, diameter } = sizeOfRow(row, resolution);
   if (resolution !== null) return { area: areaText(area), diameter: lengthText(diameter) };
   return { area: `${withSeparators(area)} px²`, diameter: `${withSeparators(diameter)} px` };
 }

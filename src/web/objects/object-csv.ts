@@ -1,5 +1,5 @@
 import { safeCells } from "../../common/portable.js";
-import { centreOf, type ObjectRow, type Resolution, sizeOf } from "./object-row.js";
+import { centreOf, type ObjectRow, type Resolution, sizeOfRow } from "./object-row.js";
 import { originTexts, stateOf, stateTexts } from "./row-order.js";
 
 /**
@@ -12,7 +12,7 @@ export async function csvOf(rows: readonly ObjectRow[], resolution: Resolution):
   const [area, diameter] = resolution === null ? ["area_px2", "diameter_px"] : ["area_um2", "diameter_um"];
   const lines = rows.map((row) => {
     const { object, probability } = row;
-    const size = sizeOf(object.area, resolution);
+    const size = sizeOfRow(row, resolution);
     const [x, y] = centreOf(object);
     return {
       id: object.id,

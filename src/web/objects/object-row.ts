@@ -11,6 +11,8 @@ export interface ObjectRow {
   readonly isKept: boolean;
   /** Mean tumour probability inside, as the run measured it; null when unknown, or when the outline has changed since. */
   readonly probability: number | null;
+  /** As the run measured it, of the mask's own pixels; null as above. */
+  readonly measured: FoundObjects["found"][number]["size"];
 }
 
 /** The annotations in their order, then what a run has found beside them. */
@@ -22,10 +24,15 @@ export function rowsOf(
   const kept = [...objects.values()].map((object): ObjectRow => {
     const origin = measured.get(object.id);
     const isUnchanged = origin !== undefined && isSameArea(object.area, origin.object.area);
-    return { object, isKept: true, probability: isUnchanged ? origin.probability : null };
+    const { probability, size } = isUnchanged ? origin : { probability: null, size: null };
+    return { object, isKept: true, probability, measured: size };
   });
   const others = found.filter(({ object }) => !objects.has(object.id));
-  return [...kept, ...others.map((one): ObjectRow => ({ ...one, isKept: false }))];
+  return [...kept, ...others.map(rowOfFound)];
+}
+
+function rowOfFound({ object, probability, size }: FoundObjects["found"][number]): ObjectRow {
+  return { object, isKept: false, probability, measured: size };
 }
 
 /** Areas that were compared, with the one they were compared with: neither ever changes. */
@@ -40,6 +47,12 @@ function isSameArea(one: AnnotationObject["area"], other: AnnotationObject["area
   const isSame = JSON.stringify(one) === JSON.stringify(other);
   compared.set(one, { other, isSame });
   return isSame;
+}
+
+/** How large an object is: as the run measured what it has found, else by the outline. */
+export function sizeOfRow({ object, measured }: ObjectRow, resolution: Resolution): ObjectSize {
+  if (measured !== null && measured.inMicrons === (resolution !== null)) return measured;
+  return sizeOf(object.area, resolution);
 }
 
 /** The size of an outline: in µm where the resolution is known, else in level-0 pixels. */

@@ -1,6 +1,6 @@
 import type { AnnotationOrigin, ReviewState } from "../../contract/index.js";
 import { titleOf } from "../tools/editing/classes.js";
-import { type ObjectRow, type Resolution, sizeOf } from "./object-row.js";
+import { type ObjectRow, type Resolution, sizeOfRow } from "./object-row.js";
 
 /** What a row's state is called: of what is not brought in nobody can have said anything. */
 export type RowState = ReviewState | "found";
@@ -56,7 +56,7 @@ export function filtered(
     if (classification !== anything && row.object.classification !== classification) return false;
     if (state !== anything && stateOf(row) !== state) return false;
     if (least !== null || most !== null) {
-      const { area } = sizeOf(row.object.area, resolution);
+      const { area } = sizeOfRow(row, resolution);
       if (area < (least ?? 0) || area > (most ?? Infinity)) return false;
     }
     if (words.length === 0) return true;
@@ -109,7 +109,7 @@ function keyOf(row: ObjectRow, column: ColumnName, resolution: Resolution): stri
       return object.classification;
     case "area":
     case "diameter":
-      return sizeOf(object.area, resolution)[column];
+      return sizeOfRow(row, resolution)[column];
     case "probability":
       return probability;
     case "state":

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { AnnotationObject } from "../../../src/contract/index.js";
 import { csvOf } from "../../../src/web/objects/object-csv.js";
-import { rowsOf, sizeOf } from "../../../src/web/objects/object-row.js";
+import { rowsOf, sizeOf, sizeOfRow } from "../../../src/web/objects/object-row.js";
 import { anything, filtered, noFilter, ordered, type RowFilter } from "../../../src/web/objects/row-order.js";
 import { ROW_HEIGHT, rowWindow, scrollTo } from "../../../src/web/objects/row-window.js";
 import { found, squareObject } from "./rows.js";
@@ -30,6 +30,16 @@ it("an annotation keeps what a run measured while its outline is the run's; what
     ["c", true, null],
     ["d", false, 0.8],
   ]);
+});
+
+it("what a run measured of its mask counts, in its own unit, until the outline is changed", () => {
+  const measured = { area: 26, diameter: 7, inMicrons: true };
+  const [row] = rowsOf(byId(squareObject("a", 10)), [found(squareObject("a", 10), null, measured)]);
+  const [changed] = rowsOf(byId(squareObject("a", 11)), [found(squareObject("a", 10), null, measured)]);
+  if (row === undefined || changed === undefined) throw new Error("a row");
+  expect(sizeOfRow(row, HALF).area).toBe(26);
+  expect(sizeOfRow(row, null).area).toBe(100);
+  expect(sizeOfRow(changed, HALF).area).toBe(30.25);
 });
 
 it("sizes are in µm, also where pixels are not square", () => {

@@ -23,6 +23,10 @@ export function squareObject(
   return { id, name: "", classification: "Tumor", review: "unreviewed", origin: "result", area, ...changed };
 }
 
-export function found(object: AnnotationObject, probability: number | null): FoundObjects["found"][number] {
-  return { object, probability };
+export function found(
+  object: AnnotationObject,
+  probability: number | null,
+  size: FoundObjects["found"][number]["size"] = null,
+): FoundObjects["found"][number] {
+  return { object, probability, size };
 }
