@@ -46,14 +46,31 @@ export async function composeFigure(viewer: OpenViewer, options: FigureOptions):
     const { canvas: picture, place } = await pyramidPicture(source, shownBounds(viewer), scale);
     context.save();
     toLevel0(context, viewer);
+    context.setTransform(
+      onPixels(
+        context
+          .getTransform()
+          .translate(place.x, place.y)
+          .scale(1 / scale),
+      ),
+    );
     context.globalAlpha = opacity;
     context.imageSmoothingQuality = "high";
-    context.drawImage(picture, place.x, place.y, place.width, place.height);
+    context.drawImage(picture, 0, 0);
     context.restore();
   }
   viewer.paintOverlays(context);
   if (options.hasScaleBar) drawScaleBar(context, viewer);
   return canvas;
+}
+
+/** Moves a picture that is turned by right angles onto whole pixels, so that it stays sharp. */
+function onPixels(matrix: DOMMatrix): DOMMatrix {
+  const isRight = Math.min(Math.abs(matrix.a), Math.abs(matrix.b)) < 1e-6;
+  if (!isRight) return matrix;
+  matrix.e = Math.round(matrix.e);
+  matrix.f = Math.round(matrix.f);
+  return matrix;
 }
 
 /** The slide and the layers over it, from the lowest. */

@@ -8,8 +8,8 @@ const AT_ONCE = 6;
 /** A part of a slide, or of a layer, as one picture that is not turned. */
 export interface PyramidPicture {
   readonly canvas: HTMLCanvasElement;
-  /** Where it lies on level 0. */
-  readonly place: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  /** Where its left upper corner lies on level 0. */
+  readonly place: { readonly x: number; readonly y: number };
 }
 
 export interface PyramidSource {
@@ -60,7 +60,7 @@ export async function pyramidPicture(
   };
   for (let at = 0; at < tiles.length; at += AT_ONCE)
     await Promise.all(tiles.slice(at, at + AT_ONCE).map(draw));
-  return { canvas, place: { x: left / scale, y: top / scale, width: width / scale, height: height / scale } };
+  return { canvas, place: { x: left / scale, y: top / scale } };
 }
 
 /** @throws Error where the browser has no canvas */

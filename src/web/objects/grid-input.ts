@@ -12,8 +12,6 @@ export function listenToGrid(grid: HTMLElement, table: ObjectTable, rowsOfPage: 
     const id = target?.closest<HTMLElement>("[data-object]")?.dataset.object;
     if (id === undefined) return;
     const isBox = target?.closest("input") !== null;
-    // The box shows what is selected, whatever the browser makes of the click.
-    if (isBox) event.preventDefault();
     const isToggle = isBox || event.ctrlKey || event.metaKey;
     table.choose(id, event.shiftKey ? "range" : isToggle ? "toggle" : "only");
     grid.focus({ preventScroll: true });

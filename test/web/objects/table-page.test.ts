@@ -99,7 +99,8 @@ describeWithChromium("the object table", () => {
       }
       return frames.sort((one, other) => one - other);
     });
-    console.log("frames while scrolling, ms: median", times[30], "worst", times.at(-1));
+    // Half of them within some frames of a screen, on a machine that may be busy.
+    expect(times[30]).toBeLessThan(100);
     expect(await titles(page)).not.toContain("Focus 1");
     await grid.getByRole("button", { name: "Object" }).click();
     await expect.poll(() => grid.locator("th[aria-sort=ascending]").innerText()).toContain("Object");
@@ -155,11 +156,9 @@ describeWithChromium("the object table", () => {
     // 11 × 11 pixels of half a micron are 30.25 µm².
     await page.getByLabel("Least area in µm²").fill("30");
     await expect.poll(() => count(page).innerText()).toBe("501 of 5,001 objects");
-    const begun = Date.now();
     await page.getByRole("button", { name: "Accept", exact: true }).last().click();
     await page.locator(".save-mark[data-state=saved]").waitFor();
     await expect.poll(async () => (await state()).revision).toBe(revision + 1);
-    console.log("accepted 501 and saved after", Date.now() - begun, "ms;", saves, "bytes");
     expect(saves.length).toBe(1);
     const accepted = (await state()).objects.filter(({ review }) => review === "accepted");
     expect(accepted.length).toBe(501);
@@ -171,7 +170,8 @@ describeWithChromium("the object table", () => {
     await expect.poll(() => page.locator(".batch-scope").innerText()).toBe("5,001 selected:");
     await page.keyboard.press("x");
     await expect.poll(async () => (await state()).revision).toBe(revision + 2);
-    console.log("5,001 rejected in", saves.at(-1), "bytes");
+    // Their outlines stay at home.
+    expect(saves.at(-1)).toBeLessThan(100 * MANY);
     expect((await state()).objects.every(({ review }) => review === "rejected")).toBe(true);
     await page.locator(".save-mark[data-state=saved]").waitFor();
     await page.keyboard.press("Control+z");
@@ -200,8 +200,13 @@ describeWithChromium("the object table", () => {
     const page = await open({ viewport: PHONE });
     await page.getByRole("button", { name: "Object table" }).tap();
     await expect.poll(() => count(page).innerText()).toBe("5,001 objects");
+    expect(await rows(page).count()).toBeLessThan(60);
     for (const index of [0, 1]) await rows(page).nth(index).getByRole("checkbox").tap();
     await expect.poll(() => page.locator(".batch-scope").innerText()).toBe("2 selected:");
+    expect(await rows(page).nth(1).getByRole("checkbox").isChecked()).toBe(true);
+    await rows(page).nth(1).getByRole("checkbox").tap();
+    await expect.poll(() => page.locator(".batch-scope").innerText()).toBe("1 selected:");
+    expect(await rows(page).nth(1).getByRole("checkbox").isChecked()).toBe(false);
     expect(await findings(page)).toEqual([]);
     await page.getByRole("button", { name: "Close the object table" }).tap();
     await page.locator(".object-dock").waitFor({ state: "detached" });
