@@ -11,9 +11,10 @@ export {
   GroupRoles,
   type GroupRules,
   groupKey,
+  isMeasurement,
   UNREVIEWED_GROUP,
 } from "./roles.js";
-export { areaOf, requireArea, vertexCount } from "./saved/area.js";
+export { areaOf, requireExtent, shapesOf, vertexCount } from "./saved/area.js";
 export {
   type ClassMeanings,
   readClassMeanings,

@@ -316,7 +316,7 @@ describe("files", () => {
     expect((await get("/export?format=svg")).status).toBe(400);
   });
 
-  it("imports ASAP XML and Camelyon16 JSON, and says what has no area", async () => {
+  it("imports ASAP XML and Camelyon16 JSON, and says what has neither area nor length", async () => {
     const camelyon = {
       positive: [
         {
@@ -352,11 +352,26 @@ describe("files", () => {
     const xml = `<ASAP_Annotations><Annotations>
       <Annotation Name="dot" Type="Dot" PartOfGroup="Tumor"><Coordinates><Coordinate Order="0" X="1" Y="1"/></Coordinates></Annotation>
       <Annotation Name="box" Type="Rectangle" PartOfGroup="normal"><Coordinates><Coordinate Order="0" X="1" Y="1"/><Coordinate Order="1" X="5" Y="1"/><Coordinate Order="2" X="5" Y="5"/><Coordinate Order="3" X="1" Y="5"/></Coordinates></Annotation>
+      <Annotation Name="no dot" Type="PointSet" PartOfGroup="Tumor"><Coordinates></Coordinates></Annotation>
+      <Annotation Name="ruler" Type="Measurement" PartOfGroup="None"><Coordinates><Coordinate Order="0" X="1" Y="1"/><Coordinate Order="1" X="5" Y="4"/></Coordinates></Annotation>
     </Annotations></ASAP_Annotations>`;
     const second = await upload("import?revision=1", xml);
-    expect(second.added).toBe(1);
-    expect(second.save.added[0]?.object).toMatchObject({ name: "box", classification: "normal" });
-    expect(second.warnings.at(-1)).toBe("1 have no area (dots, lines) and are left out");
+    expect(second.save.added.map(({ object }) => object)).toMatchObject([
+      { name: "dot", classification: "Tumor", mark: { type: "MultiPoint", coordinates: [[1, 1]] } },
+      { name: "box", classification: "normal" },
+      {
+        name: "ruler",
+        classification: "Measurement*",
+        mark: {
+          type: "LineString",
+          coordinates: [
+            [1, 1],
+            [5, 4],
+          ],
+        },
+      },
+    ]);
+    expect(second.warnings.at(-1)).toBe("1 have neither area nor length and are left out");
   });
 
   it("takes outlines apart that cross themselves, and leaves out scribbles by name", async () => {

@@ -138,15 +138,15 @@ describe("corrections as a dataset", () => {
     );
     expect(names).toEqual(["Tumor", "Unreviewed", "Region*", "Tumor"]);
     const store = new AnnotationStore(annotationFolder(folder), { reporter: silentReporter });
-    await store.undo({ id: "case", name: "case.tif", path }, 1);
-    await store.redo({ id: "case", name: "case.tif", path }, 2);
+    await store.undo({ id: "case", name: "case.tif", path }, { revision: 1 });
+    await store.redo({ id: "case", name: "case.tif", path }, { revision: 2 });
     await store.edit(
       { id: "case", name: "case.tif", path },
       { revision: 3, title: "remove", changes: [{ type: "remove", id: objectOf(2).id }] },
     );
     // A rejected object says nothing, so removing it changes nothing.
     expect(await writeCorrectionFiles(folder)).toEqual(first);
-    await store.undo({ id: "case", name: "case.tif", path }, 4);
+    await store.undo({ id: "case", name: "case.tif", path }, { revision: 4 });
     await store.edit(
       { id: "case", name: "case.tif", path },
       { revision: 5, title: "remove", changes: [{ type: "remove", id: objectOf(1).id }] },

@@ -44,7 +44,10 @@ export async function classesWithoutMeaning(
   const names = [...groupRoles.named, ...(await store.classes())].map(({ name }) => groupKey(name));
   const known = new Set(names);
   const { objects } = await store.state(slide);
-  const judged = objects.filter(({ review, origin }) => review === "accepted" || origin === "drawn");
+  // What has no area outlines nothing.
+  const judged = objects.filter(
+    ({ review, origin, mark }) => mark === undefined && (review === "accepted" || origin === "drawn"),
+  );
   const classes = new Set(
     judged.filter(({ review }) => review !== "rejected").map(({ classification }) => classification),
   );

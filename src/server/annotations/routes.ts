@@ -2,12 +2,13 @@ import { Hono } from "hono";
 import { type AnnotationSet, annotationFolder, geoJsonOrigin } from "../../annotations/index.js";
 import { messageOf } from "../../common/index.js";
 import {
+  type AnnotationEdit,
   type AnnotationImport,
   type AnnotationObject,
   annotationEditSchema,
   annotationStepSchema,
   exportQuery,
-  revisionQuery,
+  importQuery,
 } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
 import { SlideLayers } from "../layers/slide-layers.js";
@@ -58,8 +59,8 @@ export function annotationRoutes(
   routes.route("/", classRoutes(context, store));
   routes.route(
     "/",
-    thresholdRoutes(context, layers, (slide, revision, title, set) =>
-      importObjects(store, slide, revision, title, set, planResults),
+    thresholdRoutes(context, layers, (slide, edit, set) =>
+      importObjects(store, slide, edit, set, planResults),
     ),
   );
   const slideOf = (id: string): WorkspaceSlide => context.workspace.slide(id);
@@ -74,25 +75,24 @@ export function annotationRoutes(
   for (const step of ["undo", "redo"] as const) {
     routes.post(`/slides/:slide/annotations/${step}`, async (request) => {
       const slide = slideOf(parameter(request, "slide"));
-      const { revision } = await jsonBody(request, annotationStepSchema);
-      return answer(await store[step](slide, revision));
+      return answer(await store[step](slide, await jsonBody(request, annotationStepSchema)));
     });
   }
   routes.post("/slides/:slide/annotations/import", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
-    const { revision } = queryOf(request, revisionQuery);
+    const edit = { ...queryOf(request, importQuery), title: "Import annotations" };
     const plane = await context.openSlides.use(slide.path, async ({ levels, bounds }) => ({
       levels,
       bounds,
     }));
     const set = await readImport(request.req.raw.body, { slide: plane, told: context.annotationOrigin });
-    return importObjects(store, slide, revision, "Import annotations", set, planImport);
+    return importObjects(store, slide, edit, set, planImport);
   });
   routes.post("/slides/:slide/annotations/results", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
-    const { revision } = queryOf(request, revisionQuery);
+    const edit = { ...queryOf(request, importQuery), title: "Bring in results" };
     const set = await requireOutlines(context, slide);
-    return importObjects(store, slide, revision, "Bring in results", set, planResults);
+    return importObjects(store, slide, edit, set, planResults);
   });
   routes.get("/slides/:slide/annotations/results", async (request) =>
     noStore(jsonResponse(await foundObjects(context, slideOf(parameter(request, "slide"))))),
@@ -106,14 +106,12 @@ export function annotationRoutes(
     const called = context.workspace.labelOf(slide).replace(slide.name, () => slide.stem);
     const name = encodeURIComponent(`${called}.${extension}`).replaceAll("'", "%27");
     const headers = { "Content-Type": type, "Content-Disposition": `attachment; filename*=UTF-8''${name}` };
-    // ASAP counts from the slide's corner, whatever was scanned.
-    const origin =
-      format === "geojson"
-        ? await context.openSlides.use(slide.path, async (source) =>
-            geoJsonOrigin(source, context.annotationOrigin),
-          )
-        : undefined;
-    return noStore(new Response(formatObjects(objects, format, origin), { headers }));
+    const place = await context.openSlides.use(slide.path, async (source) => ({
+      // ASAP counts from the slide's corner, whatever was scanned.
+      origin: format === "geojson" ? geoJsonOrigin(source, context.annotationOrigin) : undefined,
+      micronsPerPixel: source.micronsPerPixel,
+    }));
+    return noStore(new Response(formatObjects(objects, format, place), { headers }));
   });
   return routes;
 }
@@ -121,16 +119,20 @@ export function annotationRoutes(
 async function importObjects(
   store: AnnotationStore,
   slide: WorkspaceSlide,
-  revision: number,
-  title: string,
+  edit: Omit<AnnotationEdit, "changes">,
   set: AnnotationSet,
-  planFor: (set: AnnotationSet, present: readonly AnnotationObject[]) => Promise<ImportPlan>,
+  planFor: (
+    set: AnnotationSet,
+    present: readonly AnnotationObject[],
+    author: string | undefined,
+  ) => Promise<ImportPlan>,
 ): Promise<Response> {
   let plan: ImportPlan = { changes: [], added: 0, warnings: [] };
-  const outcome = await store.derivedEdit(slide, revision, title, async (history) => {
+  const outcome = await store.derivedEdit(slide, edit, async (history) => {
     plan = await planFor(
       set,
       history.objects.map(({ object }) => object),
+      edit.author,
     );
     return plan.changes;
   });

@@ -29,6 +29,7 @@ import type {
   AnnotationEdit,
   AnnotationSave,
   AnnotationState,
+  AnnotationStep,
   ClassMeaning,
 } from "../../contract/index.js";
 import { checkEdit, withoutJudgements } from "./check-edit.js";
@@ -87,33 +88,32 @@ export class AnnotationStore {
   }
 
   /** @throws EpSamError as `checkEdit` for changes that do not fit, `storage` when it cannot be saved */
-  edit(slide: JournalSlide, { revision, title, changes }: AnnotationEdit): Promise<SaveOutcome> {
-    return this.derivedEdit(slide, revision, title, async (history) => withoutJudgements(history, changes));
+  edit(slide: JournalSlide, { changes, ...edit }: AnnotationEdit): Promise<SaveOutcome> {
+    return this.derivedEdit(slide, edit, async (history) => withoutJudgements(history, changes));
   }
 
   /** As {@link edit}, with changes that depend on what is there; nothing is saved when there are none. */
   derivedEdit(
     slide: JournalSlide,
-    revision: number,
-    title: string,
+    { revision, title, author }: Omit<AnnotationEdit, "changes">,
     derive: (history: HistoryState) => Promise<readonly AnnotationChange[]>,
   ): Promise<SaveOutcome> {
     return this.#save(slide, revision, async (history) => {
       const changes = await derive(history);
       if (changes.length === 0) return null;
       await checkEdit(history, changes);
-      return { type: "edit", revision: revision + 1, at: now(), title, changes };
+      return { type: "edit", revision: revision + 1, at: now(), author, title, changes };
     });
   }
 
   /** Takes the last edit of the slide back, whoever made it. @throws EpSamError `usage` when there is none */
-  undo(slide: JournalSlide, revision: number): Promise<SaveOutcome> {
-    return this.#step(slide, revision, "undo");
+  undo(slide: JournalSlide, step: AnnotationStep): Promise<SaveOutcome> {
+    return this.#step(slide, step, "undo");
   }
 
   /** Does again what was undone last. @throws EpSamError `usage` when there is nothing */
-  redo(slide: JournalSlide, revision: number): Promise<SaveOutcome> {
-    return this.#step(slide, revision, "redo");
+  redo(slide: JournalSlide, step: AnnotationStep): Promise<SaveOutcome> {
+    return this.#step(slide, step, "redo");
   }
 
   /** What the classes mean that users have made. @throws EpSamError `annotation` when the file is damaged */
@@ -142,9 +142,13 @@ export class AnnotationStore {
     await unlock?.();
   }
 
-  #step(slide: JournalSlide, revision: number, type: "undo" | "redo"): Promise<SaveOutcome> {
+  #step(
+    slide: JournalSlide,
+    { revision, author }: AnnotationStep,
+    type: "undo" | "redo",
+  ): Promise<SaveOutcome> {
     return this.#save(slide, revision, async (history) => {
-      if (history[type].length > 0) return { type, revision: revision + 1, at: now() };
+      if (history[type].length > 0) return { type, revision: revision + 1, at: now(), author };
       throw new EpSamError("usage", { where: slide.name, what: `there is nothing to ${type}` });
     });
   }

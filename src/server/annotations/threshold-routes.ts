@@ -1,6 +1,11 @@
 import { Hono } from "hono";
 import type { AnnotationSet } from "../../annotations/index.js";
-import { outlinesRequestSchema, revisionQuery, thresholdsQuery } from "../../contract/index.js";
+import {
+  type AnnotationEdit,
+  importQuery,
+  outlinesRequestSchema,
+  thresholdsQuery,
+} from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
 import type { Layer } from "../layers/layer.js";
 import type { SlideLayers } from "../layers/slide-layers.js";
@@ -17,7 +22,11 @@ import type { WorkspaceSlide } from "../workspace/workspace.js";
 export function thresholdRoutes(
   context: ServerContext,
   layers: SlideLayers,
-  bringIn: (slide: WorkspaceSlide, revision: number, title: string, set: AnnotationSet) => Promise<Response>,
+  bringIn: (
+    slide: WorkspaceSlide,
+    edit: Omit<AnnotationEdit, "changes">,
+    set: AnnotationSet,
+  ) => Promise<Response>,
 ): Hono {
   const figures = new ThresholdFigures(context, layers);
   const routes = new Hono();
@@ -39,12 +48,12 @@ export function thresholdRoutes(
   });
   routes.post("/slides/:slide/annotations/outlines", async (request) => {
     const slide = context.workspace.slide(parameter(request, "slide"));
-    const { revision } = queryOf(request, revisionQuery);
+    const by = queryOf(request, importQuery);
     const wanted = await jsonBody(request, outlinesRequestSchema);
     const { signal } = request.req.raw;
     const layer = await mapOf(slide, wanted.layer, signal);
     const set = await context.background.run(signal, () => outlinesAt(layer, wanted, signal));
-    return bringIn(slide, revision, `Outlines at ${(wanted.threshold / 255).toFixed(2)}`, set);
+    return bringIn(slide, { ...by, title: `Outlines at ${(wanted.threshold / 255).toFixed(2)}` }, set);
   });
   return routes;
 }

@@ -47,6 +47,7 @@ export function GridRow({ id, row, resolution, number, isSelected, isCurrent }: 
       <td class="cell-diameter">{diameter}</td>
       <td class="cell-probability">{probability === null ? "–" : probability.toFixed(2)}</td>
       <td class={`cell-state state-${state}`}>{stateTexts[state]}</td>
+      <td class="cell-author">{object.author ?? ""}</td>
       <td class="cell-origin">{originTexts[object.origin]}</td>
     </tr>
   );
@@ -56,7 +57,12 @@ function sizeTexts(
   row: ObjectRow,
   resolution: Resolution,
 ): { readonly area: string; readonly diameter: string } {
-  const { area, diameter } = sizeOfRow(row, resolution);
-  if (resolution !== null) return { area: areaText(area), diameter: lengthText(diameter) };
-  return { area: `${withSeparators(area)} px²`, diameter: `${withSeparators(diameter)} px` };
+  const { area, diameter, length } = sizeOfRow(row, resolution);
+  const lengthIn = (value: number) =>
+    resolution === null ? `${withSeparators(value)} px` : lengthText(value);
+  const areaIn = (value: number) => (resolution === null ? `${withSeparators(value)} px²` : areaText(value));
+  return {
+    area: area === null ? "–" : areaIn(area),
+    diameter: diameter !== null ? lengthIn(diameter) : length === null ? "–" : `${lengthIn(length)} long`,
+  };
 }

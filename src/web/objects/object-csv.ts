@@ -9,7 +9,8 @@ import { originTexts, stateOf, stateTexts } from "./row-order.js";
 export async function csvOf(rows: readonly ObjectRow[], resolution: Resolution): Promise<string> {
   // Fetched with the first table.
   const { stringify } = await import("csv-stringify/browser/esm/sync");
-  const [area, diameter] = resolution === null ? ["area_px2", "diameter_px"] : ["area_um2", "diameter_um"];
+  const unit = resolution === null ? "px" : "um";
+  const [area, diameter, length] = [`area_${unit}2`, `diameter_${unit}`, `length_${unit}`];
   const lines = rows.map((row) => {
     const { object, probability } = row;
     const size = sizeOfRow(row, resolution);
@@ -20,13 +21,27 @@ export async function csvOf(rows: readonly ObjectRow[], resolution: Resolution):
       class: object.classification,
       [area]: size.area,
       [diameter]: size.diameter,
+      [length]: size.length,
       probability,
       review: stateTexts[stateOf(row)],
+      author: object.author,
       origin: originTexts[object.origin],
+      comment: object.comment,
       centre_x_px: x,
       centre_y_px: y,
     };
   });
-  const columns = ["id", "name", "class", area, diameter, "probability", "review", "origin"];
-  return stringify(lines, { ...safeCells, columns: [...columns, "centre_x_px", "centre_y_px"] });
+  const columns = [
+    "id",
+    "name",
+    "class",
+    area,
+    diameter,
+    length,
+    "probability",
+    "review",
+    "author",
+    "origin",
+  ];
+  return stringify(lines, { ...safeCells, columns: [...columns, "comment", "centre_x_px", "centre_y_px"] });
 }

@@ -13,6 +13,7 @@ const TITLES: Readonly<Record<ColumnName, string>> = {
   diameter: "Diameter",
   probability: "Probability",
   state: "Review",
+  author: "Author",
   origin: "Origin",
 };
 

@@ -1,8 +1,9 @@
 import type { AnnotationObject, FoundObjects } from "../../contract/index.js";
-import { areaSize, boundsOf, maximumDiameter, polygonsOf } from "../../geometry/index.js";
+import { areaSize, lengthOf, maximumDiameter, polygonsOf } from "../../geometry/index.js";
+import type { Resolution } from "../tools/geometry/figures.js";
+import { boundsOfShape, type Shape, shapeOf } from "../tools/geometry/shapes.js";
 
-/** Width and height of a level-0 pixel in µm; null where the slide does not tell. */
-export type Resolution = { readonly x: number; readonly y: number } | null;
+export type { Resolution };
 
 /** An annotation, or an outline that a run has found and nobody has brought in. */
 export interface ObjectRow {
@@ -51,34 +52,48 @@ function isSameArea(one: AnnotationObject["area"], other: AnnotationObject["area
 
 /** How large an object is: as the run measured what it has found, else by the outline. */
 export function sizeOfRow({ object, measured }: ObjectRow, resolution: Resolution): ObjectSize {
-  if (measured !== null && measured.inMicrons === (resolution !== null)) return measured;
-  return sizeOf(object.area, resolution);
+  if (measured === null || measured.inMicrons !== (resolution !== null)) return sizeOf(object, resolution);
+  return { area: measured.area, diameter: measured.diameter, length: null };
 }
 
-/** The size of an outline: in µm where the resolution is known, else in level-0 pixels. */
+/** The size of an object: in µm where the resolution is known, else in level-0 pixels; null for what it has not. */
 export interface ObjectSize {
-  readonly area: number;
-  /** Largest distance between two points of it (maximum Feret diameter). */
-  readonly diameter: number;
+  readonly area: number | null;
+  /** Largest distance between two points of an outline (maximum Feret diameter). */
+  readonly diameter: number | null;
+  /** Of a line. */
+  readonly length: number | null;
 }
 
-const sizes = new WeakMap<AnnotationObject["area"], { resolution: Resolution; size: ObjectSize }>();
+const sizes = new WeakMap<Shape, { resolution: Resolution; size: ObjectSize }>();
 
-/** How large an area is. */
-export function sizeOf(area: AnnotationObject["area"], resolution: Resolution): ObjectSize {
-  const known = sizes.get(area);
+/** How large an object is, by its outlines or its line. */
+export function sizeOf(object: Pick<AnnotationObject, "area" | "mark">, resolution: Resolution): ObjectSize {
+  const shape = shapeOf(object);
+  const known = sizes.get(shape);
   if (known?.resolution === resolution) return known.size;
-  const unit = resolution ?? { x: 1, y: 1 };
-  const outlines = polygonsOf(area).map(({ outer }) => outer.coordinates);
-  const [only = new Float64Array(), ...more] = outlines;
-  const points = more.length === 0 ? only : Float64Array.from(outlines.flatMap((ring) => [...ring]));
-  const size = { area: areaSize(area) * unit.x * unit.y, diameter: maximumDiameter(points, unit) };
-  sizes.set(area, { resolution, size });
+  const size = measured(shape, resolution ?? { x: 1, y: 1 });
+  sizes.set(shape, { resolution, size });
   return size;
 }
 
-/** The middle of an outline's bounds in level-0 pixels. */
-export function centreOf({ area }: AnnotationObject): readonly [number, number] {
-  const { left, top, right, bottom } = boundsOf(area) ?? { left: 0, top: 0, right: 0, bottom: 0 };
+function measured(shape: Shape, unit: NonNullable<Resolution>): ObjectSize {
+  const none = { area: null, diameter: null, length: null };
+  if (shape.type === "MultiPoint") return none;
+  if (shape.type === "LineString") return { ...none, length: lengthOf(shape.coordinates, unit) };
+  const outlines = polygonsOf(shape).map(({ outer }) => outer.coordinates);
+  const [only = new Float64Array(), ...more] = outlines;
+  const points = more.length === 0 ? only : Float64Array.from(outlines.flatMap((ring) => [...ring]));
+  return { ...none, area: areaSize(shape) * unit.x * unit.y, diameter: maximumDiameter(points, unit) };
+}
+
+/** The middle of an object's bounds in level-0 pixels. */
+export function centreOf(object: AnnotationObject): readonly [number, number] {
+  const { left, top, right, bottom } = boundsOfShape(shapeOf(object)) ?? {
+    left: 0,
+    top: 0,
+    right: 0,
+    bottom: 0,
+  };
   return [(left + right) / 2, (top + bottom) / 2];
 }

@@ -1,9 +1,9 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { type EditChange, editLimits, type FoundObjects } from "../../contract/index.js";
-import { boundsOf } from "../../geometry/index.js";
 import { titleOf } from "../tools/editing/classes.js";
 import type { Editor } from "../tools/editing/editor.js";
 import { judgements, type Saying } from "../tools/editing/judgements.js";
+import { boundsOfShape, shapeOf } from "../tools/geometry/shapes.js";
 import type { SlideViewer } from "../viewer/handle.js";
 import { type ObjectRow, type Resolution, rowsOf } from "./object-row.js";
 import {
@@ -16,8 +16,8 @@ import {
   stateTexts,
 } from "./row-order.js";
 
-/** Bytes of a request beside its changes. */
-const REQUEST_ROOM = 4096;
+/** Share of a request that changes may take: their author's name comes to each. */
+const REQUEST_SHARE = 0.9;
 
 /** What the table needs of an open slide. */
 export interface TableEditor extends Pick<Editor, "select"> {
@@ -110,7 +110,7 @@ export class ObjectTable {
       return;
     }
     this.#select([id]);
-    const bounds = boundsOf(row.object.area);
+    const bounds = boundsOfShape(shapeOf(row.object));
     if (bounds === null) return;
     const { left, top, right, bottom } = bounds;
     this.#editor.viewer.flyTo({ x: left, y: top, width: right - left, height: bottom - top });
@@ -231,7 +231,7 @@ function refusalOf(changes: readonly EditChange[]): string | null {
     return `${countText(changes.length)} are too many for one step: ${countText(editLimits.changes)} at most. ${advice}`;
   }
   const bytes = new TextEncoder().encode(JSON.stringify(changes)).length;
-  const most = editLimits.bytes - REQUEST_ROOM;
+  const most = editLimits.bytes * REQUEST_SHARE;
   if (bytes <= most) return null;
   const mebibytes = (value: number) => `${Math.round(value / 2 ** 20)} MiB`;
   return `The outlines of ${countText(changes.length)} are too much for one step: ${mebibytes(bytes)} of ${mebibytes(most)}. ${advice}`;

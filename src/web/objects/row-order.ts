@@ -25,7 +25,7 @@ export function stateOf({ isKept, object }: ObjectRow): RowState {
 
 /** Which rows are shown. */
 export interface RowFilter {
-  /** Words that all occur in title, class, state or origin, in whatever case. */
+  /** Words that all occur in name, class, state, author, origin or comment, in whatever case. */
   readonly text: string;
   /** Null for rows without a class; `all` for any. */
   readonly classification: string | null | typeof anything;
@@ -57,7 +57,7 @@ export function filtered(
     if (state !== anything && stateOf(row) !== state) return false;
     if (least !== null || most !== null) {
       const { area } = sizeOfRow(row, resolution);
-      if (area < (least ?? 0) || area > (most ?? Infinity)) return false;
+      if (area === null || area < (least ?? 0) || area > (most ?? Infinity)) return false;
     }
     if (words.length === 0) return true;
     const read = readTextOf(row);
@@ -66,13 +66,21 @@ export function filtered(
 }
 
 function readTextOf(row: ObjectRow): string {
-  const { name, classification, origin } = row.object;
-  return [name, classification ?? "no class", stateTexts[stateOf(row)], originTexts[origin]]
-    .join("\n")
-    .toLowerCase();
+  const { name, classification, origin, author, comment } = row.object;
+  const said = [stateTexts[stateOf(row)], originTexts[origin], author ?? "", comment ?? ""];
+  return [name, classification ?? "no class", ...said].join("\n").toLowerCase();
 }
 
-export const columnNames = ["title", "class", "area", "diameter", "probability", "state", "origin"] as const;
+export const columnNames = [
+  "title",
+  "class",
+  "area",
+  "diameter",
+  "probability",
+  "state",
+  "author",
+  "origin",
+] as const;
 export type ColumnName = (typeof columnNames)[number];
 
 /** By what rows are ordered. */
@@ -108,12 +116,17 @@ function keyOf(row: ObjectRow, column: ColumnName, resolution: Resolution): stri
     case "class":
       return object.classification;
     case "area":
-    case "diameter":
-      return sizeOfRow(row, resolution)[column];
+      return sizeOfRow(row, resolution).area;
+    case "diameter": {
+      const { diameter, length } = sizeOfRow(row, resolution);
+      return diameter ?? length;
+    }
     case "probability":
       return probability;
     case "state":
       return stateTexts[stateOf(row)];
+    case "author":
+      return object.author ?? null;
     case "origin":
       return originTexts[object.origin];
   }

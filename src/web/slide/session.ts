@@ -12,6 +12,8 @@ export interface SlideSession {
   readonly grid: Signal<string | null>;
   /** Everything over the slide is hidden for a moment. */
   readonly bare: Signal<boolean>;
+  /** Whether coordinates to go to are asked for. */
+  readonly goingTo: Signal<boolean>;
   /** Shows a place; the browser's "back" returns to the present one. */
   goTo(view: ViewState): void;
   dispose(): void;
@@ -38,6 +40,7 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
   const layers = signal(given.layers ?? firstLayers(slide));
   const grid = signal(given.grid);
   const bare = signal(false);
+  const goingTo = signal(false);
   const here = () => ({
     ...slideRoute(slide.id),
     view: viewer.settledView.value,
@@ -76,6 +79,7 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
     layers,
     grid,
     bare,
+    goingTo,
     goTo: (view) => navigate({ ...here(), view }),
     dispose() {
       for (const end of ends) end();

@@ -4,6 +4,7 @@ import { narrow, sheet } from "../state/screen.js";
 import type { SlideSession } from "./session.js";
 
 const ZOOM_STEP = 1.5;
+const OPACITY_STEP = 0.1;
 
 /** Shows or hides the panel beside the slide. */
 export function toggleInspector(): void {
@@ -30,6 +31,16 @@ export async function toggleFullScreen(stage: HTMLElement | null): Promise<void>
 /** Shows level-0 pixels one to one. */
 export function showActualPixels({ viewer }: SlideSession): void {
   viewer.setView({ ...viewer.view.value, zoom: 1 });
+}
+
+/** Makes all layers that are shown more or less opaque. */
+function fade({ layers, viewer }: SlideSession, step: number): void {
+  layers.value = layers.value.map((layer) => ({
+    ...layer,
+    opacity: Math.round(100 * Math.max(0, Math.min(1, layer.opacity + step))) / 100,
+  }));
+  const shown = [...new Set(layers.value.map(({ opacity }) => `${Math.round(opacity * 100)} %`))];
+  viewer.announce(shown.length === 0 ? "No layer is shown" : `Opacity ${shown.join(", ")}`);
 }
 
 /** What keys do while a slide is open. */
@@ -72,6 +83,11 @@ export function slideShortcuts(
     move("Shift+ArrowDown", "Far down", 0, 0.8),
     view("h", "Hide or show all layers", () => {
       session.bare.value = !session.bare.value;
+    }),
+    view("k", "Fainter layers", () => fade(session, -OPACITY_STEP)),
+    view("Shift+k", "Stronger layers", () => fade(session, OPACITY_STEP)),
+    view("Shift+g", "Go to coordinates", () => {
+      session.goingTo.value = true;
     }),
     view("g", "Hide or show the patches", () => {
       const [first] = viewer.slide.value.datasets;

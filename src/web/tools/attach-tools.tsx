@@ -4,12 +4,14 @@ import type { AnnotationImport, LayerEntry } from "../../contract/index.js";
 import { onServerEvent } from "../api/index.js";
 import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
+import { BoxTool } from "./editing/box-tool.js";
 import { BrushTool } from "./editing/brush-tool.js";
 import { ClickTool } from "./editing/click-tool.js";
-import { DrawTool } from "./editing/draw-tool.js";
+import { DRAW_KINDS, DrawTool, measureKind } from "./editing/draw-tool.js";
 import { Editor } from "./editing/editor.js";
 import { editorShortcuts } from "./editing/editor-shortcuts.js";
 import { paintObjects } from "./editing/object-painter.js";
+import { PointTool } from "./editing/point-tool.js";
 import { PointerInput } from "./editing/pointer-input.js";
 import { SelectTool } from "./editing/select-tool.js";
 import { VertexTool } from "./editing/vertex-tool.js";
@@ -45,19 +47,25 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   let repaint = (): void => undefined;
   const repaintLater = () => repaint();
   const clickTool = new ClickTool(editor, segmentation, repaintLater);
+  const pointTool = new PointTool(editor, repaintLater);
   const session = openTeachSession(viewer, editor);
   const teaching = { session, tool: new TeachTool(editor, session, repaintLater) };
   const tools = [
     new SelectTool(editor),
     clickTool,
-    new DrawTool(editor, repaintLater),
+    new DrawTool(DRAW_KINDS.draw, editor, repaintLater),
+    new BoxTool("rectangle", editor, repaintLater),
+    new BoxTool("ellipse", editor, repaintLater),
+    new DrawTool(DRAW_KINDS.polyline, editor, repaintLater),
+    pointTool,
     new BrushTool("brush", editor, repaintLater),
     new BrushTool("erase", editor, repaintLater),
     new VertexTool(editor, repaintLater),
+    new DrawTool(measureKind(editor), editor, repaintLater),
     teaching.tool,
   ];
   const input = new PointerInput(editor, tools, repaintLater);
-  const state = toolsState(editor, input, { segmentation, clickTool, teaching });
+  const state = toolsState(editor, input, { segmentation, clickTool, pointTool, teaching });
   const painter = viewer.addPainter((context) => {
     paintObjects(context, viewer, store.objects.peek().values(), {
       selection: editor.selection.peek(),
@@ -104,7 +112,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
 function toolsState(
   editor: Editor,
   input: PointerInput,
-  parts: Pick<ToolsState, "segmentation" | "clickTool" | "teaching">,
+  parts: Pick<ToolsState, "segmentation" | "clickTool" | "pointTool" | "teaching">,
 ): ToolsState {
   const importFrom = async (from: Blob | "results"): Promise<void> => {
     try {

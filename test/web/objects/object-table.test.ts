@@ -140,7 +140,7 @@ it("what the server would refuse is not begun", () => {
   const { table, edits, refused } = tableOf([], heavy);
   table.judge("Accept", { review: "accepted" }, table.shown.value);
   expect(edits).toEqual([]);
-  expect(refused[0]).toMatch(/46 MiB of 32 MiB.*several steps/);
+  expect(refused[0]).toMatch(/46 MiB of 29 MiB.*several steps/);
   const many = Array.from({ length: editLimits.changes + 1 }, (_, index) => squareObject(`m${index}`, 1));
   const crowd = tableOf(many);
   crowd.table.judge("Accept", { review: "accepted" }, crowd.table.shown.value);

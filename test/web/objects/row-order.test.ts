@@ -11,7 +11,10 @@ const HALF = { x: 0.5, y: 0.5 };
 const objects = [
   squareObject("a", 10, { name: "Focus 10" }),
   squareObject("b", 30, { name: "Focus 2", review: "accepted", classification: null, origin: "drawn" }),
-  squareObject("c", 20, { name: "=1+1", review: "rejected", classification: "Stroma" }),
+  squareObject("c", 20, {
+    ...{ name: "=1+1", review: "rejected", classification: "Stroma" },
+    ...{ author: "@cmd", comment: "+1 look here" },
+  }),
 ];
 const byId = (...all: readonly AnnotationObject[]) => new Map(all.map((object) => [object.id, object]));
 const rows = rowsOf(byId(...objects), [
@@ -43,16 +46,32 @@ it("what a run measured of its mask counts, in its own unit, until the outline i
 });
 
 it("sizes are in µm, also where pixels are not square", () => {
-  expect(sizeOf(squareObject("e", 30).area, HALF)).toEqual({ area: 225, diameter: Math.hypot(15, 15) });
-  const { area, diameter } = sizeOf(squareObject("e", 30).area, { x: 1, y: 2 });
+  expect(sizeOf(squareObject("e", 30), HALF)).toEqual({
+    area: 225,
+    diameter: Math.hypot(15, 15),
+    length: null,
+  });
+  const { area, diameter } = sizeOf(squareObject("e", 30), { x: 1, y: 2 });
   expect(area).toBe(1800);
   expect(diameter).toBeCloseTo(Math.hypot(30, 60), 9);
-  expect(sizeOf(squareObject("e", 30).area, null).area).toBe(900);
+  expect(sizeOf(squareObject("e", 30), null).area).toBe(900);
   const [first, second] = [squareObject("f", 10).area, squareObject("f", 100).area];
   const parts = { type: "MultiPolygon", coordinates: [...first.coordinates, ...second.coordinates] } as const;
-  expect(sizeOf(parts, null).diameter).toBeCloseTo(Math.hypot(100, 100), 9);
+  expect(sizeOf({ area: parts }, null).diameter).toBeCloseTo(Math.hypot(100, 100), 9);
   const none = { type: "MultiPolygon", coordinates: [] } as const;
-  expect(sizeOf(none, null)).toEqual({ area: 0, diameter: 0 });
+  const line = {
+    area: none,
+    mark: {
+      type: "LineString",
+      coordinates: [
+        [0, 0],
+        [3, 4],
+      ],
+    },
+  } as const;
+  expect(sizeOf(line, HALF)).toEqual({ area: null, diameter: null, length: 2.5 });
+  const points = { area: none, mark: { type: "MultiPoint", coordinates: [[0, 0]] } } as const;
+  expect(sizeOf(points, HALF)).toEqual({ area: null, diameter: null, length: null });
 });
 
 it("rows are filtered by words, class, state and area", () => {
@@ -60,6 +79,7 @@ it("rows are filtered by words, class, state and area", () => {
   expect(passing({ text: "focus" })).toBe("abd");
   expect(passing({ text: "DRAWN focus" })).toBe("b");
   expect(passing({ text: "brought" })).toBe("d");
+  expect(passing({ text: "look cmd" })).toBe("c");
   expect(passing({ classification: null })).toBe("b");
   expect(passing({ classification: "Tumor" })).toBe("ad");
   expect(passing({ classification: anything, state: "rejected" })).toBe("c");
@@ -81,15 +101,17 @@ it("rows are ordered by each column, what is unknown last", () => {
   expect(order("probability")).toBe("dabc");
   expect(order("probability", true)).toBe("adbc");
   expect(order("state")).toBe("bdac");
+  expect(order("author")).toBe("cabd");
 });
 
 it("a table for spreadsheets has no formula in it", async () => {
   const lines = (await csvOf(rows, HALF)).trim().split("\n");
   expect(lines[0]).toBe(
-    "id,name,class,area_um2,diameter_um,probability,review,origin,centre_x_px,centre_y_px",
+    "id,name,class,area_um2,diameter_um,length_um,probability,review,author,origin,comment,centre_x_px,centre_y_px",
   );
-  expect(lines[1]).toBe(`a,Focus 10,Tumor,25,${Math.hypot(5, 5)},0.9,not reviewed,result of a run,5,5`);
+  expect(lines[1]).toBe(`a,Focus 10,Tumor,25,${Math.hypot(5, 5)},,0.9,not reviewed,,result of a run,,5,5`);
   expect(lines[3]).toContain("c,'=1+1,Stroma,100,");
+  expect(lines[3]).toContain(",rejected,'@cmd,result of a run,'+1 look here,");
   expect((await csvOf(rows, null)).split("\n")[0]).toContain("area_px2,diameter_px");
 });
 

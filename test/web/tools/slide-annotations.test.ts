@@ -1,10 +1,11 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type {
-  AnnotationChange,
-  AnnotationObject,
-  AnnotationSave,
-  AnnotationState,
-  EditChange,
+import {
+  type AnnotationChange,
+  type AnnotationObject,
+  type AnnotationSave,
+  type AnnotationState,
+  type EditChange,
+  judged,
 } from "../../../src/contract/index.js";
 import type { AnnotationApi, SaveAnswer } from "../../../src/web/tools/store/annotation-api.js";
 import { SlideAnnotations } from "../../../src/web/tools/store/slide-annotations.js";
@@ -60,8 +61,7 @@ class FakeServer {
       if (change.type !== "judge") return [change];
       const before = this.objects.get(change.id);
       if (before === undefined) throw new Error(`${change.id} is not there`);
-      const { review = before.review, classification = before.classification } = change;
-      return [{ type: "update", object: { ...before, review, classification } }];
+      return [{ type: "update", object: judged(before, change) }];
     });
     return this.save(title, whole);
   }
@@ -103,9 +103,9 @@ class FakeServer {
         this.loads += 1;
         return this.state();
       },
-      edit: (revision, title, changes) => answer(revision, () => this.edit(title, changes)),
-      step: (direction, revision) => answer(revision, () => this.step(direction)),
-      importFrom: async (revision) => {
+      edit: ({ revision }, title, changes) => answer(revision, () => this.edit(title, changes)),
+      step: (direction, { revision }) => answer(revision, () => this.step(direction)),
+      importFrom: async ({ revision }) => {
         const result = await answer(revision, () => this.save("Import", add("imported")));
         return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
       },

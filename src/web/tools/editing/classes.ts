@@ -1,6 +1,7 @@
 import {
   type AnnotationObject,
   type ClassEntry,
+  MEASUREMENT_CLASS,
   REVIEWED_CLASS,
   SQUARE_CLASSES,
 } from "../../../contract/index.js";
@@ -14,6 +15,7 @@ const OWN: Readonly<Record<string, string>> = {
   Tumor: PALETTE[0],
   Exclusion: PALETTE[1],
   [REVIEWED_CLASS]: PALETTE[2],
+  [MEASUREMENT_CLASS]: "#111827",
   [SQUARE_CLASSES.tumour]: PALETTE[0],
   [SQUARE_CLASSES.other]: PALETTE[1],
 };

@@ -1,7 +1,7 @@
 import type { AnnotationObject, Judgement } from "../../../contract/index.js";
 
 /** What is said of objects: whether they are right, or of which class they are, or both. */
-export type Saying = Omit<Judgement, "type" | "id">;
+export type Saying = Pick<Judgement, "review" | "classification">;
 
 /** Changes that say something of objects, except of those of which it is said already. */
 export function judgements(objects: readonly AnnotationObject[], saying: Saying): Judgement[] {

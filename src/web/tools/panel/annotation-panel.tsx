@@ -1,6 +1,8 @@
 import { useState } from "preact/hooks";
+import { editLimits, MEASUREMENT_CLASS } from "../../../contract/index.js";
 import { paths } from "../../api/index.js";
 import { Button, Icon, ProblemNote } from "../../interface/index.js";
+import { authorName } from "../../interface/preferences.js";
 import { ClassChoice } from "./class-choice.js";
 import { ObjectList } from "./object-list.js";
 import { SegmenterChoice } from "./segmenter-choice.js";
@@ -15,6 +17,7 @@ export function AnnotationPanel({ state }: { readonly state: ToolsState }) {
       <Selection state={state} />
       <SegmenterChoice segmentation={state.segmentation} />
       <ObjectList state={state} />
+      <Author />
       <Exchange state={state} />
     </div>
   );
@@ -64,6 +67,25 @@ function Selection({ state: { editor } }: { readonly state: ToolsState }) {
   );
 }
 
+/** Asked once: this browser remembers it. */
+function Author() {
+  return (
+    <label class="field">
+      <span>Your name, kept with each of your changes</span>
+      <input
+        type="text"
+        maxLength={editLimits.text}
+        autocomplete="name"
+        placeholder="Nobody"
+        value={authorName.value}
+        onInput={({ currentTarget }) => {
+          authorName.value = currentTarget.value;
+        }}
+      />
+    </label>
+  );
+}
+
 /** Files in and out. */
 function Exchange({ state }: { readonly state: ToolsState }) {
   const { id, segmented } = state.editor.viewer.slide.value;
@@ -94,7 +116,19 @@ function Exchange({ state }: { readonly state: ToolsState }) {
           Export ASAP XML
         </a>
       </div>
-      <p class="hint">Rejected annotations are left out of exported files.</p>
+      <p class="hint">Rejected annotations are left out of exported files.{linesLeftOut(state)}</p>
     </section>
   );
+}
+
+/** ASAP knows rulers of two ends and no other lines. */
+function linesLeftOut({ editor }: ToolsState): string {
+  const lines = [...editor.store.objects.value.values()].filter(
+    ({ mark, review, classification }) =>
+      mark?.type === "LineString" &&
+      review !== "rejected" &&
+      (classification !== MEASUREMENT_CLASS || mark.coordinates.length > 2),
+  );
+  if (lines.length === 0) return "";
+  return ` ASAP XML has no lines: ${lines.length === 1 ? "1 is" : `${lines.length} are`} left out of it.`;
 }

@@ -3,6 +3,7 @@ import type {
   AnnotationImport,
   AnnotationSave,
   AnnotationState,
+  AnnotationStep,
   EditChange,
   OutlinesRequest,
   Problem,
@@ -14,13 +15,13 @@ export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflic
 /** What annotations are brought in from: a file, what a run has found, or a map at a threshold. */
 export type ImportSource = Blob | "results" | OutlinesRequest;
 
-/** The server, as the store uses it. */
+/** The server, as the store uses it: every change is made on a revision, by somebody. */
 export interface AnnotationApi {
   load(): Promise<AnnotationState>;
-  edit(revision: number, title: string, changes: readonly EditChange[]): Promise<SaveAnswer>;
-  step(direction: "undo" | "redo", revision: number): Promise<SaveAnswer>;
+  edit(on: AnnotationStep, title: string, changes: readonly EditChange[]): Promise<SaveAnswer>;
+  step(direction: "undo" | "redo", on: AnnotationStep): Promise<SaveAnswer>;
   importFrom(
-    revision: number,
+    on: AnnotationStep,
     from: ImportSource,
   ): Promise<AnnotationImport | { readonly conflict: AnnotationConflict }>;
   /** Anything thrown, as it is shown. */

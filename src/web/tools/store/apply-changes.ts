@@ -1,4 +1,9 @@
-import type { AnnotationObject, AnnotationSave, EditChange, Judgement } from "../../../contract/index.js";
+import {
+  type AnnotationObject,
+  type AnnotationSave,
+  type EditChange,
+  judged,
+} from "../../../contract/index.js";
 
 /** Objects by id, in the order they are drawn. */
 export type ObjectMap = ReadonlyMap<string, AnnotationObject>;
@@ -6,14 +11,6 @@ export type ObjectMap = ReadonlyMap<string, AnnotationObject>;
 /** The object that a change is about. */
 export function idOfChange(change: EditChange): string {
   return "object" in change ? change.object.id : change.id;
-}
-
-/** An object with what a judgement says of it. */
-function judged(
-  object: AnnotationObject,
-  { review = object.review, classification = object.classification }: Judgement,
-): AnnotationObject {
-  return { ...object, review, classification };
 }
 
 /** Objects after changes. Updates of what is not there and removals of what is gone change nothing. */
@@ -42,6 +39,14 @@ export function fittingChanges(objects: ObjectMap, changes: readonly EditChange[
   });
 }
 
+/** A change whose object says who changed it last, or nobody who has given a name. */
+export function signedBy(change: EditChange, author: string | undefined): EditChange {
+  if (change.type === "remove") return change;
+  if (change.type === "judge") return author === undefined ? change : { ...change, author };
+  const { author: _, ...object } = change.object;
+  return { type: change.type, object: author === undefined ? object : { ...object, author } };
+}
+
 /** Whether objects are as changes make them. */
 export function areMade(objects: readonly AnnotationObject[], changes: readonly EditChange[]): boolean {
   const known = new Map(objects.map((object) => [object.id, object]));
@@ -53,8 +58,14 @@ export function areMade(objects: readonly AnnotationObject[], changes: readonly 
   });
 }
 
-export function isSame(one: object, other: object): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+/** In whatever order their members were set. */
+export function isSame(one: AnnotationObject, other: AnnotationObject): boolean {
+  return textOf(one) === textOf(other);
+}
+
+function textOf(object: AnnotationObject): string {
+  const members = Object.entries(object).filter(([, value]) => value !== undefined);
+  return JSON.stringify(members.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Objects after a save that was made on just them. Added ones lie where the server has them. */

@@ -1,6 +1,6 @@
-import type { AnnotationImport, EditChange } from "../../../contract/index.js";
+import type { AnnotationImport, AnnotationState, EditChange } from "../../../contract/index.js";
 import type { ImportSource } from "./annotation-api.js";
-import { idOfChange } from "./apply-changes.js";
+import { fittingChanges, idOfChange, type ObjectMap } from "./apply-changes.js";
 
 /** Something the user did that is not saved yet. */
 export type Pending =
@@ -17,6 +17,17 @@ export type Pending =
 export function titleOf(pending: Pending): string {
   if (pending.type === "edit") return pending.title;
   return { undo: "Undo", redo: "Redo", import: "Import" }[pending.type];
+}
+
+/** What was done as it fits what is there once what came before it is saved; null when nothing is left of it. */
+export function fittingBase(
+  pending: Pending,
+  { objects, undo, redo }: Pick<AnnotationState, "undo" | "redo"> & { readonly objects: ObjectMap },
+): Pending | null {
+  if (pending.type === "import") return pending;
+  if (pending.type !== "edit") return { undo, redo }[pending.type] === null ? null : pending;
+  const changes = fittingChanges(objects, pending.changes);
+  return changes.length === 0 ? null : { ...pending, changes };
 }
 
 /** Ids of the objects that it would have added. */

@@ -20,13 +20,15 @@ export function serverApi(slide: string): AnnotationApi {
     }));
   return {
     load: () => requestJson(annotationStateSchema, path),
-    edit: (revision, title, changes) => save(path, { revision, title, changes }),
-    step: (direction, revision) => save(`${path}/${direction}`, { revision }),
-    importFrom: (revision, from) => {
+    edit: (on, title, changes) => save(path, { ...on, title, changes }),
+    step: (direction, on) => save(`${path}/${direction}`, on),
+    importFrom: ({ revision, author }, from) => {
       const [name, options] = importRequest(from);
-      return orConflict(() =>
-        requestJson(annotationImportSchema, `${path}/${name}?revision=${revision}`, options),
-      );
+      const query = new URLSearchParams({
+        revision: `${revision}`,
+        ...(author === undefined ? {} : { author }),
+      });
+      return orConflict(() => requestJson(annotationImportSchema, `${path}/${name}?${query}`, options));
     },
     problemOf,
   };
