@@ -21,7 +21,7 @@ export {
   readClassMeanings,
   writeClassMeanings,
 } from "./saved/class-meanings.js";
-export { type CorrectionFiles, writeCorrectionFiles } from "./saved/corrections.js";
+export { type CorrectionFiles, correctionSet, writeCorrectionFiles } from "./saved/corrections.js";
 export {
   emptyHistory,
   type HistoryState,

@@ -7,8 +7,9 @@ import { list } from "./values.js";
 export const editLimits = {
   /** Polygons of one object, and rings of one polygon. */
   parts: 20_000,
-  /** Changes of one edit. */
+  /** Changes of one edit, and bytes of the request that carries them. */
   changes: 50_000,
+  bytes: 32 * 2 ** 20,
   /** No slide is this wide. */
   coordinate: 2 ** 26,
   /** Positions of one line, or points of one object. */
@@ -147,6 +148,32 @@ export const annotationChangeSchema = z.discriminatedUnion("type", [
 ]);
 export type AnnotationChange = z.infer<typeof annotationChangeSchema>;
 
+/**
+ * What somebody says of an object that is there, its outline left alone: thousands of these fit into one edit. The
+ * server makes an update of it; what is left out stays as it is.
+ */
+const judgementSchema = z.strictObject({
+  type: z.literal("judge"),
+  id,
+  review: z.optional(reviewState),
+  classification: z.optional(z.nullable(filled)),
+  /** Who says so; nobody who has given a name when it is left out. */
+  author: z.optional(filled),
+});
+export type Judgement = z.infer<typeof judgementSchema>;
+
+/** An object with what a judgement says of it. */
+export function judged(
+  { author: _, ...object }: AnnotationObject,
+  { review = object.review, classification = object.classification, author }: Judgement,
+): AnnotationObject {
+  return { ...object, review, classification, ...(author === undefined ? {} : { author }) };
+}
+
+/** What an edit is made of. */
+export const editChangeSchema = z.discriminatedUnion("type", [annotationChangeSchema, judgementSchema]);
+export type EditChange = z.infer<typeof editChangeSchema>;
+
 /** Counts saved edits from 0. */
 const revision = z.int().check(z.gte(0));
 /** What undo and redo would do, in the user's words ("Draw Tumor"); null when there is nothing. */
@@ -193,7 +220,7 @@ export const annotationEditSchema = z.strictObject({
   title: filled,
   /** Who made it; kept with it. */
   author: z.optional(filled),
-  changes: list(annotationChangeSchema).check(z.minLength(1), z.maxLength(changes)),
+  changes: list(editChangeSchema).check(z.minLength(1), z.maxLength(changes)),
 });
 export type AnnotationEdit = z.infer<typeof annotationEditSchema>;
 
@@ -230,3 +257,22 @@ export const annotationImportSchema = z.object({
   warnings: list(z.string()),
 });
 export type AnnotationImport = z.infer<typeof annotationImportSchema>;
+
+/**
+ * `GET /api/slides/:slide/annotations/results`: what the newest results would bring in, whether or not it is there
+ * already; nothing where no run has left outlines.
+ */
+export const foundObjectsSchema = z.object({
+  /** The run and its stage; null without outlines. */
+  origin: z.nullable(z.string()),
+  found: list(
+    z.object({
+      object: savedObject,
+      /** Mean tumour probability inside, 0 to 1; null where the run has kept none. */
+      probability: z.nullable(z.number()),
+      /** Area and largest diameter as the run measured them in its mask, in µm or level-0 pixels; null when it has not. */
+      size: z.nullable(z.object({ area: z.number(), diameter: z.number(), inMicrons: z.boolean() })),
+    }),
+  ),
+});
+export type FoundObjects = z.infer<typeof foundObjectsSchema>;

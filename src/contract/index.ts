@@ -24,5 +24,6 @@ export * from "./prompt-arrays.js";
 export * from "./segmentation.js";
 export * from "./settings.js";
 export * from "./teaching.js";
+export * from "./thresholds.js";
 export { whole, wholeBetween } from "./values.js";
 export * from "./workspace.js";
