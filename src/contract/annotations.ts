@@ -96,8 +96,33 @@ const comment = z.string().check(
   z.refine((value) => !/[^\P{Cc}\n]/u.test(value), "must not hold control characters but line feeds"),
 );
 
-/** `PUT /api/classes`: chooses what a class means, answered with its {@link ClassEntry}. */
-export const classChoiceSchema = z.strictObject({ name: filled, meaning: classMeaningSchema });
+/** A colour of the page, `#rrggbb`. */
+const classColour = z.string().check(z.regex(/^#[\da-f]{6}$/, "must be a colour such as #d55e00"));
+/** The number key that chooses a class; of two that had the same, the one that got it last. */
+const classKey = z.nullable(z.int().check(z.gte(1), z.lte(9)));
+
+/**
+ * `PUT /api/classes`: chooses what a class means, its colour or its key, and leaves alone what is not named; answered with
+ * its {@link ClassEntry}. A class whose meaning is not known needs one first.
+ */
+export const classChoiceSchema = z.strictObject({
+  name: filled,
+  meaning: z.optional(classMeaningSchema),
+  colour: z.optional(classColour),
+  key: z.optional(classKey),
+});
+export type ClassChoice = z.infer<typeof classChoiceSchema>;
+
+/**
+ * `POST /api/classes/rename`: gives another name to a class, in every slide's annotations; one edit in each, which can be
+ * undone there. A name that is there already must mean the same: both classes are one then. Answered with
+ * {@link ClassRenamed}.
+ */
+export const classRenameSchema = z.strictObject({ from: filled, to: filled, author: z.optional(filled) });
+export type ClassRename = z.infer<typeof classRenameSchema>;
+/** How many annotations were renamed, on how many slides. */
+export const classRenamedSchema = z.object({ slides: z.number(), objects: z.number() });
+export type ClassRenamed = z.infer<typeof classRenamedSchema>;
 
 /** A class whose meaning is known. `GET /api/classes` lists them. */
 export const classEntrySchema = z.object({
@@ -105,6 +130,10 @@ export const classEntrySchema = z.object({
   meaning: z.enum([...classMeaningSchema.options, "ignored", "reviewed", "left-out"]),
   /** Whether it means the same everywhere, and is not for anybody to choose. */
   isFixed: z.boolean(),
+  /** Where somebody has chosen one. */
+  colour: z.optional(z.string()),
+  /** Where somebody has chosen one; null for none. */
+  key: z.optional(z.nullable(z.number())),
 });
 export type ClassEntry = z.infer<typeof classEntrySchema>;
 export const classesSchema = list(classEntrySchema);

@@ -6,7 +6,7 @@ import { formatGeoJson } from "../geojson-write.js";
 import { groupKey, isMeasurement, UNREVIEWED_GROUP } from "../roles.js";
 import type { Annotation, AnnotationSet } from "../types.js";
 import { shapesOf } from "./area.js";
-import { type ClassMeanings, groupOfClass, readClassMeanings } from "./class-meanings.js";
+import { type ClassMeanings, groupOfClass, readChosenClasses } from "./class-meanings.js";
 import { parseJournal } from "./journal-lines.js";
 import { annotationFolder, listJournals } from "./places.js";
 
@@ -37,7 +37,7 @@ export async function writeCorrectionFiles(
   slides?: readonly string[],
 ): Promise<CorrectionFiles> {
   const wanted = slides === undefined ? null : new Set(await Promise.all(slides.map(resolved)));
-  const classes = await readClassMeanings(annotationFolder(stateDirectory));
+  const { meanings: classes } = await readChosenClasses(annotationFolder(stateDirectory));
   const named = new Set<string>();
   const files = new Map<string, { readonly path: string; readonly content: string }>();
   for (const journal of await listJournals(annotationFolder(stateDirectory))) {

@@ -4,6 +4,7 @@ import {
   type AnnotationGroup,
   type AnnotationSet,
   areaOf,
+  type ChosenClasses,
   contentUuid,
   formatAsapXml,
   formatGeoJson,
@@ -34,6 +35,15 @@ const TUMOUR: AnnotationGroup = { name: "Tumor", colour: [200, 0, 0], parent: nu
 const TOLERANCE = 0.01;
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 
+/** Groups with the colours that were chosen for them. */
+export function groupsOf({ looks }: ChosenClasses): AnnotationGroup[] {
+  return looks.flatMap(({ name, colour }) => {
+    if (colour === undefined) return [];
+    const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+    return [{ name, colour: [red ?? 0, green ?? 0, blue ?? 0], parent: null }];
+  });
+}
+
 export type ExportFormat = "geojson" | "asap-xml";
 
 /** What of a slide decides about an exported file. */
@@ -42,6 +52,8 @@ export interface ExportPlace {
   readonly origin?: { readonly x: number; readonly y: number } | undefined;
   /** Null where the slide does not tell: measurements are in pixels then. */
   readonly micronsPerPixel: PixelSize | null;
+  /** Colours of classes, where somebody has chosen them. */
+  readonly groups?: readonly AnnotationGroup[] | undefined;
 }
 
 /**
@@ -51,12 +63,14 @@ export interface ExportPlace {
 export function formatObjects(
   objects: readonly AnnotationObject[],
   format: ExportFormat,
-  { origin, micronsPerPixel }: ExportPlace,
+  { origin, micronsPerPixel, groups = [] }: ExportPlace,
 ): string {
   const kept = objects
     .filter(({ review }) => review !== "rejected")
     .map((object) => annotationFrom(object, micronsPerPixel));
-  return format === "geojson" ? formatGeoJson(kept, [TUMOUR], { origin }) : formatAsapXml(kept, [TUMOUR]);
+  const used = groups.filter(({ name }) => kept.some(({ group }) => group === name));
+  const all = [...(used.some(({ name }) => name === TUMOUR.name) ? [] : [TUMOUR]), ...used];
+  return format === "geojson" ? formatGeoJson(kept, all, { origin }) : formatAsapXml(kept, all);
 }
 
 function annotationFrom(object: AnnotationObject, micronsPerPixel: PixelSize | null): Annotation {

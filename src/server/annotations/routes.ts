@@ -15,7 +15,7 @@ import { SlideLayers } from "../layers/slide-layers.js";
 import { jsonBody, jsonResponse, parameter, queryOf } from "../requests.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { classesWithoutMeaning, classRoutes, correctionsOf } from "./classes.js";
-import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { formatObjects, groupsOf, type ImportPlan, planImport, planResults } from "./exchange.js";
 import { foundObjects, requireOutlines } from "./found-objects.js";
 import { readImport } from "./read-import.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
@@ -111,7 +111,8 @@ export function annotationRoutes(
       origin: format === "geojson" ? geoJsonOrigin(source, context.annotationOrigin) : undefined,
       micronsPerPixel: source.micronsPerPixel,
     }));
-    return noStore(new Response(formatObjects(objects, format, place), { headers }));
+    const groups = groupsOf(await store.classes());
+    return noStore(new Response(formatObjects(objects, format, { ...place, groups }), { headers }));
   });
   return routes;
 }

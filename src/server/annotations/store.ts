@@ -1,19 +1,20 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   AnnotationJournal,
-  type ClassMeanings,
+  type ChosenClasses,
   emptyHistory,
-  groupKey,
   type HistoryState,
   type JournalRecord,
   type JournalSlide,
   journalPath,
-  readClassMeanings,
+  listJournals,
+  parseJournal,
+  readChosenClasses,
   saveBetween,
   stateOf,
   titlesSince,
-  writeClassMeanings,
+  writeChosenClasses,
 } from "../../annotations/index.js";
 import {
   EpSamError,
@@ -30,7 +31,6 @@ import type {
   AnnotationSave,
   AnnotationState,
   AnnotationStep,
-  ClassMeaning,
 } from "../../contract/index.js";
 import { checkEdit, withoutJudgements } from "./check-edit.js";
 
@@ -116,17 +116,22 @@ export class AnnotationStore {
     return this.#step(slide, step, "redo");
   }
 
-  /** What the classes mean that users have made. @throws EpSamError `annotation` when the file is damaged */
-  classes(): Promise<ClassMeanings> {
-    return readClassMeanings(this.#folder);
+  /** Slides that anything was saved for. @throws EpSamError `annotation` when a journal is damaged */
+  async savedSlides(): Promise<JournalSlide[]> {
+    const paths = await listJournals(this.#folder);
+    return Promise.all(paths.map(async (path) => parseJournal(path, await readFile(path)).slide));
   }
 
-  /** Chooses what a class means. @throws EpSamError `busy` when another server saves here, `storage` */
-  async chooseMeaning(name: string, meaning: ClassMeaning): Promise<void> {
+  /** What was chosen of classes. @throws EpSamError `annotation` when the file is damaged */
+  classes(): Promise<ChosenClasses> {
+    return readChosenClasses(this.#folder);
+  }
+
+  /** Chooses something of classes. @throws EpSamError `busy` when another server saves here, `storage` */
+  async changeClasses(change: (chosen: ChosenClasses) => ChosenClasses): Promise<void> {
     await this.#lock();
     const turn = this.#choosing.then(async () => {
-      const others = (await this.classes()).filter((one) => groupKey(one.name) !== groupKey(name));
-      await writeClassMeanings(this.#folder, [...others, { name, meaning }]);
+      await writeChosenClasses(this.#folder, change(await this.classes()));
     });
     // A failure belongs to its own caller and not to the next.
     this.#choosing = turn.catch(() => undefined);

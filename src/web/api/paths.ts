@@ -25,6 +25,7 @@ export const paths = {
   comparison: (run: string) => `api/runs/${part(run)}/comparison`,
   uncertain: (run: string, limit: number) => `api/runs/${part(run)}/uncertain?limit=${limit}`,
   classes: "api/classes",
+  renamedClass: "api/classes/rename",
   segmenters: "api/segmenters",
   decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
   embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,

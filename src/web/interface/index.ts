@@ -1,6 +1,7 @@
 export { Button, ToolButton } from "./button.js";
 export { Dialog } from "./dialog.js";
 export { Icon, type IconName } from "./icon.js";
+export { keptSignal, useKept } from "./kept.js";
 export { listenToKeys, shortcuts } from "./keyboard.js";
 export { announce, Notices, showMessage, showProblem } from "./notices.js";
 export { ProblemNote, withLabels } from "./problem-note.js";

@@ -22,9 +22,10 @@ export interface SlideSession {
 /** The first opacity of a layer. */
 const OPACITY = { fraction: 0.6, mask: 0.8, difference: 0.7 } as const;
 
-/** How a layer looks when it is switched on. */
-export function firstSetting({ id, values }: SlideDetail["layers"][number]): LayerSetting {
-  return { id, opacity: OPACITY[values], map: mapsFor(values)[0] ?? "viridis" };
+/** How a layer looks when it is switched on: what somebody has outlined as outlines, so that the tissue stays in view. */
+export function firstSetting({ id, kind, values }: SlideDetail["layers"][number]): LayerSetting {
+  const map = kind === "ground-truth" ? "outline" : (mapsFor(values)[0] ?? "viridis");
+  return { id, opacity: OPACITY[values], map };
 }
 
 /** The layers that are shown when the link names none: the result, if there is one. */

@@ -6,6 +6,7 @@ import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
 import { BoxTool } from "./editing/box-tool.js";
 import { BrushTool } from "./editing/brush-tool.js";
+import { listenToClassKeys } from "./editing/class-shortcuts.js";
 import { ClickTool } from "./editing/click-tool.js";
 import { DRAW_KINDS, DrawTool, measureKind } from "./editing/draw-tool.js";
 import { Editor } from "./editing/editor.js";
@@ -16,6 +17,7 @@ import { PointerInput } from "./editing/pointer-input.js";
 import { SelectTool } from "./editing/select-tool.js";
 import { VertexTool } from "./editing/vertex-tool.js";
 import { AnnotationPanel } from "./panel/annotation-panel.js";
+import { ClassManager } from "./panel/class-manager.js";
 import { ConflictDialog } from "./panel/conflict-dialog.js";
 import { ToolOptions } from "./panel/tool-options.js";
 import { Toolbar } from "./panel/toolbar.js";
@@ -23,6 +25,7 @@ import type { ToolsState } from "./panel/tools-state.js";
 import { openSegmentation } from "./segment/segmentation.js";
 import { loadClasses } from "./store/class-meanings.js";
 import { openAnnotations } from "./store/kept-annotations.js";
+import { knownClasses } from "./store/known-classes.js";
 import { openTeachSession } from "./teach/teach-session.js";
 import { TeachTool } from "./teach/teach-tool.js";
 
@@ -80,12 +83,13 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
     keepUnfinished(input),
     onServerEvent("workspace", () => void loadClasses()),
     viewer.shortcuts.register(...editorShortcuts(state)),
+    listenToClassKeys(editor),
     keepSelectionThere(editor),
     effect(() => {
       // Whatever is painted.
       void [store.objects.value, editor.selection.value, editor.rejectedShown.value, editor.brushSize.value];
       void [segmentation.session.prompt.value, segmentation.session.mask.value, editor.vertex.value];
-      void [editor.classification.value, session.suggestions.value, session.size.value];
+      void [editor.classification.value, knownClasses.value, session.suggestions.value, session.size.value];
       painter.repaint();
     }),
     effect(() => {
@@ -125,6 +129,7 @@ function toolsState(
   return {
     ...{ editor, input, ...parts },
     conflictShown: signal(false),
+    classesShown: signal(false),
     importFile: (file) => void importFrom(file),
     importResults: () => void importFrom("results"),
   };
@@ -163,6 +168,7 @@ function showOverSlide(viewer: SlideViewer, state: ToolsState): () => void {
     <>
       <ToolOptions state={state} />
       <ConflictDialog state={state} />
+      <ClassManager state={state} />
     </>,
     host,
   );

@@ -7,7 +7,7 @@ import type { ToolName } from "./editor.js";
 const OPPOSITE_TOOLS: ReadonlySet<ToolName> = new Set(["segment", "teach", "points"]);
 
 /** Keys that work whichever tool is active; a tool's own keys come before them. */
-export function editorShortcuts({ editor, input }: ToolsState): Shortcut[] {
+export function editorShortcuts({ editor, input, classesShown }: ToolsState): Shortcut[] {
   const { store, tool } = editor;
   const key = (name: string, title: string, run: () => void): Shortcut => ({
     key: name,
@@ -27,6 +27,9 @@ export function editorShortcuts({ editor, input }: ToolsState): Shortcut[] {
     key("Mod+y", "Redo", () => store.redo()),
     key(".", "Next annotation", () => editor.step(1)),
     key(",", "Annotation before", () => editor.step(-1)),
+    key("Shift+c", "Classes: names, colours, keys", () => {
+      classesShown.value = true;
+    }),
     key("a", "Accept the selected annotations", () => editor.review("accepted")),
     key(
       "x",

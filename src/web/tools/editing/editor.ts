@@ -1,7 +1,8 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import * as z from "zod/mini";
 import type { AnnotationObject, AnnotationOrigin, Position } from "../../../contract/index.js";
 import { lengthOf } from "../../../geometry/index.js";
-import { showMessage } from "../../interface/index.js";
+import { keptSignal, showMessage } from "../../interface/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
 import { onSlide } from "../geometry/combine.js";
 import { objectFigure } from "../geometry/figures.js";
@@ -51,17 +52,21 @@ export class Editor {
   readonly tool: Signal<ToolName> = signal("select");
   readonly selection: Signal<ReadonlySet<string>> = signal(new Set());
   /** Class of what is drawn next; null for none. */
-  readonly classification: Signal<string | null> = signal("Tumor");
+  readonly classification: Signal<string | null>;
   /** In CSS pixels across. */
-  readonly brushSize = signal(40);
+  readonly brushSize = keptSignal(
+    "brush",
+    z.number().check(z.gte(BRUSH_SIZES.least), z.lte(BRUSH_SIZES.most)),
+    40,
+  );
   /** The vertex that the keyboard moves, by its number among all of the object. */
   readonly vertex = signal(0);
   /** What the measuring tool draws. */
-  readonly measured: Signal<"line" | "area"> = signal("line");
+  readonly measured = keptSignal("measured", z.enum(["line", "area"]), "line");
   /** How long or large what is being drawn is; null while nothing is, or where nobody measures it. */
   readonly readout: Signal<string | null> = signal(null);
   /** Whether rejected objects are shown. */
-  readonly rejectedShown = signal(true);
+  readonly rejectedShown = keptSignal("rejected", z.boolean(), true);
 
   /** The one selected object, or null when none or several are. */
   readonly selected: ReadonlySignal<AnnotationObject | null>;
@@ -69,6 +74,8 @@ export class Editor {
 
   constructor(viewer: SlideViewer, store: SlideAnnotations) {
     this.viewer = viewer;
+    const kept = `class.${viewer.slide.peek().id}`;
+    this.classification = keptSignal(kept, z.nullable(z.string()), "Tumor");
     this.store = store;
     this.selectedObjects = computed(() =>
       [...this.selection.value].flatMap((id) => {

@@ -4,6 +4,7 @@ import { paths } from "../../api/index.js";
 import { Button, Icon, ProblemNote } from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
 import { ClassChoice } from "./class-choice.js";
+import { CommentField } from "./comment-field.js";
 import { ObjectList } from "./object-list.js";
 import { SegmenterChoice } from "./segmenter-choice.js";
 import type { ToolsState } from "./tools-state.js";
@@ -14,6 +15,7 @@ export function AnnotationPanel({ state }: { readonly state: ToolsState }) {
     <div class="panel annotation-panel">
       <NotSaved state={state} />
       <ClassChoice state={state} />
+      <CommentField editor={state.editor} />
       <Selection state={state} />
       <SegmenterChoice segmentation={state.segmentation} />
       <ObjectList state={state} />

@@ -81,7 +81,10 @@ function Row({
         <svg class="swatch" viewBox="0 0 12 12" aria-hidden="true">
           <rect width="12" height="12" rx="3" fill={colourOfClass(object.classification)} />
         </svg>
-        <span class="object-title">{titleOf(object)}</span>
+        <span class="object-title" title={object.comment}>
+          {titleOf(object)}
+          {object.comment === undefined ? null : <span class="hint"> {object.comment}</span>}
+        </span>
         <span class="object-size">{editor.figureOf(object)}</span>
         <span class="object-review" title={REVIEWS[object.review]}>
           {MARKS[object.review]}

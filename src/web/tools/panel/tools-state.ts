@@ -17,6 +17,8 @@ export interface ToolsState {
   readonly teaching: { readonly session: TeachSession; readonly tool: TeachTool };
   /** Whether the dialog about a conflict is open. */
   readonly conflictShown: Signal<boolean>;
+  /** Whether the list of classes is open. */
+  readonly classesShown: Signal<boolean>;
   /** Chooses a file and brings its annotations in. */
   importFile(file: Blob): void;
   /** Brings in the outlines that a run has found. */
