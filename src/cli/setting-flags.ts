@@ -27,7 +27,7 @@ const HOMES = new Map(
   Object.entries({
     train: "config corrections from preset resume stages",
     infer: "device gate labelledSquares minimumArea overlap patchMpp stage tolerance",
-    view: "host port token",
+    view: "host port state token",
     "models export": "format",
     "models import": "key promptFrame sam",
   }).flatMap(([command, settings]) => settings.split(" ").map((setting) => [setting, command] as const)),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { CoordinateOrigin, GroupRules } from "../annotations/index.js";
-import { isEpSamError, type Reporter } from "../common/index.js";
+import { isEpSamError, type Reporter, requireWritable } from "../common/index.js";
 import { annotationFilesIn } from "../dataset/index.js";
 import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
@@ -63,6 +63,7 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   const stateDirectory = resolve(options.stateDirectory ?? DEFAULT_STATE_DIRECTORY);
   const { groups, annotationOrigin } = options;
   const context = createServerContext({ stateDirectory, signal, reporter, groups, annotationOrigin });
+  await warnIfUnwritable(stateDirectory, reporter);
   await fillWorkspace(context, options);
   const app = createApp(context, { access });
   const server = await startOnPort(app, host, options.port);
@@ -78,6 +79,19 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
       await context.openSlides.close();
     },
   };
+}
+
+/** Looking needs no place to write; whoever draws is to know before. */
+async function warnIfUnwritable(stateDirectory: string, reporter: Reporter): Promise<void> {
+  try {
+    await requireWritable(stateDirectory);
+  } catch (failure) {
+    if (!isEpSamError(failure, "storage")) throw failure;
+    const { where, what, why } = failure.fields;
+    reporter.warn(
+      `${where} ${what} (${why}): corrections and jobs cannot be kept. Choose another folder with \`state\`.`,
+    );
+  }
 }
 
 /** What the user gave is there, and what seems to be missing is told. */

@@ -78,6 +78,22 @@ describe("epsam view", () => {
     expect(warnings.join("\n")).toMatch(/Nothing to look at[\s\S]*Results of 1 slides .*elsewhere/);
   });
 
+  it("says at the start when corrections cannot be kept", async () => {
+    const inTheWay = join(await directory.folder(), "file");
+    await writeFile(inTheWay, "");
+    const warnings: string[] = [];
+    const ended = new AbortController();
+    const served = await serveWorkspace({
+      ...{ port: 0, stateDirectory: join(inTheWay, "state"), signal: ended.signal, inputs: [] },
+      reporter: { ...silentReporter, warn: (message) => warnings.push(message) },
+    });
+    ended.abort();
+    await served.close();
+    expect(warnings).toEqual([
+      expect.stringMatching(/state cannot be written to .*: corrections and jobs cannot be kept\. .*`state`/),
+    ]);
+  });
+
   it("shows or names every file of what it was given, however odd", async () => {
     const root = await directory.folder();
     const write = async (...parts: string[]) => {
