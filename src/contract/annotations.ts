@@ -164,7 +164,7 @@ export const annotationObjectSchema = z
 export type AnnotationObject = z.infer<typeof annotationObjectSchema>;
 
 /** As the server answers it: what it has saved it has checked, vertex by vertex. */
-const savedObject = z.object({ ...annotationObjectSchema.shape, area: areaSchema });
+export const savedObject = z.object({ ...annotationObjectSchema.shape, area: areaSchema });
 
 /**
  * One change. An edit carries the whole new object, so that each change can be undone by its counterpart. Of the
@@ -286,22 +286,3 @@ export const annotationImportSchema = z.object({
   warnings: list(z.string()),
 });
 export type AnnotationImport = z.infer<typeof annotationImportSchema>;
-
-/**
- * `GET /api/slides/:slide/annotations/results`: what the newest results would bring in, whether or not it is there
- * already; nothing where no run has left outlines.
- */
-export const foundObjectsSchema = z.object({
-  /** The run and its stage; null without outlines. */
-  origin: z.nullable(z.string()),
-  found: list(
-    z.object({
-      object: savedObject,
-      /** Mean tumour probability inside, 0 to 1; null where the run has kept none. */
-      probability: z.nullable(z.number()),
-      /** Area and largest diameter as the run measured them in its mask, in µm or level-0 pixels; null when it has not. */
-      size: z.nullable(z.object({ area: z.number(), diameter: z.number(), inMicrons: z.boolean() })),
-    }),
-  ),
-});
-export type FoundObjects = z.infer<typeof foundObjectsSchema>;

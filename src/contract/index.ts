@@ -17,6 +17,7 @@
  */
 export * from "./annotations.js";
 export * from "./datasets.js";
+export * from "./found-objects.js";
 export { type Area, areaSchema, type Box, boxSchema, type Position } from "./geometry.js";
 export * from "./jobs.js";
 export * from "./problem.js";

@@ -17,4 +17,4 @@ export { judgements, type Saying } from "./editing/judgements.js";
 export { paintObjects } from "./editing/object-painter.js";
 export { objectAt } from "./editing/select-tool.js";
 export { GRAB_RADIUS } from "./editing/tool.js";
-export { knownClasses } from "./store/class-meanings.js";
+export { knownClasses } from "./store/known-classes.js";
