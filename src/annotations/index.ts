@@ -12,6 +12,7 @@ export {
   type GroupRules,
   groupKey,
   isMeasurement,
+  ROLES,
   UNREVIEWED_GROUP,
 } from "./roles.js";
 export { areaOf, requireExtent, shapesOf, vertexCount } from "./saved/area.js";
@@ -21,7 +22,7 @@ export {
   readChosenClasses,
   writeChosenClasses,
 } from "./saved/class-meanings.js";
-export { type CorrectionFiles, writeCorrectionFiles } from "./saved/corrections.js";
+export { type CorrectionFiles, correctionSet, writeCorrectionFiles } from "./saved/corrections.js";
 export {
   emptyHistory,
   type HistoryState,

@@ -18,7 +18,7 @@ export const LEFT_OUT_GROUP = "Left out";
 /** Names of groups or classifications by role, compared without case; `None` stands for annotations of no group. */
 export type GroupRules = Readonly<Record<AnnotationRole, readonly string[]>>;
 
-const ROLES = [
+export const ROLES = [
   "tumour",
   "exclusion",
   "ignored",
@@ -79,6 +79,21 @@ export class GroupRoles {
       if (role !== undefined) return role;
     }
     return null;
+  }
+
+  /** What the groups that something is drawn in are taken as, and the groups that they are part of and have it from. */
+  takenAs(set: AnnotationSet): Record<string, AnnotationRole> {
+    const parents = new Map(set.groups.map(({ name, parent }) => [name, parent]));
+    const taken = new Map<string, AnnotationRole>();
+    for (const annotation of set.annotations) {
+      const role = this.knownRoleOf(annotation, set);
+      if (role === null) continue;
+      for (let at: string | null | undefined = annotation.group ?? "None"; at != null; at = parents.get(at)) {
+        taken.set(at, role);
+        if (this.#roles.has(groupKey(at))) break;
+      }
+    }
+    return Object.fromEntries([...taken].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
   /** Every group that has a role, with it, in the words of whoever said so. */

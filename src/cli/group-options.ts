@@ -44,9 +44,9 @@ export function groupRules(options: GroupOptions): Partial<GroupRules> {
   };
 }
 
-/** `a,b`: names of groups */
+/** `a,b`: names of groups; a comma that is part of a name has a backslash before it. */
 function groupNames(text: string): readonly string[] {
-  const names = text.split(",").map((name) => name.trim());
+  const names = text.split(/(?<!\\),/).map((name) => name.replaceAll("\\,", ",").trim());
   if (names.every((name) => name !== "")) return names;
   throw new InvalidArgumentError('Give names of groups separated by commas, such as "Tumor,Invasive".');
 }

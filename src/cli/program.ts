@@ -120,6 +120,10 @@ export async function createProgram(
       writeErr: (text) => terminal.stderr.write(text),
       // Reported by runProgram in the form of every other error.
       outputError: () => undefined,
+    })
+    .hook("preAction", async (_, command) => {
+      const { speakFor } = await import("./setting-flags.js");
+      speakFor(command.options.flatMap(({ long }) => long ?? []));
     });
   for (const listed of COMMANDS) {
     const isNamed = args === undefined || args.includes(nameOf(listed));

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { EpSamError, isEpSamError, jobReporter, type Reporter, visibleText } from "../common/index.js";
 import { asEpSamError, reportError } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
@@ -51,8 +52,8 @@ export type Action = (context: ActionContext) => Promise<CommandOutcome | null>;
 
 export interface CommandOptions {
   readonly json?: boolean | undefined;
-  /** How to go on after an interruption, where the command can. */
-  readonly resumeHint?: string | undefined;
+  /** How to go on after an interruption, where the command can; or what tells it then. */
+  readonly resumeHint?: string | (() => string) | undefined;
 }
 
 const DEFAULT_RESUME_HINT = "Files already written are complete; run the same command again to start over.";
@@ -62,6 +63,12 @@ export async function runCommand(options: CommandOptions, action: Action): Promi
   // A job that outlived its server would be in the way of the one that is to go on with it.
   const job = jobReporter(process, () => process.exit(ExitCode.terminated));
   process.exitCode = await executeAction(options, action, processTerminal(), process, job);
+}
+
+/** How a command goes on that keeps in this file what it has begun: before that there is nothing to resume. */
+export function resumeHintOf(file: string): () => string {
+  return () =>
+    existsSync(file) ? "Go on with the same command and --resume." : "Give the same command again.";
 }
 
 /**
@@ -77,6 +84,7 @@ export async function executeAction(
   job: Reporter | null = null,
 ): Promise<number> {
   const { json = false, resumeHint = DEFAULT_RESUME_HINT } = options;
+  const wayOn = (): string => (typeof resumeHint === "string" ? resumeHint : resumeHint());
   const drawn = new TerminalReporter(terminal);
   const reporter = job ?? drawn;
   const watch = watchInterrupts(signals, () => {
@@ -98,10 +106,10 @@ export async function executeAction(
     drawn.finish();
     const stopped = watch.exitCode();
     if (stopped === undefined || isOtherFailure(thrown, watch.signal)) {
-      const error = job === null ? withWayOn(thrown, resumeHint) : thrown;
+      const error = job === null ? withWayOn(thrown, wayOn()) : thrown;
       return reportError(error, terminal, json, job !== null);
     }
-    reporter.note(`Stopped. ${resumeHint}`);
+    reporter.note(`Stopped. ${wayOn()}`);
     return stopped;
   } finally {
     watch.stop();
@@ -109,11 +117,11 @@ export async function executeAction(
 }
 
 /** A full disk and the like interrupt a command as Ctrl-C does: what was thrown, with how this command goes on. */
-function withWayOn(thrown: unknown, resumeHint: string): unknown {
+function withWayOn(thrown: unknown, wayOn: string): unknown {
   const error = asEpSamError(thrown);
   const { action } = error.fields;
   if (error.tag !== "storage" || action === undefined) return thrown;
-  return new EpSamError(error.tag, { ...error.fields, action: `${action} ${resumeHint}` }, { cause: thrown });
+  return new EpSamError(error.tag, { ...error.fields, action: `${action} ${wayOn}` }, { cause: thrown });
 }
 
 /** True for a failure that has nothing to do with the interruption. */

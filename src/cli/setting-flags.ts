@@ -22,11 +22,48 @@ export function flagOf(setting: string): string {
   return FLAGS.get(setting) ?? `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
+/** Settings that only one command has, by that command; `epsam prepare` has the others. */
+const HOMES = new Map(
+  Object.entries({
+    train: "config corrections from preset resume stages",
+    infer: "device gate labelledSquares minimumArea overlap patchMpp stage tolerance",
+    view: "host port state token",
+    "models export": "format",
+    "models import": "key promptFrame sam",
+  }).flatMap(([command, settings]) => settings.split(" ").map((setting) => [setting, command] as const)),
+);
+
+/** The command that has a setting which the one at work has not. */
+export function homeOf(setting: string): string {
+  return HOMES.get(setting) ?? "prepare";
+}
+
+/** Flags of the command at work; null until there is one. */
+let ownFlags: ReadonlySet<string> | null = null;
+
+/**
+ * From now on messages are those of a command with these flags, of none with null: a flag that it lacks is told with a
+ * command that has it.
+ */
+export function speakFor(flags: Iterable<string> | null): void {
+  ownFlags = flags === null ? null : new Set(flags);
+}
+
 /** A message with the settings that it names as flags: `unmarked: normal` becomes --unmarked normal. */
 export function withFlags(message: string): string {
-  return nameSettings(message, (setting, value) =>
-    value === null || value === "true" ? flagOf(setting) : `${flagOf(setting)} ${value}`,
-  );
+  return nameSettings(message, (setting, value) => {
+    const flag = flagOf(setting);
+    const told = value === null || value === "true" ? flag : `${flag} ${argumentOf(setting, value)}`;
+    return ownFlags?.has(flag) === false ? `${told} of \`epsam ${homeOf(setting)}\`` : told;
+  });
+}
+
+/** A value as it is typed: names of groups in quotation marks, with a backslash before a comma, which parts them otherwise. */
+function argumentOf(setting: string, value: string): string {
+  const [, name] = /^"(.*)"$/s.exec(value) ?? [];
+  if (!setting.startsWith("groups.") || name === undefined) return value;
+  const escaped = name.replaceAll(",", "\\,");
+  return /["$!\\`]/.test(name) && !name.includes("'") ? `'${escaped}'` : `"${escaped}"`;
 }
 
 /** An error as the command line tells it. */

@@ -11,6 +11,7 @@ export {
   moduleBeside,
 } from "./child-process.js";
 export { mapAhead, mapConcurrently, pipelineStage, untilAborted } from "./concurrency.js";
+export { crc32 } from "./crc32.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
 export { formatBytes, requireWritable } from "./disk.js";

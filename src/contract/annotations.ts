@@ -7,8 +7,9 @@ import { list } from "./values.js";
 export const editLimits = {
   /** Polygons of one object, and rings of one polygon. */
   parts: 20_000,
-  /** Changes of one edit. */
+  /** Changes of one edit, and bytes of the request that carries them. */
   changes: 50_000,
+  bytes: 32 * 2 ** 20,
   /** No slide is this wide. */
   coordinate: 2 ** 26,
   /** Positions of one line, or points of one object. */
@@ -163,7 +164,7 @@ export const annotationObjectSchema = z
 export type AnnotationObject = z.infer<typeof annotationObjectSchema>;
 
 /** As the server answers it: what it has saved it has checked, vertex by vertex. */
-const savedObject = z.object({ ...annotationObjectSchema.shape, area: areaSchema });
+export const savedObject = z.object({ ...annotationObjectSchema.shape, area: areaSchema });
 
 /**
  * One change. An edit carries the whole new object, so that each change can be undone by its counterpart. Of the
@@ -175,6 +176,32 @@ export const annotationChangeSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("remove"), id }),
 ]);
 export type AnnotationChange = z.infer<typeof annotationChangeSchema>;
+
+/**
+ * What somebody says of an object that is there, its outline left alone: thousands of these fit into one edit. The
+ * server makes an update of it; what is left out stays as it is.
+ */
+const judgementSchema = z.strictObject({
+  type: z.literal("judge"),
+  id,
+  review: z.optional(reviewState),
+  classification: z.optional(z.nullable(filled)),
+  /** Who says so; nobody who has given a name when it is left out. */
+  author: z.optional(filled),
+});
+export type Judgement = z.infer<typeof judgementSchema>;
+
+/** An object with what a judgement says of it. */
+export function judged(
+  { author: _, ...object }: AnnotationObject,
+  { review = object.review, classification = object.classification, author }: Judgement,
+): AnnotationObject {
+  return { ...object, review, classification, ...(author === undefined ? {} : { author }) };
+}
+
+/** What an edit is made of. */
+export const editChangeSchema = z.discriminatedUnion("type", [annotationChangeSchema, judgementSchema]);
+export type EditChange = z.infer<typeof editChangeSchema>;
 
 /** Counts saved edits from 0. */
 const revision = z.int().check(z.gte(0));
@@ -222,7 +249,7 @@ export const annotationEditSchema = z.strictObject({
   title: filled,
   /** Who made it; kept with it. */
   author: z.optional(filled),
-  changes: list(annotationChangeSchema).check(z.minLength(1), z.maxLength(changes)),
+  changes: list(editChangeSchema).check(z.minLength(1), z.maxLength(changes)),
 });
 export type AnnotationEdit = z.infer<typeof annotationEditSchema>;
 

@@ -30,7 +30,18 @@ export function isBmp(bytes: Uint8Array): boolean {
  * @throws Error with the reason, for {@link decodeRgb} to wrap with the file's name.
  */
 export function decodeBmp(bytes: Uint8Array): RgbImage {
+  return decodeLayout(bytes, readLayout(bytes));
+}
+
+/** The number of every pixel's colour, of a bitmap with a palette; null for others. */
+export function numbersOfBmp(bytes: Uint8Array): Uint8Array | null {
   const layout = readLayout(bytes);
+  if (layout.bitsPerPixel > 8) return null;
+  const palette = layout.palette.map((_, index) => Math.floor(index / 3));
+  return decodeLayout(bytes, { ...layout, palette }).data.filter((_, index) => index % 3 === 0);
+}
+
+function decodeLayout(bytes: Uint8Array, layout: BmpLayout): RgbImage {
   const { width, height, bytesPerRow, pixelOffset } = layout;
   if (pixelOffset + bytesPerRow * height > bytes.length) throw new Error("the file ends before its last row");
   const data = new Uint8Array(width * height * 3);

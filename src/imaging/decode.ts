@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import sharp, { type Metadata } from "sharp";
 import { EpSamError, type ErrorTag, isEpSamError, messageOf } from "../common/index.js";
-import { decodeBmp, isBmp } from "./bmp.js";
+import { decodeBmp, isBmp, numbersOfBmp } from "./bmp.js";
 import { isLossy } from "./lossy.js";
+import { requireOwnColours, withNumbersForColours } from "./palette.js";
 import type { RgbImage } from "./types.js";
 
 /** Pixel samples as the file holds them, one, three channels, 8 or 16 bits; alpha is dropped. */
@@ -111,7 +112,7 @@ export async function decodeSamples(
   opaque = tag === "input-mask",
 ): Promise<RawSamples> {
   try {
-    return isBmp(bytes) ? bmpSamples(bytes) : await sharpSamples(bytes, name, tag, opaque);
+    return isBmp(bytes) ? bmpSamples(bytes, name, tag) : await sharpSamples(bytes, name, tag, opaque);
   } catch (cause) {
     if (isEpSamError(cause)) throw cause;
     throw new EpSamError(
@@ -131,8 +132,11 @@ function firstLine(text: string): string {
   return (text.split("\n")[0] ?? text).trim();
 }
 
-function bmpSamples(bytes: Uint8Array): RawSamples {
-  return { ...decodeBmp(bytes), channels: 3, bits: 8, hasTransparentPixels: false, isLossy: false };
+function bmpSamples(bytes: Uint8Array, name: string, tag: ErrorTag): RawSamples {
+  const picture = decodeBmp(bytes);
+  const numbers = tag === "input-mask" ? numbersOfBmp(bytes) : null;
+  if (numbers !== null) requireOwnColours(picture.data, numbers, name);
+  return { ...picture, channels: 3, bits: 8, hasTransparentPixels: false, isLossy: false };
 }
 
 /** What the values 2 to 8 of the orientation tag do to the picture in a viewer (EXIF 2.32, 4.6.5 A). */
@@ -243,11 +247,24 @@ async function sharpSamples(
   if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`);
   const samples = samplesOf(data, bits);
   if (bits === 16 && tag === "input-image") requireLight(samples, name);
+  if (tag === "input-mask" && channels === 3) await requireOwnPalette(bytes, samples, name);
   return {
     ...{ width, height, channels, bits, data: samples },
     hasTransparentPixels: hasAlpha && opaque && !(await sharp(bytes).stats()).isOpaque,
     isLossy: isLossy(bytes),
   };
+}
+
+/** @throws EpSamError `input-mask` as {@link requireOwnColours}, for a PNG file with a palette */
+async function requireOwnPalette(
+  bytes: Uint8Array,
+  colours: Uint8Array | Uint16Array,
+  name: string,
+): Promise<void> {
+  const numbered = bytes[0] === 0x89 ? withNumbersForColours(bytes) : null;
+  if (numbered === null) return;
+  const numbers = await sharp(numbered, { limitInputPixels: false }).extractChannel(0).raw().toBuffer();
+  requireOwnColours(colours, numbers, name);
 }
 
 function samplesOf(data: Buffer, bits: 8 | 16): Uint8Array | Uint16Array {

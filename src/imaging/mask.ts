@@ -75,7 +75,7 @@ function requireAboveNoise(name: string, { instances, threshold }: ReadMaskOptio
       instances === true
         ? "the noise of that (JPEG and its like) around 0 would count as foreground"
         : `a threshold of ${threshold} is within the noise of that (JPEG and its like)`,
-    action: `Export it as PNG; or, when it is black and white, ask for a threshold of 128 (${NOISE} to ${255 - NOISE}).`,
+    action: `Export it as PNG; or, when it is black and white, ask for a threshold of 128 (${NOISE} to ${255 - NOISE}): \`maskValues: 128\`.`,
   });
 }
 
@@ -101,7 +101,7 @@ function colouredMask(name: string, colour: readonly number[]): EpSamError {
     where: name,
     why: `it holds the colour (${colour.join(", ")})`,
     action:
-      "Export it with one channel, 0 for background and 255 for foreground, or, when every colour but black is foreground, ask for instance masks.",
+      "Export it with one channel, 0 for background and 255 for foreground, or, when every colour but black is foreground, pass `maskValues: any`.",
   });
 }
 
@@ -126,8 +126,8 @@ function foregroundFrom(
     where: name,
     why: `it holds ${found.length} values: ${listed(found)}`,
     action: isLossy
-      ? "Export it as PNG, without the loss of JPEG and its like; or, when it is black and white, ask for a threshold of 128."
-      : `Export it with the values 0 and ${full}; or say what is foreground: instance masks (every value above 0) or a threshold.`,
+      ? "Export it as PNG, without the loss of JPEG and its like; or, when it is black and white, ask for a threshold of 128: `maskValues: 128`."
+      : `Export it with the values 0 and ${full}; or say what is foreground: instance masks, \`maskValues: any\` (every value above 0), or a threshold, such as \`maskValues: ${Math.max(1, found.at(-1) ?? 1)}\`.`,
   });
 }
 

@@ -78,7 +78,7 @@ export async function findImages(
     const folders = await patchFolders(input);
     expanded.push(...(folders.length > 0 ? folders : [input]));
   }
-  const { images, skipped } = await findInputs(expanded);
+  const { images, skipped } = await findInputs(expanded, "give slides in a call of their own");
   const known = new Set(skipped.map(({ file }) => file));
   const others = (await listInputs(inputs)).flatMap(({ isFolder, files }) =>
     isFolder ? [] : files.filter(({ path, kind }) => isOther(kind) && !known.has(path)),

@@ -17,7 +17,11 @@ const paths = z.pipe(
 );
 
 const namesMessage = 'Give a list of names, such as ["Tumor", "Invasive"].';
-const names = z.readonly(z.array(z.string(namesMessage).check(z.minLength(1, namesMessage)), namesMessage));
+const oneName = z.string(namesMessage).check(z.minLength(1, namesMessage));
+const names = z.pipe(
+  z.union([oneName, z.readonly(z.array(oneName, namesMessage))], namesMessage),
+  z.transform((given): readonly string[] => (typeof given === "string" ? [given] : given)),
+);
 
 const patches = preparationSettings.shape;
 const slides = slideSettings.shape;

@@ -25,6 +25,8 @@ export interface RunProjectOptions {
   readonly device: DeviceSource;
   /** Begins anew where a project is. */
   readonly overwrite?: boolean | undefined;
+  /** Goes on with data of several magnifications. */
+  readonly anyResolution?: boolean | undefined;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
   readonly commandLine?: readonly string[] | undefined;
@@ -151,7 +153,7 @@ class ProjectWork {
     const chosen = chooseForSegmenting(inputs.paths, description, this.#project.segment);
     this.#progress.plan(plannedWork(this.#project, description, chosen.length));
     this.#progress.begin("train");
-    const trained = await this.#train();
+    const trained = await asStep("train", this.#log, (reporter) => this.#train(reporter));
     this.#progress.begin("segment");
     const segmented = await asStep("infer", this.#log, (reporter) => this.#segment(chosen, inputs, reporter));
     const report = await this.#report(trained);
@@ -180,17 +182,18 @@ class ProjectWork {
     // A dataset appears as a whole, so one that is there is complete.
     if (await exists(dataset)) return reporter.note("prepare: done already");
     const { unannotated = "leave" } = prepare;
-    const common = { ...prepare, inputs, out: dataset, seed, reporter, signal: this.#options.signal };
+    const { anyResolution, signal } = this.#options;
+    const common = { ...prepare, inputs, out: dataset, seed, anyResolution, reporter, signal };
     if (kind === "slides") {
       await prepareSlides({ ...common, annotations, unannotated, profile: profile ?? undefined });
     } else await prepareDataset({ ...common, masks: masks ?? undefined });
   }
 
-  #train(): Promise<TrainedRun> {
+  #train(reporter: Reporter): Promise<TrainedRun> {
     const { preset, config } = this.#project;
-    const { device, signal, commandLine } = this.#options;
+    const { device, anyResolution, signal, commandLine } = this.#options;
     const { dataset: data, run: out } = this.#places;
-    return beginOrGoOn({ data, out, preset, config, device, reporter: this.#log, signal, commandLine });
+    return beginOrGoOn({ data, out, preset, config, device, anyResolution, reporter, signal, commandLine });
   }
 
   async #segment(
@@ -199,7 +202,7 @@ class ProjectWork {
     reporter: Reporter,
   ): Promise<Pick<InferSlidesResult, "slides" | "skipped" | "warnings"> & Pick<InferResult, "images">> {
     const { kind, infer, prepare } = this.#project;
-    const { device, signal } = this.#options;
+    const { device, anyResolution, signal } = this.#options;
     const nothing = { slides: [], images: [], skipped: [], warnings: [] };
     if (inputs.length === 0) {
       reporter.note("Nothing is left over to segment: every input was learned from.");
@@ -207,7 +210,7 @@ class ProjectWork {
     }
     const { run, results: out } = this.#places;
     const replace = { resume: true, overwrite: true };
-    const common = { ...infer, ...replace, inputs, run, out, device, reporter, signal };
+    const common = { ...infer, ...replace, inputs, run, out, device, anyResolution, reporter, signal };
     if (kind === "images") return { ...nothing, ...(await inferImages(common)) };
     const { groups } = prepare;
     return { ...nothing, ...(await inferSlides({ ...common, annotations: annotationOf, groups, mppOf })) };

@@ -4,11 +4,16 @@ import { nameSettings } from "../contract/index.js";
 /** Settings of a project that are not those of one step; the command line has flags for them. */
 const COMMON = new Set([
   ...["inputs", "annotations", "masks", "out", "profile", "preset", "seed", "overwrite", "device"],
+  "anyResolution",
   ...["prepare.mpp", "prepare.split"],
 ]);
 
+/** Steps whose settings a project's file has; what training says of settings is about how its data were prepared. */
+type Step = "prepare" | "train" | "infer";
+
 /** A message of a step with its settings as a project's file calls them: `stride` of `prepare` becomes prepare.stride. */
-export function inStep(step: "prepare" | "infer", message: string): string {
+export function inStep(of: Step, message: string): string {
+  const step = of === "train" ? "prepare" : of;
   return nameSettings(message, (setting, value) => {
     const [name] = setting.split(".");
     const isCommon = COMMON.has(setting) || COMMON.has(`${step}.${name}`);
@@ -20,7 +25,7 @@ export function inStep(step: "prepare" | "infer", message: string): string {
 
 /** What a step says and throws names settings as a project's file calls them. */
 export async function asStep<T>(
-  step: "prepare" | "infer",
+  step: Step,
   reporter: Reporter,
   work: (reporter: Reporter) => Promise<T>,
 ): Promise<T> {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exists } from "../common/index.js";
+import { exists, isEpSamError } from "../common/index.js";
 import { type Dataset, loadPatchImage, loadPatchMask, type PatchRecord } from "../dataset/index.js";
 import { patchOverlap } from "../evaluation/index.js";
 import { type Colour, readMask } from "../imaging/index.js";
@@ -173,7 +173,13 @@ class PatchArtist {
     const caption = "Ground truth";
     if (this.#patch.label === 1 && this.#patch.maskPath === null)
       return { caption, missing: "no pixel mask" };
-    const mask = await loadPatchMask(this.#patch, this.#dataset.patchSize);
-    return this.#pictures.mask(caption, "Annotated mask over the patch", mask, MASK_COLOURS.truth);
+    try {
+      const mask = await loadPatchMask(this.#patch, this.#dataset.patchSize);
+      return this.#pictures.mask(caption, "Annotated mask over the patch", mask, MASK_COLOURS.truth);
+    } catch (failure) {
+      // Evaluation has named it and left it out of the figures.
+      if (isEpSamError(failure, "input-mask")) return { caption, missing: `its mask ${failure.fields.what}` };
+      throw failure;
+    }
   }
 }

@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { CoordinateOrigin, GroupRules } from "../annotations/index.js";
-import { isEpSamError, type Reporter } from "../common/index.js";
-import { annotationFilesIn, tellUnmatchedFiles, unmatchedAnnotations } from "../dataset/index.js";
+import { isEpSamError, type Reporter, requireWritable } from "../common/index.js";
+import { annotationFilesIn } from "../dataset/index.js";
 import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
 import { createServerContext, type ServerContext } from "./context.js";
 import { resultsWithoutSlide } from "./results/find-results.js";
 import { type RunningServer, startServer } from "./start-server.js";
+import { tellAnnotationsNotShown } from "./workspace/left-out.js";
 import { addAnnotationFolder, addInput } from "./workspace/recognise.js";
 
 /** Where the web application is served unless told otherwise. */
@@ -62,6 +63,7 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   const stateDirectory = resolve(options.stateDirectory ?? DEFAULT_STATE_DIRECTORY);
   const { groups, annotationOrigin } = options;
   const context = createServerContext({ stateDirectory, signal, reporter, groups, annotationOrigin });
+  await warnIfUnwritable(stateDirectory, reporter);
   await fillWorkspace(context, options);
   const app = createApp(context, { access });
   const server = await startOnPort(app, host, options.port);
@@ -79,19 +81,37 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   };
 }
 
+/** Looking needs no place to write; whoever draws is to know before. */
+async function warnIfUnwritable(stateDirectory: string, reporter: Reporter): Promise<void> {
+  try {
+    await requireWritable(stateDirectory);
+  } catch (failure) {
+    if (!isEpSamError(failure, "storage")) throw failure;
+    const { where, what, why } = failure.fields;
+    reporter.warn(
+      `${where} ${what} (${why}): corrections and jobs cannot be kept. Choose another folder with \`state\`.`,
+    );
+  }
+}
+
 /** What the user gave is there, and what seems to be missing is told. */
-async function fillWorkspace({ workspace }: ServerContext, options: ServeOptions): Promise<void> {
-  const { inputs, runs = [], results = [], annotations = [], reporter } = options;
+async function fillWorkspace({ workspace }: ServerContext, given: ServeOptions): Promise<void> {
+  const { inputs, runs = [], results = [], annotations = [], reporter } = given;
   const warn = (message: string): void => reporter.warn(message);
-  for (const input of [...inputs, ...runs, ...results]) await addInput(workspace, input, { warn });
+  const found: string[] = [];
+  const options = {
+    warn,
+    note: (message: string) => reporter.note(message),
+    foundAnnotations: (files: readonly string[]) => found.push(...files),
+  };
+  for (const input of [...inputs, ...runs, ...results]) await addInput(workspace, input, options);
   for (const folder of annotations) await addAnnotationFolder(workspace, folder);
-  const { slides, datasets, runs: found } = workspace;
-  if (inputs.length > 0 && slides.length + datasets.length + found.length === 0) {
+  const { slides, datasets } = workspace;
+  if (inputs.length > 0 && slides.length + datasets.length + workspace.runs.length === 0) {
     warn(`Nothing to look at in ${inputs.join(", ")}: no slides, images, datasets or runs.`);
   }
-  const paths = slides.map(({ path }) => path);
-  const unmatched = tellUnmatchedFiles(unmatchedAnnotations(paths, await annotationFilesIn(annotations)));
-  if (unmatched !== null) warn(`${annotations.join(", ")}: ${unmatched}. Check how they are spelt.`);
+  const inGiven = await annotationFilesIn(workspace.annotationFolders);
+  for (const told of tellAnnotationsNotShown(workspace, [...new Set([...found, ...inGiven])])) warn(told);
   const missing = await resultsWithoutSlide(workspace);
   if (missing.length > 0) {
     const names = missing.slice(0, NAMES_IN_MESSAGE).join(", ");

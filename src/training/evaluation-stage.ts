@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { isEpSamError } from "../common/index.js";
 import {
   type Dataset,
@@ -59,7 +60,7 @@ export async function evaluateRun(
     maskSize: hasMasks ? dataset.patchSize : null,
     skip: (file: string, reason: string): void => {
       skipped.push({ file, reason });
-      reporter.warn(`${file}: ${reason}; the pixel figures leave it out.`);
+      reporter.warn(`${file}: ${reason}; the pixel figures do without.`);
     },
   };
   const figures: PatchFigures[] = [];
@@ -70,6 +71,7 @@ export async function evaluateRun(
   }
   const { seed, gate } = config;
   const withMasks = evaluator.maskSize !== null;
+  if (!withMasks) tellLostMasks(dataset, split, evaluator.skip);
   const evaluation: RunEvaluation = {
     split,
     datasetRoot: dataset.root,
@@ -162,6 +164,16 @@ function evaluated(figures: readonly PatchFigures[], stage: string): EvaluatedPa
     const counts = confusions[stage];
     return counts === undefined ? [] : [{ id, group: patient, label, confusion: counts }];
   });
+}
+
+/** Masks that were there when the dataset was made, as fractions in its manifest tell, and are all gone. */
+function tellLostMasks({ root, patches }: Dataset, split: Split, skip: PatchEvaluator["skip"]): void {
+  const lost = patches.filter(
+    (patch) => patch.split === split && patch.label === 1 && patch.tumourFraction !== null,
+  );
+  if (lost.length === 0) return;
+  const of = lost.length === 1 ? "its positive patch" : `its ${lost.length} positive patches`;
+  skip(join(root, split, "mask"), `holds no mask of ${of}, of which the manifest has tumour fractions`);
 }
 
 function missingReason(dataset: Dataset, split: Split): string {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createProgram } from "../../src/cli/program.js";
-import { flagOf } from "../../src/cli/setting-flags.js";
+import { flagOf, speakFor, withFlags } from "../../src/cli/setting-flags.js";
 import { nameSettings } from "../../src/contract/index.js";
 import { presets } from "../../src/run/index.js";
 import { recordingTerminal } from "./recording-terminal.js";
@@ -57,6 +57,22 @@ describe("what messages advise", () => {
     expect(unknown).toEqual([]);
   });
 
+  it("of a flag that the command at work lacks names a command that has it, whatever the command", () => {
+    const every = new Set([...flags.values()].flatMap((names) => [...names]));
+    const settings = new Set<string>();
+    for (const { text } of texts()) nameSettings(text, (setting) => [settings.add(setting)].join());
+    const told = [...settings].filter((setting) => every.has(flagOf(setting)));
+    expect(told.length).toBeGreaterThan(40);
+    for (const [command, own] of flags) {
+      speakFor(own);
+      for (const setting of told) {
+        const [, flag = "", home = command] =
+          /^(--[a-z-]+) all(?: of `epsam ([a-z ]+)`)?$/.exec(withFlags(`\`${setting}: all\``)) ?? [];
+        expect([flag, home, flags.get(home)?.has(flag)]).toEqual([flagOf(setting), home, true]);
+      }
+    }
+  });
+
   it("names commands that there are, with flags that they have", () => {
     const wrong: string[] = [];
     let named = 0;
@@ -65,7 +81,7 @@ describe("what messages advise", () => {
         const [first = "", second = ""] = words.split(" ");
         const name = flags.has(`${first} ${second}`) ? `${first} ${second}` : first;
         named += 1;
-        if (!flags.has(name) && first !== "help" && !/^[A-Z-]/.test(first)) wrong.push(`${file}: ${words}`);
+        if (!flags.has(name) && first !== "help" && !/^[A-Z$-]/.test(first)) wrong.push(`${file}: ${words}`);
         for (const flag of words.match(/--[a-z-]+/g) ?? [])
           if (flags.get(name)?.has(flag) === false) wrong.push(`${file}: ${words}`);
       }

@@ -1,10 +1,11 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluateCommand } from "../../src/cli/commands/evaluate.js";
 import { evaluationText } from "../../src/cli/evaluation-text.js";
 import { textTable } from "../../src/cli/text-table.js";
 import { exists } from "../../src/common/index.js";
+import { writeMaskPng } from "../../src/imaging/index.js";
 import type { RunEvaluation } from "../../src/run/index.js";
 import {
   makeFolder,
@@ -77,6 +78,7 @@ describe("epsam evaluate", () => {
     const other = await writeDataset(join(folder, "other"), {
       masks: ["train", "val"],
       without: { train: 0 },
+      tumourFraction: false,
     });
     const { stdout, code } = await evaluate("--run", run, "--data", other);
     expect(code).toBe(0);
@@ -85,6 +87,45 @@ describe("epsam evaluate", () => {
     expect(stdout).not.toContain("Initial masks");
     expect(stdout).toMatch(/Patch by patch: .*evaluation\/other-[0-9a-f]{8}\/test-patches.csv/);
     expect(await readFile(join(run, "evaluation", "test.json"), "utf8")).toBe(before);
+  });
+});
+
+describe("masks that cannot be used", () => {
+  it.each([
+    ["cut short", (mask: string) => truncate(mask, 40)],
+    [
+      "of another size",
+      (mask: string) => writeMaskPng(mask, { width: 8, height: 8, data: new Uint8Array(64) }),
+    ],
+    ["a folder", (mask: string) => rm(mask).then(() => mkdir(mask))],
+    ["gone", (mask: string) => rm(mask)],
+  ])(
+    "%s: figures and report are made over the rest, with exit code 3",
+    async (name, spoil) => {
+      const spoilt = await writeDataset(join(folder, name));
+      const mask = join(spoilt, "test", "mask", "test-tumour-0_1.png");
+      await spoil(mask);
+      const copy = join(folder, `run ${name}`);
+      await cp(run, copy, { recursive: true });
+      const { stdout, stderr, code } = await evaluate("--run", copy, "--data", spoilt);
+      expect(code).toBe(3);
+      expect(stderr).toContain("test-tumour-0");
+      expect(stdout).toMatch(/skipped {2}.*test-tumour-0/);
+      expect(stdout).toContain("Preliminary fine-tuning");
+      const { skipped, stages } = JSON.parse(await readFile(join(copy, "evaluation", "test.json"), "utf8"));
+      expect(skipped).toHaveLength(1);
+      expect(stages[0].summary.patches).toBe(3);
+      expect(await readFile(join(copy, "report.html"), "utf8")).toContain("Preliminary fine-tuning");
+    },
+    60_000,
+  );
+
+  it("all of them, which the manifest tells of, are named", async () => {
+    const spoilt = await writeDataset(join(folder, "none left"));
+    await rm(join(spoilt, "test", "mask"), { recursive: true });
+    const { stdout, code } = await evaluate("--run", run, "--data", spoilt, "--out", join(folder, "without"));
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/skipped {2}.*test\/mask: holds no mask of its 2 positive patches/);
   });
 });
 

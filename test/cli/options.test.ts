@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { tumourGroupsOption } from "../../src/cli/group-options.js";
 import {
   deviceOption,
   numberSetting,
@@ -9,11 +11,15 @@ import {
   seedOption,
   wholeNumber,
 } from "../../src/cli/options.js";
+import { speakFor, withFlags } from "../../src/cli/setting-flags.js";
 import { isEpSamError } from "../../src/common/index.js";
 import { inferenceSettings } from "../../src/contract/index.js";
 
 const positiveNumber = numberSetting(inferenceSettings.shape.tolerance);
 const fraction = numberSetting(inferenceSettings.shape.gate);
+
+// The process may have run a command before.
+beforeAll(() => speakFor(null));
 
 /** What commander says about one option given one text. */
 function messageFor(option: Option, text: string): string {
@@ -70,4 +76,19 @@ describe("option parsers", () => {
     const seed: number = options.seed;
     expect([seed, options.device, options.overwrite]).toEqual([5, "auto", true]);
   });
+});
+
+describe("names of groups", () => {
+  it.each(["Tumor", "Tumor, invasive", "a,b,c", "Tumeur $1", 'the "big" one', "back\\slash, too"])(
+    "%s is what the advice about it gives when a shell has read it",
+    (name) => {
+      const advice = withFlags(`\`groups.tumour: "${name}"\``);
+      const words = execFileSync("bash", ["-c", `printf '%s\\n' ${advice}`], { encoding: "utf8" }).split(
+        "\n",
+      );
+      expect(words[0]).toBe("--tumour-groups");
+      const command = new Command("test").addOption(tumourGroupsOption());
+      expect(command.parse(words.slice(0, 2), { from: "user" }).opts()).toEqual({ tumourGroups: [name] });
+    },
+  );
 });

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { viewCommand } from "../../src/cli/commands/view.js";
@@ -76,6 +77,71 @@ describe("epsam view", () => {
     await served.close();
     expect(warnings.join("\n")).toMatch(/Nothing to look at[\s\S]*Results of 1 slides .*elsewhere/);
   });
+
+  it("says at the start when corrections cannot be kept", async () => {
+    const inTheWay = join(await directory.folder(), "file");
+    await writeFile(inTheWay, "");
+    const warnings: string[] = [];
+    const ended = new AbortController();
+    const served = await serveWorkspace({
+      ...{ port: 0, stateDirectory: join(inTheWay, "state"), signal: ended.signal, inputs: [] },
+      reporter: { ...silentReporter, warn: (message) => warnings.push(message) },
+    });
+    ended.abort();
+    await served.close();
+    expect(warnings).toEqual([
+      expect.stringMatching(/state cannot be written to .*: corrections and jobs cannot be kept\. .*`state`/),
+    ]);
+  });
+
+  it("shows or names every file of what it was given, however odd", async () => {
+    const root = await directory.folder();
+    const write = async (...parts: string[]) => {
+      await mkdir(join(root, ...parts.slice(0, -1)), { recursive: true });
+      await writeFile(join(root, ...parts), "");
+    };
+    for (const folder of ["lab A", "lab B"]) {
+      await mkdir(join(root, folder));
+      await writeGradientSlide(join(root, folder, "same.tif"), 300, 200);
+    }
+    await write("lab A", "same.geojson");
+    await write("lab A", "sane.geojson");
+    await write("lab A", "overview.png");
+    await write("lab A", "scan.czi.part");
+    await write("lab B", "packed.svs.gz");
+    await write("lab B", "photo.gif");
+    await write("xml", "same.xml");
+    await write("annotations", "nobody.xml");
+    await write("pictures", "field.png");
+    await write("one", "two", "three", "four", "deep.svs");
+    await write("empty.svs");
+    await symlink(join(root, "nowhere.svs"), join(root, "dangling.svs"));
+    await symlink(tmpdir(), join(root, "elsewhere"));
+    const said: string[] = [];
+    const say = (message: string) => said.push(message);
+    const ended = new AbortController();
+    const served = await serveWorkspace({
+      ...{ port: 0, stateDirectory: directory.path("state"), signal: ended.signal, inputs: [root] },
+      reporter: { ...silentReporter, warn: say, note: say },
+    });
+    const answer = await fetch(new URL("api/workspace", served.address));
+    const workspace: Workspace = JSON.parse(await answer.text());
+    ended.abort();
+    await served.close();
+    expect(workspace.slides.map(({ name, status }) => [name, status.state])).toEqual([
+      ["empty.svs", "broken"],
+      ["same.tif (lab A)", "ready"],
+      ["same.tif (lab B)", "ready"],
+    ]);
+    const told = said.join("\n");
+    for (const name of ["sane.geojson", "overview.png", "scan.czi.part", "packed.svs.gz", "photo.gif"])
+      expect(told).toContain(name);
+    for (const name of ["same.xml", "nobody.xml", "field.png", "four", "dangling.svs", "elsewhere"])
+      expect(told).toContain(name);
+    expect(told).toMatch(/xml: annotation files of slides in other folders are not shown: same\.xml/);
+    expect(told).toMatch(/elsewhere is left out: it is a link to a folder/);
+    expect(told).not.toContain("same.geojson");
+  }, 60_000);
 
   it("requires the token that it made up", async () => {
     const { announced } = await start("--port", "0", "--state", directory.path("state"), "--token");

@@ -1,10 +1,18 @@
-import { copyFile, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import sharp from "sharp";
 import { describe, expect, it, vi } from "vitest";
 import { openDataset, prepareDataset, prepareSlides } from "../../src/dataset/index.js";
 import { decideSplits } from "../../src/dataset/preparation/patients.js";
 import { memorySlide } from "../support/memory-slide.js";
-import { makeImages, recordingReporter, temporaryFolder, writeNoise, writeText } from "./fixtures.js";
+import {
+  makeImages,
+  recordingReporter,
+  temporaryFolder,
+  writeGrey,
+  writeNoise,
+  writeText,
+} from "./fixtures.js";
 import { pink } from "./slide-pixels.js";
 import { slideWorkplace } from "./slide-workplace.js";
 
@@ -119,7 +127,10 @@ it("slides of the same bytes go into one split", async () => {
     patchSize: 64,
     tissue: "all",
     positiveRange: [0.1, 1],
-    openSlide: async (path: string) => memorySlide(path, 256, 192, pink),
+    openSlide: async (path: string) => {
+      const shift = { b: 3, d: 7 }[path.at(-5) ?? ""] ?? 0;
+      return memorySlide(path, 256, 192, (x, y) => pink(x + shift, y));
+    },
   } as const;
   for (const seed of [0, 1, 2]) {
     const { root, warnings } = await prepareSlides({ ...options, seed, split: [1, 1, 1], overwrite: true });
@@ -153,4 +164,67 @@ it("slides of several files are the same by their pixels, whatever the file that
   const splits = new Map((await openDataset(root)).patches.map(({ slide, split }) => [slide, split]));
   expect(splits.get("a")).toBe(splits.get("c"));
   expect(new Set(splits.values()).size).toBe(3);
+});
+
+/** Tissue of one kind, its places by a seed, as an RGB picture. */
+function tissueLike(side: number, seed: number): Uint8Array {
+  const wave = (x: number, y: number): number => Math.sin(x / 5 + seed) * Math.cos(y / 7 + 2 * seed) * 40;
+  return Uint8Array.from({ length: side * side * 3 }, (_, at) => {
+    const [x, y] = [Math.floor(at / 3) % side, Math.floor(at / 3 / side)];
+    return ([190, 100, 160][at % 3] ?? 0) + wave(x, y);
+  });
+}
+
+it("images that were compressed anew are the same; others of the same tissue are not", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "images"));
+  const drawn = (seed: number) =>
+    sharp(tissueLike(128, seed), { raw: { width: 128, height: 128, channels: 3 } });
+  const at = (name: string) => join(folder, "images", name);
+  for (const seed of [1, 2, 3, 4]) {
+    await drawn(seed).toFile(at(`s${seed}.png`));
+    await writeGrey(join(folder, "masks", `s${seed}.png`), 128, 128, (x) => (x < 50 ? 255 : 0));
+  }
+  await drawn(2).jpeg({ quality: 50 }).toFile(at("again.jpg"));
+  await drawn(2).jpeg({ quality: 90, chromaSubsampling: "4:4:4" }).toFile(at("other.jpg"));
+  for (const name of ["again", "other"])
+    await writeGrey(join(folder, "masks", `${name}.png`), 128, 128, (x) => (x < 50 ? 255 : 0));
+  const { warnings } = await prepareDataset({
+    ...{ inputs: [join(folder, "images")], masks: join(folder, "masks"), out: join(folder, "out") },
+    ...{ patchSize: 32, split: [2, 1, 1] },
+  });
+  expect(warnings.filter((warning) => /same picture/.test(warning))).toEqual([
+    expect.stringMatching(/kept in one split .*: again = other = s2\.$/),
+  ]);
+});
+
+it("a slide saved anew, with other bytes and metadata, is the same slide; blank ones are not", async () => {
+  const side = 512;
+  const tissue = (seed: number) => tissueLike(side, seed);
+  const pictures: Record<string, Uint8Array> = {
+    first: tissue(1),
+    other: tissue(2),
+    saved: await sharp(tissue(1), { raw: { width: side, height: side, channels: 3 } })
+      .jpeg({ quality: 60 })
+      .toBuffer()
+      .then((bytes) => sharp(bytes).raw().toBuffer()),
+    glassA: new Uint8Array(side * side * 3).fill(243),
+    glassB: new Uint8Array(side * side * 3).map((_, index) => 240 + (index % 7)),
+  };
+  const names = Object.keys(pictures);
+  const { options } = await slideWorkplace(
+    names.map((name) => `${name}.svs`),
+    names.map((name) => `${name}.geojson`),
+    async (path: string) => {
+      const data = pictures[basename(path, ".svs")] ?? new Uint8Array();
+      const pixel = (x: number, y: number) =>
+        [0, 1, 2].map((channel) => data[3 * (y * side + x) + channel] ?? 0);
+      return memorySlide(path, side, side, (x, y) => {
+        const [red = 0, green = 0, blue = 0] = pixel(x, y);
+        return [red, green, blue];
+      });
+    },
+  );
+  const { warnings } = await prepareSlides({ ...options, positiveRange: [0.01, 1] });
+  expect(warnings).toEqual([expect.stringMatching(/kept in one split .*: first = saved\.$/)]);
 });

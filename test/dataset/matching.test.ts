@@ -5,6 +5,7 @@ import { NamedPictures, nameKey } from "../../src/dataset/file-names.js";
 import { prepareDataset, prepareSlides } from "../../src/dataset/index.js";
 import { memorySlide } from "../support/memory-slide.js";
 import { errorOf, makeImages, temporaryFolder, writeText } from "./fixtures.js";
+import { pinkOf } from "./slide-pixels.js";
 import { slideWorkplace, TUMOUR } from "./slide-workplace.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -14,7 +15,7 @@ function workplace(slides: readonly string[], annotations: readonly string[]) {
   return slideWorkplace(slides, annotations, async (path) => {
     await readFile(path);
     const micronsPerPixel = { x: 0.5, y: 0.5 };
-    return memorySlide(path, 256, 192, (x, y) => [200 + (x % 17), 90 + (y % 31), 150], { micronsPerPixel });
+    return memorySlide(path, 256, 192, pinkOf(path), { micronsPerPixel });
   });
 }
 

@@ -2,6 +2,6 @@
 import { basename } from "node:path";
 import { answerSlideWork } from "../../src/dataset/slide-preparation/slide-work.js";
 import { memorySlide } from "../support/memory-slide.js";
-import { pink } from "./slide-pixels.js";
+import { pinkOf } from "./slide-pixels.js";
 
-answerSlideWork(async (path) => memorySlide(basename(path), 256, 192, pink));
+answerSlideWork(async (path) => memorySlide(basename(path), 256, 192, pinkOf(path)));

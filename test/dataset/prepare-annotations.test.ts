@@ -152,3 +152,24 @@ it("tells the share of the outlined tumour on glass", async () => {
     [],
   ]);
 });
+
+it("records what every group was taken as, and names groups that were given a meaning and are nowhere", async () => {
+  const of = (name: string) => ({ classification: { name } });
+  const features = [
+    { ...JSON.parse(geoJson([polygon(ring(0, 0, 100, 192))])).features[0] },
+    { ...JSON.parse(geoJson([polygon(ring(110, 0, 140, 64))], of("Ignore*"))).features[0] },
+    { ...JSON.parse(geoJson([polygon(ring(150, 0, 170, 64))], of("Tumor, in situ"))).features[0] },
+  ];
+  const file = JSON.stringify({ type: "FeatureCollection", features });
+  const groups = { ignored: ["tumor, IN SITU", "Necrosis"], exclusion: ["Ignore*"] };
+  const { description, warnings } = await prepared({ a: file }, { groups });
+  expect(description.sources[0].groups).toEqual({
+    "Ignore*": "exclusion",
+    Tumor: "tumour",
+    "Tumor, in situ": "ignored",
+  });
+  const told =
+    "`groups.ignored` names a group that nothing is drawn in: Necrosis; check how they are spelt, the annotations have Ignore*, Tumor, Tumor, in situ.";
+  expect(warnings).toContain(told);
+  expect(description.warnings).toEqual([told]);
+});

@@ -6,7 +6,7 @@ import { openDataset, type PrepareSlidesOptions, prepareSlides } from "../../src
 import type { PixelSource } from "../../src/slides/index.js";
 import { type MemorySlide, type MemorySlideOptions, memorySlide } from "../support/memory-slide.js";
 import { errorOf, greyValues, recordingReporter, rgbValues, temporaryFolder, writeText } from "./fixtures.js";
-import { pink } from "./slide-pixels.js";
+import { pink, pinkOf } from "./slide-pixels.js";
 
 const PATCH = 64;
 vi.setConfig({ testTimeout: 180_000 });
@@ -41,7 +41,7 @@ async function workplace(names: readonly string[], slide: MemorySlideOptions = {
   for (const name of names) {
     await writeText(join(folder, "slides", `${name}.svs`), name);
     await writeText(join(folder, "xml", `${name}.xml`), annotations(0, 0, 100, 192));
-    slides.set(name, memorySlide(`${name}.svs`, 256, 192, pink, slide));
+    slides.set(name, memorySlide(`${name}.svs`, 256, 192, pinkOf(`${name}.svs`), slide));
   }
   const reporter = recordingReporter();
   const opened: string[] = [];
@@ -221,7 +221,7 @@ describe("prepareSlides", () => {
     expect(reasons.c).toMatch(/unknown group "Stroma".*`groups\.tumour: "Stroma"`/);
     expect(reasons.e).toMatch(/has no annotation file e.xml.*`unannotated: normal`/);
     expect(warnings.filter((warning) => warning.startsWith("Skipped"))).toHaveLength(3);
-    slides.set("e", memorySlide("e.svs", 256, 192, pink));
+    slides.set("e", memorySlide("e.svs", 256, 192, pinkOf("e.svs")));
     const again = {
       ...options,
       overwrite: true,
@@ -354,7 +354,7 @@ describe("prepareSlides", () => {
     const expected = await prepareSlides({ ...without.options, ...limits });
     const { options, slides } = await workplace(names);
     const damaged = { left: 0, top: 0, right: 256, bottom: 192 };
-    slides.set("b", memorySlide("b.svs", 256, 192, pink, { damaged }));
+    slides.set("b", memorySlide("b.svs", 256, 192, pinkOf("b.svs"), { damaged }));
     const result = await prepareSlides({ ...options, ...limits });
     expect(result.skipped).toMatchObject([{ reason: "has a damaged tile" }]);
     expect(result.hash).toBe(expected.hash);

@@ -13,7 +13,7 @@ import {
 import { writeMaskPng } from "../../src/imaging/index.js";
 import { memorySlide } from "../support/memory-slide.js";
 import { errorOf, recordingReporter, temporaryFolder, writeText } from "./fixtures.js";
-import { pink } from "./slide-pixels.js";
+import { pinkOf } from "./slide-pixels.js";
 import { slideWorkplace } from "./slide-workplace.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -26,7 +26,9 @@ function workplace(slides: Readonly<Record<string, number | null>>) {
     names.map((name) => `${name}.geojson`),
     async (path) => {
       const mpp = slides[path.replace(/.*\/|\.svs$/g, "")] ?? null;
-      return memorySlide(path, 256, 192, pink, { micronsPerPixel: mpp === null ? null : { x: mpp, y: mpp } });
+      return memorySlide(path, 256, 192, pinkOf(path), {
+        micronsPerPixel: mpp === null ? null : { x: mpp, y: mpp },
+      });
     },
   );
 }

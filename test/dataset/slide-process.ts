@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { answerSlideWork } from "../../src/dataset/slide-preparation/slide-work.js";
 import { memorySlide } from "../support/memory-slide.js";
-import { pink } from "./slide-pixels.js";
+import { pinkOf } from "./slide-pixels.js";
 
 answerSlideWork(async (path) => {
   const name = basename(path);
@@ -11,5 +11,5 @@ answerSlideWork(async (path) => {
   const isFirst = !existsSync(tried);
   writeFileSync(tried, "");
   if (name.startsWith("crash") || (name.startsWith("once") && isFirst)) process.kill(process.pid, "SIGSEGV");
-  return memorySlide(name, 256, 192, pink);
+  return memorySlide(name, 256, 192, pinkOf(name));
 });

@@ -78,6 +78,18 @@ describe("Windows bitmaps", () => {
   });
 
   it.each([
+    [1, [0b01000000, 0, 0, 0]],
+    [4, [0x01, 0x00, 0, 0]],
+    [8, [0, 1, 0, 0]],
+  ])("refuses a mask whose two numbers are one colour, at %d bits", async (bits, pixels) => {
+    const bytes = bmp({ width: 2, height: 1, bits, palette: [black, black], pixels });
+    await expect(decodeMask(bytes, "mask.bmp")).rejects.toSatisfy(
+      (error) => isEpSamError(error, "input-mask") && /one colour/.test(error.fields.what),
+    );
+    expect((await decodeRgb(bytes, "image.bmp")).data).toEqual(new Uint8Array(6));
+  });
+
+  it.each([
     ["ends early", bmp({ width: 9, height: 9, bits: 24, pixels: [1, 2, 3] }), /ends before its last row/],
     ["has a cut header", new Uint8Array([0x42, 0x4d, 0, 0]), /header is cut short/],
     ["has no size", bmp({ width: 0, height: 9, bits: 24, pixels: [] }), /impossible size/],

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EpSamError, isEpSamError } from "../../src/common/index.js";
+import { crc32, type EpSamError, isEpSamError } from "../../src/common/index.js";
 import {
   decodeRgb,
   encodePng,
@@ -302,6 +302,41 @@ describe("reading masks", () => {
     it("reads the colours where every pixel is opaque", async () => {
       const path = await file("opaque.png", await rgba([255, 255, 255, 255, 0, 0, 0, 255]));
       expect([...(await readMask(path)).data]).toEqual([1, 0]);
+    });
+  });
+
+  describe("with a palette", () => {
+    const drawn = async () =>
+      sharp(Uint8Array.from([0, 0, 1, 1, 2, 2].flatMap((value) => [127 * value, 127 * value, 127 * value])), {
+        raw: { width: 6, height: 1, channels: 3 },
+      })
+        .png({ palette: true, dither: 0 })
+        .toBuffer();
+    /** The same numbers of colours with other colours. */
+    const recoloured = async (colourOf: (entry: number) => number): Promise<Uint8Array> => {
+      const bytes = new Uint8Array(await drawn());
+      const view = new DataView(bytes.buffer);
+      const at = Buffer.from(bytes).indexOf("PLTE");
+      const length = view.getUint32(at - 4);
+      for (let byte = 0; byte < length; byte++) bytes[at + 4 + byte] = colourOf(Math.floor(byte / 3));
+      view.setUint32(at + 4 + length, crc32(bytes.subarray(at, at + 4 + length)));
+      return bytes;
+    };
+
+    it("whose colours are all black is refused, not taken for a mask without tumour", async () => {
+      const path = await file("black.png", await recoloured(() => 0));
+      for (const options of [{}, { instances: true }, { threshold: 1 }]) {
+        const error = await failure(readMask(path, options));
+        expect(error.tag).toBe("input-mask");
+        expect(error.fields.what).toContain("one colour");
+        expect(error.fields.why).toMatch(/numbers [01] and [12], and both are \(0, 0, 0\)/);
+      }
+    });
+
+    it("with a colour for every number is read by its colours", async () => {
+      const path = await file("colours.png", await drawn());
+      expect([...(await readMask(path, { instances: true })).data]).toEqual([0, 0, 1, 1, 1, 1]);
+      expect([...(await readMask(path, { threshold: 200 })).data]).toEqual([0, 0, 0, 0, 1, 1]);
     });
   });
 

@@ -46,10 +46,7 @@ export async function readChosenClasses(folder: string): Promise<ChosenClasses> 
 }
 
 /** @throws EpSamError `storage` */
-export async function writeChosenClasses(
-  folder: string,
-  { meanings, looks }: ChosenClasses,
-): Promise<void> {
+export async function writeChosenClasses(folder: string, { meanings, looks }: ChosenClasses): Promise<void> {
   await mkdir(folder, { recursive: true });
   const file = { format: FORMAT_VERSION, classes: meanings, ...(looks.length === 0 ? {} : { looks }) };
   await writeFileAtomically(join(folder, CLASSES_FILE), `${JSON.stringify(file, null, 2)}\n`);

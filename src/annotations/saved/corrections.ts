@@ -4,7 +4,7 @@ import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common
 import type { AnnotationObject } from "../../contract/index.js";
 import { formatGeoJson } from "../geojson-write.js";
 import { groupKey, isMeasurement, UNREVIEWED_GROUP } from "../roles.js";
-import type { Annotation } from "../types.js";
+import type { Annotation, AnnotationSet } from "../types.js";
 import { shapesOf } from "./area.js";
 import { type ClassMeanings, groupOfClass, readChosenClasses } from "./class-meanings.js";
 import { parseJournal } from "./journal-lines.js";
@@ -67,6 +67,19 @@ export async function writeCorrectionFiles(
   }
   const used = classes.filter(({ name }) => named.has(groupKey(name)));
   return { folder, slides: entries.map(({ path }) => path), classes: used };
+}
+
+/**
+ * Corrections of one slide, as its annotation file would hold them.
+ * @param path of the slide, for messages
+ */
+export function correctionSet(
+  path: string,
+  objects: readonly AnnotationObject[],
+  classes: ClassMeanings,
+): AnnotationSet {
+  const annotations = objects.flatMap((object) => annotationOf(object, classes));
+  return { path, format: "geojson", annotations, groups: [], origin: "slide", warnings: [] };
 }
 
 /** Symbolic links resolved, as the server names slides; a slide that is gone keeps its name. */

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { DemoProgress } from "../demo/demo-progress.js";
 import { type DemoResult, runDemo } from "../demo/run-demo.js";
@@ -7,7 +8,7 @@ import { evaluationText } from "../evaluation-text.js";
 import { deviceOption, jsonOption, outOption, overwriteOption } from "../options.js";
 import { clock } from "../progress-line.js";
 import { quoted } from "../quoted.js";
-import { type CommandOutcome, runCommand } from "../run-command.js";
+import { type CommandOutcome, resumeHintOf, runCommand } from "../run-command.js";
 
 const HELP = `
 Examples:
@@ -37,23 +38,20 @@ export function demoCommand() {
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action(({ out, resume, tissue, device, overwrite, json }) =>
-      runCommand(
-        { json, resumeHint: "Go on with the same command and --resume." },
-        async ({ reporter, signal }) => {
-          const start = performance.now();
-          const result = await runDemo({
-            out,
-            settings: tissue ? tissueDemoSettings : demoSettings,
-            resume: resume ?? false,
-            overwrite: overwrite ?? false,
-            device: deviceFor(device, reporter),
-            reporter: new DemoProgress(reporter, demoSteps),
-            signal,
-            commandLine: process.argv.slice(2),
-          });
-          return outcomeOf(result, (performance.now() - start) / 1000);
-        },
-      ),
+      runCommand({ json, resumeHint: resumeHintOf(join(out, "demo.json")) }, async ({ reporter, signal }) => {
+        const start = performance.now();
+        const result = await runDemo({
+          out,
+          settings: tissue ? tissueDemoSettings : demoSettings,
+          resume: resume ?? false,
+          overwrite: overwrite ?? false,
+          device: deviceFor(device, reporter),
+          reporter: new DemoProgress(reporter, demoSteps),
+          signal,
+          commandLine: process.argv.slice(2),
+        });
+        return outcomeOf(result, (performance.now() - start) / 1000);
+      }),
     );
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../../project/index.js";
 import { deviceFor } from "../device-choice.js";
 import {
+  anyResolutionOption,
   deviceOption,
   jsonOption,
   numbersSetting,
@@ -78,6 +79,7 @@ export function runProjectCommand() {
     .addOption(seedOption())
     .addOption(new Option("--dry-run", "print what would be done, and stop"))
     .addOption(deviceOption())
+    .addOption(anyResolutionOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
@@ -92,6 +94,7 @@ export function runProjectCommand() {
         const result = await runProject(project, {
           device: deviceFor(options.device, reporter),
           overwrite: options.overwrite ?? false,
+          anyResolution: options.anyResolution,
           reporter,
           signal,
           commandLine: process.argv.slice(2),

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { stringify } from "yaml";
 import { EpSamError } from "../../common/index.js";
@@ -25,7 +26,7 @@ import {
   path,
   seedOption,
 } from "../options.js";
-import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+import { type ActionContext, type CommandOutcome, resumeHintOf, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { describeComparison } from "./train-text.js";
 
@@ -79,28 +80,31 @@ export function trainCommand() {
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((options) =>
-      runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, async (context) => {
-        if (options.corrections !== undefined) return retrain(options, context);
-        const { config, preset } = await effectiveConfig(options);
-        if (options.printConfig) return { json: config, text: stringify(config).trimEnd() };
-        const result = await train({
-          data: options.data ?? (await dataOf(options.fromRun)),
-          classifierData: classifierDataOf(options),
-          from: options.fromRun,
-          out: required(options.out, "--out"),
-          preset,
-          config,
-          stages: options.stage,
-          resume: options.resume ?? false,
-          overwrite: options.overwrite ?? false,
-          anyResolution: options.anyResolution,
-          device: deviceFor(options.device, context.reporter),
-          reporter: context.reporter,
-          signal: context.signal,
-          commandLine: process.argv.slice(2),
-        });
-        return outcomeOf(result, await writeRunReport(result, result.dataset));
-      }),
+      runCommand(
+        { ...options, resumeHint: resumeHintOf(join(options.out ?? "", "run.json")) },
+        async (context) => {
+          if (options.corrections !== undefined) return retrain(options, context);
+          const { config, preset } = await effectiveConfig(options);
+          if (options.printConfig) return { json: config, text: stringify(config).trimEnd() };
+          const result = await train({
+            data: options.data ?? (await dataOf(options.fromRun)),
+            classifierData: classifierDataOf(options),
+            from: options.fromRun,
+            out: required(options.out, "--out"),
+            preset,
+            config,
+            stages: options.stage,
+            resume: options.resume ?? false,
+            overwrite: options.overwrite ?? false,
+            anyResolution: options.anyResolution,
+            device: deviceFor(options.device, context.reporter),
+            reporter: context.reporter,
+            signal: context.signal,
+            commandLine: process.argv.slice(2),
+          });
+          return outcomeOf(result, await writeRunReport(result, result.dataset));
+        },
+      ),
     );
 }
 

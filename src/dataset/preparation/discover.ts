@@ -30,12 +30,19 @@ export interface FoundInputs {
   readonly labelsFile: string | null;
 }
 
+/** What {@link findInputs} advises about slides among images. */
+const SLIDES_TO_PREPARE = "for slides give `annotations: FOLDER`";
+
 /**
  * The image files of folders (not of their subfolders) and files.
+ * @param slideAdvice what is to be done about slides
  * @throws EpSamError `usage` when an input does not exist, there is no image, or the input is a dataset already;
  * `dataset` when two images have the same stem, since masks and patches are named after it.
  */
-export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
+export async function findInputs(
+  inputs: readonly string[],
+  slideAdvice = SLIDES_TO_PREPARE,
+): Promise<FoundInputs> {
   if (inputs.length === 0) throw noImages("the inputs", "Give a folder of images, or image files.");
   const images: InputImage[] = [];
   const skipped: SkippedInput[] = [];
@@ -45,8 +52,10 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     skipped.push(...namedFolders.map((file) => ({ file, reason: NAMED_FOLDER })));
     for (const { stem, path, kind } of files) {
       if (isImage(kind)) images.push({ stem, path });
-      else if (kind === "slide" || kind === "dicom" || kind === "unreadable-image")
-        skipped.push({ file: path, reason: unreadableFormat(extname(path).toLowerCase()) });
+      else if (kind === "slide" || kind === "dicom")
+        skipped.push({ file: path, reason: `${formatOf(path)} files are no plain images; ${slideAdvice}` });
+      else if (kind === "unreadable-image")
+        skipped.push({ file: path, reason: `${formatOf(path)} files are not read; save it as PNG or TIFF` });
       else if (kind === "labels") labelsFiles.push(path);
     }
     if (isFolder && !files.some(({ kind }) => isImage(kind) || kind === "labels")) emptyFolders.push(input);
@@ -62,8 +71,8 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
   return { images: found, skipped, labelsFile: labelsFiles[0] ?? null };
 }
 
-function unreadableFormat(extension: string): string {
-  return `${extension === "" ? "DICOM" : extension} files are no plain images; for slides give \`annotations: FOLDER\``;
+function formatOf(path: string): string {
+  return extname(path).toLowerCase() || "DICOM";
 }
 
 async function explainNoImages(

@@ -9,8 +9,9 @@ import {
 } from "../../imaging/index.js";
 import type { ManifestRow } from "../records.js";
 import type { InputImage } from "./discover.js";
-import { type Duplicates, duplicatesOf, pictureKey } from "./duplicates.js";
+import { type Duplicates, duplicatesOf, looksOf } from "./duplicates.js";
 import type { PatchPosition } from "./lattice.js";
+import { looksOfMask, tellMaskDoubts } from "./mask-doubts.js";
 import type { DiscardedPatches, MaskValues, SkippedInput } from "./options.js";
 
 /** An input image with the mask that belongs to it. */
@@ -68,13 +69,15 @@ export interface ExaminationJob {
   readonly maskValues: MaskValues;
   readonly concurrency: number;
   readonly reporter: Reporter;
+  /** Tells the user what is doubtful of the masks. */
+  readonly warn: (message: string) => void;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
  * Reads and examines every source. One that is broken or refused is left out and listed; a mask that is not binary
  * stops the job, since all of them will be of the same kind.
- * @returns also the stems of accepted sources that have the same pixels
+ * @returns also the stems of accepted sources that are the same picture
  */
 export async function examineSources<T>(
   files: readonly SourceFile[],
@@ -87,9 +90,16 @@ export async function examineSources<T>(
     const pixels = await readOrRefuse(file, job.maskValues);
     done += 1;
     job.reporter.progress({ task: "reading images", done, total: files.length, detail: basename(file.path) });
-    if ("refused" in pixels) return { file, examination: pixels, key: null };
+    if ("refused" in pixels) return { file, examination: pixels, looks: null, mask: null };
     const examination = examine(file, pixels.accepted);
-    return { file, examination, key: "refused" in examination ? null : pictureKey(pixels.accepted.image) };
+    if ("refused" in examination) return { file, examination, looks: null, mask: null };
+    const { image, mask } = pixels.accepted;
+    return {
+      file,
+      examination,
+      looks: looksOf(image),
+      mask: mask === null ? null : looksOfMask(image, mask),
+    };
   });
   const accepted: T[] = [];
   const skipped: SkippedInput[] = [];
@@ -97,10 +107,14 @@ export async function examineSources<T>(
     if ("refused" in examination) skipped.push({ file: file.path, reason: examination.refused });
     else accepted.push(examination.accepted);
   }
+  const masks = examinations.flatMap(({ file: { maskPath }, mask }) =>
+    maskPath === null || mask === null ? [] : [{ path: maskPath, looks: mask }],
+  );
+  for (const doubt of tellMaskDoubts(masks)) job.warn(doubt);
   return {
     accepted,
     skipped,
-    duplicates: duplicatesOf(examinations.map(({ file, key }) => [file.stem, key])),
+    duplicates: duplicatesOf(examinations.map(({ file, looks }) => [file.stem, looks])),
   };
 }
 

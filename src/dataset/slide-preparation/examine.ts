@@ -1,4 +1,5 @@
 import {
+  type AnnotationRole,
   GroupRoles,
   judgeAreas,
   KnownRegion,
@@ -16,6 +17,7 @@ import { encodePresence, labelWindows, tellsNothing } from "../window-labels.js"
 import type { SlideFile } from "./find-slides.js";
 import { areaCoverage, gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
+import { slideLooks, writtenLooks } from "./slide-looks.js";
 import type { SlideExamination } from "./state.js";
 import { findTissue, type TissueMask } from "./tissue.js";
 
@@ -61,6 +63,8 @@ export interface AnnotatedRegion {
   readonly tumour: TumourRegion;
   /** Null when everything is known. */
   readonly known: KnownRegion | null;
+  /** What its groups were taken as, by name. */
+  readonly groups: Readonly<Record<string, AnnotationRole>>;
   /** What was left out or is unusual. */
   readonly warnings: readonly string[];
 }
@@ -76,7 +80,7 @@ export async function annotatedRegion(
   source: PixelSource,
   settings: SlideSettings,
 ): Promise<AnnotatedRegion> {
-  if (annotationPath === null) return { tumour: new TumourRegion([]), known: null, warnings: [] };
+  if (annotationPath === null) return { tumour: new TumourRegion([]), known: null, groups: {}, warnings: [] };
   const read = await readAnnotations(annotationPath, { splines: settings.splines });
   const set = placeOnSlide(read, source, settings.annotationOrigin ?? undefined);
   const roles = new GroupRoles(settings.groups);
@@ -87,18 +91,15 @@ export async function annotatedRegion(
     ...areas.warnings.map((warning) => `${warning}; patches there are not labelled`),
   ];
   const isLost = areas.lost.marks.length + areas.lost.exclusions.length > 0 || areas.polygons.has("left-out");
-  const known = (unmarked: UnmarkedRule) => ({
-    tumour,
-    known: KnownRegion.ofAreas(areas, unmarked),
-    warnings,
-  });
+  const told = { tumour, groups: roles.takenAs(set), warnings };
+  const known = (unmarked: UnmarkedRule) => ({ ...told, known: KnownRegion.ofAreas(areas, unmarked) });
   if (settings.unmarked !== null) return known(settings.unmarked);
   const partial = set.annotations.find((annotation) =>
     annotation.polygons.length === 0
       ? false
       : ["reviewed", "unknown"].includes(roles.roleOf(annotation, set)),
   );
-  if (partial === undefined) return isLost ? known("normal") : { tumour, known: null, warnings };
+  if (partial === undefined) return isLost ? known("normal") : { ...told, known: null };
   throw new EpSamError("annotation", {
     where: annotationPath,
     what: `has outlines of the group "${partial.group ?? "None"}"`,
@@ -141,6 +142,7 @@ async function examineSource(
   const unmet = unmetTumour(region, found, glass);
   if ("refused" in unmet) return unmet;
   const { level, downsample, pixelSize } = accepted;
+  const looks = await slideLooks(source);
   return {
     accepted: {
       fingerprint: context.fingerprint,
@@ -153,6 +155,8 @@ async function examineSource(
       tissueShare: tissue?.share ?? 1,
       latticePatches: lattice.length,
       ...found,
+      groups: region.groups,
+      looks: looks === null ? null : writtenLooks(looks),
       warnings: [
         ...source.warnings,
         ...region.warnings,

@@ -1,8 +1,10 @@
 import { basename } from "node:path";
+import { type AnnotationRole, type GroupRules, groupKey, ROLES } from "../../annotations/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
 import { listNames, MANY_NAMES } from "../open-dataset.js";
 import { type PictureTable, tellUnmatched } from "../picture-tables.js";
 import type { SkippedInput } from "../preparation/options.js";
+import { compareText } from "../records.js";
 import type { FoundSlides } from "./find-slides.js";
 import { foldersOf, type PrepareSlidesOptions, type SlideSettings } from "./options.js";
 import { profiles } from "./profiles.js";
@@ -48,6 +50,26 @@ export function tellUnmatchedFiles(unmatched: readonly string[]): string | null 
     unmatched.map((path) => basename(path)),
     MANY_NAMES,
   )}`;
+}
+
+/**
+ * What is told of groups that were given a meaning and that no outline is in: a group that is spelt otherwise keeps the
+ * meaning that it has.
+ * @param taken what the groups of each slide were taken as
+ */
+export function tellAbsentGroups(
+  rules: Partial<GroupRules>,
+  taken: readonly Readonly<Record<string, AnnotationRole>>[],
+): string[] {
+  const names = [...new Set(taken.flatMap((groups) => Object.keys(groups)))].sort(compareText);
+  if (names.length === 0) return [];
+  const keys = new Set(names.map(groupKey));
+  return ROLES.flatMap((role) => {
+    const absent = (rules[role] ?? []).filter((name) => !keys.has(groupKey(name)));
+    if (absent.length === 0) return [];
+    const groups = absent.length === 1 ? "a group" : `${absent.length} groups`;
+    return `\`groups.${role}\` names ${groups} that nothing is drawn in: ${listNames(absent)}; check how they are spelt, the annotations have ${listNames(names)}.`;
+  });
 }
 
 /** What is left out as it should be. */

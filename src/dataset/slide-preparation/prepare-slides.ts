@@ -12,12 +12,12 @@ import {
 import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/index.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
-import { tellDuplicates } from "../preparation/duplicates.js";
+import { duplicatesOf, tellDuplicates } from "../preparation/duplicates.js";
 import { reserveOutput } from "../preparation/staging.js";
 import { type ExaminationContext, examineSlide } from "./examine.js";
 import { checkSlidePlan } from "./explain.js";
 import { findSlides, type SlideFile } from "./find-slides.js";
-import { notesOn, tellLeftOver } from "./left-over.js";
+import { notesOn, tellAbsentGroups, tellLeftOver } from "./left-over.js";
 import {
   foldersOf,
   type PrepareSlidesOptions,
@@ -27,7 +27,7 @@ import {
 } from "./options.js";
 import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
 import { ScannedResolutions } from "./resolutions.js";
-import { sameSlides } from "./same-slides.js";
+import { readLooks } from "./slide-looks.js";
 import { crashReason, examinedSchema, inOwnProcess } from "./slide-work.js";
 import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
 import { originsOfSlides, readMppTable } from "./tables.js";
@@ -99,13 +99,13 @@ async function prepareReserved(
     reporter.warn(`Skipped ${slide.path}: ${reason}.`);
   };
   let examined = await examineAll(found.slides, job, skip);
-  for (const warning of job.resolutions.warnings()) {
+  const groups = examined.map(({ examination }) => examination.groups);
+  for (const warning of [...job.resolutions.warnings(), ...tellAbsentGroups(settings.groups, groups)]) {
     warnings.push(warning);
     reporter.warn(warning);
   }
-  const duplicates = await sameSlides(
-    examined.map(({ file }) => file),
-    job.openSlide,
+  const duplicates = duplicatesOf(
+    examined.map(({ file, examination: { looks } }) => [file.stem, looks === null ? null : readLooks(looks)]),
   );
   for (;;) {
     const plan = planPatches(examined, origins.values, settings, duplicates);
@@ -262,12 +262,14 @@ async function describeSlide({ file, examination, split, patches }: SlidePlan["s
     withoutTissue,
     missingPixels,
     notKnown,
+    groups,
   } = examination;
   return {
     slide: basename(file.path),
     bytes: (await stat(file.path)).size,
     annotations: file.annotationPath === null ? null : basename(file.annotationPath),
     annotationsHash: file.annotationPath === null ? null : await hashFile(file.annotationPath),
+    groups,
     width,
     height,
     level,

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { ROLES } from "../../annotations/index.js";
 import {
   EpSamError,
   exists,
@@ -12,11 +13,12 @@ import {
 import { replaceDirectory } from "../preparation/staging.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
+import { writtenLooksSchema } from "./slide-looks.js";
 
 const STATE_FILE = "state.json";
 const SLIDES_FOLDER = "slides";
 /** Raised when examinations change their meaning, so that old ones are made again. */
-const FORMAT_VERSION = 5;
+const FORMAT_VERSION = 6;
 
 /** What is known of one slide once it was examined; patches in level-0 pixels. */
 export const examinationSchema = z.object({
@@ -38,6 +40,10 @@ export const examinationSchema = z.object({
    * which enough is known.
    */
   candidates: z.array(z.tuple([z.number(), z.number(), z.number(), z.string()])),
+  /** What the groups of its annotations were taken as, by name. */
+  groups: z.record(z.string(), z.enum(ROLES)),
+  /** See `slideLooks()`. */
+  looks: writtenLooksSchema.nullable(),
   warnings: z.array(z.string()),
 });
 

@@ -1,6 +1,6 @@
 import { annotationLimits, type HistoryState, requireExtent, vertexCount } from "../../annotations/index.js";
 import { EpSamError, Slices } from "../../common/index.js";
-import type { AnnotationChange } from "../../contract/index.js";
+import { type AnnotationChange, type EditChange, judged } from "../../contract/index.js";
 
 /**
  * Whether changes fit a slide's annotations: every object has area or length, no id is changed twice, added ids are new, the
@@ -27,6 +27,20 @@ export async function checkEdit(history: HistoryState, changes: readonly Annotat
   requireAtMost(sizes.size, annotationLimits.objects, "annotations");
   const vertices = [...sizes.values()].reduce((sum, count) => sum + count, 0);
   requireAtMost(vertices, annotationLimits.vertices, "vertices");
+}
+
+/**
+ * The changes with every judgement as the update that it stands for, so that what is kept knows everything it does.
+ * @throws EpSamError `usage` for a judgement of what is not there
+ */
+export function withoutJudgements(history: HistoryState, changes: readonly EditChange[]): AnnotationChange[] {
+  const there = new Map(history.objects.map(({ object }) => [object.id, object]));
+  return changes.map((change): AnnotationChange => {
+    if (change.type !== "judge") return change;
+    const before = there.get(change.id);
+    if (before === undefined) throw unfitting(change.id, "is not there (any more)");
+    return { type: "update", object: judged(before, change) };
+  });
 }
 
 function unfitting(id: string, what: string): EpSamError {

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { type ChosenClasses, groupKey } from "../../annotations/index.js";
+import { type ChosenClasses, correctionSet, groupKey, judgeAreas } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import {
   type ClassChoice,
@@ -10,7 +10,7 @@ import {
   classMeaningSchema,
   classRenameSchema,
 } from "../../contract/index.js";
-import type { ServerContext } from "../context.js";
+import type { Corrections, ServerContext } from "../context.js";
 import { jsonBody } from "../requests.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import type { AnnotationStore } from "./store.js";
@@ -212,4 +212,20 @@ export async function classesWithoutMeaning(
     judged.filter(({ review }) => review !== "rejected").map(({ classification }) => classification),
   );
   return [...classes].filter((name) => !known.has(groupKey(name ?? "None")));
+}
+
+/**
+ * What a slide's saved annotations say where tumour is; null without any.
+ * @throws EpSamError `annotation` for a class without meaning, and as the store throws
+ */
+export async function correctionsOf(
+  { groupRoles }: ServerContext,
+  store: AnnotationStore,
+  slide: WorkspaceSlide,
+): Promise<Corrections | null> {
+  const { objects, revision } = await store.state(slide);
+  if (objects.length === 0) return null;
+  const { meanings } = await store.classes();
+  const areas = judgeAreas(correctionSet(slide.name, objects, meanings), groupRoles);
+  return { areas, version: JSON.stringify([slide.id, revision, meanings]) };
 }

@@ -1,12 +1,6 @@
 import { Hono } from "hono";
-import {
-  type AnnotationSet,
-  annotationFolder,
-  geoJsonOrigin,
-  movedBy,
-  readAnnotations,
-} from "../../annotations/index.js";
-import { EpSamError, messageOf } from "../../common/index.js";
+import { type AnnotationSet, annotationFolder, geoJsonOrigin } from "../../annotations/index.js";
+import { messageOf } from "../../common/index.js";
 import {
   type AnnotationEdit,
   type AnnotationImport,
@@ -17,13 +11,15 @@ import {
   importQuery,
 } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
+import { SlideLayers } from "../layers/slide-layers.js";
 import { jsonBody, jsonResponse, parameter, queryOf } from "../requests.js";
-import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
-import { classesWithoutMeaning, classRoutes } from "./classes.js";
+import { classesWithoutMeaning, classRoutes, correctionsOf } from "./classes.js";
 import { formatObjects, groupsOf, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { foundObjects, requireOutlines } from "./found-objects.js";
 import { readImport } from "./read-import.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
+import { thresholdRoutes } from "./threshold-routes.js";
 
 /** Media type and extension of exported files. */
 const EXPORTS = {
@@ -35,6 +31,7 @@ const EXPORTS = {
 export function annotationRoutes(
   context: ServerContext,
   options: Pick<AnnotationStoreOptions, "compactBytes"> = {},
+  layers: SlideLayers = new SlideLayers(context),
 ): Hono {
   const store = new AnnotationStore(annotationFolder(context.stateDirectory), {
     ...options,
@@ -57,8 +54,15 @@ export function annotationRoutes(
   };
   context.facts.classesWithoutMeaning = (id) =>
     classesWithoutMeaning(context, store, context.workspace.slide(id));
+  context.facts.corrections = (id) => correctionsOf(context, store, context.workspace.slide(id));
   const routes = new Hono();
   routes.route("/", classRoutes(context, store));
+  routes.route(
+    "/",
+    thresholdRoutes(context, layers, (slide, edit, set) =>
+      importObjects(store, slide, edit, set, planResults),
+    ),
+  );
   const slideOf = (id: string): WorkspaceSlide => context.workspace.slide(id);
 
   routes.get("/slides/:slide/annotations", async (request) =>
@@ -87,9 +91,12 @@ export function annotationRoutes(
   routes.post("/slides/:slide/annotations/results", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const edit = { ...queryOf(request, importQuery), title: "Bring in results" };
-    const set = await resultsOf(context, slide);
+    const set = await requireOutlines(context, slide);
     return importObjects(store, slide, edit, set, planResults);
   });
+  routes.get("/slides/:slide/annotations/results", async (request) =>
+    noStore(jsonResponse(await foundObjects(context, slideOf(parameter(request, "slide"))))),
+  );
   routes.get("/slides/:slide/annotations/export", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const { format } = queryOf(request, exportQuery);
@@ -133,22 +140,6 @@ async function importObjects(
   if ("conflict" in outcome) return answer(outcome);
   const body: AnnotationImport = { save: outcome.saved, added: plan.added, warnings: plan.warnings };
   return noStore(jsonResponse(body));
-}
-
-/** The outlines of the newest results. */
-async function resultsOf(
-  { workspace, openSlides }: ServerContext,
-  slide: WorkspaceSlide,
-): Promise<AnnotationSet> {
-  const size = await openSlides.use(slide.path, async ({ levels }) => levels[0] ?? { width: 0, height: 0 });
-  for (const { fociPath, fociOrigin } of await findResults(workspace, slide, size)) {
-    if (fociPath !== null) return movedBy(await readAnnotations(fociPath), fociOrigin);
-  }
-  throw new EpSamError("not-found", {
-    where: slide.name,
-    what: "has no results of a run",
-    action: "Segment the slide first.",
-  });
 }
 
 function answer(outcome: SaveOutcome): Response {

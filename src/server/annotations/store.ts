@@ -32,7 +32,7 @@ import type {
   AnnotationState,
   AnnotationStep,
 } from "../../contract/index.js";
-import { checkEdit } from "./check-edit.js";
+import { checkEdit, withoutJudgements } from "./check-edit.js";
 
 /** Journals that are kept in memory; others are read again when they are asked for. */
 const KEPT_JOURNALS = 24;
@@ -89,7 +89,7 @@ export class AnnotationStore {
 
   /** @throws EpSamError as `checkEdit` for changes that do not fit, `storage` when it cannot be saved */
   edit(slide: JournalSlide, { changes, ...edit }: AnnotationEdit): Promise<SaveOutcome> {
-    return this.derivedEdit(slide, edit, async () => changes);
+    return this.derivedEdit(slide, edit, async (history) => withoutJudgements(history, changes));
   }
 
   /** As {@link edit}, with changes that depend on what is there; nothing is saved when there are none. */

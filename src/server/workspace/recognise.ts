@@ -1,6 +1,6 @@
 import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { extname, join } from "node:path";
 import { EpSamError, exists, messageOf } from "../../common/index.js";
 import {
   contentOfTiff,
@@ -15,6 +15,7 @@ import {
   stemOf,
 } from "../../dataset/index.js";
 import { liesInside } from "./inside-root.js";
+import { tellNotShown } from "./left-out.js";
 import type { Workspace } from "./workspace.js";
 
 /** Folders below what was given are looked through so deep. */
@@ -23,12 +24,18 @@ const MAX_DEPTH = 3;
 const MAX_ENTRIES = 20_000;
 const RUN_FILE = "run.json";
 const SUMMARY_FILE = "summary.json";
+/** What `epsam infer` writes beside the folders of its results. */
+const SUMMARY_TABLE = "summary.csv";
 /** Folders of this name hold annotation files, as those that `epsam demo` makes. */
 const ANNOTATION_FOLDER = "annotations";
 
 export interface RecogniseOptions {
   /** Is told what was left out, and why. */
   readonly warn: (message: string) => void;
+  /** Is told of files that are nothing to show. */
+  readonly note?: ((message: string) => void) | undefined;
+  /** Takes annotation files of folders that were looked through: whose they are shows when all slides are known. */
+  readonly foundAnnotations?: ((files: readonly string[]) => void) | undefined;
 }
 
 /** What a directory is. */
@@ -84,39 +91,87 @@ class Walk {
     const kind = await kindOf(folder, entries);
     if (kind === "run") this.workspace.addRun(folder);
     else if (kind === "dataset") this.workspace.addDataset(folder);
-    else if (kind === "results") await this.#visitResults(folder, entries);
     else if (kind === "dicom-slide") this.workspace.addSlide(folder);
-    else await this.#visitFolder(folder, entries, depth);
+    else {
+      if (kind === "results") this.workspace.addResults(folder);
+      // Results may lie among the slides.
+      await this.#visitFolder(folder, entries, depth, kind === "results");
+    }
   }
 
-  async #visitResults(folder: string, entries: readonly Dirent[]): Promise<void> {
-    this.workspace.addResults(folder);
-    // Results may lie among the slides.
-    await this.#visitFolder(folder, entries, MAX_DEPTH);
+  async #visitFolder(
+    folder: string,
+    entries: readonly Dirent[],
+    depth: number,
+    isResults = false,
+  ): Promise<void> {
+    const links = await this.#leaveOutLinkedFolders(folder, entries);
+    const files = await filesOf(
+      folder,
+      entries.filter((entry) => !links.has(entry) && !(isResults && entry.name === SUMMARY_TABLE)),
+    );
+    const { slides, images } = await this.#addFiles(folder, files, isResults ? MAX_DEPTH : depth);
+    const { warnings, notes } = tellNotShown({
+      folder,
+      files,
+      shown: [...slides, ...images],
+      isOfSlides: images.length === 0 && (depth === 0 || slides.length > 0),
+    });
+    for (const warning of warnings) this.options.warn(warning);
+    for (const note of notes) this.options.note?.(note);
+    this.options.foundAnnotations?.(
+      files.filter(({ kind }) => kind === "annotation").map(({ path }) => path),
+    );
+    const data = new Set(slides.map(dataFolderOf));
+    const below: string[] = [];
+    for (const entry of entries.filter((other) => other.isDirectory() && !data.has(other.name))) {
+      const isResult = isResults && (await exists(join(folder, entry.name, RESULT_FILE)));
+      if (!isResult) below.push(entry.name);
+    }
+    await this.#visitBelow(folder, below, depth);
   }
 
-  async #visitFolder(folder: string, entries: readonly Dirent[], depth: number): Promise<void> {
-    const files = await filesOf(folder, entries);
-    const slides = await slidesOfFolder(folder, files);
-    // Pictures beside slides are overlays and thumbnails; a folder without slides may be one of images.
-    const pictures = files.filter(({ kind }) => kind === "image");
-    const images = depth > 0 || (await holdsSlides(files)) ? [] : pictures;
-    if (images.length === 0 && pictures.length > 0 && slides.length > 0) {
-      const names = pictures.map(({ path }) => basename(path));
-      this.options.warn(`${folder}: pictures beside slides are left out: ${listNames(names)}.`);
+  async #visitBelow(folder: string, below: readonly string[], depth: number): Promise<void> {
+    if (depth >= MAX_DEPTH && below.length > 0) {
+      this.options.warn(
+        `${folder}: folders more than ${MAX_DEPTH} levels below what was given are not looked through: ${listNames(below)}. Give them themselves.`,
+      );
+      return;
     }
-    for (const file of [...slides, ...images.map((image) => image.path)]) {
-      const path = await this.#inside(file);
-      if (path !== null) this.workspace.addSlide(path);
-    }
-    if (depth >= MAX_DEPTH) return;
-    const stems = new Set(slides.map(stemOf));
-    for (const { name } of entries.filter((entry) => entry.isDirectory())) {
-      // Tiles and data of MIRAX, VMS and DeepZoom lie in folders named after their slide.
-      if (stems.has(name) || stems.has(name.replace(/_files$/, ""))) continue;
+    for (const name of below) {
       if (name.toLowerCase() === ANNOTATION_FOLDER) this.workspace.addAnnotationFolder(join(folder, name));
       await this.visit(join(folder, name), depth + 1);
     }
+  }
+
+  /** Links to folders are not followed, since they may lead anywhere, or in a circle. */
+  async #leaveOutLinkedFolders(folder: string, entries: readonly Dirent[]): Promise<ReadonlySet<Dirent>> {
+    const linked = new Set<Dirent>();
+    for (const entry of entries.filter((link) => link.isSymbolicLink())) {
+      const path = join(folder, entry.name);
+      const target = await stat(path).catch(() => null);
+      if (target?.isDirectory() !== true) continue;
+      linked.add(entry);
+      this.options.warn(`${path} is left out: it is a link to a folder; give that place itself to see it.`);
+    }
+    return linked;
+  }
+
+  /** Adds a folder's slides, or its images where it is one of images. @returns what is shown of it */
+  async #addFiles(
+    folder: string,
+    files: readonly JudgedFile[],
+    depth: number,
+  ): Promise<{ readonly slides: readonly string[]; readonly images: readonly string[] }> {
+    const slides = await slidesOfFolder(folder, files);
+    // Pictures beside slides are overlays and thumbnails; a folder without slides may be one of images.
+    const hasImages = depth === 0 && !(await holdsSlides(files));
+    const images = hasImages ? files.flatMap(({ path, kind }) => (kind === "image" ? [path] : [])) : [];
+    for (const file of [...slides, ...images]) {
+      const path = await this.#inside(file);
+      if (path !== null) this.workspace.addSlide(path);
+    }
+    return { slides, images };
   }
 
   /** A folder's entries in the order of their names; links stand for what they lead to. */
@@ -169,6 +224,14 @@ async function holdsSlides(files: readonly JudgedFile[]): Promise<boolean> {
     if ((await contentOfTiff(path)) === "slide") return true;
   }
   return false;
+}
+
+/** The folder beside a slide that holds its tiles and data, where its format has one. */
+function dataFolderOf(slide: string): string | null {
+  const extension = extname(slide).toLowerCase();
+  if (extension === ".dzi") return `${stemOf(slide)}_files`;
+  if (extension === ".vsi") return `_${stemOf(slide)}_`;
+  return [".mrxs", ".vms", ".vmu"].includes(extension) ? stemOf(slide) : null;
 }
 
 function filesOf(folder: string, entries: readonly Dirent[]): Promise<JudgedFile[]> {

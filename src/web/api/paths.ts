@@ -37,6 +37,9 @@ export const paths = {
   suggestions: (slide: string, teaching: string) =>
     `api/slides/${part(slide)}/teachings/${part(teaching)}/suggestions`,
   annotations: (slide: string) => `api/slides/${part(slide)}/annotations`,
+  thresholds: (slide: string, layer: string, minimumPixels: number) =>
+    `api/slides/${part(slide)}/layers/${part(layer)}/thresholds?minimumPixels=${minimumPixels}`,
+  foundObjects: (slide: string) => `api/slides/${part(slide)}/annotations/results`,
   exportedAnnotations: (slide: string, format: "geojson" | "asap-xml") =>
     `api/slides/${part(slide)}/annotations/export?format=${format}`,
 } as const;

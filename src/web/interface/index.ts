@@ -7,6 +7,7 @@ export { announce, Notices, showMessage, showProblem } from "./notices.js";
 export { ProblemNote, withLabels } from "./problem-note.js";
 export { type Loaded, Resource, useResource } from "./resource.js";
 export { RunChoice } from "./run-choice.js";
+export { saveFile } from "./save-file.js";
 export type { Shortcut, ShortcutRegistry } from "./shortcuts.js";
 export { type Tab, Tabs } from "./tabs.js";
 export { showHiddenCharacters } from "./visible-texts.js";

@@ -29,6 +29,7 @@ export const theme = remembered<Theme>("theme", ["auto", "light", "dark"], "auto
 /** Whether single letters are shortcuts; speech input may want them off (WCAG 2.1.4). */
 export const letterShortcuts = remembered("letter-shortcuts", ["on", "off"] as const, "on");
 export const sidebarShown = remembered("sidebar", ["shown", "hidden"] as const, "shown");
+export const objectsShown = remembered("objects", ["shown", "hidden"] as const, "hidden");
 export const inspectorShown = remembered("inspector", ["shown", "hidden"] as const, "shown");
 /** Who sits here: kept with every change of annotations. */
 export const authorName = rememberedText("author");

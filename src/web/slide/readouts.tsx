@@ -2,6 +2,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Position } from "../../contract/index.js";
 import { ToolButton } from "../interface/index.js";
+import { isPlain, type Look, lookText } from "../looking/index.js";
 import { lengthText, scaleBar, withSeparators } from "../viewer/index.js";
 import { GoToDialog } from "./go-to-dialog.js";
 import type { SlideSession } from "./session.js";
@@ -9,7 +10,7 @@ import type { SlideSession } from "./session.js";
 const LONGEST_BAR = 140;
 
 /** Scale bar, coordinates under the pointer, and what is amiss, at the lower edge of the slide. */
-export function Readouts({ session }: { readonly session: SlideSession }) {
+export function Readouts({ session, look }: { readonly session: SlideSession; readonly look: Look }) {
   const { viewer, goingTo } = session;
   const pointer = useSignal<Position | null>(null);
   useEffect(() => {
@@ -45,6 +46,11 @@ export function Readouts({ session }: { readonly session: SlideSession }) {
           }}
         />
         <Coordinates position={pointer.value} micronsPerPixel={viewer.slide.value.micronsPerPixel} />
+        {isPlain(look) ? null : (
+          <span class="readout" role="status">
+            Shown with {lookText(look)}
+          </span>
+        )}
         {failed > 0 ? (
           <span class="readout warning" role="status">
             {failed} {failed === 1 ? "tile" : "tiles"} could not be loaded

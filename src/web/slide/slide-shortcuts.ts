@@ -1,5 +1,5 @@
 import { type Shortcut, showProblem } from "../interface/index.js";
-import { inspectorShown } from "../interface/preferences.js";
+import { inspectorShown, objectsShown } from "../interface/preferences.js";
 import { narrow, sheet } from "../state/screen.js";
 import type { SlideSession } from "./session.js";
 
@@ -10,6 +10,12 @@ const OPACITY_STEP = 0.1;
 export function toggleInspector(): void {
   if (narrow.value) sheet.value = sheet.value === "inspector" ? "none" : "inspector";
   else inspectorShown.value = inspectorShown.value === "shown" ? "hidden" : "shown";
+}
+
+/** Shows or hides the object table below the slide. */
+export function toggleObjects(): void {
+  if (narrow.value) sheet.value = sheet.value === "objects" ? "none" : "objects";
+  else objectsShown.value = objectsShown.value === "shown" ? "hidden" : "shown";
 }
 
 /** Fills the screen with the slide, or returns. */
@@ -41,7 +47,7 @@ function fade({ layers, viewer }: SlideSession, step: number): void {
 export function slideShortcuts(
   session: SlideSession,
   stage: () => HTMLElement | null,
-  toggleNavigator: () => void,
+  { toggleNavigator, saveFigure }: { toggleNavigator(): void; saveFigure(): void },
 ): readonly Shortcut[] {
   const { viewer } = session;
   const view = (key: string, title: string, run: () => void): Shortcut => ({
@@ -88,6 +94,8 @@ export function slideShortcuts(
       session.grid.value = session.grid.value === null ? (first ?? null) : null;
     }),
     view("i", "Hide or show the panel", toggleInspector),
+    view("o", "Hide or show the object table", toggleObjects),
+    view("Shift+f", "Save a figure of the view", saveFigure),
     view("n", "Hide or show the small picture", toggleNavigator),
     view("f", "Full screen", () => void toggleFullScreen(stage())),
   ];

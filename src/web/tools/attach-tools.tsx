@@ -31,6 +31,7 @@ import { TeachTool } from "./teach/teach-tool.js";
 
 /** Tools on one open slide. */
 export interface AttachedTools {
+  readonly editor: Editor;
   /** Buttons above the slide. */
   readonly Toolbar: ComponentType;
   /** The tab "Annotations"; null shows no tab. */
@@ -98,6 +99,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   ];
   void loadClasses();
   return {
+    editor,
     Toolbar: () => <Toolbar state={state} />,
     Panel: () => <AnnotationPanel state={state} />,
     taughtLayer: session.layer,
@@ -133,7 +135,8 @@ function toolsState(
   };
 }
 
-function importText(added: number, warnings: AnnotationImport["warnings"]): string {
+/** What an import did, in words. */
+export function importText(added: number, warnings: AnnotationImport["warnings"]): string {
   const count = added === 1 ? "1 annotation was added." : `${added} annotations were added.`;
   return [count, ...warnings.map((warning) => `${warning}.`)].join(" ");
 }

@@ -1,3 +1,5 @@
+import { crc32 } from "../../../common/index.js";
+
 /** A file of the archive. */
 export interface ZipContent {
   readonly name: string;
@@ -16,23 +18,6 @@ const PADDING_KIND = 0x4246;
 /** 1 January 1980, the earliest date that the format knows: archives do not depend on the time. */
 const EARLIEST_DATE = 0x21;
 const VERSION = 20;
-
-const POLYNOMIAL = 0xedb88320;
-
-const table = Uint32Array.from({ length: 256 }, (_, index) => {
-  let value = index;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
-  return value;
-});
-
-/** CRC-32 of ZIP (ISO 3309); `zlib.crc32` is missing from early Node 20. */
-function crc32(bytes: Uint8Array): number {
-  let value = 0xffffffff;
-  for (let index = 0; index < bytes.length; index++) {
-    value = (value >>> 8) ^ (table[(value ^ (bytes[index] ?? 0)) & 0xff] ?? 0);
-  }
-  return (value ^ 0xffffffff) >>> 0;
-}
 
 interface Placed extends ZipContent {
   readonly encodedName: Uint8Array;

@@ -10,6 +10,7 @@ import { boundsOfShape, clamped, membersOf, type Shape, shapeOf, withShape } fro
 import { isTangle, MOST_CROSSINGS } from "../geometry/tangle.js";
 import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
+import { judgements, type Saying } from "./judgements.js";
 
 /** What the pointer does. */
 export type ToolName =
@@ -170,14 +171,14 @@ export class Editor {
 
   /** Says of the selected objects what somebody thinks of them. */
   review(review: "accepted" | "rejected"): void {
-    this.#update(review === "accepted" ? "Accept" : "Reject", (object) => ({ ...object, review }));
+    this.#judge(review === "accepted" ? "Accept" : "Reject", { review });
   }
 
   /** Gives the selected objects a class; with none selected, what is drawn next. */
   classify(classification: string | null): void {
     this.classification.value = classification;
     const called = classification ?? "no class";
-    this.#update(`Set class ${called} of`, (object) => ({ ...object, classification }));
+    this.#judge(`Set class ${called} of`, { classification });
   }
 
   remove(): void {
@@ -205,18 +206,9 @@ export class Editor {
     return there.type === "LineString" && lengthOf(there.coordinates, { x: 1, y: 1 }) === 0 ? null : there;
   }
 
-  #update(verb: string, change: (object: AnnotationObject) => AnnotationObject): void {
+  #judge(verb: string, saying: Saying): void {
     const objects = this.selectedObjects.value;
-    const changed = objects
-      .map((object) => ({ before: object, after: change(object) }))
-      .filter(
-        ({ before, after }) =>
-          before.review !== after.review || before.classification !== after.classification,
-      );
-    this.store.edit(
-      `${verb} ${describe(objects)}`,
-      changed.map(({ after }) => ({ type: "update", object: after })),
-    );
+    this.store.edit(`${verb} ${describe(objects)}`, judgements(objects, saying));
   }
 }
 

@@ -1,8 +1,9 @@
 import { type AnnotationObject, MEASUREMENT_CLASS, type Position } from "../../../contract/index.js";
 import { boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { shownBounds, toLevel0 } from "../../viewer/shown-bounds.js";
 import { objectFigure } from "../geometry/figures.js";
-import { boundsOfShape, shapeOf } from "../geometry/shapes.js";
+import { boundsOfShape, type Shape, shapeOf } from "../geometry/shapes.js";
 import { untangled } from "../geometry/tangle.js";
 import { colourOfClass } from "./classes.js";
 import { paintLabel } from "./path-painting.js";
@@ -24,15 +25,16 @@ interface Prepared {
   readonly paths: Map<number, Path2D>;
 }
 
-/** Level0Box and paths of objects: an object that changes is another one. */
-const prepared = new WeakMap<AnnotationObject, Prepared>();
+/** Level0Box and paths of shapes: an object that is judged keeps its own, one that is drawn otherwise has another. */
+const prepared = new WeakMap<Shape, Prepared>();
 
 function prepare(object: AnnotationObject): Prepared {
-  const known = prepared.get(object);
+  const shape = shapeOf(object);
+  const known = prepared.get(shape);
   if (known !== undefined) return known;
-  const bounds = boundsOfShape(shapeOf(object)) ?? { left: 0, top: 0, right: -1, bottom: -1 };
+  const bounds = boundsOfShape(shape) ?? { left: 0, top: 0, right: -1, bottom: -1 };
   const made = { bounds, paths: new Map<number, Path2D>() };
-  prepared.set(object, made);
+  prepared.set(shape, made);
   return made;
 }
 
@@ -57,19 +59,6 @@ function pathAt(object: AnnotationObject, zoom: number): Path2D {
   }
   paths.set(step, path);
   return path;
-}
-
-/** The part of the slide that is seen; larger than that where it is turned. */
-export function shownBounds(viewer: SlideViewer): Level0Box {
-  const { clientWidth: width, clientHeight: height } = viewer.element;
-  const corners = [
-    [0, 0],
-    [width, 0],
-    [0, height],
-    [width, height],
-  ].map(([x = 0, y = 0]) => viewer.toSlide({ space: "screen", x, y }));
-  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
-  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
 }
 
 export interface PaintOptions {
@@ -199,17 +188,4 @@ function paintPoints(
 
 function dashOf({ review }: AnnotationObject): readonly number[] {
   return { accepted: [], unreviewed: [8, 5], rejected: [2, 5] }[review];
-}
-
-/** Lets the canvas take level-0 pixels. */
-function toLevel0(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
-  const [origin, right, below] = [viewer.toScreen([0, 0]), viewer.toScreen([1, 0]), viewer.toScreen([0, 1])];
-  context.transform(
-    right.x - origin.x,
-    right.y - origin.y,
-    below.x - origin.x,
-    below.y - origin.y,
-    origin.x,
-    origin.y,
-  );
 }

@@ -1,5 +1,6 @@
 import type { AnnotationObject, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { shownBounds } from "../../viewer/shown-bounds.js";
 import { withoutCrossings } from "../geometry/combine.js";
 import { type Shape, shapeOf } from "../geometry/shapes.js";
 import {
@@ -14,7 +15,6 @@ import {
 } from "../geometry/vertices.js";
 import { colourOfClass } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
-import { shownBounds } from "./object-painter.js";
 import { paintDot, strokeTwice, traceShape } from "./path-painting.js";
 import { objectAt } from "./select-tool.js";
 import { GRAB_RADIUS, type PointerTool } from "./tool.js";

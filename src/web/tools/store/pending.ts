@@ -1,13 +1,14 @@
-import type { AnnotationChange, AnnotationImport, AnnotationState } from "../../../contract/index.js";
-import { fittingChanges, type ObjectMap } from "./apply-changes.js";
+import type { AnnotationImport, AnnotationState, EditChange } from "../../../contract/index.js";
+import type { ImportSource } from "./annotation-api.js";
+import { fittingChanges, idOfChange, type ObjectMap } from "./apply-changes.js";
 
 /** Something the user did that is not saved yet. */
 export type Pending =
-  | { readonly type: "edit"; readonly title: string; readonly changes: readonly AnnotationChange[] }
+  | { readonly type: "edit"; readonly title: string; readonly changes: readonly EditChange[] }
   | { readonly type: "undo" | "redo" }
   | {
       readonly type: "import";
-      readonly file: Blob | "results";
+      readonly from: ImportSource;
       readonly done: (result: AnnotationImport) => void;
       readonly refused: (thrown: unknown) => void;
     };
@@ -39,8 +40,6 @@ export function addedBy(pending: Pending): ReadonlySet<string> {
 export function withoutObjects(pending: Pending, gone: ReadonlySet<string>): readonly Pending[] {
   if (pending.type === "import") return [pending];
   if (pending.type !== "edit") return [];
-  const changes = pending.changes.filter(
-    (change) => !gone.has(change.type === "remove" ? change.id : change.object.id),
-  );
+  const changes = pending.changes.filter((change) => !gone.has(idOfChange(change)));
   return changes.length === 0 ? [] : [{ ...pending, changes }];
 }

@@ -1,12 +1,12 @@
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import type {
-  AnnotationChange,
   AnnotationImport,
   AnnotationObject,
   AnnotationSave,
   AnnotationState,
+  EditChange,
 } from "../../../contract/index.js";
-import type { AnnotationApi, SaveAnswer, SaveState } from "./annotation-api.js";
+import type { AnnotationApi, ImportSource, SaveAnswer, SaveState } from "./annotation-api.js";
 import { applyChanges, applySave, areMade, isSame, type ObjectMap, signedBy } from "./apply-changes.js";
 import { type NextStep, nextSteps } from "./next-steps.js";
 import { addedBy, fittingBase, type Pending, titleOf, withoutObjects } from "./pending.js";
@@ -82,7 +82,7 @@ export class SlideAnnotations {
   }
 
   /** Changes objects: seen at once, saved as one edit. */
-  edit(title: string, changes: readonly AnnotationChange[]): void {
+  edit(title: string, changes: readonly EditChange[]): void {
     const author = this.#author();
     const signed = changes.map((change) => signedBy(change, author));
     if (changes.length > 0) this.#enqueue({ type: "edit", title, changes: signed });
@@ -98,11 +98,11 @@ export class SlideAnnotations {
   }
 
   /**
-   * Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved.
+   * Brings in the annotations of a file, or outlines that a run has found; resolves once they are saved.
    * @throws what the server refuses them with
    */
-  importFrom(file: Blob | "results"): Promise<AnnotationImport> {
-    return new Promise((done, refused) => this.#enqueue({ type: "import", file, done, refused }));
+  importFrom(from: ImportSource): Promise<AnnotationImport> {
+    return new Promise((done, refused) => this.#enqueue({ type: "import", from, done, refused }));
   }
 
   /** Another tab, or somebody else, has saved. */
@@ -248,7 +248,7 @@ export class SlideAnnotations {
     const author = this.#author();
     if (pending.type === "edit") return this.#api.edit({ revision, author }, pending.title, pending.changes);
     if (pending.type !== "import") return this.#api.step(pending.type, { revision, author });
-    const answer = await this.#api.importFrom({ revision, author }, pending.file);
+    const answer = await this.#api.importFrom({ revision, author }, pending.from);
     if ("conflict" in answer) return answer;
     return { saved: answer.save, done: () => pending.done(answer) };
   }

@@ -14,8 +14,8 @@ import {
 import { isAbort, paths, request, requestJson } from "../../api/index.js";
 import { keptSignal, showMessage, showProblem } from "../../interface/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { shownBounds } from "../../viewer/shown-bounds.js";
 import type { Editor } from "../editing/editor.js";
-import { shownBounds } from "../editing/object-painter.js";
 import { squaresOf } from "./squares.js";
 
 /** Milliseconds for which the view stands still before what it shows is computed. */
