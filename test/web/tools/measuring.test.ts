@@ -83,6 +83,9 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await edited(() => page.mouse.up());
     expect(await last()).toMatchObject({ classification: "Measurement*", mark: { type: "LineString" } });
     expect(await spoken(page).innerText()).toBe("Measurement* added, 250 µm");
+    // A slip of a key makes no tumour of it.
+    await page.keyboard.press("1");
+    expect(await last()).toMatchObject({ classification: "Measurement*" });
     await page.getByRole("button", { name: "Area", exact: true }).click();
     for (const [x, y] of [
       [200, 100],

@@ -174,11 +174,11 @@ export class Editor {
     this.#judge(review === "accepted" ? "Accept" : "Reject", { review });
   }
 
-  /** Gives the selected objects a class; with none selected, what is drawn next. */
-  classify(classification: string | null): void {
+  /** Gives objects, by default the selected ones, a class, and what is drawn next. */
+  classify(classification: string | null, objects = this.selectedObjects.value): void {
     this.classification.value = classification;
     const called = classification ?? "no class";
-    this.#judge(`Set class ${called} of`, { classification });
+    this.#judge(`Set class ${called} of`, { classification }, objects);
   }
 
   remove(): void {
@@ -206,8 +206,7 @@ export class Editor {
     return there.type === "LineString" && lengthOf(there.coordinates, { x: 1, y: 1 }) === 0 ? null : there;
   }
 
-  #judge(verb: string, saying: Saying): void {
-    const objects = this.selectedObjects.value;
+  #judge(verb: string, saying: Saying, objects = this.selectedObjects.value): void {
     this.store.edit(`${verb} ${describe(objects)}`, judgements(objects, saying));
   }
 }
