@@ -22,17 +22,20 @@ export interface SlideSession {
 /** The first opacity of a layer. */
 const OPACITY = { fraction: 0.6, mask: 0.8, difference: 0.7 } as const;
 
-/** How a layer looks when it is switched on: what somebody has outlined as outlines, so that the tissue stays in view. */
-export function firstSetting({ id, kind, values }: SlideDetail["layers"][number]): LayerSetting {
-  const map = kind === "ground-truth" ? "outline" : (mapsFor(values)[0] ?? "viridis");
-  return { id, opacity: OPACITY[values], map };
+/** How a layer looks when it is switched on. */
+export function firstSetting({ id, values }: SlideDetail["layers"][number]): LayerSetting {
+  return { id, opacity: OPACITY[values], map: mapsFor(values)[0] ?? "viridis" };
 }
 
-/** The layers that are shown when the link names none: the result, if there is one. */
+/**
+ * The layers that are shown when the link names none: the result, if there is one, else what somebody has annotated, as
+ * outlines, so that the tissue stays in view.
+ */
 export function firstLayers({ layers }: SlideDetail): readonly LayerSetting[] {
-  const result =
-    layers.find(({ kind }) => kind === "tumour-mask") ?? layers.find(({ kind }) => kind === "ground-truth");
-  return result === undefined ? [] : [firstSetting(result)];
+  const result = layers.find(({ kind }) => kind === "tumour-mask");
+  const truth = layers.find(({ kind }) => kind === "ground-truth");
+  if (result !== undefined) return [firstSetting(result)];
+  return truth === undefined ? [] : [{ ...firstSetting(truth), map: "outline" }];
 }
 
 /** Keeps viewer, choices and link together, whichever of them changes. */

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import * as z from "zod/mini";
 import { classMeaningSchema } from "../../../contract/index.js";
 import { Button, showProblem, useKept } from "../../interface/index.js";
@@ -14,6 +15,8 @@ export function ClassChoice({ state }: { readonly state: ToolsState }) {
   const { editor, classesShown } = state;
   const { selectedObjects, classification, store } = editor;
   const [typed, setTyped] = useKept(`typed-class.${editor.viewer.slide.peek().id}`, typedClass, null);
+  // What is being typed: news of others must not write over it.
+  const [draft, setDraft] = useState<string | null>(null);
   const [first] = selectedObjects.value;
   // A name that was typed for one annotation is not given to another.
   const on = selectedObjects.value.map(({ id }) => id).join();
@@ -21,6 +24,7 @@ export function ClassChoice({ state }: { readonly state: ToolsState }) {
   const current = first === undefined ? classification.value : first.classification;
   const used = classesOf(store.objects.value.values(), knownClasses.value);
   const set = (text: string) => {
+    setDraft(null);
     const name = text.trim();
     const isNew = name !== "" && knownClass(name) === undefined;
     setTyped(isNew ? { name, on } : null);
@@ -36,7 +40,8 @@ export function ClassChoice({ state }: { readonly state: ToolsState }) {
           list="annotation-classes"
           maxLength={200}
           placeholder="No class"
-          value={made ?? current ?? ""}
+          value={draft ?? made ?? current ?? ""}
+          onInput={({ currentTarget }) => setDraft(currentTarget.value)}
           onChange={({ currentTarget }) => set(currentTarget.value)}
         />
         <datalist id="annotation-classes">
