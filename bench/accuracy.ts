@@ -6,6 +6,7 @@ import { TerminalReporter } from "../src/cli/terminal-reporter.js";
 import { type Reporter, silentReporter } from "../src/common/index.js";
 import { type Device, device } from "../src/graph/index.js";
 import { type PresetName, presetNames, readConfigFile } from "../src/run/index.js";
+import { tryFolder } from "./accuracy/folder.js";
 import { tryGlas } from "./accuracy/glas.js";
 import { formatFigures, type StageFigures } from "./accuracy/image-figures.js";
 import { tryRegions } from "./accuracy/regions.js";
@@ -92,5 +93,16 @@ program
   .option("--out <folder>", outText, join(outDefault, "regions"))
   .option("--json", jsonText)
   .action((slides, options) => report(options, (trial) => tryRegions({ ...options, ...trial, slides })));
+
+program
+  .command("folder")
+  .description("A dataset of your own, as `epsam prepare` makes them, whose test patches have pixel masks.")
+  .argument("<dataset>", "the dataset")
+  .addOption(seedsOption())
+  .addOption(presetOption())
+  .option("--config <file>", configText)
+  .option("--out <folder>", outText, join(outDefault, "folder"))
+  .option("--json", jsonText)
+  .action((data, options) => report(options, (trial) => tryFolder({ ...options, ...trial, data })));
 
 await program.parseAsync();

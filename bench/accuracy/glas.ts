@@ -80,7 +80,7 @@ export async function tryGlas(options: GlasOptions): Promise<StageFigures[]> {
 }
 
 /** The figures of every finished stage, in order. */
-async function stagesOf(
+export async function stagesOf(
   run: string,
   images: readonly TestImage[],
   seed: number,

@@ -13,7 +13,8 @@ import { openSegmenter, segmentImage } from "../../src/inference/index.js";
 /** A picture and the mask that its segmentation is compared with. */
 export interface TestImage {
   readonly image: string;
-  readonly mask: string;
+  /** Null when it has no foreground. */
+  readonly mask: string | null;
 }
 
 /** What a stage reaches on test images, over whole images and not over patches. */
@@ -49,12 +50,15 @@ export async function countStage(
     for (const { image, mask } of images) {
       const picture = await readRgbImage(image);
       const { width, height } = picture;
-      const truth: Mask = await readMask(mask, { instances: true, expectedSize: { width, height } });
+      const truth: Mask =
+        mask === null
+          ? { width, height, data: new Uint8Array(width * height) }
+          : await readMask(mask, { instances: true, expectedSize: { width, height } });
       const { mask: found } = await segmentImage(segmenter, picture, { name: basename(image) });
       counted.push({
         id: basename(image),
         group: basename(image),
-        label: 1,
+        label: mask === null ? 0 : 1,
         confusion: confusion(found, truth),
       });
     }

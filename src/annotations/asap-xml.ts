@@ -182,7 +182,9 @@ class AsapReader {
     const what =
       text === undefined ? `has a coordinate without ${name}` : `has the coordinate ${name}="${text}"`;
     const why = `a number with a decimal point, at most ${MAXIMUM_COORDINATE}, belongs there`;
-    throw annotationError(this.#path, what, { place, why });
+    const isComma = /^\s*[+-]?\d+,\d+\s*$/.test(text ?? "");
+    const action = isComma ? "Write the coordinates of this file with points in place of commas." : undefined;
+    throw annotationError(this.#path, what, { place, why, action });
   }
 
   #colour(attributes: Attributes, place: string): Colour | null {

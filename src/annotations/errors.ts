@@ -11,7 +11,7 @@ export const MAXIMUM_COORDINATE = 2 ** 31;
 export function annotationError(
   path: string,
   what: string,
-  options: { place?: string | undefined; why?: string; action?: string; cause?: unknown } = {},
+  options: { place?: string | undefined; why?: string; action?: string | undefined; cause?: unknown } = {},
 ): EpSamError {
   const { place, why, action = "Export the annotations again.", cause } = options;
   const where = place === undefined ? path : `${path}, ${place}`;

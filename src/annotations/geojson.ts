@@ -91,6 +91,13 @@ function readFeature(place: JsonPlace, feature: JsonObject, reading: Reading): A
   const properties = feature.properties == null ? {} : requireObject(inside, feature.properties);
   const group = readClassification(member(inside, "classification"), properties.classification, reading);
   const geometry = readGeometry(member(place, "geometry"), feature.geometry, { ...reading, group });
+  const type = /^(?:cell|detection|tile|Path(?:Cell|Detection|Tile)Object)$/.exec(
+    String(properties.objectType ?? properties.object_type ?? feature.id),
+  )?.[0];
+  if (type !== undefined && geometry.polygons.length > 0) {
+    const told = `is a ${type} that QuPath found; it counts as an outline of its class`;
+    reading.remarks.add(place.at, told, "found by a program");
+  }
   return {
     id: typeof feature.id === "string" ? feature.id : null,
     name: typeof properties.name === "string" ? properties.name : "",

@@ -18,6 +18,9 @@ export type SlidePlane = Pick<SlideFacts, "levels" | "bounds">;
 /** How far outlines may reach over a slide's border without a word: half pixels, and what is rounded. */
 const BORDER = 1;
 
+/** Outlines that reach no farther, of width and height, may be in microns or of a smaller level: mostly a quarter and less. */
+const CORNER = 0.25;
+
 /** The level-0 position where coordinates begin. */
 function originOn({ bounds }: SlidePlane, origin: CoordinateOrigin): { x: number; y: number } {
   return origin === "slide" || bounds === undefined ? { x: 0, y: 0 } : { x: bounds.left, y: bounds.top };
@@ -138,7 +141,13 @@ class Placement {
       });
     }
     const all = `of ${this.#outlines} outlines`;
+    const isInCorner = this.#reach.right <= width * CORNER && this.#reach.bottom <= height * CORNER;
     return [
+      ...(this.#outlines > 0 && this.#small === 0 && isInCorner
+        ? [
+            `all outlines lie in the first quarter of its width and height (${why}); check that they are in pixels of its full resolution, not in microns or of a smaller level`,
+          ]
+        : []),
       ...(this.#off === 0
         ? []
         : [`${this.#off} ${all} lie off the slide and are left out (${why}); ${check}`]),

@@ -39,7 +39,7 @@ export function parseAnnotations(
   if (!isMeasured || options.lines === "kept") return set;
   const all =
     length === 1 ? "its one annotation is a measurement" : `all ${length} annotations are measurements`;
-  const warning = `${all}, which does not tell whether there is tumour: unless \`unmarked\` is unknown the slide counts as free of it`;
+  const warning = `${all}, which does not tell whether there is tumour: without \`unmarked: unknown\` the slide counts as free of it`;
   return { ...set, warnings: [...set.warnings, warning] };
 }
 

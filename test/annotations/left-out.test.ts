@@ -236,3 +236,16 @@ describe("QuPath's numbers that JSON does not know", () => {
     expect(failureOf(() => parse(text))).toMatch(/coordinates\[0\]\[0\]: has the position \[null, 0\]/);
   });
 });
+
+it("tells once that outlines are cells or detections that QuPath found, and takes them as outlines of their class", () => {
+  const cell = feature(polygon(square), "Tumor", { objectType: "cell" });
+  const { warnings, annotations } = parsed(
+    cell,
+    cell,
+    feature(polygon(square), "Tumor", { objectType: "annotation" }),
+  );
+  expect(warnings).toEqual([
+    expect.stringMatching(/is a cell that QuPath found; .* \(and 1 more like it\)$/),
+  ]);
+  expect(annotations.map(({ polygons }) => polygons.length)).toEqual([1, 1, 1]);
+});

@@ -53,7 +53,7 @@ const cases: readonly (readonly [name: string, text: () => string, message: RegE
   [
     "a decimal comma",
     () => asapXml({ coordinates: coordinate("1,5") }),
-    /X="1,5" \(a number with a decimal point/,
+    /X="1,5" \(a number with a decimal point.*points in place of commas/,
   ],
   [
     "a coordinate without X",

@@ -61,7 +61,7 @@ describe("measurements", () => {
   it("alone say nothing about tumour, which is told", () => {
     const told = "does not tell whether there is tumour";
     expect(read(feature(line, "Measurement*")).warnings).toEqual([
-      `its one annotation is a measurement, which ${told}: unless \`unmarked\` is \`unknown\` the slide counts as free of it`,
+      `its one annotation is a measurement, which ${told}: without \`unmarked: unknown\` the slide counts as free of it`,
     ]);
     expect(read(feature(line, "Measurement*"), feature(square, "Tumor")).warnings).toEqual([]);
     expect(kept(textOf(feature(line, "Measurement*"))).warnings).toEqual([]);

@@ -112,6 +112,24 @@ describe("annotations on their slide", () => {
     expect(failureOf(() => TumourRegion.of(placed))).toMatch(/an outline smaller than a pixel/);
   });
 
+  it("in microns, or of a smaller level, are told by how little of the slide they reach over", () => {
+    const square = (side: number) =>
+      feature(
+        polygon([
+          [0, 0],
+          [side, 0],
+          [side, side],
+          [0, 0],
+        ]),
+      );
+    expect(placeOnSlide(parsed(square(250)), slide(1000, 1000)).warnings).toEqual([
+      expect.stringMatching(
+        /first quarter .*from x 0 to 250 and y 0 to 250, the slide has 1000 × 1000 pixels/,
+      ),
+    ]);
+    expect(placeOnSlide(parsed(square(260)), slide(1000, 1000)).warnings).toEqual([]);
+  });
+
   const corner = (set: AnnotationSet) => [
     ...(set.annotations[0]?.polygons[0]?.outer.coordinates.subarray(0, 2) ?? []),
   ];

@@ -5,7 +5,7 @@ import { type DemoResult, runDemo } from "../demo/run-demo.js";
 import { DEMO_PRESET, demoSettings, demoSteps, tissueDemoSettings } from "../demo/settings.js";
 import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
-import { deviceOption, jsonOption, outOption, overwriteOption } from "../options.js";
+import { deviceOption, jsonOption, outOption, overwriteOption, seedOption } from "../options.js";
 import { clock } from "../progress-line.js";
 import { quoted } from "../quoted.js";
 import { type CommandOutcome, resumeHintOf, runCommand } from "../run-command.js";
@@ -15,6 +15,7 @@ Examples:
   $ epsam demo
   $ epsam demo --out somewhere
   $ epsam demo --tissue                          the same on real tissue
+  $ epsam demo --seed 1 --out another             other tissue, other weights
   $ epsam demo --resume                          go on after an interruption
 
 Generates slides of H&E-like tissue with annotated tumour nests, makes a dataset, trains on the labels of its windows with a
@@ -33,16 +34,17 @@ export function demoCommand() {
         "learn from a real region of breast cancer and segment another, in a clone of the repository",
       ),
     )
+    .addOption(seedOption().default(0))
     .addOption(deviceOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
-    .action(({ out, resume, tissue, device, overwrite, json }) =>
+    .action(({ out, resume, tissue, seed, device, overwrite, json }) =>
       runCommand({ json, resumeHint: resumeHintOf(join(out, "demo.json")) }, async ({ reporter, signal }) => {
         const start = performance.now();
         const result = await runDemo({
           out,
-          settings: tissue ? tissueDemoSettings : demoSettings,
+          settings: { ...(tissue ? tissueDemoSettings : demoSettings), seed },
           resume: resume ?? false,
           overwrite: overwrite ?? false,
           device: deviceFor(device, reporter),

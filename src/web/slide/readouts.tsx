@@ -46,11 +46,7 @@ export function Readouts({ session, look }: { readonly session: SlideSession; re
           }}
         />
         <Coordinates position={pointer.value} micronsPerPixel={viewer.slide.value.micronsPerPixel} />
-        {isPlain(look) ? null : (
-          <span class="readout" role="status">
-            Shown with {lookText(look)}
-          </span>
-        )}
+        {isPlain(look) ? null : <span class="readout">Shown with {lookText(look)}</span>}
         {failed > 0 ? (
           <span class="readout warning" role="status">
             {failed} {failed === 1 ? "tile" : "tiles"} could not be loaded

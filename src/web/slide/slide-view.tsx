@@ -55,7 +55,7 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
     const session = createSession(viewer, given);
     const grid = attachPatchGrid(session);
     const tools = attachTools(viewer);
-    const threshold = openThreshold(viewer, tools.editor);
+    const threshold = openThreshold(viewer, tools.editor, session.bare);
     const looking = openLooking(viewer);
     const objects = openObjects(viewer, tools.editor, objectsVisible);
     const removeShortcuts = shortcuts.register(

@@ -24,21 +24,26 @@ export interface OpenThreshold {
   dispose(): void;
 }
 
-export function openThreshold(viewer: SlideViewer, editor: Editor): OpenThreshold {
+/** @param isHidden whether everything over the slide is hidden for a moment */
+export function openThreshold(
+  viewer: SlideViewer,
+  editor: Editor,
+  isHidden: ReadonlySignal<boolean>,
+): OpenThreshold {
   const layer = signal<LayerEntry | null>(null);
   const threshold = signal(USUAL_THRESHOLD);
   const minimumPixels = signal(0);
   const figures = signal<Loaded<Thresholds>>({ state: "loading" });
   const painted = viewer.addPainter((context) => {
     const shown = layer.peek();
-    if (shown !== null) painter.paint(context, shown, threshold.peek());
+    if (shown !== null && !isHidden.peek()) painter.paint(context, shown, threshold.peek());
   });
   const painter = new ThresholdPainter(viewer, painted.repaint);
   const ends = [
     () => painter.dispose(),
     () => painted.remove(),
     effect(() => {
-      void [layer.value, threshold.value];
+      void [layer.value, threshold.value, isHidden.value];
       painted.repaint();
     }),
     effect(() => {
@@ -88,7 +93,7 @@ function followFigures(
     clearTimeout(timer);
     if (id === null || !isSaved) return;
     if (shown !== id) state.figures.value = { state: "loading" };
-    const fetch = () => {
+    const ask = () => {
       request.abort();
       request = new AbortController();
       requestJson(thresholdsSchema, path, { signal: request.signal }).then(
@@ -100,7 +105,7 @@ function followFigures(
         },
       );
     };
-    timer = setTimeout(fetch, shown === id ? REST : 0);
+    timer = setTimeout(ask, shown === id ? REST : 0);
     shown = id;
   });
   return () => {

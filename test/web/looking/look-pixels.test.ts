@@ -19,7 +19,7 @@ it("brightness adds, contrast stretches about the middle, gamma is an exponent",
   expect(shown([100, 0, 255], { brightness: 0.2 })).toEqual([151, 51, 255]);
   expect(shown([100, 0, 255], { contrast: 0.5 })).toEqual([72, 0, 255]);
   expect(shown([100, 0, 255], { contrast: -0.5 })).toEqual([114, 64, 191]);
-  // Below 1 brightens, as in QuPath.
+  // Below 1 brightens.
   expect(shown([64, 0, 255], { gamma: 0.5 })).toEqual([128, 0, 255]);
   expect(lookText({ brightness: -0.1, contrast: 0.2, gamma: 1.5, stain: "eosin" })).toBe(
     "eosin alone, brightness −10 %, contrast +20 %, gamma 1.5",
