@@ -7,6 +7,7 @@ import {
   signedArea,
 } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
+import { isMeasurement } from "./roles.js";
 import type { Annotation, AnnotationGroup } from "./types.js";
 
 /** The group that holes go to; readers of the file take it out of everything. */
@@ -16,7 +17,7 @@ const DEFAULT_COLOUR: Colour = [244, 250, 88];
 /**
  * ASAP XML of annotations. ASAP has no holes: they become annotations of the group `Exclusion`, but a hole with
  * another area inside is joined to its outline by a bridge of no width instead, since the exclusion would cut
- * that area away too. Groups that annotations name without being listed are added.
+ * that area away too. It has no lines but measurements of two positions; others are left out. Groups that annotations name without being listed are added.
  */
 export function formatAsapXml(
   annotations: readonly Annotation[],
@@ -37,7 +38,7 @@ export function formatAsapXml(
     const number = lines.length;
     lines.push(annotationXml(name === "" ? `Annotation ${number}` : name, type, group, colour, ring));
   };
-  for (const { name, group, colour, polygons, points } of annotations) {
+  for (const { name, group, colour, polygons, points, lines = [] } of annotations) {
     if (group !== null && !used.has(group)) used.set(group, { name: group, colour, parent: null });
     for (const polygon of polygons) {
       const { outline, exclusions } = withoutHoles(polygon, outlines);
@@ -46,6 +47,10 @@ export function formatAsapXml(
       for (const hole of exclusions) write("", "Polygon", EXCLUSION.name, EXCLUSION.colour, hole);
     }
     for (const { x, y } of points) write(name, "Dot", group, colour, ringOf([x, y]));
+    for (const line of lines) {
+      const isRuler = line.coordinates.length === 4 && isMeasurement(group);
+      if (isRuler) write(name, "Measurement", group, colour, line);
+    }
   }
   const groupLines = [...used.values()].map(groupXml);
   return [

@@ -1,11 +1,13 @@
 import { SaxesParser } from "saxes";
-import { distinctRing, enclosesArea, pixelsAround } from "../geometry/index.js";
+import { MEASUREMENT_CLASS } from "../contract/index.js";
+import { distinctRing, enclosesArea, pixelsAround, ringOf } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 import { annotationError, MAXIMUM_COORDINATE, VertexBudget } from "./errors.js";
 import { Remarks } from "./remarks.js";
+import { isMeasurement } from "./roles.js";
 import { type SplineRule, splineRing } from "./spline.js";
-import type { Annotation, AnnotationGroup, AnnotationSet } from "./types.js";
+import type { Annotation, AnnotationGroup, AnnotationSet, LineRule } from "./types.js";
 
 /** ASAP nests five elements; more than this is an attack or another format. */
 const MAXIMUM_DEPTH = 32;
@@ -16,6 +18,12 @@ const MAXIMUM_GROUPS = 10_000;
 interface XmlOptions {
   xmlns: false;
   position: true;
+}
+
+/** As `ReadAnnotationsOptions` has them. */
+interface AsapOptions {
+  readonly splines?: SplineRule | undefined;
+  readonly lines?: LineRule | undefined;
 }
 
 /** Types of annotations in ASAP, and what we make of them. */
@@ -35,8 +43,8 @@ const TYPES = new Map<string, "area" | "spline" | "points" | "none">([
  * @throws EpSamError `annotation` naming file and line: not well-formed, a document type (where entities would
  *   be declared), another root element, unknown types, coordinates that are no numbers, groups within themselves
  */
-export function parseAsapXml(path: string, text: string, splines: SplineRule): AnnotationSet {
-  const reader = new AsapReader(path, splines);
+export function parseAsapXml(path: string, text: string, options: AsapOptions): AnnotationSet {
+  const reader = new AsapReader(path, options);
   const parser = new SaxesParser<XmlOptions>({ xmlns: false, position: true });
   const place = (): string => `line ${parser.line}`;
   parser.on("error", (failure) => {
@@ -76,6 +84,7 @@ interface Vertex {
 class AsapReader {
   readonly #path: string;
   readonly #splines: SplineRule;
+  readonly #lines: LineRule;
   readonly #budget: VertexBudget;
   readonly #annotations: Annotation[] = [];
   readonly #groups: AnnotationGroup[] = [];
@@ -83,9 +92,10 @@ class AsapReader {
   #depth = 0;
   #current: OpenAnnotation | null = null;
 
-  constructor(path: string, splines: SplineRule) {
+  constructor(path: string, { splines = "curve", lines = "left-out" }: AsapOptions) {
     this.#path = path;
     this.#splines = splines;
+    this.#lines = lines;
     this.#budget = new VertexBudget(path);
   }
 
@@ -201,7 +211,13 @@ class AsapReader {
     if (kind === "points") return { ...base, polygons: [], points: vertices.map(toPoint) };
     const positions = vertices.flatMap(({ x, y }) => [x, y]);
     const extent = pixelsAround(positions);
+    if (kind === "none" && this.#lines === "kept" && vertices.length > 1) {
+      // A ruler, unless somebody has put it in a group.
+      const measured = { ...base, group: group ?? MEASUREMENT_CLASS };
+      return { ...measured, polygons: [], points: [], lines: [ringOf(positions)] };
+    }
     if (kind === "none") {
+      if (isMeasurement(group)) return { ...base, polygons: [], points: [] };
       this.#remarks.add(open.place, `the measurement "${name}" has no area; it is left out`, kind);
       // A ruler, unless somebody has put it in a group.
       const leftOut = group === null ? [] : [{ what: "a measurement", extent }];

@@ -16,8 +16,8 @@ export interface FeatureOptions {
 
 /**
  * GeoJSON for QuPath (0.4 and later): a FeatureCollection of annotation objects with UUIDs, names, classifications
- * with colour, measurements; areas as Polygon or MultiPolygon with holes, dots as Point or MultiPoint, in level-0
- * pixels. Annotations without geometry are left out. An annotation without an id gets one that depends on its
+ * with colour, measurements; areas as Polygon or MultiPolygon with holes, lines as LineString, dots as
+ * Point or MultiPoint, in level-0 pixels. Annotations without geometry are left out. An annotation without an id gets one that depends on its
  * content alone, so equal annotations give equal bytes.
  */
 export function formatGeoJson(
@@ -64,16 +64,21 @@ function featureOf(annotation: Annotation, geometry: object, colours: ReadonlyMa
   };
 }
 
-/** The area and the dots of an annotation are two objects in QuPath. */
-function geometriesOf({ polygons, points }: Annotation, toPosition: ToPosition): object[] {
+/** The area, the lines and the dots of an annotation are objects of their own in QuPath. */
+function geometriesOf({ polygons, points, lines = [] }: Annotation, toPosition: ToPosition): object[] {
   const areas = polygons.map(({ outer, holes }) =>
     [outer, ...holes].map((ring) => positionsOf(ring, toPosition)),
   );
   const dots = points.map(({ x, y }) => toPosition(x, y));
-  return [...geometry("Polygon", areas), ...geometry("Point", dots)];
+  const drawn = lines.map(({ coordinates }) =>
+    Array.from({ length: coordinates.length / 2 }, (_, index) =>
+      toPosition(coordinates[2 * index] ?? 0, coordinates[2 * index + 1] ?? 0),
+    ),
+  );
+  return [...geometry("Polygon", areas), ...geometry("LineString", drawn), ...geometry("Point", dots)];
 }
 
-function geometry(type: "Polygon" | "Point", parts: readonly unknown[]): object[] {
+function geometry(type: "Polygon" | "LineString" | "Point", parts: readonly unknown[]): object[] {
   if (parts.length === 0) return [];
   if (parts.length === 1) return [{ type, coordinates: parts[0] }];
   return [{ type: `Multi${type}`, coordinates: parts }];

@@ -1,57 +1,38 @@
-import {
-  distinctRing,
-  enclosesArea,
-  type Level0Polygon,
-  type Level0Ring,
-  pixelsAround,
-} from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
-import type { Level0Point } from "../slides/index.js";
 import { annotationError, VertexBudget } from "./errors.js";
+import { readGeometry } from "./geojson-geometry.js";
 import {
-  isCoordinate,
   isObject,
   type JsonObject,
   type JsonPlace,
   member,
   requireArray,
   requireObject,
-  requirePosition,
   wrongType,
 } from "./json-values.js";
 import { Remarks } from "./remarks.js";
-import type { Annotation, AnnotationGroup, AnnotationSet, CoordinateOrigin, LeftOutPart } from "./types.js";
+import type { Annotation, AnnotationGroup, AnnotationSet, CoordinateOrigin, LineRule } from "./types.js";
 
 /** The member of a FeatureCollection that tells where its coordinates begin; RFC 7946, 6.1, allows such. */
 export const ORIGIN_MEMBER = "coordinateOrigin";
-/** Geometry collections may hold collections; deeper than this is no drawing. */
-const MAXIMUM_DEPTH = 8;
-
-interface Geometry {
-  readonly polygons: readonly Level0Polygon[];
-  readonly points: readonly Level0Point[];
-  readonly leftOut: readonly LeftOutPart[];
-}
-
-const NOTHING: Geometry = { polygons: [], points: [], leftOut: [] };
-
 /** What reading one file needs beside the value at hand. */
 interface Reading {
   readonly budget: VertexBudget;
   readonly remarks: Remarks;
   readonly groups: Map<string, AnnotationGroup>;
+  readonly lines: LineRule;
 }
 
 /**
  * Reads GeoJSON (RFC 7946) as QuPath writes it: a FeatureCollection, an array of features or one feature; Polygon,
  * MultiPolygon, Point, MultiPoint and collections of them in pixels of the full resolution; classification (name
  * or names, colour), name, UUID, measurements, nested `childObjects`. Lines and empty geometries
- * have no area and are left out with a warning.
+ * have no area and are left out with a warning, measurements without one; `lines` can ask for lines.
  * @throws EpSamError `annotation` naming the member: a value of the wrong type, a ring that is not closed or has
  *   fewer than four positions, positions that are no numbers
  */
-export function parseGeoJson(path: string, content: unknown): AnnotationSet {
-  const reading = { budget: new VertexBudget(path), remarks: new Remarks(), groups: new Map() };
+export function parseGeoJson(path: string, content: unknown, lines: LineRule = "left-out"): AnnotationSet {
+  const reading = { budget: new VertexBudget(path), remarks: new Remarks(), groups: new Map(), lines };
   const { place, features } = featuresOf({ path, at: "" }, content);
   const annotations: Annotation[] = [];
   // A list of what is left to read instead of recursion: children may have children of any depth.
@@ -108,7 +89,8 @@ function readFeature(place: JsonPlace, feature: JsonObject, reading: Reading): A
   }
   const inside = member(place, "properties");
   const properties = feature.properties == null ? {} : requireObject(inside, feature.properties);
-  const geometry = readGeometry(member(place, "geometry"), feature.geometry, reading, 0);
+  const group = readClassification(member(inside, "classification"), properties.classification, reading);
+  const geometry = readGeometry(member(place, "geometry"), feature.geometry, { ...reading, group });
   const type = /^(?:cell|detection|tile|Path(?:Cell|Detection|Tile)Object)$/.exec(
     String(properties.objectType ?? properties.object_type ?? feature.id),
   )?.[0];
@@ -119,7 +101,7 @@ function readFeature(place: JsonPlace, feature: JsonObject, reading: Reading): A
   return {
     id: typeof feature.id === "string" ? feature.id : null,
     name: typeof properties.name === "string" ? properties.name : "",
-    group: readClassification(member(inside, "classification"), properties.classification, reading),
+    group,
     colour: readColour(properties.color),
     ...geometry,
     measurements: readMeasurements(properties.measurements),
@@ -170,134 +152,4 @@ function readMetadata(value: unknown): Record<string, string> {
     (pair): pair is [string, string] => typeof pair[1] === "string",
   );
   return Object.fromEntries(texts);
-}
-
-function readGeometry(place: JsonPlace, value: unknown, reading: Reading, depth: number): Geometry {
-  if (value === null) return leftOut(place, "an empty geometry", [], reading);
-  const geometry = requireObject(place, value);
-  const inside = member(place, "coordinates");
-  switch (geometry.type) {
-    case "Polygon":
-      return readPolygon(inside, geometry.coordinates, reading);
-    case "MultiPolygon":
-      return joined(place, reading, requireArray(inside, geometry.coordinates), (polygon, index) =>
-        readPolygon(member(inside, index), polygon, reading),
-      );
-    case "Point":
-      return isEmpty(geometry.coordinates)
-        ? leftOut(place, "an empty geometry", [], reading)
-        : { ...NOTHING, points: [readPoint(inside, geometry.coordinates, reading)] };
-    case "MultiPoint":
-      return joined(place, reading, requireArray(inside, geometry.coordinates), (point, index) => ({
-        ...NOTHING,
-        points: [readPoint(member(inside, index), point, reading)],
-      }));
-    case "MultiLineString": {
-      const lines = Array.isArray(geometry.coordinates) ? geometry.coordinates : [];
-      return leftOut(place, "a line", lines.flatMap(positionsIn), reading);
-    }
-    case "LineString":
-      return leftOut(place, "a line", positionsIn(geometry.coordinates), reading);
-    case "GeometryCollection":
-      return readCollection(member(place, "geometries"), geometry.geometries, reading, depth);
-    default: {
-      const type = JSON.stringify(geometry.type)?.slice(0, 60) ?? "missing";
-      throw annotationError(place.path, `has a geometry of the type ${type}`, { place: place.at });
-    }
-  }
-}
-
-function readCollection(place: JsonPlace, value: unknown, reading: Reading, depth: number): Geometry {
-  if (depth === MAXIMUM_DEPTH) {
-    const what = `nests more than ${MAXIMUM_DEPTH} geometry collections`;
-    throw annotationError(place.path, what, { place: place.at });
-  }
-  return joined(place, reading, requireArray(place, value), (part, index) =>
-    readGeometry(member(place, index), part, reading, depth + 1),
-  );
-}
-
-/** Parts as one geometry; without any it is empty (RFC 7946, 3.1). */
-function joined(
-  place: JsonPlace,
-  reading: Reading,
-  values: readonly unknown[],
-  read: (value: unknown, index: number) => Geometry,
-): Geometry {
-  if (values.length === 0) return leftOut(place, "an empty geometry", [], reading);
-  const parts = values.map(read);
-  return {
-    polygons: parts.flatMap(({ polygons }) => polygons),
-    points: parts.flatMap(({ points }) => points),
-    leftOut: parts.flatMap((part) => part.leftOut),
-  };
-}
-
-/** A geometry that cannot become area. */
-function leftOut(
-  { at }: JsonPlace,
-  what: string,
-  positions: readonly number[],
-  { remarks }: Reading,
-): Geometry {
-  remarks.add(at, `${what} has no area; it is left out`);
-  return { ...NOTHING, leftOut: [{ what, extent: pixelsAround(positions) }] };
-}
-
-/** The positions of a line, x and y in turn, as far as they are any: what has no area may be malformed. */
-function positionsIn(line: unknown): number[] {
-  return (Array.isArray(line) ? line : []).flatMap((position) => {
-    const [x, y] = Array.isArray(position) ? position : [];
-    return isCoordinate(x) && isCoordinate(y) ? [x, y] : [];
-  });
-}
-
-function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
-}
-
-function readPolygon(place: JsonPlace, value: unknown, reading: Reading): Geometry {
-  const rings = requireArray(place, value);
-  const [first] = rings;
-  if (first === undefined || isEmpty(first)) return leftOut(place, "an empty geometry", [], reading);
-  const [outer, ...holes] = rings.flatMap((ring, index) => {
-    if (!isEmpty(ring)) return [readRing(member(place, index), ring, reading)];
-    reading.remarks.add(member(place, index).at, "an empty hole is left out");
-    return [];
-  });
-  if (outer === undefined || !enclosesArea(outer)) {
-    return leftOut(place, "an outline", [...(outer?.coordinates ?? [])], reading);
-  }
-  return { ...NOTHING, polygons: [{ outer, holes }] };
-}
-
-function readRing(place: JsonPlace, value: unknown, { budget }: Reading): Level0Ring {
-  const positions = requireArray(place, value);
-  budget.spend(positions.length);
-  const coordinates: number[] = [];
-  for (const [index, position] of positions.entries()) {
-    const [x, y] = requirePosition({ path: place.path, at: `${place.at}[${index}]` }, position);
-    coordinates.push(x, y);
-  }
-  checkRing(place, coordinates);
-  // A ring that has collapsed to a line is valid and has no area.
-  return distinctRing(coordinates) ?? { space: "level-0", coordinates: Float64Array.from(coordinates) };
-}
-
-/** A linear ring has four or more positions, the last equal to the first (RFC 7946, 3.1.6). */
-function checkRing({ path, at }: JsonPlace, coordinates: readonly number[]): void {
-  const count = coordinates.length / 2;
-  if (count < 4) {
-    const why = "a closed ring has at least four, the last equal to the first";
-    throw annotationError(path, `has a ring of ${count} positions`, { place: at, why });
-  }
-  if (coordinates[0] === coordinates.at(-2) && coordinates[1] === coordinates.at(-1)) return;
-  const action = "Repeat the first position at the end of the ring.";
-  throw annotationError(path, "has a ring that is not closed", { place: at, action });
-}
-
-function readPoint(place: JsonPlace, value: unknown, { budget }: Reading): Level0Point {
-  budget.spend(1);
-  const [x, y] = requirePosition(place, value);
-  return { space: "level-0", x, y };
 }

@@ -11,16 +11,18 @@ export {
   GroupRoles,
   type GroupRules,
   groupKey,
+  isMeasurement,
   ROLES,
   UNREVIEWED_GROUP,
 } from "./roles.js";
-export { areaOf, requireArea, vertexCount } from "./saved/area.js";
+export { areaOf, requireExtent, shapesOf, vertexCount } from "./saved/area.js";
 export {
+  type ChosenClasses,
   type ClassMeanings,
-  readClassMeanings,
-  writeClassMeanings,
+  readChosenClasses,
+  writeChosenClasses,
 } from "./saved/class-meanings.js";
-export { type CorrectionFiles, writeCorrectionFiles } from "./saved/corrections.js";
+export { type CorrectionFiles, correctionSet, writeCorrectionFiles } from "./saved/corrections.js";
 export {
   emptyHistory,
   type HistoryState,
@@ -32,7 +34,7 @@ export {
   withUndo,
 } from "./saved/history.js";
 export { AnnotationJournal } from "./saved/journal.js";
-export type { JournalRecord, JournalSlide } from "./saved/journal-lines.js";
+export { type JournalRecord, type JournalSlide, parseJournal } from "./saved/journal-lines.js";
 export { annotationLimits } from "./saved/limits.js";
 export { annotationFolder, journalPath, listJournals } from "./saved/places.js";
 export type { SplineRule } from "./spline.js";

@@ -1,4 +1,5 @@
 import {
+  boundsOverlap,
   boxOfRing,
   clippedRing,
   enclosesArea,
@@ -79,6 +80,7 @@ export function movedBy(
     ...annotation,
     polygons: annotation.polygons.map((polygon) => moved(polygon, origin)),
     points: annotation.points.map(({ x, y, space }) => ({ space, x: x + origin.x, y: y + origin.y })),
+    lines: annotation.lines?.map((line) => movedRing(line, origin.x, origin.y)),
     leftOut: annotation.leftOut?.map(({ what, extent }) => ({
       what,
       extent: extent === null ? null : moved(extent, origin),
@@ -100,6 +102,7 @@ class Placement {
   #off = 0;
   #beyond = 0;
   #dotsOff = 0;
+  #linesOff = 0;
   #small = 0;
   #reach: Level0Box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
 
@@ -118,7 +121,12 @@ class Placement {
       this.#dotsOff += 1;
       leftOut.push({ what: "a dot off the slide", extent: null });
     }
-    return { ...annotation, polygons, points, leftOut };
+    const lines = annotation.lines?.filter((line) => boundsOverlap(boxOfRing(line), this.slide));
+    for (let off = lines?.length ?? 0; off < (annotation.lines ?? []).length; off++) {
+      this.#linesOff += 1;
+      leftOut.push({ what: "a line off the slide", extent: null });
+    }
+    return { ...annotation, polygons, points, lines, leftOut };
   }
 
   /** @throws EpSamError `annotation` when no outline lies on the slide */
@@ -152,6 +160,9 @@ class Placement {
             `${this.#small} ${all} are smaller than a pixel and left out; are they in pixels of full resolution?`,
           ]),
       ...(this.#dotsOff === 0 ? [] : [`${this.#dotsOff} dots lie off the slide and are left out; ${check}`]),
+      ...(this.#linesOff === 0
+        ? []
+        : [`${this.#linesOff} lines lie off the slide and are left out; ${check}`]),
     ];
   }
 

@@ -4,12 +4,15 @@ import { annotationError } from "./errors.js";
 import { parseGeoJson } from "./geojson.js";
 import { isObject, parseAnnotationJson } from "./json-values.js";
 import { readAnnotationText } from "./read-text.js";
+import { isMeasurement } from "./roles.js";
 import type { SplineRule } from "./spline.js";
-import type { AnnotationSet } from "./types.js";
+import type { AnnotationSet, LineRule } from "./types.js";
 
 export interface ReadAnnotationsOptions {
   /** How ASAP splines become rings. Default `curve`: as ASAP draws them. */
   readonly splines?: SplineRule | undefined;
+  /** Whether lines of GeoJSON and measurements of ASAP are kept. Default `left-out`: training learns areas. */
+  readonly lines?: LineRule | undefined;
 }
 
 /**
@@ -30,11 +33,22 @@ export function parseAnnotations(
   content: string,
   options: ReadAnnotationsOptions = {},
 ): AnnotationSet {
+  const set = parsed(path, content, options);
+  const { length } = set.annotations;
+  const isMeasured = length > 0 && set.annotations.every(({ group }) => isMeasurement(group));
+  if (!isMeasured || options.lines === "kept") return set;
+  const all =
+    length === 1 ? "its one annotation is a measurement" : `all ${length} annotations are measurements`;
+  const warning = `${all}, which does not tell whether there is tumour: unless \`unmarked\` is unknown the slide counts as free of it`;
+  return { ...set, warnings: [...set.warnings, warning] };
+}
+
+function parsed(path: string, content: string, options: ReadAnnotationsOptions): AnnotationSet {
   const text = content.replace(/^\uFEFF/, "");
   const first = /\S/.exec(text)?.[0];
-  if (first === "<") return parseAsapXml(path, text, options.splines ?? "curve");
+  if (first === "<") return parseAsapXml(path, text, options);
   if (first === undefined) throw annotationError(path, "is empty");
   const value = parseAnnotationJson(path, text);
   if (isObject(value) && looksLikeCamelyonJson(value)) return parseCamelyonJson(path, value);
-  return parseGeoJson(path, value);
+  return parseGeoJson(path, value, options.lines);
 }

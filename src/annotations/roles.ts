@@ -1,5 +1,5 @@
 import { EpSamError } from "../common/index.js";
-import { SQUARE_CLASSES } from "../contract/index.js";
+import { MEASUREMENT_CLASS, SQUARE_CLASSES } from "../contract/index.js";
 import { annotationError } from "./errors.js";
 import type { Annotation, AnnotationSet } from "./types.js";
 
@@ -35,7 +35,7 @@ export const defaultGroupRules: GroupRules = {
   tumour: ["Tumor", "Tumour", "metastases", "metastasis", "malignant", "_0", "_1"],
   exclusion: ["Exclusion", "normal", "benign", "_2", "Ignore*"],
   // Squares that a model is taught with hold mostly, not only, what they are named after.
-  ignored: [SQUARE_CLASSES.tumour, SQUARE_CLASSES.other],
+  ignored: [SQUARE_CLASSES.tumour, SQUARE_CLASSES.other, MEASUREMENT_CLASS],
   reviewed: ["Region*"],
   unknown: [UNREVIEWED_GROUP],
   "left-out": [LEFT_OUT_GROUP],
@@ -117,6 +117,11 @@ export class GroupRoles {
 /** Case and the ways to write an accent do not tell groups apart. */
 export function groupKey(name: string): string {
   return name.trim().normalize("NFC").toLowerCase();
+}
+
+/** Whether a group is that of measurements. */
+export function isMeasurement(group: string | null): boolean {
+  return group !== null && groupKey(group) === groupKey(MEASUREMENT_CLASS);
 }
 
 function unknownGroup(annotation: Annotation, set: AnnotationSet): EpSamError {

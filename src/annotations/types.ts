@@ -1,4 +1,4 @@
-import type { Level0Polygon } from "../geometry/index.js";
+import type { Level0Line, Level0Polygon } from "../geometry/index.js";
 import type { Colour } from "../imaging/index.js";
 import type { Level0Point } from "../slides/index.js";
 
@@ -23,6 +23,8 @@ export interface Annotation {
   readonly polygons: readonly Level0Polygon[];
   /** Dots; they have no area. */
   readonly points: readonly Level0Point[];
+  /** Lines, as far as they were asked for (see `ReadAnnotationsOptions`); else they are left out. */
+  readonly lines?: readonly Level0Line[] | undefined;
   /** What could not become area; left out when nothing. */
   readonly leftOut?: readonly LeftOutPart[] | undefined;
   /** Numbers by name, such as `Area µm^2`. */
@@ -46,6 +48,9 @@ export type AnnotationFormat = "asap-xml" | "geojson" | "camelyon16-json";
  * slide (OpenSlide, ASAP), or at the corner of what was scanned (QuPath).
  */
 export type CoordinateOrigin = "slide" | "bounds";
+
+/** What becomes of lines, which have no area: left out with a warning, or kept as `lines`. */
+export type LineRule = "left-out" | "kept";
 
 /** What an annotation file holds. */
 export interface AnnotationSet {

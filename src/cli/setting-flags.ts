@@ -41,9 +41,12 @@ export function homeOf(setting: string): string {
 /** Flags of the command at work; null until there is one. */
 let ownFlags: ReadonlySet<string> | null = null;
 
-/** From now on messages are those of a command with these flags: one that it lacks is told with a command that has it. */
-export function speakFor(flags: Iterable<string>): void {
-  ownFlags = new Set(flags);
+/**
+ * From now on messages are those of a command with these flags, of none with null: a flag that it lacks is told with a
+ * command that has it.
+ */
+export function speakFor(flags: Iterable<string> | null): void {
+  ownFlags = flags === null ? null : new Set(flags);
 }
 
 /** A message with the settings that it names as flags: `unmarked: normal` becomes --unmarked normal. */

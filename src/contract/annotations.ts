@@ -7,14 +7,19 @@ import { list } from "./values.js";
 export const editLimits = {
   /** Polygons of one object, and rings of one polygon. */
   parts: 20_000,
-  /** Changes of one edit. */
+  /** Changes of one edit, and bytes of the request that carries them. */
   changes: 50_000,
+  bytes: 32 * 2 ** 20,
   /** No slide is this wide. */
   coordinate: 2 ** 26,
+  /** Positions of one line, or points of one object. */
+  positions: 20_000,
   /** Characters of names, classes and titles. */
   text: 200,
+  /** Characters of a comment. */
+  comment: 2000,
 } as const;
-const { coordinate, parts, text, changes } = editLimits;
+const { coordinate, parts, positions, text, changes } = editLimits;
 
 /** Whether somebody has looked at an object: results of a run begin as `unreviewed`. */
 const reviewState = z.enum(["unreviewed", "accepted", "rejected"]);
@@ -25,6 +30,12 @@ export type ReviewState = z.infer<typeof reviewState>;
  * marked in it is free of tumour. Nobody knows about the rest of a slide unless it is said to be free of tumour too.
  */
 export const REVIEWED_CLASS = "Region*";
+
+/**
+ * The class of measurements: how long or large something is, whatever it is. It says nothing to training, and no line of
+ * it is a forgotten outline. The star is QuPath's own sign for classes that are not of tissue.
+ */
+export const MEASUREMENT_CLASS = "Measurement*";
 
 /** The classes of squares that a model is taught with; they say nothing to training with outlines. */
 export const SQUARE_CLASSES = { tumour: "Tumor square*", other: "Other square*" } as const;
@@ -55,11 +66,21 @@ function isClosed(positions: readonly (readonly [number, number])[]): boolean {
 /** An area as it is drawn: with limits, every ring closed. */
 const drawnArea = z.strictObject({
   type: z.literal("MultiPolygon"),
-  coordinates: list(list(ring).check(z.minLength(1), z.maxLength(parts))).check(
-    z.minLength(1),
-    z.maxLength(parts),
-  ),
+  coordinates: list(list(ring).check(z.minLength(1), z.maxLength(parts))).check(z.maxLength(parts)),
 });
+
+/** What is drawn and has no area, in the shapes of GeoJSON: a line of two positions or more, or points. */
+const markSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("LineString"),
+    coordinates: list(position).check(z.minLength(2), z.maxLength(positions)),
+  }),
+  z.strictObject({
+    type: z.literal("MultiPoint"),
+    coordinates: list(position).check(z.minLength(1), z.maxLength(positions)),
+  }),
+]);
+export type Mark = z.infer<typeof markSchema>;
 
 /** UUIDs as they are written everywhere else, so that one object has one id. */
 const id = z.uuid().check(z.refine((value) => value === value.toLowerCase(), "must be in lower case"));
@@ -68,9 +89,40 @@ const label = z.string().check(
   z.refine((value) => !/\p{Cc}/u.test(value), "must not hold control characters"),
 );
 const filled = label.check(z.refine((value) => value.trim() !== "", "must not be empty"));
+/** Of several lines where somebody likes. */
+const comment = z.string().check(
+  z.maxLength(editLimits.comment),
+  z.refine((value) => value.trim() !== "", "must not be empty"),
+  z.refine((value) => !/[^\P{Cc}\n]/u.test(value), "must not hold control characters but line feeds"),
+);
 
-/** `PUT /api/classes`: chooses what a class means, answered with its {@link ClassEntry}. */
-export const classChoiceSchema = z.strictObject({ name: filled, meaning: classMeaningSchema });
+/** A colour of the page, `#rrggbb`. */
+const classColour = z.string().check(z.regex(/^#[\da-f]{6}$/, "must be a colour such as #d55e00"));
+/** The number key that chooses a class; of two that had the same, the one that got it last. */
+const classKey = z.nullable(z.int().check(z.gte(1), z.lte(9)));
+
+/**
+ * `PUT /api/classes`: chooses what a class means, its colour or its key, and leaves alone what is not named; answered with
+ * its {@link ClassEntry}. A class whose meaning is not known needs one first.
+ */
+export const classChoiceSchema = z.strictObject({
+  name: filled,
+  meaning: z.optional(classMeaningSchema),
+  colour: z.optional(classColour),
+  key: z.optional(classKey),
+});
+export type ClassChoice = z.infer<typeof classChoiceSchema>;
+
+/**
+ * `POST /api/classes/rename`: gives another name to a class, in every slide's annotations; one edit in each, which can be
+ * undone there. A name that is there already must mean the same: both classes are one then. Answered with
+ * {@link ClassRenamed}.
+ */
+export const classRenameSchema = z.strictObject({ from: filled, to: filled, author: z.optional(filled) });
+export type ClassRename = z.infer<typeof classRenameSchema>;
+/** How many annotations were renamed, on how many slides. */
+export const classRenamedSchema = z.object({ slides: z.number(), objects: z.number() });
+export type ClassRenamed = z.infer<typeof classRenamedSchema>;
 
 /** A class whose meaning is known. `GET /api/classes` lists them. */
 export const classEntrySchema = z.object({
@@ -78,25 +130,41 @@ export const classEntrySchema = z.object({
   meaning: z.enum([...classMeaningSchema.options, "ignored", "reviewed", "left-out"]),
   /** Whether it means the same everywhere, and is not for anybody to choose. */
   isFixed: z.boolean(),
+  /** Where somebody has chosen one. */
+  colour: z.optional(z.string()),
+  /** Where somebody has chosen one; null for none. */
+  key: z.optional(z.nullable(z.number())),
 });
 export type ClassEntry = z.infer<typeof classEntrySchema>;
 export const classesSchema = list(classEntrySchema);
 
 /** One annotation of a slide. */
-export const annotationObjectSchema = z.strictObject({
-  /** UUID, chosen by whoever makes it. */
-  id,
-  name: label,
-  /** Class, such as `Tumor` or `Exclusion`; null for none. */
-  classification: z.nullable(filled),
-  review: reviewState,
-  origin: annotationOrigin,
-  area: drawnArea,
-});
+export const annotationObjectSchema = z
+  .strictObject({
+    /** UUID, chosen by whoever makes it. */
+    id,
+    name: label,
+    /** Class, such as `Tumor` or `Exclusion`; null for none. */
+    classification: z.nullable(filled),
+    review: reviewState,
+    origin: annotationOrigin,
+    /** Empty for what has a `mark` instead. */
+    area: drawnArea,
+    mark: z.optional(markSchema),
+    comment: z.optional(comment),
+    /** Who made it, or changed it last, as far as that person has given a name. */
+    author: z.optional(filled),
+  })
+  .check(
+    z.refine(
+      ({ area, mark }) => (area.coordinates.length === 0) === (mark !== undefined),
+      "must have either an area or a mark",
+    ),
+  );
 export type AnnotationObject = z.infer<typeof annotationObjectSchema>;
 
 /** As the server answers it: what it has saved it has checked, vertex by vertex. */
-const savedObject = z.object({ ...annotationObjectSchema.shape, area: areaSchema });
+export const savedObject = z.object({ ...annotationObjectSchema.shape, area: areaSchema });
 
 /**
  * One change. An edit carries the whole new object, so that each change can be undone by its counterpart. Of the
@@ -108,6 +176,32 @@ export const annotationChangeSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("remove"), id }),
 ]);
 export type AnnotationChange = z.infer<typeof annotationChangeSchema>;
+
+/**
+ * What somebody says of an object that is there, its outline left alone: thousands of these fit into one edit. The
+ * server makes an update of it; what is left out stays as it is.
+ */
+const judgementSchema = z.strictObject({
+  type: z.literal("judge"),
+  id,
+  review: z.optional(reviewState),
+  classification: z.optional(z.nullable(filled)),
+  /** Who says so; nobody who has given a name when it is left out. */
+  author: z.optional(filled),
+});
+export type Judgement = z.infer<typeof judgementSchema>;
+
+/** An object with what a judgement says of it. */
+export function judged(
+  { author: _, ...object }: AnnotationObject,
+  { review = object.review, classification = object.classification, author }: Judgement,
+): AnnotationObject {
+  return { ...object, review, classification, ...(author === undefined ? {} : { author }) };
+}
+
+/** What an edit is made of. */
+export const editChangeSchema = z.discriminatedUnion("type", [annotationChangeSchema, judgementSchema]);
+export type EditChange = z.infer<typeof editChangeSchema>;
 
 /** Counts saved edits from 0. */
 const revision = z.int().check(z.gte(0));
@@ -153,12 +247,14 @@ export const annotationEditSchema = z.strictObject({
   revision,
   /** In the user's words, for undo. */
   title: filled,
-  changes: list(annotationChangeSchema).check(z.minLength(1), z.maxLength(changes)),
+  /** Who made it; kept with it. */
+  author: z.optional(filled),
+  changes: list(editChangeSchema).check(z.minLength(1), z.maxLength(changes)),
 });
 export type AnnotationEdit = z.infer<typeof annotationEditSchema>;
 
 /** `POST …/annotations/undo` and `…/annotations/redo`; answered as an edit is. */
-export const annotationStepSchema = z.strictObject({ revision });
+export const annotationStepSchema = z.strictObject({ revision, author: z.optional(filled) });
 export type AnnotationStep = z.infer<typeof annotationStepSchema>;
 
 /** Somebody else, or another tab, has saved meanwhile. */
@@ -171,13 +267,16 @@ export const annotationConflictSchema = z.object({
 export type AnnotationConflict = z.infer<typeof annotationConflictSchema>;
 
 /** Of `…/annotations/import` and `…/annotations/results`. */
-export const revisionQuery = z.object({ revision: z.coerce.number().check(z.int(), z.gte(0)) });
+export const importQuery = z.object({
+  revision: z.coerce.number().check(z.int(), z.gte(0)),
+  author: z.optional(filled),
+});
 export const exportQuery = z.object({ format: z.enum(["geojson", "asap-xml"]) });
 
 /**
- * `POST …/annotations/import?revision=N` with the file as body (QuPath GeoJSON, ASAP XML or Camelyon16 JSON; told
+ * `POST …/annotations/import?revision=N&author=NAME` with the file as body (QuPath GeoJSON, ASAP XML or Camelyon16 JSON; told
  * apart by content) is answered with this; an object with the id of one that is there takes its place.
- * `POST …/annotations/results?revision=N` brings the outlines of the slide's results in as `unreviewed` objects, those
+ * `POST …/annotations/results?revision=N&author=NAME` brings the outlines of the slide's results in as `unreviewed` objects, those
  * that are there already excepted, and is answered the same. Both are one edit, and 409 as for edits.
  * `GET …/annotations/export?format=geojson|asap-xml` answers the file; rejected objects are left out.
  */

@@ -17,6 +17,7 @@
  */
 export * from "./annotations.js";
 export * from "./datasets.js";
+export * from "./found-objects.js";
 export { type Area, areaSchema, type Box, boxSchema, type Position } from "./geometry.js";
 export * from "./jobs.js";
 export * from "./problem.js";
@@ -24,5 +25,6 @@ export * from "./prompt-arrays.js";
 export * from "./segmentation.js";
 export * from "./settings.js";
 export * from "./teaching.js";
+export * from "./thresholds.js";
 export { whole, wholeBetween } from "./values.js";
 export * from "./workspace.js";

@@ -13,12 +13,15 @@ export { BoundarySweep, type TracedComponent } from "./boundary-sweep.js";
 export { clippedRing } from "./clip.js";
 export { areaOfLogits, type LogitMap } from "./contours.js";
 export { crossingsOf, withoutCrossings } from "./crossings.js";
+export { maximumDiameter } from "./feret.js";
+export { lengthOf, type PixelSize, perimeterOf } from "./lengths.js";
 export {
   boundsOverlap,
   boxOfRing,
   distinctRing,
   enclosesArea,
   type Level0Box,
+  type Level0Line,
   type Level0Polygon,
   type Level0Ring,
   movedRing,

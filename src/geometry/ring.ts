@@ -8,6 +8,12 @@ export interface Level0Ring {
   readonly coordinates: Float64Array;
 }
 
+/** An open line in level-0 pixels: x and y of each of its positions in turn, two or more. */
+export interface Level0Line {
+  readonly space: "level-0";
+  readonly coordinates: Float64Array;
+}
+
 /** What lies inside `outer` and in none of `holes`; a ring's inside is where its winding number is not zero. */
 export interface Level0Polygon {
   readonly outer: Level0Ring;
@@ -27,8 +33,8 @@ export function ringOf(coordinates: ArrayLike<number>): Level0Ring {
   return { space: "level-0", coordinates: Float64Array.from(coordinates) };
 }
 
-/** The smallest box that holds a ring. */
-export function boxOfRing({ coordinates }: Level0Ring): Level0Box {
+/** The smallest box that holds a ring, or a line. */
+export function boxOfRing({ coordinates }: Level0Ring | Level0Line): Level0Box {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let at = 0; at < coordinates.length; at += 2) {
     const x = coordinates[at] ?? 0;
@@ -93,8 +99,8 @@ export function enclosesArea(ring: Level0Ring): boolean {
   return !isStraight && [...walked.values()].some((times) => times !== 0);
 }
 
-/** A ring moved by x and y. */
-export function movedRing({ coordinates }: Level0Ring, x: number, y: number): Level0Ring {
+/** A ring, or a line, moved by x and y. */
+export function movedRing({ coordinates }: Level0Ring | Level0Line, x: number, y: number): Level0Ring {
   return ringOf(coordinates.map((value, at) => value + (at % 2 === 0 ? x : y)));
 }
 

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { exists, parseJson, writeFileAtomically } from "../common/index.js";
+import { exists, nameInCell, parseJson, safeCells, writeFileAtomically } from "../common/index.js";
 import { type Dataset, SPLITS, type Split } from "../dataset/index.js";
 import {
   CLASSIFICATION_METRIC_NAMES,
@@ -13,7 +13,6 @@ import {
 } from "../evaluation/index.js";
 import type { RunDirectory } from "./run-directory.js";
 import { runFileError } from "./run-file-error.js";
-import { nameInCell, safeCells } from "./safe-cells.js";
 
 const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() }).nullable();
 const resampledBy = z.enum(["group", "patch"]);

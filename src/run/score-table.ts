@@ -2,10 +2,9 @@ import { readFile } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { exists, writeFileAtomically } from "../common/index.js";
+import { exists, nameInCell, safeCells, writeFileAtomically } from "../common/index.js";
 import type { RunDirectory } from "./run-directory.js";
 import { runFileError } from "./run-file-error.js";
-import { nameInCell, safeCells } from "./safe-cells.js";
 import { roundStage } from "./stage.js";
 
 /** One line of a round's `scores.csv`. */

@@ -58,7 +58,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   app.route("/api", runRoutes(context, datasets, masks));
   app.route("/api", segmentationRoutes(context));
   app.route("/api", teachingRoutes(context, teachings));
-  app.route("/api", annotationRoutes(context));
+  app.route("/api", annotationRoutes(context, {}, layers));
   app.route("/api", jobRoutes(context));
   app.route("/api", learningRoutes(context));
   app.route("/", staticRoutes(options.pageDirectory));

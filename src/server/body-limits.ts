@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { EpSamError } from "../common/index.js";
+import { editLimits } from "../contract/index.js";
 import { problemResponse } from "./problem.js";
 
 const MEBIBYTE = 2 ** 20;
@@ -8,7 +9,7 @@ const DEFAULT_LIMIT = 2 * MEBIBYTE;
 
 /** Routes that take more: edits of detailed outlines, and files of annotations (see docs/formats.md for those). */
 const LARGER: readonly (readonly [path: RegExp, bytes: number])[] = [
-  [/^\/api\/slides\/[^/]+\/annotations$/, 32 * MEBIBYTE],
+  [/^\/api\/slides\/[^/]+\/annotations$/, editLimits.bytes],
   [/^\/api\/slides\/[^/]+\/annotations\/import$/, 256 * MEBIBYTE],
 ];
 

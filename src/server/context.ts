@@ -1,5 +1,10 @@
 import { availableParallelism } from "node:os";
-import { type CoordinateOrigin, GroupRoles, type GroupRules } from "../annotations/index.js";
+import {
+  type CoordinateOrigin,
+  GroupRoles,
+  type GroupRules,
+  type JudgedAreas,
+} from "../annotations/index.js";
 import type { Reporter } from "../common/index.js";
 import { EventBus } from "./event-bus.js";
 import { OpenSlides } from "./open-slides.js";
@@ -45,6 +50,17 @@ export interface ServedSlide {
   annotationCount: (slide: string) => Promise<number>;
   /** Classes of its judged annotations of which nothing tells what they mean to training; null stands for none. */
   classesWithoutMeaning: (slide: string) => Promise<readonly (string | null)[]>;
+  /**
+   * What its saved annotations say where tumour is; null without any.
+   * @throws EpSamError `annotation` for a class without meaning
+   */
+  corrections: (slide: string) => Promise<Corrections | null>;
+}
+
+export interface Corrections {
+  readonly areas: JudgedAreas;
+  /** Another when they may say something else. */
+  readonly version: string;
 }
 
 export interface ServerContextOptions {
@@ -75,6 +91,7 @@ export function createServerContext(options: ServerContextOptions): ServerContex
     facts: {
       annotationCount: () => Promise.resolve(0),
       classesWithoutMeaning: () => Promise.resolve([]),
+      corrections: () => Promise.resolve(null),
     },
   };
 }

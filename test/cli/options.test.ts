@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { tumourGroupsOption } from "../../src/cli/group-options.js";
 import {
   deviceOption,
@@ -11,12 +11,15 @@ import {
   seedOption,
   wholeNumber,
 } from "../../src/cli/options.js";
-import { withFlags } from "../../src/cli/setting-flags.js";
+import { speakFor, withFlags } from "../../src/cli/setting-flags.js";
 import { isEpSamError } from "../../src/common/index.js";
 import { inferenceSettings } from "../../src/contract/index.js";
 
 const positiveNumber = numberSetting(inferenceSettings.shape.tolerance);
 const fraction = numberSetting(inferenceSettings.shape.gate);
+
+// The process may have run a command before.
+beforeAll(() => speakFor(null));
 
 /** What commander says about one option given one text. */
 function messageFor(option: Option, text: string): string {

@@ -4,12 +4,12 @@ import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
 import { readAnnotations, TumourRegion } from "../../src/annotations/index.js";
 import { RandomStream } from "../../src/common/index.js";
+import { maximumDiameter } from "../../src/geometry/index.js";
 import { type Mask, readRgbImage } from "../../src/imaging/index.js";
 import {
   annotationsOfFoci,
   exportSlideResults,
   type Focus,
-  maximumDiameter,
   RESEARCH_USE,
   rasterOf,
   readSummaryJson,

@@ -10,6 +10,7 @@ import type {
   AnnotationImport,
   AnnotationSave,
   AnnotationState,
+  FoundObjects,
   ProblemBody,
 } from "../../src/contract/index.js";
 import { areaSize, crossingsOf } from "../../src/geometry/index.js";
@@ -101,6 +102,37 @@ describe("editing", () => {
     expect(await state()).toEqual({ revision: 1, objects: [objectOf(1)], undo: "Draw Tumor", redo: null });
     expect(told).toEqual([{ event: "annotations", data: { slide, revision: 1 } }]);
     expect(await context.facts.annotationCount(slide)).toBe(1);
+  });
+
+  it("judges objects without their outlines, as one step that survives a restart", async () => {
+    await edit(0, "Draw", add(1), add(2), add(3));
+    const changes = [
+      { type: "judge", id: uuid(1), review: "rejected" },
+      { type: "judge", id: uuid(2), classification: null },
+      { type: "judge", id: uuid(3), review: "unreviewed", classification: "Stroma" },
+    ];
+    const answer = await post("", { revision: 1, title: "Judge 3 objects", changes });
+    const judged = [
+      objectOf(1, { review: "rejected" }),
+      objectOf(2, { classification: null }),
+      objectOf(3, { review: "unreviewed", classification: "Stroma" }),
+    ];
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ revision: 2, updated: judged, added: [], removed: [] });
+    server.abort();
+    start(context.stateDirectory);
+    while ((await get("")).status === 503) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect((await state()).objects).toEqual(judged);
+    await post("/undo", { revision: 2 });
+    expect((await state()).objects).toEqual([objectOf(1), objectOf(2), objectOf(3)]);
+    for (const wrong of [
+      [{ type: "judge", id: uuid(9), review: "accepted" }],
+      [...changes.slice(0, 1), { type: "remove", id: uuid(1) }],
+      [{ type: "judge", id: uuid(1), review: "fine" }],
+    ]) {
+      expect((await post("", { revision: 3, title: "Judge", changes: wrong })).status).toBe(400);
+    }
+    expect((await state()).revision).toBe(3);
   });
 
   it("undoes and redoes over a restart of the server", async () => {
@@ -284,7 +316,7 @@ describe("files", () => {
     expect((await get("/export?format=svg")).status).toBe(400);
   });
 
-  it("imports ASAP XML and Camelyon16 JSON, and says what has no area", async () => {
+  it("imports ASAP XML and Camelyon16 JSON, and says what has neither area nor length", async () => {
     const camelyon = {
       positive: [
         {
@@ -320,11 +352,26 @@ describe("files", () => {
     const xml = `<ASAP_Annotations><Annotations>
       <Annotation Name="dot" Type="Dot" PartOfGroup="Tumor"><Coordinates><Coordinate Order="0" X="1" Y="1"/></Coordinates></Annotation>
       <Annotation Name="box" Type="Rectangle" PartOfGroup="normal"><Coordinates><Coordinate Order="0" X="1" Y="1"/><Coordinate Order="1" X="5" Y="1"/><Coordinate Order="2" X="5" Y="5"/><Coordinate Order="3" X="1" Y="5"/></Coordinates></Annotation>
+      <Annotation Name="no dot" Type="PointSet" PartOfGroup="Tumor"><Coordinates></Coordinates></Annotation>
+      <Annotation Name="ruler" Type="Measurement" PartOfGroup="None"><Coordinates><Coordinate Order="0" X="1" Y="1"/><Coordinate Order="1" X="5" Y="4"/></Coordinates></Annotation>
     </Annotations></ASAP_Annotations>`;
     const second = await upload("import?revision=1", xml);
-    expect(second.added).toBe(1);
-    expect(second.save.added[0]?.object).toMatchObject({ name: "box", classification: "normal" });
-    expect(second.warnings.at(-1)).toBe("1 have no area (dots, lines) and are left out");
+    expect(second.save.added.map(({ object }) => object)).toMatchObject([
+      { name: "dot", classification: "Tumor", mark: { type: "MultiPoint", coordinates: [[1, 1]] } },
+      { name: "box", classification: "normal" },
+      {
+        name: "ruler",
+        classification: "Measurement*",
+        mark: {
+          type: "LineString",
+          coordinates: [
+            [1, 1],
+            [5, 4],
+          ],
+        },
+      },
+    ]);
+    expect(second.warnings.at(-1)).toBe("1 have neither area nor length and are left out");
   });
 
   it("takes outlines apart that cross themselves, and leaves out scribbles by name", async () => {
@@ -444,13 +491,18 @@ describe("results of a run", () => {
   it("are brought in as unreviewed objects, once", async () => {
     await writeFile(join(context.stateDirectory, "Case 1.tif"), "pixels");
     expect((await post("/results?revision=0", {})).status).toBe(404);
+    expect(await json(await get("/results"))).toEqual({ origin: null, found: [] });
     const root = await files.folder();
     await mkdir(join(root, "Case 1"));
     const feature = (number: number) => ({
       type: "Feature",
       id: uuid(number),
       geometry: { type: "Polygon", coordinates: [square(number, 0, 5)] },
-      properties: { name: `Focus ${number}`, classification: { name: "Tumor" } },
+      properties: {
+        ...{ name: `Focus ${number}`, classification: { name: "Tumor" } },
+        measurements:
+          number === 1 ? { "Mean tumor probability": 0.75, "Area µm^2": 6, "Max diameter µm": 3 } : {},
+      },
     });
     const file = join(root, "Case 1", "tumour.geojson");
     await writeFile(file, JSON.stringify({ type: "FeatureCollection", features: [feature(1), feature(2)] }));
@@ -458,7 +510,15 @@ describe("results of a run", () => {
     const record = { formatVersion: 1, width: 640, height: 480, settings };
     await writeFile(join(root, "Case 1", "inference.json"), JSON.stringify(record));
     context.workspace.addResults(root);
+    const shown: FoundObjects = await json(await get("/results"));
+    expect(shown.origin).toMatch(/, round-1$/);
+    expect(shown.found.map(({ object, ...measured }) => [object.id, object.review, measured])).toEqual([
+      [uuid(1), "unreviewed", { probability: 0.75, size: { area: 6, diameter: 3, inMicrons: true } }],
+      [uuid(2), "unreviewed", { probability: null, size: null }],
+    ]);
+    expect((await state()).revision).toBe(0);
     const first = await upload("results?revision=0", "");
+    expect(first.save.added.map(({ object }) => object)).toEqual(shown.found.map(({ object }) => object));
     expect(first.added).toBe(2);
     expect(first.save.added[0]?.object).toMatchObject({
       review: "unreviewed",

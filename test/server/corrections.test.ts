@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { annotationFolder, readAnnotations, writeCorrectionFiles } from "../../src/annotations/index.js";
 import { silentReporter } from "../../src/common/index.js";
-import type { AnnotationObject } from "../../src/contract/index.js";
+import type { AnnotationObject, ClassMeaning } from "../../src/contract/index.js";
 import { openDataset, prepareSlides } from "../../src/dataset/index.js";
+import { withChoice } from "../../src/server/annotations/classes.js";
 import { AnnotationStore } from "../../src/server/annotations/store.js";
 import { memorySlide } from "../support/memory-slide.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
@@ -90,13 +91,15 @@ describe("corrections as a dataset", () => {
     ];
     const { folder, path } = await corrected(made);
     const store = new AnnotationStore(annotationFolder(folder), { reporter: silentReporter });
+    const choose = (name: string, meaning: ClassMeaning) =>
+      store.changeClasses((chosen) => withChoice(chosen, { name, meaning }));
     // The accent is written as a letter and a mark here.
-    await store.chooseMeaning("nécrose".normalize("NFD"), "exclusion");
-    await store.chooseMeaning("KARZINOM", "exclusion");
+    await choose("nécrose".normalize("NFD"), "exclusion");
+    await choose("KARZINOM", "exclusion");
     await Promise.all([
-      store.chooseMeaning("Karzinom", "tumour"),
-      store.chooseMeaning("Artefakt", "unknown"),
-      store.chooseMeaning("Stroma", "exclusion"),
+      choose("Karzinom", "tumour"),
+      choose("Artefakt", "unknown"),
+      choose("Stroma", "exclusion"),
     ]);
     await store.close();
     const { folder: annotations, classes } = await writeCorrectionFiles(folder, [path]);
@@ -138,15 +141,15 @@ describe("corrections as a dataset", () => {
     );
     expect(names).toEqual(["Tumor", "Unreviewed", "Region*", "Tumor"]);
     const store = new AnnotationStore(annotationFolder(folder), { reporter: silentReporter });
-    await store.undo({ id: "case", name: "case.tif", path }, 1);
-    await store.redo({ id: "case", name: "case.tif", path }, 2);
+    await store.undo({ id: "case", name: "case.tif", path }, { revision: 1 });
+    await store.redo({ id: "case", name: "case.tif", path }, { revision: 2 });
     await store.edit(
       { id: "case", name: "case.tif", path },
       { revision: 3, title: "remove", changes: [{ type: "remove", id: objectOf(2).id }] },
     );
     // A rejected object says nothing, so removing it changes nothing.
     expect(await writeCorrectionFiles(folder)).toEqual(first);
-    await store.undo({ id: "case", name: "case.tif", path }, 4);
+    await store.undo({ id: "case", name: "case.tif", path }, { revision: 4 });
     await store.edit(
       { id: "case", name: "case.tif", path },
       { revision: 5, title: "remove", changes: [{ type: "remove", id: objectOf(1).id }] },

@@ -3,10 +3,13 @@ import { basename, join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  type AnnotationImport,
+  type AnnotationState,
   DIFFERENCE_LEVELS,
   type LayerEntry,
   type LayerKind,
   type SlideDetail,
+  type Thresholds,
 } from "../../src/contract/index.js";
 import { exportSlideResults, type TiledRaster } from "../../src/inference/index.js";
 import { openSlide } from "../../src/slides/index.js";
@@ -309,5 +312,114 @@ describe("results", () => {
   it("are not found where there are none", async () => {
     const { id } = await server.slide("plain.tif");
     expect((await server.request(`/api/slides/${id}/results`)).status).toBe(404);
+  });
+});
+
+describe("thresholds of a map", () => {
+  const annotations = () => `/api/slides/${slide.id}/annotations`;
+  const thresholds = async (query = "") => {
+    const path = `/api/slides/${slide.id}/layers/${layer("probability").id}/thresholds${query}`;
+    const answer = await server.request(path);
+    expect(answer.status).toBe(200);
+    return (await answer.json()) as Thresholds;
+  };
+  const post = (path: string, body: unknown) =>
+    server.request(`${annotations()}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  /** Of the raster, which has half the slide's resolution: found in all, found in what is annotated, annotated. */
+  const [FOUND_PIXELS, COMMON, TRUE] = [(400 * 200 + 40 * 40) / 4, (200 * 200) / 4, (400 * 200) / 4];
+
+  it("tell area, foci and agreement with the annotation at each", async () => {
+    const { downsample, isFinest, pixels, foci, truths, warnings } = await thresholds();
+    expect([downsample, isFinest, warnings]).toEqual([2, true, []]);
+    expect([pixels[0], pixels[1], pixels[204], pixels[205]]).toEqual([
+      600 * 400,
+      FOUND_PIXELS,
+      FOUND_PIXELS,
+      0,
+    ]);
+    expect([foci[1], foci[204], foci[205]]).toEqual([2, 2, 0]);
+    expect(truths.map(({ kind, origin }) => [kind, origin])).toEqual([["ground-truth", "a.xml"]]);
+    expect([truths[0]?.tumour[0], truths[0]?.tumour[204]]).toEqual([TRUE, COMMON]);
+    expect([truths[0]?.other[0], truths[0]?.other[204]]).toEqual([600 * 400 - TRUE, FOUND_PIXELS - COMMON]);
+    // The second focus has 1600 level-0 pixels.
+    expect((await thresholds("?minimumPixels=1600")).foci[204]).toBe(2);
+    expect((await thresholds("?minimumPixels=1601")).foci[204]).toBe(1);
+  });
+
+  it("compare with what was accepted in the page, as far as that is known", async () => {
+    const corner = (x: number, y: number) => [
+      [x, y],
+      [x + 100, y],
+      [x + 100, y + 100],
+      [x, y + 100],
+      [x, y],
+    ];
+    const object = (number: number, classification: string, x: number, y: number) => ({
+      type: "add",
+      object: {
+        ...{
+          id: `00000000-0000-4000-8000-00000000000${number}`,
+          name: "",
+          classification,
+          review: "accepted",
+        },
+        ...{ origin: "drawn", area: { type: "MultiPolygon", coordinates: [[corner(x, y)]] } },
+      },
+    });
+    const changes = [
+      object(1, "Tumor", 300, 100),
+      object(2, "Tumor", 0, 600),
+      object(3, "Exclusion", 200, 100),
+    ];
+    expect((await post("", { revision: 0, title: "Draw", changes })).status).toBe(200);
+    const [, own] = (await thresholds()).truths;
+    // Of 200 × 100 pixels that are found it is known that half are tumour, and of 100 × 100 others.
+    const square = (100 * 100) / 4;
+    expect([own?.kind, own?.tumour[0], own?.other[0]]).toEqual(["corrections", 2 * square, square]);
+    expect([own?.tumour[204], own?.other[204]]).toEqual([square, square]);
+    const unknown = [object(4, "Mystery", 0, 0)];
+    expect((await post("", { revision: 1, title: "Draw", changes: unknown })).status).toBe(200);
+    const { truths, warnings } = await thresholds();
+    expect(truths.length).toBe(1);
+    expect(warnings[0]).toContain("Mystery");
+    expect((await post("/undo", { revision: 2 })).status).toBe(200);
+  });
+
+  it("give outlines that are kept as objects to be judged, once", async () => {
+    const wanted = { layer: layer("probability").id, threshold: 100, minimumPixels: 1601 };
+    const answer = await post("/outlines?revision=3", wanted);
+    expect(answer.status).toBe(200);
+    const { added, save, warnings } = (await answer.json()) as AnnotationImport;
+    expect([added, save.undo, warnings]).toEqual([1, "Outlines at 0.39", []]);
+    expect(save.added[0]?.object).toMatchObject({
+      ...{ name: "Focus 1 at 0.39", classification: "Tumor", review: "unreviewed", origin: "result" },
+    });
+    const [ring] = save.added[0]?.object.area.coordinates[0] ?? [];
+    const [xs, ys] = [ring?.map(([x]) => x) ?? [], ring?.map(([, y]) => y) ?? []];
+    expect([Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]).toEqual([
+      200, 100, 600, 300,
+    ]);
+    const again = (await (await post("/outlines?revision=4", wanted)).json()) as AnnotationImport;
+    expect([again.added, again.save.revision]).toEqual([0, 4]);
+    const all = (await (
+      await post("/outlines?revision=4", { ...wanted, minimumPixels: 0 })
+    ).json()) as AnnotationImport;
+    expect(all.added).toBe(1);
+    const { objects } = (await (await server.request(annotations())).json()) as AnnotationState;
+    expect(objects.length).toBe(5);
+  });
+
+  it("are not of masks, of maps that are not there, nor out of range", async () => {
+    const path = `/api/slides/${slide.id}/layers/${layer("tumour-mask").id}/thresholds`;
+    expect((await server.request(path)).status).toBe(404);
+    const wanted = { layer: layer("probability").id, threshold: 100, minimumPixels: 0 };
+    expect((await post("/outlines?revision=5", { ...wanted, layer: "nothing" })).status).toBe(404);
+    expect((await post("/outlines?revision=5", { ...wanted, threshold: 0 })).status).toBe(400);
+    expect((await post("/outlines?revision=5", { ...wanted, minimumPixels: -1 })).status).toBe(400);
+    expect((await post("/outlines?revision=0", wanted)).status).toBe(409);
   });
 });

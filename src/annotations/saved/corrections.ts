@@ -2,11 +2,11 @@ import { mkdir, readFile, realpath } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { EpSamError, exists, hashBytes, writeFileAtomically } from "../../common/index.js";
 import type { AnnotationObject } from "../../contract/index.js";
-import { polygonsOf } from "../../geometry/index.js";
 import { formatGeoJson } from "../geojson-write.js";
-import { groupKey, UNREVIEWED_GROUP } from "../roles.js";
-import type { Annotation } from "../types.js";
-import { type ClassMeanings, groupOfClass, readClassMeanings } from "./class-meanings.js";
+import { groupKey, isMeasurement, UNREVIEWED_GROUP } from "../roles.js";
+import type { Annotation, AnnotationSet } from "../types.js";
+import { shapesOf } from "./area.js";
+import { type ClassMeanings, groupOfClass, readChosenClasses } from "./class-meanings.js";
 import { parseJournal } from "./journal-lines.js";
 import { annotationFolder, listJournals } from "./places.js";
 
@@ -26,7 +26,7 @@ export interface CorrectionFiles {
 /**
  * Writes the corrections that `epsam view` has saved as annotation files, named like the slides, for preparation:
  * accepted and drawn objects under their class, or under a known group that means what was chosen for it, rejected ones
- * left out, and results that nobody has judged as `Unreviewed`. The folder's name follows from the content, so that the same corrections are the same files. It may
+ * and measurements left out, and results that nobody has judged as `Unreviewed`. The folder's name follows from the content, so that the same corrections are the same files. It may
  * be done while a server saves: what it has acknowledged by then is there.
  * @param slides paths of the slides whose corrections are wanted; all when left out
  * @throws EpSamError `usage` when there are none, `dataset` when two slides have the same name, `annotation` when a
@@ -37,12 +37,14 @@ export async function writeCorrectionFiles(
   slides?: readonly string[],
 ): Promise<CorrectionFiles> {
   const wanted = slides === undefined ? null : new Set(await Promise.all(slides.map(resolved)));
-  const classes = await readClassMeanings(annotationFolder(stateDirectory));
+  const { meanings: classes } = await readChosenClasses(annotationFolder(stateDirectory));
   const named = new Set<string>();
   const files = new Map<string, { readonly path: string; readonly content: string }>();
   for (const journal of await listJournals(annotationFolder(stateDirectory))) {
     const { slide, history } = parseJournal(journal, await readFile(journal));
-    const objects = history.objects.map(({ object }) => object);
+    const objects = history.objects
+      .map(({ object }) => object)
+      .filter(({ classification }) => !isMeasurement(classification));
     const path = await resolved(slide.path);
     if (objects.length === 0 || (wanted !== null && !wanted.has(path))) continue;
     const name = basename(slide.name, extname(slide.name));
@@ -67,13 +69,26 @@ export async function writeCorrectionFiles(
   return { folder, slides: entries.map(({ path }) => path), classes: used };
 }
 
+/**
+ * Corrections of one slide, as its annotation file would hold them.
+ * @param path of the slide, for messages
+ */
+export function correctionSet(
+  path: string,
+  objects: readonly AnnotationObject[],
+  classes: ClassMeanings,
+): AnnotationSet {
+  const annotations = objects.flatMap((object) => annotationOf(object, classes));
+  return { path, format: "geojson", annotations, groups: [], origin: "slide", warnings: [] };
+}
+
 /** Symbolic links resolved, as the server names slides; a slide that is gone keeps its name. */
 async function resolved(path: string): Promise<string> {
   return (await exists(path)) ? realpath(path) : path;
 }
 
 function annotationOf(object: AnnotationObject, classes: ClassMeanings): Annotation[] {
-  const { id, name, classification, review, area } = object;
+  const { id, name, classification, review } = object;
   if (review === "rejected") return [];
   // Whoever draws an outline has looked at it.
   const isJudged = review === "accepted" || object.origin === "drawn";
@@ -83,8 +98,7 @@ function annotationOf(object: AnnotationObject, classes: ClassMeanings): Annotat
       name,
       group: isJudged ? groupOfClass(classification, classes) : UNREVIEWED_GROUP,
       colour: null,
-      polygons: polygonsOf(area),
-      points: [],
+      ...shapesOf(object),
       measurements: {},
     },
   ];

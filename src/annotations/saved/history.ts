@@ -35,7 +35,7 @@ export interface HistoryState {
   /** The last at the end. */
   readonly undo: readonly HistoryStep[];
   readonly redo: readonly HistoryStep[];
-  /** What was saved last, the last at the end. */
+  /** What was saved last, and by whom as far as that was said, the last at the end. */
   readonly titles: readonly string[];
 }
 
@@ -95,6 +95,7 @@ export function withEdit(
   history: HistoryState,
   title: string,
   changes: readonly AnnotationChange[],
+  author?: string | undefined,
 ): HistoryState {
   let { nextOrder } = history;
   const placed = changes.map((change): PlacedChange => {
@@ -104,29 +105,40 @@ export function withEdit(
   });
   const { objects, inverse } = apply(history.objects, placed);
   const undo = limited([...history.undo, { title, changes: inverse }]);
-  return { ...advanced(history, title), objects, nextOrder, undo, redo: [] };
+  return { ...advanced(history, title, author), objects, nextOrder, undo, redo: [] };
 }
 
 /** The history after the last edit was taken back; null when there is none. */
-export function withUndo(history: HistoryState): HistoryState | null {
+export function withUndo(history: HistoryState, author?: string | undefined): HistoryState | null {
   const step = history.undo.at(-1);
   if (step === undefined) return null;
   const { objects, inverse } = apply(history.objects, step.changes);
   const redo = [...history.redo, { title: step.title, changes: inverse }];
-  return { ...advanced(history, `Undo: ${step.title}`), objects, undo: history.undo.slice(0, -1), redo };
+  return {
+    ...advanced(history, `Undo: ${step.title}`, author),
+    objects,
+    undo: history.undo.slice(0, -1),
+    redo,
+  };
 }
 
 /** The history after what was undone last was done again; null when there is nothing. */
-export function withRedo(history: HistoryState): HistoryState | null {
+export function withRedo(history: HistoryState, author?: string | undefined): HistoryState | null {
   const step = history.redo.at(-1);
   if (step === undefined) return null;
   const { objects, inverse } = apply(history.objects, step.changes);
   const undo = limited([...history.undo, { title: step.title, changes: inverse }]);
-  return { ...advanced(history, `Redo: ${step.title}`), objects, undo, redo: history.redo.slice(0, -1) };
+  return {
+    ...advanced(history, `Redo: ${step.title}`, author),
+    objects,
+    undo,
+    redo: history.redo.slice(0, -1),
+  };
 }
 
-function advanced(history: HistoryState, title: string): HistoryState {
-  const titles = [...history.titles, title].slice(-annotationLimits.titles);
+function advanced(history: HistoryState, title: string, author: string | undefined): HistoryState {
+  const told = author === undefined ? title : `${title} (${author})`;
+  const titles = [...history.titles, told].slice(-annotationLimits.titles);
   return { ...history, revision: history.revision + 1, titles };
 }
 

@@ -20,16 +20,21 @@ export interface JournalSlide {
   readonly path: string;
 }
 
+interface JournalMoment {
+  readonly revision: number;
+  readonly at: string;
+  /** Who did it, as far as that person has given a name. */
+  readonly author?: string | undefined;
+}
+
 /** One saved moment: what the lines after the first hold. */
 export type JournalRecord =
-  | {
+  | (JournalMoment & {
       readonly type: "edit";
-      readonly revision: number;
-      readonly at: string;
       readonly title: string;
       readonly changes: readonly AnnotationChange[];
-    }
-  | { readonly type: "undo" | "redo"; readonly revision: number; readonly at: string };
+    })
+  | (JournalMoment & { readonly type: "undo" | "redo" });
 
 const placedChange = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("add"), object: annotationObjectSchema, order: z.int().min(0) }),
@@ -51,15 +56,15 @@ const snapshotSchema = z.strictObject({
     titles: z.array(z.string()),
   }),
 });
+const moment = { revision: count, at: z.string(), author: z.string().optional() };
 const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("edit"),
-    revision: count,
-    at: z.string(),
+    ...moment,
     title: z.string(),
     changes: z.array(annotationChangeSchema),
   }),
-  z.strictObject({ type: z.enum(["undo", "redo"]), revision: count, at: z.string() }),
+  z.strictObject({ type: z.enum(["undo", "redo"]), ...moment }),
 ]);
 
 /** A line of a journal in pieces: the first digits of the SHA-256 of the JSON text, a space, the text, a line feed. */
@@ -152,11 +157,11 @@ function checked<Value>(path: string, line: number, schema: z.ZodType<Value>, va
 export function advance(history: HistoryState, record: JournalRecord): HistoryState | null {
   switch (record.type) {
     case "edit":
-      return withEdit(history, record.title, record.changes);
+      return withEdit(history, record.title, record.changes, record.author);
     case "undo":
-      return withUndo(history);
+      return withUndo(history, record.author);
     case "redo":
-      return withRedo(history);
+      return withRedo(history, record.author);
   }
 }
 

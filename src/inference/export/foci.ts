@@ -2,12 +2,12 @@ import { EpSamError } from "../../common/index.js";
 import {
   BoundarySweep,
   type Level0Polygon,
+  maximumDiameter,
   ringOf,
   simplifyRings,
   type TracedComponent,
 } from "../../geometry/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
-import { maximumDiameter } from "./feret.js";
 import { type RasterBand, rasterBands, type TiledRaster } from "./raster.js";
 import type { Focus, TraceFociOptions } from "./types.js";
 

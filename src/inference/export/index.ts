@@ -4,7 +4,6 @@ export {
   type SlideExport,
   type SlideExportOptions,
 } from "./export-slide.js";
-export { maximumDiameter } from "./feret.js";
 export { traceFoci } from "./foci.js";
 export { annotationsOfFoci, groupOfFoci, writeFociAsapXml, writeFociGeoJson } from "./foci-annotations.js";
 export { writePyramidTiff } from "./pyramid-tiff.js";

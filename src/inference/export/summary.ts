@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { jsonIfFits, writeFileAtomically } from "../../common/index.js";
+import { jsonIfFits, safeCells, writeFileAtomically } from "../../common/index.js";
 import type { Focus, FocusSizeClass, SlideExportInput } from "./types.js";
 
 /** What every summary says of itself. */
@@ -149,10 +149,7 @@ export async function readSummaryJson(path: string): Promise<SlideSummary | unde
  * @throws EpSamError `storage` when the file cannot be written
  */
 export async function writeSummaryCsv(path: string, summaries: readonly SlideSummary[]): Promise<void> {
-  await writeFileAtomically(
-    path,
-    stringify(summaries.map(rowOf), { header: true, columns: [...COLUMNS], escape_formulas: true }),
-  );
+  await writeFileAtomically(path, stringify(summaries.map(rowOf), { ...safeCells, columns: [...COLUMNS] }));
 }
 
 const COLUMNS = [

@@ -4,8 +4,12 @@ import {
   type AnnotationGroup,
   type AnnotationSet,
   areaOf,
+  type ChosenClasses,
+  contentUuid,
   formatAsapXml,
   formatGeoJson,
+  isMeasurement,
+  shapesOf,
 } from "../../annotations/index.js";
 import { Slices } from "../../common/index.js";
 import {
@@ -13,46 +17,89 @@ import {
   type AnnotationObject,
   type Area,
   editLimits,
+  type Mark,
+  type Position,
   type ReviewState,
 } from "../../contract/index.js";
-import { polygonsOf } from "../../geometry/index.js";
+import { areaSize, lengthOf, type PixelSize, perimeterOf, positionsOf } from "../../geometry/index.js";
 
 /** Names of what exported GeoJSON says of an object beyond the format's own members. */
 const REVIEW_KEY = "Review";
 const ORIGIN_KEY = "Origin";
+const AUTHOR_KEY = "Author";
+/** Where QuPath keeps the description of an annotation. */
+const COMMENT_KEY = "ANNOTATION_DESCRIPTION";
 /** QuPath's own colour for that classification. */
 const TUMOUR: AnnotationGroup = { name: "Tumor", colour: [200, 0, 0], parent: null };
 /** Exported coordinates have two digits; outlines nearer than that are the same. */
 const TOLERANCE = 0.01;
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 
+/** Groups with the colours that were chosen for them. */
+export function groupsOf({ looks }: ChosenClasses): AnnotationGroup[] {
+  return looks.flatMap(({ name, colour }) => {
+    if (colour === undefined) return [];
+    const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+    return [{ name, colour: [red ?? 0, green ?? 0, blue ?? 0], parent: null }];
+  });
+}
+
 export type ExportFormat = "geojson" | "asap-xml";
 
+/** What of a slide decides about an exported file. */
+export interface ExportPlace {
+  /** Level-0 position where the coordinates of GeoJSON begin, on slides with bounds. */
+  readonly origin?: { readonly x: number; readonly y: number } | undefined;
+  /** Null where the slide does not tell: measurements are in pixels then. */
+  readonly micronsPerPixel: PixelSize | null;
+  /** Colours of classes, where somebody has chosen them. */
+  readonly groups?: readonly AnnotationGroup[] | undefined;
+}
+
 /**
- * Objects as a file: GeoJSON for QuPath with ids, names, classes, and in the metadata their review state and origin;
- * or ASAP XML with names and groups. Rejected objects are left out.
- * @param origin level-0 position where the coordinates of GeoJSON begin, on slides with bounds
+ * Objects as a file: GeoJSON for QuPath with ids, names, classes, figures of measurements, and in the metadata comment,
+ * review state, origin and author; or ASAP XML with names and groups. Rejected objects are left out.
  */
 export function formatObjects(
   objects: readonly AnnotationObject[],
   format: ExportFormat,
-  origin?: { readonly x: number; readonly y: number } | undefined,
+  { origin, micronsPerPixel, groups = [] }: ExportPlace,
 ): string {
-  const kept = objects.filter(({ review }) => review !== "rejected").map(annotationFrom);
-  return format === "geojson" ? formatGeoJson(kept, [TUMOUR], { origin }) : formatAsapXml(kept, [TUMOUR]);
+  const kept = objects
+    .filter(({ review }) => review !== "rejected")
+    .map((object) => annotationFrom(object, micronsPerPixel));
+  const used = groups.filter(({ name }) => kept.some(({ group }) => group === name));
+  const all = [...(used.some(({ name }) => name === TUMOUR.name) ? [] : [TUMOUR]), ...used];
+  return format === "geojson" ? formatGeoJson(kept, all, { origin }) : formatAsapXml(kept, all);
 }
 
-function annotationFrom({ id, name, classification, review, origin, area }: AnnotationObject): Annotation {
+function annotationFrom(object: AnnotationObject, micronsPerPixel: PixelSize | null): Annotation {
+  const { id, name, classification, review, origin, comment, author } = object;
   return {
     id,
     name,
     group: classification,
     colour: null,
-    polygons: polygonsOf(area),
-    points: [],
-    measurements: {},
-    metadata: { [REVIEW_KEY]: review, [ORIGIN_KEY]: origin },
+    ...shapesOf(object),
+    measurements: isMeasurement(classification) ? measurementsOf(object, micronsPerPixel) : {},
+    metadata: {
+      [REVIEW_KEY]: review,
+      [ORIGIN_KEY]: origin,
+      ...(comment === undefined ? {} : { [COMMENT_KEY]: comment }),
+      ...(author === undefined ? {} : { [AUTHOR_KEY]: author }),
+    },
   };
+}
+
+/** Named as QuPath names them. */
+function measurementsOf(
+  { area, mark }: AnnotationObject,
+  micronsPerPixel: PixelSize | null,
+): Record<string, number> {
+  const [{ x, y }, unit] = micronsPerPixel === null ? [{ x: 1, y: 1 }, "px"] : [micronsPerPixel, "µm"];
+  if (mark?.type === "MultiPoint") return {};
+  if (mark !== undefined) return { [`Length ${unit}`]: lengthOf(mark.coordinates, { x, y }) };
+  return { [`Area ${unit}^2`]: areaSize(area) * x * y, [`Perimeter ${unit}`]: perimeterOf(area, { x, y }) };
 }
 
 /** What bringing a file in would change. */
@@ -63,76 +110,121 @@ export interface ImportPlan {
 }
 
 /**
- * The annotations of a file as changes. What has area becomes an object; one with the id of an object that is there
- * takes its place, or is left out when it says the same. What the file does not call unreviewed or rejected counts
- * as accepted: somebody has drawn it or let it pass.
+ * The annotations of a file as changes. Its area, each of its lines, and its points become an object; one with the id of
+ * an object that is there takes its place, or is left out when it says the same. What the file does not call unreviewed
+ * or rejected counts as accepted: somebody has drawn it or let it pass.
+ * @param author who brings it in, for what the file names nobody for
  */
 export async function planImport(
   set: AnnotationSet,
   present: readonly AnnotationObject[],
+  author?: string | undefined,
 ): Promise<ImportPlan> {
   const known = new Map(present.map((object) => [object.id, object]));
   const used = new Set<string>();
   const changes: AnnotationChange[] = [];
-  const counts = { added: 0, updated: 0, same: 0, withoutArea: 0 };
+  const counts = { added: 0, updated: 0, same: 0, nothing: 0, cut: 0 };
   const slices = new Slices();
   for (const annotation of set.annotations) {
     await slices.next();
-    const area = areaOf(annotation.polygons);
-    if (area === null) {
-      // What the reading has left out is told already.
-      if ((annotation.leftOut ?? []).length === 0) counts.withoutArea += 1;
-      continue;
-    }
-    const id = idFor(annotation, used);
-    const before = known.get(id);
-    const object = objectFrom(annotation, id, area, before);
-    used.add(id);
-    if (before === undefined) {
-      counts.added += 1;
-      changes.push({ type: "add", object });
-    } else if (saysTheSame(before, object)) counts.same += 1;
-    else {
-      counts.updated += 1;
-      changes.push({ type: "update", object });
+    const shapes = objectShapes(annotation);
+    // What the reading has left out is told already.
+    if (shapes.length === 0 && (annotation.leftOut ?? []).length === 0) counts.nothing += 1;
+    if ((annotation.metadata?.[COMMENT_KEY]?.length ?? 0) > editLimits.comment) counts.cut += 1;
+    for (const [index, shape] of shapes.entries()) {
+      const id = idFor(annotation, index, used);
+      const before = known.get(id);
+      const object = objectFrom(annotation, { id, shape, before, author });
+      used.add(id);
+      if (before === undefined) {
+        counts.added += 1;
+        changes.push({ type: "add", object });
+      } else if (saysTheSame(before, object)) counts.same += 1;
+      else {
+        counts.updated += 1;
+        changes.push({ type: "update", object });
+      }
     }
   }
   return { changes, added: counts.added, warnings: [...set.warnings, ...warningsOf(counts)] };
 }
 
-function warningsOf({ updated, same, withoutArea }: Record<"updated" | "same" | "withoutArea", number>) {
+function warningsOf({ updated, same, nothing, cut }: Record<"updated" | "same" | "nothing" | "cut", number>) {
+  const longest = `comments are longer than ${editLimits.comment} characters and were cut there`;
   return [
     ...(updated === 0 ? [] : [`${updated} took the place of annotations with the same id`]),
     ...(same === 0 ? [] : [`${same} were there already`]),
-    ...(withoutArea === 0 ? [] : [`${withoutArea} have no area (dots, lines) and are left out`]),
+    ...(nothing === 0 ? [] : [`${nothing} have neither area nor length and are left out`]),
+    ...(cut === 0 ? [] : [`${cut} ${longest}`]),
   ];
 }
 
-/** The file's id, unless it is no UUID or occurred before: a new one then. */
-function idFor({ id }: Annotation, used: ReadonlySet<string>): string {
+type ObjectShape = Pick<AnnotationObject, "area" | "mark">;
+
+/** What an annotation holds, an object for each: its area, each line with a length, and its points. */
+function objectShapes({ polygons, lines = [], points }: Annotation): ObjectShape[] {
+  const area = areaOf(polygons);
+  const none: Area = { type: "MultiPolygon", coordinates: [] };
+  const marks: Mark[] = lines
+    .map((line): Mark => ({ type: "LineString", coordinates: positionsOf(line).slice(0, -1) }))
+    .filter(({ coordinates }) => lengthOf(coordinates, { x: 1, y: 1 }) > 0);
+  const dots = points.map(({ x, y }): Position => [x, y]);
+  if (dots.length > 0) marks.push({ type: "MultiPoint", coordinates: dots });
+  return [...(area === null ? [] : [{ area }]), ...marks.map((mark) => ({ area: none, mark }))];
+}
+
+/**
+ * The file's id, unless it is no UUID or occurred before: a new one then. Further parts have an id of their own, which
+ * is the same when the file is brought in again.
+ */
+function idFor({ id }: Annotation, index: number, used: ReadonlySet<string>): string {
   const given = id?.toLowerCase();
-  return given !== undefined && UUID.test(given) && !used.has(given) ? given : randomUUID();
+  if (given === undefined || !UUID.test(given)) return randomUUID();
+  const own = index === 0 ? given : contentUuid(`${given} ${index}`);
+  return used.has(own) ? randomUUID() : own;
 }
 
 function objectFrom(
-  { name, group, metadata }: Annotation,
-  id: string,
-  area: Area,
-  before: AnnotationObject | undefined,
+  { name, group, metadata = {} }: Annotation,
+  {
+    id,
+    shape,
+    before,
+    author,
+  }: {
+    readonly id: string;
+    readonly shape: ObjectShape;
+    readonly before: AnnotationObject | undefined;
+    readonly author: string | undefined;
+  },
 ): AnnotationObject {
   const classification = group === null ? "" : shortText(group);
+  const review = reviewOf(metadata[REVIEW_KEY]);
+  // A program that kept our review state has kept our comment too, and its author, or somebody has taken them away.
+  const other = review === null ? before : undefined;
+  const comment = commentText(metadata[COMMENT_KEY] ?? "") ?? other?.comment;
+  const by = shortText(metadata[AUTHOR_KEY] ?? "").trim();
+  const drawnBy = by === "" ? (other?.author ?? author) : by;
   return {
     id,
     name: shortText(name),
     classification: classification.trim() === "" ? null : classification,
-    review: reviewOf(metadata?.[REVIEW_KEY]) ?? before?.review ?? "accepted",
+    review: review ?? before?.review ?? "accepted",
     origin: before?.origin ?? "imported",
-    area,
+    ...shape,
+    ...(comment === undefined ? {} : { comment }),
+    ...(drawnBy === undefined ? {} : { author: drawnBy }),
   };
 }
 
 function shortText(text: string): string {
   return text.replace(/\p{Cc}+/gu, " ").slice(0, editLimits.text);
+}
+
+function commentText(text: string): string | undefined {
+  const lines = text.replace(/\r\n?/g, "\n").replace(/[^\P{Cc}\n]/gu, " ");
+  const short = lines.slice(0, editLimits.comment);
+  return short.trim() === "" ? undefined : short;
 }
 
 function reviewOf(text: string | undefined): ReviewState | null {
@@ -141,8 +233,15 @@ function reviewOf(text: string | undefined): ReviewState | null {
 
 function saysTheSame(one: AnnotationObject, other: AnnotationObject): boolean {
   const isAlike =
-    one.name === other.name && one.classification === other.classification && one.review === other.review;
-  return isAlike && haveSameOutlines(one.area, other.area);
+    one.name === other.name &&
+    one.classification === other.classification &&
+    one.review === other.review &&
+    one.comment === other.comment;
+  return isAlike && haveSameOutlines(one.area, other.area) && isSameMark(one.mark, other.mark);
+}
+
+function isSameMark(one: Mark | undefined, other: Mark | undefined): boolean {
+  return one?.type === other?.type && isSameLine(one?.coordinates ?? [], other?.coordinates ?? []);
 }
 
 function haveSameOutlines(one: Area, other: Area): boolean {
@@ -150,11 +249,11 @@ function haveSameOutlines(one: Area, other: Area): boolean {
   return (
     one.coordinates.length === other.coordinates.length &&
     first.length === second.length &&
-    first.every((ring, index) => isSameRing(ring, second[index] ?? []))
+    first.every((ring, index) => isSameLine(ring, second[index] ?? []))
   );
 }
 
-function isSameRing(
+function isSameLine(
   one: readonly (readonly [number, number])[],
   other: readonly (readonly [number, number])[],
 ): boolean {
@@ -171,9 +270,10 @@ function isSameRing(
 export async function planResults(
   set: AnnotationSet,
   present: readonly AnnotationObject[],
+  author?: string | undefined,
 ): Promise<ImportPlan> {
   const known = new Set(present.map(({ id }) => id));
-  const plan = await planImport({ ...set, annotations: set.annotations.filter(hasNewId) }, present);
+  const plan = await planImport({ ...set, annotations: set.annotations.filter(hasNewId) }, present, author);
   const changes = plan.changes.map((change): AnnotationChange => {
     if (change.type === "remove") return change;
     return { type: "add", object: { ...change.object, review: "unreviewed", origin: "result" } };

@@ -27,6 +27,7 @@ function someFrom(from: number): readonly Annotation[] {
     for (const { outer, holes } of annotations[end]?.polygons ?? []) {
       for (const ring of [outer, ...holes]) coordinates += ring.coordinates.length;
     }
+    for (const line of annotations[end]?.lines ?? []) coordinates += line.coordinates.length;
     end += 1;
   }
   return annotations.slice(from, end);

@@ -94,7 +94,7 @@ async function* whole(first: Uint8Array, rest: AsyncIterator<Uint8Array>): Async
 
 /** @throws EpSamError `annotation` */
 export function parseImport(bytes: Uint8Array, { slide, told }: ImportPlace): AnnotationSet {
-  return placeOnSlide(uncrossed(parseAnnotations("the file", textOf(bytes))), slide, told);
+  return placeOnSlide(uncrossed(parseAnnotations("the file", textOf(bytes), { lines: "kept" })), slide, told);
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -1,28 +1,25 @@
 import { Hono } from "hono";
+import { type AnnotationSet, annotationFolder, geoJsonOrigin } from "../../annotations/index.js";
+import { messageOf } from "../../common/index.js";
 import {
-  type AnnotationSet,
-  annotationFolder,
-  geoJsonOrigin,
-  movedBy,
-  readAnnotations,
-} from "../../annotations/index.js";
-import { EpSamError, messageOf } from "../../common/index.js";
-import {
+  type AnnotationEdit,
   type AnnotationImport,
   type AnnotationObject,
   annotationEditSchema,
   annotationStepSchema,
   exportQuery,
-  revisionQuery,
+  importQuery,
 } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
+import { SlideLayers } from "../layers/slide-layers.js";
 import { jsonBody, jsonResponse, parameter, queryOf } from "../requests.js";
-import { findResults } from "../results/find-results.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
-import { classesWithoutMeaning, classRoutes } from "./classes.js";
-import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { classesWithoutMeaning, classRoutes, correctionsOf } from "./classes.js";
+import { formatObjects, groupsOf, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { foundObjects, requireOutlines } from "./found-objects.js";
 import { readImport } from "./read-import.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
+import { thresholdRoutes } from "./threshold-routes.js";
 
 /** Media type and extension of exported files. */
 const EXPORTS = {
@@ -34,6 +31,7 @@ const EXPORTS = {
 export function annotationRoutes(
   context: ServerContext,
   options: Pick<AnnotationStoreOptions, "compactBytes"> = {},
+  layers: SlideLayers = new SlideLayers(context),
 ): Hono {
   const store = new AnnotationStore(annotationFolder(context.stateDirectory), {
     ...options,
@@ -56,8 +54,15 @@ export function annotationRoutes(
   };
   context.facts.classesWithoutMeaning = (id) =>
     classesWithoutMeaning(context, store, context.workspace.slide(id));
+  context.facts.corrections = (id) => correctionsOf(context, store, context.workspace.slide(id));
   const routes = new Hono();
   routes.route("/", classRoutes(context, store));
+  routes.route(
+    "/",
+    thresholdRoutes(context, layers, (slide, edit, set) =>
+      importObjects(store, slide, edit, set, planResults),
+    ),
+  );
   const slideOf = (id: string): WorkspaceSlide => context.workspace.slide(id);
 
   routes.get("/slides/:slide/annotations", async (request) =>
@@ -70,26 +75,28 @@ export function annotationRoutes(
   for (const step of ["undo", "redo"] as const) {
     routes.post(`/slides/:slide/annotations/${step}`, async (request) => {
       const slide = slideOf(parameter(request, "slide"));
-      const { revision } = await jsonBody(request, annotationStepSchema);
-      return answer(await store[step](slide, revision));
+      return answer(await store[step](slide, await jsonBody(request, annotationStepSchema)));
     });
   }
   routes.post("/slides/:slide/annotations/import", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
-    const { revision } = queryOf(request, revisionQuery);
+    const edit = { ...queryOf(request, importQuery), title: "Import annotations" };
     const plane = await context.openSlides.use(slide.path, async ({ levels, bounds }) => ({
       levels,
       bounds,
     }));
     const set = await readImport(request.req.raw.body, { slide: plane, told: context.annotationOrigin });
-    return importObjects(store, slide, revision, "Import annotations", set, planImport);
+    return importObjects(store, slide, edit, set, planImport);
   });
   routes.post("/slides/:slide/annotations/results", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
-    const { revision } = queryOf(request, revisionQuery);
-    const set = await resultsOf(context, slide);
-    return importObjects(store, slide, revision, "Bring in results", set, planResults);
+    const edit = { ...queryOf(request, importQuery), title: "Bring in results" };
+    const set = await requireOutlines(context, slide);
+    return importObjects(store, slide, edit, set, planResults);
   });
+  routes.get("/slides/:slide/annotations/results", async (request) =>
+    noStore(jsonResponse(await foundObjects(context, slideOf(parameter(request, "slide"))))),
+  );
   routes.get("/slides/:slide/annotations/export", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
     const { format } = queryOf(request, exportQuery);
@@ -99,14 +106,13 @@ export function annotationRoutes(
     const called = context.workspace.labelOf(slide).replace(slide.name, () => slide.stem);
     const name = encodeURIComponent(`${called}.${extension}`).replaceAll("'", "%27");
     const headers = { "Content-Type": type, "Content-Disposition": `attachment; filename*=UTF-8''${name}` };
-    // ASAP counts from the slide's corner, whatever was scanned.
-    const origin =
-      format === "geojson"
-        ? await context.openSlides.use(slide.path, async (source) =>
-            geoJsonOrigin(source, context.annotationOrigin),
-          )
-        : undefined;
-    return noStore(new Response(formatObjects(objects, format, origin), { headers }));
+    const place = await context.openSlides.use(slide.path, async (source) => ({
+      // ASAP counts from the slide's corner, whatever was scanned.
+      origin: format === "geojson" ? geoJsonOrigin(source, context.annotationOrigin) : undefined,
+      micronsPerPixel: source.micronsPerPixel,
+    }));
+    const groups = groupsOf(await store.classes());
+    return noStore(new Response(formatObjects(objects, format, { ...place, groups }), { headers }));
   });
   return routes;
 }
@@ -114,38 +120,26 @@ export function annotationRoutes(
 async function importObjects(
   store: AnnotationStore,
   slide: WorkspaceSlide,
-  revision: number,
-  title: string,
+  edit: Omit<AnnotationEdit, "changes">,
   set: AnnotationSet,
-  planFor: (set: AnnotationSet, present: readonly AnnotationObject[]) => Promise<ImportPlan>,
+  planFor: (
+    set: AnnotationSet,
+    present: readonly AnnotationObject[],
+    author: string | undefined,
+  ) => Promise<ImportPlan>,
 ): Promise<Response> {
   let plan: ImportPlan = { changes: [], added: 0, warnings: [] };
-  const outcome = await store.derivedEdit(slide, revision, title, async (history) => {
+  const outcome = await store.derivedEdit(slide, edit, async (history) => {
     plan = await planFor(
       set,
       history.objects.map(({ object }) => object),
+      edit.author,
     );
     return plan.changes;
   });
   if ("conflict" in outcome) return answer(outcome);
   const body: AnnotationImport = { save: outcome.saved, added: plan.added, warnings: plan.warnings };
   return noStore(jsonResponse(body));
-}
-
-/** The outlines of the newest results. */
-async function resultsOf(
-  { workspace, openSlides }: ServerContext,
-  slide: WorkspaceSlide,
-): Promise<AnnotationSet> {
-  const size = await openSlides.use(slide.path, async ({ levels }) => levels[0] ?? { width: 0, height: 0 });
-  for (const { fociPath, fociOrigin } of await findResults(workspace, slide, size)) {
-    if (fociPath !== null) return movedBy(await readAnnotations(fociPath), fociOrigin);
-  }
-  throw new EpSamError("not-found", {
-    where: slide.name,
-    what: "has no results of a run",
-    action: "Segment the slide first.",
-  });
 }
 
 function answer(outcome: SaveOutcome): Response {

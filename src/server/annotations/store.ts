@@ -1,19 +1,20 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   AnnotationJournal,
-  type ClassMeanings,
+  type ChosenClasses,
   emptyHistory,
-  groupKey,
   type HistoryState,
   type JournalRecord,
   type JournalSlide,
   journalPath,
-  readClassMeanings,
+  listJournals,
+  parseJournal,
+  readChosenClasses,
   saveBetween,
   stateOf,
   titlesSince,
-  writeClassMeanings,
+  writeChosenClasses,
 } from "../../annotations/index.js";
 import {
   EpSamError,
@@ -29,9 +30,9 @@ import type {
   AnnotationEdit,
   AnnotationSave,
   AnnotationState,
-  ClassMeaning,
+  AnnotationStep,
 } from "../../contract/index.js";
-import { checkEdit } from "./check-edit.js";
+import { checkEdit, withoutJudgements } from "./check-edit.js";
 
 /** Journals that are kept in memory; others are read again when they are asked for. */
 const KEPT_JOURNALS = 24;
@@ -87,46 +88,50 @@ export class AnnotationStore {
   }
 
   /** @throws EpSamError as `checkEdit` for changes that do not fit, `storage` when it cannot be saved */
-  edit(slide: JournalSlide, { revision, title, changes }: AnnotationEdit): Promise<SaveOutcome> {
-    return this.derivedEdit(slide, revision, title, async () => changes);
+  edit(slide: JournalSlide, { changes, ...edit }: AnnotationEdit): Promise<SaveOutcome> {
+    return this.derivedEdit(slide, edit, async (history) => withoutJudgements(history, changes));
   }
 
   /** As {@link edit}, with changes that depend on what is there; nothing is saved when there are none. */
   derivedEdit(
     slide: JournalSlide,
-    revision: number,
-    title: string,
+    { revision, title, author }: Omit<AnnotationEdit, "changes">,
     derive: (history: HistoryState) => Promise<readonly AnnotationChange[]>,
   ): Promise<SaveOutcome> {
     return this.#save(slide, revision, async (history) => {
       const changes = await derive(history);
       if (changes.length === 0) return null;
       await checkEdit(history, changes);
-      return { type: "edit", revision: revision + 1, at: now(), title, changes };
+      return { type: "edit", revision: revision + 1, at: now(), author, title, changes };
     });
   }
 
   /** Takes the last edit of the slide back, whoever made it. @throws EpSamError `usage` when there is none */
-  undo(slide: JournalSlide, revision: number): Promise<SaveOutcome> {
-    return this.#step(slide, revision, "undo");
+  undo(slide: JournalSlide, step: AnnotationStep): Promise<SaveOutcome> {
+    return this.#step(slide, step, "undo");
   }
 
   /** Does again what was undone last. @throws EpSamError `usage` when there is nothing */
-  redo(slide: JournalSlide, revision: number): Promise<SaveOutcome> {
-    return this.#step(slide, revision, "redo");
+  redo(slide: JournalSlide, step: AnnotationStep): Promise<SaveOutcome> {
+    return this.#step(slide, step, "redo");
   }
 
-  /** What the classes mean that users have made. @throws EpSamError `annotation` when the file is damaged */
-  classes(): Promise<ClassMeanings> {
-    return readClassMeanings(this.#folder);
+  /** Slides that anything was saved for. @throws EpSamError `annotation` when a journal is damaged */
+  async savedSlides(): Promise<JournalSlide[]> {
+    const paths = await listJournals(this.#folder);
+    return Promise.all(paths.map(async (path) => parseJournal(path, await readFile(path)).slide));
   }
 
-  /** Chooses what a class means. @throws EpSamError `busy` when another server saves here, `storage` */
-  async chooseMeaning(name: string, meaning: ClassMeaning): Promise<void> {
+  /** What was chosen of classes. @throws EpSamError `annotation` when the file is damaged */
+  classes(): Promise<ChosenClasses> {
+    return readChosenClasses(this.#folder);
+  }
+
+  /** Chooses something of classes. @throws EpSamError `busy` when another server saves here, `storage` */
+  async changeClasses(change: (chosen: ChosenClasses) => ChosenClasses): Promise<void> {
     await this.#lock();
     const turn = this.#choosing.then(async () => {
-      const others = (await this.classes()).filter((one) => groupKey(one.name) !== groupKey(name));
-      await writeClassMeanings(this.#folder, [...others, { name, meaning }]);
+      await writeChosenClasses(this.#folder, change(await this.classes()));
     });
     // A failure belongs to its own caller and not to the next.
     this.#choosing = turn.catch(() => undefined);
@@ -142,9 +147,13 @@ export class AnnotationStore {
     await unlock?.();
   }
 
-  #step(slide: JournalSlide, revision: number, type: "undo" | "redo"): Promise<SaveOutcome> {
+  #step(
+    slide: JournalSlide,
+    { revision, author }: AnnotationStep,
+    type: "undo" | "redo",
+  ): Promise<SaveOutcome> {
     return this.#save(slide, revision, async (history) => {
-      if (history[type].length > 0) return { type, revision: revision + 1, at: now() };
+      if (history[type].length > 0) return { type, revision: revision + 1, at: now(), author };
       throw new EpSamError("usage", { where: slide.name, what: `there is nothing to ${type}` });
     });
   }

@@ -43,6 +43,16 @@ export class SlideLayers {
     return known ?? (await this.find(slide, signal)).layers.find(isWanted);
   }
 
+  /**
+   * The tumour that the slide's annotation file outlines; null without one.
+   * @throws EpSamError as {@link findGroundTruth} says
+   */
+  groundTruth(slide: WorkspaceSlide, signal: AbortSignal): Promise<GroundTruth | null> {
+    return this.#context.openSlides.use(slide.path, (source) =>
+      findGroundTruth(this.#context, this.#regions, slide, source, signal),
+    );
+  }
+
   /** Looks for the layers of a slide. @throws EpSamError `slide` when the slide itself cannot be opened */
   async find(slide: WorkspaceSlide, signal: AbortSignal): Promise<FoundLayers> {
     const found = await this.#context.openSlides.use(slide.path, (source, version) =>

@@ -25,6 +25,7 @@ export const paths = {
   comparison: (run: string) => `api/runs/${part(run)}/comparison`,
   uncertain: (run: string, limit: number) => `api/runs/${part(run)}/uncertain?limit=${limit}`,
   classes: "api/classes",
+  renamedClass: "api/classes/rename",
   segmenters: "api/segmenters",
   decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
   embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,
@@ -36,6 +37,9 @@ export const paths = {
   suggestions: (slide: string, teaching: string) =>
     `api/slides/${part(slide)}/teachings/${part(teaching)}/suggestions`,
   annotations: (slide: string) => `api/slides/${part(slide)}/annotations`,
+  thresholds: (slide: string, layer: string, minimumPixels: number) =>
+    `api/slides/${part(slide)}/layers/${part(layer)}/thresholds?minimumPixels=${minimumPixels}`,
+  foundObjects: (slide: string) => `api/slides/${part(slide)}/annotations/results`,
   exportedAnnotations: (slide: string, format: "geojson" | "asap-xml") =>
     `api/slides/${part(slide)}/annotations/export?format=${format}`,
 } as const;

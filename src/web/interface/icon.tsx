@@ -41,6 +41,12 @@ const DRAWINGS = {
   check: "M5 13l4 4L19 7",
   trash: "M5 7h14M10 4h4M7 7l1 13h8l1-13M10 11v5M14 11v5",
   box: "M4 6h16v12H4z",
+  table: "M3 5h18v14H3zM3 10h18M3 14.500h18M9 10v9",
+  ellipse: "M3 12a9 6 0 1 0 18 0a9 6 0 1 0-18 0",
+  polyline: "M4 18L9 7l6 8 5-10M3 17h2v2H3zM8 6h2v2H8zM14 14h2v2h-2zM19 4h2v2h-2z",
+  points:
+    "M6 8m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0M17 6m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0M12 17m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0",
+  ruler: "M3 16L16 3l5 5L8 21zM7 12l2 2M10 9l3 3M13 6l2 2",
   grid: "M3 3h18v18H3zM3 9h18M3 15h18M9 3v18M15 3v18",
 } as const;
 

@@ -1,11 +1,13 @@
 export { Button, ToolButton } from "./button.js";
 export { Dialog } from "./dialog.js";
 export { Icon, type IconName } from "./icon.js";
+export { keptSignal, useKept } from "./kept.js";
 export { listenToKeys, shortcuts } from "./keyboard.js";
 export { announce, Notices, showMessage, showProblem } from "./notices.js";
 export { ProblemNote, withLabels } from "./problem-note.js";
 export { type Loaded, Resource, useResource } from "./resource.js";
 export { RunChoice } from "./run-choice.js";
+export { saveFile } from "./save-file.js";
 export type { Shortcut, ShortcutRegistry } from "./shortcuts.js";
 export { type Tab, Tabs } from "./tabs.js";
 export { showHiddenCharacters } from "./visible-texts.js";

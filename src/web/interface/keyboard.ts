@@ -17,7 +17,8 @@ export function listenToKeys(): void {
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
     const target = event.target instanceof Element ? event.target : document.body;
-    if (target.closest("dialog") !== null) return;
+    // Also where a click beside its fields has taken the focus: what lies behind a dialog is not meant.
+    if (document.querySelector("dialog:modal") !== null) return;
     const key = keyName(event);
     const isLetter = [...key].length === 1;
     if (key !== "Escape" && target.matches(TEXT_FIELDS)) return;

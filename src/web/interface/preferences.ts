@@ -17,11 +17,22 @@ function remembered<Value extends string>(
   return value;
 }
 
+/** A text that this browser remembers; empty for none. */
+function rememberedText(name: string): Signal<string> {
+  const key = `ep-sam.${name}`;
+  const value = signal(readStored("localStorage", key) ?? "");
+  effect(() => writeStored("localStorage", key, value.value === "" ? null : value.value));
+  return value;
+}
+
 export const theme = remembered<Theme>("theme", ["auto", "light", "dark"], "auto");
 /** Whether single letters are shortcuts; speech input may want them off (WCAG 2.1.4). */
 export const letterShortcuts = remembered("letter-shortcuts", ["on", "off"] as const, "on");
 export const sidebarShown = remembered("sidebar", ["shown", "hidden"] as const, "shown");
+export const objectsShown = remembered("objects", ["shown", "hidden"] as const, "hidden");
 export const inspectorShown = remembered("inspector", ["shown", "hidden"] as const, "shown");
+/** Who sits here: kept with every change of annotations. */
+export const authorName = rememberedText("author");
 
 effect(() => {
   document.documentElement.dataset.theme = theme.value;

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import * as z from "zod/mini";
 import type { DatasetEntry, RunEntry, SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
-import { Icon, type IconName, Resource, ToolButton } from "../interface/index.js";
+import { Icon, type IconName, Resource, ToolButton, useKept } from "../interface/index.js";
 import { theme } from "../interface/preferences.js";
 import { formatRoute, jobsRoute, type Route, slideRoute, wholeGallery } from "../routing/hash-link.js";
 import { route } from "../routing/location.js";
@@ -37,7 +37,7 @@ export function Sidebar({ onHelp }: { readonly onHelp: () => void }) {
 }
 
 function Sections({ workspace: { slides, datasets, runs, version } }: { readonly workspace: Workspace }) {
-  const [filter, setFilter] = useState("");
+  const [filter, setFilter] = useKept("slide-filter", z.string(), "");
   const wanted = filter.trim().toLowerCase();
   const shown = slides.filter(({ name }) => name.toLowerCase().includes(wanted));
   return (

@@ -1,12 +1,23 @@
 import type { LayerEntry } from "../../contract/index.js";
+import { Button } from "../interface/index.js";
+import { LookingPanel, type OpenLooking } from "../looking/index.js";
 import type { LayerSetting } from "../routing/hash-link.js";
 import { workspace } from "../state/workspace.js";
+import { type OpenThreshold, ThresholdPanel } from "../threshold/index.js";
 import { colourMapNames, colourMapTitles, cssColour, mapsFor, palette } from "../viewer/index.js";
 import { Legend } from "./legend.js";
 import { firstSetting, type SlideSession } from "./session.js";
+import { isTaught } from "./taught-layer.js";
+
+interface LayersPanelProps {
+  readonly session: SlideSession;
+  readonly threshold: OpenThreshold;
+  readonly looking: OpenLooking;
+  onFigure(): void;
+}
 
 /** What lies over the slide: each layer can be shown, made more or less opaque, and coloured otherwise. */
-export function LayersPanel({ session }: { readonly session: SlideSession }) {
+export function LayersPanel({ session, threshold, looking, onFigure }: LayersPanelProps) {
   const { layers } = session.viewer.slide.value;
   return (
     <div class="panel layers-panel">
@@ -20,10 +31,19 @@ export function LayersPanel({ session }: { readonly session: SlideSession }) {
         {layers.map((layer) => (
           <li key={layer.id}>
             <LayerRow layer={layer} session={session} />
+            {layer.values === "fraction" && !isTaught(layer) ? (
+              <ThresholdPanel
+                layer={layer}
+                open={threshold}
+                resolution={session.viewer.slide.value.micronsPerPixel}
+              />
+            ) : null}
           </li>
         ))}
       </ul>
       <GridChoice session={session} />
+      <LookingPanel look={looking.look} />
+      <Button onClick={onFigure}>Save a figure …</Button>
     </div>
   );
 }

@@ -1,13 +1,17 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Position } from "../../contract/index.js";
+import { ToolButton } from "../interface/index.js";
+import { isPlain, type Look, lookText } from "../looking/index.js";
 import { lengthText, scaleBar, withSeparators } from "../viewer/index.js";
+import { GoToDialog } from "./go-to-dialog.js";
 import type { SlideSession } from "./session.js";
 
 const LONGEST_BAR = 140;
 
 /** Scale bar, coordinates under the pointer, and what is amiss, at the lower edge of the slide. */
-export function Readouts({ session: { viewer } }: { readonly session: SlideSession }) {
+export function Readouts({ session, look }: { readonly session: SlideSession; readonly look: Look }) {
+  const { viewer, goingTo } = session;
   const pointer = useSignal<Position | null>(null);
   useEffect(() => {
     const moved = (event: PointerEvent) => {
@@ -28,15 +32,28 @@ export function Readouts({ session: { viewer } }: { readonly session: SlideSessi
   }, [viewer, pointer]);
   const failed = viewer.failedTiles.value;
   return (
-    <div class="readouts">
-      <Bar viewer={viewer} />
-      <Coordinates position={pointer.value} micronsPerPixel={viewer.slide.value.micronsPerPixel} />
-      {failed > 0 ? (
-        <span class="readout warning" role="status">
-          {failed} {failed === 1 ? "tile" : "tiles"} could not be loaded
-        </span>
-      ) : null}
-    </div>
+    <>
+      {goingTo.value ? <GoToDialog session={session} /> : null}
+      <div class="readouts">
+        <Bar viewer={viewer} />
+        <ToolButton
+          icon="foci"
+          title="Go to coordinates"
+          shortcut="Shift+G"
+          class="go-to"
+          onClick={() => {
+            goingTo.value = true;
+          }}
+        />
+        <Coordinates position={pointer.value} micronsPerPixel={viewer.slide.value.micronsPerPixel} />
+        {isPlain(look) ? null : <span class="readout">Shown with {lookText(look)}</span>}
+        {failed > 0 ? (
+          <span class="readout warning" role="status">
+            {failed} {failed === 1 ? "tile" : "tiles"} could not be loaded
+          </span>
+        ) : null}
+      </div>
+    </>
   );
 }
 

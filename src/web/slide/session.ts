@@ -12,6 +12,8 @@ export interface SlideSession {
   readonly grid: Signal<string | null>;
   /** Everything over the slide is hidden for a moment. */
   readonly bare: Signal<boolean>;
+  /** Whether coordinates to go to are asked for. */
+  readonly goingTo: Signal<boolean>;
   /** Shows a place; the browser's "back" returns to the present one. */
   goTo(view: ViewState): void;
   dispose(): void;
@@ -20,9 +22,10 @@ export interface SlideSession {
 /** The first opacity of a layer. */
 const OPACITY = { fraction: 0.6, mask: 0.8, difference: 0.7 } as const;
 
-/** How a layer looks when it is switched on. */
-export function firstSetting({ id, values }: SlideDetail["layers"][number]): LayerSetting {
-  return { id, opacity: OPACITY[values], map: mapsFor(values)[0] ?? "viridis" };
+/** How a layer looks when it is switched on: what somebody has outlined as outlines, so that the tissue stays in view. */
+export function firstSetting({ id, kind, values }: SlideDetail["layers"][number]): LayerSetting {
+  const map = kind === "ground-truth" ? "outline" : (mapsFor(values)[0] ?? "viridis");
+  return { id, opacity: OPACITY[values], map };
 }
 
 /** The layers that are shown when the link names none: the result, if there is one. */
@@ -38,6 +41,7 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
   const layers = signal(given.layers ?? firstLayers(slide));
   const grid = signal(given.grid);
   const bare = signal(false);
+  const goingTo = signal(false);
   const here = () => ({
     ...slideRoute(slide.id),
     view: viewer.settledView.value,
@@ -76,6 +80,7 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
     layers,
     grid,
     bare,
+    goingTo,
     goTo: (view) => navigate({ ...here(), view }),
     dispose() {
       for (const end of ends) end();

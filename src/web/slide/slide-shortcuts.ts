@@ -1,14 +1,21 @@
 import { type Shortcut, showProblem } from "../interface/index.js";
-import { inspectorShown } from "../interface/preferences.js";
+import { inspectorShown, objectsShown } from "../interface/preferences.js";
 import { narrow, sheet } from "../state/screen.js";
 import type { SlideSession } from "./session.js";
 
 const ZOOM_STEP = 1.5;
+const OPACITY_STEP = 0.1;
 
 /** Shows or hides the panel beside the slide. */
 export function toggleInspector(): void {
   if (narrow.value) sheet.value = sheet.value === "inspector" ? "none" : "inspector";
   else inspectorShown.value = inspectorShown.value === "shown" ? "hidden" : "shown";
+}
+
+/** Shows or hides the object table below the slide. */
+export function toggleObjects(): void {
+  if (narrow.value) sheet.value = sheet.value === "objects" ? "none" : "objects";
+  else objectsShown.value = objectsShown.value === "shown" ? "hidden" : "shown";
 }
 
 /** Fills the screen with the slide, or returns. */
@@ -26,11 +33,21 @@ export function showActualPixels({ viewer }: SlideSession): void {
   viewer.setView({ ...viewer.view.value, zoom: 1 });
 }
 
+/** Makes all layers that are shown more or less opaque. */
+function fade({ layers, viewer }: SlideSession, step: number): void {
+  layers.value = layers.value.map((layer) => ({
+    ...layer,
+    opacity: Math.round(100 * Math.max(0, Math.min(1, layer.opacity + step))) / 100,
+  }));
+  const shown = [...new Set(layers.value.map(({ opacity }) => `${Math.round(opacity * 100)} %`))];
+  viewer.announce(shown.length === 0 ? "No layer is shown" : `Opacity ${shown.join(", ")}`);
+}
+
 /** What keys do while a slide is open. */
 export function slideShortcuts(
   session: SlideSession,
   stage: () => HTMLElement | null,
-  toggleNavigator: () => void,
+  { toggleNavigator, saveFigure }: { toggleNavigator(): void; saveFigure(): void },
 ): readonly Shortcut[] {
   const { viewer } = session;
   const view = (key: string, title: string, run: () => void): Shortcut => ({
@@ -67,11 +84,18 @@ export function slideShortcuts(
     view("h", "Hide or show all layers", () => {
       session.bare.value = !session.bare.value;
     }),
+    view("k", "Fainter layers", () => fade(session, -OPACITY_STEP)),
+    view("Shift+k", "Stronger layers", () => fade(session, OPACITY_STEP)),
+    view("Shift+g", "Go to coordinates", () => {
+      session.goingTo.value = true;
+    }),
     view("g", "Hide or show the patches", () => {
       const [first] = viewer.slide.value.datasets;
       session.grid.value = session.grid.value === null ? (first ?? null) : null;
     }),
     view("i", "Hide or show the panel", toggleInspector),
+    view("o", "Hide or show the object table", toggleObjects),
+    view("Shift+f", "Save a figure of the view", saveFigure),
     view("n", "Hide or show the small picture", toggleNavigator),
     view("f", "Full screen", () => void toggleFullScreen(stage())),
   ];

@@ -1,19 +1,23 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SlideDetail } from "../../contract/index.js";
+import { FigureDialog } from "../figure/index.js";
 import { announce, shortcuts } from "../interface/index.js";
 import { inspectorShown } from "../interface/preferences.js";
+import { type OpenLooking, openLooking } from "../looking/index.js";
+import { ObjectDock, type OpenObjects, openObjects } from "../objects/index.js";
 import { slideRoute } from "../routing/hash-link.js";
 import { route } from "../routing/location.js";
 import { PageHead } from "../shell/page-head.js";
 import { sizeText } from "../shell/slide-texts.js";
-import { narrow, sheet } from "../state/screen.js";
+import { narrow, objectsVisible, sheet } from "../state/screen.js";
+import { type OpenThreshold, openThreshold } from "../threshold/index.js";
 import { type AttachedTools, attachTools } from "../tools/index.js";
 import { openViewer } from "../viewer/index.js";
 import { Inspector } from "./inspector.js";
 import { attachPatchGrid } from "./patch-grid.js";
 import { Readouts } from "./readouts.js";
 import { createSession, type SlideSession } from "./session.js";
-import { slideShortcuts } from "./slide-shortcuts.js";
+import { slideShortcuts, toggleObjects } from "./slide-shortcuts.js";
 import { showTaughtLayer } from "./taught-layer.js";
 import { ViewerToolbar } from "./viewer-toolbar.js";
 
@@ -21,6 +25,9 @@ import { ViewerToolbar } from "./viewer-toolbar.js";
 interface OpenSlide {
   readonly session: SlideSession;
   readonly tools: AttachedTools;
+  readonly objects: OpenObjects;
+  readonly threshold: OpenThreshold;
+  readonly looking: OpenLooking;
 }
 
 /** The slide in its viewer, with the toolbar above and the inspector beside it. */
@@ -29,6 +36,7 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
   const picture = useRef<HTMLDivElement>(null);
   const navigator = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState<OpenSlide | null>(null);
+  const [figureShown, showFigure] = useState(false);
   const [navigatorShown, showNavigator] = useState(true);
   const inspectorVisible = narrow.value ? sheet.value === "inspector" : inspectorShown.value === "shown";
 
@@ -47,17 +55,22 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
     const session = createSession(viewer, given);
     const grid = attachPatchGrid(session);
     const tools = attachTools(viewer);
+    const threshold = openThreshold(viewer, tools.editor, session.bare);
+    const looking = openLooking(viewer);
+    const objects = openObjects(viewer, tools.editor, objectsVisible);
     const removeShortcuts = shortcuts.register(
-      ...slideShortcuts(
-        session,
-        () => stage.current,
-        () => showNavigator((shown) => !shown),
-      ),
+      ...slideShortcuts(session, () => stage.current, {
+        toggleNavigator: () => showNavigator((shown) => !shown),
+        saveFigure: () => showFigure(true),
+      }),
     );
-    setOpen({ session, tools });
+    setOpen({ session, tools, objects, threshold, looking });
     return () => {
       setOpen(null);
       removeShortcuts();
+      objects.dispose();
+      threshold.dispose();
+      looking.dispose();
       tools.dispose();
       grid();
       session.dispose();
@@ -79,15 +92,28 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
         )}
       </PageHead>
       <div class="slide-body">
-        <div class="stage" ref={stage} aria-busy={open?.session.viewer.loading.value ?? true}>
-          <div class="slide-view" ref={picture} />
-          <div class="navigator" ref={navigator} hidden={!navigatorShown} />
-          {open === null ? null : <Readouts session={open.session} />}
+        <div class="stage-column">
+          <div class="stage" ref={stage} aria-busy={open?.session.viewer.loading.value ?? true}>
+            <div class="slide-view" ref={picture} />
+            <div class="navigator" ref={navigator} hidden={!navigatorShown} />
+            {open === null ? null : <Readouts session={open.session} look={open.looking.look.value} />}
+          </div>
+          {open !== null && objectsVisible.value ? (
+            <ObjectDock table={open.objects.table} slide={detail.name} onClose={toggleObjects} />
+          ) : null}
         </div>
         {open !== null && inspectorVisible ? (
-          <Inspector session={open.session} toolPanel={open.tools.Panel} />
+          <Inspector {...open} toolPanel={open.tools.Panel} onFigure={() => showFigure(true)} />
         ) : null}
       </div>
+      {open !== null && figureShown ? (
+        <FigureDialog
+          viewer={open.session.viewer}
+          layers={open.session.bare.value ? [] : open.session.layers.value}
+          look={open.looking.look.value}
+          onClose={() => showFigure(false)}
+        />
+      ) : null}
     </section>
   );
 }

@@ -5,7 +5,8 @@ import { firstSetting, type SlideSession } from "./session.js";
 /** What the identifiers of taught maps begin with. */
 const TAUGHT = "teaching-";
 
-const isTaught = ({ id }: { readonly id: string }): boolean => id.startsWith(TAUGHT);
+/** Whether a layer is of a map that squares teach, which is made of what is seen. */
+export const isTaught = ({ id }: { readonly id: string }): boolean => id.startsWith(TAUGHT);
 
 /**
  * Shows a slide with the map that squares teach as one more of its layers. The next map takes the place of the one

@@ -1,10 +1,10 @@
 import type { ComponentType } from "preact";
 import { showMessage, showProblem, ToolButton } from "../interface/index.js";
 import { inspectorShown } from "../interface/preferences.js";
-import { narrow, sheet } from "../state/screen.js";
+import { narrow, objectsVisible, sheet } from "../state/screen.js";
 import { magnificationOf, magnificationText } from "../viewer/index.js";
 import type { SlideSession } from "./session.js";
-import { showActualPixels, toggleFullScreen, toggleInspector } from "./slide-shortcuts.js";
+import { showActualPixels, toggleFullScreen, toggleInspector, toggleObjects } from "./slide-shortcuts.js";
 
 interface ViewerToolbarProps {
   readonly session: SlideSession;
@@ -49,6 +49,13 @@ export function ViewerToolbar({ session, tools: Tools, stage }: ViewerToolbarPro
           onClick={() => {
             session.bare.value = !session.bare.value;
           }}
+        />
+        <ToolButton
+          icon="table"
+          title="Object table"
+          shortcut="O"
+          pressed={objectsVisible.value}
+          onClick={toggleObjects}
         />
         <ToolButton icon="link" title="Copy the link to this view" class="wide-only" onClick={copyLink} />
         <ToolButton

@@ -1,4 +1,5 @@
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { objectsShown } from "../interface/preferences.js";
 
 /** Below this width panels are sheets over the page; the same figure stands in `styles/`. */
 const NARROW = "(max-width: 800px)";
@@ -13,4 +14,9 @@ query.addEventListener("change", () => {
 export const narrow: ReadonlySignal<boolean> = narrowState;
 
 /** Which sheet lies over the page on a narrow screen. */
-export const sheet = signal<"none" | "sidebar" | "inspector">("none");
+export const sheet = signal<"none" | "sidebar" | "inspector" | "objects">("none");
+
+/** Whether the object table is seen below the slide; on a narrow screen it takes the panel's place. */
+export const objectsVisible: ReadonlySignal<boolean> = computed(() =>
+  narrow.value ? sheet.value === "objects" : objectsShown.value === "shown",
+);

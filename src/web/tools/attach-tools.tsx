@@ -4,16 +4,20 @@ import type { AnnotationImport, LayerEntry } from "../../contract/index.js";
 import { onServerEvent } from "../api/index.js";
 import { showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
+import { BoxTool } from "./editing/box-tool.js";
 import { BrushTool } from "./editing/brush-tool.js";
+import { listenToClassKeys } from "./editing/class-shortcuts.js";
 import { ClickTool } from "./editing/click-tool.js";
-import { DrawTool } from "./editing/draw-tool.js";
+import { DRAW_KINDS, DrawTool, measureKind } from "./editing/draw-tool.js";
 import { Editor } from "./editing/editor.js";
 import { editorShortcuts } from "./editing/editor-shortcuts.js";
 import { paintObjects } from "./editing/object-painter.js";
+import { PointTool } from "./editing/point-tool.js";
 import { PointerInput } from "./editing/pointer-input.js";
 import { SelectTool } from "./editing/select-tool.js";
 import { VertexTool } from "./editing/vertex-tool.js";
 import { AnnotationPanel } from "./panel/annotation-panel.js";
+import { ClassManager } from "./panel/class-manager.js";
 import { ConflictDialog } from "./panel/conflict-dialog.js";
 import { ToolOptions } from "./panel/tool-options.js";
 import { Toolbar } from "./panel/toolbar.js";
@@ -21,11 +25,13 @@ import type { ToolsState } from "./panel/tools-state.js";
 import { openSegmentation } from "./segment/segmentation.js";
 import { loadClasses } from "./store/class-meanings.js";
 import { openAnnotations } from "./store/kept-annotations.js";
+import { knownClasses } from "./store/known-classes.js";
 import { openTeachSession } from "./teach/teach-session.js";
 import { TeachTool } from "./teach/teach-tool.js";
 
 /** Tools on one open slide. */
 export interface AttachedTools {
+  readonly editor: Editor;
   /** Buttons above the slide. */
   readonly Toolbar: ComponentType;
   /** The tab "Annotations"; null shows no tab. */
@@ -44,19 +50,25 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   let repaint = (): void => undefined;
   const repaintLater = () => repaint();
   const clickTool = new ClickTool(editor, segmentation, repaintLater);
+  const pointTool = new PointTool(editor, repaintLater);
   const session = openTeachSession(viewer, editor);
   const teaching = { session, tool: new TeachTool(editor, session, repaintLater) };
   const tools = [
     new SelectTool(editor),
     clickTool,
-    new DrawTool(editor, repaintLater),
+    new DrawTool(DRAW_KINDS.draw, editor, repaintLater),
+    new BoxTool("rectangle", editor, repaintLater),
+    new BoxTool("ellipse", editor, repaintLater),
+    new DrawTool(DRAW_KINDS.polyline, editor, repaintLater),
+    pointTool,
     new BrushTool("brush", editor, repaintLater),
     new BrushTool("erase", editor, repaintLater),
     new VertexTool(editor, repaintLater),
+    new DrawTool(measureKind(editor), editor, repaintLater),
     teaching.tool,
   ];
   const input = new PointerInput(editor, tools, repaintLater);
-  const state = toolsState(editor, input, { segmentation, clickTool, teaching });
+  const state = toolsState(editor, input, { segmentation, clickTool, pointTool, teaching });
   const painter = viewer.addPainter((context) => {
     paintObjects(context, viewer, store.objects.peek().values(), {
       selection: editor.selection.peek(),
@@ -71,12 +83,13 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
     keepUnfinished(input),
     onServerEvent("workspace", () => void loadClasses()),
     viewer.shortcuts.register(...editorShortcuts(state)),
+    listenToClassKeys(editor),
     keepSelectionThere(editor),
     effect(() => {
       // Whatever is painted.
       void [store.objects.value, editor.selection.value, editor.rejectedShown.value, editor.brushSize.value];
       void [segmentation.session.prompt.value, segmentation.session.mask.value, editor.vertex.value];
-      void [editor.classification.value, session.suggestions.value, session.size.value];
+      void [editor.classification.value, knownClasses.value, session.suggestions.value, session.size.value];
       painter.repaint();
     }),
     effect(() => {
@@ -86,6 +99,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   ];
   void loadClasses();
   return {
+    editor,
     Toolbar: () => <Toolbar state={state} />,
     Panel: () => <AnnotationPanel state={state} />,
     taughtLayer: session.layer,
@@ -102,7 +116,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
 function toolsState(
   editor: Editor,
   input: PointerInput,
-  parts: Pick<ToolsState, "segmentation" | "clickTool" | "teaching">,
+  parts: Pick<ToolsState, "segmentation" | "clickTool" | "pointTool" | "teaching">,
 ): ToolsState {
   const importFrom = async (from: Blob | "results"): Promise<void> => {
     try {
@@ -115,12 +129,14 @@ function toolsState(
   return {
     ...{ editor, input, ...parts },
     conflictShown: signal(false),
+    classesShown: signal(false),
     importFile: (file) => void importFrom(file),
     importResults: () => void importFrom("results"),
   };
 }
 
-function importText(added: number, warnings: AnnotationImport["warnings"]): string {
+/** What an import did, in words. */
+export function importText(added: number, warnings: AnnotationImport["warnings"]): string {
   const count = added === 1 ? "1 annotation was added." : `${added} annotations were added.`;
   return [count, ...warnings.map((warning) => `${warning}.`)].join(" ");
 }
@@ -152,6 +168,7 @@ function showOverSlide(viewer: SlideViewer, state: ToolsState): () => void {
     <>
       <ToolOptions state={state} />
       <ConflictDialog state={state} />
+      <ClassManager state={state} />
     </>,
     host,
   );

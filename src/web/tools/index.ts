@@ -10,4 +10,11 @@
  * components that read signals of the tools' own state. Errors of the server go to `showProblem` of the interface,
  * requests through `../api/index.ts`; changes made elsewhere arrive with `onServerEvent("annotations", …)`.
  */
-export { type AttachedTools, attachTools } from "./attach-tools.js";
+export { type AttachedTools, attachTools, importText } from "./attach-tools.js";
+export { classesOf, colourOfClass, titleOf } from "./editing/classes.js";
+export type { Editor } from "./editing/editor.js";
+export { judgements, type Saying } from "./editing/judgements.js";
+export { paintObjects } from "./editing/object-painter.js";
+export { objectAt } from "./editing/select-tool.js";
+export { GRAB_RADIUS } from "./editing/tool.js";
+export { knownClasses } from "./store/known-classes.js";

@@ -1,4 +1,5 @@
 export { pathOf } from "./area-path.js";
+export type { PixelChange } from "./changed-tiles.js";
 export * from "./colour-maps.js";
 export { colourPicture, type GreyPicture } from "./colouring.js";
 export type { OverlayPainter, ScreenPoint, SlideViewer, ViewState } from "./handle.js";
@@ -13,5 +14,7 @@ export {
   scaleBar,
   withSeparators,
 } from "./scale-bar.js";
+export { shownBounds, toLevel0 } from "./shown-bounds.js";
 export { LARGEST_ZOOM, prefersReducedMotion } from "./slide-camera.js";
+export { type PlacedTile, tilesWithin } from "./tiles-within.js";
 export { sameView, slideToScreen, viewOf } from "./view-geometry.js";

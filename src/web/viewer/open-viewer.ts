@@ -5,6 +5,7 @@ import { paths } from "../api/index.js";
 import type { ShortcutRegistry } from "../interface/shortcuts.js";
 import type { LayerSetting } from "../routing/hash-link.js";
 import { pathOf } from "./area-path.js";
+import type { PixelChange } from "./changed-tiles.js";
 import { GridTileSource } from "./grid-tile-source.js";
 import type { ScreenPoint, SlideViewer, ViewState } from "./handle.js";
 import { LayerStack } from "./layer-stack.js";
@@ -30,6 +31,10 @@ export interface OpenViewer extends SlideViewer {
   panBy(horizontal: number, vertical: number): void;
   turnBy(degrees: number): void;
   showLayers(settings: readonly LayerSetting[]): void;
+  /** Changes pixels of the slide, not of its layers, before they are shown; null shows them as they are. */
+  changePixels(change: PixelChange | null): void;
+  /** Paints what lies over the slide on another canvas, in CSS pixels. */
+  paintOverlays(context: CanvasRenderingContext2D): void;
   /** The same slide with other layers, datasets or counts. */
   updateSlide(slide: SlideDetail): void;
   dispose(): void;
@@ -89,6 +94,14 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     panBy: (horizontal, vertical) => camera.panBy(horizontal, vertical),
     turnBy: (degrees) => camera.turnBy(degrees),
     showLayers: (settings) => layers.show(settings),
+    changePixels(change) {
+      for (const one of [seadragon, seadragon.navigator]) {
+        if (!(one.drawer instanceof PixelDrawer)) continue;
+        one.drawer.changed.set(change);
+        one.forceRedraw();
+      }
+    },
+    paintOverlays: (context) => surface.paintOnto(context),
     updateSlide(changed) {
       slideSignal.value = changed;
       layers.update(changed);

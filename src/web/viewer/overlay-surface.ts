@@ -47,6 +47,15 @@ export class OverlaySurface {
     this.#paint();
   }
 
+  /** Paints everything on a canvas that takes CSS pixels. */
+  paintOnto(context: CanvasRenderingContext2D): void {
+    for (const painter of this.#painters) {
+      context.save();
+      painter(context, this.#viewer);
+      context.restore();
+    }
+  }
+
   dispose(): void {
     if (this.#frame !== null) cancelAnimationFrame(this.#frame);
     this.#canvas.remove();
@@ -72,10 +81,6 @@ export class OverlaySurface {
     if (context === null) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, clientWidth, clientHeight);
-    for (const painter of this.#painters) {
-      context.save();
-      painter(context, this.#viewer);
-      context.restore();
-    }
+    this.paintOnto(context);
   }
 }

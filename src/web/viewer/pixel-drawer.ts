@@ -1,4 +1,6 @@
 import OpenSeadragon from "openseadragon";
+import { ChangedTiles } from "./changed-tiles.js";
+import { LayerTileSource } from "./layer-tile-source.js";
 
 /**
  * Draws tiles on whole pixels of the screen. OpenSeadragon's canvas drawer makes each tile a pixel larger to hide the
@@ -7,6 +9,9 @@ import OpenSeadragon from "openseadragon";
  * are turned by odd angles keep OpenSeadragon's way.
  */
 export class PixelDrawer extends OpenSeadragon.CanvasDrawer {
+  /** What is made of the slide's own tiles; those of layers keep their colours. */
+  readonly changed = new ChangedTiles();
+
   /** Asked by OpenSeadragon for each tile: whether it is to be made a pixel larger. */
   minimumOverlapRequired(): boolean {
     return this.viewport.getRotation(true) % 90 !== 0;
@@ -21,7 +26,10 @@ export class PixelDrawer extends OpenSeadragon.CanvasDrawer {
       tile.position = new OpenSeadragon.Point(left, top);
       tile.size = new OpenSeadragon.Point(right - left, bottom - top);
     }
-    return super.getDataToDraw(tile);
+    const data = super.getDataToDraw(tile);
+    return data === undefined || tile.tiledImage?.source instanceof LayerTileSource
+      ? data
+      : this.changed.of(data);
   }
 }
 

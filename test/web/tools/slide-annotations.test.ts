@@ -1,9 +1,11 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type {
-  AnnotationChange,
-  AnnotationObject,
-  AnnotationSave,
-  AnnotationState,
+import {
+  type AnnotationChange,
+  type AnnotationObject,
+  type AnnotationSave,
+  type AnnotationState,
+  type EditChange,
+  judged,
 } from "../../../src/contract/index.js";
 import type { AnnotationApi, SaveAnswer } from "../../../src/web/tools/store/annotation-api.js";
 import { SlideAnnotations } from "../../../src/web/tools/store/slide-annotations.js";
@@ -53,6 +55,17 @@ class FakeServer {
     };
   }
 
+  /** Judgements are kept as updates, as the server keeps them. */
+  edit(title: string, changes: readonly EditChange[]): AnnotationSave {
+    const whole = changes.flatMap((change): AnnotationChange[] => {
+      if (change.type !== "judge") return [change];
+      const before = this.objects.get(change.id);
+      if (before === undefined) throw new Error(`${change.id} is not there`);
+      return [{ type: "update", object: judged(before, change) }];
+    });
+    return this.save(title, whole);
+  }
+
   save(title: string, changes: readonly AnnotationChange[]): AnnotationSave {
     for (const change of changes) {
       if (change.type === "remove") this.objects.delete(change.id);
@@ -90,9 +103,9 @@ class FakeServer {
         this.loads += 1;
         return this.state();
       },
-      edit: (revision, title, changes) => answer(revision, () => this.save(title, changes)),
-      step: (direction, revision) => answer(revision, () => this.step(direction)),
-      importFrom: async (revision) => {
+      edit: ({ revision }, title, changes) => answer(revision, () => this.edit(title, changes)),
+      step: (direction, { revision }) => answer(revision, () => this.step(direction)),
+      importFrom: async ({ revision }) => {
         const result = await answer(revision, () => this.save("Import", add("imported")));
         return "conflict" in result ? result : { save: result.saved, added: 1, warnings: [] };
       },
@@ -171,6 +184,37 @@ describe("annotations in the page", () => {
     store.edit("Draw a", add("a"));
     await settled();
     expect([server.loads, idsOf(store), store.saveState.value.state]).toEqual([2, ["other", "a"], "saved"]);
+  });
+
+  it("are judged as others have drawn them meanwhile, and not at all when they are gone", async () => {
+    const server = new FakeServer();
+    server.save("Draw", add("a", "b"));
+    const store = await opened(server);
+    const redrawn = object("a", "redrawn");
+    server.save("Reshape", [{ type: "update", object: redrawn }]);
+    server.save("Delete", [{ type: "remove", id: "b" }]);
+    store.edit("Reject 2 objects", [
+      { type: "judge", id: "a", review: "rejected" },
+      { type: "judge", id: "b", review: "rejected" },
+    ]);
+    expect(store.objects.value.get("b")?.review).toBe("rejected");
+    await settled();
+    expect(store.saveState.value.state).toBe("conflict");
+    store.resolve("reapply");
+    await settled();
+    expect([...server.objects.values()]).toEqual([{ ...redrawn, review: "rejected" }]);
+    expect([...store.objects.value.values()]).toEqual([{ ...redrawn, review: "rejected" }]);
+  });
+
+  it("that were judged count as saved when the answer was lost", async () => {
+    const server = new FakeServer();
+    server.save("Draw", add("a"));
+    const store = await opened(server);
+    server.save("Set class", [{ type: "update", object: { ...object("a"), classification: null } }]);
+    store.edit("Set class none", [{ type: "judge", id: "a", classification: null }]);
+    await settled();
+    expect(store.saveState.value.state).toBe("saved");
+    expect(store.hasUnsaved).toBe(false);
   });
 
   it("let go of one's own edits when that is chosen", async () => {

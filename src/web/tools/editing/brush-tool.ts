@@ -1,4 +1,10 @@
-import type { AnnotationChange, AnnotationObject, Area, Position } from "../../../contract/index.js";
+import {
+  type AnnotationChange,
+  type AnnotationObject,
+  type Area,
+  MEASUREMENT_CLASS,
+  type Position,
+} from "../../../contract/index.js";
 import { boundsOf, boundsOverlap } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { differenceOf, unionOf } from "../geometry/combine.js";
@@ -111,14 +117,17 @@ export class BrushTool implements PointerTool {
 
   #add(stroke: Area): void {
     const target = this.#editor.selected.value;
-    if (target === null) this.#editor.add(stroke, "drawn", "Brush");
+    if (target === null || isApart(target)) this.#editor.add(stroke, "drawn", "Brush");
     else this.#editor.reshape(target, unionOf(target.area, stroke), "Brush");
   }
 
   #erase(stroke: Area, crumb: number): void {
     const { store, selectedObjects } = this.#editor;
     const chosen = selectedObjects.value;
-    const candidates = chosen.length > 0 ? chosen : [...store.objects.value.values()].filter(isShown);
+    const candidates =
+      chosen.length > 0
+        ? chosen
+        : [...store.objects.value.values()].filter((object) => isShown(object) && !isApart(object));
     const changes: AnnotationChange[] = [];
     const cut: AnnotationObject[] = [];
     for (const object of candidates.filter((candidate) => meets(candidate, stroke))) {
@@ -139,7 +148,9 @@ export class BrushTool implements PointerTool {
 
   #colour(): string {
     const target = this.#editor.selected.value;
-    return colourOfClass(target === null ? this.#editor.classification.value : target.classification);
+    return colourOfClass(
+      target === null || isApart(target) ? this.#editor.classification.value : target.classification,
+    );
   }
 
   #resize(factor: number): void {
@@ -153,6 +164,11 @@ export class BrushTool implements PointerTool {
   #shortcut(key: string, title: string, run: () => void) {
     return { key, title, group: "Drawing", run };
   }
+}
+
+/** Whether the brush leaves an object alone: what has no area, and measurements. */
+export function isApart({ classification, mark }: AnnotationObject): boolean {
+  return mark !== undefined || classification === MEASUREMENT_CLASS;
 }
 
 function isShown({ review }: AnnotationObject): boolean {

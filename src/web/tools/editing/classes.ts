@@ -1,9 +1,19 @@
 import {
   type AnnotationObject,
   type ClassEntry,
+  type ClassMeaning,
+  MEASUREMENT_CLASS,
   REVIEWED_CLASS,
   SQUARE_CLASSES,
 } from "../../../contract/index.js";
+import { knownClass } from "../store/known-classes.js";
+
+/** What meanings are called that somebody can choose. */
+export const MEANINGS: Readonly<Record<ClassMeaning, string>> = {
+  tumour: "tumour",
+  exclusion: "no tumour",
+  unknown: "ignore: left out of training",
+};
 
 /** Classes that are offered before anybody has used one: those that training understands without being told. */
 export const USUAL_CLASSES = ["Tumor", "Exclusion", REVIEWED_CLASS] as const;
@@ -14,14 +24,17 @@ const OWN: Readonly<Record<string, string>> = {
   Tumor: PALETTE[0],
   Exclusion: PALETTE[1],
   [REVIEWED_CLASS]: PALETTE[2],
+  [MEASUREMENT_CLASS]: "#111827",
   [SQUARE_CLASSES.tumour]: PALETTE[0],
   [SQUARE_CLASSES.other]: PALETTE[1],
 };
 const WITHOUT_CLASS = "#e0b400";
 
-/** The colour of a class, the same on every slide. */
+/** The colour of a class, the same on every slide: the chosen one, or one that follows from its name. */
 export function colourOfClass(classification: string | null): string {
   if (classification === null) return WITHOUT_CLASS;
+  const chosen = knownClass(classification)?.colour;
+  if (chosen !== undefined) return chosen;
   const own = OWN[classification];
   if (own !== undefined) return own;
   let sum = 0;

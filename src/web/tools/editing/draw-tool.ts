@@ -1,10 +1,11 @@
-import type { Position } from "../../../contract/index.js";
-import { areaOfRing, simplifyLine } from "../../../geometry/index.js";
+import { type Area, MEASUREMENT_CLASS, type Position } from "../../../contract/index.js";
+import { areaOfRing, lengthOf, simplifyLine } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { withoutCrossings } from "../geometry/combine.js";
+import { areaFigure, lengthFigure, perimeterFigure } from "../geometry/figures.js";
 import { colourOfClass } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
-import { paintDot, strokeTwice, traceLine } from "./path-painting.js";
+import { paintDot, paintLabel, strokeTwice, traceLine } from "./path-painting.js";
 import { GRAB_RADIUS, type PointerTool, screenDistance } from "./tool.js";
 
 /** A drag of fewer CSS pixels is a click. */
@@ -12,35 +13,91 @@ const CLICK = 5;
 /** How far, in CSS pixels, a simplified drawn line may lie from the drawn one. */
 const TOLERANCE = 0.75;
 
+/** What a tool makes of what is drawn with it. */
+interface DrawKind {
+  readonly name: "draw" | "polyline" | "measure";
+  /** Heading of its keys in the help sheet. */
+  readonly group: string;
+  /** Whether lines are drawn, or outlines that close. */
+  isLine(): boolean;
+  /** Whether dragging draws a straight line and not the pointer's way. */
+  isStraight(): boolean;
+  /** Whether it says how long or large what is drawn is. */
+  readonly isMeasured: boolean;
+}
+
+export const DRAW_KINDS = {
+  draw: {
+    name: "draw",
+    group: "Drawing",
+    isLine: () => false,
+    isStraight: () => false,
+    isMeasured: false,
+  },
+  polyline: {
+    name: "polyline",
+    group: "Drawing a polyline",
+    isLine: () => true,
+    isStraight: () => false,
+    isMeasured: false,
+  },
+} as const satisfies Record<string, DrawKind>;
+
+/** Measuring: a line, or an area, as the editor says. */
+export function measureKind({ measured }: Editor): DrawKind {
+  const isLine = () => measured.value === "line";
+  return { name: "measure", group: "Measuring", isLine, isStraight: isLine, isMeasured: true };
+}
+
 /**
- * Draws outlines: dragging draws freehand and closes the outline at the end; clicks set one vertex after another until
- * the first is clicked again, or Enter.
+ * Draws outlines and lines: dragging draws freehand (a measuring line straight) and ends where it ends; clicks set one
+ * vertex after another until the first one of an outline, or the last one, is clicked again, or Enter.
  */
 export class DrawTool implements PointerTool {
-  readonly name = "draw";
   readonly holdsPointer = true;
   readonly keepsPressed = false;
+  readonly #kind: DrawKind;
   readonly #editor: Editor;
   readonly #repaint: () => void;
   /** Vertices set by clicks. */
   #vertices: Position[] = [];
-  /** What is being drawn freehand. */
+  /** What is being drawn by dragging. */
   #way: Position[] = [];
   #pressedAt: Pointed | null = null;
   #pointer: Position | null = null;
 
-  constructor(editor: Editor, repaint: () => void) {
+  constructor(kind: DrawKind, editor: Editor, repaint: () => void) {
+    this.#kind = kind;
     this.#editor = editor;
-    this.#repaint = repaint;
+    this.#repaint = () => {
+      if (kind.isMeasured) editor.readout.value = this.#readout();
+      repaint();
+    };
   }
 
-  readonly shortcuts = [
-    this.#shortcut("Enter", "Close the outline", () => this.#finish(this.#vertices)),
-    this.#shortcut("Backspace", "Take back the last vertex", () => {
-      this.#vertices = this.#vertices.slice(0, -1);
-      this.#repaint();
-    }),
-  ];
+  get name(): DrawKind["name"] {
+    return this.#kind.name;
+  }
+
+  get shortcuts() {
+    const { group } = this.#kind;
+    const key = (name: string, title: string, run: () => void) => ({
+      key: name,
+      title,
+      group,
+      scope: "slide" as const,
+      run,
+    });
+    return [
+      key("Enter", this.#kind.name === "draw" ? "Close the outline" : "End it", () =>
+        this.#finish(this.#vertices),
+      ),
+      key("Backspace", "Take back the last vertex", () => {
+        this.#vertices = this.#vertices.slice(0, -1);
+        this.#repaint();
+      }),
+    ];
+  }
 
   get hasBegun(): boolean {
     return this.#vertices.length > 0 || this.#pressedAt !== null;
@@ -48,14 +105,16 @@ export class DrawTool implements PointerTool {
 
   press(at: Pointed): void {
     this.#pressedAt = at;
-    this.#way = [at.position];
+    this.#way = [this.#placeOf(at)];
   }
 
   drag(at: Pointed): void {
     const [last] = this.#way.slice(-1);
     if (this.#pressedAt === null || last === undefined) return;
-    if (screenDistance(this.#editor.viewer.toScreen(last), at.screen) >= 1.5) this.#way.push(at.position);
-    this.#pointer = at.position;
+    const place = this.#placeOf(at);
+    if (this.#kind.isStraight()) this.#way = [...this.#way.slice(0, 1), place];
+    else if (screenDistance(this.#editor.viewer.toScreen(last), at.screen) >= 1.5) this.#way.push(place);
+    this.#pointer = place;
     this.#repaint();
   }
 
@@ -65,7 +124,7 @@ export class DrawTool implements PointerTool {
     this.#pressedAt = null;
     this.#way = [];
     if (pressed === null) return;
-    if (way.length > 2 && lengthOnScreen(this.#editor.viewer, way) > CLICK * 3) {
+    if (way.length > (this.#kind.isStraight() ? 1 : 2) && this.#lengthOnScreen(way) > CLICK * 3) {
       // Freehand goes on from vertices that were clicked before.
       this.#finish([
         ...this.#vertices,
@@ -73,19 +132,23 @@ export class DrawTool implements PointerTool {
       ]);
       return;
     }
-    const [first] = this.#vertices;
-    const closes =
-      first !== undefined &&
-      this.#vertices.length > 2 &&
-      screenDistance(this.#editor.viewer.toScreen(first), at.screen) < GRAB_RADIUS;
-    if (closes) this.#finish(this.#vertices);
-    else this.#vertices.push(pressed.position);
+    if (this.#isEnd(at)) this.#finish(this.#vertices);
+    else {
+      this.#vertices.push(this.#placeOf(pressed));
+      const readout = this.#kind.isMeasured ? this.#readout() : null;
+      if (readout !== null) this.#editor.viewer.announce(readout);
+    }
     this.#repaint();
   }
 
   hover(at: Pointed | null): void {
-    this.#pointer = at?.position ?? null;
-    if (this.#vertices.length > 0) this.#repaint();
+    this.#pointer = at === null ? null : this.#placeOf(at);
+    if (this.#vertices.length === 0) return;
+    this.#repaint();
+    // Whoever moves the keyboard's cursor cannot see the readout follow.
+    if (at?.isKeyboard === true && this.#editor.readout.value !== null) {
+      this.#editor.viewer.announce(this.#editor.readout.value);
+    }
   }
 
   cancel(): boolean {
@@ -98,38 +161,70 @@ export class DrawTool implements PointerTool {
   }
 
   paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
-    const line = [...this.#vertices, ...this.#way];
-    if (line.length === 0) return;
-    const colour = colourOfClass(this.#editor.classification.value);
-    const isFreehand = this.#way.length > 2;
+    const line = this.#line();
+    const [first] = line;
+    if (first === undefined || (line.length === 1 && this.#vertices.length === 0)) return;
+    const { isMeasured } = this.#kind;
+    const colour = colourOfClass(isMeasured ? MEASUREMENT_CLASS : this.#editor.classification.value);
     context.beginPath();
-    traceLine(
-      context,
-      viewer,
-      isFreehand || this.#pointer === null ? line : [...line, this.#pointer],
-      isFreehand,
-    );
+    const isClosed = !this.#kind.isLine() && (this.#way.length > 2 || (isMeasured && line.length > 2));
+    traceLine(context, viewer, line, isClosed);
     strokeTwice(context, colour, 2);
     for (const vertex of this.#vertices) paintDot(context, viewer.toScreen(vertex), 5, colour);
+    const readout = isMeasured ? this.#readout() : null;
+    if (readout === null) return;
+    const { x, y } = viewer.toScreen(line.at(-1) ?? first);
+    paintLabel(context, readout, { x, y: y - 14 });
   }
 
-  #finish(ring: readonly Position[]): void {
+  /** Everything that would be drawn if it ended where the pointer is. */
+  #line(): readonly Position[] {
+    const line = [...this.#vertices, ...this.#way];
+    const isDragged = this.#way.length > 1;
+    return isDragged || this.#pointer === null || line.length === 0 ? line : [...line, this.#pointer];
+  }
+
+  #readout(): string | null {
+    const line = this.#line();
+    const { micronsPerPixel } = this.#editor.viewer.slide.peek();
+    if (line.length < 2) return null;
+    if (this.#kind.isLine()) return lengthFigure(line, micronsPerPixel);
+    const area = areaOfRing(line);
+    return `${areaFigure(area, micronsPerPixel)}, around ${perimeterFigure(area, micronsPerPixel)}`;
+  }
+
+  /** Whether a click ends what is drawn: on the first vertex of an outline, or on the last one again. */
+  #isEnd({ screen }: Pointed): boolean {
+    const isLine = this.#kind.isLine();
+    if (this.#vertices.length < (isLine ? 2 : 3)) return false;
+    const isNear = (vertex: Position | undefined, within: number) =>
+      vertex !== undefined && screenDistance(this.#editor.viewer.toScreen(vertex), screen) < within;
+    return (!isLine && isNear(this.#vertices[0], GRAB_RADIUS)) || isNear(this.#vertices.at(-1), CLICK);
+  }
+
+  #finish(line: readonly Position[]): void {
     this.#vertices = [];
-    const area = ring.length < 3 ? null : withoutCrossings(areaOfRing(ring));
-    if (area === null) this.#editor.viewer.announce("The outline encloses nothing");
-    else this.#editor.add(area, "drawn", "Draw");
+    const { name, isMeasured } = this.#kind;
+    const verb = { draw: "Draw", polyline: "Draw", measure: "Measure" }[name];
+    const classification = isMeasured ? MEASUREMENT_CLASS : this.#editor.classification.value;
+    if (this.#kind.isLine()) {
+      const isLong = line.length > 1 && lengthOf(line, { x: 1, y: 1 }) > 0;
+      if (!isLong) this.#editor.viewer.announce("The line has no length");
+      else this.#editor.add({ type: "LineString", coordinates: line }, "drawn", verb, classification);
+    } else {
+      const area: Area | null = line.length < 3 ? null : withoutCrossings(areaOfRing(line));
+      if (area === null) this.#editor.viewer.announce("The outline encloses nothing");
+      else this.#editor.add(area, "drawn", verb, classification);
+    }
     this.#repaint();
   }
 
-  #shortcut(key: string, title: string, run: () => void) {
-    return { key, title, group: "Drawing", scope: "slide" as const, run };
+  /** Lines end where the slide does; outlines are cut there when they are done. */
+  #placeOf({ position }: Pointed): Position {
+    return this.#kind.isLine() || this.#kind.isMeasured ? this.#editor.onSlide(position) : position;
   }
-}
 
-function lengthOnScreen(viewer: SlideViewer, way: readonly Position[]): number {
-  const points = way.map((position) => viewer.toScreen(position));
-  return points.slice(1).reduce((sum, point, index) => {
-    const before = points[index];
-    return before === undefined ? sum : sum + screenDistance(before, point);
-  }, 0);
+  #lengthOnScreen(way: readonly Position[]): number {
+    return lengthOf(way, { x: 1, y: 1 }) * this.#editor.viewer.view.value.zoom;
+  }
 }

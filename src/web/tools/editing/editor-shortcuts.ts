@@ -1,9 +1,13 @@
 import type { Shortcut } from "../../interface/shortcuts.js";
 import { TOOLS } from "../panel/toolbar.js";
 import type { ToolsState } from "../panel/tools-state.js";
+import type { ToolName } from "./editor.js";
+
+/** Tools whose clicks mean one thing or the opposite. */
+const OPPOSITE_TOOLS: ReadonlySet<ToolName> = new Set(["segment", "teach", "points"]);
 
 /** Keys that work whichever tool is active; a tool's own keys come before them. */
-export function editorShortcuts({ editor, input }: ToolsState): Shortcut[] {
+export function editorShortcuts({ editor, input, classesShown }: ToolsState): Shortcut[] {
   const { store, tool } = editor;
   const key = (name: string, title: string, run: () => void): Shortcut => ({
     key: name,
@@ -23,11 +27,18 @@ export function editorShortcuts({ editor, input }: ToolsState): Shortcut[] {
     key("Mod+y", "Redo", () => store.redo()),
     key(".", "Next annotation", () => editor.step(1)),
     key(",", "Annotation before", () => editor.step(-1)),
-    key("a", "Accept the selected annotations", () => editor.review("accepted")),
-    key("x", "Reject the selected annotations; while segmenting or teaching: what clicks mean", () => {
-      if (tool.value === "segment" || tool.value === "teach") input.opposite.value = !input.opposite.value;
-      else editor.review("rejected");
+    key("Shift+c", "Classes: names, colours, keys", () => {
+      classesShown.value = true;
     }),
+    key("a", "Accept the selected annotations", () => editor.review("accepted")),
+    key(
+      "x",
+      "Reject the selected annotations; while segmenting, teaching or setting points: what clicks mean",
+      () => {
+        if (OPPOSITE_TOOLS.has(tool.value)) input.opposite.value = !input.opposite.value;
+        else editor.review("rejected");
+      },
+    ),
     key("Delete", "Delete the selected annotations", () => editor.remove()),
     key("Escape", "Give up what was begun; put the tool away; select nothing", () => {
       if (input.tool?.cancel() === true) return;

@@ -1,15 +1,34 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { AnnotationObject, AnnotationOrigin, Area, Position } from "../../../contract/index.js";
-import { boundsOf } from "../../../geometry/index.js";
-import { showMessage } from "../../interface/index.js";
+import * as z from "zod/mini";
+import type { AnnotationObject, AnnotationOrigin, Position } from "../../../contract/index.js";
+import { lengthOf } from "../../../geometry/index.js";
+import { keptSignal, showMessage } from "../../interface/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
 import { onSlide } from "../geometry/combine.js";
+import { objectFigure } from "../geometry/figures.js";
+import { boundsOfShape, clamped, membersOf, type Shape, shapeOf, withShape } from "../geometry/shapes.js";
 import { isTangle, MOST_CROSSINGS } from "../geometry/tangle.js";
 import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
+import { judgements, type Saying } from "./judgements.js";
 
 /** What the pointer does. */
-export type ToolName = "select" | "segment" | "draw" | "brush" | "erase" | "vertices" | "teach";
+export type ToolName =
+  | "select"
+  | "segment"
+  | "draw"
+  | "rectangle"
+  | "ellipse"
+  | "polyline"
+  | "points"
+  | "brush"
+  | "erase"
+  | "vertices"
+  | "measure"
+  | "teach";
+
+/** Level-0 pixels that are shown around what is smaller. */
+const LEAST_SHOWN = 60;
 
 /** Smallest and largest brush, in CSS pixels across. */
 export const BRUSH_SIZES = { least: 4, most: 300 } as const;
@@ -33,13 +52,21 @@ export class Editor {
   readonly tool: Signal<ToolName> = signal("select");
   readonly selection: Signal<ReadonlySet<string>> = signal(new Set());
   /** Class of what is drawn next; null for none. */
-  readonly classification: Signal<string | null> = signal("Tumor");
+  readonly classification: Signal<string | null>;
   /** In CSS pixels across. */
-  readonly brushSize = signal(40);
+  readonly brushSize = keptSignal(
+    "brush",
+    z.number().check(z.gte(BRUSH_SIZES.least), z.lte(BRUSH_SIZES.most)),
+    40,
+  );
   /** The vertex that the keyboard moves, by its number among all of the object. */
   readonly vertex = signal(0);
+  /** What the measuring tool draws. */
+  readonly measured = keptSignal("measured", z.enum(["line", "area"]), "line");
+  /** How long or large what is being drawn is; null while nothing is, or where nobody measures it. */
+  readonly readout: Signal<string | null> = signal(null);
   /** Whether rejected objects are shown. */
-  readonly rejectedShown = signal(true);
+  readonly rejectedShown = keptSignal("rejected", z.boolean(), true);
 
   /** The one selected object, or null when none or several are. */
   readonly selected: ReadonlySignal<AnnotationObject | null>;
@@ -47,6 +74,8 @@ export class Editor {
 
   constructor(viewer: SlideViewer, store: SlideAnnotations) {
     this.viewer = viewer;
+    const kept = `class.${viewer.slide.peek().id}`;
+    this.classification = keptSignal(kept, z.nullable(z.string()), "Tumor");
     this.store = store;
     this.selectedObjects = computed(() =>
       [...this.selection.value].flatMap((id) => {
@@ -60,37 +89,46 @@ export class Editor {
     });
   }
 
-  /** Adds an object of the chosen class, as far as it lies on the slide, and selects it. */
-  add(drawn: Area, origin: AnnotationOrigin, verb: string): void {
-    const area = this.#onSlide(drawn);
-    if (area === null) {
+  /** Adds an object of a class, by default the chosen one, as far as it lies on the slide, and selects it. */
+  add(
+    drawn: Shape,
+    origin: AnnotationOrigin,
+    verb: string,
+    classification = this.classification.value,
+  ): void {
+    const shape = this.#onSlide(drawn);
+    if (shape === null) {
       this.viewer.announce("That is not on the slide");
       return;
     }
-    const classification = this.classification.value;
     const object: AnnotationObject = {
       id: newObjectId(),
       name: "",
       classification,
       review: "accepted",
       origin,
-      area,
+      ...membersOf(shape),
     };
     this.store.edit(`${verb} ${titleOf(object)}`, [{ type: "add", object }]);
     this.select([object.id]);
-    this.viewer.announce(`${titleOf(object)} added`);
+    this.viewer.announce(`${titleOf(object)} added, ${this.figureOf(object)}`);
   }
 
-  /** Gives an object another area; nothing left of it removes it. Whoever edits an object has looked at it. */
-  reshape(object: AnnotationObject, drawn: Area | null, verb: string): void {
+  /** Gives an object another shape; nothing left of it removes it. Whoever edits an object has looked at it. */
+  reshape(object: AnnotationObject, drawn: Shape | null, verb: string): void {
     tellTangles([object]);
-    const area = drawn === null ? null : this.#onSlide(drawn);
+    const shape = drawn === null ? null : this.#onSlide(drawn);
     const title = `${verb} ${titleOf(object)}`;
-    if (area === null) this.store.edit(title, [{ type: "remove", id: object.id }]);
+    if (shape === null) this.store.edit(title, [{ type: "remove", id: object.id }]);
     else {
       const review = object.review === "rejected" ? "rejected" : "accepted";
-      this.store.edit(title, [{ type: "update", object: { ...object, area, review } }]);
+      this.store.edit(title, [{ type: "update", object: { ...withShape(object, shape), review } }]);
     }
+  }
+
+  /** How long or large an object is, in words. */
+  figureOf(object: AnnotationObject): string {
+    return objectFigure(object, this.viewer.slide.peek().micronsPerPixel);
   }
 
   select(ids: Iterable<string>): void {
@@ -116,24 +154,31 @@ export class Editor {
   /** Selects an object and brings it into view. */
   show(id: string): void {
     const object = this.store.objects.value.get(id);
-    const bounds = object === undefined ? null : boundsOf(object.area);
+    const bounds = object === undefined ? null : boundsOfShape(shapeOf(object));
     if (object === undefined || bounds === null) return;
     this.select([id]);
     const { left, top, right, bottom } = bounds;
-    this.viewer.flyTo({ x: left, y: top, width: right - left, height: bottom - top });
+    // A point alone, or a level line, has no size to be shown by.
+    const room = Math.max(0, LEAST_SHOWN - Math.max(right - left, bottom - top)) / 2;
+    this.viewer.flyTo({
+      x: left - room,
+      y: top - room,
+      width: right - left + 2 * room,
+      height: bottom - top + 2 * room,
+    });
     this.viewer.announce(`${titleOf(object)}, ${object.review}`);
   }
 
   /** Says of the selected objects what somebody thinks of them. */
   review(review: "accepted" | "rejected"): void {
-    this.#update(review === "accepted" ? "Accept" : "Reject", (object) => ({ ...object, review }));
+    this.#judge(review === "accepted" ? "Accept" : "Reject", { review });
   }
 
   /** Gives the selected objects a class; with none selected, what is drawn next. */
   classify(classification: string | null): void {
     this.classification.value = classification;
     const called = classification ?? "no class";
-    this.#update(`Set class ${called} of`, (object) => ({ ...object, classification }));
+    this.#judge(`Set class ${called} of`, { classification });
   }
 
   remove(): void {
@@ -147,23 +192,23 @@ export class Editor {
     this.select([]);
   }
 
-  #onSlide(area: Area): Area | null {
-    const { size } = this.viewer.slide.value;
-    return size === null ? area : onSlide(area, size);
+  /** A position on the slide: the nearest where it is beside it. */
+  onSlide(position: Position): Position {
+    const { size } = this.viewer.slide.peek();
+    return size === null ? position : clamped(position, size);
   }
 
-  #update(verb: string, change: (object: AnnotationObject) => AnnotationObject): void {
+  #onSlide(shape: Shape): Shape | null {
+    const { size } = this.viewer.slide.value;
+    if (size === null) return shape;
+    if (shape.type === "MultiPolygon") return onSlide(shape, size);
+    const there = { ...shape, coordinates: shape.coordinates.map((position) => clamped(position, size)) };
+    return there.type === "LineString" && lengthOf(there.coordinates, { x: 1, y: 1 }) === 0 ? null : there;
+  }
+
+  #judge(verb: string, saying: Saying): void {
     const objects = this.selectedObjects.value;
-    const changed = objects
-      .map((object) => ({ before: object, after: change(object) }))
-      .filter(
-        ({ before, after }) =>
-          before.review !== after.review || before.classification !== after.classification,
-      );
-    this.store.edit(
-      `${verb} ${describe(objects)}`,
-      changed.map(({ after }) => ({ type: "update", object: after })),
-    );
+    this.store.edit(`${verb} ${describe(objects)}`, judgements(objects, saying));
   }
 }
 

@@ -1,11 +1,19 @@
-import type { AnnotationObject } from "../../../contract/index.js";
-import { boundsOf, boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/index.js";
+import { type AnnotationObject, MEASUREMENT_CLASS, type Position } from "../../../contract/index.js";
+import { boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { shownBounds, toLevel0 } from "../../viewer/shown-bounds.js";
+import { objectFigure } from "../geometry/figures.js";
+import { boundsOfShape, type Shape, shapeOf } from "../geometry/shapes.js";
 import { untangled } from "../geometry/tangle.js";
 import { colourOfClass } from "./classes.js";
+import { paintLabel } from "./path-painting.js";
 
 /** Objects that are smaller on the screen are dots, in CSS pixels. */
 const DOT = 3;
+/** Measurements that are smaller have no label. */
+const LABELLED = 24;
+/** Radius of a point. */
+const POINT = 5;
 /** Outlines are painted from simplified ones of the next finer zoom, by powers of this. */
 const ZOOM_STEP = 4;
 /** Rings with fewer vertices are painted as they are. */
@@ -17,15 +25,16 @@ interface Prepared {
   readonly paths: Map<number, Path2D>;
 }
 
-/** Level0Box and paths of objects: an object that changes is another one. */
-const prepared = new WeakMap<AnnotationObject, Prepared>();
+/** Level0Box and paths of shapes: an object that is judged keeps its own, one that is drawn otherwise has another. */
+const prepared = new WeakMap<Shape, Prepared>();
 
 function prepare(object: AnnotationObject): Prepared {
-  const known = prepared.get(object);
+  const shape = shapeOf(object);
+  const known = prepared.get(shape);
   if (known !== undefined) return known;
-  const bounds = boundsOf(object.area) ?? { left: 0, top: 0, right: -1, bottom: -1 };
+  const bounds = boundsOfShape(shape) ?? { left: 0, top: 0, right: -1, bottom: -1 };
   const made = { bounds, paths: new Map<number, Path2D>() };
-  prepared.set(object, made);
+  prepared.set(shape, made);
   return made;
 }
 
@@ -45,21 +54,11 @@ function pathAt(object: AnnotationObject, zoom: number): Path2D {
     });
     path.closePath();
   }
+  if (object.mark?.type === "LineString") {
+    for (const [x, y] of object.mark.coordinates) path.lineTo(x, y);
+  }
   paths.set(step, path);
   return path;
-}
-
-/** The part of the slide that is seen; larger than that where it is turned. */
-export function shownBounds(viewer: SlideViewer): Level0Box {
-  const { clientWidth: width, clientHeight: height } = viewer.element;
-  const corners = [
-    [0, 0],
-    [width, 0],
-    [0, height],
-    [width, height],
-  ].map(([x = 0, y = 0]) => viewer.toSlide({ space: "screen", x, y }));
-  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
-  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
 }
 
 export interface PaintOptions {
@@ -80,17 +79,34 @@ export function paintObjects(
   const { zoom } = viewer.view.value;
   const shown = shownBounds(viewer);
   const selected: AnnotationObject[] = [];
+  const labelled: AnnotationObject[] = [];
   context.save();
   toLevel0(context, viewer);
   context.lineJoin = "round";
   for (const object of objects) {
     if (object.review === "rejected" && !rejectedShown) continue;
     if (!boundsOverlap(prepare(object).bounds, shown)) continue;
+    if (object.classification === MEASUREMENT_CLASS && isSeen(object, zoom)) labelled.push(object);
     if (selection.has(object.id)) selected.push(object);
     else paintOne(context, object, zoom, false);
   }
   for (const object of selected) paintOne(context, object, zoom, true);
   context.restore();
+  for (const object of labelled) paintFigure(context, viewer, object);
+}
+
+/** How long or large a measurement is: beside a line's end, and over an area. */
+function paintFigure(context: CanvasRenderingContext2D, viewer: SlideViewer, object: AnnotationObject): void {
+  const { left, top, right } = prepare(object).bounds;
+  const last = object.mark?.coordinates.at(-1);
+  const { x, y } = viewer.toScreen(last ?? [(left + right) / 2, top]);
+  paintLabel(context, objectFigure(object, viewer.slide.peek().micronsPerPixel), { x, y: y - 8 });
+}
+
+/** Whether an object is large enough on the screen to be told of in words. */
+function isSeen(object: AnnotationObject, zoom: number): boolean {
+  const { left, top, right, bottom } = prepare(object).bounds;
+  return Math.max(right - left, bottom - top) * zoom >= LABELLED;
 }
 
 function paintOne(
@@ -103,6 +119,10 @@ function paintOne(
   const isRejected = object.review === "rejected";
   const colour = isRejected ? "#6b7280" : colourOfClass(object.classification);
   const size = Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top) * zoom;
+  if (object.mark?.type === "MultiPoint") {
+    paintPoints(context, object.mark.coordinates, { colour, zoom, isSelected, isRejected });
+    return;
+  }
   if (size < DOT && !isSelected) {
     const side = DOT / zoom;
     context.fillStyle = colour;
@@ -115,10 +135,12 @@ function paintOne(
     return;
   }
   const path = pathAt(object, zoom);
-  context.globalAlpha = isSelected ? 0.22 : isRejected ? 0 : 0.1;
-  context.fillStyle = colour;
-  context.fill(path, "evenodd");
-  context.globalAlpha = 1;
+  if (object.mark === undefined) {
+    context.globalAlpha = isSelected ? 0.22 : isRejected ? 0 : 0.1;
+    context.fillStyle = colour;
+    context.fill(path, "evenodd");
+    context.globalAlpha = 1;
+  }
   context.setLineDash(dashOf(object).map((length) => length / zoom));
   if (isSelected) {
     context.strokeStyle = "white";
@@ -131,19 +153,39 @@ function paintOne(
   context.setLineDash([]);
 }
 
-function dashOf({ review }: AnnotationObject): readonly number[] {
-  return { accepted: [], unreviewed: [8, 5], rejected: [2, 5] }[review];
+/** Points as rings, filled when they are selected, so that the cell in the middle stays in view. */
+function paintPoints(
+  context: CanvasRenderingContext2D,
+  points: readonly Position[],
+  look: {
+    readonly colour: string;
+    readonly zoom: number;
+    readonly isSelected: boolean;
+    readonly isRejected: boolean;
+  },
+): void {
+  const { colour, zoom, isSelected, isRejected } = look;
+  context.beginPath();
+  for (const [x, y] of points) {
+    context.moveTo(x + POINT / zoom, y);
+    context.arc(x, y, POINT / zoom, 0, 2 * Math.PI);
+  }
+  context.globalAlpha = isSelected ? 0.5 : 0;
+  context.fillStyle = colour;
+  context.fill();
+  context.globalAlpha = 1;
+  context.setLineDash(isRejected ? [2 / zoom, 2 / zoom] : []);
+  for (const [width, stroke] of [
+    [4.5, "white"],
+    [2.5, colour],
+  ] as const) {
+    context.lineWidth = width / zoom;
+    context.strokeStyle = stroke;
+    context.stroke();
+  }
+  context.setLineDash([]);
 }
 
-/** Lets the canvas take level-0 pixels. */
-function toLevel0(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
-  const [origin, right, below] = [viewer.toScreen([0, 0]), viewer.toScreen([1, 0]), viewer.toScreen([0, 1])];
-  context.transform(
-    right.x - origin.x,
-    right.y - origin.y,
-    below.x - origin.x,
-    below.y - origin.y,
-    origin.x,
-    origin.y,
-  );
+function dashOf({ review }: AnnotationObject): readonly number[] {
+  return { accepted: [], unreviewed: [8, 5], rejected: [2, 5] }[review];
 }

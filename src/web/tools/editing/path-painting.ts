@@ -1,5 +1,6 @@
 import type { Area, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import type { Shape } from "../geometry/shapes.js";
 
 /** Traces positions of the slide on the screen. */
 export function traceLine(
@@ -24,6 +25,31 @@ export function traceArea(
 ): void {
   context.beginPath();
   for (const ring of coordinates.flat()) traceLine(context, viewer, ring, true);
+}
+
+/** Traces what is drawn of an object; points are no lines. */
+export function traceShape(context: CanvasRenderingContext2D, viewer: SlideViewer, shape: Shape): void {
+  if (shape.type === "MultiPolygon") traceArea(context, viewer, shape);
+  else {
+    context.beginPath();
+    if (shape.type === "LineString") traceLine(context, viewer, shape.coordinates, false);
+  }
+}
+
+/** A short text on the slide, on a ground that it can be read on; `at` is the middle of its lower edge. */
+export function paintLabel(
+  context: CanvasRenderingContext2D,
+  text: string,
+  at: { readonly x: number; readonly y: number },
+): void {
+  context.font = "600 12px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  const width = context.measureText(text).width + 10;
+  context.fillStyle = "rgb(255 255 255 / 88%)";
+  context.fillRect(at.x - width / 2, at.y - 18, width, 18);
+  context.fillStyle = "#16191b";
+  context.fillText(text, at.x, at.y - 9);
 }
 
 /** A line that shows on light and on dark: white around a colour. */

@@ -1,11 +1,12 @@
 import type { AnnotationObject, Position } from "../../../contract/index.js";
-import { areaContains, areaSize, boundsOf } from "../../../geometry/index.js";
-import { nearestEdge } from "../geometry/vertices.js";
+import { areaContains, areaSize } from "../../../geometry/index.js";
+import { boundsOfShape, shapeOf } from "../geometry/shapes.js";
+import { nearestEdge, nearestVertex } from "../geometry/vertices.js";
 import { titleOf } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
 import { GRAB_RADIUS, type PointerTool } from "./tool.js";
 
-/** The object under a position: of those that hold it, or whose outline is near, the smallest. */
+/** The object under a position: of those that hold it, or whose outline, line or points are near, the smallest. */
 export function objectAt(
   objects: Iterable<AnnotationObject>,
   position: Position,
@@ -14,10 +15,14 @@ export function objectAt(
   let [found, least]: [AnnotationObject | null, number] = [null, Infinity];
   const [x, y] = position;
   for (const object of objects) {
-    const bounds = boundsOf(object.area);
+    const shape = shapeOf(object);
+    const bounds = boundsOfShape(shape);
     if (bounds === null || x < bounds.left - within || x > bounds.right + within) continue;
     if (y < bounds.top - within || y > bounds.bottom + within) continue;
-    const isHit = areaContains(object.area, position) || nearestEdge(object.area, position, within) !== null;
+    const isHit =
+      areaContains(object.area, position) ||
+      nearestEdge(shape, position, within) !== null ||
+      nearestVertex(shape, position, within) !== null;
     const size = isHit ? areaSize(object.area) : Infinity;
     if (size < least) [found, least] = [object, size];
   }

@@ -1,6 +1,8 @@
-import type { AnnotationObject, Area, Position } from "../../../contract/index.js";
+import type { AnnotationObject, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { shownBounds } from "../../viewer/shown-bounds.js";
 import { withoutCrossings } from "../geometry/combine.js";
+import { type Shape, shapeOf } from "../geometry/shapes.js";
 import {
   nearestEdge,
   nearestVertex,
@@ -13,8 +15,7 @@ import {
 } from "../geometry/vertices.js";
 import { colourOfClass } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
-import { shownBounds } from "./object-painter.js";
-import { paintDot, strokeTwice, traceArea } from "./path-painting.js";
+import { paintDot, strokeTwice, traceShape } from "./path-painting.js";
 import { objectAt } from "./select-tool.js";
 import { GRAB_RADIUS, type PointerTool } from "./tool.js";
 
@@ -25,7 +26,7 @@ const MOST_HANDLES = 800;
 interface Movement {
   readonly object: AnnotationObject;
   readonly place: VertexPlace;
-  readonly area: Area;
+  readonly shape: Shape;
   readonly verb: string;
 }
 
@@ -69,15 +70,16 @@ export class VertexTool implements PointerTool {
     const { store, viewer, selected } = this.#editor;
     const within = GRAB_RADIUS / viewer.view.value.zoom;
     const object = selected.value;
-    const vertex = object === null ? null : nearestVertex(object.area, at.position, within);
-    const edge = object === null || vertex !== null ? null : nearestEdge(object.area, at.position, within);
-    if (object !== null && vertex !== null) {
-      if (at.isOpposite) this.#commit(object, withVertexRemoved(object.area, vertex), "Remove a vertex of");
-      else this.#movement = { object, place: vertex, area: object.area, verb: "Move a vertex of" };
+    const own = object === null ? null : shapeOf(object);
+    const vertex = own === null ? null : nearestVertex(own, at.position, within);
+    const edge = own === null || vertex !== null ? null : nearestEdge(own, at.position, within);
+    if (object !== null && own !== null && vertex !== null) {
+      if (at.isOpposite) this.#commit(object, withVertexRemoved(own, vertex), "Remove a vertex of");
+      else this.#movement = { object, place: vertex, shape: own, verb: "Move a vertex of" };
       this.#setCurrent(object, vertex);
-    } else if (object !== null && edge !== null && !at.isOpposite) {
-      const area = withVertexAdded(object.area, edge, at.position);
-      this.#movement = { object, place: edge, area, verb: "Add a vertex to" };
+    } else if (object !== null && own !== null && edge !== null && !at.isOpposite) {
+      const shape = withVertexAdded(own, edge, at.position);
+      this.#movement = { object, place: edge, shape, verb: "Add a vertex to" };
     } else {
       const other = objectAt(store.objects.value.values(), at.position, within / 2);
       this.#editor.select(other === null ? [] : [other.id]);
@@ -87,8 +89,8 @@ export class VertexTool implements PointerTool {
 
   drag(at: Pointed): void {
     if (this.#movement === null) return;
-    const { area, place } = this.#movement;
-    this.#movement = { ...this.#movement, area: withVertexMoved(area, place, at.position) };
+    const { shape, place } = this.#movement;
+    this.#movement = { ...this.#movement, shape: withVertexMoved(shape, place, at.position) };
     this.#repaint();
   }
 
@@ -96,8 +98,8 @@ export class VertexTool implements PointerTool {
     const movement = this.#movement;
     this.#movement = null;
     if (movement === null) return;
-    const { object, area, verb, place } = movement;
-    if (area !== object.area) this.#commit(object, area, verb);
+    const { object, shape, verb, place } = movement;
+    if (shape !== shapeOf(object)) this.#commit(object, shape, verb);
     this.#setCurrent(object, place);
     this.#repaint();
   }
@@ -116,14 +118,14 @@ export class VertexTool implements PointerTool {
   paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
     const object = this.#movement?.object ?? this.#editor.selected.value;
     if (object === null) return;
-    const area = this.#movement?.area ?? object.area;
+    const shape = this.#movement?.shape ?? shapeOf(object);
     const colour = colourOfClass(object.classification);
     if (this.#movement !== null) {
-      traceArea(context, viewer, area);
+      traceShape(context, viewer, shape);
       strokeTwice(context, colour, 2);
     }
     const { left, top, right, bottom } = shownBounds(viewer);
-    const vertices = verticesOf(area);
+    const vertices = verticesOf(shape);
     const current = this.#editor.vertex.value % Math.max(1, vertices.length);
     const shown = vertices.flatMap(({ position }, index) => {
       const [x, y] = position;
@@ -136,12 +138,13 @@ export class VertexTool implements PointerTool {
     }
   }
 
-  #commit(object: AnnotationObject, area: Area | null, verb: string): void {
-    this.#editor.reshape(object, area === null ? null : withoutCrossings(area), verb);
+  #commit(object: AnnotationObject, shape: Shape | null, verb: string): void {
+    const isArea = shape?.type === "MultiPolygon";
+    this.#editor.reshape(object, isArea ? withoutCrossings(shape) : shape, verb);
   }
 
-  #setCurrent({ area }: AnnotationObject, { polygon, ring, vertex }: VertexPlace): void {
-    this.#editor.vertex.value = verticesOf(area).findIndex(
+  #setCurrent(object: AnnotationObject, { polygon, ring, vertex }: VertexPlace): void {
+    this.#editor.vertex.value = verticesOf(shapeOf(object)).findIndex(
       ({ place }) => place.polygon === polygon && place.ring === ring && place.vertex === vertex,
     );
   }
@@ -154,7 +157,7 @@ export class VertexTool implements PointerTool {
   } | null {
     const object = this.#editor.selected.value;
     if (object === null) return null;
-    const vertices = verticesOf(object.area);
+    const vertices = verticesOf(shapeOf(object));
     const vertex = vertices[this.#editor.vertex.value % Math.max(1, vertices.length)];
     return vertex === undefined ? null : { object, ...vertex };
   }
@@ -162,7 +165,7 @@ export class VertexTool implements PointerTool {
   #go(step: 1 | -1): void {
     const { selected, vertex, viewer } = this.#editor;
     if (selected.value === null) return;
-    const count = verticesOf(selected.value.area).length;
+    const count = verticesOf(shapeOf(selected.value)).length;
     vertex.value = (vertex.value + step + count) % count;
     viewer.announce(`Vertex ${vertex.value + 1} of ${count}`);
     this.#repaint();
@@ -172,18 +175,25 @@ export class VertexTool implements PointerTool {
     const current = this.#current();
     if (current === null) return;
     const { object, place, position } = current;
-    const next = vertexAt(object.area, { ...place, vertex: place.vertex + 1 });
-    const [x, y] = next ?? vertexAt(object.area, { ...place, vertex: 0 }) ?? position;
+    const shape = shapeOf(object);
+    // Points have no edges to put one on.
+    if (shape.type === "MultiPoint") return;
+    const [next, before] = [1, -1].map((step) => vertexAt(shape, { ...place, vertex: place.vertex + step }));
+    const first = shape.type === "LineString" ? before : vertexAt(shape, { ...place, vertex: 0 });
+    const [x, y] = next ?? first ?? position;
     const middle: Position = [(position[0] + x) / 2, (position[1] + y) / 2];
-    const added = { ...place, vertex: place.vertex + 1 };
-    this.#editor.reshape(object, withVertexAdded(object.area, added, middle), "Add a vertex to");
-    this.#editor.vertex.value += 1;
+    // After the last vertex of a line nothing comes: the new one goes before it.
+    const step = shape.type === "LineString" && next === undefined ? 0 : 1;
+    const added = { ...place, vertex: place.vertex + step };
+    this.#editor.reshape(object, withVertexAdded(shape, added, middle), "Add a vertex to");
+    this.#editor.vertex.value += step;
   }
 
   #removeCurrent(): void {
     const current = this.#current();
     if (current === null) return;
-    this.#commit(current.object, withVertexRemoved(current.object.area, current.place), "Remove a vertex of");
+    const { object, place } = current;
+    this.#commit(object, withVertexRemoved(shapeOf(object), place), "Remove a vertex of");
   }
 
   #nudge(key: string, title: string, x: number, y: number) {
@@ -195,7 +205,7 @@ export class VertexTool implements PointerTool {
       const to = viewer.toSlide({ space: "screen", x: from.x + x, y: from.y + y });
       this.#commit(
         current.object,
-        withVertexMoved(current.object.area, current.place, to),
+        withVertexMoved(shapeOf(current.object), current.place, to),
         "Move a vertex of",
       );
     });

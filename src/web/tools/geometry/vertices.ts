@@ -1,32 +1,38 @@
-import type { Area, Position } from "../../../contract/index.js";
+import type { Position } from "../../../contract/index.js";
 import { closedRing, openRing, squaredDistance } from "../../../geometry/index.js";
+import type { Shape } from "./shapes.js";
 
-/** A vertex of an area, by its polygon, ring and number. */
+/** A vertex of an area, by its polygon, ring and number; of a line or points by its number, the others 0. */
 export interface VertexPlace {
   readonly polygon: number;
   readonly ring: number;
   readonly vertex: number;
 }
 
-/** All vertices of an area, outline by outline. */
-export function verticesOf({
-  coordinates,
-}: Area): { readonly place: VertexPlace; readonly position: Position }[] {
-  return coordinates.flatMap((rings, polygon) =>
+/** All vertices of a shape, outline by outline. */
+export function verticesOf(shape: Shape): { readonly place: VertexPlace; readonly position: Position }[] {
+  if (shape.type !== "MultiPolygon") {
+    return shape.coordinates.map((position, vertex) => ({
+      place: { polygon: 0, ring: 0, vertex },
+      position,
+    }));
+  }
+  return shape.coordinates.flatMap((rings, polygon) =>
     rings.flatMap((positions, ring) =>
       openRing(positions).map((position, vertex) => ({ place: { polygon, ring, vertex }, position })),
     ),
   );
 }
 
-export function vertexAt(area: Area, { polygon, ring, vertex }: VertexPlace): Position | undefined {
-  return openRing(area.coordinates[polygon]?.[ring] ?? [])[vertex];
+export function vertexAt(shape: Shape, { polygon, ring, vertex }: VertexPlace): Position | undefined {
+  if (shape.type !== "MultiPolygon") return shape.coordinates[vertex];
+  return openRing(shape.coordinates[polygon]?.[ring] ?? [])[vertex];
 }
 
 /** The vertex nearest to a position within a distance, or null. */
-export function nearestVertex(area: Area, [x, y]: Position, within: number): VertexPlace | null {
+export function nearestVertex(shape: Shape, [x, y]: Position, within: number): VertexPlace | null {
   let [nearest, least]: [VertexPlace | null, number] = [null, within * within];
-  for (const { place, position } of verticesOf(area)) {
+  for (const { place, position } of verticesOf(shape)) {
     const distance = (position[0] - x) ** 2 + (position[1] - y) ** 2;
     if (distance <= least) [nearest, least] = [place, distance];
   }
@@ -34,35 +40,43 @@ export function nearestVertex(area: Area, [x, y]: Position, within: number): Ver
 }
 
 /** The place of a new vertex on the edge nearest to a position within a distance, or null. */
-export function nearestEdge(area: Area, position: Position, within: number): VertexPlace | null {
+export function nearestEdge(shape: Shape, position: Position, within: number): VertexPlace | null {
   let [nearest, least]: [VertexPlace | null, number] = [null, within * within];
-  area.coordinates.forEach((rings, polygon) => {
-    rings.forEach((positions, ring) => {
-      const closed = closedRing(positions);
-      closed.slice(1).forEach((to, index) => {
-        const from = closed[index];
-        const distance = from === undefined ? Infinity : squaredDistance(position, from, to);
-        if (distance <= least) [nearest, least] = [{ polygon, ring, vertex: index + 1 }, distance];
-      });
+  const look = (line: readonly Position[], polygon: number, ring: number) => {
+    line.slice(1).forEach((to, index) => {
+      const from = line[index];
+      const distance = from === undefined ? Infinity : squaredDistance(position, from, to);
+      if (distance <= least) [nearest, least] = [{ polygon, ring, vertex: index + 1 }, distance];
     });
+  };
+  if (shape.type === "LineString") look(shape.coordinates, 0, 0);
+  if (shape.type !== "MultiPolygon") return nearest;
+  shape.coordinates.forEach((rings, polygon) => {
+    for (const [ring, positions] of rings.entries()) look(closedRing(positions), polygon, ring);
   });
   return nearest;
 }
 
-export function withVertexMoved(area: Area, place: VertexPlace, to: Position): Area {
-  return withRing(area, place, (ring) =>
-    ring.map((position, index) => (index === place.vertex ? to : position)),
+export function withVertexMoved(shape: Shape, place: VertexPlace, to: Position): Shape {
+  return withVertices(shape, place, (vertices) =>
+    vertices.map((position, index) => (index === place.vertex ? to : position)),
   );
 }
 
 /** With a new vertex before the one at `place`. */
-export function withVertexAdded(area: Area, place: VertexPlace, position: Position): Area {
-  return withRing(area, place, (ring) => ring.toSpliced(place.vertex, 0, position));
+export function withVertexAdded(shape: Shape, place: VertexPlace, position: Position): Shape {
+  return withVertices(shape, place, (vertices) => vertices.toSpliced(place.vertex, 0, position));
 }
 
-/** Without a vertex; a ring of fewer than three goes altogether, and with an outer one its holes. Null: nothing left. */
-export function withVertexRemoved(area: Area, place: VertexPlace): Area | null {
-  const changed = withRing(area, place, (ring) => ring.toSpliced(place.vertex, 1));
+/**
+ * Without a vertex; a ring of fewer than three goes altogether, and with an outer one its holes, as does a line of one
+ * position. Null: nothing left.
+ */
+export function withVertexRemoved(shape: Shape, place: VertexPlace): Shape | null {
+  const changed = withVertices(shape, place, (vertices) => vertices.toSpliced(place.vertex, 1));
+  if (changed.type !== "MultiPolygon") {
+    return changed.coordinates.length < (changed.type === "LineString" ? 2 : 1) ? null : changed;
+  }
   const coordinates = changed.coordinates
     .map((rings) =>
       openRing(rings[0] ?? []).length < 3 ? [] : rings.filter((ring) => openRing(ring).length > 2),
@@ -71,12 +85,13 @@ export function withVertexRemoved(area: Area, place: VertexPlace): Area | null {
   return coordinates.length === 0 ? null : { type: "MultiPolygon", coordinates };
 }
 
-function withRing(
-  area: Area,
+function withVertices(
+  shape: Shape,
   { polygon, ring }: VertexPlace,
   change: (open: readonly Position[]) => readonly Position[],
-): Area {
-  const coordinates = area.coordinates.map((rings, index) =>
+): Shape {
+  if (shape.type !== "MultiPolygon") return { ...shape, coordinates: change(shape.coordinates) };
+  const coordinates = shape.coordinates.map((rings, index) =>
     index === polygon
       ? rings.map((positions, at) => (at === ring ? closedRing(change(openRing(positions))) : positions))
       : rings,

@@ -1,7 +1,10 @@
 import { useState } from "preact/hooks";
+import { editLimits, MEASUREMENT_CLASS } from "../../../contract/index.js";
 import { paths } from "../../api/index.js";
 import { Button, Icon, ProblemNote } from "../../interface/index.js";
+import { authorName } from "../../interface/preferences.js";
 import { ClassChoice } from "./class-choice.js";
+import { CommentField } from "./comment-field.js";
 import { ObjectList } from "./object-list.js";
 import { SegmenterChoice } from "./segmenter-choice.js";
 import type { ToolsState } from "./tools-state.js";
@@ -12,9 +15,11 @@ export function AnnotationPanel({ state }: { readonly state: ToolsState }) {
     <div class="panel annotation-panel">
       <NotSaved state={state} />
       <ClassChoice state={state} />
+      <CommentField editor={state.editor} />
       <Selection state={state} />
       <SegmenterChoice segmentation={state.segmentation} />
       <ObjectList state={state} />
+      <Author />
       <Exchange state={state} />
     </div>
   );
@@ -64,6 +69,25 @@ function Selection({ state: { editor } }: { readonly state: ToolsState }) {
   );
 }
 
+/** Asked once: this browser remembers it. */
+function Author() {
+  return (
+    <label class="field">
+      <span>Your name, kept with each of your changes</span>
+      <input
+        type="text"
+        maxLength={editLimits.text}
+        autocomplete="name"
+        placeholder="Nobody"
+        value={authorName.value}
+        onInput={({ currentTarget }) => {
+          authorName.value = currentTarget.value;
+        }}
+      />
+    </label>
+  );
+}
+
 /** Files in and out. */
 function Exchange({ state }: { readonly state: ToolsState }) {
   const { id, segmented } = state.editor.viewer.slide.value;
@@ -94,7 +118,19 @@ function Exchange({ state }: { readonly state: ToolsState }) {
           Export ASAP XML
         </a>
       </div>
-      <p class="hint">Rejected annotations are left out of exported files.</p>
+      <p class="hint">Rejected annotations are left out of exported files.{linesLeftOut(state)}</p>
     </section>
   );
+}
+
+/** ASAP knows rulers of two ends and no other lines. */
+function linesLeftOut({ editor }: ToolsState): string {
+  const lines = [...editor.store.objects.value.values()].filter(
+    ({ mark, review, classification }) =>
+      mark?.type === "LineString" &&
+      review !== "rejected" &&
+      (classification !== MEASUREMENT_CLASS || mark.coordinates.length > 2),
+  );
+  if (lines.length === 0) return "";
+  return ` ASAP XML has no lines: ${lines.length === 1 ? "1 is" : `${lines.length} are`} left out of it.`;
 }

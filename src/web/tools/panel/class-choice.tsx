@@ -1,20 +1,19 @@
-import { useState } from "preact/hooks";
-import { type ClassMeaning, classMeaningSchema } from "../../../contract/index.js";
-import { showProblem } from "../../interface/index.js";
-import { classesOf } from "../editing/classes.js";
-import { chooseMeaning, knownClass, knownClasses } from "../store/class-meanings.js";
+import * as z from "zod/mini";
+import { classMeaningSchema } from "../../../contract/index.js";
+import { Button, showProblem, useKept } from "../../interface/index.js";
+import { classesOf, MEANINGS } from "../editing/classes.js";
+import { chooseOfClass } from "../store/class-meanings.js";
+import { knownClass, knownClasses } from "../store/known-classes.js";
 import type { ToolsState } from "./tools-state.js";
 
-const MEANINGS: Readonly<Record<ClassMeaning, string>> = {
-  tumour: "tumour",
-  exclusion: "no tumour",
-  unknown: "ignore: left out of training",
-};
+/** A name that has no meaning yet, and the annotations that it was typed for; none for what is drawn next. */
+const typedClass = z.nullable(z.object({ name: z.string(), on: z.string() }));
 
 /** The class of what is selected, or else of what is drawn next; a class that is new gets a meaning first. */
-export function ClassChoice({ state: { editor } }: { readonly state: ToolsState }) {
+export function ClassChoice({ state }: { readonly state: ToolsState }) {
+  const { editor, classesShown } = state;
   const { selectedObjects, classification, store } = editor;
-  const [typed, setTyped] = useState<{ readonly name: string; readonly on: string } | null>(null);
+  const [typed, setTyped] = useKept(`typed-class.${editor.viewer.slide.peek().id}`, typedClass, null);
   const [first] = selectedObjects.value;
   // A name that was typed for one annotation is not given to another.
   const on = selectedObjects.value.map(({ id }) => id).join();
@@ -59,6 +58,15 @@ export function ClassChoice({ state: { editor } }: { readonly state: ToolsState 
       {open.map((name) => (
         <Meaning key={name} name={name} />
       ))}
+      <p class="button-row">
+        <Button
+          onClick={() => {
+            classesShown.value = true;
+          }}
+        >
+          Classes …
+        </Button>
+      </p>
     </>
   );
 }
@@ -69,7 +77,7 @@ function Meaning({ name, onChosen }: { readonly name: string; readonly onChosen?
   if (known?.isFixed === true) return null;
   const choose = async (text: string) => {
     try {
-      await chooseMeaning(name, classMeaningSchema.parse(text));
+      await chooseOfClass({ name, meaning: classMeaningSchema.parse(text) });
       onChosen?.();
     } catch (thrown) {
       showProblem(thrown);

@@ -1,8 +1,6 @@
 import { useState } from "preact/hooks";
 import type { AnnotationObject, ReviewState } from "../../../contract/index.js";
-import { areaSize } from "../../../geometry/index.js";
 import { Button } from "../../interface/index.js";
-import { areaText } from "../../viewer/index.js";
 import { colourOfClass, titleOf } from "../editing/classes.js";
 import type { ToolsState } from "./tools-state.js";
 
@@ -83,8 +81,11 @@ function Row({
         <svg class="swatch" viewBox="0 0 12 12" aria-hidden="true">
           <rect width="12" height="12" rx="3" fill={colourOfClass(object.classification)} />
         </svg>
-        <span class="object-title">{titleOf(object)}</span>
-        <span class="object-size">{sizeText(object, editor)}</span>
+        <span class="object-title" title={object.comment}>
+          {titleOf(object)}
+          {object.comment === undefined ? null : <span class="hint"> {object.comment}</span>}
+        </span>
+        <span class="object-size">{editor.figureOf(object)}</span>
         <span class="object-review" title={REVIEWS[object.review]}>
           {MARKS[object.review]}
           <span class="visually-hidden">{REVIEWS[object.review]}</span>
@@ -92,13 +93,6 @@ function Row({
       </button>
     </li>
   );
-}
-
-function sizeText({ area }: AnnotationObject, { viewer }: ToolsState["editor"]): string {
-  const { micronsPerPixel } = viewer.slide.value;
-  const pixels = areaSize(area);
-  if (micronsPerPixel === null) return `${Math.round(pixels).toLocaleString("en")} px²`;
-  return areaText(pixels * micronsPerPixel.x * micronsPerPixel.y);
 }
 
 function isReview(value: string): value is ReviewState {

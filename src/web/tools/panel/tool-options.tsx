@@ -1,4 +1,6 @@
 import { Button, ToolButton } from "../../interface/index.js";
+import { isApart } from "../editing/brush-tool.js";
+import { titleOf } from "../editing/classes.js";
 import { BRUSH_SIZES } from "../editing/editor.js";
 import { TeachOptions } from "../teach/teach-options.js";
 import { OppositeButton } from "./opposite-button.js";
@@ -14,6 +16,11 @@ export function ToolOptions({ state }: { readonly state: ToolsState }) {
       <legend class="visually-hidden">Active tool</legend>
       {tool === "segment" ? <Segmenting state={state} /> : null}
       {tool === "draw" ? <span>Drag an outline, or click vertices and press Enter.</span> : null}
+      {tool === "rectangle" ? <span>Drag from corner to corner; Shift makes a square.</span> : null}
+      {tool === "ellipse" ? <span>Drag from corner to corner; Shift makes a circle.</span> : null}
+      {tool === "polyline" ? <span>Drag a line, or click vertices and press Enter.</span> : null}
+      {tool === "points" ? <Points state={state} /> : null}
+      {tool === "measure" ? <Measuring state={state} /> : null}
       {tool === "brush" || tool === "erase" ? <Brush state={state} /> : null}
       {tool === "vertices" ? <Vertices state={state} /> : null}
       {tool === "teach" ? <TeachOptions state={state} /> : null}
@@ -92,11 +99,71 @@ function Segmenting({ state: { editor, clickTool, segmentation, input } }: { rea
   );
 }
 
+function Points({ state: { editor, pointTool, input } }: { readonly state: ToolsState }) {
+  // What is selected decides the set.
+  void editor.selected.value;
+  const set = pointTool.set();
+  const count = set?.mark.coordinates.length ?? 0;
+  return (
+    <>
+      <span class="tool-status" role="status">
+        {set === null ? "Click to set points." : `${titleOf(set)}: ${editor.figureOf(set)}`}
+      </span>
+      <OppositeButton input={input} plain="Clicks set points" opposite="Clicks take points away" />
+      <ToolButton
+        icon="undo"
+        title="Take the last point away"
+        shortcut="Backspace"
+        disabled={count === 0}
+        onClick={() => pointTool.removeLast()}
+      />
+      <Button disabled={set === null} onClick={() => pointTool.beginSet()}>
+        New set (Enter)
+      </Button>
+    </>
+  );
+}
+
+function Measuring({ state: { editor, input } }: { readonly state: ToolsState }) {
+  const { measured, readout, viewer } = editor;
+  const hint =
+    measured.value === "line"
+      ? "Drag from end to end, or click a way and press Enter."
+      : "Drag an outline, or click vertices and press Enter.";
+  return (
+    <>
+      <fieldset class="choice-pair" aria-label="What is measured">
+        {(["line", "area"] as const).map((what) => (
+          <button
+            key={what}
+            type="button"
+            class="button plain"
+            aria-pressed={measured.value === what}
+            onClick={() => {
+              // Half a line is no outline.
+              if (measured.value !== what) input.tool?.cancel();
+              measured.value = what;
+            }}
+          >
+            {what === "line" ? "Length" : "Area"}
+          </button>
+        ))}
+      </fieldset>
+      <output class="tool-status" aria-live="off">
+        {readout.value ?? hint}
+      </output>
+      {viewer.slide.value.micronsPerPixel === null ? (
+        <span>This slide tells no resolution: figures are in pixels.</span>
+      ) : null}
+    </>
+  );
+}
+
 function Brush({ state: { editor } }: { readonly state: ToolsState }) {
   const { brushSize, selected, tool } = editor;
   const hint =
     tool.value === "brush"
-      ? selected.value === null
+      ? selected.value === null || isApart(selected.value)
         ? "Paints a new annotation."
         : "Adds to the selected one."
       : "Erases.";

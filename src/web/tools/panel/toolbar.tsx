@@ -13,9 +13,14 @@ export const TOOLS: readonly {
   { name: "select", title: "Move and select", icon: "select", key: "v" },
   { name: "segment", title: "Segment with a click", icon: "wand", key: "s" },
   { name: "draw", title: "Draw", icon: "pencil", key: "d" },
+  { name: "rectangle", title: "Rectangle", icon: "box", key: "q" },
+  { name: "ellipse", title: "Ellipse", icon: "ellipse", key: "Shift+q" },
+  { name: "polyline", title: "Polyline", icon: "polyline", key: "u" },
+  { name: "points", title: "Points", icon: "points", key: "p" },
   { name: "brush", title: "Brush", icon: "brush", key: "b" },
   { name: "erase", title: "Erase", icon: "eraser", key: "e" },
   { name: "vertices", title: "Edit vertices", icon: "vertices", key: "m" },
+  { name: "measure", title: "Measure", icon: "ruler", key: "l" },
   { name: "teach", title: "Teach with squares", icon: "grid", key: "t" },
 ];
 
@@ -32,7 +37,7 @@ export function Toolbar({ state }: { readonly state: ToolsState }) {
             key={name}
             icon={icon}
             title={title}
-            shortcut={key.toUpperCase()}
+            shortcut={key.replace(/.$/, (letter) => letter.toUpperCase())}
             pressed={editor.tool.value === name}
             onClick={() => {
               editor.tool.value = name;

@@ -1,23 +1,28 @@
 import type {
-  AnnotationChange,
   AnnotationConflict,
   AnnotationImport,
   AnnotationSave,
   AnnotationState,
+  AnnotationStep,
+  EditChange,
+  OutlinesRequest,
   Problem,
 } from "../../../contract/index.js";
 
 /** How a save ended: saved, or somebody else had saved before. */
 export type SaveAnswer = { readonly saved: AnnotationSave } | { readonly conflict: AnnotationConflict };
 
-/** The server, as the store uses it. */
+/** What annotations are brought in from: a file, what a run has found, or a map at a threshold. */
+export type ImportSource = Blob | "results" | OutlinesRequest;
+
+/** The server, as the store uses it: every change is made on a revision, by somebody. */
 export interface AnnotationApi {
   load(): Promise<AnnotationState>;
-  edit(revision: number, title: string, changes: readonly AnnotationChange[]): Promise<SaveAnswer>;
-  step(direction: "undo" | "redo", revision: number): Promise<SaveAnswer>;
+  edit(on: AnnotationStep, title: string, changes: readonly EditChange[]): Promise<SaveAnswer>;
+  step(direction: "undo" | "redo", on: AnnotationStep): Promise<SaveAnswer>;
   importFrom(
-    revision: number,
-    file: Blob | "results",
+    on: AnnotationStep,
+    from: ImportSource,
   ): Promise<AnnotationImport | { readonly conflict: AnnotationConflict }>;
   /** Anything thrown, as it is shown. */
   problemOf(thrown: unknown): Problem;

@@ -1,14 +1,27 @@
-import type { AnnotationChange, AnnotationObject, AnnotationSave } from "../../../contract/index.js";
+import {
+  type AnnotationObject,
+  type AnnotationSave,
+  type EditChange,
+  judged,
+} from "../../../contract/index.js";
 
 /** Objects by id, in the order they are drawn. */
 export type ObjectMap = ReadonlyMap<string, AnnotationObject>;
 
+/** The object that a change is about. */
+export function idOfChange(change: EditChange): string {
+  return "object" in change ? change.object.id : change.id;
+}
+
 /** Objects after changes. Updates of what is not there and removals of what is gone change nothing. */
-export function applyChanges(objects: ObjectMap, changes: readonly AnnotationChange[]): ObjectMap {
+export function applyChanges(objects: ObjectMap, changes: readonly EditChange[]): ObjectMap {
   const next = new Map(objects);
   for (const change of changes) {
     if (change.type === "remove") next.delete(change.id);
-    else if (change.type === "add" || next.has(change.object.id)) next.set(change.object.id, change.object);
+    else if (change.type === "judge") {
+      const before = next.get(change.id);
+      if (before !== undefined) next.set(change.id, judged(before, change));
+    } else if (change.type === "add" || next.has(change.object.id)) next.set(change.object.id, change.object);
   }
   return next;
 }
@@ -17,27 +30,42 @@ export function applyChanges(objects: ObjectMap, changes: readonly AnnotationCha
  * What is left of changes when others have changed the objects meanwhile: what is already there becomes an update,
  * what is gone is not changed again. One's own last word counts.
  */
-export function fittingChanges(objects: ObjectMap, changes: readonly AnnotationChange[]): AnnotationChange[] {
-  return changes.flatMap((change): AnnotationChange[] => {
-    if (change.type === "remove") return objects.has(change.id) ? [change] : [];
+export function fittingChanges(objects: ObjectMap, changes: readonly EditChange[]): EditChange[] {
+  return changes.flatMap((change): EditChange[] => {
+    if (change.type === "remove" || change.type === "judge") return objects.has(change.id) ? [change] : [];
     const isThere = objects.has(change.object.id);
     if (change.type === "add") return [isThere ? { type: "update", object: change.object } : change];
     return isThere ? [change] : [{ type: "add", object: change.object }];
   });
 }
 
+/** A change whose object says who changed it last, or nobody who has given a name. */
+export function signedBy(change: EditChange, author: string | undefined): EditChange {
+  if (change.type === "remove") return change;
+  if (change.type === "judge") return author === undefined ? change : { ...change, author };
+  const { author: _, ...object } = change.object;
+  return { type: change.type, object: author === undefined ? object : { ...object, author } };
+}
+
 /** Whether objects are as changes make them. */
-export function areMade(objects: readonly AnnotationObject[], changes: readonly AnnotationChange[]): boolean {
+export function areMade(objects: readonly AnnotationObject[], changes: readonly EditChange[]): boolean {
   const known = new Map(objects.map((object) => [object.id, object]));
   return changes.every((change) => {
     if (change.type === "remove") return !known.has(change.id);
-    const object = known.get(change.object.id);
-    return object !== undefined && isSame(object, change.object);
+    const object = known.get(idOfChange(change));
+    if (object === undefined) return false;
+    return isSame(object, change.type === "judge" ? judged(object, change) : change.object);
   });
 }
 
-export function isSame(one: object, other: object): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+/** In whatever order their members were set. */
+export function isSame(one: AnnotationObject, other: AnnotationObject): boolean {
+  return textOf(one) === textOf(other);
+}
+
+function textOf(object: AnnotationObject): string {
+  const members = Object.entries(object).filter(([, value]) => value !== undefined);
+  return JSON.stringify(members.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Objects after a save that was made on just them. Added ones lie where the server has them. */

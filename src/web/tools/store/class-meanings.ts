@@ -1,38 +1,32 @@
-import { type ReadonlySignal, signal } from "@preact/signals";
 import {
-  type ClassEntry,
-  type ClassMeaning,
+  type ClassChoice,
+  type ClassRename,
+  type ClassRenamed,
   classEntrySchema,
   classesSchema,
+  classRenamedSchema,
 } from "../../../contract/index.js";
 import { paths, requestJson } from "../../api/index.js";
 import { showProblem } from "../../interface/index.js";
-
-const known = signal<readonly ClassEntry[]>([]);
-
-/** Classes whose meaning to training is known: those of the customary programs, and those that were made here. */
-export const knownClasses: ReadonlySignal<readonly ClassEntry[]> = known;
-
-/** The class of that name, whatever its case. */
-export function knownClass(name: string): ClassEntry | undefined {
-  return known.value.find((one) => keyOf(one.name) === keyOf(name));
-}
+import { knownClasses, withEntry } from "./known-classes.js";
 
 export async function loadClasses(): Promise<void> {
   try {
-    known.value = await requestJson(classesSchema, paths.classes);
+    knownClasses.value = await requestJson(classesSchema, paths.classes);
   } catch (thrown) {
     showProblem(thrown);
   }
 }
 
-/** Says what a class means. @throws ServerProblem */
-export async function chooseMeaning(name: string, meaning: ClassMeaning): Promise<void> {
-  const body = { name, meaning };
+/** Says what a class means, its colour or its key. @throws ServerProblem */
+export async function chooseOfClass(body: ClassChoice): Promise<void> {
   const entry = await requestJson(classEntrySchema, paths.classes, { method: "PUT", body });
-  known.value = [...known.value.filter((one) => keyOf(one.name) !== keyOf(name)), entry];
+  knownClasses.value = withEntry(knownClasses.value, entry);
 }
 
-function keyOf(name: string): string {
-  return name.trim().normalize("NFC").toLowerCase();
+/** Gives a class another name, in the annotations of every slide. @throws ServerProblem */
+export async function renameClass(body: ClassRename): Promise<ClassRenamed> {
+  const renamed = await requestJson(classRenamedSchema, paths.renamedClass, { method: "POST", body });
+  await loadClasses();
+  return renamed;
 }

@@ -2,6 +2,7 @@ import { effect } from "@preact/signals";
 import type { Problem, SlideEntry } from "../../../contract/index.js";
 import { onConnected, onServerEvent, ServerProblem } from "../../api/index.js";
 import { showProblem } from "../../interface/index.js";
+import { authorName } from "../../interface/preferences.js";
 import { serverApi } from "./server-api.js";
 import { SlideAnnotations } from "./slide-annotations.js";
 
@@ -31,8 +32,13 @@ export function openAnnotations(slide: Pick<SlideEntry, "id" | "name">): {
   };
 }
 
+/** A name as it was typed, if any. */
+function nameOf(text: string): string | undefined {
+  return text.trim() === "" ? undefined : text.trim();
+}
+
 function keep(slide: Pick<SlideEntry, "id" | "name">): Kept {
-  const store = new SlideAnnotations(serverApi(slide.id));
+  const store = new SlideAnnotations(serverApi(slide.id), () => nameOf(authorName.peek()));
   const ends = [followServer(store, slide.id), tellTrouble(store, slide.name)];
   const one: Kept = {
     store,

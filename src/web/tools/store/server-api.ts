@@ -9,7 +9,7 @@ import {
   annotationStateSchema,
 } from "../../../contract/index.js";
 import { paths, problemOf, type RequestOptions, requestJson, ServerProblem } from "../../api/index.js";
-import type { AnnotationApi, SaveAnswer } from "./annotation-api.js";
+import type { AnnotationApi, ImportSource, SaveAnswer } from "./annotation-api.js";
 
 /** The annotations of a slide on the server. */
 export function serverApi(slide: string): AnnotationApi {
@@ -20,17 +20,24 @@ export function serverApi(slide: string): AnnotationApi {
     }));
   return {
     load: () => requestJson(annotationStateSchema, path),
-    edit: (revision, title, changes) => save(path, { revision, title, changes }),
-    step: (direction, revision) => save(`${path}/${direction}`, { revision }),
-    importFrom: (revision, file) => {
-      const from = file === "results" ? "results" : "import";
-      const options: RequestOptions = file === "results" ? { method: "POST" } : { method: "POST", file };
-      return orConflict(() =>
-        requestJson(annotationImportSchema, `${path}/${from}?revision=${revision}`, options),
-      );
+    edit: (on, title, changes) => save(path, { ...on, title, changes }),
+    step: (direction, on) => save(`${path}/${direction}`, on),
+    importFrom: ({ revision, author }, from) => {
+      const [name, options] = importRequest(from);
+      const query = new URLSearchParams({
+        revision: `${revision}`,
+        ...(author === undefined ? {} : { author }),
+      });
+      return orConflict(() => requestJson(annotationImportSchema, `${path}/${name}?${query}`, options));
     },
     problemOf,
   };
+}
+
+function importRequest(from: ImportSource): [name: string, options: RequestOptions] {
+  if (from === "results") return ["results", { method: "POST" }];
+  if (from instanceof Blob) return ["import", { method: "POST", file: from }];
+  return ["outlines", { method: "POST", body: from }];
 }
 
 async function orConflict<Answer>(

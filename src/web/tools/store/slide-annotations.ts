@@ -1,15 +1,15 @@
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import type {
-  AnnotationChange,
   AnnotationImport,
   AnnotationObject,
   AnnotationSave,
   AnnotationState,
+  EditChange,
 } from "../../../contract/index.js";
-import type { AnnotationApi, SaveAnswer, SaveState } from "./annotation-api.js";
-import { applyChanges, applySave, areMade, fittingChanges, isSame, type ObjectMap } from "./apply-changes.js";
+import type { AnnotationApi, ImportSource, SaveAnswer, SaveState } from "./annotation-api.js";
+import { applyChanges, applySave, areMade, isSame, type ObjectMap, signedBy } from "./apply-changes.js";
 import { type NextStep, nextSteps } from "./next-steps.js";
-import { addedBy, type Pending, titleOf, withoutObjects } from "./pending.js";
+import { addedBy, fittingBase, type Pending, titleOf, withoutObjects } from "./pending.js";
 
 /** Kinds of trouble that may pass: no answer, a server that is busy, a full disk. */
 const PASSING: ReadonlySet<string> = new Set(["network", "busy", "storage"]);
@@ -17,12 +17,7 @@ const PASSING: ReadonlySet<string> = new Set(["network", "busy", "storage"]);
 const WAIT = { first: 1_000, most: 30_000 } as const;
 
 /** What is saved, as far as this page knows. */
-interface Base {
-  readonly revision: number;
-  readonly objects: ObjectMap;
-  readonly undo: string | null;
-  readonly redo: string | null;
-}
+type Base = Omit<AnnotationState, "objects"> & { readonly objects: ObjectMap };
 
 /**
  * The annotations of one slide: what the server has and, on top of it, what was done since. Each change is seen at
@@ -31,6 +26,7 @@ interface Base {
  */
 export class SlideAnnotations {
   readonly #api: AnnotationApi;
+  readonly #author: () => string | undefined;
   readonly #base = signal<Base>({ revision: 0, objects: new Map(), undo: null, redo: null });
   readonly #queue = signal<readonly Pending[]>([]);
   readonly #save = signal<SaveState>({ state: "loading" });
@@ -54,8 +50,10 @@ export class SlideAnnotations {
   readonly undoStep: ReadonlySignal<NextStep> = computed(() => this.#next.value.undo);
   readonly redoStep: ReadonlySignal<NextStep> = computed(() => this.#next.value.redo);
 
-  constructor(api: AnnotationApi) {
+  /** @param author who makes the changes now; undefined for nobody who has given a name */
+  constructor(api: AnnotationApi, author: () => string | undefined = () => undefined) {
     this.#api = api;
+    this.#author = author;
   }
 
   /** Whether closing the page now would lose something. */
@@ -84,8 +82,10 @@ export class SlideAnnotations {
   }
 
   /** Changes objects: seen at once, saved as one edit. */
-  edit(title: string, changes: readonly AnnotationChange[]): void {
-    if (changes.length > 0) this.#enqueue({ type: "edit", title, changes });
+  edit(title: string, changes: readonly EditChange[]): void {
+    const author = this.#author();
+    const signed = changes.map((change) => signedBy(change, author));
+    if (changes.length > 0) this.#enqueue({ type: "edit", title, changes: signed });
   }
 
   /** Takes back the last edit of the slide, whoever made it, when what was done before is saved. */
@@ -98,11 +98,11 @@ export class SlideAnnotations {
   }
 
   /**
-   * Brings in the annotations of a file, or the outlines that a run has found; resolves once they are saved.
+   * Brings in the annotations of a file, or outlines that a run has found; resolves once they are saved.
    * @throws what the server refuses them with
    */
-  importFrom(file: Blob | "results"): Promise<AnnotationImport> {
-    return new Promise((done, refused) => this.#enqueue({ type: "import", file, done, refused }));
+  importFrom(from: ImportSource): Promise<AnnotationImport> {
+    return new Promise((done, refused) => this.#enqueue({ type: "import", from, done, refused }));
   }
 
   /** Another tab, or somebody else, has saved. */
@@ -163,7 +163,7 @@ export class SlideAnnotations {
       this.#catchUp();
       return;
     }
-    const next = this.#onBase(first);
+    const next = fittingBase(first, this.#base.value);
     if (next === null) {
       this.#queue.value = this.#queue.value.slice(1);
       if (!this.hasUnsaved) this.#save.value = { state: "saved" };
@@ -175,15 +175,6 @@ export class SlideAnnotations {
     // Trouble is over when something is saved, not when it is tried again.
     if (this.#save.value.state !== "failed") this.#save.value = { state: "saving" };
     void this.#sendOne(next, first);
-  }
-
-  /** What was done as it fits what is there now that what came before it is saved; null when nothing is left of it. */
-  #onBase(pending: Pending): Pending | null {
-    const { objects, undo, redo } = this.#base.value;
-    if (pending.type === "import") return pending;
-    if (pending.type !== "edit") return { undo, redo }[pending.type] === null ? null : pending;
-    const changes = fittingChanges(objects, pending.changes);
-    return changes.length === 0 ? null : { ...pending, changes };
   }
 
   /** @param whole what was done, of which `pending` is what the server is asked for */
@@ -254,9 +245,10 @@ export class SlideAnnotations {
 
   async #ask(pending: Pending): Promise<SaveAnswer & { readonly done?: () => void }> {
     const { revision } = this.#base.value;
-    if (pending.type === "edit") return this.#api.edit(revision, pending.title, pending.changes);
-    if (pending.type !== "import") return this.#api.step(pending.type, revision);
-    const answer = await this.#api.importFrom(revision, pending.file);
+    const author = this.#author();
+    if (pending.type === "edit") return this.#api.edit({ revision, author }, pending.title, pending.changes);
+    if (pending.type !== "import") return this.#api.step(pending.type, { revision, author });
+    const answer = await this.#api.importFrom({ revision, author }, pending.from);
     if ("conflict" in answer) return answer;
     return { saved: answer.save, done: () => pending.done(answer) };
   }

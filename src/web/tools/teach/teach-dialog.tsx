@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
+import * as z from "zod/mini";
 import { jobEntrySchema, type Problem, type SlideDetail } from "../../../contract/index.js";
 import { paths, problemOf, requestJson } from "../../api/index.js";
-import { Button, Dialog, ProblemNote, showMessage } from "../../interface/index.js";
+import { Button, Dialog, ProblemNote, showMessage, useKept } from "../../interface/index.js";
 import { takeJob } from "../../state/workspace.js";
 import type { TeachSession } from "./teach-session.js";
 
@@ -13,7 +14,9 @@ interface TeachDialogProps {
 
 /** Makes a run of what the squares have taught, and segments the slide with it where that is wanted. */
 export function TeachDialog({ session, slide, onClose }: TeachDialogProps) {
-  const [name, setName] = useState(() => usualName(slide.name));
+  const [typed, setTyped] = useKept(`taught-name.${slide.id}`, z.nullable(z.string()), null);
+  const [usual] = useState(() => usualName(slide.name));
+  const name = typed ?? usual;
   const [problem, setProblem] = useState<Problem | null>(null);
   const [sending, setSending] = useState(false);
   const start = async (apply: boolean): Promise<void> => {
@@ -31,6 +34,7 @@ export function TeachDialog({ session, slide, onClose }: TeachDialogProps) {
           ? "The slide is being segmented. Jobs shows how far it is; the results appear among the layers."
           : "The run is being made. It appears among the runs.",
       );
+      setTyped(null);
       onClose();
     } catch (cause) {
       setProblem(problemOf(cause));
@@ -49,7 +53,7 @@ export function TeachDialog({ session, slide, onClose }: TeachDialogProps) {
           type="text"
           maxLength={64}
           value={name}
-          onInput={({ currentTarget }) => setName(currentTarget.value)}
+          onInput={({ currentTarget }) => setTyped(currentTarget.value)}
         />
       </label>
       {problem === null ? null : <ProblemNote problem={problem} />}

@@ -1,4 +1,5 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
+import * as z from "zod/mini";
 import {
   type Box,
   type LabelledSquareEntry,
@@ -11,10 +12,10 @@ import {
   teachingSchema,
 } from "../../../contract/index.js";
 import { isAbort, paths, request, requestJson } from "../../api/index.js";
-import { showMessage, showProblem } from "../../interface/index.js";
+import { keptSignal, showMessage, showProblem } from "../../interface/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { shownBounds } from "../../viewer/shown-bounds.js";
 import type { Editor } from "../editing/editor.js";
-import { shownBounds } from "../editing/object-painter.js";
 import { squaresOf } from "./squares.js";
 
 /** Milliseconds for which the view stands still before what it shows is computed. */
@@ -49,6 +50,8 @@ export function canTeach(squares: readonly LabelledSquareEntry[]): boolean {
   return squares.length >= teachingLimits.first && new Set(squares.map(({ tumour }) => tumour)).size === 2;
 }
 
+const { leastSide, mostSide, usualSide } = teachingLimits;
+
 /** Teaches while the tool is active: with every square that comes, changes or goes. */
 export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSession {
   const slide = viewer.slide.peek().id;
@@ -56,7 +59,7 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
   const taughtWith = computed(() => JSON.stringify(squares.value));
   const isActive = computed(() => editor.tool.value === "teach");
   const run = signal<string | null>(null);
-  const side = signal<number>(teachingLimits.usualSide);
+  const side = keptSignal("square-side", z.number().check(z.gte(leastSide), z.lte(mostSide)), usualSide);
   const frame = signal<TeachingFrame | null>(null);
   const status = signal<TeachingStatus>("collecting");
   const milliseconds = signal<number | null>(null);

@@ -1,7 +1,7 @@
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { expect, it } from "vitest";
-import { nameInCell, safeCells } from "../../src/run/safe-cells.js";
+import { nameInCell, safeCells } from "../../src/common/index.js";
 
 it("names that a spreadsheet would compute are written so that it does not, and read back", () => {
   const names = ["=1+1", "+1", "-1", "@a", "＝1", "a=b", "'a", "", "Müller"];

@@ -1,0 +1,1 @@
+export { FigureDialog } from "./figure-dialog.js";

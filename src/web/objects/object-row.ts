@@ -1,0 +1,99 @@
+import type { AnnotationObject, FoundObjects } from "../../contract/index.js";
+import { areaSize, lengthOf, maximumDiameter, polygonsOf } from "../../geometry/index.js";
+import type { Resolution } from "../tools/geometry/figures.js";
+import { boundsOfShape, type Shape, shapeOf } from "../tools/geometry/shapes.js";
+
+export type { Resolution };
+
+/** An annotation, or an outline that a run has found and nobody has brought in. */
+export interface ObjectRow {
+  readonly object: AnnotationObject;
+  /** Whether it is among the annotations. */
+  readonly isKept: boolean;
+  /** Mean tumour probability inside, as the run measured it; null when unknown, or when the outline has changed since. */
+  readonly probability: number | null;
+  /** As the run measured it, of the mask's own pixels; null as above. */
+  readonly measured: FoundObjects["found"][number]["size"];
+}
+
+/** The annotations in their order, then what a run has found beside them. */
+export function rowsOf(
+  objects: ReadonlyMap<string, AnnotationObject>,
+  found: FoundObjects["found"],
+): readonly ObjectRow[] {
+  const measured = new Map(found.map((one) => [one.object.id, one]));
+  const kept = [...objects.values()].map((object): ObjectRow => {
+    const origin = measured.get(object.id);
+    const isUnchanged = origin !== undefined && isSameArea(object.area, origin.object.area);
+    const { probability, size } = isUnchanged ? origin : { probability: null, size: null };
+    return { object, isKept: true, probability, measured: size };
+  });
+  const others = found.filter(({ object }) => !objects.has(object.id));
+  return [...kept, ...others.map(rowOfFound)];
+}
+
+function rowOfFound({ object, probability, size }: FoundObjects["found"][number]): ObjectRow {
+  return { object, isKept: false, probability, measured: size };
+}
+
+/** Areas that were compared, with the one they were compared with: neither ever changes. */
+const compared = new WeakMap<
+  AnnotationObject["area"],
+  { other: AnnotationObject["area"]; isSame: boolean }
+>();
+
+function isSameArea(one: AnnotationObject["area"], other: AnnotationObject["area"]): boolean {
+  const known = compared.get(one);
+  if (known?.other === other) return known.isSame;
+  const isSame = JSON.stringify(one) === JSON.stringify(other);
+  compared.set(one, { other, isSame });
+  return isSame;
+}
+
+/** How large an object is: as the run measured what it has found, else by the outline. */
+export function sizeOfRow({ object, measured }: ObjectRow, resolution: Resolution): ObjectSize {
+  if (measured === null || measured.inMicrons !== (resolution !== null)) return sizeOf(object, resolution);
+  return { area: measured.area, diameter: measured.diameter, length: null };
+}
+
+/** The size of an object: in µm where the resolution is known, else in level-0 pixels; null for what it has not. */
+export interface ObjectSize {
+  readonly area: number | null;
+  /** Largest distance between two points of an outline (maximum Feret diameter). */
+  readonly diameter: number | null;
+  /** Of a line. */
+  readonly length: number | null;
+}
+
+const sizes = new WeakMap<Shape, { resolution: Resolution; size: ObjectSize }>();
+
+/** How large an object is, by its outlines or its line. */
+export function sizeOf(object: Pick<AnnotationObject, "area" | "mark">, resolution: Resolution): ObjectSize {
+  const shape = shapeOf(object);
+  const known = sizes.get(shape);
+  if (known?.resolution === resolution) return known.size;
+  const size = measured(shape, resolution ?? { x: 1, y: 1 });
+  sizes.set(shape, { resolution, size });
+  return size;
+}
+
+function measured(shape: Shape, unit: NonNullable<Resolution>): ObjectSize {
+  const none = { area: null, diameter: null, length: null };
+  if (shape.type === "MultiPoint") return none;
+  if (shape.type === "LineString") return { ...none, length: lengthOf(shape.coordinates, unit) };
+  const outlines = polygonsOf(shape).map(({ outer }) => outer.coordinates);
+  const [only = new Float64Array(), ...more] = outlines;
+  const points = more.length === 0 ? only : Float64Array.from(outlines.flatMap((ring) => [...ring]));
+  return { ...none, area: areaSize(shape) * unit.x * unit.y, diameter: maximumDiameter(points, unit) };
+}
+
+/** The middle of an object's bounds in level-0 pixels. */
+export function centreOf(object: AnnotationObject): readonly [number, number] {
+  const { left, top, right, bottom } = boundsOfShape(shapeOf(object)) ?? {
+    left: 0,
+    top: 0,
+    right: 0,
+    bottom: 0,
+  };
+  return [(left + right) / 2, (top + bottom) / 2];
+}

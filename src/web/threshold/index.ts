@@ -1,0 +1,2 @@
+export { type OpenThreshold, openThreshold } from "./open-threshold.js";
+export { ThresholdPanel } from "./threshold-panel.js";
