@@ -37,7 +37,7 @@ async function start(micronsPerPixel: { readonly x: number; readonly y: number }
   path = join(stateDirectory, "case.tif");
   await writeFile(path, "slide");
   const openSlides = new OpenSlides({
-    open: async (file) => memorySlide(file, 640, 480, () => [0, 0, 0], { micronsPerPixel }),
+    open: async (file) => memorySlide(file, 40, 40, () => [0, 0, 0], { micronsPerPixel }),
   });
   const { signal } = new AbortController();
   const context = createServerContext({ stateDirectory, signal, reporter: silentReporter, openSlides });
@@ -66,7 +66,7 @@ const points: Mark = {
   type: "MultiPoint",
   coordinates: [
     [3, 4],
-    [50.25, 60],
+    [30.25, 36],
   ],
 };
 
@@ -142,7 +142,7 @@ describe("lines and points", () => {
       geometry: {
         type: "GeometryCollection",
         geometries: [
-          { type: "Polygon", coordinates: [square(0, 0, 10)] },
+          { type: "Polygon", coordinates: [square(0, 0, 20)] },
           { type: "MultiLineString", coordinates: [line.coordinates, line.coordinates] },
           points,
         ],

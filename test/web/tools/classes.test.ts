@@ -42,7 +42,7 @@ describeWithChromium("classes and comments in the page", () => {
   const addressOf = (slide = slides[0]) => `${view.address}#/slides/${slide}?at=160,160&zoom=1&layer=`;
   const open = async () => {
     const watched = await openPage(browser, addressOf());
-    watched.page.setDefaultTimeout(20_000);
+    watched.page.setDefaultTimeout(30_000);
     opened.push(watched);
     await settled(watched.page);
     return watched.page;
@@ -107,7 +107,7 @@ describeWithChromium("classes and comments in the page", () => {
     expect(await page.getByLabel("Class of new annotations").inputValue()).toBe("Island");
     await page.keyboard.press("?");
     await page.getByText("Class Island, of what is selected, or drawn next").waitFor();
-  }, 60_000);
+  }, 120_000);
 
   it("that are typed, and the size of the brush, are there after a reload; annotations open as outlines", async () => {
     const page = await open();
@@ -135,7 +135,7 @@ describeWithChromium("classes and comments in the page", () => {
     expect(await name.inputValue()).toBe("Fibrosis");
     await page.getByRole("button", { name: "Brush" }).click();
     expect(await page.getByLabel("Size", { exact: true }).inputValue()).toBe("50");
-  }, 60_000);
+  }, 120_000);
 
   it("of nothing leave the key 1 to the view", async () => {
     const page = await open();
@@ -143,7 +143,7 @@ describeWithChromium("classes and comments in the page", () => {
     await expect.poll(() => page.url()).toContain("zoom=1.5");
     await page.keyboard.press("1");
     await expect.poll(() => page.url()).toMatch(/zoom=1(&|$)/);
-  }, 60_000);
+  }, 120_000);
 
   it("have comments on their annotations, which a reload does not lose while they are typed", async () => {
     const page = await open();
@@ -167,5 +167,5 @@ describeWithChromium("classes and comments in the page", () => {
     await page.keyboard.press("Control+z");
     await expect.poll(async () => (await state()).objects.at(-1)?.comment).toBeUndefined();
     await expect.poll(() => comment.inputValue()).toBe("");
-  }, 60_000);
+  }, 120_000);
 });

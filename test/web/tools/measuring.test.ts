@@ -45,7 +45,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
       `${view.address}#/slides/${slide}?at=320,320&zoom=1&layer=`,
       options,
     );
-    watched.page.setDefaultTimeout(20_000);
+    watched.page.setDefaultTimeout(30_000);
     opened.push(watched);
     await settled(watched.page);
     return watched.page;
@@ -106,7 +106,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     expect((await state()).objects).toHaveLength(1);
     await edited(() => page.keyboard.press("Control+Shift+z"));
     expect(await findings(page)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it("measures by keyboard, saying it at every step, and ends a way where it is clicked twice", async () => {
     const page = await open();
@@ -121,7 +121,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     const { mark } = await last();
     expect(mark?.coordinates).toHaveLength(3);
     expect(lengthOf(mark?.coordinates ?? [], { x: 1, y: 1 })).toBeCloseTo(120, 6);
-  }, 60_000);
+  }, 120_000);
 
   it("draws rectangles, circles and polylines of the chosen class", async () => {
     const page = await open();
@@ -150,7 +150,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await click(page, 530, 100);
     await edited(() => page.keyboard.press("Delete"));
     expect((await state()).undo).toBe("Delete Tumor");
-  }, 60_000);
+  }, 120_000);
 
   it("counts points into one set, with fingers, and takes them away again", async () => {
     const page = await open({ viewport: PHONE });
@@ -173,7 +173,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     expect((await last()).mark?.coordinates).toHaveLength(1);
     expect(await findings(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);
-  }, 60_000);
+  }, 120_000);
 
   it("says in pixels what a slide without a resolution cannot say in µm", async () => {
     const page = await browser.newPage({ reducedMotion: "reduce" });
@@ -189,7 +189,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await page.getByText("This slide tells no resolution: figures are in pixels.").waitFor();
     await page.keyboard.press("Escape");
     await page.close();
-  }, 60_000);
+  }, 120_000);
 
   it("goes to coordinates, in pixels or µm, says what is wrong with them, and fades layers", async () => {
     const page = await open();
@@ -217,7 +217,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await page.getByLabel("Opacity of Tissue").waitFor();
     expect(await page.getByLabel("Opacity of Tissue").inputValue()).toBe("0.7");
     expect(await spoken(page).innerText()).toBe("Opacity 70 %");
-  }, 60_000);
+  }, 120_000);
 
   it("keeps the name of whoever draws, once per browser, with each change", async () => {
     const page = await open();
@@ -229,5 +229,5 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await drag(page, [450, 450], [480, 480]);
     await edited(() => page.mouse.up());
     expect((await last()).author).toBe("Dr. Anna Example");
-  }, 60_000);
+  }, 120_000);
 });
