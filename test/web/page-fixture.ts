@@ -145,6 +145,24 @@ export async function settled(page: Page): Promise<void> {
   );
 }
 
+/**
+ * Milliseconds of processor time that the page's main thread takes for something: what else runs on the machine does not
+ * count.
+ */
+export async function mainThreadTime(page: Page, action: () => Promise<unknown>): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const taken = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return 1000 * (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN);
+  };
+  const before = await taken();
+  await action();
+  const after = await taken();
+  await session.detach();
+  return after - before;
+}
+
 /** Pixels of a rectangle of the screen, RGB. */
 export async function screenPixels(
   page: Page,
