@@ -178,6 +178,6 @@ describe("epsam demo", () => {
     const { stdout, usageError } = await runInProcess(demoCommand(), ["--help"]);
     expect(usageError).toBe("(outputHelp)");
     expect(stdout).toContain("epsam demo --resume");
-    expect(resolveConfig(DEMO_PRESET, demoSettings.config).decoder.epochs).toBe(8);
+    expect(resolveConfig(DEMO_PRESET, demoSettings.config).decoder.epochs).toBe(10);
   });
 });
