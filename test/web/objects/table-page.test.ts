@@ -5,7 +5,16 @@ import type { AnnotationChange, AnnotationState } from "../../../src/contract/in
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { type PageServer, servePage } from "../../support/page-server.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
-import { FOCUS, findings, mainThreadTime, openPage, PHONE, quietPages, settled, writeWorkspace } from "../page-fixture.js";
+import {
+  FOCUS,
+  findings,
+  mainThreadTime,
+  openPage,
+  PHONE,
+  quietPages,
+  settled,
+  writeWorkspace,
+} from "../page-fixture.js";
 
 const directory = temporaryDirectory();
 /** Annotations on the slide: squares of 2 to 11 pixels a side, in rows of 100. */
