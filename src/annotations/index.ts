@@ -38,10 +38,11 @@ export { type JournalRecord, type JournalSlide, parseJournal } from "./saved/jou
 export { annotationLimits } from "./saved/limits.js";
 export { annotationFolder, journalPath, listJournals } from "./saved/places.js";
 export type { SplineRule } from "./spline.js";
-export type {
-  Annotation,
-  AnnotationFormat,
-  AnnotationGroup,
-  AnnotationSet,
-  CoordinateOrigin,
+export {
+  type Annotation,
+  type AnnotationFormat,
+  type AnnotationGroup,
+  type AnnotationSet,
+  type CoordinateOrigin,
+  ORIGIN_KEY,
 } from "./types.js";

@@ -10,7 +10,13 @@ import {
 } from "../geometry/index.js";
 import type { Level0Point, SlideFacts } from "../slides/index.js";
 import { annotationError } from "./errors.js";
-import type { Annotation, AnnotationSet, CoordinateOrigin, LeftOutPart } from "./types.js";
+import {
+  type Annotation,
+  type AnnotationSet,
+  type CoordinateOrigin,
+  type LeftOutPart,
+  ORIGIN_KEY,
+} from "./types.js";
 
 /** What of a slide decides where coordinates lie on it. */
 export type SlidePlane = Pick<SlideFacts, "levels" | "bounds">;
@@ -104,11 +110,14 @@ class Placement {
   #dotsOff = 0;
   #linesOff = 0;
   #small = 0;
+  /** Written by the web application, in pixels of full resolution. */
+  #isOurs = false;
   #reach: Level0Box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
 
   constructor(private readonly slide: Level0Box) {}
 
   annotation(annotation: Annotation): Annotation {
+    this.#isOurs ||= annotation.metadata?.[ORIGIN_KEY] !== undefined;
     const polygons: Level0Polygon[] = [];
     const leftOut: LeftOutPart[] = [...(annotation.leftOut ?? [])];
     for (const polygon of annotation.polygons) {
@@ -143,7 +152,7 @@ class Placement {
     const all = `of ${this.#outlines} outlines`;
     const isInCorner = this.#reach.right <= width * CORNER && this.#reach.bottom <= height * CORNER;
     return [
-      ...(this.#outlines > 0 && this.#small === 0 && isInCorner
+      ...(this.#outlines > 0 && this.#small === 0 && isInCorner && !this.#isOurs
         ? [
             `all outlines lie in the first quarter of its width and height (${why}); check that they are in pixels of its full resolution, not in microns or of a smaller level`,
           ]

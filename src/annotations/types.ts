@@ -33,6 +33,9 @@ export interface Annotation {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Where files that the web application exports tell, in the metadata, where an annotation came from. */
+export const ORIGIN_KEY = "Origin";
+
 /** A group of annotations (ASAP) or a classification (QuPath). */
 export interface AnnotationGroup {
   readonly name: string;

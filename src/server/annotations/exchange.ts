@@ -9,6 +9,7 @@ import {
   formatAsapXml,
   formatGeoJson,
   isMeasurement,
+  ORIGIN_KEY,
   shapesOf,
 } from "../../annotations/index.js";
 import { Slices } from "../../common/index.js";
@@ -25,7 +26,6 @@ import { areaSize, lengthOf, type PixelSize, perimeterOf, positionsOf } from "..
 
 /** Names of what exported GeoJSON says of an object beyond the format's own members. */
 const REVIEW_KEY = "Review";
-const ORIGIN_KEY = "Origin";
 const AUTHOR_KEY = "Author";
 /** Where QuPath keeps the description of an annotation. */
 const COMMENT_KEY = "ANNOTATION_DESCRIPTION";
