@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { createProgram } from "../../src/cli/program.js";
-import { errorWithFlags, flagOf, withFlags } from "../../src/cli/setting-flags.js";
+import { errorWithFlags, flagOf, speakFor, withFlags } from "../../src/cli/setting-flags.js";
 import { EpSamError, isEpSamError, readSettings } from "../../src/common/index.js";
 import {
   defaultOf,
@@ -36,6 +36,9 @@ function optionsOf(command: CommandUnknownOpts): string[] {
   const own = command.options.flatMap(({ long }) => (long === undefined ? [] : [long]));
   return [...own, ...command.commands.flatMap(optionsOf)];
 }
+
+// The process may have run a command before.
+beforeAll(() => speakFor(null));
 
 describe("settings", () => {
   it("that a message names are options of the command line", async () => {
