@@ -116,8 +116,7 @@ describeWithShared(
         process.stdout.write(
           `${name}: mean IoU ${agreement.toFixed(3)} in the region shown; the first map after ${first} ms, the last after ${last} ms\n`,
         );
-        // By the draw of the squares it came to 0.54 to 0.61 on bcss1008 and to 0.66 to 0.67 on bcss1015.
-        expect(agreement).toBeGreaterThanOrEqual(0.53);
+        expect(agreement).toBeGreaterThanOrEqual(0.6);
         const saved = await fetched<AnnotationState>(`api/slides/${id}/annotations`);
         const counts = Object.values(SQUARE_CLASSES).map(
           (kind) => saved.objects.filter(({ classification }) => classification === kind).length,
