@@ -49,6 +49,8 @@ export type Route =
       readonly run: string | null;
       readonly dataset: string | null;
       readonly slide: string | null;
+      /** The job whose values the form begins with. */
+      readonly repeat: string | null;
     };
 
 export const wholeGallery: GalleryQuery = {
@@ -72,7 +74,7 @@ export function jobsRoute(
   given: { readonly run?: string; readonly dataset?: string; readonly slide?: string } = {},
 ): Extract<Route, { page: "jobs" }> {
   const { run = null, dataset = null, slide = null } = given;
-  return { page: "jobs", start, run, dataset, slide };
+  return { page: "jobs", start, run, dataset, slide, repeat: null };
 }
 
 /** A place as the fragment of an address, `#` included. */
@@ -106,6 +108,7 @@ export function formatRoute(route: Route): string {
         ["run", route.run],
         ["dataset", route.dataset],
         ["slide", route.slide],
+        ["repeat", route.repeat],
       ])}`;
   }
 }
@@ -118,7 +121,7 @@ export function parseRoute(hash: string): Route {
   if (kind === "jobs") {
     const start = jobKinds.find((name) => name === values.get("start")) ?? null;
     const [run, dataset, slide] = [values.get("run"), values.get("dataset"), values.get("slide")];
-    return { page: "jobs", start, run, dataset, slide };
+    return { page: "jobs", start, run, dataset, slide, repeat: values.get("repeat") };
   }
   if (id === undefined || id === "") return { page: "home" };
   if (kind === "slides") {
