@@ -43,5 +43,5 @@ export { RandomStream } from "./random.js";
 export { type FileError, RandomAccessFile, READ_WITHOUT_WAITING } from "./random-access-file.js";
 export { readSettings } from "./settings.js";
 export { jsonPieces, Slices } from "./slices.js";
-export { aboutTime, type PlannedWork, TimeLeft } from "./time-left.js";
+export { aboutTime, type PlannedWork, TimeLeft, type WorkDone } from "./time-left.js";
 export { packageVersion } from "./version.js";

@@ -27,7 +27,12 @@ export type {
   SlideResult,
 } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
-export { type KeepTaughtRunOptions, keepTaughtRun, type TaughtRun } from "./teaching/keep-taught-run.js";
+export {
+  type KeepTaughtRunOptions,
+  keepTaughtRun,
+  TAUGHT_TASK,
+  type TaughtRun,
+} from "./teaching/keep-taught-run.js";
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
 export { MAP_STEP } from "./teaching/taught-model.js";
