@@ -263,7 +263,10 @@ export function answerParent<Question>(
     }
     const stop = new AbortController();
     underWay.set(id, stop);
-    const asker: Asker = { signal: stop.signal, tell: (told) => process.send?.({ id, isAnswer: false, told }) };
+    const asker: Asker = {
+      signal: stop.signal,
+      tell: (told) => process.send?.({ id, isAnswer: false, told }),
+    };
     try {
       process.send?.({ id, answer: await answer(schema.parse(request.question), asker) });
     } catch (thrown) {

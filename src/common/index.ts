@@ -25,6 +25,7 @@ export {
 export { formatBytes, requireWritable } from "./disk.js";
 export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
 export {
+  createFileAtomically,
   exists,
   fileErrorOf,
   hashBytes,
