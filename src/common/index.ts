@@ -2,9 +2,11 @@ export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
 export { carriedFile } from "./carried-file.js";
 export {
   AnsweringChild,
+  type Asker,
   answerParent,
   bytesSchema,
   ChildLost,
+  type Conversation,
   floatsSchema,
   lastLine,
   loaderArguments,
@@ -13,10 +15,17 @@ export {
 export { mapAhead, mapConcurrently, pipelineStage, untilAborted } from "./concurrency.js";
 export { crc32 } from "./crc32.js";
 export { deterministicUniform } from "./deterministic-fill.js";
-export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
+export {
+  type HeldLock,
+  holdDirectory,
+  type LockOptions,
+  lockBeside,
+  lockDirectory,
+} from "./directory-lock.js";
 export { formatBytes, requireWritable } from "./disk.js";
 export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
 export {
+  createFileAtomically,
   exists,
   fileErrorOf,
   hashBytes,
