@@ -17,7 +17,12 @@ export {
   highestMean,
   JoinedFeatureSource,
 } from "./dense-activation.js";
-export { ActivationEmbeddings, type EmbeddingSource, FreshEmbeddings } from "./embedding-source.js";
+export {
+  type EmbeddingSource,
+  FreshEmbeddings,
+  MaskPromptEmbeddings,
+  type PatchLogits,
+} from "./embedding-source.js";
 export { idsScore, type ScoredPatch, type SelectionSettings, selectPseudoLabels } from "./ids.js";
 export {
   cutOffLevel,
