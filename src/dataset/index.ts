@@ -93,6 +93,11 @@ export type {
   TissueRule,
   UnannotatedRule,
 } from "./slide-preparation/options.js";
+export {
+  missingFromPreparation,
+  prepareShard,
+  type ShardPreparation,
+} from "./slide-preparation/prepare-shard.js";
 export { prepareSlides } from "./slide-preparation/prepare-slides.js";
 export {
   type Profile,
@@ -102,6 +107,12 @@ export {
   type SampleLimits,
 } from "./slide-preparation/profiles.js";
 export type { FindTissueOptions } from "./slide-preparation/saturation.js";
+export {
+  doSharedWork,
+  type SharedSlideWork,
+  type SlideWorkers,
+} from "./slide-preparation/shared-work.js";
+export { DIVISION_FILE, preparationOf } from "./slide-preparation/state.js";
 export { readMppTable } from "./slide-preparation/tables.js";
 export { findTissue, type TissueGrid, TissueMask, tissueGrid } from "./slide-preparation/tissue.js";
 export { jitterStains, type StainJitter } from "./stain-jitter.js";

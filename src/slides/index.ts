@@ -13,6 +13,15 @@ export type {
   SlideLevel,
 } from "./pixel-source.js";
 export { imageSource } from "./plain-image.js";
+export { type BucketFolder, listBucket } from "./remote/list-bucket.js";
+export { remoteFileVersion } from "./remote/remote-file.js";
+export {
+  adoptRemoteAccess,
+  configureRemoteSlides,
+  type RemoteAccess,
+  type RemoteSlideSettings,
+  remoteAccess,
+} from "./remote/settings.js";
 export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
 export { MAX_THUMBNAIL_SIDE, readThumbnail, type ThumbnailOptions } from "./thumbnail.js";
 export { isTiledTiff } from "./tiff/open-tiff.js";

@@ -40,7 +40,7 @@ export interface OutputRequest {
  * is given, or one that holds an input.
  * @throws EpSamError `usage` saying which.
  */
-async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
+export async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
   const inside = inputs.find((input) => isWithin(resolve(out), resolve(input)));
   if (inside !== undefined) {
     throw new EpSamError("usage", {

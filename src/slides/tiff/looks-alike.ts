@@ -1,4 +1,4 @@
-import { isEpSamError, type RandomAccessFile } from "../../common/index.js";
+import { isEpSamError, isRemotePath, type RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { type LevelRectangle, readTiles } from "../region.js";
 import { TileCache } from "../tile-cache.js";
@@ -105,7 +105,8 @@ export function pageGrid(file: RandomAccessFile, page: TiffPage) {
   const reader = new SegmentReader(file, page);
   const { width, height, segmentation } = page;
   const readTile = (column: number, row: number): Promise<RgbImage | null> => reader.read(column, row);
-  return { width, height, tileWidth: segmentation.width, tileHeight: segmentation.height, readTile };
+  const tile = { tileWidth: segmentation.width, tileHeight: segmentation.height };
+  return { width, height, ...tile, isRemote: isRemotePath(file.path), readTile };
 }
 
 function windowsOf({ width, height }: PyramidLevel, count: number): LevelRectangle[] {
