@@ -5,6 +5,7 @@ import { extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { EpSamError, errorTags, messageOf } from "./errors.js";
+import { adoptAddresses, secretAddresses } from "./remote-path.js";
 
 /** Characters kept of what a process writes to its standard error. */
 const KEPT_ERROR_OUTPUT = 4096;
@@ -21,7 +22,10 @@ export const bytesSchema = z.custom<Uint8Array>((value) => value instanceof Uint
 export const floatsSchema = z.custom<Float32Array>((value) => value instanceof Float32Array);
 
 const text = z.string().optional();
-const requestSchema = z.object({ id: z.number(), question: z.unknown() });
+const requestSchema = z.union([
+  z.object({ id: z.number(), question: z.unknown() }),
+  z.object({ addresses: z.array(z.tuple([z.string(), z.string()])) }),
+]);
 const failureSchema = z.object({
   message: z.string(),
   /** Of an EpSamError, which stays one. */
@@ -95,6 +99,9 @@ export class AnsweringChild<Question> {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#process.on("message", (message) => this.#settle(message));
+    const addresses = secretAddresses();
+    // One that could not be started tells so when it is asked.
+    if (addresses.length > 0) this.#process.send({ addresses }, () => undefined);
     const { stderr } = this.#process;
     stderr?.setEncoding("utf8").on("data", (chunk: string) => {
       this.#errorOutput = (this.#errorOutput + chunk).slice(-KEPT_ERROR_OUTPUT);
@@ -217,7 +224,9 @@ export function answerParent<Question>(
   answer: (question: Question) => Promise<unknown>,
 ): void {
   const reply = async (message: unknown): Promise<void> => {
-    const { id, question } = requestSchema.parse(message);
+    const request = requestSchema.parse(message);
+    if ("addresses" in request) return adoptAddresses(request.addresses);
+    const { id, question } = request;
     try {
       process.send?.({ id, answer: await answer(schema.parse(question)) });
     } catch (thrown) {

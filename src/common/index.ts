@@ -45,6 +45,7 @@ export {
   addressOf,
   adoptAddresses,
   bucketAndKey,
+  commandEnvironment,
   isRemotePath,
   remotePath,
   remotePaths,

@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import {
   aboutTime,
@@ -6,10 +5,11 @@ import {
   moduleBeside,
   packageVersion,
   type Reporter,
+  remotePaths,
   silentReporter,
   writeFileAtomically,
 } from "../../common/index.js";
-import { type MicronsPerPixel, openSlide, type PixelSource } from "../../slides/index.js";
+import { type MicronsPerPixel, openSlide, type PixelSource, slideFileVersion } from "../../slides/index.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import { duplicatesOf, tellDuplicates } from "../preparation/duplicates.js";
@@ -59,7 +59,8 @@ interface Job {
  * @throws EpSamError `usage` for options and paths, `dataset` when nothing is left (saying what left out what) or
  *   a table is malformed, `storage` when the disk is full, `usage` when another process prepares into the directory
  */
-export async function prepareSlides(options: PrepareSlidesOptions): Promise<SlidePreparationResult> {
+export async function prepareSlides(given: PrepareSlidesOptions): Promise<SlidePreparationResult> {
+  const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
   const tables = [options.patients, options.splitTable, options.mppTable].filter(
     (path) => path !== undefined,
@@ -266,7 +267,7 @@ async function describeSlide({ file, examination, split, patches }: SlidePlan["s
   } = examination;
   return {
     slide: basename(file.path),
-    bytes: (await stat(file.path)).size,
+    bytes: (await slideFileVersion(file.path)).size,
     annotations: file.annotationPath === null ? null : basename(file.annotationPath),
     annotationsHash: file.annotationPath === null ? null : await hashFile(file.annotationPath),
     groups,

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { hashBytes, writeFileAtomically } from "../../common/index.js";
+import { hashBytes, remotePaths, writeFileAtomically } from "../../common/index.js";
 import {
   compareMpp,
   type LabelledSquare,
@@ -53,7 +53,8 @@ type FinishedSlide = InferSlidesResult["slides"][number];
  *   `overwrite` is given, or a resumed directory holds results of another model or other settings; what
  *   {@link openSegmenter} and {@link trainedResolution} throw; `storage` when the disk is full
  */
-export async function inferSlides(options: InferSlidesOptions): Promise<InferSlidesResult> {
+export async function inferSlides(given: InferSlidesOptions): Promise<InferSlidesResult> {
+  const options = { ...given, inputs: remotePaths(given.inputs) };
   const found = await findNamedSlides(options);
   const { slides } = found;
   const stems = slides.map(({ stem }) => stem);
