@@ -54,6 +54,7 @@ export {
   addressOf,
   adoptAddresses,
   bucketAndKey,
+  commandEnvironment,
   isRemotePath,
   remotePath,
   remotePaths,

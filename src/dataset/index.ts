@@ -1,3 +1,4 @@
+export { isAddressList } from "./address-list.js";
 export {
   annotationFilesIn,
   matchAnnotationFiles,

@@ -14,7 +14,9 @@ import {
 } from "../group-options.js";
 import {
   anyResolutionOption,
+  cacheGigabytesOption,
   deviceOption,
+  inputs,
   jsonOption,
   numberSetting,
   outOption,
@@ -48,7 +50,7 @@ What cannot be read is left out and named; the exit code is then 3.`;
 /** `epsam infer`: masks, heat maps and areas of slides, and of images of any size. */
 export function inferCommand() {
   return new Command("infer")
-    .argument("<inputs...>", "slides or images, folders of them, or datasets", paths)
+    .argument("<inputs...>", "slides or images, folders of them, or datasets", inputs)
     .addOption(
       new Option("--run <directory>", "run directory from `epsam train`")
         .argParser(path)
@@ -118,6 +120,7 @@ export function inferCommand() {
     .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>

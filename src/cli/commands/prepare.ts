@@ -21,10 +21,11 @@ import {
 } from "../group-options.js";
 import {
   anyResolutionOption,
+  cacheGigabytesOption,
+  inputs,
   jsonOption,
   outOption,
   overwriteOption,
-  paths,
   seedOption,
 } from "../options.js";
 import { outcomeWithSkipped, runCommand } from "../run-command.js";
@@ -46,7 +47,7 @@ goes on when the same command is given again.`;
 /** `epsam prepare`: slides and annotations, images and masks, or ready patches become a dataset directory. */
 export function prepareCommand() {
   return new Command("prepare")
-    .argument("<inputs...>", "folders of slides or images, or such files", paths)
+    .argument("<inputs...>", "folders of slides or images, or such files", inputs)
     .addOption(outOption("the dataset directory to make").makeOptionMandatory())
     .addOption(prepareOptions.masks)
     .addOption(prepareOptions.as)
@@ -83,6 +84,7 @@ export function prepareCommand() {
     .addOption(seedOption().default(defaultOf(preparationSettings.shape.seed)))
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
