@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { z } from "zod";
+import { parseShard, type Shard } from "../cohort/index.js";
 import { isEpSamError } from "../common/index.js";
 import { seedSetting, whole, wholeBetween } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
@@ -94,6 +95,29 @@ export function anyResolutionOption() {
 /** `--overwrite` */
 export function overwriteOption() {
   return new Option("--overwrite", "replace what is already at the output");
+}
+
+/** `--shard <part>` */
+export function shardOption() {
+  return new Option(
+    "--shard <part>",
+    "slides: do one part of them, such as 3/16; auto: the one that Slurm, AWS Batch or (auto/16) Kubernetes numbers",
+  ).argParser(shardIn);
+}
+
+function shardIn(text: string): Shard {
+  try {
+    return parseShard(text, process.env);
+  } catch (thrown) {
+    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
+  }
+}
+
+/** `--collect` */
+export function collectOption() {
+  return new Option("--collect", "slides: join what all shards made, and tell what is missing").conflicts(
+    "shard",
+  );
 }
 
 /** `--out <directory>` */

@@ -1,4 +1,5 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import { collectInference, inferShard, type Shard } from "../../cohort/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
@@ -14,6 +15,7 @@ import {
 } from "../group-options.js";
 import {
   anyResolutionOption,
+  collectOption,
   deviceOption,
   jsonOption,
   numberSetting,
@@ -21,10 +23,11 @@ import {
   overwriteOption,
   path,
   paths,
+  shardOption,
 } from "../options.js";
 import { type ActionContext, type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
-import { describeSlides } from "./infer-text.js";
+import { describeCollected, describeSlides } from "./infer-text.js";
 import { annotationOriginOption, tissueOption } from "./prepare-options.js";
 
 const settings = inferenceSettings.shape;
@@ -36,6 +39,7 @@ Examples:
   $ epsam infer --run run images --out results --mpp 0.5 --resume
   $ epsam infer --run run slides --out results
   $ epsam infer --run run slide.tif --out results --annotations xml     and how well they agree
+  $ epsam infer --run run slides --out results --shard 3/16             one part of many slides, see --collect
 
 Each image gives masks/NAME.png, probabilities/NAME.png (0-255), heatmaps/NAME.png, overlays/NAME.png and
 results/NAME.json. Images larger than the run's patches are segmented in overlapping patches; they must have the
@@ -115,6 +119,8 @@ export function inferCommand() {
     .addOption(exclusionGroupsOption())
     .addOption(ignoreGroupsOption())
     .addOption(deviceOption())
+    .addOption(shardOption())
+    .addOption(collectOption())
     .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
@@ -138,6 +144,8 @@ interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly device: DeviceRequest;
   readonly as?: "images" | "slides" | undefined;
   readonly minArea?: number | undefined;
+  readonly shard?: Shard | undefined;
+  readonly collect?: true | undefined;
 }
 
 function labelledSquaresOption() {
@@ -156,17 +164,22 @@ const SLIDE_OPTIONS = [
   "annotations",
   "labelledSquares",
   "annotationOrigin",
+  "shard",
+  "collect",
   ...GROUP_OPTIONS,
 ] as const satisfies readonly (keyof InferCommandOptions)[];
 
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
-  const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...rest } = options;
+  const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...others } = options;
+  const { shard, collect, ...rest } = others;
   const common = { ...rest, device: deviceFor(request, context.reporter) };
   const { kind, leaveOut } =
     as === undefined ? await recogniseInputs(options.inputs) : { kind: as, leaveOut: [] };
   if (kind === "slides") {
     const groups = groupRules({ tumourGroups, exclusionGroups, ignoreGroups });
-    const result = await inferSlides({ ...common, ...context, leaveOut, minimumArea: minArea, groups });
+    const slides = { ...common, ...context, leaveOut, minimumArea: minArea, groups };
+    if (collect === true) return describeCollected(await collectInference(slides));
+    const result = shard === undefined ? await inferSlides(slides) : await inferShard(slides, shard);
     return outcomeWithSkipped(result, describeSlides(result));
   }
   const slideOption = SLIDE_OPTIONS.find((name) => name in options);
