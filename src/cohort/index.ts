@@ -1,4 +1,5 @@
 export { agreeOnDivision, type Division, divide, stemsOf, type WeighedSlide, weigh } from "./division.js";
+export * from "./queue/index.js";
 export { parseShard, type Shard } from "./shard.js";
 export {
   type CollectedInference,

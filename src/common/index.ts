@@ -54,3 +54,4 @@ export { readSettings } from "./settings.js";
 export { jsonPieces, Slices } from "./slices.js";
 export { aboutTime, type PlannedWork, TimeLeft } from "./time-left.js";
 export { packageVersion } from "./version.js";
+export { withoutFolders } from "./without-folders.js";

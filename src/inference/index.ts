@@ -36,6 +36,13 @@ export type {
   SlideResult,
 } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
+export {
+  planSlideTasks,
+  resultPathOf,
+  SlideBySlide,
+  type SlideTask,
+  type SlideTasks,
+} from "./slides/slide-by-slide.js";
 export { type KeepTaughtRunOptions, keepTaughtRun, type TaughtRun } from "./teaching/keep-taught-run.js";
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";

@@ -1,4 +1,4 @@
-import type { CollectedInference, MissingSlide } from "../../cohort/index.js";
+import type { CollectedInference, MissingSlide, QueuedInference } from "../../cohort/index.js";
 import type { InferSlidesResult } from "../../inference/index.js";
 import { clock } from "../progress-line.js";
 import { type CommandOutcome, outcomeWithSkipped } from "../run-command.js";
@@ -10,6 +10,15 @@ export function describeCollected(result: CollectedInference): CommandOutcome {
   const text = [describeSlides(result), ...describeMissing(missing)].join("\n");
   const outcome = outcomeWithSkipped(result, text);
   return missing.length === 0 ? outcome : { ...outcome, status: "someSkipped" };
+}
+
+/** The outcome of `epsam infer --queue`: slides that workers could not do are left out, with the reason. */
+export function describeQueued({ setAside, missing, ...result }: QueuedInference): CommandOutcome {
+  const reasons = new Map(setAside.map(({ slide, reason }) => [slide, reason]));
+  const unknown = "has no result; give the same command again";
+  const leftOut = missing.map((slide) => ({ file: slide, reason: reasons.get(slide) ?? unknown }));
+  const all = { ...result, skipped: [...result.skipped, ...leftOut] };
+  return outcomeWithSkipped(all, describeSlides(all));
 }
 
 /** What shards have not done, for people. */

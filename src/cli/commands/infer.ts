@@ -1,5 +1,5 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { collectInference, inferShard, type Shard } from "../../cohort/index.js";
+import { collectInference, inferOnQueue, inferShard, type Shard } from "../../cohort/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
@@ -23,11 +23,13 @@ import {
   overwriteOption,
   path,
   paths,
+  queueAddress,
+  queueOption,
   shardOption,
 } from "../options.js";
 import { type ActionContext, type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
-import { describeCollected, describeSlides } from "./infer-text.js";
+import { describeCollected, describeQueued, describeSlides } from "./infer-text.js";
 import { annotationOriginOption, tissueOption } from "./prepare-options.js";
 
 const settings = inferenceSettings.shape;
@@ -40,6 +42,7 @@ Examples:
   $ epsam infer --run run slides --out results
   $ epsam infer --run run slide.tif --out results --annotations xml     and how well they agree
   $ epsam infer --run run slides --out results --shard 3/16             one part of many slides, see --collect
+  $ epsam infer --run run slides --out results --queue redis://host     by the workers of a queue, see epsam worker
 
 Each image gives masks/NAME.png, probabilities/NAME.png (0-255), heatmaps/NAME.png, overlays/NAME.png and
 results/NAME.json. Images larger than the run's patches are segmented in overlapping patches; they must have the
@@ -121,17 +124,20 @@ export function inferCommand() {
     .addOption(deviceOption())
     .addOption(shardOption())
     .addOption(collectOption())
+    .addOption(queueOption())
     .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
-      runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, (context) =>
+      runCommand({ ...options, resumeHint: RESUME_HINT }, (context) =>
         infer({ ...options, inputs }, context),
       ),
     );
 }
+
+const RESUME_HINT = "Go on with the same command and --resume.";
 
 type ImageOptions = Omit<Parameters<typeof inferImages>[0], "reporter" | "signal" | "device">;
 type SlideOptions = Omit<
@@ -146,6 +152,7 @@ interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly minArea?: number | undefined;
   readonly shard?: Shard | undefined;
   readonly collect?: true | undefined;
+  readonly queue?: string | true | undefined;
 }
 
 function labelledSquaresOption() {
@@ -166,18 +173,20 @@ const SLIDE_OPTIONS = [
   "annotationOrigin",
   "shard",
   "collect",
+  "queue",
   ...GROUP_OPTIONS,
 ] as const satisfies readonly (keyof InferCommandOptions)[];
 
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
   const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...others } = options;
-  const { shard, collect, ...rest } = others;
+  const { shard, collect, queue, ...rest } = others;
   const common = { ...rest, device: deviceFor(request, context.reporter) };
   const { kind, leaveOut } =
     as === undefined ? await recogniseInputs(options.inputs) : { kind: as, leaveOut: [] };
   if (kind === "slides") {
     const groups = groupRules({ tumourGroups, exclusionGroups, ignoreGroups });
     const slides = { ...common, ...context, leaveOut, minimumArea: minArea, groups };
+    if (queue !== undefined) return describeQueued(await inferOnQueue(slides, queueAddress(queue)));
     if (collect === true) return describeCollected(await collectInference(slides));
     const result = shard === undefined ? await inferSlides(slides) : await inferShard(slides, shard);
     return outcomeWithSkipped(result, describeSlides(result));

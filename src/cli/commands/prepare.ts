@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { writeCorrectionFiles } from "../../annotations/index.js";
-import { collectPreparation, prepareInShard, type Shard } from "../../cohort/index.js";
+import { collectPreparation, prepareInShard, prepareOnQueue, type Shard } from "../../cohort/index.js";
 import { EpSamError } from "../../common/index.js";
 import { type ClassMeaning, defaultOf, preparationSettings } from "../../contract/index.js";
 import {
@@ -27,6 +27,8 @@ import {
   outOption,
   overwriteOption,
   paths,
+  queueAddress,
+  queueOption,
   seedOption,
   shardOption,
 } from "../options.js";
@@ -87,6 +89,7 @@ export function prepareCommand() {
     .addOption(seedOption().default(defaultOf(preparationSettings.shape.seed)))
     .addOption(shardOption())
     .addOption(collectOption())
+    .addOption(queueOption())
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
@@ -120,6 +123,7 @@ interface PrepareCommandOptions
   readonly windowShare?: number | undefined;
   readonly shard?: Shard | undefined;
   readonly collect?: true | undefined;
+  readonly queue?: string | true | undefined;
 }
 
 /** Options that mean something for slides alone. */
@@ -137,13 +141,14 @@ const SLIDE_OPTIONS = [
   "minTissue",
   "shard",
   "collect",
+  "queue",
 ] as const satisfies readonly (keyof PrepareCommandOptions)[];
 
 /** With annotations the inputs are slides; anything else is images or patches. */
 async function prepare(given: PrepareCommandOptions): Promise<CommandOutcome> {
   const options = await withCorrections(given);
-  const { as, annotations, masks, mppCsv, splitCsv, minTissue, shard, collect } = options;
-  const { tumourGroups, exclusionGroups, ignoreGroups, ...others } = options;
+  const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
+  const { tumourGroups, exclusionGroups, ignoreGroups, shard, collect, queue, ...others } = options;
   const common = { ...others, windows: windowsOf(options) };
   if (annotations === undefined) {
     const slideOption = SLIDE_OPTIONS.find((name) => name in options);
@@ -161,6 +166,7 @@ async function prepare(given: PrepareCommandOptions): Promise<CommandOutcome> {
     minimumTissue: minTissue,
     groups: groupRules({ tumourGroups, exclusionGroups, ignoreGroups }),
   };
+  if (queue !== undefined) return done(await prepareOnQueue(slides, queueAddress(queue)));
   if (shard !== undefined) return describeShard(await prepareInShard(slides, shard));
   if (collect !== true) return done(await prepareSlides(slides));
   const collected = await collectPreparation(slides);
