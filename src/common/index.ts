@@ -73,3 +73,4 @@ export {
   type WebResponse,
   webFetch,
 } from "./web.js";
+export { withoutFolders } from "./without-folders.js";

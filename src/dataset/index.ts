@@ -94,6 +94,7 @@ export type {
   TissueRule,
   UnannotatedRule,
 } from "./slide-preparation/options.js";
+export { SlideOutcomes } from "./slide-preparation/outcomes.js";
 export {
   missingFromPreparation,
   prepareShard,
@@ -110,6 +111,7 @@ export {
 export type { FindTissueOptions } from "./slide-preparation/saturation.js";
 export {
   doSharedWork,
+  patchesAreWritten,
   type SharedSlideWork,
   type SlideWorkers,
 } from "./slide-preparation/shared-work.js";

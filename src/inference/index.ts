@@ -37,6 +37,13 @@ export type {
 } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
 export {
+  planSlideTasks,
+  resultPathOf,
+  SlideBySlide,
+  type SlideTask,
+  type SlideTasks,
+} from "./slides/slide-by-slide.js";
+export {
   type KeepTaughtRunOptions,
   keepTaughtRun,
   TAUGHT_TASK,
