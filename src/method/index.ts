@@ -15,7 +15,6 @@ export {
   type DenseClassifierForEvaluation,
   denseTensors,
   highestMean,
-  JoinedFeatureSource,
 } from "./dense-activation.js";
 export { ActivationEmbeddings, type EmbeddingSource, FreshEmbeddings } from "./embedding-source.js";
 export { idsScore, type ScoredPatch, type SelectionSettings, selectPseudoLabels } from "./ids.js";
