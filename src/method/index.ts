@@ -15,7 +15,6 @@ export {
   type DenseClassifierForEvaluation,
   denseTensors,
   highestMean,
-  JoinedFeatureSource,
 } from "./dense-activation.js";
 export {
   type EmbeddingSource,

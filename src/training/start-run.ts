@@ -15,7 +15,13 @@ import {
   validateForTraining,
 } from "../dataset/index.js";
 import { type Device, type DeviceSource, startDevice } from "../graph/index.js";
-import { backbone, defaultBackbone } from "../models/index.js";
+import {
+  backbone,
+  backboneNames,
+  defaultBackbone,
+  isFoundationModel,
+  requireJoinable,
+} from "../models/index.js";
 import {
   type EncoderSource,
   hashConfig,
@@ -25,6 +31,7 @@ import {
   type RunContext,
   RunDirectory,
   type RunRecord,
+  recordedFoundations,
   requireConsistentDecoder,
   type SamSource,
   samSource,
@@ -33,6 +40,7 @@ import {
   versions,
 } from "../run/index.js";
 import { startingWeights } from "./classifier-stage.js";
+import { tellFoundations } from "./foundation-notes.js";
 import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./inherit-stages.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
@@ -88,7 +96,8 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const origin = from === undefined ? undefined : await classifierOrigin(from, out, data.dataset, config);
   const startsFromFile = config.classifier.initialWeights !== null && origin === undefined;
   if (startsFromFile && !resume) await startingWeights(config, reporter);
-  await requireStorage({ ...options, dataset: data.dataset });
+  tellFoundations(options.config, data.classifierDataset, options.reporter);
+  await requireStorage({ ...options, dataset: data.dataset, classifierDataset: data.classifierDataset });
   const sam = resume ? undefined : await samSource(config.sam);
   const device = await startDevice(options.device);
   const unlock = await lockRun(out);
@@ -150,8 +159,10 @@ function requireCropsInside({ decoder }: TrainingConfig, { root, patchSize }: Da
 function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, initialWeights, precision, microBatch } = classifier;
   if (model !== "dense") return;
+  requireJoinable(dense.backbone);
+  const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
   const conflicts = [
-    backbone(dense.backbone).embedded === undefined &&
+    own.some((name) => backbone(name).embedded === undefined) &&
       "classifier.dense.backbone: its weights do not come with the package, and no file of them can be named yet",
     initialWeights !== null && "classifier.initialWeights: is for classifier.model resnet-adl",
     precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
@@ -270,6 +281,7 @@ export async function newRecord(
     ...(origin?.classifierFrom && { classifierFrom: origin.classifierFrom }),
     weights: [
       ...files,
+      ...(await recordedFoundations(config)),
       ...(origin === undefined
         ? await initialWeights(config)
         : origin.record.weights.filter(({ name }) => name === initialWeightsName)),

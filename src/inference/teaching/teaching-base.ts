@@ -3,7 +3,6 @@ import type { Resolution } from "../../dataset/index.js";
 import { type Device, device as defaultDevice } from "../../graph/index.js";
 import {
   type BackboneEntry,
-  backbone,
   backbonePrefix,
   FEATURE_STRIDES,
   loadBackboneWeights,
@@ -11,6 +10,7 @@ import {
 } from "../../models/index.js";
 import {
   chooseDecoderStage,
+  decoderBackbone,
   decoderBase,
   decoderWeights,
   featureDeviation,
@@ -70,7 +70,7 @@ export async function openTeachingBase(
   const headDevice = defaultDevice("cpu", 1);
   if (run === null) {
     const config = resolveConfig("laptop", taughtConfig);
-    const entry = backbone(config.classifier.dense.backbone);
+    const entry = decoderBackbone(config);
     const { weights: backboneWeights } = await loadBackboneWeights(entry);
     return {
       origin: null,
@@ -102,7 +102,7 @@ export async function openTeachingBase(
   return {
     origin: { context, stage, weights },
     config,
-    entry: backbone(config.classifier.dense.backbone),
+    entry: decoderBackbone(config),
     backboneWeights: new Map(own),
     resolution,
     device,
