@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { connection } from "../api/index.js";
 import { DatasetPage } from "../gallery/dataset-page.js";
+import { GettingIn } from "../getting-in/index.js";
 import { Icon, Notices, shortcuts } from "../interface/index.js";
 import { sidebarShown } from "../interface/preferences.js";
 import { JobsPage } from "../jobs/jobs-page.js";
@@ -59,6 +60,7 @@ export function App() {
         <CurrentPage route={route.value} />
       </main>
       <Notices />
+      <GettingIn />
       {helping ? <HelpSheet onClose={() => setHelping(false)} /> : null}
     </div>
   );

@@ -1,5 +1,6 @@
 import type { SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
+import { AddButtons } from "../getting-in/index.js";
 import { Resource } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";
 import { loadWorkspace, workspace } from "../state/workspace.js";
@@ -24,8 +25,10 @@ function SlideCards({ workspace: { slides } }: { readonly workspace: Workspace }
     return (
       <div class="empty">
         <p>{slides.length === 0 ? "No slides here." : "None of the slides can be opened."}</p>
+        <AddButtons />
         <p class="hint">
-          Start with <code>epsam view SLIDES</code>: slide files, folders of them, datasets and runs.
+          Drop files or folders anywhere on this page. Or start with <code>epsam view SLIDES</code>: slide
+          files, folders of them, datasets and runs.
         </p>
       </div>
     );
