@@ -34,6 +34,7 @@ export {
   type JudgedFile,
   judgeFiles,
   judgeFilesByContent,
+  kindByExtension,
   listInputs,
   patchFolders,
   RESULT_FILE,

@@ -16,7 +16,7 @@ import { halvedLevels, type Layer } from "./layer.js";
 /** Outlines kept; what is counted is the size of the files. */
 const REGION_CACHE_BYTES = 256 * 2 ** 20;
 /** Beside a slide, a JSON file may be about anything. */
-const NEIGHBOUR_EXTENSIONS = [".xml", ".geojson"];
+export const NEIGHBOUR_EXTENSIONS = [".xml", ".geojson"];
 const FOREGROUND = 128;
 
 interface MeasuredRegion {

@@ -16,8 +16,12 @@ export function hasFiles({ dataTransfer }: DragEvent): boolean {
  */
 export async function droppedFiles(transfer: DataTransfer): Promise<ChosenFile[]> {
   // The list is empty as soon as something else happens: everything is taken out of it first.
-  const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
-  const found = await Promise.all(entries.map((entry) => filesOf(entry, "")));
+  const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? item.getAsFile() ?? []);
+  const found = await Promise.all(
+    entries.map((entry) =>
+      entry instanceof File ? [{ path: entry.name, file: entry }] : filesOf(entry, ""),
+    ),
+  );
   return found.flat();
 }
 

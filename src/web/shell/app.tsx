@@ -10,11 +10,11 @@ import { navigate, route } from "../routing/location.js";
 import { RunPage } from "../runs/run-page.js";
 import { SlidePage } from "../slide/slide-page.js";
 import { narrow, sheet } from "../state/screen.js";
-import { workspace } from "../state/workspace.js";
 import { HelpSheet } from "./help-sheet.js";
 import { HomePage } from "./home-page.js";
 import { closeSheet, toggleSidebar } from "./page-head.js";
 import { Sidebar } from "./sidebar.js";
+import { listedSlides } from "./slide-list.js";
 
 /** The whole page: the workspace on the left, what was chosen beside it. */
 export function App() {
@@ -97,8 +97,9 @@ function CurrentPage({ route: at }: { readonly route: Route }) {
 
 /** Opens the next slide of the list that can be opened, or an earlier one. */
 function stepSlide(step: 1 | -1): void {
-  if (workspace.value.state !== "ready") return;
-  const slides = workspace.value.value.slides.filter(({ status }) => status.state === "ready");
+  const slides = listedSlides.value
+    .flatMap((group) => group.slides)
+    .filter(({ status }) => status.state === "ready");
   const at = route.value;
   const current = at.page === "slide" ? slides.findIndex(({ id }) => id === at.slide) : -1;
   const next = current === -1 ? slides.at(step === 1 ? 0 : -1) : slides[current + step];
