@@ -35,6 +35,7 @@ export {
   type JudgedFile,
   judgeFiles,
   judgeFilesByContent,
+  kindByExtension,
   listInputs,
   patchFolders,
   RESULT_FILE,
