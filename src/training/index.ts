@@ -3,4 +3,10 @@ export { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 export { inheritStages } from "./inherit-stages.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
 export { type RetrainOptions, retrainWithCorrections } from "./retrain.js";
-export { beginOrGoOn, type TrainedRun, type TrainOptions, train } from "./start-run.js";
+export {
+  beginOrGoOn,
+  requireConsistentConfig,
+  type TrainedRun,
+  type TrainOptions,
+  train,
+} from "./start-run.js";

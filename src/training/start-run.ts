@@ -155,6 +155,15 @@ function requireCropsInside({ decoder }: TrainingConfig, { root, patchSize }: Da
   });
 }
 
+/**
+ * Refuses values that are right by themselves and do not go together, before any work is done with them.
+ * @throws EpSamError `configuration` naming each key
+ */
+export function requireConsistentConfig(config: TrainingConfig): void {
+  requireConsistentDecoder(config);
+  requireDenseClassifier(config);
+}
+
 /** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
 function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, initialWeights, precision, microBatch } = classifier;
@@ -188,8 +197,7 @@ export function requireTrainable(
   const others = new Set([classifierDataset, corrections?.dataset ?? dataset]);
   others.delete(dataset);
   requireOneMagnification(named(dataset), [...others].map(named), { anyResolution, reporter });
-  requireConsistentDecoder(config);
-  requireDenseClassifier(config);
+  requireConsistentConfig(config);
   requireCropsInside(config, dataset);
   validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
   requireDisjointPatients(dataset, classifierDataset);
