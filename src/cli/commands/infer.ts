@@ -85,12 +85,7 @@ export function inferCommand() {
         "microns per pixel: of images, for areas in µm²; of slides that do not tell them, at full resolution",
       ).argParser(numberSetting(settings.mpp)),
     )
-    .addOption(
-      new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
-        "images",
-        "slides",
-      ] as const),
-    )
+    .addOption(asOption())
     .addOption(
       new Option(
         "--patch-mpp <microns>",
@@ -153,6 +148,13 @@ interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly shard?: Shard | undefined;
   readonly collect?: true | undefined;
   readonly queue?: string | true | undefined;
+}
+
+function asOption() {
+  return new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
+    "images",
+    "slides",
+  ] as const);
 }
 
 function labelledSquaresOption() {
