@@ -28,7 +28,7 @@ await inFolder(async (folder) => {
   const slides = join(folder, "slides");
   await mkdir(slides);
   for (let at = 0; at < count; at++) {
-    const [width, height] = [96 + 16 * (at % 7), 96];
+    const [width, height] = [64 + 8 * (at % 5), 64];
     const { image } = generateTissueImage(new RandomStream(at, "slide"), { width, height, tumourNests: 1 });
     await sharp(image.data, { raw: { width, height, channels: 3 } })
       .tiff({ tile: true, tileWidth: 64, tileHeight: 64, compression: "deflate", xres: 2000, yres: 2000 })
@@ -59,7 +59,7 @@ await inFolder(async (folder) => {
     const pause = (seconds: number) => new Promise((wake) => setTimeout(wake, seconds * 1000));
     let killed = 0;
     while (!isOver && killed < kills) {
-      await pause(1 + random.next() * 6);
+      await pause(1 + random.uniform() * 6);
       if (isOver) break;
       const victim = random.integer(workers.length);
       const worker = workers[victim];
