@@ -108,7 +108,16 @@ export const jobEntrySchema = z.object({
   createdAt: z.string(),
   startedAt: text,
   finishedAt: text,
-  progress: z.nullable(z.object({ task: z.string(), done: z.number(), total: z.number(), detail: text })),
+  progress: z.nullable(
+    z.object({
+      task: z.string(),
+      done: z.number(),
+      total: z.number(),
+      detail: text,
+      /** Of the whole job, from 0 to 1; left out where that cannot be told. `secondsLeft` is null until it can be. */
+      whole: z.exactOptional(z.object({ share: z.number(), secondsLeft: z.nullable(z.number()) })),
+    }),
+  ),
   /** Last notes and warnings, oldest first. */
   log: list(z.string()),
   /** Why it failed. */

@@ -4,7 +4,14 @@ import type { DeviceRequest } from "../../graph/index.js";
 import { type CheckpointKind, checkpointKinds, convertCheckpoint } from "../../models/index.js";
 import { importRun, type PresetName, presetNames, readConfigFile } from "../../run/index.js";
 import { deviceFor } from "../device-choice.js";
-import { deviceOption, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
+import {
+  deviceOption,
+  jsonOption,
+  overwriteOption,
+  path,
+  shownCommandLine,
+  wholeNumber,
+} from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
 import { foundation, foundationOptions } from "./import-foundation.js";
 import { leftOutText } from "./left-out-text.js";
@@ -168,7 +175,7 @@ async function importModels(options: RunOptions): Promise<CommandOutcome> {
     overwrite: options.overwrite ?? false,
     device: deviceFor(device, reporter),
     reporter,
-    commandLine: process.argv.slice(2),
+    commandLine: shownCommandLine(),
   });
   const use = stage === undefined ? " --stage untrained" : "";
   const text = [

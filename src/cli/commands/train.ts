@@ -25,6 +25,7 @@ import {
   overwriteOption,
   path,
   seedOption,
+  shownCommandLine,
 } from "../options.js";
 import { type ActionContext, type CommandOutcome, resumeHintOf, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
@@ -100,7 +101,7 @@ export function trainCommand() {
             device: deviceFor(options.device, context.reporter),
             reporter: context.reporter,
             signal: context.signal,
-            commandLine: process.argv.slice(2),
+            commandLine: shownCommandLine(),
           });
           return outcomeOf(result, await writeRunReport(result, result.dataset));
         },
@@ -146,7 +147,7 @@ async function retrain(options: RetrainChoice, context: ActionContext): Promise<
     device: deviceFor(options.device, context.reporter),
     reporter: context.reporter,
     signal: context.signal,
-    commandLine: process.argv.slice(2),
+    commandLine: shownCommandLine(),
   });
   const outcome = outcomeOf(result, await writeRunReport(result, result.dataset));
   const comparison = await compareWithOrigin(result.run);
