@@ -16,13 +16,6 @@ import {
 } from "../dataset/index.js";
 import { type Device, type DeviceSource, startDevice } from "../graph/index.js";
 import {
-  backbone,
-  backboneNames,
-  defaultBackbone,
-  isFoundationModel,
-  requireJoinable,
-} from "../models/index.js";
-import {
   type EncoderSource,
   hashConfig,
   lockRun,
@@ -32,7 +25,6 @@ import {
   RunDirectory,
   type RunRecord,
   recordedFoundations,
-  requireConsistentDecoder,
   type SamSource,
   samSource,
   stageNames,
@@ -45,6 +37,7 @@ import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./in
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
+import { requireConsistentConfig } from "./require-consistent-config.js";
 import { requireStorage } from "./require-storage.js";
 import { resumeTraining } from "./resume.js";
 
@@ -152,36 +145,6 @@ function requireCropsInside({ decoder }: TrainingConfig, { root, patchSize }: Da
     where: "decoder.augment.cropSize",
     why: `the patches of ${root} have ${patchSize} pixels a side`,
     action: "Set it to null, or to a multiple of 32 up to that.",
-  });
-}
-
-/**
- * Refuses values that are right by themselves and do not go together, before any work is done with them.
- * @throws EpSamError `configuration` naming each key
- */
-export function requireConsistentConfig(config: TrainingConfig): void {
-  requireConsistentDecoder(config);
-  requireDenseClassifier(config);
-}
-
-/** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
-function requireDenseClassifier({ classifier }: TrainingConfig): void {
-  const { model, dense, initialWeights, precision, microBatch } = classifier;
-  if (model !== "dense") return;
-  requireJoinable(dense.backbone);
-  const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
-  const conflicts = [
-    own.some((name) => backbone(name).embedded === undefined) &&
-      "classifier.dense.backbone: its weights do not come with the package, and no file of them can be named yet",
-    initialWeights !== null && "classifier.initialWeights: is for classifier.model resnet-adl",
-    precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
-    microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
-  ].filter((conflict) => conflict !== false);
-  if (conflicts.length === 0) return;
-  throw new EpSamError("configuration", {
-    what: conflicts.join("; "),
-    where: "configuration",
-    action: `Leave these keys as the preset laptop has them (backbone ${defaultBackbone}).`,
   });
 }
 

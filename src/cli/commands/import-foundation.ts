@@ -4,6 +4,7 @@ import { type DeviceRequest, startDevice } from "../../graph/index.js";
 import {
   describeTransformer,
   type FoundationFacts,
+  type FoundationModel,
   importFoundation,
   knownModels,
 } from "../../models/index.js";
@@ -67,18 +68,26 @@ export async function foundation(file: string, options: FoundationOptions): Prom
     device: await startDevice(deviceFor(device, reporter)),
   });
   const { model, known, home, parameters, leftOut } = imported;
+  const { name } = model;
+  const lines = [
+    ...foundationText(model),
+    ...(home === null ? [] : [`  card ${home}; if it is another model, import it with --model`]),
+    ...leftOutText(leftOut),
+    `Next: a file with the line \`classifier: {model: dense, dense: {backbone: ${name}}}\` for --config of epsam train.`,
+  ];
+  return { json: { ...model, known, home, parameters, leftOut }, text: lines.join("\n") };
+}
+
+/** What is known of a foundation model, line by line. */
+export function foundationText(model: FoundationModel): string[] {
   const { name, title, transformer, size, stride, channels, mean, deviation, micronsPerPixel, licence } =
     model;
-  const lines = [
+  return [
     `${name}: ${title}`,
     ...(transformer === undefined ? [] : [`  ${describeTransformer(transformer)}`]),
     `  images of ${size} pixels, a feature of ${channels} channels for every ${stride} pixels`,
     `  mean ${mean.join(", ")}; deviation ${deviation.join(", ")}`,
     `  microns per pixel ${micronsPerPixel ?? "not told: patches are shown as they are"}`,
-    `  licence ${licence}`,
-    ...(home === null ? [] : [`  card ${home}; if it is another model, import it with --model`]),
-    ...leftOutText(leftOut),
-    `Next: a file with the line \`classifier: {model: dense, dense: {backbone: ${name}}}\` for --config of epsam train and run.`,
+    `  licence ${licence}${model.licenceAccepted ? " (accepted)" : ""}`,
   ];
-  return { json: { ...model, known, home, parameters, leftOut }, text: lines.join("\n") };
 }
