@@ -52,5 +52,5 @@ export {
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
 export { MAP_STEP } from "./teaching/taught-model.js";
-export { isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
+export { baseWhileClicking, isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
 export { type TrainedResolution, trainedResolution } from "./trained-resolution.js";

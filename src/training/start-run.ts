@@ -25,7 +25,6 @@ import {
   RunDirectory,
   type RunRecord,
   recordedFoundations,
-  requireConsistentDecoder,
   type SamSource,
   samSource,
   stageNames,
@@ -38,7 +37,7 @@ import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./in
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
-import { requireDenseClassifier } from "./require-dense-classifier.js";
+import { requireConsistentConfig } from "./require-consistent-config.js";
 import { requireStorage } from "./require-storage.js";
 import { resumeTraining } from "./resume.js";
 
@@ -161,8 +160,7 @@ export function requireTrainable(
   const others = new Set([classifierDataset, corrections?.dataset ?? dataset]);
   others.delete(dataset);
   requireOneMagnification(named(dataset), [...others].map(named), { anyResolution, reporter });
-  requireConsistentDecoder(config);
-  requireDenseClassifier(config);
+  requireConsistentConfig(config);
   requireCropsInside(config, dataset);
   validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
   requireDisjointPatients(dataset, classifierDataset);

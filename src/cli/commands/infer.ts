@@ -87,12 +87,7 @@ export function inferCommand() {
         "microns per pixel: of images, for areas in µm²; of slides that do not tell them, at full resolution",
       ).argParser(numberSetting(settings.mpp)),
     )
-    .addOption(
-      new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
-        "images",
-        "slides",
-      ] as const),
-    )
+    .addOption(asOption())
     .addOption(
       new Option(
         "--patch-mpp <microns>",
@@ -158,6 +153,13 @@ function annotationsOption() {
     "--annotations <folder...>",
     "slides: annotations named like them, to compare the results with",
   ).argParser(paths);
+}
+
+function asOption() {
+  return new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
+    "images",
+    "slides",
+  ] as const);
 }
 
 function labelledSquaresOption() {

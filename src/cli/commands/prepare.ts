@@ -45,6 +45,7 @@ Examples:
   $ epsam prepare slides --annotations xml --mpp 0.5 --out dataset
   $ epsam prepare CAMELYON17/images --annotations CAMELYON17/annotations --profile camelyon17 --out dataset
   $ epsam prepare slides --annotations xml --out dataset --shard 3/16        one part of many slides, see --collect
+  $ epsam prepare s3://bucket/slides/ --annotations xml --out dataset      slides that stay where they are
   $ epsam prepare slides --from-annotations epsam-view --split 1,0,0 --out corrections     corrections of \`epsam view\`
 
 Inputs that cannot be read are skipped and named; the exit code is then 3. Work on slides that was interrupted

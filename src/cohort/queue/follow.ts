@@ -152,7 +152,8 @@ export class Follower {
     const workers = await connection.queue.getWorkersCount();
     const seconds = (performance.now() - (this.#started ?? 0)) / 1000;
     const finished = this.#settled + parts;
-    const left = finished < 0.5 ? null : aboutTime((seconds * (this.#total - finished)) / finished);
+    const left =
+      finished < 0.5 || workers === 0 ? null : aboutTime((seconds * (this.#total - finished)) / finished);
     const detail = [
       `${this.#atWork.size} at work, ${this.#total - this.#settled - this.#atWork.size} waiting`,
       workers === 0 ? "no worker: start `epsam worker`" : `${workers} worker${workers === 1 ? "" : "s"}`,

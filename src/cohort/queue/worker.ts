@@ -24,6 +24,8 @@ const LOOK = 1000;
 const BUSY_AGAIN = 5000;
 /** Milliseconds after which a slide is tried again that failed by the fault of this machine. */
 const FAULT_AGAIN = 30_000;
+/** Looks at an empty queue before a worker ends that is to: between two steps a queue is empty for a moment. */
+const EMPTY_LOOKS = 10;
 /** A job that was taken over so often was so since machines went, not by its own fault. */
 const ANY_NUMBER = 1_000_000_000;
 
@@ -124,14 +126,15 @@ class QueueWorker {
   async #untilEnd(worker: Worker): Promise<void> {
     const { untilEmpty = false } = this.#options;
     const { signal } = this.#ending;
-    while (!signal.aborted) {
+    let empty = 0;
+    while (!signal.aborted && empty < EMPTY_LOOKS) {
       await new Promise<void>((wake) => {
         setTimeout(wake, LOOK);
         signal.addEventListener("abort", () => wake(), { once: true });
       });
-      if (!untilEmpty || this.#figures.active > 0) continue;
+      if (!untilEmpty) continue;
       const counts = await this.#connection.queue.getJobCounts("waiting", "active", "delayed", "prioritized");
-      if (Object.values(counts).every((count) => count === 0)) return;
+      empty = Object.values(counts).every((count) => count === 0) ? empty + 1 : 0;
     }
     // Jobs under way go back to the queue by themselves.
     await worker.pause(true);

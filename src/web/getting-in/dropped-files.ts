@@ -35,14 +35,22 @@ export function fieldFiles(files: FileList | null): ChosenFile[] {
 async function filesOf(entry: FileSystemEntry, folder: string): Promise<ChosenFile[]> {
   if (entry.name.startsWith(".")) return [];
   const path = `${folder}${entry.name}`;
-  if (entry instanceof FileSystemFileEntry) {
+  if (isFile(entry)) {
     const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject));
     return [{ path, file }];
   }
-  if (!(entry instanceof FileSystemDirectoryEntry)) return [];
+  if (!isDirectory(entry)) return [];
   const found: ChosenFile[] = [];
   for (const inner of await entriesOf(entry)) found.push(...(await filesOf(inner, `${path}/`)));
   return found;
+}
+
+function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+  return entry.isFile;
+}
+
+function isDirectory(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory;
 }
 
 /** A reader gives a hundred entries at a time. */

@@ -62,7 +62,7 @@ function SlideCards({ workspace: { slides } }: { readonly workspace: Workspace }
 function SlideCard({ slide }: { readonly slide: SlideEntry }) {
   return (
     <a class="slide-card" href={formatRoute(slideRoute(slide.id))}>
-      <img src={paths.thumbnail(slide.id)} alt="" loading="lazy" decoding="async" />
+      <img loading="lazy" decoding="async" src={paths.thumbnail(slide.id)} alt="" />
       <SlideTexts slide={slide} />
     </a>
   );

@@ -131,7 +131,7 @@ function SlideItem({ slide }: { readonly slide: SlideEntry }) {
       current={at.page === "slide" && at.slide === slide.id}
       class="slide-item"
     >
-      <img class="thumbnail" src={paths.thumbnail(slide.id)} alt="" loading="lazy" decoding="async" />
+      <img class="thumbnail" loading="lazy" decoding="async" src={paths.thumbnail(slide.id)} alt="" />
       <span class="item-text">
         <SlideTexts slide={slide} />
       </span>

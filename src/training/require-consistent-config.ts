@@ -6,10 +6,19 @@ import {
   isFoundationModel,
   requireJoinable,
 } from "../models/index.js";
-import type { TrainingConfig } from "../run/index.js";
+import { requireConsistentDecoder, type TrainingConfig } from "../run/index.js";
+
+/**
+ * Refuses values that are right by themselves and do not go together, before any work is done with them.
+ * @throws EpSamError `configuration` naming each key
+ */
+export function requireConsistentConfig(config: TrainingConfig): void {
+  requireConsistentDecoder(config);
+  requireDenseClassifier(config);
+}
 
 /** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
-export function requireDenseClassifier({ classifier }: TrainingConfig): void {
+function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, initialWeights, precision, microBatch } = classifier;
   if (model !== "dense") return;
   requireJoinable(dense.backbone);
