@@ -17,16 +17,32 @@ export type {
   SegmentedPatch,
 } from "./patches/patch-segmenter.js";
 export { type InferenceInput, recogniseInputs } from "./recognise-inputs.js";
-export { type OpenSegmenterOptions, openSegmenter, Segmenter, type SegmenterIdentity } from "./segmenter.js";
+export {
+  type OpenSegmenterOptions,
+  openSegmenter,
+  Segmenter,
+  type SegmenterIdentity,
+  segmenterIdentity,
+} from "./segmenter.js";
 export type { MaskAgreement, SlideAgreement } from "./slides/agreement.js";
-export { inferSlides } from "./slides/infer-slides.js";
+export { collectSlides, inferSlides } from "./slides/infer-slides.js";
 export type {
+  CollectedSlides,
+  FinishedSlide,
   InferSlidesOptions,
   InferSlidesResult,
   SegmentationSettings,
+  SharedOutput,
   SlideResult,
 } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
+export {
+  planSlideTasks,
+  resultPathOf,
+  SlideBySlide,
+  type SlideTask,
+  type SlideTasks,
+} from "./slides/slide-by-slide.js";
 export {
   type KeepTaughtRunOptions,
   keepTaughtRun,

@@ -152,6 +152,8 @@ describeWithChromium("slides of the workspace", () => {
     ]);
     await page.reload();
     await expect.poll(() => page.getByRole("main").locator(".slide-group").count()).toBe(2);
+    await name.fill("slide 99");
+    await expect.poll(listed).toBe(11);
     expect(await findings(page)).toEqual([]);
   });
 });

@@ -4,7 +4,6 @@ import { type Device, device as defaultDevice } from "../../graph/index.js";
 import { denseTensors } from "../../method/index.js";
 import {
   type BackboneEntry,
-  backbone,
   backbonePrefix,
   FEATURE_STRIDES,
   loadBackboneWeights,
@@ -12,6 +11,7 @@ import {
 } from "../../models/index.js";
 import {
   chooseDecoderStage,
+  decoderBackbone,
   decoderBase,
   decoderWeights,
   denseOptions,
@@ -77,7 +77,7 @@ export async function openTeachingBase(
   const headDevice = defaultDevice("cpu", 1);
   if (run === null) {
     const config = resolveConfig("laptop", taughtConfig);
-    const entry = backbone(config.classifier.dense.backbone);
+    const entry = decoderBackbone(config);
     const { weights: backboneWeights } = await loadBackboneWeights(entry);
     return {
       origin: null,
@@ -111,7 +111,7 @@ export async function openTeachingBase(
     origin: { context, stage, weights },
     head: null,
     config,
-    entry: backbone(config.classifier.dense.backbone),
+    entry: decoderBackbone(config),
     backboneWeights: new Map(own),
     resolution,
     device,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import { z } from "zod";
 import {
+  commandEnvironment,
   EpSamError,
   errorTags,
   JOB_VARIABLE,
@@ -63,7 +64,7 @@ export async function runJobCommand(args: readonly string[], options: RunCommand
   if (signal.aborted) return { type: "stopped" };
   const child = spawn(command.program, [...command.args, ...args], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    env: { ...process.env, [JOB_VARIABLE]: "1", NO_COLOR: "1" },
+    env: { ...commandEnvironment(args), [JOB_VARIABLE]: "1", NO_COLOR: "1" },
     windowsHide: true,
   });
   if (child.pid !== undefined) {

@@ -266,6 +266,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           onChoose={(value) => change({ [field]: value })}
         />
       );
+    case "backbone":
     case "overlap":
     case "gate":
     case "patchSize":
@@ -278,7 +279,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           title={settingWords[field].label}
           hint={settingWords[field].hint}
           placeholder={PLACEHOLDERS[field] ?? ""}
-          numeric={field !== "split"}
+          numeric={field !== "split" && field !== "backbone"}
           value={draft[field]}
           error={error}
           onInput={(text) => change({ [field]: text })}
@@ -293,6 +294,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
 const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
   overlap: String(defaultOf(inferenceSettings.shape.overlap)),
   gate: "the run's",
+  backbone: "as the preset says",
   stride: "the patch size",
   patchMpp: "the slides' own",
   split: defaultOf(preparationSettings.shape.split).join(),
