@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { z } from "zod";
-import { isEpSamError, isRemotePath, remotePath, withoutSecrets } from "../common/index.js";
+import { parseShard, type Shard } from "../cohort/index.js";
+import { EpSamError, isEpSamError, isRemotePath, remotePath, withoutSecrets } from "../common/index.js";
 import { seedSetting, whole, wholeBetween } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
 import { errorWithFlags } from "./setting-flags.js";
@@ -129,6 +130,48 @@ export function anyResolutionOption() {
 /** `--overwrite` */
 export function overwriteOption() {
   return new Option("--overwrite", "replace what is already at the output");
+}
+
+/** `--shard <part>` */
+export function shardOption() {
+  return new Option(
+    "--shard <part>",
+    "slides: do one part of them, such as 3/16; auto: the one that Slurm, AWS Batch or (auto/16) Kubernetes numbers",
+  ).argParser(shardIn);
+}
+
+function shardIn(text: string): Shard {
+  try {
+    return parseShard(text, process.env);
+  } catch (thrown) {
+    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
+  }
+}
+
+/** `--collect` */
+export function collectOption() {
+  return new Option("--collect", "slides: join what all shards made, and tell what is missing").conflicts(
+    "shard",
+  );
+}
+
+/** `--queue [address]`; {@link queueAddress} makes an address of it. */
+export function queueOption() {
+  return new Option(
+    "--queue [address]",
+    "slides: Redis whose workers do the work, as redis://HOST:6379; left empty: the one that EPSAM_QUEUE names",
+  );
+}
+
+/** The address of the queue: as given, or as EPSAM_QUEUE tells where it may hold a password. */
+export function queueAddress(given: string | true): string {
+  const address = given === true ? process.env.EPSAM_QUEUE : given;
+  if (address !== undefined && address !== "") return address;
+  throw new EpSamError("usage", {
+    where: "`queue`",
+    what: "has no address, and EPSAM_QUEUE is not set",
+    action: "Give it as redis://HOST:6379, or set EPSAM_QUEUE to that.",
+  });
 }
 
 /** `--out <directory>` */

@@ -23,6 +23,7 @@ export const floatsSchema = z.custom<Float32Array>((value) => value instanceof F
 
 const text = z.string().optional();
 const requestSchema = z.union([
+  z.object({ id: z.number(), abort: z.literal(true) }),
   z.object({ id: z.number(), question: z.unknown() }),
   z.object({ addresses: z.array(z.tuple([z.string(), z.string()])) }),
 ]);
@@ -37,6 +38,7 @@ const failureSchema = z.object({
     .optional(),
 });
 const replySchema = z.union([
+  z.object({ id: z.number(), isAnswer: z.literal(false), told: z.unknown() }),
   z.object({ id: z.number(), failure: failureSchema }),
   z.object({ id: z.number(), answer: z.unknown() }),
 ]);
@@ -68,10 +70,19 @@ export interface ChildOptions {
   readonly onLost?: ((reason: ChildLost) => void) | undefined;
 }
 
+/** What passes between the two processes while a question is under way. */
+export interface Conversation {
+  /** Asks the other process to stop; it fails or answers then. */
+  readonly signal?: AbortSignal | undefined;
+  /** Is given what the other process tells before it answers. */
+  readonly onTold?: ((told: unknown) => void) | undefined;
+}
+
 interface Pending {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (reason: Error) => void;
   readonly timer: NodeJS.Timeout | undefined;
+  readonly onTold: Conversation["onTold"];
 }
 
 /**
@@ -130,21 +141,33 @@ export class AnsweringChild<Question> {
    * @throws ChildLost when the process ends before or takes too long; what the answering function threw: an
    *   EpSamError as it was, else an Error with its words
    */
-  async ask<Answer>(question: Question, schema: z.ZodType<Answer>, timeout?: number): Promise<Answer> {
+  async ask<Answer>(
+    question: Question,
+    schema: z.ZodType<Answer>,
+    timeout?: number,
+    { signal, onTold }: Conversation = {},
+  ): Promise<Answer> {
     const { atOnce = Number.POSITIVE_INFINITY } = this.#options;
     while (this.#pending.size >= atOnce && this.#lost === null) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     if (this.#lost !== null) throw this.#lost;
     const id = this.#sent++;
-    const answer = await new Promise<unknown>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, timer: this.#timer(timeout) });
-      this.#keepParent(true);
-      this.#process.send({ id, question }, (failure) => {
-        if (failure !== null) this.#lose(`it takes no question: ${failure.message}`);
+    const abort = () => this.#process.send({ id, abort: true });
+    try {
+      const answer = await new Promise<unknown>((resolve, reject) => {
+        this.#pending.set(id, { resolve, reject, onTold, timer: this.#timer(timeout) });
+        this.#keepParent(true);
+        this.#process.send({ id, question }, (failure) => {
+          if (failure !== null) this.#lose(`it takes no question: ${failure.message}`);
+        });
+        if (signal?.aborted === true) abort();
+        signal?.addEventListener("abort", abort, { once: true });
       });
-    });
-    return schema.parse(answer);
+      return schema.parse(answer);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   /** Ends the process at once; what is under way fails. */
@@ -175,6 +198,10 @@ export class AnsweringChild<Question> {
     }
     const pending = this.#pending.get(reply.id);
     if (pending === undefined) return;
+    if ("isAnswer" in reply) {
+      pending.onTold?.(reply.told);
+      return;
+    }
     clearTimeout(pending.timer);
     this.#pending.delete(reply.id);
     this.#keepParent(this.#pending.size > 0);
@@ -218,19 +245,40 @@ export class AnsweringChild<Question> {
   }
 }
 
+/** The other end of a {@link Conversation}. */
+export interface Asker {
+  /** Aborts when the answer is no longer wanted. */
+  readonly signal: AbortSignal;
+  /** Tells something before the answer. */
+  tell(told: unknown): void;
+}
+
 /** Answers the questions of the process that started this one, and ends with it. */
 export function answerParent<Question>(
   schema: z.ZodType<Question>,
-  answer: (question: Question) => Promise<unknown>,
+  answer: (question: Question, asker: Asker) => Promise<unknown>,
 ): void {
+  const underWay = new Map<number, AbortController>();
   const reply = async (message: unknown): Promise<void> => {
     const request = requestSchema.parse(message);
     if ("addresses" in request) return adoptAddresses(request.addresses);
-    const { id, question } = request;
+    const { id } = request;
+    if ("abort" in request) {
+      underWay.get(id)?.abort();
+      return;
+    }
+    const stop = new AbortController();
+    underWay.set(id, stop);
+    const asker: Asker = {
+      signal: stop.signal,
+      tell: (told) => process.send?.({ id, isAnswer: false, told }),
+    };
     try {
-      process.send?.({ id, answer: await answer(schema.parse(question)) });
+      process.send?.({ id, answer: await answer(schema.parse(request.question), asker) });
     } catch (thrown) {
       process.send?.({ id, failure: failureOf(thrown) });
+    } finally {
+      underWay.delete(id);
     }
   };
   process.on("message", (message) => void reply(message));

@@ -1,4 +1,5 @@
-import { mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, realpath, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
@@ -16,9 +17,29 @@ export interface LockOptions {
   readonly activity: string;
   /** Why two must not. */
   readonly why: string;
+  /**
+   * Milliseconds for which the holder may give no sign of life before its lock is taken over, on whatever machine it
+   * is; left out, only the lock of a process that is gone from this machine is. Longer than {@link BEAT_MILLISECONDS}.
+   */
+  readonly patience?: number | undefined;
+  /** Is called when another process has taken the lock over, because this one stood still for so long. */
+  readonly onLost?: (() => void) | undefined;
 }
 
-const ownerSchema = z.object({ process: z.int(), host: z.string() });
+/** A directory that this process has for itself. */
+export interface HeldLock {
+  /** Whether it was taken from a holder that gave no sign of life: that one may write still, once it wakes up. */
+  readonly isTakenOver: boolean;
+  /** Gives the directory free again. */
+  release(): Promise<void>;
+}
+
+/** How often holders give a sign of life: the time of change of the lock file. */
+export const BEAT_MILLISECONDS = 1000;
+/** How often somebody who waits looks for one. */
+const LOOK_MILLISECONDS = 500;
+
+const ownerSchema = z.object({ process: z.int(), host: z.string(), token: z.string().optional() });
 type Owner = z.infer<typeof ownerSchema>;
 
 /** Lock files that this process holds, so that one with its number from before a reboot is known stale. */
@@ -26,12 +47,18 @@ const held = new Set<string>();
 
 /**
  * Reserves a directory for this process, so that two never mix their files in it. The lock of a process that was
- * killed on this machine is taken over.
+ * killed on this machine is taken over; with `patience`, that of any process that has stood still for so long.
  * @returns gives the directory free again.
  * @throws EpSamError of the given tag naming the process that holds it, `storage` when the directory cannot be made
  *   or written to.
  */
 export async function lockDirectory(root: string, options: LockOptions): Promise<() => Promise<void>> {
+  const { release } = await holdDirectory(root, options);
+  return release;
+}
+
+/** {@link lockDirectory}, for those who have to know whether they took the lock over. */
+export async function holdDirectory(root: string, options: LockOptions): Promise<HeldLock> {
   return hold(join(await madeDirectory(root), options.name), root, options);
 }
 
@@ -43,40 +70,125 @@ export async function lockBeside(
   options: Omit<LockOptions, "name">,
 ): Promise<() => Promise<void>> {
   const parent = await madeDirectory(dirname(resolve(directory)));
-  return hold(join(parent, `.${basename(resolve(directory))}.lock`), directory, options);
+  const { release } = await hold(join(parent, `.${basename(resolve(directory))}.lock`), directory, options);
+  return release;
 }
 
-async function hold(
-  file: string,
-  directory: string,
-  options: Omit<LockOptions, "name">,
-): Promise<() => Promise<void>> {
-  const owner: Owner = { process: process.pid, host: hostname() };
+async function hold(file: string, directory: string, options: Omit<LockOptions, "name">): Promise<HeldLock> {
+  const owner: Owner = { process: process.pid, host: hostname(), token: randomBytes(8).toString("hex") };
   if (held.has(file)) throw inUse(directory, file, owner, options);
   held.add(file);
   try {
-    await take(file, directory, owner, options);
+    const isTakenOver = await take(file, directory, owner, options);
+    const stop = giveSigns(file, owner, options.onLost);
+    const release = async (): Promise<void> => {
+      // What another has taken over is no longer ours to remove.
+      if (await stop()) await rm(file, { force: true });
+      held.delete(file);
+    };
+    return { isTakenOver, release };
   } catch (failure) {
     held.delete(file);
     throw failure;
   }
+}
+
+/**
+ * Gives signs of life until it is stopped, as long as the lock is this owner's.
+ * @returns stops, and tells whether it still is
+ */
+function giveSigns(file: string, { token }: Owner, onLost: (() => void) | undefined): () => Promise<boolean> {
+  let isOurs = true;
+  let last: Promise<void> = Promise.resolve();
+  const beat = async (): Promise<void> => {
+    const now = new Date();
+    const isStillOurs = (await readOwner(file))?.token === token;
+    if (isStillOurs) await utimes(file, now, now);
+    else if (isOurs) {
+      isOurs = false;
+      onLost?.();
+    }
+  };
+  // A file system that fails for a while keeps the lock: who takes it over changes its content.
+  const next = () => {
+    last = last.then(beat).catch(() => undefined);
+    return last;
+  };
+  const timer = setInterval(next, BEAT_MILLISECONDS).unref();
   return async () => {
-    await rm(file, { force: true });
-    held.delete(file);
+    clearInterval(timer);
+    await next();
+    return isOurs;
   };
 }
 
+/** @returns whether the lock was taken from a holder that may be alive */
 async function take(
   file: string,
   directory: string,
   owner: Owner,
   options: Omit<LockOptions, "name">,
-): Promise<void> {
+): Promise<boolean> {
+  let isTakenOver = false;
   for (let attempt = 1; !(await created(file, owner)); attempt++) {
     const other = await readOwner(file);
-    if (attempt > 1 || !isStale(other)) throw inUse(directory, file, other, options);
-    await rm(file, { force: true });
+    const isGone = isStale(other);
+    if (attempt > 1 || (!isGone && options.patience === undefined)) {
+      throw inUse(directory, file, other, options);
+    }
+    if (!isGone) {
+      const stood = await standsStill(file, options.patience ?? 0);
+      if (stood === "moves") throw inUse(directory, file, other, options);
+      isTakenOver = stood === "still";
+    }
+    await setAside(file, other, () => inUse(directory, file, other, options));
   }
+  return isTakenOver;
+}
+
+/** Watches a lock: clocks of several machines are never compared, only what changes while this one looks. */
+async function standsStill(file: string, patience: number): Promise<"still" | "moves" | "gone"> {
+  const first = await signOf(file);
+  const end = performance.now() + patience;
+  for (let sign = first; sign !== null; sign = await signOf(file)) {
+    if (sign !== first) return "moves";
+    if (performance.now() >= end) return "still";
+    await new Promise((wake) => setTimeout(wake, Math.min(LOOK_MILLISECONDS, patience)));
+  }
+  return "gone";
+}
+
+/** The time of change and content of a lock, null when there is none; opened, so that network file systems look anew. */
+async function signOf(file: string): Promise<string | null> {
+  try {
+    const handle = await open(file, "r");
+    try {
+      const [{ mtimeMs }, content] = [await handle.stat(), await handle.readFile("utf8")];
+      return `${mtimeMs} ${content}`;
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) return null;
+    throw storageError(file, cause);
+  }
+}
+
+/** Removes a lock, and no other that somebody made in its place meanwhile. */
+async function setAside(file: string, owner: Owner | undefined, inUseBy: () => EpSamError): Promise<void> {
+  const aside = `${file}.${randomBytes(6).toString("hex")}`;
+  try {
+    await rename(file, aside);
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) return;
+    throw storageError(file, cause);
+  }
+  const taken = await readOwner(aside);
+  if (JSON.stringify(taken) !== JSON.stringify(owner)) {
+    await rename(aside, file);
+    throw inUseBy();
+  }
+  await rm(aside, { force: true });
 }
 
 async function madeDirectory(root: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EpSamError, messageOf } from "./errors.js";
 
@@ -37,6 +37,26 @@ export async function streamFileAtomically(
   } catch (cause) {
     await rm(temporary, { force: true });
     throw isSystemError(cause) ? storageError(path, cause) : cause;
+  }
+}
+
+/**
+ * Makes a whole file, unless one is there: of several processes that try, on one machine or on many, one makes it.
+ * @returns whether it was made
+ * @throws EpSamError `storage`
+ */
+export async function createFileAtomically(path: string, data: string): Promise<boolean> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(temporary, data, { flush: true });
+    await link(temporary, path);
+    return true;
+  } catch (cause) {
+    if (isSystemError(cause) && cause.code === "EEXIST") return false;
+    throw isSystemError(cause) ? storageError(path, cause) : cause;
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
 
@@ -110,7 +130,9 @@ export async function hashFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** SHA-256 of bytes or text, in hexadecimal. */
-export function hashBytes(data: Uint8Array | string): string {
-  return createHash("sha256").update(data).digest("hex");
+/** SHA-256 of bytes or text, of several one after the other, in hexadecimal. */
+export function hashBytes(...pieces: readonly (Uint8Array | string)[]): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
 }

@@ -2,9 +2,11 @@ export { type CacheEnvironment, cacheDirectory } from "./cache-directory.js";
 export { carriedFile } from "./carried-file.js";
 export {
   AnsweringChild,
+  type Asker,
   answerParent,
   bytesSchema,
   ChildLost,
+  type Conversation,
   floatsSchema,
   lastLine,
   loaderArguments,
@@ -13,10 +15,17 @@ export {
 export { mapAhead, mapConcurrently, pipelineStage, untilAborted } from "./concurrency.js";
 export { crc32 } from "./crc32.js";
 export { deterministicUniform } from "./deterministic-fill.js";
-export { type LockOptions, lockBeside, lockDirectory } from "./directory-lock.js";
+export {
+  type HeldLock,
+  holdDirectory,
+  type LockOptions,
+  lockBeside,
+  lockDirectory,
+} from "./directory-lock.js";
 export { formatBytes, requireWritable } from "./disk.js";
 export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
 export {
+  createFileAtomically,
   exists,
   fileErrorOf,
   hashBytes,
@@ -54,7 +63,7 @@ export {
 } from "./remote-path.js";
 export { readSettings } from "./settings.js";
 export { jsonPieces, Slices } from "./slices.js";
-export { aboutTime, type PlannedWork, TimeLeft } from "./time-left.js";
+export { aboutTime, type PlannedWork, TimeLeft, type WorkDone } from "./time-left.js";
 export { packageVersion } from "./version.js";
 export {
   describeFetchFailure,
@@ -64,3 +73,4 @@ export {
   type WebResponse,
   webFetch,
 } from "./web.js";
+export { withoutFolders } from "./without-folders.js";

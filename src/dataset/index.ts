@@ -35,6 +35,7 @@ export {
   type JudgedFile,
   judgeFiles,
   judgeFilesByContent,
+  kindByExtension,
   listInputs,
   patchFolders,
   RESULT_FILE,
@@ -94,6 +95,12 @@ export type {
   TissueRule,
   UnannotatedRule,
 } from "./slide-preparation/options.js";
+export { SlideOutcomes } from "./slide-preparation/outcomes.js";
+export {
+  missingFromPreparation,
+  prepareShard,
+  type ShardPreparation,
+} from "./slide-preparation/prepare-shard.js";
 export { prepareSlides } from "./slide-preparation/prepare-slides.js";
 export {
   type Profile,
@@ -103,6 +110,13 @@ export {
   type SampleLimits,
 } from "./slide-preparation/profiles.js";
 export type { FindTissueOptions } from "./slide-preparation/saturation.js";
+export {
+  doSharedWork,
+  patchesAreWritten,
+  type SharedSlideWork,
+  type SlideWorkers,
+} from "./slide-preparation/shared-work.js";
+export { DIVISION_FILE, preparationOf } from "./slide-preparation/state.js";
 export { readMppTable } from "./slide-preparation/tables.js";
 export { findTissue, type TissueGrid, TissueMask, tissueGrid } from "./slide-preparation/tissue.js";
 export { jitterStains, type StainJitter } from "./stain-jitter.js";

@@ -17,19 +17,40 @@ export type {
   SegmentedPatch,
 } from "./patches/patch-segmenter.js";
 export { type InferenceInput, recogniseInputs } from "./recognise-inputs.js";
-export { type OpenSegmenterOptions, openSegmenter, Segmenter, type SegmenterIdentity } from "./segmenter.js";
+export {
+  type OpenSegmenterOptions,
+  openSegmenter,
+  Segmenter,
+  type SegmenterIdentity,
+  segmenterIdentity,
+} from "./segmenter.js";
 export type { MaskAgreement, SlideAgreement } from "./slides/agreement.js";
-export { inferSlides } from "./slides/infer-slides.js";
+export { collectSlides, inferSlides } from "./slides/infer-slides.js";
 export type {
+  CollectedSlides,
+  FinishedSlide,
   InferSlidesOptions,
   InferSlidesResult,
   SegmentationSettings,
+  SharedOutput,
   SlideResult,
 } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
-export { type KeepTaughtRunOptions, keepTaughtRun, type TaughtRun } from "./teaching/keep-taught-run.js";
+export {
+  planSlideTasks,
+  resultPathOf,
+  SlideBySlide,
+  type SlideTask,
+  type SlideTasks,
+} from "./slides/slide-by-slide.js";
+export {
+  type KeepTaughtRunOptions,
+  keepTaughtRun,
+  TAUGHT_TASK,
+  type TaughtRun,
+} from "./teaching/keep-taught-run.js";
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
 export { MAP_STEP } from "./teaching/taught-model.js";
-export { isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
+export { baseWhileClicking, isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
 export { type TrainedResolution, trainedResolution } from "./trained-resolution.js";

@@ -4,8 +4,10 @@ import {
   EpSamError,
   type ErrorTag,
   exists,
+  type HeldLock,
+  holdDirectory,
   isEpSamError,
-  lockDirectory,
+  type LockOptions,
   type Reporter,
 } from "../common/index.js";
 import { RESULT_FILE, type SkippedInput } from "../dataset/index.js";
@@ -50,13 +52,17 @@ async function anyExists(paths: readonly string[]): Promise<boolean> {
   return false;
 }
 
-/** Reserves a directory of results for this process. @throws EpSamError `usage` when another writes into it */
-export function lockResults(directory: string): Promise<() => Promise<void>> {
-  return lockDirectory(directory, {
+/** Reserves a directory of results for this process. @throws EpSamError `usage` when another writes into it, `busy` when it was watched for as long as the patience says */
+export function lockResults(
+  directory: string,
+  rule: Pick<LockOptions, "patience" | "onLost"> = {},
+): Promise<HeldLock> {
+  return holdDirectory(directory, {
     name: LOCK_FILE,
-    tag: "usage",
+    tag: rule.patience === undefined ? "usage" : "busy",
     activity: "segmenting into",
     why: "two would mix their patches",
+    ...rule,
   });
 }
 

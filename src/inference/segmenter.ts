@@ -9,11 +9,12 @@ import {
 import { type Device, type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
-import { backbone, embeddedBackboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
+import { embeddedBackboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
 import {
   camStage,
   chooseDecoderStage,
   classifierFile,
+  decoderBackbone,
   decoderBase,
   decoderFile,
   decoderWeights,
@@ -23,6 +24,7 @@ import {
   openRun,
   openSam,
   type RunContext,
+  recordedFoundations,
   type SamSource,
   seesFeatures,
   type TrainingConfig,
@@ -145,22 +147,11 @@ export async function openSegmenter(
   runDirectory: string,
   options: OpenSegmenterOptions = {},
 ): Promise<Segmenter> {
-  const { stage, gate, adaptation, reporter = silentReporter, signal } = options;
-  const begun = await openRun(runDirectory, { device: defaultDevice(), reporter, signal });
-  requireGate(gate);
-  const usesMap = stage === camStage || (stage === undefined && endsWithItsMap(begun));
-  const chosen = usesMap ? camStage : chooseDecoderStage(begun, stage, "use");
+  const { adaptation } = options;
+  const { begun, chosen, sam } = await chooseModels(runDirectory, options);
   const device = await startDevice(options.device ?? begun.device);
   const context = { ...begun, device };
   const { patchSize } = context.run.record.dataset;
-  const sam = await openSam(context);
-  if (chosen === camStage && adaptation !== undefined) {
-    throw new EpSamError("usage", {
-      where: "`labelledSquares`",
-      what: `adapts feature pyramids alone, and the stage ${camStage} has no decoder`,
-      action: "Choose another `stage`, or leave it out.",
-    });
-  }
   const decoders: NamedDecoder[] = [];
   if (chosen !== camStage) {
     const { config } = context;
@@ -173,8 +164,46 @@ export async function openSegmenter(
   const method = await openMethod(context, patchSize, decoders);
   await method.ready();
   const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
-  const identity = await identityOf(context, sam, chosen, { gate: gate ?? context.config.gate, adaptation });
-  return new Segmenter(identity, method, embeddings);
+  return new Segmenter(await identityOf(context, sam, chosen, options), method, embeddings);
+}
+
+/**
+ * The identity of the segmenter that {@link openSegmenter} would open, without opening its models.
+ * @throws EpSamError as that
+ */
+export async function segmenterIdentity(
+  runDirectory: string,
+  options: Pick<OpenSegmenterOptions, "stage" | "gate"> & {
+    readonly adaptation?: Pick<DecoderAdaptation, "hash"> | undefined;
+  } = {},
+): Promise<SegmenterIdentity> {
+  const { begun, chosen, sam } = await chooseModels(runDirectory, options);
+  return identityOf(begun, sam, chosen, options);
+}
+
+/** Which of a run's models segment. */
+async function chooseModels(
+  runDirectory: string,
+  {
+    stage,
+    gate,
+    adaptation,
+    reporter = silentReporter,
+    signal,
+  }: Omit<OpenSegmenterOptions, "adaptation" | "device"> & { readonly adaptation?: object | undefined },
+): Promise<{ readonly begun: RunContext; readonly chosen: string; readonly sam: SamSource }> {
+  const begun = await openRun(runDirectory, { device: defaultDevice(), reporter, signal });
+  requireGate(gate);
+  const usesMap = stage === camStage || (stage === undefined && endsWithItsMap(begun));
+  const chosen = usesMap ? camStage : chooseDecoderStage(begun, stage, "use");
+  if (chosen === camStage && adaptation !== undefined) {
+    throw new EpSamError("usage", {
+      where: "`labelledSquares`",
+      what: `adapts feature pyramids alone, and the stage ${camStage} has no decoder`,
+      action: "Choose another `stage`, or leave it out.",
+    });
+  }
+  return { begun, chosen, sam: await openSam(begun) };
 }
 
 function requireGate(gate: number | undefined): void {
@@ -190,7 +219,7 @@ async function identityOf(
   { run, config }: RunContext,
   { hashes }: SamSource,
   stage: string,
-  { gate, adaptation }: { readonly gate: number; readonly adaptation: DecoderAdaptation | undefined },
+  { gate, adaptation }: Parameters<typeof segmenterIdentity>[1] & object,
 ): Promise<SegmenterIdentity> {
   const trained = decoderFile(run, stage);
   return {
@@ -198,7 +227,7 @@ async function identityOf(
     seed: config.seed,
     configHash: run.record.configHash,
     stage,
-    gate,
+    gate: gate ?? config.gate,
     tileSize: run.record.dataset.patchSize,
     weights: {
       classifier: await hashFile(classifierFile(run)),
@@ -208,8 +237,9 @@ async function identityOf(
         : {}),
       ...(adaptation === undefined ? {} : { adaptation: adaptation.hash }),
       ...(seesFeatures(config.decoder)
-        ? { backbone: await hashFile(embeddedBackboneFile(backbone(config.classifier.dense.backbone))) }
+        ? { backbone: await hashFile(embeddedBackboneFile(decoderBackbone(config))) }
         : {}),
+      ...Object.fromEntries((await recordedFoundations(config)).map(({ name, sha256 }) => [name, sha256])),
     },
   };
 }

@@ -10,6 +10,7 @@ import {
 } from "../common/index.js";
 import { defaultOf, preparationSettings } from "../contract/index.js";
 import { mergeRecords, type PresetName, resolveConfig, type TrainingConfig } from "../run/index.js";
+import { requireConsistentConfig } from "../training/index.js";
 import {
   imageSettingNames,
   type ProjectSettings,
@@ -123,7 +124,7 @@ function withWeightsFrom(
  * Decides what a project does.
  * @param settings those of the file with those of the command line over them
  * @throws EpSamError `usage` when inputs or output are missing or contradict each other, `configuration` when training
- *   has a key that is unknown or out of range
+ *   has a key that is unknown or out of range, or keys that do not go together
  */
 export function resolveProject(settings: ProjectSettings, file?: KeysFile): Project {
   const { inputs = [], annotations = [], masks = null, profile = null, seed, prepare = {} } = settings;
@@ -134,6 +135,7 @@ export function resolveProject(settings: ProjectSettings, file?: KeysFile): Proj
   requireOneKind(settings, kind, file);
   const preset = settings.preset ?? (profile === null ? "laptop" : "paper");
   const config = trainingConfig(settings, preset, file);
+  requireConsistentConfig(config);
   return {
     root: resolve(settings.out),
     kind,

@@ -333,11 +333,11 @@ describe("a slide's result that is there already", () => {
 
   it("is not written by two at a time", async () => {
     const folder = join(await temporaryFolder(), "a");
-    const unlock = await lockResults(folder);
+    const lock = await lockResults(folder);
     const message = await errorOf(lockResults(folder));
     expect(message).toMatch(/^\[usage\].*a: process \d+ on .* is segmenting into this directory/);
-    await unlock();
-    await (await lockResults(folder))();
+    await lock.release();
+    await (await lockResults(folder)).release();
   });
 });
 

@@ -184,11 +184,11 @@ describe("results that are there already", () => {
   it("are not written by two at a time, and leave neither lock nor unfinished patches behind", async () => {
     const folder = await temporaryFolder();
     await writeNoise(join(folder, "images", "a.png"), 150, 10);
-    const unlock = await lockResults(join(folder, "out"));
+    const lock = await lockResults(join(folder, "out"));
     expect(await errorOf(inferImages(closed(folder)))).toMatch(
       /^\[usage\].*out: process \d+ on .* is segmenting into this directory/,
     );
-    await unlock();
+    await lock.release();
     await inferImages(closed(folder));
     const paths = Object.values(resultPaths("a")).map((path) => path.split("/").at(-1));
     expect((await filesBelow(join(folder, "out"))).sort()).toEqual(["inference.json", ...paths].sort());

@@ -39,7 +39,7 @@ it("shows a slide that was named at the start, without what is secret in its add
   const workspace = await (await get("/workspace")).text();
   expect(workspace).toContain("named.tif");
   const detail = await (await get(`/slides/${entry?.id}`)).text();
-  expect(detail).toContain("\"levels\":[{\"width\":200");
+  expect(detail).toContain('"levels":[{"width":200');
   const tile = await get(`/slides/${entry?.id}/tiles/0/0/0`);
   expect(tile.status).toBe(200);
   expect(tile.headers.get("content-type")).toMatch(/^image\//);

@@ -47,7 +47,7 @@ export interface OutputRequest {
  * is given, or one that holds an input.
  * @throws EpSamError `usage` saying which.
  */
-async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
+export async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
   if (isRemotePath(out)) {
     const action = "Choose a folder of this machine.";
     throw new EpSamError("usage", { where: remotePath(out), what: "cannot be the output", action });

@@ -17,8 +17,8 @@ import { encodePresence, labelWindows, tellsNothing } from "../window-labels.js"
 import type { SlideFile } from "./find-slides.js";
 import { areaCoverage, gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
+import type { SlideExamination } from "./outcomes.js";
 import { slideLooks, writtenLooks } from "./slide-looks.js";
-import type { SlideExamination } from "./state.js";
 import { findTissue, type TissueMask } from "./tissue.js";
 
 /** Patches between two looks at the signal and two progress events. */

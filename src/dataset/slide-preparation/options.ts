@@ -12,6 +12,7 @@ import {
 } from "../preparation/options.js";
 import type { Split } from "../records.js";
 import { type ProfileName, profiles, type SampleLimits } from "./profiles.js";
+import type { SlideWorkers } from "./shared-work.js";
 
 /** What `prepareSlides` is told, beside the settings; everything but `inputs`, `annotations` and `out` has a default. */
 export interface PrepareSlidesOptions
@@ -29,6 +30,8 @@ export interface PrepareSlidesOptions
   readonly groups?: Partial<GroupRules> | undefined;
   /** How slides are opened. Default: any format the package reads. */
   readonly openSlide?: ((path: string) => Promise<PixelSource>) | undefined;
+  /** Who works on the slides, where it is not this process. */
+  readonly workers?: SlideWorkers | undefined;
   /** File of the module that opens slides in a process of their own, as `openSlide` does here. */
   readonly slideModule?: string | undefined;
 }

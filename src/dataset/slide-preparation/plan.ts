@@ -6,7 +6,7 @@ import { decodeWindows, type WindowLabel } from "../window-labels.js";
 import type { SlideFile } from "./find-slides.js";
 import type { PatchGeometry } from "./geometry.js";
 import type { DiscardedSlidePatches, SlideSettings } from "./options.js";
-import type { SlideExamination } from "./state.js";
+import type { SlideExamination } from "./outcomes.js";
 import { splitsOf } from "./tables.js";
 
 /** A slide that can be used, and what is known of it. */

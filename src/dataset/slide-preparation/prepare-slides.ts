@@ -1,55 +1,33 @@
 import { basename, join, resolve } from "node:path";
 import {
-  aboutTime,
   hashFile,
-  moduleBeside,
   packageVersion,
-  type Reporter,
   remotePaths,
   silentReporter,
   writeFileAtomically,
 } from "../../common/index.js";
-import { type MicronsPerPixel, openSlide, type PixelSource, slideFileVersion } from "../../slides/index.js";
+import { slideFileVersion } from "../../slides/index.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
-import { duplicatesOf, tellDuplicates } from "../preparation/duplicates.js";
+import { tellDuplicates } from "../preparation/duplicates.js";
 import { reserveOutput } from "../preparation/staging.js";
-import { type ExaminationContext, examineSlide } from "./examine.js";
+import { beginSlides, duplicatesAmong, inputsOf, type PreparationJob } from "./begin.js";
+import { examineAll } from "./examine-all.js";
 import { checkSlidePlan } from "./explain.js";
-import { findSlides, type SlideFile } from "./find-slides.js";
-import { notesOn, tellAbsentGroups, tellLeftOver } from "./left-over.js";
+import type { SlideFile } from "./find-slides.js";
+import { notesOn, tellAbsentGroups } from "./left-over.js";
 import {
-  foldersOf,
   type PrepareSlidesOptions,
   resolveSlideSettings,
   type SlidePreparationResult,
   type SlideSettings,
 } from "./options.js";
-import { type ExaminedSlide, planPatches, type SlidePlan } from "./plan.js";
-import { ScannedResolutions } from "./resolutions.js";
-import { readLooks } from "./slide-looks.js";
-import { crashReason, examinedSchema, inOwnProcess } from "./slide-work.js";
-import { fingerprintOf, PreparationState, type SlideExamination } from "./state.js";
-import { originsOfSlides, readMppTable } from "./tables.js";
+import { planPatches, type SlidePlan } from "./plan.js";
+import { PreparationState } from "./state.js";
 import { removeUnplanned, writePlannedPatches } from "./write.js";
 
 /** Raised when the layout of dataset directories changes incompatibly; the same as for images. */
 const FORMAT_VERSION = 1;
-/** Patches read at a time, unless told otherwise: reading waits for the disk and for other threads. */
-const CONCURRENCY = 4;
-
-interface Job {
-  readonly settings: SlideSettings;
-  readonly state: PreparationState;
-  readonly openSlide: (path: string) => Promise<PixelSource>;
-  readonly knownMpp: ReadonlyMap<string, MicronsPerPixel>;
-  readonly resolutions: ScannedResolutions;
-  readonly concurrency: number;
-  readonly slideModule: string;
-  readonly reporter: Reporter;
-  readonly signal: AbortSignal | undefined;
-}
-
 /**
  * Makes a dataset directory from whole slides with annotations; the command `epsam prepare --annotations`. Slides
  * are read in parts, so memory does not grow with them. A killed job goes on when called again with the same
@@ -62,11 +40,8 @@ interface Job {
 export async function prepareSlides(given: PrepareSlidesOptions): Promise<SlidePreparationResult> {
   const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
-  const tables = [options.patients, options.splitTable, options.mppTable].filter(
-    (path) => path !== undefined,
-  );
   const { out, overwrite = false } = options;
-  const inputs = [...options.inputs, ...foldersOf(options), ...tables];
+  const inputs = inputsOf(options);
   return reserveOutput({ out, overwrite, inputs }, () => prepareReserved(options, settings));
 }
 
@@ -74,27 +49,16 @@ async function prepareReserved(
   options: PrepareSlidesOptions,
   settings: SlideSettings,
 ): Promise<SlidePreparationResult> {
-  const { reporter = silentReporter, signal, overwrite = false } = options;
-  const found = await findSlides(options.inputs, foldersOf(options), settings);
-  const knownMpp = options.mppTable === undefined ? null : await readMppTable(options.mppTable, found.slides);
-  const origins = await originsOfSlides(found.slides, options);
-  const state = await PreparationState.open(options.out, settings, overwrite);
+  const { reporter = silentReporter, overwrite = false } = options;
+  const begun = await beginSlides(options, settings, () =>
+    PreparationState.open(options.out, settings, overwrite),
+  );
+  const { found, origins, job, skipped, warnings } = begun;
+  const { state } = job;
   if (state.isResumed) reporter.note(`Going on with the preparation in ${state.directory}.`);
-  const { skipped, warnings } = tellLeftOver(found, options, knownMpp, origins);
   for (const { file, reason } of skipped) reporter.warn(`Skipped ${file}: ${reason}.`);
   for (const warning of warnings) reporter.warn(warning);
   for (const note of notesOn(found, settings)) reporter.note(note);
-  const job: Job = {
-    settings,
-    state,
-    openSlide: options.openSlide ?? ((path) => openSlide(path)),
-    knownMpp: knownMpp?.values ?? new Map(),
-    resolutions: new ScannedResolutions(settings.resolution, options.anyResolution),
-    concurrency: options.concurrency ?? CONCURRENCY,
-    slideModule: options.slideModule ?? moduleBeside(import.meta.url, "./slide-child"),
-    reporter,
-    signal,
-  };
   const skip = (slide: SlideFile, reason: string): void => {
     skipped.push({ file: slide.path, reason });
     reporter.warn(`Skipped ${slide.path}: ${reason}.`);
@@ -105,9 +69,7 @@ async function prepareReserved(
     warnings.push(warning);
     reporter.warn(warning);
   }
-  const duplicates = duplicatesOf(
-    examined.map(({ file, examination: { looks } }) => [file.stem, looks === null ? null : readLooks(looks)]),
-  );
+  const duplicates = duplicatesAmong(examined);
   for (;;) {
     const plan = planPatches(examined, origins.values, settings, duplicates);
     const counts = await checkOrRemove(state, () =>
@@ -140,80 +102,6 @@ async function checkOrRemove<T>(state: PreparationState, check: () => T): Promis
   }
 }
 
-async function examineAll(
-  slides: readonly SlideFile[],
-  job: Job,
-  skip: (slide: SlideFile, reason: string) => void,
-): Promise<ExaminedSlide[]> {
-  const examined: ExaminedSlide[] = [];
-  const started = performance.now();
-  let worked = 0;
-  for (const [index, file] of slides.entries()) {
-    job.signal?.throwIfAborted();
-    const knownMpp = job.knownMpp.get(file.stem) ?? null;
-    const fingerprint = await fingerprintOf(file, knownMpp?.x ?? null);
-    const known = await job.state.examinationOf(file, fingerprint);
-    const accept = (examination: SlideExamination): void => {
-      examined.push({ file, examination });
-      for (const warning of examination.warnings) job.reporter.warn(`${file.path}: ${warning}.`);
-      job.resolutions.add(file.path, examination.mpp);
-    };
-    if (known !== null) accept(known);
-    else {
-      const perSlide = (performance.now() - started) / 1000 / worked;
-      const name = `slide ${index + 1} of ${slides.length}, ${basename(file.path)}`;
-      const left = aboutTime(perSlide * (slides.length - index));
-      const detail = worked === 0 ? undefined : `${left} left for all slides`;
-      const result = await examineOne(file, job, {
-        ...job,
-        knownMpp,
-        fingerprint,
-        onProgress: (step, done, total) =>
-          job.reporter.progress({ task: `${name}: ${step}`, done, total, detail }),
-      });
-      worked += 1;
-      if ("refused" in result) skip(file, result.refused);
-      else accept(result.accepted);
-    }
-  }
-  return examined;
-}
-
-async function examineOne(file: SlideFile, job: Job, context: ExaminationContext) {
-  const { state } = job;
-  await state.begin(file);
-  try {
-    const result = await examineWhere(file, job, context);
-    if ("crashed" in result) {
-      const refused = crashReason(result.crashed, state.directory);
-      await state.crash(file, refused);
-      return { refused };
-    }
-    if ("refused" in result) await state.fail(file, result.refused);
-    else await state.finish(file, result.accepted);
-    return result;
-  } catch (failure) {
-    // Keeping the state must not hide why it ended, for example on a full disk.
-    await Promise.allSettled([state.interrupt(file)]);
-    throw failure;
-  }
-}
-
-/** In this process, or in one of its own when the program has ended over the slide before. */
-async function examineWhere(
-  file: SlideFile,
-  { state, slideModule, reporter, signal }: Job,
-  context: ExaminationContext,
-) {
-  if (!state.isSuspect(file)) return examineSlide(file, context);
-  reporter.note(
-    `${file.path}: the program ended over this slide before, so it is read in a process of its own.`,
-  );
-  const { settings, fingerprint, knownMpp } = context;
-  const work = { kind: "examine", file, settings, fingerprint, knownMpp } as const;
-  return inOwnProcess(slideModule, work, examinedSchema, signal);
-}
-
 /** What a preparation tells beside its patches. */
 interface Findings extends Pick<SlidePreparationResult, "counts" | "skipped" | "warnings"> {
   readonly outsideProfile: number;
@@ -223,7 +111,7 @@ async function finish(
   out: string,
   plan: SlidePlan,
   { counts, skipped, warnings, outsideProfile }: Findings,
-  { settings, state }: Job,
+  { settings, state }: PreparationJob,
 ): Promise<SlidePreparationResult> {
   const { directory } = state;
   const rows = plan.slides.flatMap(({ patches }) => patches);

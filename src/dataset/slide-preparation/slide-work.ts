@@ -4,8 +4,8 @@ import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import { examineSlide } from "./examine.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
+import { examinationSchema } from "./outcomes.js";
 import type { PlannedSlide } from "./plan.js";
-import { examinationSchema } from "./state.js";
 import { writeSlide } from "./write-slide.js";
 
 /*

@@ -1,8 +1,8 @@
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { ROLES } from "../../annotations/index.js";
 import {
+  createFileAtomically,
   EpSamError,
   exists,
   hashBytes,
@@ -14,41 +14,13 @@ import { slideFileVersion } from "../../slides/index.js";
 import { replaceDirectory } from "../preparation/staging.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
-import { writtenLooksSchema } from "./slide-looks.js";
+import { readText, SHARED_FOLDERS, SLIDES_FOLDER, type SlideExamination, SlideOutcomes } from "./outcomes.js";
 
 const STATE_FILE = "state.json";
-const SLIDES_FOLDER = "slides";
+/** How calls that share a preparation divide the slides. */
+export const DIVISION_FILE = "division.json";
 /** Raised when examinations change their meaning, so that old ones are made again. */
 const FORMAT_VERSION = 6;
-
-/** What is known of one slide once it was examined; patches in level-0 pixels. */
-export const examinationSchema = z.object({
-  fingerprint: z.string(),
-  width: z.number(),
-  height: z.number(),
-  level: z.number(),
-  downsample: z.number(),
-  pixelSize: z.object({ x: z.number(), y: z.number() }),
-  mpp: z.number().nullable(),
-  tissueShare: z.number(),
-  latticePatches: z.number(),
-  withoutTissue: z.number(),
-  missingPixels: z.number(),
-  /** Patches with tissue of which not everything is known. */
-  notKnown: z.number(),
-  /**
-   * x, y, tumour fraction and labels of windows (see `encodePresence`; empty without) of the patches with tissue of
-   * which enough is known.
-   */
-  candidates: z.array(z.tuple([z.number(), z.number(), z.number(), z.string()])),
-  /** What the groups of its annotations were taken as, by name. */
-  groups: z.record(z.string(), z.enum(ROLES)),
-  /** See `slideLooks()`. */
-  looks: writtenLooksSchema.nullable(),
-  warnings: z.array(z.string()),
-});
-
-export type SlideExamination = z.infer<typeof examinationSchema>;
 
 const stateSchema = z.object({
   format: z.literal(FORMAT_VERSION),
@@ -76,6 +48,8 @@ type State = z.infer<typeof stateSchema>;
 export class PreparationState {
   /** Where patches are written until the dataset is complete. */
   readonly directory: string;
+  /** What was found out about slides. */
+  readonly outcomes: SlideOutcomes;
   readonly #path: string;
   #state: State;
   /** Slides over which the program, or a process of their own, has ended before. */
@@ -87,6 +61,7 @@ export class PreparationState {
     );
     this.#suspects = new Set(over.map(([stem]) => stem));
     this.directory = directory;
+    this.outcomes = new SlideOutcomes(directory);
     this.#path = join(directory, STATE_FILE);
     this.#state = state;
   }
@@ -96,18 +71,11 @@ export class PreparationState {
    * @throws EpSamError `usage` when one was begun with other settings and `overwrite` is not given
    */
   static async open(out: string, settings: SlideSettings, overwrite: boolean): Promise<PreparationState> {
-    const target = resolve(out);
-    const directory = join(dirname(target), `${basename(target)}.partial`);
+    const directory = preparationOf(out);
     const hash = hashBytes(JSON.stringify(settings));
     const found = await readState(join(directory, STATE_FILE));
     if (found !== null && found.settings === hash) return new PreparationState(directory, found);
-    if (found !== null && !overwrite) {
-      throw new EpSamError("usage", {
-        where: directory,
-        what: "holds a preparation that was begun with other options",
-        action: "Repeat it with the same options to go on, or pass `overwrite: true` to begin anew.",
-      });
-    }
+    if (found !== null && !overwrite) throw begunOtherwise(directory);
     if (found === null && !overwrite && (await exists(directory))) {
       const action = "Remove it, or choose another `out` directory.";
       throw new EpSamError("usage", {
@@ -125,16 +93,27 @@ export class PreparationState {
     return state;
   }
 
+  /**
+   * Opens the preparation that calls on several machines share, or begins it: what it says of slides are files of their
+   * own, so that none writes what another does.
+   * @throws EpSamError `usage` when it was begun with other settings
+   */
+  static async join(out: string, settings: SlideSettings): Promise<PreparationState> {
+    const directory = preparationOf(out);
+    const hash = hashBytes(JSON.stringify(settings));
+    const state: State = { format: FORMAT_VERSION, settings: hash, slides: {} };
+    const path = join(directory, STATE_FILE);
+    await createFileAtomically(path, `${JSON.stringify(state, null, 2)}\n`);
+    const found = await readState(path);
+    if (found === null || found.settings !== hash) {
+      throw begunOtherwise(directory, "remove that folder when no other shard works on it");
+    }
+    return new PreparationState(directory, found);
+  }
+
   /** True when an earlier call got as far as a slide. */
   get isResumed(): boolean {
     return Object.keys(this.#state.slides).length > 0;
-  }
-
-  /** What was found out about a slide, or null when it is to be examined, because it changed too. */
-  async examinationOf(slide: SlideFile, fingerprint: string): Promise<SlideExamination | null> {
-    const text = await readText(this.#examinationPath(slide));
-    const examination = text === null ? undefined : jsonIfFits(text, examinationSchema);
-    return examination?.fingerprint === fingerprint ? examination : null;
   }
 
   /** Whether the program ended over the slide before, so that it is to be worked on in a process of its own. */
@@ -147,7 +126,7 @@ export class PreparationState {
   }
 
   async finish(slide: SlideFile, examination: SlideExamination): Promise<void> {
-    await writeFileAtomically(this.#examinationPath(slide), JSON.stringify(examination));
+    await this.outcomes.keep(slide, { accepted: examination }, examination.fingerprint);
     await this.#set(slide, "examined");
   }
 
@@ -186,6 +165,9 @@ export class PreparationState {
     const aside = `${this.directory}.traces`;
     await rm(aside, { recursive: true, force: true });
     if (hasCrashed) await mkdir(aside);
+    for (const name of [...SHARED_FOLDERS, DIVISION_FILE]) {
+      await rm(join(this.directory, name), { recursive: true, force: true });
+    }
     for (const name of [SLIDES_FOLDER, STATE_FILE]) {
       const path = join(this.directory, name);
       if (hasCrashed && (await exists(path))) await rename(path, join(aside, name));
@@ -207,10 +189,20 @@ export class PreparationState {
   #save(): Promise<void> {
     return writeFileAtomically(this.#path, `${JSON.stringify(this.#state, null, 2)}\n`);
   }
+}
 
-  #examinationPath({ stem }: SlideFile): string {
-    return join(this.directory, SLIDES_FOLDER, `${stem}.json`);
-  }
+/** Where a dataset is prepared until it is complete. */
+export function preparationOf(out: string): string {
+  const target = resolve(out);
+  return join(dirname(target), `${basename(target)}.partial`);
+}
+
+function begunOtherwise(directory: string, otherWay = "pass `overwrite: true` to begin anew"): EpSamError {
+  return new EpSamError("usage", {
+    where: directory,
+    what: "holds a preparation that was begun with other options",
+    action: `Repeat it with the same options to go on, or ${otherWay}.`,
+  });
 }
 
 /** Size and time of a slide and its annotations, and what else an examination rests on. */
@@ -229,8 +221,4 @@ export async function fingerprintOf(
 async function readState(path: string): Promise<State | null> {
   const text = await readText(path);
   return text === null ? null : (jsonIfFits(text, stateSchema) ?? null);
-}
-
-async function readText(path: string): Promise<string | null> {
-  return (await exists(path)) ? readFile(path, "utf8") : null;
 }

@@ -1,18 +1,13 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { exists, type Reporter } from "../../common/index.js";
+import { exists, mapAhead, writeFileAtomically } from "../../common/index.js";
 import { patchFileName, SPLITS } from "../records.js";
+import type { PreparationJob } from "./begin.js";
+import { planPathOf } from "./outcomes.js";
 import type { PlannedSlide, SlidePlan } from "./plan.js";
+import { isWritten, planText, type SlideWorkers } from "./shared-work.js";
 import { crashReason, inOwnProcess } from "./slide-work.js";
-import type { PreparationState } from "./state.js";
-import { type SlideWritingContext, writeSlide, writtenSchema } from "./write-slide.js";
-
-export interface WritingContext extends SlideWritingContext {
-  readonly state: PreparationState;
-  readonly reporter: Reporter;
-  /** See `inOwnProcess()`. */
-  readonly slideModule: string;
-}
+import { writeSlide, writtenSchema } from "./write-slide.js";
 
 /**
  * Writes the patches of a plan, those excepted that are there already.
@@ -20,33 +15,37 @@ export interface WritingContext extends SlideWritingContext {
  */
 export async function writePlannedPatches(
   plan: SlidePlan,
-  context: WritingContext,
+  context: PreparationJob,
 ): Promise<{ readonly slide: PlannedSlide; readonly reason: string }[]> {
-  const { reporter } = context;
+  const { reporter, workers } = context;
   const total = plan.slides.reduce((sum, { patches }) => sum + patches.length, 0);
+  const slides = plan.slides.filter(({ patches }) => patches.length > 0);
   const failures: { slide: PlannedSlide; reason: string }[] = [];
   let before = 0;
-  for (const slide of plan.slides) {
-    if (slide.patches.length === 0) continue;
+  const written = mapAhead(slides, workers?.atOnce ?? 1, async (slide) => {
     let done = before;
     const reason = await writeOne(slide, context, () => {
       done += 1;
       reporter.progress({ task: "writing patches", done, total, detail: basename(slide.file.path) });
     });
     before += slide.patches.length;
-    if (reason !== null) failures.push({ slide, reason });
-  }
+    return { slide, reason };
+  });
+  for await (const { slide, reason } of written) if (reason !== null) failures.push({ slide, reason });
   return failures;
 }
 
 /** Why the slide cannot be used, or null. */
 async function writeOne(
   slide: PlannedSlide,
-  context: WritingContext,
+  context: PreparationJob,
   onPatch: () => void,
 ): Promise<string | null> {
-  const { state, reporter } = context;
+  const { state, reporter, workers } = context;
   const { file } = slide;
+  const refused = await state.outcomes.refusalOf(file, slide.examination.fingerprint, "writing");
+  if (refused !== null) return refused;
+  if (workers !== undefined) return writeElsewhere(slide, context, workers);
   await state.beginWriting(file);
   const written = await writeWhere(slide, context, onPatch).catch(async (failure: unknown) => {
     // Keeping the state must not hide why it ended, for example on a full disk.
@@ -64,8 +63,27 @@ async function writeOne(
   return written.refused;
 }
 
+/**
+ * Has a slide's patches written from its plan, those that are all there already excepted.
+ * @returns why they cannot be, or null
+ */
+export async function writeElsewhere(
+  slide: PlannedSlide,
+  { state, settings, concurrency }: PreparationJob,
+  workers: SlideWorkers,
+): Promise<string | null> {
+  const { directory, outcomes } = state;
+  const { file } = slide;
+  const { fingerprint } = slide.examination;
+  if (await isWritten(directory, slide)) return null;
+  await writeFileAtomically(planPathOf(directory, file), planText(slide));
+  const common = { directory, file, settings, fingerprint, concurrency, knownMpp: null };
+  const reason = await workers.work({ ...common, kind: "write" });
+  return reason ?? outcomes.refusalOf(file, fingerprint, "writing");
+}
+
 /** In this process, or in one of its own when the program has ended over the slide before. */
-function writeWhere(slide: PlannedSlide, context: WritingContext, onPatch: () => void) {
+function writeWhere(slide: PlannedSlide, context: PreparationJob, onPatch: () => void) {
   const { state, settings, concurrency, slideModule, signal } = context;
   const { directory } = state;
   if (!state.isSuspect(slide.file)) return writeSlide(directory, slide, context, onPatch);

@@ -51,13 +51,13 @@ export async function inferImages(options: InferOptions): Promise<InferResult> {
   for (const warning of warnings) options.reporter.warn(`${warning}.`);
   const segmenter = await openSegmenter(options.run, options);
   try {
-    const unlock = await lockResults(options.out);
+    const lock = await lockResults(options.out);
     try {
       // Another call may have finished since.
       await requireFreeOutput(claims, options);
       return await new ImagesJob(options, segmenter, skipped, warnings).run(images);
     } finally {
-      await unlock();
+      await lock.release();
     }
   } finally {
     await segmenter.close();

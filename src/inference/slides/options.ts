@@ -41,8 +41,18 @@ export interface InferSlidesOptions extends InferenceOptions {
    * adapted to each slide that has some of both.
    */
   readonly labelledSquares?: string | undefined;
+  /** Where several calls share the output: the part that is this one's. It goes on with what is there. */
+  readonly shared?: SharedOutput | undefined;
   /** How slides are opened. Default: any format the package reads. */
   readonly openSlide?: ((path: string) => Promise<PixelSource>) | undefined;
+}
+
+/** The part of one call where several write into one output directory, on one machine or on many. */
+export interface SharedOutput {
+  /** Names of the slides that are segmented by this call. */
+  readonly stems: ReadonlySet<string>;
+  /** Milliseconds after which a slide is taken over from a call that gives no sign of life. */
+  readonly patience: number;
 }
 
 /** What decides a slide's results. */
@@ -85,19 +95,28 @@ export interface SlideResult {
   readonly warnings: readonly string[];
 }
 
+/** A slide that is finished. */
+export interface FinishedSlide {
+  readonly name: string;
+  readonly result: SlideResult;
+  readonly summary: SlideSummary;
+  /** Of this call; null for slides that were there already. */
+  readonly seconds: number | null;
+}
+
 /** What became of a call. */
 export interface InferSlidesResult {
   readonly root: string;
-  readonly slides: readonly {
-    readonly name: string;
-    readonly result: SlideResult;
-    readonly summary: SlideSummary;
-    /** Of this call; null for slides that were there already. */
-    readonly seconds: number | null;
-  }[];
+  readonly slides: readonly FinishedSlide[];
   /** How many of them were there already. */
   readonly resumed: number;
   readonly skipped: readonly SkippedInput[];
   /** What else the user should know of the call as a whole. */
   readonly warnings: readonly string[];
+}
+
+/** What became of the slides of all calls. */
+export interface CollectedSlides extends InferSlidesResult {
+  /** Names of slides that have no result yet. */
+  readonly missing: readonly string[];
 }

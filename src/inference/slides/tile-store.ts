@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { promisify } from "node:util";
 import { deflate, inflate } from "node:zlib";
 import { storageError } from "../../common/index.js";
@@ -34,7 +34,9 @@ export class TileStore implements TiledRaster {
 
   /** Begins an empty store, in the place of an earlier one. @throws EpSamError `storage` */
   static async create(path: string, shape: RasterShape): Promise<TileStore> {
-    const file = await open(path, "w+").catch((cause: unknown) => {
+    // A new file, not an emptied one: who was taken over may have the other open.
+    await rm(path, { force: true });
+    const file = await open(path, "wx+").catch((cause: unknown) => {
       throw storageError(path, cause);
     });
     return new TileStore(path, file, shape);

@@ -23,6 +23,9 @@ import { squaresOfSlides } from "../adaptation/squares-of-slides.js";
 import { SlideTeacher } from "./slide-teacher.js";
 import { openTeachingBase, TAUGHT_PATCH_SIZE, type TeachingBase } from "./teaching-base.js";
 
+/** What progress calls it. */
+export const TAUGHT_TASK = "learning the squares";
+
 export interface KeepTaughtRunOptions {
   /** The slide that the squares lie on. */
   readonly slide: string;
@@ -74,7 +77,9 @@ export async function keepTaughtRun(options: KeepTaughtRunOptions): Promise<Taug
           `${slide}: tells no microns per pixel; it is looked at as it is, whatever its magnification.`,
         );
       }
+      reporter.progress({ task: TAUGHT_TASK, done: 0, total: 1 });
       const weights = await teacher.weightsFor(squares, signal);
+      reporter.progress({ task: TAUGHT_TASK, done: 1, total: 1 });
       const record = await recordOf(options, base, squares, geometry.mpp, geometry.level);
       const stage = await write(options, base, record, weights);
       return { root: out, squares: countsOf(squares), mpp: geometry.mpp, stage };

@@ -33,7 +33,7 @@ async function load() {
     throw new FinalAnswer(
       "may not be read by everybody",
       "its bucket wants signed requests, and Amazon's library, which signs them, is not installed",
-      "Install it where ep-sam is installed: `npm install @aws-sdk/client-s3`, with --global if ep-sam was installed so.",
+      "Install it where ep-sam is installed: `npm install @aws-sdk/client-s3`, globally if ep-sam was installed so.",
     );
   });
   const options = {
