@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import sharp from "sharp";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import {
   connectQueue,
   nameOfRedis,
@@ -73,13 +73,16 @@ describeWith("redis", noRedis, "a queue with a real Redis", () => {
       const options = await writeSlides(folder);
       const alone = await prepareSlides({ ...options, out: join(folder, "alone") });
       const redis = await TrialRedis.start(join(folder, "redis"));
+      onTestFinished(() => redis.stop());
       const reporter = recordingReporter();
       const queued = prepareOnQueue({ ...options, reporter }, redis.url);
       const first = new TrialWorker(redis.url, ["--lease", "2"]);
-      await expect.poll(() => first.output).toContain("examine");
+      onTestFinished(() => first.signal("SIGKILL"));
+      await expect.poll(() => first.output, { timeout: 60_000 }).toContain("examine");
       first.signal("SIGKILL");
       await redis.restart();
       const second = new TrialWorker(redis.url, ["--lease", "2"]);
+      onTestFinished(() => second.signal("SIGKILL"));
       const result = await queued;
       second.signal("SIGTERM");
       await second.ended();
@@ -97,6 +100,7 @@ describeWith("redis", noRedis, "a queue with a real Redis", () => {
     await inFolder(async (folder) => {
       const options = await writeSlides(folder);
       const redis = await TrialRedis.start(join(folder, "redis"));
+      onTestFinished(() => redis.stop());
       const stop = new AbortController();
       const queued = prepareOnQueue({ ...options, signal: stop.signal }, redis.url);
       const ended = expect(queued).rejects.toThrow(/abort/i);
