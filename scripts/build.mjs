@@ -7,6 +7,8 @@ import { pathToFileURL } from "node:url";
 const ROOT = join(import.meta.dirname, "..");
 /** Written when a build is complete: when it began, in milliseconds since 1970. */
 const STAMP = join(ROOT, "dist", ".built");
+/** What the compiler knows of the last build, so that it compiles only what has changed since; holds while there is a stamp. */
+const COMPILED = join(ROOT, "dist", ".compiled");
 /** Holds the id of the process that builds. */
 const LOCK = join(ROOT, "dist", ".building");
 /** What `dist` is made from. */
@@ -34,6 +36,7 @@ export function ensureBuilt() {
   inTurn(() => {
     if (isUpToDate()) return;
     console.error("Building from the sources: a few seconds, once.");
+    if (!existsSync(STAMP)) rmSync(COMPILED, { force: true });
     build();
   });
 }
@@ -98,5 +101,8 @@ function isLeftOver() {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   if (process.argv.includes("--if-needed")) ensureBuilt();
-  else inTurn(build);
+  else {
+    rmSync(COMPILED, { force: true });
+    inTurn(build);
+  }
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { z } from "zod";
 import { parseShard, type Shard } from "../cohort/index.js";
-import { EpSamError, isEpSamError } from "../common/index.js";
+import { EpSamError, isEpSamError, isRemotePath, remotePath, withoutSecrets } from "../common/index.js";
 import { seedSetting, whole, wholeBetween } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
 import { errorWithFlags } from "./setting-flags.js";
@@ -48,15 +48,50 @@ export function wholeNumber(minimum: number, maximum?: number) {
   return wholeSetting(maximum === undefined ? whole(minimum) : wholeBetween(minimum, maximum));
 }
 
-/** A path; an empty one, as from an unset shell variable, is refused. */
+/** A path of this machine; an empty one, as from an unset shell variable, is refused. */
 export function path(text: string): string {
+  if (isRemotePath(text))
+    throw new InvalidArgumentError("Give a path of this machine; slides alone may be addresses.");
+  return notEmpty(text);
+}
+
+/** One more path of an option that takes several. */
+export function paths(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, path(text)];
+}
+
+function notEmpty(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("Give a path that is not empty.");
 }
 
-/** One more path of an option or argument that takes several. */
-export function paths(text: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, path(text)];
+/** A slide, or what may be one: a path, or an address, of which nobody sees what is secret from here on. */
+export function input(text: string): string {
+  try {
+    return remotePath(notEmpty(text));
+  } catch (thrown) {
+    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
+  }
+}
+
+/** One more input of a command that takes several. */
+export function inputs(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, input(text)];
+}
+
+/** `--cache-gigabytes <number>` */
+export function cacheGigabytesOption() {
+  return new Option(
+    "--cache-gigabytes <number>",
+    "slides on servers: how much of what was read is kept on disk for later (default: nothing)",
+  ).argParser(cacheGigabytes);
+}
+
+/** Takes effect at once, in this process and in those that it starts. */
+function cacheGigabytes(text: string): number {
+  if (!DECIMAL.test(text) || Number(text) < 0) throw new InvalidArgumentError("Give a number of gigabytes.");
+  process.env.EPSAM_CACHE_GIGABYTES = text;
+  return Number(text);
 }
 
 /** `--json` */
@@ -142,4 +177,9 @@ export function queueAddress(given: string | true): string {
 /** `--out <directory>` */
 export function outOption(description: string) {
   return new Option("--out <directory>", description).argParser(path);
+}
+
+/** The words after `epsam`, as records keep them: without what is secret in addresses. */
+export function shownCommandLine(): string[] {
+  return process.argv.slice(2).map(withoutSecrets);
 }

@@ -179,8 +179,10 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 }
 
 async function usageError({ message }: CommanderError): Promise<EpSamError> {
-  const { EpSamError } = await import("../common/index.js");
-  const [what = "wrong usage", ...suggestions] = message.replace(/^error: /, "").split("\n");
+  const { EpSamError, withoutSecrets } = await import("../common/index.js");
+  const [what = "wrong usage", ...suggestions] = withoutSecrets(message)
+    .replace(/^error: /, "")
+    .split("\n");
   const suggestion = suggestions.join(" ").replace(/^\(|\)$/g, "");
   return new EpSamError("usage", {
     what,

@@ -79,7 +79,7 @@ function shardOfSlurm(given: number | null, variables: Variables): Shard {
 function shardOfKubernetes(given: number | null, variables: Variables): Shard {
   if (given === null) {
     const what = "does not tell how many shards there are: Kubernetes gives the index alone";
-    throw wrong("auto", what, "Write the Job's `completions` after it, such as auto/16.");
+    throw wrong("auto", what, "Write the completions of the Job after it, such as auto/16.");
   }
   return { index: numberIn("JOB_COMPLETION_INDEX", variables) + 1, count: given };
 }

@@ -13,6 +13,8 @@ export const errorTags = [
   "numerical",
   "device",
   "storage",
+  // A server that does not answer, or answers otherwise than before.
+  "network",
   // Answers of the web application that the command line does not have.
   "not-found",
   "conflict",

@@ -130,7 +130,9 @@ export async function hashFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** SHA-256 of bytes or text, in hexadecimal. */
-export function hashBytes(data: Uint8Array | string): string {
-  return createHash("sha256").update(data).digest("hex");
+/** SHA-256 of bytes or text, of several one after the other, in hexadecimal. */
+export function hashBytes(...pieces: readonly (Uint8Array | string)[]): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
 }

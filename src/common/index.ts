@@ -50,8 +50,27 @@ export * from "./portable.js";
 export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js";
 export { RandomStream } from "./random.js";
 export { type FileError, RandomAccessFile, READ_WITHOUT_WAITING } from "./random-access-file.js";
+export {
+  addressOf,
+  adoptAddresses,
+  bucketAndKey,
+  commandEnvironment,
+  isRemotePath,
+  remotePath,
+  remotePaths,
+  secretAddresses,
+  withoutSecrets,
+} from "./remote-path.js";
 export { readSettings } from "./settings.js";
 export { jsonPieces, Slices } from "./slices.js";
-export { aboutTime, type PlannedWork, TimeLeft } from "./time-left.js";
+export { aboutTime, type PlannedWork, TimeLeft, type WorkDone } from "./time-left.js";
 export { packageVersion } from "./version.js";
+export {
+  describeFetchFailure,
+  isUnreachable,
+  pause,
+  SilenceWatch,
+  type WebResponse,
+  webFetch,
+} from "./web.js";
 export { withoutFolders } from "./without-folders.js";

@@ -2,4 +2,5 @@
 export { RecentlyUsed, type RecentlyUsedOptions } from "./recently-used.js";
 export { nameInCell, safeCells } from "./safe-cells.js";
 export { signed } from "./signed.js";
+export { aboutTime } from "./time-left.js";
 export { visibleText } from "./visible-text.js";

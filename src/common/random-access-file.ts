@@ -18,21 +18,22 @@ export type FileError = (
 ) => EpSamError;
 
 /** A file that is read in pieces, each checked against the file's size before memory is taken for it. */
-export class RandomAccessFile {
+export abstract class RandomAccessFile {
   readonly path: string;
   /** Size in bytes when opened. */
   readonly size: number;
-  readonly #handle: FileHandle;
+  /** What the user should know of reading it. */
+  readonly warnings: readonly string[] = [];
   readonly #error: FileError;
 
-  private constructor(path: string, size: number, handle: FileHandle, error: FileError) {
+  protected constructor(path: string, size: number, error: FileError) {
     this.path = path;
     this.size = size;
-    this.#handle = handle;
     this.#error = error;
   }
 
   /**
+   * Opens a file of this machine.
    * @param error makes every error about the file
    * @throws EpSamError of that kind when the file cannot be opened or is not a regular file
    */
@@ -47,7 +48,7 @@ export class RandomAccessFile {
       );
     });
     const status = await handle.stat();
-    if (status.isFile()) return new RandomAccessFile(path, status.size, handle, error);
+    if (status.isFile()) return new LocalFile(path, status.size, handle, error);
     await handle.close();
     throw error(path, "is not a regular file", undefined, "Give a file's path.");
   }
@@ -60,16 +61,19 @@ export class RandomAccessFile {
   async read(offset: number, length: number, purpose = "a part"): Promise<Uint8Array<ArrayBuffer>> {
     this.check(offset, length, purpose);
     const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-    let filled = 0;
-    while (filled < length) {
-      const wanted = Math.min(length - filled, LARGEST_READ);
-      const { bytesRead } = await this.#handle.read(bytes, filled, wanted, offset + filled);
-      if (bytesRead === 0) {
-        throw this.error("became shorter while it was read", `${purpose} at byte ${offset}`);
-      }
-      filled += bytesRead;
-    }
+    await this.fill(bytes, offset, purpose);
     return bytes;
+  }
+
+  /** Fills the whole array with what lies at `offset`; the range is in the file. */
+  protected abstract fill(bytes: Uint8Array, offset: number, purpose: string): Promise<void>;
+
+  /**
+   * Says that this range will be read piece by piece, for files where one large read is faster than many small ones.
+   * What of it lies beyond the file does not count.
+   */
+  async prefetch(_offset: number, _length: number): Promise<void> {
+    // Small reads of a local file are fast.
   }
 
   /** @throws EpSamError when a range is not wholly in the file */
@@ -86,7 +90,30 @@ export class RandomAccessFile {
     return this.#error(this.path, what, why, action, cause);
   }
 
-  async close(): Promise<void> {
+  abstract close(): Promise<void>;
+}
+
+class LocalFile extends RandomAccessFile {
+  readonly #handle: FileHandle;
+
+  constructor(path: string, size: number, handle: FileHandle, error: FileError) {
+    super(path, size, error);
+    this.#handle = handle;
+  }
+
+  protected override async fill(bytes: Uint8Array, offset: number, purpose: string): Promise<void> {
+    let filled = 0;
+    while (filled < bytes.length) {
+      const wanted = Math.min(bytes.length - filled, LARGEST_READ);
+      const { bytesRead } = await this.#handle.read(bytes, filled, wanted, offset + filled);
+      if (bytesRead === 0) {
+        throw this.error("became shorter while it was read", `${purpose} at byte ${offset}`);
+      }
+      filled += bytesRead;
+    }
+  }
+
+  override async close(): Promise<void> {
     await this.#handle.close();
   }
 }

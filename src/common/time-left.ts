@@ -12,7 +12,15 @@ export interface PlannedWork {
 /** Share of the work that has to be done before its speed says something of the rest. */
 const TELLING_SHARE = 0.02;
 
-/** Tells from progress how long planned work is likely to take still, as fast as this machine has been so far. */
+/** How far planned work is as a whole. */
+export interface WorkDone {
+  /** From 0 to 1. */
+  readonly share: number;
+  /** As fast as this machine has been so far; null before that is known. */
+  readonly secondsLeft: number | null;
+}
+
+/** Tells from progress how far planned work is, and how long it is likely to take still. */
 export class TimeLeft {
   readonly #work: readonly PlannedWork[];
   readonly #now: () => number;
@@ -35,6 +43,12 @@ export class TimeLeft {
 
   /** As `about 2 min`; null of other work, and before the speed of this machine is known. */
   after(event: ProgressEvent): string | null {
+    const seconds = this.whole(event)?.secondsLeft ?? null;
+    return seconds === null ? null : aboutTime(seconds);
+  }
+
+  /** All of the work; null of other work. */
+  whole(event: ProgressEvent): WorkDone | null {
     const index = this.#work.findIndex(({ isTask }) => isTask(event.task));
     const work = this.#work[index];
     if (work === undefined) return null;
@@ -51,12 +65,17 @@ export class TimeLeft {
     const share = told ?? current.reached;
     this.#current = { ...current, reached: share };
     const expected = this.#expectedDone + work.seconds * Math.max(0, share - current.share);
-    const later = this.#work.slice(index + 1).reduce((sum, { seconds }) => sum + seconds, 0);
-    const rest = work.seconds * (1 - share) + later;
-    if (expected < TELLING_SHARE * (expected + rest)) return null;
+    const rest = work.seconds * (1 - share) + secondsOf(this.#work.slice(index + 1));
+    const all = secondsOf(this.#work);
+    const done = all === 0 ? 0 : 1 - rest / all;
+    if (expected < TELLING_SHARE * (expected + rest)) return { share: done, secondsLeft: null };
     const spent = (this.#spent + now - current.since) / 1000;
-    return aboutTime((rest * spent) / expected);
+    return { share: done, secondsLeft: (rest * spent) / expected };
   }
+}
+
+function secondsOf(work: readonly PlannedWork[]): number {
+  return work.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
 /** A time that is estimated, which has no seconds beyond the first minutes. */

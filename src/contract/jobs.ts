@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { problemSchema } from "./problem.js";
 import {
   anyResolutionSetting as anyResolution,
+  backboneSetting,
   inferenceSettings,
   preparationSettings,
   presetSetting,
@@ -73,6 +74,7 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
     name,
     dataset: identifier,
     preset: presetSetting,
+    backbone: z.optional(backboneSetting),
     seed: seedSetting,
     anyResolution,
   }),
@@ -108,7 +110,16 @@ export const jobEntrySchema = z.object({
   createdAt: z.string(),
   startedAt: text,
   finishedAt: text,
-  progress: z.nullable(z.object({ task: z.string(), done: z.number(), total: z.number(), detail: text })),
+  progress: z.nullable(
+    z.object({
+      task: z.string(),
+      done: z.number(),
+      total: z.number(),
+      detail: text,
+      /** Of the whole job, from 0 to 1; left out where that cannot be told. `secondsLeft` is null until it can be. */
+      whole: z.exactOptional(z.object({ share: z.number(), secondsLeft: z.nullable(z.number()) })),
+    }),
+  ),
   /** Last notes and warnings, oldest first. */
   log: list(z.string()),
   /** Why it failed. */

@@ -1,3 +1,4 @@
+export { isAddressList } from "./address-list.js";
 export {
   annotationFilesIn,
   matchAnnotationFiles,
@@ -34,6 +35,7 @@ export {
   type JudgedFile,
   judgeFiles,
   judgeFilesByContent,
+  kindByExtension,
   listInputs,
   patchFolders,
   RESULT_FILE,

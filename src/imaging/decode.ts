@@ -3,7 +3,7 @@ import sharp, { type Metadata } from "sharp";
 import { EpSamError, type ErrorTag, isEpSamError, messageOf } from "../common/index.js";
 import { decodeBmp, isBmp, numbersOfBmp } from "./bmp.js";
 import { isLossy } from "./lossy.js";
-import { requireOwnColours, withNumbersForColours } from "./palette.js";
+import { requireOwnColours, withNumbersForColours, withWidePalette } from "./palette.js";
 import type { RgbImage } from "./types.js";
 
 /** Pixel samples as the file holds them, one, three channels, 8 or 16 bits; alpha is dropped. */
@@ -221,11 +221,12 @@ async function requireOnePicture(
 }
 
 async function sharpSamples(
-  bytes: Uint8Array,
+  stored: Uint8Array,
   name: string,
   tag: ErrorTag,
   opaque: boolean,
 ): Promise<RawSamples> {
+  const bytes = withWidePalette(stored);
   // Its own limit would not tell the size.
   const image = sharp(bytes, { failOn: "warning", ignoreIcc: true, limitInputPixels: false });
   const metadata = await image.metadata();
@@ -247,7 +248,7 @@ async function sharpSamples(
   if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`);
   const samples = samplesOf(data, bits);
   if (bits === 16 && tag === "input-image") requireLight(samples, name);
-  if (tag === "input-mask" && channels === 3) await requireOwnPalette(bytes, samples, name);
+  if (tag === "input-mask") await requireOwnPalette(bytes, samples, name);
   return {
     ...{ width, height, channels, bits, data: samples },
     hasTransparentPixels: hasAlpha && opaque && !(await sharp(bytes).stats()).isOpaque,
@@ -255,13 +256,13 @@ async function sharpSamples(
   };
 }
 
-/** @throws EpSamError `input-mask` as {@link requireOwnColours}, for a PNG file with a palette */
+/** @throws EpSamError `input-mask` as {@link requireOwnColours}, for a PNG or TIFF file with a palette */
 async function requireOwnPalette(
   bytes: Uint8Array,
   colours: Uint8Array | Uint16Array,
   name: string,
 ): Promise<void> {
-  const numbered = bytes[0] === 0x89 ? withNumbersForColours(bytes) : null;
+  const numbered = withNumbersForColours(bytes);
   if (numbered === null) return;
   const numbers = await sharp(numbered, { limitInputPixels: false }).extractChannel(0).raw().toBuffer();
   requireOwnColours(colours, numbers, name);

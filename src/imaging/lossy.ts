@@ -1,3 +1,5 @@
+import { tiffField } from "./tiff-field.js";
+
 /** Compressions of TIFF that lose something: JPEG (old and new), JPEG 2000, WebP, JPEG XR, JPEG XL. */
 const LOSSY_TIFF = new Set([6, 7, 33003, 33004, 33005, 34712, 34934, 50001, 50002, 52546]);
 /** TIFF's tag of the compression. */
@@ -13,7 +15,7 @@ export function isLossy(bytes: Uint8Array): boolean {
   if (view.getUint16(0) === 0xffd8) return true;
   if (text(4) === "ftyp") return true;
   if (text(0) === "RIFF") return !holdsLosslessChunk(view, text);
-  return (text(0) === "II*\0" || text(0) === "MM\0*") && LOSSY_TIFF.has(firstCompression(view));
+  return LOSSY_TIFF.has(tiffField(bytes, COMPRESSION)?.numbers[0] ?? 1);
 }
 
 /** Chunks follow each other from byte 12 on, padded to even lengths (WebP container specification). */
@@ -24,18 +26,4 @@ function holdsLosslessChunk(view: DataView, text: (at: number) => string): boole
     at += 8 + length + (length % 2);
   }
   return false;
-}
-
-/** The compression of the first directory; 1 (none) when it names none. */
-function firstCompression(view: DataView): number {
-  const little = view.getUint8(0) === 0x49;
-  const directory = view.getUint32(4, little);
-  if (directory + 2 > view.byteLength) return 1;
-  const entries = view.getUint16(directory, little);
-  for (let index = 0; index < entries; index++) {
-    const at = directory + 2 + index * 12;
-    if (at + 12 > view.byteLength) return 1;
-    if (view.getUint16(at, little) === COMPRESSION) return view.getUint16(at + 8, little);
-  }
-  return 1;
 }

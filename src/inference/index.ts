@@ -43,9 +43,14 @@ export {
   type SlideTask,
   type SlideTasks,
 } from "./slides/slide-by-slide.js";
-export { type KeepTaughtRunOptions, keepTaughtRun, type TaughtRun } from "./teaching/keep-taught-run.js";
+export {
+  type KeepTaughtRunOptions,
+  keepTaughtRun,
+  TAUGHT_TASK,
+  type TaughtRun,
+} from "./teaching/keep-taught-run.js";
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
 export { MAP_STEP } from "./teaching/taught-model.js";
-export { isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
+export { baseWhileClicking, isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
 export { type TrainedResolution, trainedResolution } from "./trained-resolution.js";

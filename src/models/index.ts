@@ -13,6 +13,7 @@ export {
   featureInput,
   forEachLevel,
 } from "./feature-levels.js";
+export * from "./foundation/index.js";
 export { highFrequencyChannel, highFrequencyPerChannel } from "./high-frequency.js";
 export {
   type ClassifierGraph,

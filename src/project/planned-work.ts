@@ -1,6 +1,14 @@
 import type { PlannedWork } from "../common/index.js";
 import { defaultOf, inferenceSettings, preparationSettings } from "../contract/index.js";
-import { camStage, classifierStage, evaluationStage, stageNames, type TrainingConfig } from "../run/index.js";
+import type { LabelCounts, Split } from "../dataset/index.js";
+import {
+  camStage,
+  classifierStage,
+  evaluationStage,
+  type Stage,
+  stageNames,
+  type TrainingConfig,
+} from "../run/index.js";
 import type { DatasetDescription } from "./left-over.js";
 import type { Project } from "./project.js";
 
@@ -29,34 +37,44 @@ export function plannedWork(
   description: DatasetDescription,
   inputs: number,
 ): PlannedWork[] {
-  const { config } = project;
-  const total = ({ positive, negative }: { positive: number; negative: number }) => positive + negative;
-  const { train, val, test } = description.counts;
-  const [learned, judged, tested] = [total(train), total(val), total(test)];
   const { patchSize = USUAL_PATCH } = project.prepare;
-  const cost = costOf(config, patchSize ** 2 / 1e6);
-  const positives = Math.min(train.positive, config.decoder.maximumPatches ?? train.positive);
-  const lessons = config.decoder.samplesPerEpoch ?? positives;
-  const decoderSeconds =
-    config.decoder.epochs * (lessons * cost.decoderStep + judged * cost.mask) + positives * cost.embedding;
+  const cost = costOf(project.config, patchSize ** 2 / 1e6);
   return [
-    ...stageNames(config.rounds).flatMap((stage) => {
-      if (stage === classifierStage) {
-        const samples = config.classifier.samplesPerEpoch ?? learned;
-        const epochs = config.classifier.epochs * (samples * cost.classifierStep + judged * cost.classified);
-        return [featuresWork(stage, (learned + judged) * cost.features), work(stage, epochs)];
-      }
-      if (stage === camStage) {
-        return work("initial masks", (train.positive + val.positive) * cost.activation);
-      }
-      if (stage === evaluationStage) {
-        const perPatch = cost.activation + cost.embedding + (config.rounds + 2) * cost.mask;
-        return work(stage, tested * perPatch);
-      }
-      return work(stage, decoderSeconds);
-    }),
+    ...stageNames(project.config.rounds).flatMap((stage) =>
+      stageWork(stage, project.config, { patchSize, counts: description.counts }),
+    ),
     segmenting(project, description, inputs, cost.activation + (cost.embedding + cost.mask) / 2),
   ];
+}
+
+/** What a stage of training does on a dataset, as far as it can be told. */
+export function stageWork(
+  stage: Stage,
+  config: TrainingConfig,
+  {
+    patchSize,
+    counts: { train, val, test },
+  }: { readonly patchSize: number; readonly counts: Readonly<Record<Split, LabelCounts>> },
+): PlannedWork[] {
+  const total = ({ positive, negative }: LabelCounts) => positive + negative;
+  const [learned, judged, tested] = [total(train), total(val), total(test)];
+  const cost = costOf(config, patchSize ** 2 / 1e6);
+  if (stage === classifierStage) {
+    const samples = config.classifier.samplesPerEpoch ?? learned;
+    const epochs = config.classifier.epochs * (samples * cost.classifierStep + judged * cost.classified);
+    return [featuresWork(stage, (learned + judged) * cost.features), work(stage, epochs)];
+  }
+  if (stage === camStage) {
+    return [work("initial masks", (train.positive + val.positive) * cost.activation)];
+  }
+  if (stage === evaluationStage) {
+    const perPatch = cost.activation + cost.embedding + (config.rounds + 2) * cost.mask;
+    return [work(stage, tested * perPatch)];
+  }
+  const positives = Math.min(train.positive, config.decoder.maximumPatches ?? train.positive);
+  const lessons = config.decoder.samplesPerEpoch ?? positives;
+  const epochs = config.decoder.epochs * (lessons * cost.decoderStep + judged * cost.mask);
+  return [work(stage, epochs + positives * cost.embedding)];
 }
 
 /** Features of a frozen backbone, which a stage needs first. */

@@ -1,8 +1,16 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
-import { describeIssues, EpSamError, type KeysFile, readKeysFile } from "../common/index.js";
+import {
+  describeIssues,
+  EpSamError,
+  isRemotePath,
+  type KeysFile,
+  readKeysFile,
+  remotePaths,
+} from "../common/index.js";
 import { defaultOf, preparationSettings } from "../contract/index.js";
 import { mergeRecords, type PresetName, resolveConfig, type TrainingConfig } from "../run/index.js";
+import { requireConsistentConfig } from "../training/index.js";
 import {
   imageSettingNames,
   type ProjectSettings,
@@ -67,7 +75,7 @@ function wrongSettings(file: KeysFile, issues: readonly z.core.$ZodIssue[]): EpS
 }
 
 function withPathsFrom(folder: string, settings: ProjectSettings): ProjectSettings {
-  const from = (path: string): string => resolve(folder, path);
+  const from = (path: string): string => (isRemotePath(path) ? path : resolve(folder, path));
   const { inputs, annotations, masks, out, prepare, train } = settings;
   const tables = {
     patients: prepare?.patients,
@@ -116,7 +124,7 @@ function withWeightsFrom(
  * Decides what a project does.
  * @param settings those of the file with those of the command line over them
  * @throws EpSamError `usage` when inputs or output are missing or contradict each other, `configuration` when training
- *   has a key that is unknown or out of range
+ *   has a key that is unknown or out of range, or keys that do not go together
  */
 export function resolveProject(settings: ProjectSettings, file?: KeysFile): Project {
   const { inputs = [], annotations = [], masks = null, profile = null, seed, prepare = {} } = settings;
@@ -127,11 +135,12 @@ export function resolveProject(settings: ProjectSettings, file?: KeysFile): Proj
   requireOneKind(settings, kind, file);
   const preset = settings.preset ?? (profile === null ? "laptop" : "paper");
   const config = trainingConfig(settings, preset, file);
+  requireConsistentConfig(config);
   return {
     root: resolve(settings.out),
     kind,
-    inputs: inputs.map((path) => resolve(path)),
-    annotations: annotations.map((path) => resolve(path)),
+    inputs: remotePaths(inputs).map((path) => (isRemotePath(path) ? path : resolve(path))),
+    annotations: annotations.map((path) => (isRemotePath(path) ? path : resolve(path))),
     masks: masks === null ? null : resolve(masks),
     profile,
     seed: seed ?? 0,

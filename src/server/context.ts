@@ -48,8 +48,8 @@ export interface ServerContext {
 }
 
 export interface ServedSlide {
-  /** How many annotations are saved for a slide. */
-  annotationCount: (slide: string) => Promise<number>;
+  /** How many annotations are saved for a slide, and how many of them nobody has judged. */
+  annotationCount: (slide: string) => Promise<{ readonly all: number; readonly unreviewed: number }>;
   /** Classes of its judged annotations of which nothing tells what they mean to training; null stands for none. */
   classesWithoutMeaning: (slide: string) => Promise<readonly (string | null)[]>;
   /**
@@ -93,7 +93,7 @@ export function createServerContext(options: ServerContextOptions): ServerContex
     signal,
     reporter,
     facts: {
-      annotationCount: () => Promise.resolve(0),
+      annotationCount: () => Promise.resolve({ all: 0, unreviewed: 0 }),
       classesWithoutMeaning: () => Promise.resolve([]),
       corrections: () => Promise.resolve(null),
     },

@@ -20,6 +20,7 @@ const STATUS: Readonly<Record<ErrorTag, number>> = {
   numerical: 500,
   device: 500,
   internal: 500,
+  network: 502,
   busy: 503,
   storage: 507,
 };

@@ -6,6 +6,7 @@ import { annotationFilesIn } from "../dataset/index.js";
 import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
 import { createServerContext, type ServerContext } from "./context.js";
+import { addAllReceived } from "./received/received-folder.js";
 import { resultsWithoutSlide } from "./results/find-results.js";
 import { type RunningServer, startServer } from "./start-server.js";
 import { tellAnnotationsNotShown } from "./workspace/left-out.js";
@@ -67,6 +68,7 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   const context = createServerContext({ stateDirectory, signal, reporter, groups, annotationOrigin, queue });
   await warnIfUnwritable(stateDirectory, reporter);
   await fillWorkspace(context, options);
+  await addAllReceived(context.workspace, stateDirectory, (message) => reporter.warn(message));
   const app = createApp(context, { access });
   const server = await startOnPort(app, host, options.port);
   const { slides, datasets, runs } = context.workspace;

@@ -1,8 +1,15 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { extname } from "node:path";
-import { messageOf, READ_WITHOUT_WAITING } from "../common/index.js";
+import {
+  isRemotePath,
+  messageOf,
+  type RandomAccessFile,
+  READ_WITHOUT_WAITING,
+  remotePath,
+} from "../common/index.js";
 import { deepZoomFormat } from "./deep-zoom/open-deep-zoom.js";
 import { dicomFormat } from "./dicom/open-dicom.js";
+import { openSlideFile } from "./open-file.js";
 import { otherFormat, scannerFormat } from "./openslide/open-with-openslide.js";
 import type { PixelSource } from "./pixel-source.js";
 import { plainImageFormat } from "./plain-image.js";
@@ -22,9 +29,14 @@ const FORMATS: readonly SlideFormat[] = [
 
 /**
  * Opens a slide or image of any format that is read. Close it when done.
- * @throws EpSamError `slide` when the file is missing, of no known format, or damaged
+ * @param given path, or address of a TIFF or image on a server (`https://`, `http://`, `s3://`), of which the parts that
+ *   are wanted are read
+ * @throws EpSamError `slide` when the file is missing, of no known format, or damaged; `network` when its server cannot be
+ *   reached; `usage` for a malformed address
  */
-export async function openSlide(path: string, options: OpenSlideOptions = {}): Promise<PixelSource> {
+export async function openSlide(given: string, options: OpenSlideOptions = {}): Promise<PixelSource> {
+  const path = remotePath(given);
+  if (isRemotePath(path)) return openRemoteSlide(path, options);
   const probe = await probeSlide(path);
   const refusals: string[] = [];
   for (const format of FORMATS) {
@@ -33,12 +45,47 @@ export async function openSlide(path: string, options: OpenSlideOptions = {}): P
     if (!("refused" in opened)) return opened;
     refusals.push(`${format.name}: ${opened.refused}`);
   }
-  throw slideError(
+  throw unreadable(path, refusals);
+}
+
+/** Formats of one file, which this package reads itself, come by parts; others have to be copied here. */
+async function openRemoteSlide(path: string, options: OpenSlideOptions): Promise<PixelSource> {
+  const file = await openSlideFile(path);
+  const probe = await probeFile(file);
+  const format = FORMATS.find((candidate) => candidate.detect(probe));
+  if (format?.openFile === undefined) {
+    await file.close();
+    throw format === undefined ? unreadable(path, []) : mustBeLocal(path, `it is of the kind ${format.name}`);
+  }
+  const opened = await format.openFile(file, options);
+  if (!("refused" in opened)) return opened;
+  throw mustBeLocal(path, opened.refused);
+}
+
+function unreadable(path: string, refusals: readonly string[]) {
+  return slideError(
     path,
     "is of no slide format that can be read",
     refusals.length > 0 ? refusals.join("; ") : `tried ${FORMATS.map((format) => format.name).join(", ")}`,
     "Convert it to a tiled pyramidal TIFF, for example with QuPath or libvips.",
   );
+}
+
+function mustBeLocal(path: string, why: string) {
+  const action =
+    "Download it first: of files on servers, TIFF (also SVS, OME-TIFF, Philips) and images are read.";
+  return slideError(path, "is of a format that must be on this machine", why, action);
+}
+
+async function probeFile(file: RandomAccessFile): Promise<SlideProbe> {
+  const { path, size } = file;
+  try {
+    const head = await file.read(0, Math.min(PROBE_BYTES, size), "the head");
+    return { path, isDirectory: false, size, head, extension: extname(path).toLowerCase() };
+  } catch (cause) {
+    await file.close();
+    throw cause;
+  }
 }
 
 async function probeSlide(path: string): Promise<SlideProbe> {

@@ -1,6 +1,7 @@
 import sharp from "sharp";
-import { EpSamError, isEpSamError, messageOf, RandomAccessFile } from "../common/index.js";
+import { EpSamError, isEpSamError, messageOf, type RandomAccessFile } from "../common/index.js";
 import { decodeRgb, type RgbImage } from "../imaging/index.js";
+import { openSlideFile } from "./open-file.js";
 import type { PixelSource } from "./pixel-source.js";
 import { cropImage, rasterType } from "./raster-tile.js";
 import { type LevelRectangle, levelRectangle } from "./region.js";
@@ -19,6 +20,7 @@ export const plainImageFormat: SlideFormat = {
   name: "image (PNG, JPEG, WebP, BMP)",
   detect: isPlainImage,
   open: openPlainImage,
+  openFile: openImageFile,
 };
 
 function isPlainImage({ head }: SlideProbe): boolean {
@@ -34,11 +36,13 @@ function isBmp(head: Uint8Array): boolean {
  * per inch is about printing.
  * @throws EpSamError `slide` when it is damaged, or has more than {@link MAX_PLAIN_IMAGE_PIXELS}
  */
-export async function openPlainImage(
-  path: string,
-  { tileCache }: OpenSlideOptions = {},
-): Promise<PixelSource> {
-  const bytes = await readImageFile(path);
+export async function openPlainImage(path: string, options: OpenSlideOptions = {}): Promise<PixelSource> {
+  return openImageFile(await openSlideFile(path), options);
+}
+
+async function openImageFile(file: RandomAccessFile, { tileCache }: OpenSlideOptions): Promise<PixelSource> {
+  const { path, warnings } = file;
+  const bytes = await readImageFile(file);
   const { format, width, height } = isBmp(bytes) ? bmpSize(path, bytes) : await rasterSize(path, bytes);
   if (width * height > MAX_PLAIN_IMAGE_PIXELS) {
     throw slideError(
@@ -56,7 +60,7 @@ export async function openPlainImage(
     micronsPerPixel: null,
     objectivePower: null,
     associatedImages: new Map(),
-    warnings: [],
+    warnings,
     properties: {},
     heldBytes: width * height * 3,
     tileCache,
@@ -98,11 +102,10 @@ function copyRegion(image: RgbImage, { left, top, width, height }: LevelRectangl
   return { width, height, data };
 }
 
-async function readImageFile(path: string): Promise<Uint8Array> {
-  const file = await RandomAccessFile.open(path, slideError);
+async function readImageFile(file: RandomAccessFile): Promise<Uint8Array> {
   try {
     if (file.size <= MAX_FILE_BYTES) return await file.read(0, file.size, "the image");
-    throw slideError(path, "is too large to be read as a plain image", `${file.size} bytes`);
+    throw slideError(file.path, "is too large to be read as a plain image", `${file.size} bytes`);
   } finally {
     await file.close();
   }

@@ -11,6 +11,8 @@ const REGION_FORM =
 
 /** How many tiles of a region are decoded at the same time, and how many bytes of them. */
 const TILES_AT_ONCE = 8;
+/** The same where each waits for a server: those that lie together come in one request. */
+const REMOTE_TILES_AT_ONCE = 64;
 const BYTES_AT_ONCE = 32 * 2 ** 20;
 
 /** One level's tiles, all of one size; those at the right and lower edge may be larger than what is left. */
@@ -20,6 +22,8 @@ export interface TileGrid {
   readonly height: number;
   readonly tileWidth: number;
   readonly tileHeight: number;
+  /** True where tiles come from a server. */
+  readonly isRemote?: boolean | undefined;
   /**
    * A tile's pixels, null when the file leaves it out (white). Smaller than the tile size at the right and
    * lower edge is allowed; what it does not cover is white.
@@ -120,8 +124,9 @@ export async function readTiles(
   return image;
 }
 
-function tilesAtOnce({ tileWidth, tileHeight }: TileGrid): number {
-  return Math.max(1, Math.min(TILES_AT_ONCE, Math.floor(BYTES_AT_ONCE / (tileWidth * tileHeight * 3))));
+function tilesAtOnce({ tileWidth, tileHeight, isRemote = false }: TileGrid): number {
+  const most = isRemote ? REMOTE_TILES_AT_ONCE : TILES_AT_ONCE;
+  return Math.max(1, Math.min(most, Math.floor(BYTES_AT_ONCE / (tileWidth * tileHeight * 3))));
 }
 
 interface Covering {

@@ -1,3 +1,4 @@
+import type { RandomAccessFile } from "../common/index.js";
 import type { PixelSource } from "./pixel-source.js";
 import type { TileCache } from "./tile-cache.js";
 
@@ -36,4 +37,10 @@ export interface SlideFormat {
    * @throws EpSamError `slide` when the file is damaged, which ends the search
    */
   open(path: string, options: OpenSlideOptions): Promise<PixelSource | Refusal>;
+  /**
+   * The same of a file that is open, and closed with the slide or when it is refused; left out by formats of several files,
+   * and those that other libraries read, which must be on this machine.
+   * @throws EpSamError `slide` when the file is damaged; it is closed then
+   */
+  openFile?(file: RandomAccessFile, options: OpenSlideOptions): Promise<PixelSource | Refusal>;
 }

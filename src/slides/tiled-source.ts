@@ -1,3 +1,4 @@
+import { isRemotePath } from "../common/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { ClosableSource } from "./closable-source.js";
 import { levelDownsample } from "./downsample.js";
@@ -83,7 +84,7 @@ export class TiledSource extends ClosableSource implements PixelSource {
         level.noteMissing?.(column, row, drawn !== null);
         return drawn;
       });
-    return { width, height, tileWidth, tileHeight, readTile };
+    return { width, height, tileWidth, tileHeight, isRemote: isRemotePath(this.path), readTile };
   }
 
   async readCompressedTile(

@@ -1,6 +1,7 @@
 import { render } from "preact";
 import "./styles/app.css";
 import { listenToKeys, showHiddenCharacters } from "./interface/index.js";
+import { tellEndsOfJobs } from "./jobs/job-ends.js";
 import { App } from "./shell/app.js";
 import { followServer } from "./state/workspace.js";
 
@@ -9,5 +10,6 @@ if (root !== null) {
   showHiddenCharacters();
   listenToKeys();
   followServer();
+  tellEndsOfJobs();
   render(<App />, root);
 }

@@ -41,6 +41,37 @@ describe("findTissue", () => {
     expect(mask.share).toBeCloseTo((Math.PI * (900 ** 2 + 600 ** 2)) / 22.5e6, 2);
   });
 
+  it.each([
+    ["blue ground beyond the glass", [150, 150, 190]],
+    ["a pure colour that a scanner fills with", [255, 0, 255]],
+  ] as const)("leaves out %s", async (_, colour) => {
+    const beyond = (x: number, y: number) => (x > 3400 ? colour : sections(x, y));
+    const mask = await findTissue(memorySlide("a", 5000, 2500, beyond), "otsu");
+    expect(mask.fraction({ left: 3500, top: 0, right: 5000, bottom: 2500 })).toBe(0);
+    expect(mask.fraction({ left: 1200, top: 900, right: 1800, bottom: 1500 })).toBe(1);
+  });
+
+  it("tells of pale tissue beside strongly stained one, where it is much of what is there", async () => {
+    const slide = (isPale: (x: number) => boolean) =>
+      memorySlide("a", 5000, 4500, (x, y) => {
+        const colour = sections(x, y);
+        return colour === PINK && isPale(x) ? [236, 205, 225] : colour;
+      });
+    const { warnings } = await findTissue(
+      slide((x) => x < 2500),
+      "otsu",
+    );
+    expect(warnings).toEqual([expect.stringMatching(/has pale tissue.*6\d % .*pass `tissue: 20`/)]);
+    expect(
+      (
+        await findTissue(
+          slide((x) => x > 2500),
+          "otsu",
+        )
+      ).warnings,
+    ).toEqual([]);
+  });
+
   it("gives the same in bands, and reads no more than a block at a time", async () => {
     const slide = memorySlide("a", 5000, 4500, sections);
     const whole = await findTissue(slide, "otsu");

@@ -36,6 +36,7 @@ import {
   maxPool2dGradient,
   maxPool2dIndices,
   mean,
+  multiHeadAttention,
   multiply,
   negate,
   type OperationName,
@@ -185,6 +186,11 @@ const misuses: Record<OperationName, readonly Misuse[]> = {
   channelDot: [
     misuse(["[1, 3, 2, 2]", "[1, 3, 2, 1]"], () => channelDot(x([1, 3, 2, 2]), x([1, 3, 2, 1]))),
     misuse(["[3, 2, 2]"], () => channelDot(x([3, 2, 2]), x([3, 2, 2]))),
+  ],
+  multiHeadAttention: [
+    misuse(["[1, 2, 4]", "[2, 2, 4]"], () => multiHeadAttention(x([1, 2, 4]), x([2, 2, 4]), x([2, 2, 4]), 2)),
+    misuse(["[1, 2, 4]", "3 heads"], () => multiHeadAttention(x([1, 2, 4]), x([1, 2, 4]), x([1, 2, 4]), 3)),
+    misuse(["[2, 4]"], () => multiHeadAttention(x([2, 4]), x([2, 4]), x([2, 4]), 2)),
   ],
   matmul: [
     misuse(["[2, 3]", "[2, 4]"], () => matmul(x([2, 3]), x([2, 4]))),

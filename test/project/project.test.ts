@@ -48,6 +48,12 @@ describe("what a project does unless told", () => {
     expect(resolveProject({ ...slides, preset: "paper" }).prepare).toEqual({});
   });
 
+  it("is refused before any work where the keys of training do not go together", async () => {
+    const train = { decoder: { samplesPerEpoch: 2 } };
+    const refusal = await messageOf(() => resolveProject({ ...slides, preset: "paper", train }));
+    expect(refusal).toContain("decoder.samplesPerEpoch: needs decoder.kind pyramid");
+  });
+
   it("is the paper's with the authors' slides, in their order of steps, unless the file has another", () => {
     const project = resolveProject({ ...slides, profile: "camelyon16" });
     expect(project.preset).toBe("paper");

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cutTiles, encodeJpeg2000, picture } from "../../scripts/fixtures/pictures.js";
+import { cutTiles, encodeJpeg2000, halved, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage, jpegDirectory, jpegPage, rgbFields } from "../../scripts/fixtures/slide-files.js";
 import { ascii, buildTiff, long, type WrittenDirectory } from "../../scripts/fixtures/tiff-writer.js";
 import { RandomStream } from "../../src/common/index.js";
@@ -133,7 +133,7 @@ describeWithOpenSlide("bit-exact with OpenSlide", () => {
     const files = temporaryDirectory();
     const image = picture(500, 400);
     const reduced = [long(254, 1)];
-    const half = picture(250, 200);
+    const half = halved(image);
 
     async function compareGenerated(name: string, pages: readonly WrittenDirectory[], big = false) {
       const path = await files.write(name, buildTiff(pages, { big }));

@@ -1,7 +1,7 @@
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { cutTile, picture } from "../../scripts/fixtures/pictures.js";
-import { halved, writeMirax, writeVmu } from "../../scripts/fixtures/scanner-files.js";
+import { cutTile, halved, picture } from "../../scripts/fixtures/pictures.js";
+import { writeMirax, writeVmu } from "../../scripts/fixtures/scanner-files.js";
 import type { RgbImage } from "../../src/imaging/index.js";
 import { openSlide, type PixelSource } from "../../src/slides/index.js";
 import { describeWithOpenSlideLibrary } from "../support/openslide.js";

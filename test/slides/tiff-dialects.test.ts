@@ -1,6 +1,6 @@
 import { deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { asSharp, cutTiles, picture } from "../../scripts/fixtures/pictures.js";
+import { asSharp, cutTile, cutTiles, halved, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage } from "../../scripts/fixtures/slide-files.js";
 import {
   ascii,
@@ -86,7 +86,7 @@ describe("Aperio SVS", () => {
     const slide = await open("a.svs", [
       deflatePage(image, 64, [ascii(270, description)]),
       strips("Aperio Image Library v1\r\nthumb", 0),
-      deflatePage(picture(64, 48), 64, [ascii(270, description)]),
+      deflatePage(halved(halved(image)), 64, [ascii(270, description)]),
       strips("Aperio Image Library v1\r\nlabel 256x192", 1),
       strips("Aperio Leica Biosystems GT450", 9),
     ]);
@@ -131,7 +131,7 @@ describe("Philips TIFF", () => {
     // The second level is padded from 64 × 48 to whole tiles.
     const slide = await open("philips.tiff", [
       deflatePage(image, 64, [ascii(305, "Philips DP v1.0"), ascii(270, xml)]),
-      deflatePage(picture(64, 64), 64, [long(254, 1)]),
+      deflatePage(cutTile(halved(halved(image)), 0, 0, 64, 64), 64, [long(254, 1)]),
     ]);
     expect(slide.format).toBe("Philips TIFF");
     expect(slide.levels.map(({ width, height, downsample }) => [width, height, downsample])).toEqual([
@@ -164,7 +164,7 @@ describe("OME-TIFF", () => {
     const slide = await open("slide.ome.tif", [
       {
         ...deflatePage(image, 64, [ascii(270, ome(resolved, label))]),
-        subDirectories: [deflatePage(picture(128, 96), 64, [long(254, 1)])],
+        subDirectories: [deflatePage(halved(image), 64, [long(254, 1)])],
       },
       deflatePage(picture(80, 60), 64),
     ]);
@@ -205,7 +205,7 @@ describe("OME-TIFF of three planes", () => {
     data: whole.data.map((value) => 128 + value / 2),
   });
   const dark = (whole: RgbImage): RgbImage => ({ ...whole, data: whole.data.map((value) => value / 8) });
-  const [slideImage, halfImage] = [bright(picture(256, 192)), bright(picture(128, 96))];
+  const [slideImage, halfImage] = [bright(image), bright(halved(image))];
   const blocks = [0, 1, 2].map((c) => `<TiffData FirstC="${c}" IFD="${c}" PlaneCount="1"/>`).join("");
 
   function ome(channels: readonly string[], data = blocks): string {
@@ -282,7 +282,7 @@ describe("Akoya QPTIFF", () => {
     const slide = await open("brightfield.qptiff", [
       page(image, "FullResolution"),
       page(picture(64, 48), "Thumbnail"),
-      page(picture(128, 96), "ReducedResolution"),
+      page(halved(image), "ReducedResolution"),
       page(picture(90, 60), "Overview"),
     ]);
     expect(slide.format).toBe("Akoya QPTIFF");

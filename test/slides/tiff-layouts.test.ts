@@ -1,7 +1,7 @@
 import { deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { cutTiles, encodeJpeg2000, picture } from "../../scripts/fixtures/pictures.js";
+import { cutTiles, encodeJpeg2000, halved, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage, jpegPage, rgbFields } from "../../scripts/fixtures/slide-files.js";
 import { ascii, buildTiff, long, short, type WrittenDirectory } from "../../scripts/fixtures/tiff-writer.js";
 import type { RgbImage } from "../../src/imaging/index.js";
@@ -10,7 +10,7 @@ import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const files = temporaryDirectory();
 const image = picture(300, 205);
-const half = picture(150, 102);
+const half = halved(image);
 
 async function open(name: string, pages: readonly WrittenDirectory[], options = {}): Promise<PixelSource> {
   return openSlide(await files.write(name, buildTiff(pages, options)));
@@ -85,6 +85,22 @@ describe("pages that are no levels", () => {
     ["a class map of a palette", [deflatePage(image, 64), classMap([palette], 3)]],
     ["a class map in colours", [deflatePage(image, 64), deflatePage(painted, 64)]],
     ["a class map in a SubIFD", [{ ...deflatePage(image, 64), subDirectories: [classMap(marked)] }]],
+    [
+      "a class map in colours that is marked as reduced",
+      [deflatePage(image, 64), deflatePage(painted, 64, marked)],
+    ],
+    [
+      "a class map in colours in a SubIFD",
+      [{ ...deflatePage(image, 64), subDirectories: [deflatePage(painted, 64)] }],
+    ],
+    [
+      "another sample that is marked as reduced",
+      [deflatePage(image, 64), deflatePage(turned(half), 64, marked)],
+    ],
+    [
+      "a heat map over the slide, marked as reduced",
+      [deflatePage(image, 64), deflatePage(heated(half), 64, marked)],
+    ],
   ])("%s", async (name, pages) => {
     const slide = await open(`${name.replaceAll(" ", "-")}.tif`, pages);
     expect(slide.levels).toHaveLength(1);
@@ -107,8 +123,23 @@ describe("pages that are no levels", () => {
     await slide.close();
   });
 
+  it.each([
+    ["sharper and of other colours", (value: number) => 1.15 * (value - 128) + 140],
+    ["paler", (value: number) => 0.8 * value + 40],
+  ])("takes levels %s, as scanners make them", async (name, change) => {
+    const level = { ...half, data: Uint8ClampedArray.from(half.data, change) };
+    const page = await jpegPage({ ...level, data: new Uint8Array(level.data) }, 64, {
+      quality: 50,
+      more: marked,
+    });
+    const slide = await open(`${name.split(" ")[0]}.tif`, [deflatePage(image, 64), page]);
+    expect(slide.levels.map(({ downsample }) => downsample)).toEqual([1, 2]);
+    expect(slide.warnings).toEqual([]);
+    await slide.close();
+  });
+
   it("takes pages that nothing marks, when they look like the slide", async () => {
-    const slide = await open("unmarked.tif", [deflatePage(image, 64), deflatePage(everySecond(image), 64)]);
+    const slide = await open("unmarked.tif", [deflatePage(image, 64), deflatePage(halved(image), 64)]);
     expect(slide.levels.map(({ downsample }) => downsample)).toEqual([1, 2]);
     expect(slide.warnings).toEqual([]);
     await slide.close();
@@ -117,9 +148,9 @@ describe("pages that are no levels", () => {
 
 describe("the largest picture is the slide", () => {
   it("levels stored from small to large", async () => {
-    const smaller = everySecond(image);
+    const smaller = halved(image);
     const slide = await open("small-to-large.tif", [
-      deflatePage(everySecond(smaller), 64, [long(254, 1)]),
+      deflatePage(halved(smaller), 64, [long(254, 1)]),
       deflatePage(smaller, 64),
       deflatePage(image, 64),
     ]);
@@ -159,14 +190,21 @@ describe("the largest picture is the slide", () => {
   });
 });
 
-/** Every second pixel of every second row. */
-function everySecond(whole: RgbImage): RgbImage {
-  const [width, height] = [whole.width >> 1, whole.height >> 1];
-  const data = Uint8Array.from({ length: width * height * 3 }, (_, at) => {
-    const [x, y] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width)];
-    return whole.data[(2 * y * whole.width + 2 * x) * 3 + (at % 3)] ?? 0;
-  });
-  return { width, height, data };
+/** Turned by half. */
+function turned(whole: RgbImage): RgbImage {
+  const { length } = whole.data;
+  return { ...whole, data: whole.data.map((_, at) => whole.data[length - 3 - at + 2 * (at % 3)] ?? 0) };
+}
+
+/** With a third of it tinted red. */
+function heated({ width, height, data }: RgbImage): RgbImage {
+  const isHot = (at: number): boolean => Math.floor(at / 3) % width < width / 3;
+  const hot = [255, 0, 0];
+  return {
+    width,
+    height,
+    data: data.map((value, at) => (isHot(at) ? (value + (hot[at % 3] ?? 0)) / 2 : value)),
+  };
 }
 
 /** A picture of one grey sample. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { picture } from "../../scripts/fixtures/pictures.js";
+import { halved, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage, jpegPage } from "../../scripts/fixtures/slide-files.js";
 import { buildTiff, long } from "../../scripts/fixtures/tiff-writer.js";
 import { RandomStream } from "../../src/common/index.js";
@@ -81,19 +81,6 @@ describe("regions", () => {
 });
 
 describe("a lower level that lacks tiles", () => {
-  /** Every second pixel's square of four, averaged: what a lower level shows. */
-  function halved(whole: RgbImage): RgbImage {
-    const [width, height] = [whole.width >> 1, whole.height >> 1];
-    const data = new Uint8Array(width * height * 3);
-    for (let at = 0; at < data.length; at++) {
-      const [x, y, channel] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width), at % 3];
-      const value = (dx: number, dy: number): number =>
-        whole.data[((2 * y + dy) * whole.width + 2 * x + dx) * 3 + channel] ?? 0;
-      data[at] = Math.round((value(0, 0) + value(1, 0) + value(0, 1) + value(1, 1)) / 4);
-    }
-    return { width, height, data };
-  }
-
   async function openPyramid(name: string, lacking: readonly (readonly number[])[]): Promise<PixelSource> {
     const pages = [image, halved(image), halved(halved(image))].map((level, index) =>
       deflatePage(level, 64, index === 0 ? [] : [long(254, 1)], lacking[index] ?? []),

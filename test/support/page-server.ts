@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { buildWeb } from "../../scripts/build-web.js";
 import { startServer } from "../../src/server/start-server.js";
+import { builtPath, ensureBuilt } from "./build.js";
 import { type TestServer, type TestServerOptions, testServer } from "./test-server.js";
 
 /** The whole web application as a browser meets it. */
@@ -12,11 +9,10 @@ export interface PageServer extends Omit<TestServer, "close"> {
   close(): Promise<void>;
 }
 
-/** Bundles the page from its sources and serves it with the application on a free port. */
+/** Serves the page as it is built with the application on a free port. */
 export async function servePage(options: Omit<TestServerOptions, "pageDirectory">): Promise<PageServer> {
-  const pageDirectory = await mkdtemp(join(tmpdir(), "epsam-page-"));
-  await buildWeb(pageDirectory);
-  const server = await testServer({ ...options, pageDirectory });
+  await ensureBuilt();
+  const server = await testServer({ ...options, pageDirectory: builtPath("web") });
   const { port, close } = await startServer(server.app, { host: "127.0.0.1", port: 0 });
   return {
     ...server,
@@ -24,7 +20,6 @@ export async function servePage(options: Omit<TestServerOptions, "pageDirectory"
     async close() {
       await close();
       await server.close();
-      await rm(pageDirectory, { recursive: true });
     },
   };
 }

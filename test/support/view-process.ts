@@ -2,12 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { buildWeb } from "../../scripts/build-web.js";
+import { builtPath, ensureBuilt } from "./build.js";
 
 export interface ViewProcessOptions {
   readonly stateDirectory: string;
-  /** Where the page is bundled to. */
-  readonly pageDirectory: string;
   readonly inputs: readonly string[];
 }
 
@@ -21,9 +19,9 @@ export class ViewProcess {
     this.#options = options;
   }
 
-  /** Bundles the page and starts the server. */
+  /** Starts the server, with the page as it is built. */
   static async start(options: ViewProcessOptions): Promise<ViewProcess> {
-    await buildWeb(options.pageDirectory);
+    await ensureBuilt();
     const view = new ViewProcess(options);
     await view.restart();
     return view;
@@ -44,10 +42,10 @@ export class ViewProcess {
   }
 
   async restart(): Promise<void> {
-    const { stateDirectory, pageDirectory, inputs } = this.#options;
+    const { stateDirectory, inputs } = this.#options;
     const root = join(import.meta.dirname, "..", "..");
     const script = join(root, "test", "support", "view-server.ts");
-    const args = ["--import", "tsx", script, stateDirectory, pageDirectory, String(this.#port), ...inputs];
+    const args = ["--import", "tsx", script, stateDirectory, builtPath("web"), String(this.#port), ...inputs];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
     this.#child = child;
     const [line] = await once(createInterface({ input: child.stdout }), "line");

@@ -16,12 +16,21 @@ const slide: Route = {
     { id: "three", opacity: 1, map: "tint-outline" },
   ],
   grid: "set & more",
+  beside: {
+    slide: "other",
+    layer: { id: "three", opacity: 0.5, map: "outline" },
+    curtain: 0.25,
+    alignment: { scale: 1.25, turn: -3, x: 12.5, y: -7 },
+    released: { centre: [5, 6], zoom: 2, rotation: 270 },
+  },
 };
+const beside = { slide: "s", layer: null, curtain: null, alignment: null, released: null };
 
 describe("links", () => {
   it.each<[string, Route]>([
     ["the beginning", { page: "home" }],
     ["a slide with everything", slide],
+    ["a slide beside itself", { ...slideRoute("s"), beside }],
     ["a slide without its layers", { ...slideRoute("x"), layers: [] }],
     ["a slide as the page sees fit", slideRoute("x")],
     [
@@ -48,8 +57,8 @@ describe("links", () => {
   });
 
   it("can be read by people", () => {
-    expect(formatRoute({ ...slide, slide: "s", grid: null })).toBe(
-      "#/slides/s?at=1234.5,-6.5&zoom=0.12345&turn=90&layer=one:two:0.35:viridis&layer=three:1:tint-outline",
+    expect(formatRoute({ ...slide, slide: "s", grid: null, beside })).toBe(
+      "#/slides/s?at=1234.5,-6.5&zoom=0.12345&turn=90&layer=one:two:0.35:viridis&layer=three:1:tint-outline&with=s",
     );
   });
 
@@ -59,6 +68,10 @@ describe("links", () => {
     expect(parseRoute("#/slides/s?layer=x:7:viridis&layer=y:0.5:rainbow")).toEqual({
       ...slideRoute("s"),
       layers: [],
+    });
+    expect(parseRoute("#/slides/s?with=t&curtain=2&align=0,1,2,3&with-at=1")).toEqual({
+      ...slideRoute("s"),
+      beside: { ...beside, slide: "t" },
     });
     expect(parseRoute("#/datasets/d?split=all&label=2&sort=size&offset=-4")).toEqual(
       parseRoute("#/datasets/d"),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Workspace } from "../../src/contract/index.js";
-import { emptyDraft, readDraft } from "../../src/web/jobs/job-draft.js";
+import { draftOf, emptyDraft, readDraft, slidesGone } from "../../src/web/jobs/job-draft.js";
+import { barOf, wholeText } from "../../src/web/jobs/job-progress.js";
 import { durationText, timeText } from "../../src/web/jobs/times.js";
 
 const slide = {
@@ -8,6 +9,8 @@ const slide = {
   size: { width: 10, height: 10 },
   format: "TIFF",
   annotationCount: 0,
+  unreviewedCount: 0,
+  annotationFile: false,
   segmented: false,
 } as const;
 
@@ -30,6 +33,18 @@ const workspace: Workspace = {
       problem: null,
     },
   ],
+};
+
+const dataset = {
+  id: "d1",
+  name: "set",
+  patchSize: 64,
+  counts: {
+    train: { positive: 1, negative: 1 },
+    val: { positive: 0, negative: 0 },
+    test: { positive: 0, negative: 0 },
+  },
+  problem: null,
 };
 
 const nothing = { run: null, dataset: null, slide: null };
@@ -93,6 +108,54 @@ describe("the form of a job", () => {
     expect(readDraft("prepare", { ...draft, patchSize: "1e3" }, workspace)).toHaveProperty(
       "errors.patchSize",
     );
+  });
+});
+
+describe("a job that is repeated", () => {
+  it("asks for the same under another name", () => {
+    const request = {
+      kind: "prepare",
+      name: "set 1",
+      slides: ["s1"],
+      patchSize: 256,
+      stride: 128,
+      mpp: 0.5,
+      patchMpp: 1,
+      split: [50, 25, 25],
+      tissue: "all",
+      annotations: "corrections",
+      unmarked: "normal",
+      anyResolution: true,
+    } as const;
+    const draft = draftOf(request, workspace);
+    expect(readDraft("prepare", draft, workspace)).toEqual({ request: { ...request, name: "set 2" } });
+    const taken = { ...workspace, datasets: [{ ...dataset, name: "set 2" }] };
+    expect(draftOf(request, taken).name).toBe("set 3");
+  });
+
+  it("keeps the command line's defaults where they were kept", () => {
+    const request = { kind: "infer", run: "r1", slides: ["s1"], tissue: "otsu" } as const;
+    expect(readDraft("infer", draftOf(request, workspace), workspace)).toEqual({ request });
+  });
+
+  it("says what is not here any more", () => {
+    const request = { kind: "infer", run: "r9", slides: ["s1", "s9"] } as const;
+    expect(draftOf(request, workspace)).toMatchObject({ run: "", slides: ["s1"] });
+    expect(slidesGone(request, workspace)).toBe(1);
+  });
+});
+
+describe("progress", () => {
+  it("is of the whole job where that is known", () => {
+    const progress = { task: "a: patches", done: 3, total: 4, detail: null };
+    expect([barOf(progress), wholeText(progress)]).toEqual([{ value: 3, max: 4 }, null]);
+    const whole = { share: 0.999, secondsLeft: 130 };
+    expect([barOf({ ...progress, whole }), wholeText({ ...progress, whole })]).toEqual([
+      { value: 0.999, max: 1 },
+      "99 %, about 2 min left",
+    ]);
+    expect(wholeText({ ...progress, whole: { share: 0.5, secondsLeft: null } })).toBe("50 %");
+    expect(barOf({ ...progress, total: 0 })).toEqual({});
   });
 });
 

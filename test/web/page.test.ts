@@ -284,6 +284,74 @@ describeWithChromium("the page", () => {
     expect(await findings(page)).toEqual([]);
   });
 
+  it("tells how far a job is as a whole, and when it ends, and repeats it with changes", async () => {
+    await open("#/");
+    await page.context().grantPermissions(["notifications"]);
+    await page.evaluate(() => {
+      class Told extends EventTarget {
+        static readonly permission = "granted";
+        static requestPermission = () => Promise.resolve("granted");
+        constructor(title: string) {
+          super();
+          document.body.dataset.told = title;
+        }
+      }
+      Object.assign(window, { Notification: Told });
+    });
+    const job: JobEntry = {
+      id: "job-2",
+      title: "Prepare set from one slide",
+      request: {
+        ...{ kind: "prepare", name: "set", slides: [slide.id, "gone"], patchSize: 128, stride: 64 },
+        ...{ annotations: "files", split: [60, 20, 20] },
+      },
+      state: "running",
+      createdAt: new Date().toISOString(),
+      startedAt: new Date(Date.now() - 65_000).toISOString(),
+      finishedAt: null,
+      progress: {
+        ...{ task: "writing patches", done: 1, total: 10, detail: null },
+        whole: { share: 0.625, secondsLeft: 600 },
+      },
+      log: [],
+      problem: null,
+      result: null,
+      revision: 1,
+      resumable: false,
+    };
+    await eventually(() => server.context.events.listeners).toBeGreaterThan(0);
+    server.context.events.publish({ event: "jobs", data: job });
+    await page.getByRole("link", { name: /^Jobs/ }).click();
+    const card = page.getByRole("article", { name: /^Prepare set/ });
+    await card.getByText("62 %, about 10 min left").waitFor();
+    await card.getByText(/^since .*, for 1 min \d+ s$/).waitFor();
+    expect(await card.getByRole("progressbar").getAttribute("value")).toBe("0.625");
+    await page.getByRole("checkbox", { name: /^Let the browser tell/ }).check();
+    await page.getByRole("link", { name: "EP-SAM" }).click();
+    // As while somebody is in another window.
+    await page.evaluate(() => Object.assign(document, { hasFocus: () => false }));
+    const finishedAt = new Date().toISOString();
+    server.context.events.publish({
+      event: "jobs",
+      data: { ...job, revision: 2, state: "done", progress: null, finishedAt },
+    });
+    await eventually(() => page.title()).toBe("(1 job has ended) Slides · EP-SAM");
+    expect(await page.locator("body").getAttribute("data-told")).toBe("Prepare set from one slide: done.");
+    await page.getByText("Prepare set from one slide: done.").last().waitFor();
+    await page.evaluate(() => Object.assign(document, { hasFocus: () => true }));
+    await page.getByRole("link", { name: /^Jobs/ }).press("Enter");
+    await eventually(() => page.title()).toBe("Jobs · EP-SAM");
+    await card.getByRole("link", { name: "Repeat with changes …" }).press("Enter");
+    const form = page.getByRole("form", { name: "Prepare a dataset" });
+    expect(await form.getByLabel("Name of the dataset").inputValue()).toBe("set 2");
+    expect(await form.getByLabel("Patch size").inputValue()).toBe("128");
+    expect(await form.getByLabel("Split").inputValue()).toBe("60,20,20");
+    expect(await form.getByLabel("Annotations").inputValue()).toBe("files");
+    await form.getByText("A slide of that job is not here any more and left out.").waitFor();
+    expect(await form.getByRole("checkbox", { checked: true }).count()).toBe(1);
+    expect(await findings(page)).toEqual([]);
+  });
+
   it("runs a job that was started in it, shows what it made, and cancels another", async () => {
     await open("#/jobs?start=prepare");
     const form = page.getByRole("form", { name: "Prepare a dataset" });

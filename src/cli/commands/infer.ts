@@ -15,8 +15,10 @@ import {
 } from "../group-options.js";
 import {
   anyResolutionOption,
+  cacheGigabytesOption,
   collectOption,
   deviceOption,
+  inputs,
   jsonOption,
   numberSetting,
   outOption,
@@ -55,7 +57,7 @@ What cannot be read is left out and named; the exit code is then 3.`;
 /** `epsam infer`: masks, heat maps and areas of slides, and of images of any size. */
 export function inferCommand() {
   return new Command("infer")
-    .argument("<inputs...>", "slides or images, folders of them, or datasets", paths)
+    .argument("<inputs...>", "slides or images, folders of them, or datasets", inputs)
     .addOption(
       new Option("--run <directory>", "run directory from `epsam train`")
         .argParser(path)
@@ -105,12 +107,7 @@ export function inferCommand() {
         "slides: smaller foci are left out of outlines and figures, 0 keeps all (default: 80, about a cell)",
       ).argParser(numberSetting(settings.minimumArea.def.innerType)),
     )
-    .addOption(
-      new Option(
-        "--annotations <folder...>",
-        "slides: annotations named like them, to compare the results with",
-      ).argParser(paths),
-    )
+    .addOption(annotationsOption())
     .addOption(labelledSquaresOption())
     .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
@@ -123,6 +120,7 @@ export function inferCommand() {
     .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
@@ -148,6 +146,13 @@ interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly shard?: Shard | undefined;
   readonly collect?: true | undefined;
   readonly queue?: string | true | undefined;
+}
+
+function annotationsOption() {
+  return new Option(
+    "--annotations <folder...>",
+    "slides: annotations named like them, to compare the results with",
+  ).argParser(paths);
 }
 
 function asOption() {

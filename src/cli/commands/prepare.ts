@@ -22,11 +22,12 @@ import {
 } from "../group-options.js";
 import {
   anyResolutionOption,
+  cacheGigabytesOption,
   collectOption,
+  inputs,
   jsonOption,
   outOption,
   overwriteOption,
-  paths,
   queueAddress,
   queueOption,
   seedOption,
@@ -44,6 +45,7 @@ Examples:
   $ epsam prepare slides --annotations xml --mpp 0.5 --out dataset
   $ epsam prepare CAMELYON17/images --annotations CAMELYON17/annotations --profile camelyon17 --out dataset
   $ epsam prepare slides --annotations xml --out dataset --shard 3/16        one part of many slides, see --collect
+  $ epsam prepare s3://bucket/slides/ --annotations xml --out dataset      slides that stay where they are
   $ epsam prepare slides --from-annotations epsam-view --split 1,0,0 --out corrections     corrections of \`epsam view\`
 
 Inputs that cannot be read are skipped and named; the exit code is then 3. Work on slides that was interrupted
@@ -52,7 +54,7 @@ goes on when the same command is given again.`;
 /** `epsam prepare`: slides and annotations, images and masks, or ready patches become a dataset directory. */
 export function prepareCommand() {
   return new Command("prepare")
-    .argument("<inputs...>", "folders of slides or images, or such files", paths)
+    .argument("<inputs...>", "folders of slides or images, or such files", inputs)
     .addOption(outOption("the dataset directory to make").makeOptionMandatory())
     .addOption(prepareOptions.masks)
     .addOption(prepareOptions.as)
@@ -92,6 +94,7 @@ export function prepareCommand() {
     .addOption(queueOption())
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>

@@ -16,7 +16,16 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import { jsonOption, path, paths, queueAddress, queueOption, wholeNumber } from "../options.js";
+import {
+  cacheGigabytesOption,
+  inputs,
+  jsonOption,
+  path,
+  paths,
+  queueAddress,
+  queueOption,
+  wholeNumber,
+} from "../options.js";
 import { type ActionContext, runCommand } from "../run-command.js";
 import { annotationOriginOption } from "./prepare-options.js";
 
@@ -36,7 +45,7 @@ On another machine: ssh -L ${DEFAULT_VIEW_PORT}:localhost:${DEFAULT_VIEW_PORT} M
 /** `epsam view`: the web application. */
 export function viewCommand() {
   return new Command("view")
-    .argument("[inputs...]", "slides, folders, datasets, runs, results", paths)
+    .argument("[inputs...]", "slides, folders, datasets, runs, results", inputs)
     .addOption(new Option("--run <directory...>", "run directory from `epsam train`").argParser(paths))
     .addOption(
       new Option("--results <directory...>", "what `epsam infer` wrote for the slides").argParser(paths),
@@ -68,6 +77,7 @@ export function viewCommand() {
       ).default(DEFAULT_VIEW_HOST),
     )
     .addOption(new Option("--token [secret]", "require a token, made up when none is given"))
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) => runCommand(options, (context) => view({ ...options, inputs }, context)));

@@ -27,11 +27,16 @@ const GREY_SPREAD = 20;
 const DARK_FIELD = 130;
 /** Most that a channel varies by in a flat neighbourhood: the noise of a sensor. */
 const FLAT_SPREAD = 16;
+/** Beyond the glass lie bright fields, in colours that no stain has (all have more red than green): so much vary these. */
+const BACKGROUND_SPREAD = 4;
+/** Saturation from which such a field may be taken for tissue, and that of pure colours: where constant, they are padding. */
+const COLOURED = 40;
+const PURE = 240;
 const SHIFTS = [0, -FLAT_RADIUS, FLAT_RADIUS] as const;
 
 /**
  * HSV saturation below {@link STRONG}, with {@link INK} and {@link DARK} in the place of pixels that are no tissue: nearly
- * black ones, whose saturation is noise; flat dark fields (padding and borders, tinted or not); green and blue ink.
+ * black ones, whose saturation is noise; flat fields (padding, borders and what lies beyond the glass, tinted or not); green and blue ink.
  * Haematoxylin, eosin, DAB, blood and melanin have more red than green. Red ink cannot be told from blood: it is tissue,
  * and {@link STRONG}, since it would make glass of pale tissue.
  * @param image pixels of 8 to 32 level-0 pixels; those near its edges are judged by the neighbours that it has
@@ -40,11 +45,12 @@ export function tissueSaturation(image: RgbImage, inkIsTissue: boolean): GreyIma
   const saturation = hsvSaturation(image);
   for (let pixel = 0; pixel < saturation.data.length; pixel++) {
     const value = saturation.data[pixel] ?? 0;
-    saturation.data[pixel] = isDark(image, pixel)
-      ? DARK
-      : inkIsTissue
-        ? Math.min(value, STRONG)
-        : inkOrSaturation(image, pixel, value);
+    saturation.data[pixel] =
+      isDark(image, pixel) || (value > COLOURED && isBrightField(image, pixel, value))
+        ? DARK
+        : inkIsTissue
+          ? Math.min(value, STRONG)
+          : inkOrSaturation(image, pixel, value);
   }
   return inkIsTissue ? saturation : withInkAround(image, saturation);
 }
@@ -69,7 +75,13 @@ function isDark(image: RgbImage, pixel: number): boolean {
   if (brightness >= DARK_FIELD) return false;
   if (brightness < BLACK) return true;
   const spread = brightness - Math.min(red, green, blue);
-  return (brightness <= BLACK_GREY && spread <= GREY_SPREAD) || isInFlat(image, pixel);
+  return (brightness <= BLACK_GREY && spread <= GREY_SPREAD) || isInFlat(image, pixel, FLAT_SPREAD);
+}
+
+function isBrightField(image: RgbImage, pixel: number, saturation: number): boolean {
+  const [red, green] = colourAt(image, pixel);
+  if (green < red && saturation < PURE) return false;
+  return isInFlat(image, pixel, green < red ? 0 : BACKGROUND_SPREAD);
 }
 
 function inkOrSaturation(image: RgbImage, pixel: number, saturation: number): number {
@@ -86,12 +98,12 @@ function colourAt({ data }: RgbImage, pixel: number): readonly [number, number, 
 }
 
 /** Whether a pixel lies in a flat square, in its middle or off it, as pixels at the rim of a field do. */
-function isInFlat(image: RgbImage, pixel: number): boolean {
+function isInFlat(image: RgbImage, pixel: number, spread: number): boolean {
   const [column, row] = [pixel % image.width, Math.floor(pixel / image.width)];
-  return SHIFTS.some((down) => SHIFTS.some((right) => isFlat(image, column + right, row + down)));
+  return SHIFTS.some((down) => SHIFTS.some((right) => isFlat(image, column + right, row + down, spread)));
 }
 
-function isFlat({ width, height, data }: RgbImage, column: number, row: number): boolean {
+function isFlat({ width, height, data }: RgbImage, column: number, row: number, spread: number): boolean {
   if (column < 0 || row < 0 || column >= width || row >= height) return false;
   const left = Math.max(0, column - FLAT_RADIUS);
   const right = Math.min(width - 1, column + FLAT_RADIUS);
@@ -104,7 +116,7 @@ function isFlat({ width, height, data }: RgbImage, column: number, row: number):
         least = Math.min(least, value);
         most = Math.max(most, value);
       }
-      if (most - least > FLAT_SPREAD) return false;
+      if (most - least > spread) return false;
     }
   }
   return true;

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { mapAhead, silentReporter } from "../../common/index.js";
+import { mapAhead, remotePaths, silentReporter } from "../../common/index.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { checkOutput } from "../preparation/staging.js";
 import { beginSlides, duplicatesAmong, inputsOf, type PreparationJob } from "./begin.js";
@@ -31,9 +31,10 @@ export interface ShardPreparation {
  * @throws EpSamError as `prepareSlides()`
  */
 export async function prepareShard(
-  options: PrepareSlidesOptions,
+  given: PrepareSlidesOptions,
   choose: (slides: readonly NamedSlide[]) => Promise<ReadonlySet<string>>,
 ): Promise<ShardPreparation> {
+  const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
   const { reporter = silentReporter } = options;
   await checkOutput(options.out, options.overwrite === true, inputsOf(options));
@@ -82,7 +83,8 @@ export async function prepareShard(
  * then, it examines nothing and writes the patches that are not there yet.
  * @returns names of slides that are not examined
  */
-export async function missingFromPreparation(options: PrepareSlidesOptions): Promise<readonly string[]> {
+export async function missingFromPreparation(given: PrepareSlidesOptions): Promise<readonly string[]> {
+  const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
   const { found, job } = await beginSlides(options, settings, () =>
     PreparationState.join(options.out, settings),

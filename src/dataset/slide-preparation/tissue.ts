@@ -26,6 +26,8 @@ const PALEST_TISSUE = 20;
 const LEAST_GLASS = 0.01;
 /** Share of a slide without glass that is told when it is not taken for tissue. */
 const TOLD_TISSUE = 0.02;
+/** Share of paler colour that is not taken for tissue, of all that has colour, which is told. */
+const TOLD_PALE = 0.4;
 /** Share of green and blue ink, of all that has colour, which is told: such colours may be the stain's. */
 const TOLD_INK = 0.02;
 
@@ -128,6 +130,7 @@ export async function findTissue(
       ? thresholdOf(await plane.histogram())
       : { threshold: rule, warnings: [], hasGlass: true };
   const mask = new TissueMask(width, height, cellSize, warnings);
+  let pale = 0;
   const rows = Math.max(REACH, Math.floor((options.bandCells ?? BAND_CELLS) / width) - 2 * REACH);
   for (let row = 0; row < height; row += rows) {
     options.signal?.throwIfAborted();
@@ -135,8 +138,14 @@ export async function findTissue(
     const top = Math.max(0, row - REACH);
     const band = await plane.band(top, Math.min(height, row + count + REACH) - top);
     mask.setRows(row, count, tissueOf(band, threshold), row - top);
+    for (let cell = 0; cell < count * width; cell++) {
+      const value = band.data[(row - top) * width + cell] ?? 0;
+      const isPale = value > PALEST_TISSUE && value <= threshold;
+      if (isPale && !mask.isTissue(cell % width, row + Math.floor(cell / width))) pale += 1;
+    }
   }
   const leftOut = 1 - mask.share;
+  const paleShare = pale / (pale + mask.share * width * height);
   if (leftOut === 1) {
     warnings.push(
       `has no tissue with a saturation above ${threshold} of 255, so that nothing of it is looked at; if it has pale tissue, pass \`tissue: ${Math.floor(threshold / 2)}\`, or \`tissue: all\``,
@@ -144,6 +153,10 @@ export async function findTissue(
   } else if (!hasGlass && leftOut > TOLD_TISSUE) {
     warnings.push(
       `has hardly any glass, so that Otsu's threshold divides the tissue itself: ${Math.round(100 * leftOut)} % of the slide, its palest parts, are not taken for tissue; if it is tissue altogether, pass \`tissue: all\``,
+    );
+  } else if (rule === "otsu" && paleShare > TOLD_PALE) {
+    warnings.push(
+      `has pale tissue beside strongly stained one, or a tinted ground: ${Math.round(100 * paleShare)} % of what has colour is paler than Otsu's threshold (${threshold} of 255) and not taken for tissue; if it is tissue, pass \`tissue: ${PALEST_TISSUE}\``,
     );
   }
   return mask;

@@ -22,6 +22,8 @@ export interface OnnxTensor {
   dataType: number;
   dims: number[];
   rawData?: Uint8Array;
+  /** Where the values are when they lie in another file: `location`, `offset`, `length`. */
+  externalData?: { key: string; value: string }[];
   floatData?: number[];
   int64Data?: number[];
 }
@@ -130,6 +132,7 @@ const descriptor = {
         int64Data: packed("int64", 7),
         name: field("string", 8),
         rawData: field("bytes", 9),
+        externalData: repeated("Entry", 13),
       },
     },
     ValueInfo: { fields: { name: field("string", 1), type: field("Type", 2) } },

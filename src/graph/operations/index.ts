@@ -1,3 +1,4 @@
+import { attentionOperations } from "./attention.js";
 import { batchNormOperations } from "./batch-norm.js";
 import { channelOperations } from "./channels.js";
 import { clippingOperations } from "./clipping.js";
@@ -27,11 +28,13 @@ export const registry = {
   ...maxPoolingOperations,
   ...poolingOperations,
   ...orderingOperations,
+  ...attentionOperations,
 } as const;
 
 /** The name of a registered operation. */
 export type OperationName = keyof typeof registry;
 
+export { multiHeadAttention } from "./attention.js";
 export { type BatchNormAttributes, batchNorm, channelMoments } from "./batch-norm.js";
 export {
   addChannelAffine,

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { basename, parse } from "node:path";
-import { hashBytes, must, type Reporter, writeFileAtomically } from "../../common/index.js";
+import { hashBytes, must, type Reporter, remotePath, writeFileAtomically } from "../../common/index.js";
 import type { LabelledSquare } from "../../dataset/index.js";
 import { type DeviceSource, device as defaultDevice, startDevice } from "../../graph/index.js";
 import { type StateDict, writeSafetensors } from "../../models/index.js";
@@ -22,6 +22,9 @@ import { inheritStages } from "../../training/index.js";
 import { squaresOfSlides } from "../adaptation/squares-of-slides.js";
 import { SlideTeacher } from "./slide-teacher.js";
 import { openTeachingBase, TAUGHT_PATCH_SIZE, type TeachingBase } from "./teaching-base.js";
+
+/** What progress calls it. */
+export const TAUGHT_TASK = "learning the squares";
 
 export interface KeepTaughtRunOptions {
   /** The slide that the squares lie on. */
@@ -57,7 +60,8 @@ export interface TaughtRun {
  *   something that may not be replaced; `slide` when the slide cannot be read; `storage` on a full disk
  */
 export async function keepTaughtRun(options: KeepTaughtRunOptions): Promise<TaughtRun> {
-  const { slide, out, overwrite = false, reporter, signal } = options;
+  const { out, overwrite = false, reporter, signal } = options;
+  const slide = remotePath(options.slide);
   await RunDirectory.requireFree(out, overwrite);
   const { values } = await squaresOfSlides([{ stem: parse(slide).name, path: slide }], options);
   const squares = must([...values.values()], 0, "squares of the slide");
@@ -73,7 +77,9 @@ export async function keepTaughtRun(options: KeepTaughtRunOptions): Promise<Taug
           `${slide}: tells no microns per pixel; it is looked at as it is, whatever its magnification.`,
         );
       }
+      reporter.progress({ task: TAUGHT_TASK, done: 0, total: 1 });
       const weights = await teacher.weightsFor(squares, signal);
+      reporter.progress({ task: TAUGHT_TASK, done: 1, total: 1 });
       const record = await recordOf(options, base, squares, geometry.mpp, geometry.level);
       const stage = await write(options, base, record, weights);
       return { root: out, squares: countsOf(squares), mpp: geometry.mpp, stage };

@@ -34,7 +34,8 @@ export interface BackboneFeaturesOptions {
 
 /** The features of one image at one level. */
 export interface FeatureMap {
-  readonly stride: LevelStride;
+  /** Image pixels between neighbouring cells. */
+  readonly stride: number;
   readonly channels: number;
   readonly width: number;
   readonly height: number;

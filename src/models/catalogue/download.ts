@@ -1,5 +1,14 @@
 import { open, rm, stat } from "node:fs/promises";
-import { EpSamError, messageOf, storageError } from "../../common/index.js";
+import {
+  describeFetchFailure,
+  EpSamError,
+  isUnreachable,
+  pause,
+  SilenceWatch,
+  storageError,
+  type WebResponse,
+  webFetch,
+} from "../../common/index.js";
 
 /** How patient a download is; the defaults suit a slow line. */
 export interface DownloadPatience {
@@ -46,7 +55,7 @@ export async function download(request: DownloadRequest): Promise<void> {
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof EpSamError) throw cause;
-      failure = describeFailure(cause);
+      failure = describeFetchFailure(cause);
       if (cause instanceof FinalAnswer || isUnreachable(cause)) break;
     }
     fruitless = (await startOf(part, bytes)) > before ? 1 : fruitless + 1;
@@ -66,7 +75,7 @@ async function fetchRest(request: DownloadRequest): Promise<boolean> {
   const watch = new SilenceWatch(patience.silence, signal);
   try {
     const headers = { "Accept-Encoding": "identity", ...(have > 0 ? { Range: `bytes=${have}-` } : {}) };
-    const response = await fetch(url, { headers, signal: watch.signal });
+    const response = await webFetch(url, { headers, signal: watch.signal });
     watch.heard();
     const from = await acceptAnswer(response, part, have);
     if (response.body === null) throw new FinalAnswer("the server sent no content");
@@ -88,7 +97,7 @@ async function startOf(part: string, bytes: number): Promise<number> {
 }
 
 /** @returns the position that the answer's content begins at */
-async function acceptAnswer(response: Response, part: string, have: number): Promise<number> {
+async function acceptAnswer(response: WebResponse, part: string, have: number): Promise<number> {
   const { status, headers } = response;
   if (status === 206 && headers.get("content-range")?.startsWith(`bytes ${have}-`)) return have;
   if (status === 206 || status === 416) {
@@ -104,7 +113,7 @@ async function acceptAnswer(response: Response, part: string, have: number): Pro
 
 /** Writes the content behind what is there. @returns the length of the part */
 async function receive(
-  body: ReadableStream<Uint8Array>,
+  body: AsyncIterable<Uint8Array>,
   from: number,
   { part, bytes, onProgress }: DownloadRequest,
   watch: SilenceWatch,
@@ -138,68 +147,4 @@ async function openPart(part: string, from: number) {
   } catch (cause) {
     throw storageError(part, cause);
   }
-}
-
-/** Aborts a connection that has gone silent. */
-class SilenceWatch {
-  readonly #controller = new AbortController();
-  readonly #limit: number;
-  readonly #outer: AbortSignal | undefined;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(limit: number, outer: AbortSignal | undefined) {
-    this.#limit = limit;
-    this.#outer = outer;
-    outer?.addEventListener("abort", this.#onAbort, { once: true });
-    if (outer?.aborted === true) this.#onAbort();
-    this.heard();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  heard(): void {
-    clearTimeout(this.#timer);
-    const seconds = Math.round(this.#limit / 1000);
-    this.#timer = setTimeout(
-      () => this.#controller.abort(new Error(`no byte came for ${seconds} seconds`)),
-      this.#limit,
-    );
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#outer?.removeEventListener("abort", this.#onAbort);
-  }
-
-  readonly #onAbort = (): void => this.#controller.abort(this.#outer?.reason);
-}
-
-async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, milliseconds);
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    }
-    signal?.addEventListener("abort", done, { once: true });
-  });
-  signal?.throwIfAborted();
-}
-
-/** Without a network, or with nobody listening, waiting does not help; whoever comes back starts the command again. */
-const unreachable = new Set(["ENOTFOUND", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"]);
-
-function isUnreachable(failure: unknown): boolean {
-  const cause = failure instanceof Error ? failure.cause : undefined;
-  return cause instanceof Error && "code" in cause && unreachable.has(String(cause.code));
-}
-
-/** `fetch` hides the reason (no such host, connection refused) in its cause. */
-function describeFailure(failure: unknown): string {
-  const cause = failure instanceof Error ? failure.cause : undefined;
-  return cause === undefined ? messageOf(failure) : `${messageOf(failure)}: ${messageOf(cause)}`;
 }

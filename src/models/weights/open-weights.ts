@@ -1,5 +1,6 @@
 import type { RandomAccessFile } from "../../common/index.js";
 import { openOnnx } from "./onnx-initializers.js";
+import { INDEX_EXTENSION, openParts } from "./parts.js";
 import { openPytorch } from "./pytorch/open-pytorch.js";
 import { openSafetensors } from "./safetensors.js";
 import type { WeightFile } from "./weight-file.js";
@@ -12,10 +13,11 @@ export interface OpenWeightsOptions {
 
 /**
  * Opens a file of weights of any known format: safetensors, a PyTorch checkpoint of either layout, or ONNX. The
- * content decides, not the file's name.
+ * content decides, not the file's name; only an index of parts is known by its name, `….index.json`.
  * @throws EpSamError `weights` when the file cannot be read or is of none of these formats
  */
 export async function openWeights(path: string, { key }: OpenWeightsOptions = {}): Promise<WeightFile> {
+  if (path.endsWith(INDEX_EXTENSION)) return openParts(path, (part) => openWeights(part, { key }));
   const file = await openWeightFile(path);
   try {
     const format = await formatOf(file);

@@ -1,4 +1,4 @@
-import { EpSamError, hashBytes, type RandomAccessFile, writeFileAtomically } from "../../common/index.js";
+import { EpSamError, hashBytes, type RandomAccessFile, streamFileAtomically } from "../../common/index.js";
 import { elementCount } from "../../graph/index.js";
 import type { StoredTensor } from "./element-types.js";
 import { storedTypeName } from "./safetensors-dtypes.js";
@@ -40,7 +40,7 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
 
 /** @throws EpSamError `weights` when the content is not what the file says it was written with */
 function requireContent({ tensors, metadata }: SafetensorsFile, written: string, path: string): void {
-  const found = hashBytes(encodeSafetensors(tensors, Object.fromEntries(metadata)));
+  const found = hashBytes(...piecesOf(tensors, Object.fromEntries(metadata)));
   if (found === written) return;
   const why = `it was written with the content of SHA-256 ${written}, and now has ${found}`;
   throw weightsError(path, undefined, "has changed since it was written", why);
@@ -96,6 +96,21 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  const pieces = piecesOf(tensors, metadata);
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, offset);
+    offset += piece.length;
+  }
+  return bytes;
+}
+
+/** What {@link encodeSafetensors} joins: the header with its length, then every tensor's own memory. */
+function piecesOf(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array[] {
   const ordered = [...tensors].sort(
     ([nameA, a], [nameB, b]) =>
       b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || compareNames(nameA, nameB),
@@ -110,7 +125,11 @@ export function encodeSafetensors(
     fields.push([name, { dtype: storedTypeName(tensor), shape: tensor.shape, data_offsets: [offset, end] }]);
     offset = end;
   }
-  return assemble(encodeHeader(fields), ordered, offset);
+  const header = encodeHeader(fields);
+  const prefix = new Uint8Array(8);
+  new DataView(prefix.buffer).setBigUint64(0, BigInt(header.length), true);
+  const data = ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return [prefix, header, ...data];
 }
 
 /** Joins the entries by hand: an object would put number-like names first. */
@@ -120,22 +139,6 @@ export function encodeHeader(fields: readonly [string, unknown][]): Uint8Array {
   const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8).fill(0x20);
   padded.set(bytes);
   return padded;
-}
-
-function assemble(
-  header: Uint8Array,
-  ordered: readonly (readonly [string, StoredTensor])[],
-  dataLength: number,
-): Uint8Array {
-  const result = new Uint8Array(8 + header.length + dataLength);
-  new DataView(result.buffer).setBigUint64(0, BigInt(header.length), true);
-  result.set(header, 8);
-  let offset = 8 + header.length;
-  for (const [, { data }] of ordered) {
-    result.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
-  }
-  return result;
 }
 
 /** Code-unit order: the same on every machine, unlike a locale's. */
@@ -162,6 +165,7 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const hash = hashBytes(encodeSafetensors(tensors, metadata));
-  await writeFileAtomically(path, encodeSafetensors(tensors, { ...metadata, [CONTENT_HASH]: hash }));
+  const hash = hashBytes(...piecesOf(tensors, metadata));
+  const pieces = piecesOf(tensors, { ...metadata, [CONTENT_HASH]: hash });
+  await streamFileAtomically(path, (handle) => handle.writeFile(pieces));
 }

@@ -5,17 +5,16 @@ import { lookupWithin, type ParameterLookup } from "../parameters.js";
  * x · weightᵀ + bias over the last axis.
  * @param x [..., inputs]
  * @param weight [outputs, inputs]
- * @param bias [outputs]
+ * @param bias [outputs]; none where it is left out
  * @returns [..., outputs]
  */
-export function affine(x: Value, weight: Value, bias: Value): Value {
+export function affine(x: Value, weight: Value, bias?: Value): Value {
   const leading = x.shape.slice(0, -1);
   // One flat matrix product is faster than a stack of them, and its weight gradient is one product too.
   const flat = reshape(x, [-1, axisSize(x.shape, -1)]);
-  return reshape(add(matmul(flat, weight, { transposeB: true }), bias), [
-    ...leading,
-    axisSize(weight.shape, 0),
-  ]);
+  const product = matmul(flat, weight, { transposeB: true });
+  const shifted = bias === undefined ? product : add(product, bias);
+  return reshape(shifted, [...leading, axisSize(weight.shape, 0)]);
 }
 
 /** A fully connected layer with parameters `weight` [outputs, inputs] and `bias` [outputs]. */

@@ -1,4 +1,11 @@
-import { EpSamError, type ProgressEvent, type Reporter } from "../../common/index.js";
+import {
+  EpSamError,
+  type PlannedWork,
+  type ProgressEvent,
+  type Reporter,
+  TimeLeft,
+  type WorkDone,
+} from "../../common/index.js";
 import type { JobEntry } from "../../contract/index.js";
 import { problemOf } from "../problem.js";
 
@@ -11,19 +18,37 @@ export class JobLog implements Reporter {
   readonly #show: (changes: Pick<JobEntry, "log" | "progress">) => void;
   #lines: readonly string[];
   #progress: JobEntry["progress"] = null;
+  readonly #left: TimeLeft;
+  /** Of the whole job; work that was not planned leaves it where it was. */
+  #whole: WorkDone | null = null;
 
-  /** @param lines of earlier sittings */
-  constructor(lines: readonly string[], show: (changes: Pick<JobEntry, "log" | "progress">) => void) {
+  /**
+   * @param lines of earlier sittings
+   * @param work of the whole job, as far as it is known
+   */
+  constructor(
+    lines: readonly string[],
+    work: readonly PlannedWork[],
+    show: (changes: Pick<JobEntry, "log" | "progress">) => void,
+  ) {
     this.#lines = lines;
+    this.#left = new TimeLeft(work);
     this.#show = show;
   }
 
-  progress({ task, done, total, detail }: ProgressEvent): void {
+  progress(event: ProgressEvent): void {
+    const { task, done, total, detail } = event;
+    const whole = this.#left.whole(event);
+    if (whole !== null) {
+      // A stage that turns out longer than expected does not take the bar back.
+      this.#whole = { ...whole, share: Math.max(whole.share, this.#whole?.share ?? 0) };
+    }
     this.#progress = {
       task: withoutPaths(task),
       done,
       total,
       detail: detail === undefined ? null : withoutPaths(detail),
+      ...(this.#whole === null ? {} : { whole: this.#whole }),
     };
     this.#changed();
   }

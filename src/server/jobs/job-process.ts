@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import { z } from "zod";
 import {
+  commandEnvironment,
   EpSamError,
   errorTags,
   JOB_VARIABLE,
@@ -71,7 +72,7 @@ export async function runJobCommand(args: readonly string[], options: RunCommand
   const child = spawn(command.program, [...command.args, ...args, ...(isQueued ? ["--queue"] : [])], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: {
-      ...process.env,
+      ...commandEnvironment(args),
       [JOB_VARIABLE]: "1",
       NO_COLOR: "1",
       ...(isQueued ? { EPSAM_QUEUE: queue } : {}),

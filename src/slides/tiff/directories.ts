@@ -6,6 +6,8 @@ import { FIELD_BYTES, TiffTag } from "./tags.js";
 const MAX_DIRECTORIES = 1000;
 /** Most entries in one directory; slides have tens. */
 const MAX_ENTRIES = 1024;
+/** A directory with most of what its fields point to, as writers place it. */
+const DIRECTORY_BYTES = 16 * 2 ** 10;
 /** Most sub-directories of one directory. */
 const MAX_SUBDIRECTORIES = 64;
 
@@ -93,6 +95,7 @@ class DirectoryReader {
 
   async read(offset: number): Promise<{ directory: TiffDirectory; next: number }> {
     this.#visit(offset);
+    await this.#file.prefetch(offset, DIRECTORY_BYTES);
     const { littleEndian, big } = this.#dialect;
     const entries = await this.#entryCount(offset);
     const countBytes = big ? 8 : 2;

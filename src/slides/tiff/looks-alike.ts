@@ -1,41 +1,103 @@
-import { isEpSamError, type RandomAccessFile } from "../../common/index.js";
+import { isEpSamError, isRemotePath, type RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { type LevelRectangle, readTiles } from "../region.js";
+import { TileCache } from "../tile-cache.js";
+import type { PyramidLevel } from "./dialect.js";
 import type { TiffPage } from "./page.js";
 import { SegmentReader } from "./segment-reader.js";
 
-/** Windows that are compared along each side, and their side in pixels of the smaller picture. */
-const WINDOWS = 4;
+/** Windows along each side that are compared, more where those before show nothing; their side in the smaller picture. */
+const WINDOWS = [3, 9];
 const WINDOW_SIDE = 32;
 /** Means are taken of squares of this side in the smaller picture, so that compression and resampling do not count. */
 const BLOCK_SIDE = 8;
-/** Levels (of 255) by which the means of a square may differ, and the share of squares that may differ by more. */
-const SAME = 20;
-const MOST_DIFFERENT = 0.05;
+/** Squares whose samples differ by less than this, of 255, show glass, or nothing. */
+const FLAT = 8;
+/** Squares that show something and are enough to judge by. */
+const ENOUGH = 16;
+/** Levels (of 255) by which all of a picture may be brighter or darker: scanners correct colours. */
+const MOST_SHIFT = 40;
+/** Levels by which a square's mean may differ beyond that, and the share of squares that may differ by more. */
+const SAME = 24;
+const MOST_DIFFERENT = 0.1;
+/** Decoded tiles that are kept between comparisons: each level is compared with the one above and the one below. */
+const CACHE_BYTES = 32 * 2 ** 20;
 
-/**
- * Whether a page is a smaller picture of another: the mean colours of squares all over both are compared. One that
- * cannot be decoded is none.
- * @throws what reading throws other than damage
- */
-export async function looksAlike(file: RandomAccessFile, above: TiffPage, page: TiffPage): Promise<boolean> {
-  try {
-    const [large, small] = [pageGrid(file, above), pageGrid(file, page)];
-    const scale = { x: above.width / page.width, y: above.height / page.height };
-    let [compared, different] = [0, 0];
-    for (const window of windowsOf(page)) {
-      const inLarge = scaled(window, scale, above);
-      const images = [await readTiles(large, inLarge), await readTiles(small, window)] as const;
-      for (const difference of blockDifferences(...images)) {
-        compared += 1;
-        if (difference > SAME) different += 1;
-      }
-    }
-    return different <= MOST_DIFFERENT * compared;
-  } catch (cause) {
-    if (isEpSamError(cause, "slide")) return false;
-    throw cause;
+/** A square of both pictures. */
+interface Block {
+  /** How much brighter the smaller picture is, by channel. */
+  readonly shift: readonly number[];
+  readonly isFlat: boolean;
+}
+
+/** Tells which pages show the same as others, by what they hold. */
+export class Lookalikes {
+  readonly #file: RandomAccessFile;
+  readonly #cache = new TileCache(CACHE_BYTES);
+
+  constructor(file: RandomAccessFile) {
+    this.#file = file;
   }
+
+  /**
+   * Whether a level is a smaller picture of the one above: the mean colours of squares all over both are compared, and
+   * those that either leaves out do not count.
+   * @param ifDamaged what to answer for one that cannot be decoded
+   * @throws what reading throws other than damage
+   */
+  async isLevelOf(above: PyramidLevel, level: PyramidLevel, ifDamaged: boolean): Promise<boolean> {
+    try {
+      let blocks: Block[] = [];
+      for (const count of WINDOWS) {
+        blocks = await this.#comparedBlocks(above, level, count);
+        const shown = blocks.filter(({ isFlat }) => !isFlat);
+        if (shown.length >= ENOUGH) return isSame(shown);
+      }
+      return isSame(blocks);
+    } catch (cause) {
+      if (isEpSamError(cause, "slide")) return ifDamaged;
+      throw cause;
+    }
+  }
+
+  /** The squares of windows all over both pictures, without those that lie in missing tiles of either. */
+  async #comparedBlocks(above: PyramidLevel, level: PyramidLevel, count: number): Promise<Block[]> {
+    const scale = { x: above.width / level.width, y: above.height / level.height };
+    const blocks: Block[] = [];
+    for (const window of windowsOf(level, count)) {
+      const large = await this.#storedPixels(above.page, scaled(window, scale, above));
+      const small = large === null ? null : await this.#storedPixels(level.page, window);
+      if (large !== null && small !== null) blocks.push(...blocksOf(large, small));
+    }
+    return blocks;
+  }
+
+  /** A rectangle of a page; null when the file leaves some of it out. */
+  async #storedPixels(page: TiffPage, rectangle: LevelRectangle): Promise<RgbImage | null> {
+    const grid = pageGrid(this.#file, page);
+    let isWhole = true;
+    const readTile = async (column: number, row: number): Promise<RgbImage | null> => {
+      const tile = await this.#cache.get(`${page.name}/${column}/${row}`, () => grid.readTile(column, row));
+      isWhole &&= tile !== null;
+      return tile;
+    };
+    const image = await readTiles({ ...grid, readTile }, rectangle);
+    return isWhole ? image : null;
+  }
+}
+
+function isSame(blocks: readonly Block[]): boolean {
+  const shift = [0, 1, 2].map((channel) => medianOf(blocks.map((block) => block.shift[channel] ?? 0)));
+  if (shift.some((value) => Math.abs(value) > MOST_SHIFT)) return false;
+  const different = blocks.filter((block) =>
+    block.shift.some((value, channel) => Math.abs(value - (shift[channel] ?? 0)) > SAME),
+  );
+  return different.length <= MOST_DIFFERENT * blocks.length;
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 /** A page's tiles or strips for {@link readTiles}. */
@@ -43,14 +105,16 @@ export function pageGrid(file: RandomAccessFile, page: TiffPage) {
   const reader = new SegmentReader(file, page);
   const { width, height, segmentation } = page;
   const readTile = (column: number, row: number): Promise<RgbImage | null> => reader.read(column, row);
-  return { width, height, tileWidth: segmentation.width, tileHeight: segmentation.height, readTile };
+  const tile = { tileWidth: segmentation.width, tileHeight: segmentation.height };
+  return { width, height, ...tile, isRemote: isRemotePath(file.path), readTile };
 }
 
-function windowsOf({ width, height }: TiffPage): LevelRectangle[] {
+function windowsOf({ width, height }: PyramidLevel, count: number): LevelRectangle[] {
   const along = (extent: number): { start: number; length: number }[] => {
     const length = Math.min(WINDOW_SIDE, extent);
-    return Array.from({ length: WINDOWS }, (_, index) => ({
-      start: Math.round(((index + 0.5) / WINDOWS) * (extent - length)),
+    return Array.from({ length: count }, (_, index) => ({
+      // In steps, so that a window lies in one tile.
+      start: Math.floor((((index + 0.5) / count) * (extent - length)) / WINDOW_SIDE) * WINDOW_SIDE,
       length,
     }));
   };
@@ -75,29 +139,50 @@ function scaled(
   };
 }
 
-/** Of every square of the smaller image: the largest difference of both images' mean colours there. */
-function blockDifferences(large: RgbImage, small: RgbImage): number[] {
+/** Both images in squares, of {@link BLOCK_SIDE} in the smaller one. */
+function blocksOf(large: RgbImage, small: RgbImage): Block[] {
   const columns = Math.ceil(small.width / BLOCK_SIDE);
   const rows = Math.ceil(small.height / BLOCK_SIDE);
   return Array.from({ length: columns * rows }, (_, index) => {
     const [column, row] = [index % columns, Math.floor(index / columns)];
-    const means = [large, small].map((image) => blockMean(image, column, row, columns, rows));
-    const [one = [], other = []] = means;
-    return Math.max(...one.map((value, channel) => Math.abs(value - (other[channel] ?? 0))));
+    const [one, other] = [large, small].map((image) => {
+      const at = (place: number, count: number, extent: number): number =>
+        Math.floor((place * extent) / count);
+      return squareOf(image, {
+        ...{ left: at(column, columns, image.width), right: at(column + 1, columns, image.width) },
+        ...{ top: at(row, rows, image.height), bottom: at(row + 1, rows, image.height) },
+      });
+    });
+    const shift = [0, 1, 2].map((channel) => (other?.means[channel] ?? 0) - (one?.means[channel] ?? 0));
+    return { shift, isFlat: Math.max(one?.range ?? 0, other?.range ?? 0) < FLAT };
   });
 }
 
-function blockMean(image: RgbImage, column: number, row: number, columns: number, rows: number): number[] {
-  const at = (index: number, count: number, extent: number): number => Math.floor((index * extent) / count);
-  const [left, right] = [at(column, columns, image.width), at(column + 1, columns, image.width)];
-  const [top, bottom] = [at(row, rows, image.height), at(row + 1, rows, image.height)];
-  const sums = [0, 0, 0];
+interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** The mean of each channel in a box, and the widest range of one. */
+function squareOf(image: RgbImage, { left, top, right, bottom }: Box) {
+  const [sums, least, most] = [
+    [0, 0, 0],
+    [255, 255, 255],
+    [0, 0, 0],
+  ];
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) {
       for (let channel = 0; channel < 3; channel++) {
-        sums[channel] = (sums[channel] ?? 0) + (image.data[(y * image.width + x) * 3 + channel] ?? 0);
+        const value = image.data[(y * image.width + x) * 3 + channel] ?? 0;
+        sums[channel] = (sums[channel] ?? 0) + value;
+        least[channel] = Math.min(least[channel] ?? 255, value);
+        most[channel] = Math.max(most[channel] ?? 0, value);
       }
     }
   }
-  return sums.map((sum) => sum / Math.max(1, (right - left) * (bottom - top)));
+  const pixels = Math.max(1, (right - left) * (bottom - top));
+  const range = Math.max(...most.map((value, channel) => value - (least[channel] ?? 0)));
+  return { means: sums.map((sum) => sum / pixels), range };
 }

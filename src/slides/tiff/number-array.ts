@@ -2,6 +2,8 @@ import { type RandomAccessFile, RecentlyUsed } from "../../common/index.js";
 
 /** Entries of an array that are read from the file together. */
 const BLOCK = 1024;
+/** Bytes ahead that are read together where requests are slow: the neighbours are wanted next. */
+const AHEAD_BYTES = 64 * 2 ** 10;
 /** Blocks of one array that stay in memory. */
 const MAX_BLOCKS = 64;
 
@@ -52,6 +54,7 @@ export class NumberArray {
     const length = Math.min(BLOCK, this.count - first);
     const { bytesPerValue } = this.#layout;
     const at = this.#offset + first * bytesPerValue;
+    await this.#file.prefetch(at, Math.min(AHEAD_BYTES, (this.count - first) * bytesPerValue));
     const bytes = await this.#file.read(at, length * bytesPerValue, "a field");
     return parseNumbers(bytes, { ...this.#layout, count: length });
   }

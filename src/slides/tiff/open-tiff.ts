@@ -1,9 +1,9 @@
-import { RandomAccessFile } from "../../common/index.js";
+import type { RandomAccessFile } from "../../common/index.js";
 import { decodeRgb, type RgbImage } from "../../imaging/index.js";
+import { openSlideFile } from "../open-file.js";
 import type { PixelSource } from "../pixel-source.js";
 import { plausibleResolution } from "../plausible-resolution.js";
 import { readTiles } from "../region.js";
-import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, Refusal, SlideFormat } from "../slide-format.js";
 import { type StoredLevel, TiledSource } from "../tiled-source.js";
 import { readContents } from "./contents.js";
@@ -31,6 +31,7 @@ export const tiffFormat: SlideFormat = {
   name: "TIFF",
   detect: ({ head }) => isTiff(head),
   open: openTiff,
+  openFile: openTiffFile,
 };
 
 /**
@@ -38,7 +39,13 @@ export const tiffFormat: SlideFormat = {
  * @throws EpSamError `slide` when it is damaged, beyond the limits, or stores its pixels in a way that is not read
  */
 export async function openTiff(path: string, options: OpenSlideOptions = {}): Promise<PixelSource | Refusal> {
-  const file = await RandomAccessFile.open(path, slideError);
+  return openTiffFile(await openSlideFile(path), options);
+}
+
+async function openTiffFile(
+  file: RandomAccessFile,
+  options: OpenSlideOptions,
+): Promise<PixelSource | Refusal> {
   try {
     const contents = await readContents(file);
     const foreign = await foreignFormat(contents);
@@ -59,7 +66,7 @@ export async function openTiff(path: string, options: OpenSlideOptions = {}): Pr
  * @throws EpSamError `slide` when it is no TIFF or damaged
  */
 export async function isTiledTiff(path: string): Promise<boolean> {
-  const file = await RandomAccessFile.open(path, slideError);
+  const file = await openSlideFile(path);
   try {
     const nodes = await readDirectories(file);
     return nodes.some(({ directory, children }) => children.length > 0 || directory.has(TiffTag.TileWidth));
@@ -75,7 +82,7 @@ function tiffSource(
   options: OpenSlideOptions,
 ): PixelSource {
   const { micronsPerPixel, warnings } = plausibleResolution(slide);
-  const missing = new MissingTiles([...warnings, ...slide.warnings]);
+  const missing = new MissingTiles([...file.warnings, ...warnings, ...slide.warnings]);
   return new TiledSource({
     path: file.path,
     format,

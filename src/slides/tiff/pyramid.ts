@@ -1,7 +1,9 @@
+import type { RandomAccessFile } from "../../common/index.js";
 import { sameField } from "../downsample.js";
 import type { AnyPage } from "./contents.js";
 import type { PyramidLevel } from "./dialect.js";
-import { isMask, isReduced, type TiffPage } from "./page.js";
+import { Lookalikes } from "./looks-alike.js";
+import { isMask, type TiffPage } from "./page.js";
 
 export interface Pyramid {
   readonly levels: readonly PyramidLevel[];
@@ -9,34 +11,40 @@ export interface Pyramid {
   readonly leftOut: readonly string[];
 }
 
-/** Whether a page that nothing says to be a level is one, seen beside the level above it. */
-export type LevelRule = (above: TiffPage, page: TiffPage) => Promise<boolean>;
-
 /**
  * The levels below a full picture: those of the other pages that show the same field at a smaller size, in the same
- * colours, and are stored alike (all tiled or all in strips), one of each size.
- * @param isLevelToo asked of pages that are not marked as reduced pictures; by default they are levels, too
+ * colours, look like it, and are stored alike (all tiled or all in strips), one of each size.
+ * @param isSaid whether the file says that a page is a level; what is damaged is then taken for one
  */
 export async function buildPyramid(
+  file: RandomAccessFile,
   full: TiffPage,
   others: readonly AnyPage[],
-  isLevelToo: LevelRule = () => Promise.resolve(true),
+  isSaid: (page: TiffPage) => boolean = () => true,
 ): Promise<Pyramid> {
+  const lookalikes = new Lookalikes(file);
   const leftOut: string[] = [];
-  const levels = [full];
+  const levels: PyramidLevel[] = [levelOf(full)];
   for (const page of [...others].sort((one, other) => other.width - one.width)) {
-    const above = levels.at(-1) ?? full;
+    const above = levels.at(-1) ?? levelOf(full);
     if (!fits(full, above, page)) leftOut.push(page.name);
     else if (colours(page) !== colours(full)) {
       leftOut.push(`${page.name} (of ${colours(page)}, not ${colours(full)})`);
-    } else if (!isReduced(page) && !(await isLevelToo(above, page))) {
-      leftOut.push(`${page.name} (not marked as a smaller picture of it, and shows something else)`);
-    } else levels.push(page);
+    } else if (!(await lookalikes.isLevelOf(above, levelOf(page), isSaid(page)))) {
+      const said = isSaid(page)
+        ? "stored as a smaller picture of it"
+        : "not marked as a smaller picture of it";
+      leftOut.push(`${page.name} (${said}, ${isSaid(page) ? "but" : "and"} shows something else)`);
+    } else levels.push(levelOf(page));
   }
-  return { levels: levels.map((page) => ({ page, width: page.width, height: page.height })), leftOut };
+  return { levels, leftOut };
 }
 
-function fits(full: TiffPage, above: TiffPage, page: AnyPage): page is TiffPage {
+function levelOf(page: TiffPage): PyramidLevel {
+  return { page, width: page.width, height: page.height };
+}
+
+function fits(full: TiffPage, above: PyramidLevel, page: AnyPage): page is TiffPage {
   if ("unsupported" in page) return false;
   const isSmaller = page.width < above.width && page.height <= above.height;
   const isAlike = page.segmentation.tiled === full.segmentation.tiled;

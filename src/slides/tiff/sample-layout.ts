@@ -109,5 +109,7 @@ async function alphaOf(
 async function readPalette(directory: TiffDirectory): Promise<Uint8Array | null> {
   const colours = await directory.numbers(TiffTag.ColorMap);
   if (colours?.length !== 768) return null;
-  return Uint8Array.from(colours, (value) => value >> 8);
+  // Some programs write 8 bits where 16 belong.
+  const shift = colours.some((value) => value > 255) ? 8 : 0;
+  return Uint8Array.from(colours, (value) => value >> shift);
 }

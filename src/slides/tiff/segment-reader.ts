@@ -96,7 +96,8 @@ export class SegmentReader {
     }
     const perPlane = segmentation.columns * segmentation.rows;
     const index = plane * perPlane + row * segmentation.columns + column;
-    return { offset: await offsets.get(index), length: await byteCounts.get(index) };
+    const [offset, length] = await Promise.all([offsets.get(index), byteCounts.get(index)]);
+    return { offset, length };
   }
 
   /** Turns what a decoder says into an error about the slide. */

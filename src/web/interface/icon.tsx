@@ -47,6 +47,9 @@ const DRAWINGS = {
   points:
     "M6 8m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0M17 6m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0M12 17m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0",
   ruler: "M3 16L16 3l5 5L8 21zM7 12l2 2M10 9l3 3M13 6l2 2",
+  beside: "M3 5h8v14H3zM13 5h8v14h-8z",
+  curtain: "M3 5h18v14H3zM12 2v20M9 12H5M15 12h4M7 10l-2 2 2 2M17 10l2 2-2 2",
+  aligned: "M4 4h12v12H4zM8 8h12v12H8z",
   grid: "M3 3h18v18H3zM3 9h18M3 15h18M9 3v18M15 3v18",
 } as const;
 

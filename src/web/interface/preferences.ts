@@ -31,6 +31,8 @@ export const letterShortcuts = remembered("letter-shortcuts", ["on", "off"] as c
 export const sidebarShown = remembered("sidebar", ["shown", "hidden"] as const, "shown");
 export const objectsShown = remembered("objects", ["shown", "hidden"] as const, "hidden");
 export const inspectorShown = remembered("inspector", ["shown", "hidden"] as const, "shown");
+/** Whether the browser tells of jobs that end while somebody is elsewhere. */
+export const jobNotices = remembered("job-notices", ["on", "off"] as const, "off");
 /** Who sits here: kept with every change of annotations. */
 export const authorName = rememberedText("author");
 

@@ -1,10 +1,13 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { type JobEntry, type JobState, jobEntrySchema } from "../../contract/index.js";
 import { paths, request, requestJson } from "../api/index.js";
 import { announce, Button, Dialog, ProblemNote, showProblem, withLabels } from "../interface/index.js";
-import { formatRoute, slideRoute, wholeGallery } from "../routing/hash-link.js";
+import { formatRoute, jobsRoute, slideRoute, wholeGallery } from "../routing/hash-link.js";
 import { dropJob, takeJob, workspace } from "../state/workspace.js";
+import { barOf, wholeText } from "./job-progress.js";
 import { durationText, timeText } from "./times.js";
+
+const SECOND = 1000;
 
 const STATES: Readonly<Record<JobState, string>> = {
   queued: "waiting",
@@ -25,7 +28,7 @@ export function JobCard({ job }: { readonly job: JobEntry }) {
         <h2>{job.title}</h2>
         <span class={`state ${state}`}>{STATES[state]}</span>
       </header>
-      <p class="hint">{timesText(job)}</p>
+      <Times job={job} />
       {state === "running" ? <Progress job={job} /> : null}
       {job.problem === null ? null : <ProblemNote problem={job.problem} quiet />}
       {state === "interrupted" ? (
@@ -35,6 +38,7 @@ export function JobCard({ job }: { readonly job: JobEntry }) {
       <div class="job-actions">
         {isOver ? null : <Step job={job} step="cancel" title="Cancel" />}
         {job.resumable ? <Step job={job} step="resume" title="Resume" /> : null}
+        <RepeatLink job={job} />
         {isOver ? <Remove job={job} /> : null}
       </div>
       {job.log.length === 0 ? null : (
@@ -47,23 +51,57 @@ export function JobCard({ job }: { readonly job: JobEntry }) {
   );
 }
 
-function timesText({ createdAt, startedAt, finishedAt }: JobEntry): string {
-  if (startedAt === null) return `asked for ${timeText(createdAt)}`;
-  if (finishedAt === null) return `since ${timeText(startedAt)}`;
-  return `${timeText(startedAt)}, took ${durationText(startedAt, finishedAt)}`;
+/** When it ran, and for how long; of one that runs the time goes on. */
+function Times({ job: { createdAt, startedAt, finishedAt } }: { readonly job: JobEntry }) {
+  const isRunning = startedAt !== null && finishedAt === null;
+  const now = useNow(isRunning ? SECOND : null);
+  if (startedAt === null) return <p class="hint">asked for {timeText(createdAt)}</p>;
+  return (
+    <p class="hint">
+      {finishedAt === null
+        ? `since ${timeText(startedAt)}, for ${durationText(startedAt, now)}`
+        : `${timeText(startedAt)}, took ${durationText(startedAt, finishedAt)}`}
+    </p>
+  );
+}
+
+/** The time as ISO 8601, again and again; null stops it. */
+function useNow(milliseconds: number | null): string {
+  const [now, setNow] = useState(() => new Date().toISOString());
+  useEffect(() => {
+    if (milliseconds === null) return undefined;
+    const timer = setInterval(() => setNow(new Date().toISOString()), milliseconds);
+    return () => clearInterval(timer);
+  }, [milliseconds]);
+  return now;
 }
 
 function Progress({ job: { progress, title } }: { readonly job: JobEntry }) {
   if (progress === null) return <progress aria-label={`Progress of ${title}`} />;
   const { task, done, total, detail } = progress;
+  const whole = wholeText(progress);
   return (
     <div class="progress">
-      <progress aria-label={`Progress of ${title}`} {...(total > 0 ? { value: done, max: total } : {})} />
+      <progress aria-label={`Progress of ${title}`} {...barOf(progress)} />
+      {whole === null ? null : <p class="whole">{whole}</p>}
       <p>
         {task} {total > 0 ? `${done} of ${total}` : ""}
         {detail === null ? "" : ` · ${detail}`}
       </p>
     </div>
+  );
+}
+
+function RepeatLink({ job: { id, request } }: { readonly job: JobEntry }) {
+  // Squares are changed where they lie.
+  return request.kind === "teach" ? (
+    <a class="button" href={formatRoute(slideRoute(request.slide))}>
+      The slide with its squares …
+    </a>
+  ) : (
+    <a class="button" href={formatRoute({ ...jobsRoute(request.kind), repeat: id })}>
+      Repeat with changes …
+    </a>
   );
 }
 

@@ -27,6 +27,7 @@ const draftSchema = z.object({
   patchMpp: z.string(),
   split: z.string(),
   preset: presetSetting,
+  backbone: z.string(),
   seed: z.string(),
   anyResolution: z.enum(["no", "yes"]),
 });
@@ -43,6 +44,9 @@ export interface GivenIds {
 export function keptDraft(text: string | null): JobDraft | null {
   return text === null ? null : (z.safeParse(draftSchema, JSON.parse(text)).data ?? null);
 }
+
+/** Characters of the name of a dataset or run. */
+const LONGEST_NAME = 64;
 
 export type JobField = keyof JobDraft;
 
@@ -68,9 +72,53 @@ export function emptyDraft(workspace: Workspace, given: GivenIds): JobDraft {
     patchMpp: "",
     split: defaultOf(preparationSettings.shape.split).join(),
     preset: "laptop",
+    backbone: "",
     seed: String(defaultOf(preparationSettings.shape.seed)),
     anyResolution: "no",
   };
+}
+
+/**
+ * The form as a job filled it, to be repeated with changes. What was made of the job has its name, so this one gets
+ * another. What is not here any more has to be chosen anew.
+ */
+export function draftOf(request: JobRequest, workspace: Workspace): JobDraft {
+  const empty = emptyDraft(workspace, { run: null, dataset: null, slide: null });
+  const given = Object.fromEntries(
+    Object.entries(request).flatMap(([field, value]) => {
+      // A program may ask for a threshold, for which the form has no field.
+      if (field === "tissue" && typeof value === "number") return [];
+      if (field === "anyResolution") return [[field, value === true ? "yes" : "no"]];
+      return value === undefined ? [] : [[field, typeof value === "number" ? String(value) : value]];
+    }),
+  );
+  const split = "split" in request && request.split !== undefined ? request.split.join() : empty.split;
+  const draft = z.parse(draftSchema, { ...empty, stage: "", ...given, split });
+  const known = (id: string, all: readonly { readonly id: string }[]) =>
+    all.some((entry) => entry.id === id) ? id : "";
+  return {
+    ...draft,
+    name: draft.name === "" ? "" : freeName(draft.name, workspace),
+    run: known(draft.run, workspace.runs),
+    dataset: known(draft.dataset, workspace.datasets),
+    slides: draft.slides.filter((id) => known(id, workspace.slides) !== ""),
+  };
+}
+
+/** How many slides of a job are not here any more. */
+export function slidesGone(request: JobRequest, { slides }: Workspace): number {
+  if (!("slides" in request)) return 0;
+  return request.slides.filter((wanted) => slides.every(({ id }) => id !== wanted)).length;
+}
+
+/** A name with the next number that no dataset or run has: `set 2` after `set`. */
+function freeName(name: string, { datasets, runs }: Workspace): string {
+  const taken = new Set([...datasets, ...runs].map((entry) => entry.name));
+  const stem = name.replace(/ \d+$/, "");
+  for (let number = 2; ; number += 1) {
+    const candidate = `${stem.slice(0, LONGEST_NAME - 4)} ${number}`;
+    if (!taken.has(candidate) && candidate !== name) return candidate;
+  }
 }
 
 /** The fields of each kind of job, in the order of the form. */
@@ -89,7 +137,7 @@ export const fieldsOf: Readonly<Record<JobKind, readonly JobField[]>> = {
     "split",
     "anyResolution",
   ],
-  train: ["name", "dataset", "preset", "seed", "anyResolution"],
+  train: ["name", "dataset", "preset", "backbone", "seed", "anyResolution"],
   retrain: ["name", "run", "slides", "unmarked", "mpp", "anyResolution"],
 };
 
@@ -104,6 +152,7 @@ export function readDraft(
     name: draft.name.trim(),
     stage: draft.stage === "" ? undefined : draft.stage,
     unmarked: kind === "prepare" && draft.annotations === "files" ? undefined : draft.unmarked,
+    backbone: draft.backbone.trim() === "" ? undefined : draft.backbone.trim(),
     overlap: numberIn(draft.overlap),
     gate: numberIn(draft.gate),
     mpp: numberIn(draft.mpp),

@@ -19,6 +19,7 @@ import { takeJob } from "../state/workspace.js";
 import { CheckList, SelectField, TextField } from "./fields.js";
 import {
   type DraftErrors,
+  draftOf,
   emptyDraft,
   fieldsOf,
   type GivenIds,
@@ -26,6 +27,7 @@ import {
   type JobField,
   keptDraft,
   readDraft,
+  slidesGone,
   slidesWithoutResolution,
 } from "./job-draft.js";
 
@@ -33,15 +35,18 @@ interface JobFormProps {
   readonly kind: JobKind;
   readonly workspace: Workspace;
   readonly given: GivenIds;
+  /** A job that is to be repeated with changes. */
+  readonly repeated: JobEntry | null;
   onStarted(job: JobEntry): void;
 }
 
 /** The form that starts a job. */
-export function JobForm({ kind, workspace, given, onStarted }: JobFormProps) {
-  const key = `ep-sam.job.${[kind, given.run, given.dataset, given.slide].join("/")}`;
+export function JobForm({ kind, workspace, given, repeated, onStarted }: JobFormProps) {
+  const key = `ep-sam.job.${[kind, given.run, given.dataset, given.slide, repeated?.id].join("/")}`;
   const [draft, setDraft] = useState<JobDraft>(
-    () => keptDraft(readStored("sessionStorage", key)) ?? emptyDraft(workspace, given),
+    () => keptDraft(readStored("sessionStorage", key)) ?? firstDraft(workspace, given, repeated),
   );
+  const gone = repeated === null ? 0 : slidesGone(repeated.request, workspace);
   const [errors, setErrors] = useState<DraftErrors>({});
   const [problem, setProblem] = useState<Problem | null>(null);
   const [sending, setSending] = useState(false);
@@ -84,6 +89,13 @@ export function JobForm({ kind, workspace, given, onStarted }: JobFormProps) {
       }}
     >
       <p class="hint">{JOB_HINTS[kind]}</p>
+      {repeated === null ? null : <p class="hint">As in “{repeated.title}”; change what should differ.</p>}
+      {gone === 0 ? null : (
+        <p class="field-error">
+          {gone === 1 ? "A slide of that job is" : `${gone} slides of that job are`} not here any more and
+          left out.
+        </p>
+      )}
       {fieldsOf[kind].map((field) => (
         <DraftField key={field} {...{ field, kind, draft, workspace, change }} error={errors[field]} />
       ))}
@@ -95,6 +107,10 @@ export function JobForm({ kind, workspace, given, onStarted }: JobFormProps) {
       </p>
     </form>
   );
+}
+
+function firstDraft(workspace: Workspace, given: GivenIds, repeated: JobEntry | null): JobDraft {
+  return repeated === null ? emptyDraft(workspace, given) : draftOf(repeated.request, workspace);
 }
 
 export const JOB_TITLES: Readonly<Record<JobKind, string>> = {
@@ -250,6 +266,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           onChoose={(value) => change({ [field]: value })}
         />
       );
+    case "backbone":
     case "overlap":
     case "gate":
     case "patchSize":
@@ -262,7 +279,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           title={settingWords[field].label}
           hint={settingWords[field].hint}
           placeholder={PLACEHOLDERS[field] ?? ""}
-          numeric={field !== "split"}
+          numeric={field !== "split" && field !== "backbone"}
           value={draft[field]}
           error={error}
           onInput={(text) => change({ [field]: text })}
@@ -277,6 +294,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
 const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
   overlap: String(defaultOf(inferenceSettings.shape.overlap)),
   gate: "the run's",
+  backbone: "as the preset says",
   stride: "the patch size",
   patchMpp: "the slides' own",
   split: defaultOf(preparationSettings.shape.split).join(),

@@ -6,10 +6,13 @@ import { PageHead } from "../shell/page-head.js";
 import { jobs, loadJobs, loadWorkspace, workspace } from "../state/workspace.js";
 import { JobCard } from "./job-card.js";
 import { JOB_TITLES, JobForm } from "./job-form.js";
+import { NoticeChoice } from "./notice-choice.js";
 
 /** The queue: what runs, what waits, what came before; and the forms that start more. */
 export function JobsPage({ route }: { readonly route: Extract<Route, { page: "jobs" }> }) {
-  const { start } = route;
+  const { start, repeat } = route;
+  const all = jobs.value.state === "ready" ? jobs.value.value : null;
+  const repeated = all?.find(({ id, request }) => id === repeat && request.kind === start) ?? null;
   return (
     <section class="scrolling-page">
       <PageHead title="Jobs" subtitle="One at a time, in this order; they go on when the page is closed." />
@@ -22,14 +25,17 @@ export function JobsPage({ route }: { readonly route: Extract<Route, { page: "jo
           </li>
         ))}
       </ul>
-      {start === null ? null : (
+      <NoticeChoice />
+      {start === null || (repeat !== null && all === null) ? null : (
         <Dialog title={JOB_TITLES[start]} onClose={() => navigate(jobsRoute())}>
           <Resource loaded={workspace.value} again={() => void loadWorkspace()} what="the workspace">
             {(value) => (
               <JobForm
+                key={repeat}
                 kind={start}
                 workspace={value}
                 given={route}
+                repeated={repeated}
                 onStarted={(job) => {
                   showMessage(`${job.title}: started.`);
                   navigate(jobsRoute());

@@ -1,3 +1,5 @@
+import * as z from "zod/mini";
+
 /** Which dye is shown: both as they are on the slide, or one as if it alone were there. */
 export const stainNames = ["both", "haematoxylin", "eosin"] as const;
 export type StainName = (typeof stainNames)[number];
@@ -12,6 +14,14 @@ export interface Look {
   readonly gamma: number;
   readonly stain: StainName;
 }
+
+/** What a browser has kept of a look. */
+export const lookSchema: z.ZodMiniType<Look> = z.object({
+  brightness: z.number(),
+  contrast: z.number(),
+  gamma: z.number(),
+  stain: z.enum(stainNames),
+});
 
 export const plainLook: Look = { brightness: 0, contrast: 0, gamma: 1, stain: "both" };
 

@@ -1,6 +1,7 @@
-import { effect, type Signal, signal } from "@preact/signals";
+import { effect, type Signal } from "@preact/signals";
+import { keptSignal } from "../interface/index.js";
 import type { OpenViewer } from "../viewer/index.js";
-import { isPlain, type Look, plainLook } from "./look.js";
+import { isPlain, type Look, lookSchema, plainLook } from "./look.js";
 import { pixelChange } from "./look-pixels.js";
 
 /** How an open slide is shown. */
@@ -9,9 +10,9 @@ export interface OpenLooking {
   dispose(): void;
 }
 
-/** Shows the slide as its look says; a moved slider waits for the next frame. */
-export function openLooking(viewer: Pick<OpenViewer, "changePixels">): OpenLooking {
-  const look = signal(plainLook);
+/** Shows the slide as its look says, which this tab keeps over a reload; a moved slider waits for the next frame. */
+export function openLooking(viewer: Pick<OpenViewer, "changePixels" | "slide">): OpenLooking {
+  const look = keptSignal(`look/${viewer.slide.peek().id}`, lookSchema, plainLook);
   let frame: number | null = null;
   const end = effect(() => {
     void look.value;

@@ -1,14 +1,17 @@
 import { type JobKind, jobKinds, type PatchSort, patchSorts } from "../../contract/index.js";
-import { type ColourMapName, colourMapNames } from "../viewer/colour-maps.js";
 import type { ViewState } from "../viewer/handle.js";
+import { type Beside, besideParts, parseBeside } from "./beside-link.js";
+import {
+  type LayerSetting,
+  layerText,
+  parseLayer,
+  parseView,
+  type QueryParts,
+  viewParts,
+} from "./link-parts.js";
 
-/** One layer as a link keeps it; layers that a link does not name are hidden. */
-export interface LayerSetting {
-  readonly id: string;
-  /** 0 to 1. */
-  readonly opacity: number;
-  readonly map: ColourMapName;
-}
+export type { Alignment, Beside } from "./beside-link.js";
+export type { LayerSetting } from "./link-parts.js";
 
 /** What a gallery shows. */
 export interface GalleryQuery {
@@ -38,6 +41,7 @@ export type Route =
       readonly layers: readonly LayerSetting[] | null;
       /** Dataset whose patches are outlined. */
       readonly grid: string | null;
+      readonly beside: Beside | null;
     }
   | { readonly page: "dataset"; readonly dataset: string; readonly query: GalleryQuery }
   | { readonly page: "run"; readonly run: string; readonly tab: RunTab }
@@ -49,6 +53,8 @@ export type Route =
       readonly run: string | null;
       readonly dataset: string | null;
       readonly slide: string | null;
+      /** The job whose values the form begins with. */
+      readonly repeat: string | null;
     };
 
 export const wholeGallery: GalleryQuery = {
@@ -63,7 +69,7 @@ export const wholeGallery: GalleryQuery = {
 
 /** The link to a slide as a whole. */
 export function slideRoute(slide: string): Extract<Route, { page: "slide" }> {
-  return { page: "slide", slide, view: null, layers: null, grid: null };
+  return { page: "slide", slide, view: null, layers: null, grid: null, beside: null };
 }
 
 /** The link to an empty or a prepared jobs page. */
@@ -72,7 +78,7 @@ export function jobsRoute(
   given: { readonly run?: string; readonly dataset?: string; readonly slide?: string } = {},
 ): Extract<Route, { page: "jobs" }> {
   const { run = null, dataset = null, slide = null } = given;
-  return { page: "jobs", start, run, dataset, slide };
+  return { page: "jobs", start, run, dataset, slide, repeat: null };
 }
 
 /** A place as the fragment of an address, `#` included. */
@@ -85,6 +91,7 @@ export function formatRoute(route: Route): string {
         ...viewParts(route.view),
         ...(route.layers === null ? [] : layerParts(route.layers)),
         ["grid", route.grid],
+        ...besideParts(route.beside),
       ])}`;
     case "dataset": {
       const { split, label, run, idsBelow, disagreementAbove, sort, offset } = route.query;
@@ -106,6 +113,7 @@ export function formatRoute(route: Route): string {
         ["run", route.run],
         ["dataset", route.dataset],
         ["slide", route.slide],
+        ["repeat", route.repeat],
       ])}`;
   }
 }
@@ -118,7 +126,7 @@ export function parseRoute(hash: string): Route {
   if (kind === "jobs") {
     const start = jobKinds.find((name) => name === values.get("start")) ?? null;
     const [run, dataset, slide] = [values.get("run"), values.get("dataset"), values.get("slide")];
-    return { page: "jobs", start, run, dataset, slide };
+    return { page: "jobs", start, run, dataset, slide, repeat: values.get("repeat") };
   }
   if (id === undefined || id === "") return { page: "home" };
   if (kind === "slides") {
@@ -128,6 +136,7 @@ export function parseRoute(hash: string): Route {
       view: parseView(values),
       layers: values.has("layer") ? values.getAll("layer").flatMap(parseLayer) : null,
       grid: values.get("grid"),
+      beside: parseBeside(values),
     };
   }
   if (kind === "datasets") return { page: "dataset", dataset: id, query: parseGallery(values) };
@@ -137,45 +146,17 @@ export function parseRoute(hash: string): Route {
   return { page: "home" };
 }
 
-type Parts = readonly (readonly [name: string, value: string | number | null])[];
-
-function query(parts: Parts): string {
+function query(parts: QueryParts): string {
   const given = parts.filter(([, value]) => value !== null);
   return given.length === 0
     ? ""
     : `?${given.map(([name, value]) => `${name}=${escaped(`${value}`)}`).join("&")}`;
 }
 
-function viewParts(view: ViewState | null): Parts {
-  if (view === null) return [];
-  const { centre, zoom, rotation } = view;
-  return [
-    ["at", `${rounded(centre[0], 1)},${rounded(centre[1], 1)}`],
-    ["zoom", Number(zoom.toPrecision(5))],
-    ["turn", rotation === 0 ? null : rounded(rotation, 1)],
-  ];
-}
-
 /** No layer at all is written too: it differs from a link that leaves the choice to the page. */
-function layerParts(layers: readonly LayerSetting[]): Parts {
+function layerParts(layers: readonly LayerSetting[]): QueryParts {
   if (layers.length === 0) return [["layer", ""]];
-  return layers.map(({ id, opacity, map }) => ["layer", `${id}:${rounded(opacity, 2)}:${map}`]);
-}
-
-function parseLayer(text: string): LayerSetting[] {
-  const [, id, digits, name] = /^(.+):([\d.]+):([a-z-]+)$/.exec(text) ?? [];
-  const opacity = Number(digits);
-  const map = colourMapNames.find((candidate) => candidate === name);
-  return id !== undefined && map !== undefined && opacity >= 0 && opacity <= 1 ? [{ id, opacity, map }] : [];
-}
-
-function parseView(values: URLSearchParams): ViewState | null {
-  const [x, y] = (values.get("at") ?? "").split(",").map((text) => (text === "" ? Number.NaN : Number(text)));
-  const zoom = Number(values.get("zoom") ?? Number.NaN);
-  const rotation = Number(values.get("turn") ?? 0);
-  if (x === undefined || y === undefined || ![x, y, zoom, rotation].every(Number.isFinite) || zoom <= 0)
-    return null;
-  return { centre: [x, y], zoom, rotation: ((rotation % 360) + 360) % 360 };
+  return layers.map((layer) => ["layer", layerText(layer)]);
 }
 
 function parseGallery(values: URLSearchParams): GalleryQuery {
@@ -195,10 +176,6 @@ function parseGallery(values: URLSearchParams): GalleryQuery {
 function parseFraction(text: string | null): number | null {
   const value = text === null || text === "" ? Number.NaN : Number(text);
   return value >= 0 && value <= 1 ? value : null;
-}
-
-function rounded(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
 }
 
 /** Colons and commas are legal in a fragment and stay readable. */

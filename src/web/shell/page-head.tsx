@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { visibleText } from "../../common/portable.js";
 import { ToolButton } from "../interface/index.js";
 import { sidebarShown } from "../interface/preferences.js";
+import { unseenEnds } from "../jobs/job-ends.js";
 import { narrow, sheet } from "../state/screen.js";
 
 /** Shows or hides the list of slides, datasets and runs. */
@@ -26,9 +27,11 @@ export function PageHead({
   readonly subtitle?: string;
   readonly children?: ComponentChildren;
 }) {
+  const ended = unseenEnds.value.length;
   useEffect(() => {
-    document.title = visibleText(`${title} · EP-SAM`);
-  }, [title]);
+    const news = ended === 0 ? "" : `(${ended} ${ended === 1 ? "job has" : "jobs have"} ended) `;
+    document.title = visibleText(`${news}${title} · EP-SAM`);
+  }, [title, ended]);
   return (
     <header class="page-head">
       <ToolButton icon="menu" title="Workspace" shortcut="B" onClick={toggleSidebar} />

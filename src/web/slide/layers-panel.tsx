@@ -7,6 +7,7 @@ import { type OpenThreshold, ThresholdPanel } from "../threshold/index.js";
 import { colourMapNames, colourMapTitles, cssColour, mapsFor, palette } from "../viewer/index.js";
 import { Legend } from "./legend.js";
 import { firstSetting, type SlideSession } from "./session.js";
+import { toggleBeside } from "./slide-shortcuts.js";
 import { isTaught } from "./taught-layer.js";
 
 interface LayersPanelProps {
@@ -43,7 +44,12 @@ export function LayersPanel({ session, threshold, looking, onFigure }: LayersPan
       </ul>
       <GridChoice session={session} />
       <LookingPanel look={looking.look} />
-      <Button onClick={onFigure}>Save a figure …</Button>
+      <div class="button-row">
+        <Button onClick={() => toggleBeside(session)}>
+          {session.beside.value === null ? "Compare side by side" : "Show one alone"}
+        </Button>
+        <Button onClick={onFigure}>Save a figure …</Button>
+      </div>
     </div>
   );
 }

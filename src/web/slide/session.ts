@@ -1,6 +1,6 @@
 import { effect, type Signal, signal, untracked } from "@preact/signals";
 import type { SlideDetail } from "../../contract/index.js";
-import { formatRoute, type LayerSetting, type Route, slideRoute } from "../routing/hash-link.js";
+import { type Beside, formatRoute, type LayerSetting, type Route, slideRoute } from "../routing/hash-link.js";
 import { keepInAddress, navigate, route } from "../routing/location.js";
 import { mapsFor, type OpenViewer, sameView, type ViewState } from "../viewer/index.js";
 
@@ -10,6 +10,8 @@ export interface SlideSession {
   readonly layers: Signal<readonly LayerSetting[]>;
   /** Dataset whose patches are outlined. */
   readonly grid: Signal<string | null>;
+  /** What is seen beside the slide, or under its curtain. */
+  readonly beside: Signal<Beside | null>;
   /** Everything over the slide is hidden for a moment. */
   readonly bare: Signal<boolean>;
   /** Whether coordinates to go to are asked for. */
@@ -43,6 +45,7 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
   const slide = viewer.slide.value;
   const layers = signal(given.layers ?? firstLayers(slide));
   const grid = signal(given.grid);
+  const beside = signal(given.beside);
   const bare = signal(false);
   const goingTo = signal(false);
   const here = () => ({
@@ -50,6 +53,7 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
     view: viewer.settledView.value,
     layers: layers.value,
     grid: grid.value,
+    beside: beside.value,
   });
   // The viewer settles once before it has opened; that view is not worth a link.
   let opened = false;
@@ -75,6 +79,10 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
       layers.value = to.layers;
     }
     if (to.view !== null || to.grid !== null) grid.value = to.grid;
+    const isWhole = to.view === null && to.beside === null;
+    if (!isWhole && formatRoute({ ...here(), beside: to.beside }) !== formatRoute(here())) {
+      beside.value = to.beside;
+    }
     if (to.view !== null && !sameView(to.view, viewer.settledView.value)) viewer.setView(to.view);
   }
 
@@ -82,6 +90,7 @@ export function createSession(viewer: OpenViewer, given: Extract<Route, { page: 
     viewer,
     layers,
     grid,
+    beside,
     bare,
     goingTo,
     goTo: (view) => navigate({ ...here(), view }),

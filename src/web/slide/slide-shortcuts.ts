@@ -1,3 +1,4 @@
+import { firstBeside } from "../beside/index.js";
 import { type Shortcut, showProblem } from "../interface/index.js";
 import { inspectorShown, objectsShown } from "../interface/preferences.js";
 import { narrow, sheet } from "../state/screen.js";
@@ -31,6 +32,13 @@ export async function toggleFullScreen(stage: HTMLElement | null): Promise<void>
 /** Shows level-0 pixels one to one. */
 export function showActualPixels({ viewer }: SlideSession): void {
   viewer.setView({ ...viewer.view.value, zoom: 1 });
+}
+
+/** Shows something beside the slide, or the slide alone. */
+export function toggleBeside({ beside, layers, viewer }: SlideSession): void {
+  const isAlone = beside.value === null;
+  beside.value = isAlone ? firstBeside(viewer.slide.value, layers.value) : null;
+  viewer.announce(isAlone ? "Side by side" : "One slide alone");
 }
 
 /** Makes all layers that are shown more or less opaque. */
@@ -93,6 +101,7 @@ export function slideShortcuts(
       const [first] = viewer.slide.value.datasets;
       session.grid.value = session.grid.value === null ? (first ?? null) : null;
     }),
+    view("c", "Compare side by side, or show one alone", () => toggleBeside(session)),
     view("i", "Hide or show the panel", toggleInspector),
     view("o", "Hide or show the object table", toggleObjects),
     view("Shift+f", "Save a figure of the view", saveFigure),

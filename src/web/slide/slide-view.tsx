@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SlideDetail } from "../../contract/index.js";
+import { BesideView } from "../beside/index.js";
 import { FigureDialog } from "../figure/index.js";
 import { announce, shortcuts } from "../interface/index.js";
 import { inspectorShown } from "../interface/preferences.js";
@@ -84,6 +85,9 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
     [open, detail],
   );
 
+  const beside = open?.session.beside.value ?? null;
+  const stageClass = beside === null || beside.curtain !== null ? "stage" : "stage side-by-side";
+
   return (
     <section class="slide-page" aria-label={`Slide ${detail.name}`}>
       <PageHead title={detail.name} subtitle={sizeText(detail)}>
@@ -93,10 +97,19 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
       </PageHead>
       <div class="slide-body">
         <div class="stage-column">
-          <div class="stage" ref={stage} aria-busy={open?.session.viewer.loading.value ?? true}>
+          <div class={stageClass} ref={stage} aria-busy={open?.session.viewer.loading.value ?? true}>
             <div class="slide-view" ref={picture} />
             <div class="navigator" ref={navigator} hidden={!navigatorShown} />
-            {open === null ? null : <Readouts session={open.session} look={open.looking.look.value} />}
+            {open === null ? null : (
+              <>
+                <BesideView
+                  here={open.session.viewer}
+                  beside={open.session.beside}
+                  look={open.looking.look}
+                />
+                <Readouts session={open.session} look={open.looking.look.value} />
+              </>
+            )}
           </div>
           {open !== null && objectsVisible.value ? (
             <ObjectDock table={open.objects.table} slide={detail.name} onClose={toggleObjects} />

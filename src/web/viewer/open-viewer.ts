@@ -23,6 +23,8 @@ export interface OpenViewer extends SlideViewer {
   /** Tiles that could not be had since the slide was opened. */
   readonly failedTiles: ReadonlySignal<number>;
   setView(view: ViewState, immediately?: boolean): void;
+  /** Shows one view of a movement at once; its end settles. */
+  followView(view: ViewState): void;
   /** Shows the whole slide. */
   fit(): void;
   /** Multiplies the zoom, about the middle. */
@@ -44,8 +46,8 @@ export interface OpenViewer extends SlideViewer {
 export interface OpenViewerOptions {
   /** Empty element that the viewer fills. */
   readonly element: HTMLElement;
-  /** Empty element for the small picture of the whole slide. */
-  readonly navigator: HTMLElement;
+  /** Empty element for the small picture of the whole slide; null for none. */
+  readonly navigator: HTMLElement | null;
   readonly slide: SlideDetail;
   /** Null: the whole slide. */
   readonly view: ViewState | null;
@@ -89,13 +91,14 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
       };
     },
     setView: (view, immediately) => camera.set(view, immediately),
+    followView: (view) => camera.follow(view),
     fit: () => camera.fit(),
     zoomBy: (factor) => camera.zoomBy(factor),
     panBy: (horizontal, vertical) => camera.panBy(horizontal, vertical),
     turnBy: (degrees) => camera.turnBy(degrees),
     showLayers: (settings) => layers.show(settings),
     changePixels(change) {
-      for (const one of [seadragon, seadragon.navigator]) {
+      for (const one of options.navigator === null ? [seadragon] : [seadragon, seadragon.navigator]) {
         if (!(one.drawer instanceof PixelDrawer)) continue;
         one.drawer.changed.set(change);
         one.forceRedraw();
@@ -111,7 +114,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
       surface.dispose();
       seadragon.destroy();
       element.replaceChildren();
-      options.navigator.replaceChildren();
+      options.navigator?.replaceChildren();
     },
   };
 
@@ -178,10 +181,14 @@ function createSeadragon({ element, navigator, slide }: OpenViewerOptions): Open
     // Every browser has a canvas, its pixels can be placed exactly, and it needs none of the few WebGL contexts.
     drawer: PixelDrawer,
     showNavigationControl: false,
-    showNavigator: true,
-    navigatorElement: navigator,
-    navigatorAutoFade: false,
-    navigatorRotate: true,
+    ...(navigator === null
+      ? { showNavigator: false }
+      : {
+          showNavigator: true,
+          navigatorElement: navigator,
+          navigatorAutoFade: false,
+          navigatorRotate: true,
+        }),
     animationTime: calm ? 0 : 0.6,
     springStiffness: 9,
     immediateRender: calm,

@@ -61,13 +61,23 @@ export class SlideCamera {
   }
 
   set(wanted: ViewState, immediately = prefersReducedMotion()): void {
+    this.#aim(wanted, immediately);
+    if (immediately) this.#settle();
+  }
+
+  /** Shows a view at once, as one of a movement whose end is told when it comes. */
+  follow(wanted: ViewState): void {
+    this.#aim(wanted, true);
+    this.#follow();
+  }
+
+  #aim(wanted: ViewState, immediately: boolean): void {
     const { viewport } = this.#seadragon;
     const { width } = this.#slide;
     const [x, y] = wanted.centre;
     viewport.setRotation(wanted.rotation, immediately);
     viewport.zoomTo((wanted.zoom * width) / this.#element.clientWidth, undefined, immediately);
     viewport.panTo(new OpenSeadragon.Point(x / width, y / width), immediately);
-    if (immediately) this.#settle();
   }
 
   /** Shows the whole slide. */

@@ -23,6 +23,16 @@ function matmulCases(stackA: readonly number[], stackB: readonly number[]): Oper
   });
 }
 
+const attentionCase = (queries: readonly [number, number, number], keys: number, heads: number) => {
+  const other = [queries[0], keys, queries[2]];
+  return three(
+    `${graph.formatShape(queries)} over ${keys}, ${heads} heads`,
+    [uniform(queries), uniform(other), uniform(other)],
+    (q, k, v) => graph.multiHeadAttention(q, k, v, heads),
+    (q, k, v) => reference.multiHeadAttention(q, k, v, heads),
+  );
+};
+
 interface Convolution {
   readonly image: readonly [number, number, number, number];
   readonly outputs: number;
@@ -159,6 +169,11 @@ export const productCases = {
       (x, weight, bias) => graph.convTranspose2d(x, weight, { bias, stride: 2 }),
       (x, weight, bias) => reference.convTranspose2d(x, weight, 2, 0, [6, 8], required(bias)),
     ),
+  ],
+  multiHeadAttention: [
+    attentionCase([2, 3, 4], 5, 2),
+    attentionCase([1, 9, 6], 9, 1),
+    attentionCase([1, 2, 12], 3, 3),
   ],
   flippedWeights: [
     [2, 3, 3, 3],

@@ -93,6 +93,33 @@ function swapLast(x: Tensor): Tensor {
   );
 }
 
+/** Attention of every query over all keys, head by head. */
+export function multiHeadAttention(queries: Tensor, keys: Tensor, values: Tensor, heads: number): Tensor {
+  const [batch = 1, length = 1, width = 1] = queries.shape;
+  const count = keys.shape[1] ?? 1;
+  const own = width / heads;
+  const at = (tensor: Tensor, image: number, token: number, channel: number): number =>
+    tensor.data[(image * (tensor.shape[1] ?? 1) + token) * width + channel] ?? 0;
+  const data: number[] = [];
+  for (let image = 0; image < batch; image++) {
+    for (let token = 0; token < length; token++) {
+      for (let channel = 0; channel < width; channel++) {
+        const first = Math.floor(channel / own) * own;
+        const channels = Array.from({ length: own }, (_, index) => first + index);
+        const scores = Array.from({ length: count }, (_, key) =>
+          Math.exp(
+            total(channels.map((c) => at(queries, image, token, c) * at(keys, image, key, c))) /
+              Math.sqrt(own),
+          ),
+        );
+        const sum = total(scores);
+        data.push(total(scores.map((score, key) => (score / sum) * at(values, image, key, channel))));
+      }
+    }
+  }
+  return { shape: queries.shape, data: Float64Array.from(data) };
+}
+
 /** Cross-correlation as neural networks define convolution, from the defining sum. */
 export function conv2d(x: Tensor, weight: Tensor, stride: number, padding: number, bias?: Tensor): Tensor {
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;

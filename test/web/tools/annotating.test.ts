@@ -51,7 +51,6 @@ describeWithChromium("annotating in the page", () => {
     });
     view = await ViewProcess.start({
       stateDirectory: directory.path("state"),
-      pageDirectory: directory.path("page"),
       inputs: [slides],
     });
     browser = await launchChromium();

@@ -23,7 +23,6 @@ describeWithChromium("classes and comments in the page", () => {
     });
     view = await ViewProcess.start({
       stateDirectory: directory.path("state"),
-      pageDirectory: directory.path("page"),
       inputs: [directory.path("tissue")],
     });
     browser = await launchChromium();

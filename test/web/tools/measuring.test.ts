@@ -23,7 +23,6 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     });
     view = await ViewProcess.start({
       stateDirectory: directory.path("state"),
-      pageDirectory: directory.path("page"),
       inputs: [slides],
     });
     browser = await launchChromium();

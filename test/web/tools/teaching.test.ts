@@ -53,7 +53,6 @@ describeWithShared(
       beforeAll(async () => {
         view = await ViewProcess.start({
           stateDirectory: directory.path("state"),
-          pageDirectory: directory.path("page"),
           inputs: SLIDES.map((name) => sharedPath("data", "slides", `${name}.tif`)),
         });
         browser = await launchChromium();

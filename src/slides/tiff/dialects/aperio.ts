@@ -21,6 +21,7 @@ export const aperioSvs: TiffDialect = {
     const full = supportedPage(file, node.page);
     refuseStacks(file, full, nodes, description);
     const { levels, leftOut } = await buildPyramid(
+      file,
       full,
       tiled.filter((other) => other !== node).map(({ page }) => page),
     );

@@ -1,14 +1,14 @@
 import { supportedPage, type TiffContents } from "../contents.js";
 import type { SlideDescription, TiffDialect } from "../dialect.js";
 import { largestOf, refuseStacks } from "../full-picture.js";
-import { looksAlike } from "../looks-alike.js";
 import { taggedMicronsPerPixel, tagProperties } from "../metadata.js";
+import { isReduced } from "../page.js";
 import { buildPyramid } from "../pyramid.js";
 import { TiffTag } from "../tags.js";
 
 /**
- * Any TIFF: the largest picture is the slide, wherever it is stored. Its sub-directories are levels, and so are other
- * pages of the same field and colours that are marked as reduced pictures, or look like it.
+ * Any TIFF: the largest picture is the slide, wherever it is stored. Its levels are the
+ * sub-directories and other pages that show the same field in the same colours.
  */
 export const genericTiff: TiffDialect = {
   format: "TIFF",
@@ -21,9 +21,10 @@ export const genericTiff: TiffDialect = {
       .filter((other) => other !== node)
       .flatMap((other) => [other.page, ...other.subPages]);
     const { levels, leftOut } = await buildPyramid(
+      file,
       full,
       [...node.subPages, ...others],
-      async (above, page) => (node.subPages.includes(page) ? true : looksAlike(file, above, page)),
+      (page) => isReduced(page) || node.subPages.includes(page),
     );
     const orientation = await node.directory.number(TiffTag.Orientation, 1);
     const name = node === first ? "the first page" : `${full.name}, the largest picture`;

@@ -38,7 +38,7 @@ export const omeTiff: TiffDialect = {
     if (main === undefined) throw file.error("holds no image", "its OME-XML names none");
     const planes = await rgbOfPlanes(file, main, nodes);
     const full = supportedPage(file, main.node.page);
-    const pyramid = await buildPyramid(full, main.node.subPages);
+    const pyramid = await buildPyramid(file, full, main.node.subPages);
     const { levels, leftOut } = planes === null ? pyramid : withOtherColours(pyramid, planes.others);
     const { "tiff.ImageDescription": _, ...tags } = await tagProperties(first.directory);
     return {

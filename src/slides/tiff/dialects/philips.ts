@@ -1,6 +1,7 @@
 import { descendants, parseXml, type XmlElement } from "../../xml-tree.js";
 import { supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, PyramidLevel, SlideDescription, TiffDialect } from "../dialect.js";
+import { Lookalikes } from "../looks-alike.js";
 import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
 import { colours } from "../pyramid.js";
 
@@ -24,7 +25,7 @@ export const philipsTiff: TiffDialect = {
     if (scan === undefined)
       throw file.error("has metadata that cannot be read", "its XML names no WSI image");
     const spacings = levelSpacings(scan);
-    const { levels, warnings } = paddedLevels(contents, spacings);
+    const { levels, warnings } = await paddedLevels(contents, spacings);
     const own = spacing(attribute(scan, "DICOM_PIXEL_SPACING")) ?? spacings[0] ?? null;
     const { "tiff.ImageDescription": _, ...tags } = await tagProperties(first.directory);
     return {
@@ -67,13 +68,14 @@ function spacing(text: string | undefined): Spacing | null {
 }
 
 /** The levels without their padding: a level is as much smaller than the first as its spacing is larger. */
-function paddedLevels({ file, nodes }: TiffContents, spacings: readonly (Spacing | null)[]) {
+async function paddedLevels({ file, nodes }: TiffContents, spacings: readonly (Spacing | null)[]) {
   const pages = nodes
     .filter(({ page }) => "unsupported" in page || page.segmentation.tiled)
     .map(({ page }) => supportedPage(file, page));
   const [full] = pages;
   const [fullSpacing] = spacings;
   if (full === undefined) throw file.error("holds no pyramid", "none of its pages is tiled");
+  const lookalikes = new Lookalikes(file);
   const levels: PyramidLevel[] = [];
   const warnings: string[] = [];
   for (const [index, page] of pages.entries()) {
@@ -84,9 +86,15 @@ function paddedLevels({ file, nodes }: TiffContents, spacings: readonly (Spacing
     const width = Math.min(page.width, Math.floor(full.width / downsample));
     const height = Math.min(page.height, Math.floor(full.height / downsample));
     const above = levels.at(-1);
+    const level = { page, width, height };
     const isSmaller = above === undefined || (width < above.width && colours(page) === colours(full));
-    if (width > 0 && height > 0 && isSmaller) levels.push({ page, width, height });
-    else warnings.push(`${page.name} is no smaller level of the first page and is left out`);
+    if (width === 0 || height === 0 || !isSmaller) {
+      warnings.push(`${page.name} is no smaller level of the first page and is left out`);
+    } else if (above !== undefined && !(await lookalikes.isLevelOf(above, level, true))) {
+      warnings.push(
+        `${page.name} is stored as a level, but shows something else than the level above and is left out`,
+      );
+    } else levels.push(level);
   }
   return { levels, warnings };
 }

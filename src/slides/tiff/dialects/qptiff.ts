@@ -31,6 +31,7 @@ export const qpTiff: TiffDialect = {
     }
     const reduced = nodes.filter((other) => textOf(other, "ImageType") === "ReducedResolution");
     const { levels, leftOut } = await buildPyramid(
+      file,
       full,
       reduced.map(({ page }) => page),
     );

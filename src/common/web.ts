@@ -1,0 +1,92 @@
+import type { Dispatcher, RequestInit, Response } from "undici";
+import { messageOf } from "./errors.js";
+
+/*
+ * Requests to web servers, for downloads and for slides that stay where they are: through the proxy that HTTPS_PROXY,
+ * HTTP_PROXY and NO_PROXY name, which Node 20's own fetch does not know.
+ */
+
+export type { Response as WebResponse } from "undici";
+
+let dispatcher: Promise<Dispatcher> | null = null;
+
+async function dispatcherForProxies(): Promise<Dispatcher> {
+  const { Agent, EnvHttpProxyAgent } = await import("undici");
+  const names = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"];
+  const isProxied = names.some((name) => (process.env[name] ?? "") !== "");
+  return isProxied ? new EnvHttpProxyAgent() : new Agent();
+}
+
+/** As the web's `fetch`, through the proxy of the environment. */
+export async function webFetch(url: string, init: RequestInit): Promise<Response> {
+  const { fetch } = await import("undici");
+  dispatcher ??= dispatcherForProxies();
+  return fetch(url, { ...init, dispatcher: await dispatcher });
+}
+
+/** Aborts a connection that has gone silent. */
+export class SilenceWatch {
+  readonly #controller = new AbortController();
+  readonly #limit: number;
+  readonly #outer: AbortSignal | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param limit milliseconds without a byte */
+  constructor(limit: number, outer: AbortSignal | undefined) {
+    this.#limit = limit;
+    this.#outer = outer;
+    outer?.addEventListener("abort", this.#onAbort, { once: true });
+    if (outer?.aborted === true) this.#onAbort();
+    this.heard();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer);
+    const seconds = Math.round(this.#limit / 1000);
+    this.#timer = setTimeout(
+      () => this.#controller.abort(new Error(`no byte came for ${seconds} seconds`)),
+      this.#limit,
+    );
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#outer?.removeEventListener("abort", this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => this.#controller.abort(this.#outer?.reason);
+}
+
+/** Waits. @throws the signal's reason as soon as it aborts */
+export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+    signal?.addEventListener("abort", done, { once: true });
+  });
+  signal?.throwIfAborted();
+}
+
+/** Without a network, or with nobody listening, waiting does not help; whoever comes back starts the command again. */
+const unreachable = new Set(["ENOTFOUND", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"]);
+
+/** True for a failure of {@link webFetch} of that kind. */
+export function isUnreachable(failure: unknown): boolean {
+  const cause = failure instanceof Error ? failure.cause : undefined;
+  return cause instanceof Error && "code" in cause && unreachable.has(String(cause.code));
+}
+
+/** `fetch` hides the reason (no such host, connection refused) in its cause. */
+export function describeFetchFailure(failure: unknown): string {
+  const cause = failure instanceof Error ? failure.cause : undefined;
+  return cause === undefined ? messageOf(failure) : `${messageOf(failure)}: ${messageOf(cause)}`;
+}

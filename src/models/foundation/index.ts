@@ -1,0 +1,19 @@
+export { detectTransformer } from "./detect-transformer.js";
+export { FoundationFeatures, type FoundationView, foundationView } from "./foundation-features.js";
+export {
+  type FoundationModel,
+  foundationDirectory,
+  foundationModel,
+  foundationNames,
+  foundationWeights,
+  isFoundationModel,
+  requireImportedWeights,
+} from "./foundation-file.js";
+export { importFoundation } from "./import-foundation.js";
+export { describeTransformer } from "./import-transformer.js";
+export type { FoundationFacts, ImportedFoundation, ImportFoundationOptions } from "./kept-model.js";
+export { type KnownModel, knownModels } from "./known-models.js";
+export { resampledPositions } from "./positions.js";
+export { TransformerModel, type TransformerOptions } from "./transformer-model.js";
+export { type NamingStyle, type TransformerWeights, transformerWeights } from "./transformer-names.js";
+export { type PositionRule, transformerTensors, type VisionTransformer } from "./vision-transformer.js";

@@ -1,0 +1,2 @@
+export { BesideView } from "./beside-view.js";
+export { firstBeside } from "./open-beside.js";

@@ -1,0 +1,164 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import type { LayerEntry } from "../../../src/contract/index.js";
+import { describeWithChromium, launchChromium } from "../../support/chromium.js";
+import { type PageServer, servePage } from "../../support/page-server.js";
+import { temporaryDirectory } from "../../support/temporary-directory.js";
+import {
+  findings,
+  meanDifference,
+  openPage,
+  quietPages,
+  screenPixels,
+  settled,
+  writeWorkspace,
+} from "../page-fixture.js";
+
+const directory = temporaryDirectory();
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
+
+describeWithChromium("side by side", () => {
+  let server: PageServer;
+  let browser: Browser;
+  let slides: readonly string[] = [];
+  const opened = quietPages();
+
+  beforeAll(async () => {
+    server = await servePage({
+      ...(await writeWorkspace(directory.path("workspace"))),
+      stateDirectory: directory.path("state"),
+    });
+    browser = await launchChromium();
+    slides = server.context.workspace.slides.filter(({ name }) => name !== "broken.svs").map(({ id }) => id);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  const openSlide = async (query: string, slide = slides[1]): Promise<Page> => {
+    const watched = await openPage(browser, `${server.address}#/slides/${slide}?${query}`);
+    opened.push(watched);
+    watched.page.setDefaultTimeout(30_000);
+    await settled(watched.page);
+    return watched.page;
+  };
+  /** What the link keeps of the page. */
+  const linked = (page: Page) => new URLSearchParams(new URL(page.url()).hash.split("?")[1]);
+  const boxOf = async (page: Page, selector: string) => {
+    const box = await page.locator(selector).boundingBox();
+    if (box === null) throw new Error(`${selector} is not on the screen`);
+    return box;
+  };
+  /** A square of the screen about a point of a viewer, as pixels. */
+  const seen = async (page: Page, selector: string, [x, y] = [0.5, 0.5]) => {
+    const { x: left, y: top, width, height } = await boxOf(page, selector);
+    return screenPixels(page, {
+      x: Math.round(left + width * x) - 30,
+      y: Math.round(top + height * y) - 30,
+      width: 60,
+      height: 60,
+    });
+  };
+  const secondSettled = (page: Page) => page.locator(".beside-view[aria-busy=false]").waitFor();
+  const follows = (page: Page) =>
+    expect.poll(
+      async () => meanDifference(await seen(page, ".slide-view"), await seen(page, ".beside-picture")),
+      {
+        timeout: 20_000,
+      },
+    );
+
+  it("shows one slide twice, moved together by mouse and keys, and let go to be aligned", async () => {
+    const page = await openSlide("at=320,320&zoom=1&layer=");
+    await page.locator(".openseadragon-canvas").first().focus();
+    await page.keyboard.press("c");
+    const second = page.getByRole("region", { name: /^Beside: / });
+    await second.locator("canvas").first().waitFor();
+    await secondSettled(page);
+    await page.getByRole("combobox", { name: "Layer beside" }).selectOption("");
+    await follows(page).toBeLessThan(1);
+    // The first moves the second …
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("+");
+    await follows(page).toBeLessThan(1);
+    const before = linked(page).get("at");
+    // … and the second the first: dragged with the mouse, and with the keys.
+    const { x, y, width, height } = await boxOf(page, ".beside-picture");
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width / 2 + 60, y + height / 2 + 40, { steps: 6 });
+    await page.mouse.up();
+    await expect.poll(() => linked(page).get("at")).not.toBe(before);
+    await follows(page).toBeLessThan(1);
+    await page.keyboard.press("-");
+    await follows(page).toBeLessThan(1);
+    const together = page.getByRole("button", { name: "Move together" });
+    await together.click();
+    await page.locator(".beside-picture .openseadragon-canvas").focus();
+    await page.keyboard.press("ArrowDown");
+    await expect.poll(() => linked(page).has("with-at")).toBe(true);
+    await follows(page).toBeGreaterThan(2);
+    await together.click();
+    await expect.poll(() => linked(page).has("align")).toBe(true);
+    await page.getByRole("button", { name: "Align by microns" }).press("Enter");
+    await follows(page).toBeLessThan(1);
+    expect(linked(page).has("align")).toBe(false);
+    expect(await findings(page)).toEqual([]);
+  });
+
+  it("draws a curtain between two layers, which keys and pointer move and the link keeps", async () => {
+    const { layers } = (await (await fetch(`${server.address}api/slides/${slides[1]}`)).json()) as {
+      layers: LayerEntry[];
+    };
+    const idOf = (kind: LayerEntry["kind"]) => layers.find((layer) => layer.kind === kind)?.id ?? "";
+    const [mask, map] = [idOf("tumour-mask"), idOf("probability")];
+    const query = `at=192,448&zoom=2&layer=${mask}:1:tint&with=${slides[1]}&with-layer=${map}:1:viridis`;
+    const page = await openSlide(query);
+    await page.getByRole("button", { name: "Curtain" }).click();
+    const curtain = page.getByRole("slider", { name: "Curtain" });
+    await curtain.press("Home");
+    expect(await curtain.getAttribute("aria-valuenow")).toBe("0");
+    await secondSettled(page);
+    const right = () => seen(page, ".slide-view", [0.3, 0.4]);
+    await settled(page);
+    await expect.poll(async () => meanDifference(await right(), await right())).toBe(0);
+    const under = await right();
+    await curtain.press("End");
+    const over = await right();
+    expect(meanDifference(under, over)).toBeGreaterThan(20);
+    const stage = await boxOf(page, ".stage");
+    const handle = await boxOf(page, ".curtain");
+    await page.mouse.move(handle.x + handle.width / 2 - 1, handle.y + handle.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(stage.x + stage.width * 0.2, stage.y + 200, { steps: 12 });
+    await page.mouse.up();
+    expect(Number(await curtain.getAttribute("aria-valuenow"))).toBeGreaterThanOrEqual(19);
+    expect(meanDifference(await right(), under)).toBeLessThan(1);
+    await curtain.press("ArrowRight");
+    expect(await curtain.getAttribute("aria-valuetext")).toMatch(/^2\d %: .* on the left, .* on the right$/);
+    await expect.poll(() => Number(linked(page).get("curtain"))).toBeGreaterThan(0.19);
+    // The slide is still the one that is moved.
+    await page.mouse.move(stage.x + stage.width * 0.7, stage.y + 300);
+    await page.mouse.wheel(0, -200);
+    await expect.poll(() => Number(linked(page).get("zoom"))).toBeGreaterThan(2.05);
+    await page.reload();
+    await curtain.waitFor();
+    expect(linked(page).get("with-layer")).toBe(`${map}:1:viridis`);
+    expect(await findings(page)).toEqual([]);
+  });
+
+  it("shows another slide beside", async () => {
+    const page = await openSlide("at=320,320&zoom=1&layer=");
+    await page.getByRole("button", { name: "Compare side by side" }).click();
+    await secondSettled(page);
+    await page.getByRole("combobox", { name: "Slide beside" }).selectOption(slides[0] ?? "");
+    await expect.poll(() => linked(page).get("with")).toBe(slides[0]);
+    await secondSettled(page);
+    await follows(page).toBeGreaterThan(2);
+    await page.getByRole("button", { name: "Close what is beside" }).click();
+    await expect.poll(() => page.locator(".beside-view").count()).toBe(0);
+    expect(linked(page).has("with")).toBe(false);
+  });
+});
