@@ -1,8 +1,16 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { z } from "zod";
-import { createFileAtomically, EpSamError, exists, hashBytes, jsonIfFits } from "../common/index.js";
+import {
+  createFileAtomically,
+  EpSamError,
+  exists,
+  hashBytes,
+  isRemotePath,
+  jsonIfFits,
+} from "../common/index.js";
 import { listNames } from "../dataset/index.js";
+import { slideFileVersion } from "../slides/index.js";
 import type { Shard } from "./shard.js";
 
 /** A slide with how much work it is taken for. */
@@ -70,6 +78,10 @@ export async function weigh(
 ): Promise<WeighedSlide[]> {
   const weighed: WeighedSlide[] = [];
   for (const { stem, path } of slides) {
+    if (isRemotePath(path)) {
+      weighed.push({ stem, bytes: (await slideFileVersion(path)).size });
+      continue;
+    }
     const companion = join(dirname(path), stem);
     const isIndex = extname(path).toLowerCase() === ".mrxs" && (await exists(companion));
     weighed.push({ stem, bytes: (await bytesOf(path)) + (isIndex ? await bytesOf(companion) : 0) });

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,11 +107,6 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   }
 }
 
-/** Words that must not be in a log. */
-export async function secretsIn(log: string, words: readonly string[]): Promise<string[]> {
-  return words.filter((word) => log.includes(word));
-}
-
 /** Why tests with a real Redis cannot run here. */
 export const noRedis = hasRedis() ? undefined : "no redis-server; apt install redis-server";
 
@@ -123,5 +118,3 @@ function hasRedis(): boolean {
     return false;
   }
 }
-
-export { readFile };

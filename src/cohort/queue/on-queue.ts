@@ -1,5 +1,12 @@
 import { resolve } from "node:path";
-import { exists, hashBytes, silentReporter } from "../../common/index.js";
+import {
+  EpSamError,
+  exists,
+  hashBytes,
+  isRemotePath,
+  secretAddresses,
+  silentReporter,
+} from "../../common/index.js";
 import {
   type PrepareSlidesOptions,
   patchesAreWritten,
@@ -53,6 +60,7 @@ export async function inferOnQueue(given: InferSlidesOptions, url: string): Prom
   );
   const jobs: QueuedJob[] = [];
   for (const task of heaviest) {
+    requireOpenAddress(task.slide.path);
     jobs.push(await jobOf(cohort, task.slide.stem, { kind: "infer", options: plain, task, models }));
   }
   const setAside = await withFollower({ url, cohort, task: "slides on the queue" }, options, (follower) =>
@@ -79,14 +87,15 @@ export async function prepareOnQueue(
   const { annotations } = given;
   const options = {
     ...given,
-    inputs: given.inputs.map((path) => resolve(path)),
-    annotations: [annotations].flat().map((path) => resolve(path)),
+    inputs: given.inputs.map(fullPath),
+    annotations: [annotations].flat().map(fullPath),
     out: resolve(given.out),
   };
   const cohort = cohortOf("prepare", options.out, []);
   return withFollower({ url, cohort, task: "slides on the queue" }, options, (follower) => {
     const work = async (asked: SharedSlideWork): Promise<string | null> => {
-      const { stem } = asked.file;
+      const { stem, path } = asked.file;
+      requireOpenAddress(path);
       const job = await jobOf(cohort, stem, { kind: "prepare", work: asked });
       const settled = await follower.submit(job, () => isDone(asked));
       return "failed" in settled ? settled.failed : null;
@@ -120,6 +129,22 @@ async function withFollower<T>(
   }
 }
 
+/** Workers have other folders that they are started in; addresses are the same everywhere. */
+function fullPath(path: string): string {
+  return isRemotePath(path) ? path : resolve(path);
+}
+
+/** @throws EpSamError `usage` for a slide whose address holds a secret: it would lie in Redis, and workers lack it */
+function requireOpenAddress(path: string): void {
+  if (!secretAddresses().some(([hidden]) => hidden === path)) return;
+  throw new EpSamError("usage", {
+    where: path,
+    what: "has an address with a user, a password or a query, which does not go into the queue",
+    action:
+      "Give addresses without, such as s3://BUCKET/KEY with the credentials of each worker, or use shards.",
+  });
+}
+
 function takeBack(connection: QueueConnection, cohort: string): Promise<unknown> {
   return cancelQueued(connection, (data) => data.cohort === cohort);
 }
@@ -129,10 +154,10 @@ function withFullPaths(options: InferSlidesOptions): InferSlidesOptions {
   const folders =
     annotations === undefined || (typeof annotations === "object" && "get" in annotations)
       ? annotations
-      : [annotations].flat().map((path) => resolve(path));
+      : [annotations].flat().map(fullPath);
   return {
     ...options,
-    inputs: options.inputs.map((path) => resolve(path)),
+    inputs: options.inputs.map(fullPath),
     run: resolve(options.run),
     out: resolve(options.out),
     annotations: folders,

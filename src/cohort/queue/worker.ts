@@ -2,10 +2,8 @@ import { availableParallelism, hostname } from "node:os";
 import type { Job, Worker } from "bullmq";
 import {
   AnsweringChild,
-  ChildLost,
   EpSamError,
   isEpSamError,
-  messageOf,
   moduleBeside,
   packageVersion,
   type Reporter,
@@ -14,6 +12,7 @@ import {
 import type { DeviceRequest } from "../../graph/index.js";
 import { isCancelled } from "./cancel.js";
 import { connectQueue, isFull, QUEUE_NAME, type QueueConnection } from "./connect.js";
+import { isOwnFault, reasonOf } from "./faults.js";
 import { type JobData, type JobProgress, type JobResult, readJobData } from "./job.js";
 import { type SlideQuestion, slideAnswerSchema, slideMessageSchema } from "./slide-work.js";
 import { WorkerFigures } from "./worker-figures.js";
@@ -129,8 +128,15 @@ class QueueWorker {
     let empty = 0;
     while (!signal.aborted && empty < EMPTY_LOOKS) {
       await new Promise<void>((wake) => {
-        setTimeout(wake, LOOK);
-        signal.addEventListener("abort", () => wake(), { once: true });
+        const timer = setTimeout(() => {
+          signal.removeEventListener("abort", end);
+          wake();
+        }, LOOK);
+        const end = () => {
+          clearTimeout(timer);
+          wake();
+        };
+        signal.addEventListener("abort", end, { once: true });
       });
       if (!untilEmpty) continue;
       const counts = await this.#connection.queue.getJobCounts("waiting", "active", "delayed", "prioritized");
@@ -274,24 +280,4 @@ class QueueWorker {
     this.#ending.abort();
     return later(0);
   }
-}
-
-/** Tags of errors that are of the slide, not of the machine or of what was asked for. */
-const OWN_FAULTS = ["slide", "annotation", "input-image", "numerical", "shape", "internal"] as const;
-
-/** A slide that ends its process, or fails in a way that nobody expected, is at fault as one that cannot be read is. */
-function isOwnFault(failure: unknown): boolean {
-  return !isEpSamError(failure) || OWN_FAULTS.some((tag) => isEpSamError(failure, tag));
-}
-
-/** As lists of skipped inputs tell it, without folders. */
-function reasonOf(failure: unknown): string {
-  if (failure instanceof ChildLost) {
-    const memory = failure.message.includes("SIGKILL") ? " (mostly the system was out of memory)" : "";
-    return `ends the program that reads it: ${failure.message}${memory}`;
-  }
-  if (!isEpSamError(failure)) return withoutFolders(messageOf(failure));
-  const { what, why, action } = failure.fields;
-  const reason = why === undefined ? what : `${what} (${why})`;
-  return withoutFolders(action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`);
 }
