@@ -89,7 +89,8 @@ function singleChannel(samples: RawSamples, name: string, instances: boolean): U
     const red = data[pixel * 3] ?? 0;
     const green = data[pixel * 3 + 1] ?? 0;
     const blue = data[pixel * 3 + 2] ?? 0;
-    if (!instances && (red !== green || red !== blue)) throw colouredMask(name, [red, green, blue], samples.isLossy);
+    if (!instances && (red !== green || red !== blue))
+      throw colouredMask(name, [red, green, blue], samples.isLossy);
     values[pixel] = Math.max(red, green, blue);
   }
   return values;

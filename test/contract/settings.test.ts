@@ -55,8 +55,9 @@ describe("settings", () => {
   });
 
   it("are not called by their flags outside the command line, but in whole commands", () => {
-    // Arguments of Node belong to child processes.
-    const commands = /"--import"|\\?`(?:epsam|node|vips|raw2ometiff) [^`]*`|ssh -L|epsam train --resume\./g;
+    // Arguments of child processes: of Node, and of the command that a job starts.
+    const commands =
+      /"--import"|\["--queue"\]|\\?`(?:epsam|node|vips|raw2ometiff) [^`]*`|ssh -L|epsam train --resume\./g;
     const speaking = messages.filter(
       ({ file, line }) =>
         /(^|[^-\w])--[a-z]/.test(line.replace(commands, "")) && !/(job|teaching)-plan\.ts$/.test(file),

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
-import type { PlannedWork, ProgressEvent } from "../../common/index.js";
-import type { JobRequest } from "../../contract/index.js";
+import { messageOf, type PlannedWork, type ProgressEvent } from "../../common/index.js";
+import type { JobEntry, JobRequest } from "../../contract/index.js";
 import { TAUGHT_TASK } from "../../inference/index.js";
 import { stageWork } from "../../project/index.js";
 import {
@@ -34,6 +34,19 @@ const PARTS: readonly (readonly [part: string, from: number, to: number])[] = [
   ["blending", 0.9, 0.95],
   ["writing", 0.95, 1],
 ];
+
+/** As {@link workOfJob}; where that cannot be told, the command itself says what is wrong. */
+export async function expectedWork(
+  context: ServerContext,
+  { title, request }: Pick<JobEntry, "title" | "request">,
+): Promise<PlannedWork[]> {
+  try {
+    return await workOfJob(context, request);
+  } catch (failure) {
+    context.reporter.note(`${title}: how long it takes cannot be told: ${messageOf(failure)}`);
+    return [];
+  }
+}
 
 /**
  * What the commands of a job will tell of, in their order, with how long each is expected to take beside the others.
