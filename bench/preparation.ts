@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Command } from "@commander-js/extra-typings";
-import { formatAsapXml } from "../src/annotations/index.js";
 import { wholeNumber } from "../src/cli/options.js";
 import { writeFileAtomically } from "../src/common/index.js";
-import { ringOf } from "../src/geometry/index.js";
 import { describeMachine, isBusy } from "./machine.js";
+import { rectangleAnnotation } from "./slides/annotation.js";
 import { generatedSlide } from "./slides/generated-slide.js";
 
 // Does the memory of preparing a slide grow with the slide? Two generated slides without a pyramid, so that finding
@@ -33,22 +32,6 @@ interface Preparation {
   readonly patches: number;
 }
 
-/** Half of the slide's width and height is tumour. */
-function annotation(side: number): string {
-  const [from, to] = [side / 4, (3 * side) / 4];
-  const outer = ringOf([from, from, to, from, to, to, from, to]);
-  const polygon = {
-    id: null,
-    name: "tumour",
-    group: "Tumor",
-    colour: null,
-    polygons: [{ outer, holes: [] }],
-    points: [],
-    measurements: {},
-  };
-  return formatAsapXml([polygon], [{ name: "Tumor", colour: null, parent: null }]);
-}
-
 async function prepare(side: number): Promise<Preparation> {
   const folder = await mkdtemp(join(tmpdir(), "epsam-bench-preparation-"));
   try {
@@ -56,7 +39,7 @@ async function prepare(side: number): Promise<Preparation> {
     await symlink(await generatedSlide(side, 256), slide);
     const annotations = join(folder, "annotations");
     await mkdir(annotations);
-    await writeFileAtomically(join(annotations, "slide.xml"), annotation(side));
+    await writeFileAtomically(join(annotations, "slide.xml"), rectangleAnnotation(side));
     const worker = fileURLToPath(new URL("slides/preparation-worker.ts", import.meta.url));
     const tsx = import.meta.resolve("tsx");
     const parameters = [slide, annotations, join(folder, "dataset"), String(options.patches)];

@@ -6,37 +6,80 @@ import { RandomStream } from "../../src/common/index.js";
 
 /** Different tiles in the slide; each is stored anew wherever it is shown. */
 const VARIETY_SIDE = 16;
+/** Streams are written together up to so many bytes. */
+const WRITE_BYTES = 8 * 2 ** 20;
 
 /**
  * Writes a square BigTIFF of JPEG tiles (quality 80, 4:2:0, shared tables) without holding more than its
  * directory in memory. The tiles are cut from one picture and stored in random order.
+ * @param reductions levels below the full one, each by how many times it is smaller
  */
-export async function writeJpegSlide(path: string, side: number, tileSide: number): Promise<void> {
+export async function writeJpegSlide(
+  path: string,
+  side: number,
+  tileSide: number,
+  reductions: readonly number[] = [],
+): Promise<void> {
   const { tables, streams } = await encodedTiles(tileSide);
-  const perSide = Math.ceil(side / tileSide);
   const random = new RandomStream(0, "bench slide");
-  const offsets: number[] = [];
-  const byteCounts: number[] = [];
   const handle = await open(path, "w");
   try {
     let position = 16;
-    for (let index = 0; index < perSide * perSide; index++) {
-      const stream = streams[random.integer(streams.length)] ?? Buffer.alloc(0);
-      await handle.write(stream, 0, stream.length, position);
-      offsets.push(position);
-      byteCounts.push(stream.length);
-      position += stream.length + (stream.length % 2);
+    const levels: { readonly fields: WrittenField[] }[] = [];
+    for (const reduction of [1, ...reductions]) {
+      const levelSide = Math.ceil(side / reduction);
+      const count = Math.ceil(levelSide / tileSide) ** 2;
+      const chosen = Array.from(
+        { length: count },
+        () => streams[random.integer(streams.length)] ?? Buffer.alloc(0),
+      );
+      const written = await writeTiles(handle, position, chosen);
+      position = written.end;
+      const reduced = reduction === 1 ? [] : [{ tag: 254, type: Type.Long, values: [1] }];
+      const size = { width: levelSide, height: levelSide };
+      levels.push({
+        fields: [
+          ...jpegDirectory(size, tileSide, [], { more: [tables, ...reduced] }).fields,
+          { tag: 324, type: Type.Long8, values: written.offsets },
+          { tag: 325, type: Type.Long8, values: chosen.map(({ length }) => length) },
+        ],
+      });
     }
-    const size = { width: side, height: side };
-    const fields: WrittenField[] = [
-      ...jpegDirectory(size, tileSide, [], { more: [tables] }).fields,
-      { tag: 324, type: Type.Long8, values: offsets },
-      { tag: 325, type: Type.Long8, values: byteCounts },
-    ];
-    await appendDirectory(handle, position, fields);
+    await appendDirectories(handle, position, levels);
   } finally {
     await handle.close();
   }
+}
+
+/** Mean bytes of a tile. */
+export async function meanTileBytes(tileSide: number): Promise<number> {
+  const { streams } = await encodedTiles(tileSide);
+  return streams.reduce((sum, { length }) => sum + length, 0) / streams.length;
+}
+
+async function writeTiles(
+  handle: Awaited<ReturnType<typeof open>>,
+  start: number,
+  streams: readonly Buffer[],
+): Promise<{ readonly offsets: number[]; readonly end: number }> {
+  const offsets: number[] = [];
+  let [position, first, bytes] = [start, start, 0];
+  let parts: Buffer[] = [];
+  const flush = async (): Promise<void> => {
+    const joined = Buffer.concat(parts);
+    await handle.write(joined, 0, joined.length, first);
+    [parts, first, bytes] = [[], position, 0];
+  };
+  for (const stream of streams) {
+    const padding = stream.length % 2;
+    offsets.push(position);
+    parts.push(stream, Buffer.alloc(padding));
+    position += stream.length + padding;
+    bytes += stream.length;
+    if (bytes >= WRITE_BYTES) await flush();
+  }
+  await flush();
+  return { offsets, end: position };
 }
 
 /** The shared tables as a field, and abbreviated streams of many different tiles. */
@@ -53,22 +96,28 @@ async function encodedTiles(tileSide: number): Promise<{ tables: WrittenField; s
   return { tables, streams: segments.map((segment) => Buffer.from(segment ?? [])) };
 }
 
-/** A directory built as a file of its own, moved to the end of this one. */
-async function appendDirectory(
+/** Directories built as a file of their own, moved to the end of this one. */
+async function appendDirectories(
   handle: Awaited<ReturnType<typeof open>>,
   position: number,
-  fields: readonly WrittenField[],
+  levels: readonly { readonly fields: readonly WrittenField[] }[],
 ): Promise<void> {
-  const alone = buildTiff([{ fields }], { big: true });
+  const alone = buildTiff(levels, { big: true });
   const base = position - 16;
-  const directory = Number(alone.readBigUInt64LE(8));
-  const entries = Number(alone.readBigUInt64LE(directory));
-  for (let entry = 0; entry < entries; entry++) {
-    const at = directory + 8 + entry * 20;
-    const isInline = valueBytes(alone.readUInt16LE(at + 2)) * Number(alone.readBigUInt64LE(at + 4)) <= 8;
-    if (!isInline) alone.writeBigUInt64LE(alone.readBigUInt64LE(at + 12) + BigInt(base), at + 12);
+  const moved = (at: number): number => {
+    const offset = Number(alone.readBigUInt64LE(at));
+    if (offset !== 0) alone.writeBigUInt64LE(BigInt(offset + base), at);
+    return offset;
+  };
+  for (let directory = moved(8); directory !== 0; ) {
+    const entries = Number(alone.readBigUInt64LE(directory));
+    for (let entry = 0; entry < entries; entry++) {
+      const at = directory + 8 + entry * 20;
+      const isInline = valueBytes(alone.readUInt16LE(at + 2)) * Number(alone.readBigUInt64LE(at + 4)) <= 8;
+      if (!isInline) moved(at + 12);
+    }
+    directory = moved(directory + 8 + entries * 20);
   }
-  alone.writeBigUInt64LE(BigInt(directory + base), 8);
   await handle.write(alone, 16, alone.length - 16, position);
   await handle.write(alone, 0, 16, 0);
 }

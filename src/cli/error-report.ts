@@ -5,6 +5,7 @@ import {
   type ErrorFields,
   fileErrorOf,
   isEpSamError,
+  isRemotePath,
   messageOf,
   visibleText,
 } from "../common/index.js";
@@ -46,7 +47,7 @@ export function reportError(thrown: unknown, terminal: Terminal, json: boolean, 
 
 /** A path of the command line where nothing is, apart from outputs: the same mistake in every command. */
 function isMissingArgument({ fields: { where } }: EpSamError): boolean {
-  if (where === undefined || existsSync(where)) return false;
+  if (where === undefined || isRemotePath(where) || existsSync(where)) return false;
   const words = process.argv.slice(2);
   const inputs = words.filter((word, at) => !/^--out(?:=|$)/.test(word) && words[at - 1] !== "--out");
   const paths = inputs.map((word) => word.replace(/^--[\w-]+=/, ""));

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { z } from "zod";
-import { isEpSamError } from "../common/index.js";
+import { parseShard, type Shard } from "../cohort/index.js";
+import { EpSamError, isEpSamError, isRemotePath, remotePath, withoutSecrets } from "../common/index.js";
 import { seedSetting, whole, wholeBetween } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
 import { errorWithFlags } from "./setting-flags.js";
@@ -47,15 +48,50 @@ export function wholeNumber(minimum: number, maximum?: number) {
   return wholeSetting(maximum === undefined ? whole(minimum) : wholeBetween(minimum, maximum));
 }
 
-/** A path; an empty one, as from an unset shell variable, is refused. */
+/** A path of this machine; an empty one, as from an unset shell variable, is refused. */
 export function path(text: string): string {
+  if (isRemotePath(text))
+    throw new InvalidArgumentError("Give a path of this machine; slides alone may be addresses.");
+  return notEmpty(text);
+}
+
+/** One more path of an option that takes several. */
+export function paths(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, path(text)];
+}
+
+function notEmpty(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("Give a path that is not empty.");
 }
 
-/** One more path of an option or argument that takes several. */
-export function paths(text: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, path(text)];
+/** A slide, or what may be one: a path, or an address, of which nobody sees what is secret from here on. */
+export function input(text: string): string {
+  try {
+    return remotePath(notEmpty(text));
+  } catch (thrown) {
+    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
+  }
+}
+
+/** One more input of a command that takes several. */
+export function inputs(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, input(text)];
+}
+
+/** `--cache-gigabytes <number>` */
+export function cacheGigabytesOption() {
+  return new Option(
+    "--cache-gigabytes <number>",
+    "slides on servers: how much of what was read is kept on disk for later (default: nothing)",
+  ).argParser(cacheGigabytes);
+}
+
+/** Takes effect at once, in this process and in those that it starts. */
+function cacheGigabytes(text: string): number {
+  if (!DECIMAL.test(text) || Number(text) < 0) throw new InvalidArgumentError("Give a number of gigabytes.");
+  process.env.EPSAM_CACHE_GIGABYTES = text;
+  return Number(text);
 }
 
 /** `--json` */
@@ -96,7 +132,54 @@ export function overwriteOption() {
   return new Option("--overwrite", "replace what is already at the output");
 }
 
+/** `--shard <part>` */
+export function shardOption() {
+  return new Option(
+    "--shard <part>",
+    "slides: do one part of them, such as 3/16; auto: the one that Slurm, AWS Batch or (auto/16) Kubernetes numbers",
+  ).argParser(shardIn);
+}
+
+function shardIn(text: string): Shard {
+  try {
+    return parseShard(text, process.env);
+  } catch (thrown) {
+    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
+  }
+}
+
+/** `--collect` */
+export function collectOption() {
+  return new Option("--collect", "slides: join what all shards made, and tell what is missing").conflicts(
+    "shard",
+  );
+}
+
+/** `--queue [address]`; {@link queueAddress} makes an address of it. */
+export function queueOption() {
+  return new Option(
+    "--queue [address]",
+    "slides: Redis whose workers do the work, as redis://HOST:6379; left empty: the one that EPSAM_QUEUE names",
+  );
+}
+
+/** The address of the queue: as given, or as EPSAM_QUEUE tells where it may hold a password. */
+export function queueAddress(given: string | true): string {
+  const address = given === true ? process.env.EPSAM_QUEUE : given;
+  if (address !== undefined && address !== "") return address;
+  throw new EpSamError("usage", {
+    where: "`queue`",
+    what: "has no address, and EPSAM_QUEUE is not set",
+    action: "Give it as redis://HOST:6379, or set EPSAM_QUEUE to that.",
+  });
+}
+
 /** `--out <directory>` */
 export function outOption(description: string) {
   return new Option("--out <directory>", description).argParser(path);
+}
+
+/** The words after `epsam`, as records keep them: without what is secret in addresses. */
+export function shownCommandLine(): string[] {
+  return process.argv.slice(2).map(withoutSecrets);
 }

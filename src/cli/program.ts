@@ -58,6 +58,16 @@ const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./commands/infer.js")).inferCommand(),
   },
   {
+    usage: "worker [options]",
+    description: "work on slides that others put into a queue, on this machine",
+    load: async () => (await import("./commands/worker.js")).workerCommand(),
+  },
+  {
+    usage: "queue",
+    description: "look at a queue of slides, try again what was set aside, pause, clear",
+    load: async () => (await import("./commands/queue.js")).queueCommand(),
+  },
+  {
     usage: "teach [options] <slide>",
     description: "make a run of a few labelled squares of a slide, in seconds",
     load: async () => (await import("./commands/teach.js")).teachCommand(),
@@ -169,8 +179,10 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 }
 
 async function usageError({ message }: CommanderError): Promise<EpSamError> {
-  const { EpSamError } = await import("../common/index.js");
-  const [what = "wrong usage", ...suggestions] = message.replace(/^error: /, "").split("\n");
+  const { EpSamError, withoutSecrets } = await import("../common/index.js");
+  const [what = "wrong usage", ...suggestions] = withoutSecrets(message)
+    .replace(/^error: /, "")
+    .split("\n");
   const suggestion = suggestions.join(" ").replace(/^\(|\)$/g, "");
   return new EpSamError("usage", {
     what,

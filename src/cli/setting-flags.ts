@@ -29,7 +29,8 @@ const HOMES = new Map(
     infer: "device gate labelledSquares minimumArea overlap patchMpp stage tolerance",
     view: "host port state token",
     "models export": "format",
-    "models import": "key promptFrame sam",
+    "models import":
+      "acceptLicence blocks deviation heads key largePatches licence mean micronsPerPixel model name promptFrame sam size",
   }).flatMap(([command, settings]) => settings.split(" ").map((setting) => [setting, command] as const)),
 );
 

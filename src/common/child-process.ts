@@ -5,6 +5,7 @@ import { extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { EpSamError, errorTags, messageOf } from "./errors.js";
+import { adoptAddresses, secretAddresses } from "./remote-path.js";
 
 /** Characters kept of what a process writes to its standard error. */
 const KEPT_ERROR_OUTPUT = 4096;
@@ -24,6 +25,7 @@ const text = z.string().optional();
 const requestSchema = z.union([
   z.object({ id: z.number(), abort: z.literal(true) }),
   z.object({ id: z.number(), question: z.unknown() }),
+  z.object({ addresses: z.array(z.tuple([z.string(), z.string()])) }),
 ]);
 const failureSchema = z.object({
   message: z.string(),
@@ -108,6 +110,9 @@ export class AnsweringChild<Question> {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#process.on("message", (message) => this.#settle(message));
+    const addresses = secretAddresses();
+    // One that could not be started tells so when it is asked.
+    if (addresses.length > 0) this.#process.send({ addresses }, () => undefined);
     const { stderr } = this.#process;
     stderr?.setEncoding("utf8").on("data", (chunk: string) => {
       this.#errorOutput = (this.#errorOutput + chunk).slice(-KEPT_ERROR_OUTPUT);
@@ -256,6 +261,7 @@ export function answerParent<Question>(
   const underWay = new Map<number, AbortController>();
   const reply = async (message: unknown): Promise<void> => {
     const request = requestSchema.parse(message);
+    if ("addresses" in request) return adoptAddresses(request.addresses);
     const { id } = request;
     if ("abort" in request) {
       underWay.get(id)?.abort();

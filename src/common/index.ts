@@ -54,6 +54,7 @@ export {
   addressOf,
   adoptAddresses,
   bucketAndKey,
+  commandEnvironment,
   isRemotePath,
   remotePath,
   remotePaths,
@@ -72,3 +73,4 @@ export {
   type WebResponse,
   webFetch,
 } from "./web.js";
+export { withoutFolders } from "./without-folders.js";

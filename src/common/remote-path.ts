@@ -1,4 +1,6 @@
+import { z } from "zod";
 import { EpSamError } from "./errors.js";
+import { jsonIfFits } from "./json.js";
 
 /*
  * A file on a server goes through the program under its remote path: its address without what may be secret (user,
@@ -11,7 +13,19 @@ const SCHEME = /^([a-z][a-z\d+.-]+):\/\//i;
 const KEPT_ESCAPES = /(%(?:25|2f|3f|23|5c|0[0-9a-f]|1[0-9a-f]|7f))/i;
 const BUCKET = /^[a-z\d][a-z\d._-]{1,254}$/i;
 
-const addresses = new Map<string, string>();
+/** Carries what is secret to a command that is started for this process. */
+export const ADDRESSES_VARIABLE = "EPSAM_ADDRESSES";
+/** Linux takes no longer text in one variable. */
+const LONGEST_VARIABLE = 120_000;
+
+const addresses = new Map<string, string>(inheritedAddresses());
+
+function inheritedAddresses(): [string, string][] {
+  const text = process.env[ADDRESSES_VARIABLE];
+  // Not for processes that this one starts for other purposes.
+  delete process.env[ADDRESSES_VARIABLE];
+  return text === undefined ? [] : (jsonIfFits(text, z.array(z.tuple([z.string(), z.string()]))) ?? []);
+}
 
 /** True for addresses of files on servers, `https://`, `http://` and `s3://`. */
 export function isRemotePath(path: string): boolean {
@@ -46,13 +60,29 @@ export function addressOf(path: string): string {
 }
 
 /** All that has been left out of remote paths, for a process that works for this one. */
-export function secretAddresses(): Readonly<Record<string, string>> {
-  return Object.fromEntries(addresses);
+export function secretAddresses(): readonly (readonly [path: string, address: string])[] {
+  return [...addresses];
 }
 
 /** Takes what {@link secretAddresses} gave in another process. */
-export function adoptAddresses(secret: Readonly<Record<string, string>>): void {
-  for (const [path, address] of Object.entries(secret)) addresses.set(path, address);
+export function adoptAddresses(secret: readonly (readonly [path: string, address: string])[]): void {
+  for (const [path, address] of secret) addresses.set(path, address);
+}
+
+/**
+ * The environment of a command that gets these arguments: with what is secret of those that are remote paths.
+ * @throws EpSamError `usage` when that is too much for a variable
+ */
+export function commandEnvironment(args: readonly string[]): NodeJS.ProcessEnv {
+  const secret = args.flatMap((arg) => [...addresses].filter(([path]) => path === arg));
+  if (secret.length === 0) return process.env;
+  const text = JSON.stringify(secret);
+  if (text.length <= LONGEST_VARIABLE) return { ...process.env, [ADDRESSES_VARIABLE]: text };
+  throw usage(
+    `${secret.length} slides`,
+    "have addresses with more text after the ? than can be handed to a job",
+    "Choose fewer slides for one job.",
+  );
 }
 
 /** A text, such as an argument, with nothing secret in the addresses that it holds. */

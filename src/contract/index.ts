@@ -22,6 +22,7 @@ export { type Area, areaSchema, type Box, boxSchema, type Position } from "./geo
 export * from "./jobs.js";
 export * from "./problem.js";
 export * from "./prompt-arrays.js";
+export * from "./receiving.js";
 export * from "./segmentation.js";
 export * from "./settings.js";
 export * from "./teaching.js";

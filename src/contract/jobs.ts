@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { problemSchema } from "./problem.js";
 import {
   anyResolutionSetting as anyResolution,
+  backboneSetting,
   inferenceSettings,
   preparationSettings,
   presetSetting,
@@ -73,6 +74,7 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [
     name,
     dataset: identifier,
     preset: presetSetting,
+    backbone: z.optional(backboneSetting),
     seed: seedSetting,
     anyResolution,
   }),

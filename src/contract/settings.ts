@@ -31,6 +31,16 @@ export const presetSetting = z.enum(
   "Choose laptop, best, paper or paper-small.",
 );
 
+/** Names of networks whose features a classifier judges, separated by commas. */
+export const backboneSetting = z
+  .string()
+  .check(
+    z.regex(
+      /^[A-Za-z0-9][\w.-]*(\s*,\s*[A-Za-z0-9][\w.-]*)*$/,
+      "Give names separated by commas, such as uni2-h,efficientnet-lite0.",
+    ),
+  );
+
 /** Names of the authors' slides, splits and numbers of patches. */
 export const profileSetting = z.enum(["camelyon16", "camelyon17"], "Choose camelyon16 or camelyon17.");
 
@@ -197,6 +207,10 @@ export const settingWords = {
   annotations: { label: "Annotations", hint: "" },
   unmarked: { label: "What is not marked", hint: "" },
   preset: { label: "Preset", hint: "" },
+  backbone: {
+    label: "What the classifier sees with",
+    hint: "Empty: as the preset says. Else a foundation model that was imported, or several networks with commas; `epsam models list` names them.",
+  },
   stage: { label: "Decoder", hint: "" },
 } as const;
 

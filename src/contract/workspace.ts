@@ -30,6 +30,10 @@ const slideEntry = z.object({
   format: z.nullable(text),
   /** Corrections saved for this slide. */
   annotationCount: number,
+  /** Those of them that nobody has judged. */
+  unreviewedCount: number,
+  /** Whether a file of annotations has its name, beside it or in a folder given for that. */
+  annotationFile: z.boolean(),
   /** Whether results of a run are at hand for it. */
   segmented: z.boolean(),
 });

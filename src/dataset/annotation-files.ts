@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, extname, resolve } from "node:path";
-import { EpSamError } from "../common/index.js";
+import { EpSamError, isRemotePath, remotePath } from "../common/index.js";
 import {
   isSlide,
   type JudgedFile,
@@ -129,6 +129,16 @@ export function matchAnnotationFiles(slides: readonly string[], files: readonly 
 
 /** @throws EpSamError `usage` when there is no such folder, or it holds slides instead */
 export async function requireAnnotationFolder(folder: string): Promise<void> {
+  if (isRemotePath(folder)) {
+    const where = remotePath(folder);
+    const why = "slides may stay where they are, their annotations may not";
+    throw new EpSamError("usage", {
+      where,
+      what: "is no folder of this machine",
+      why,
+      action: "Download them.",
+    });
+  }
   await requireExisting(folder);
   const action = "Give the folder that holds one annotation file per slide.";
   if (!(await stat(folder)).isDirectory()) {

@@ -1,8 +1,16 @@
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { EpSamError, exists, isEpSamError } from "../common/index.js";
-import { type DicomGroup, groupDicomFiles, isDicomFile, isTiledTiff, openSlide } from "../slides/index.js";
+import { EpSamError, exists, isEpSamError, isRemotePath, remotePath } from "../common/index.js";
+import {
+  type DicomGroup,
+  groupDicomFiles,
+  isDicomFile,
+  isTiledTiff,
+  listBucket,
+  openSlide,
+} from "../slides/index.js";
+import { isAddressList, readAddressList } from "./address-list.js";
 import { compareText, SPLITS } from "./records.js";
 
 /**
@@ -111,10 +119,18 @@ export function judgeFiles(paths: readonly string[]): JudgedFile[] {
 /** As {@link judgeFiles}; files without an extension are looked into, since those of DICOM mostly have none. */
 export async function judgeFilesByContent(paths: readonly string[]): Promise<JudgedFile[]> {
   return Promise.all(
-    judgeFiles(paths).map(async (file) =>
-      file.kind === "other" && (await isDicomFile(file.path)) ? { ...file, kind: "dicom" as const } : file,
-    ),
+    judgeFiles(paths).map(async (file) => {
+      if (isRemotePath(file.path)) return remoteFile(file);
+      return file.kind === "other" && (await isDicomFile(file.path))
+        ? { ...file, kind: "dicom" as const }
+        : file;
+    }),
   );
+}
+
+/** Nobody looks into files on servers here: opening them tells, and refuses what must be on this machine. */
+function remoteFile(file: JudgedFile): JudgedFile {
+  return file.kind === "dicom" ? { ...file, kind: "slide" } : file;
 }
 
 /**
@@ -168,8 +184,12 @@ export const NAMED_FOLDER =
  */
 export async function listInputs(inputs: readonly string[]): Promise<ListedInput[]> {
   const listed = await Promise.all(
-    inputs.map(async (input) => {
+    inputs.map(remotePath).map(async (input) => {
+      if (isRemotePath(input)) return listRemote(input);
       await requireExisting(input);
+      if (isAddressList(input)) {
+        return { input, isFolder: false, paths: await readAddressList(input), namedFolders: [] };
+      }
       const isFolder = (await stat(input)).isDirectory();
       const entries = isFolder ? await entriesOf(input) : { paths: [input], namedFolders: [] };
       return { input, isFolder, ...entries };
@@ -178,10 +198,27 @@ export async function listInputs(inputs: readonly string[]): Promise<ListedInput
   const judged = await judgeFilesByContent(listed.flatMap(({ paths }) => paths));
   let first = 0;
   return listed.map(({ paths, ...rest }) => {
-    const files = judged.slice(first, first + paths.length);
+    const files = judged.slice(first, first + paths.length).map((file) => givenFile(file, rest.isFolder));
     first += paths.length;
     return { ...rest, files };
   });
+}
+
+/** A prefix of a bucket is like a folder; any other address is a file. */
+async function listRemote(input: string) {
+  if (!input.endsWith("/")) return { input, isFolder: false, paths: [input], namedFolders: [] };
+  const { files, folders } = await listBucket(input);
+  return { input, isFolder: true, paths: files, namedFolders: folders.filter(isNamedLikePicture) };
+}
+
+function isNamedLikePicture(folder: string): boolean {
+  return isPicture(kindByExtension(folder.replace(/\/$/, "")));
+}
+
+/** An address that was given by itself is meant as a slide, whatever its name. */
+function givenFile(file: JudgedFile, isFolder: boolean): JudgedFile {
+  const isMeant = !isFolder && file.kind === "other" && isRemotePath(file.path);
+  return isMeant ? { ...file, kind: "slide" } : file;
 }
 
 async function entriesOf(folder: string): Promise<{ paths: string[]; namedFolders: string[] }> {
@@ -216,8 +253,11 @@ export async function patchFolders(folder: string): Promise<string[]> {
 /**
  * Tells by what a TIFF file holds whether it is a slide, since an ordinary image has neither tiles nor a pyramid, be its
  * pixels readable or not; null when it is damaged, which is reported by whoever goes on with it.
+ *
+ * What lies on a server is a slide: looking into each of a thousand would take long.
  */
 export async function contentOfTiff(file: string): Promise<"slide" | "image" | null> {
+  if (isRemotePath(file)) return "slide";
   try {
     const source = await openSlide(file);
     try {

@@ -1,3 +1,4 @@
+export { isAddressList } from "./address-list.js";
 export {
   annotationFilesIn,
   matchAnnotationFiles,
@@ -34,6 +35,7 @@ export {
   type JudgedFile,
   judgeFiles,
   judgeFilesByContent,
+  kindByExtension,
   listInputs,
   patchFolders,
   RESULT_FILE,
@@ -93,6 +95,7 @@ export type {
   TissueRule,
   UnannotatedRule,
 } from "./slide-preparation/options.js";
+export { SlideOutcomes } from "./slide-preparation/outcomes.js";
 export {
   missingFromPreparation,
   prepareShard,
@@ -109,6 +112,7 @@ export {
 export type { FindTissueOptions } from "./slide-preparation/saturation.js";
 export {
   doSharedWork,
+  patchesAreWritten,
   type SharedSlideWork,
   type SlideWorkers,
 } from "./slide-preparation/shared-work.js";

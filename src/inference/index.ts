@@ -37,6 +37,13 @@ export type {
 } from "./slides/options.js";
 export type { PatchCounts } from "./slides/segment-slide.js";
 export {
+  planSlideTasks,
+  resultPathOf,
+  SlideBySlide,
+  type SlideTask,
+  type SlideTasks,
+} from "./slides/slide-by-slide.js";
+export {
   type KeepTaughtRunOptions,
   keepTaughtRun,
   TAUGHT_TASK,
@@ -45,5 +52,5 @@ export {
 export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
 export { MAP_STEP } from "./teaching/taught-model.js";
-export { isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
+export { baseWhileClicking, isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
 export { type TrainedResolution, trainedResolution } from "./trained-resolution.js";

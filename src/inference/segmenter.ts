@@ -9,11 +9,12 @@ import {
 import { type Device, type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
-import { backbone, embeddedBackboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
+import { embeddedBackboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
 import {
   camStage,
   chooseDecoderStage,
   classifierFile,
+  decoderBackbone,
   decoderBase,
   decoderFile,
   decoderWeights,
@@ -23,6 +24,7 @@ import {
   openRun,
   openSam,
   type RunContext,
+  recordedFoundations,
   type SamSource,
   seesFeatures,
   type TrainingConfig,
@@ -235,8 +237,9 @@ async function identityOf(
         : {}),
       ...(adaptation === undefined ? {} : { adaptation: adaptation.hash }),
       ...(seesFeatures(config.decoder)
-        ? { backbone: await hashFile(embeddedBackboneFile(backbone(config.classifier.dense.backbone))) }
+        ? { backbone: await hashFile(embeddedBackboneFile(decoderBackbone(config))) }
         : {}),
+      ...Object.fromEntries((await recordedFoundations(config)).map(({ name, sha256 }) => [name, sha256])),
     },
   };
 }

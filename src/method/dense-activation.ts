@@ -2,20 +2,19 @@ import { must } from "../common/index.js";
 import { type Device, floatsOf, floatTensor, GraphSession } from "../graph/index.js";
 import type { FloatMap, RgbImage } from "../imaging/index.js";
 import {
-  type BackboneEntry,
-  BackboneFeatures,
   type DenseClassifierOptions,
   denseClassifierGraph,
   denseFeaturesInput,
+  type FrozenFeaturesPlan,
+  type FrozenNetwork,
   type JoinedFeatures,
-  joinedShape,
-  joinFeatures,
+  openFrozenFeatures,
   type StateDict,
   standardisationInputs,
   standardisationShape,
   withContext,
 } from "../models/index.js";
-import { resizedTo, sigmoid } from "./classifier-session.js";
+import { sigmoid } from "./classifier-session.js";
 import { quantiseLogits } from "./logit-levels.js";
 import type { ActivationClassifier, ClassifierActivation } from "./patch-activation.js";
 
@@ -33,73 +32,38 @@ export const denseTensors = {
 
 /** A trained dense classifier for images of one size. */
 export interface DenseClassifierForEvaluation {
-  readonly entry: BackboneEntry;
-  readonly backboneWeights: StateDict;
+  /** The frozen networks whose features it judges, for images of one size; others are resized. */
+  readonly features: FrozenFeaturesPlan;
   readonly options: DenseClassifierOptions;
   /** `head.*` and {@link denseTensors}. */
   readonly weights: StateDict;
-  /** Side of its input in pixels; other images are resized. */
-  readonly inputSide: number;
   readonly device: Device;
 }
 
-/** Joined features of square images, from a frozen backbone. */
-export class JoinedFeatureSource {
-  readonly #backbone: BackboneFeatures;
-  readonly #side: number;
-
-  private constructor(backbone: BackboneFeatures, side: number) {
-    this.#backbone = backbone;
-    this.#side = side;
-  }
-
-  /** Compiles the backbone for images of `side` pixels. */
-  static async create(entry: BackboneEntry, weights: StateDict, side: number, device: Device) {
-    const backbone = await BackboneFeatures.create({ entry, weights, width: side, height: side, device });
-    return new JoinedFeatureSource(backbone, side);
-  }
-
-  /** The features of an image, which is resized when it has another size. */
-  async get(image: RgbImage): Promise<JoinedFeatures> {
-    const [levels = []] = await this.#backbone.compute([
-      resizedTo(image, { width: this.#side, height: this.#side }),
-    ]);
-    return joinFeatures(levels);
-  }
-
-  close(): Promise<void> {
-    return this.#backbone.close();
-  }
-}
-
-/** A classifier whose activation map is its own map of logits: every cell of a backbone's features judged by itself. */
+/** A classifier whose activation map is its own map of logits: every cell of frozen networks' features judged by itself. */
 export class DenseActivationClassifier implements ActivationClassifier {
-  readonly #features: JoinedFeatureSource;
+  readonly #features: FrozenNetwork;
   readonly #head: GraphSession;
   readonly #classifier: DenseClassifierForEvaluation;
 
-  private constructor(
-    features: JoinedFeatureSource,
-    head: GraphSession,
-    classifier: DenseClassifierForEvaluation,
-  ) {
+  private constructor(features: FrozenNetwork, head: GraphSession, classifier: DenseClassifierForEvaluation) {
     this.#features = features;
     this.#head = head;
     this.#classifier = classifier;
   }
 
   /**
-   * Compiles backbone and head.
+   * Compiles the networks and the head.
    * @throws EpSamError `weights` when a parameter is absent, `device` when the device cannot run them
    */
   static async create(classifier: DenseClassifierForEvaluation): Promise<DenseActivationClassifier> {
-    const { entry, backboneWeights, inputSide, options, weights, device } = classifier;
-    const { width, height } = joinedShape(entry.levels, { width: inputSide, height: inputSide });
+    const { features: plan, options, weights, device } = classifier;
+    const { width, height } = plan.shape;
     const size = { batchSize: 1, width, height };
     const { map } = denseClassifierGraph(options, size);
     const head = new Map([...weights].filter(([name]) => name.startsWith("head.")));
     const session = await GraphSession.create({ map }, device, { bind: head });
-    const features = await JoinedFeatureSource.create(entry, backboneWeights, inputSide, device);
+    const features = await openFrozenFeatures(plan, device);
     return new DenseActivationClassifier(features, session, classifier);
   }
 

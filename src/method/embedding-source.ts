@@ -1,4 +1,4 @@
-import type { RgbImage } from "../imaging/index.js";
+import type { FloatMap, RgbImage } from "../imaging/index.js";
 import type { ImageEncoder, MaskPromptEmbedder, SamFrame } from "../models/index.js";
 import type { Method } from "./method.js";
 import { OpenOnce } from "./open-once.js";
@@ -31,25 +31,33 @@ export class FreshEmbeddings implements EmbeddingSource<RgbImage> {
   }
 }
 
+/** Logits over the whole patch, at any resolution; the embedding is SAM's of the patch. */
+export type PatchLogits = (image: RgbImage, embedding: Float32Array) => Promise<FloatMap>;
+
 /**
- * Embeddings with the activation map in them as SAM's mask prompt, for a decoder that learnt with one and is prompted by
- * clicks, which bring none. Closing it leaves the embeddings it is made of open.
+ * Embeddings with what a run sees of the patch in them as SAM's mask prompt, for a decoder that is prompted by clicks,
+ * which bring none. Closing it leaves the embeddings it is made of open.
  */
-export class ActivationEmbeddings implements EmbeddingSource<RgbImage> {
+export class MaskPromptEmbeddings implements EmbeddingSource<RgbImage> {
   readonly #embeddings: EmbeddingSource<RgbImage>;
   readonly #method: Method;
+  readonly #logits: PatchLogits;
   readonly #embedder: MaskPromptEmbedder;
 
-  constructor(embeddings: EmbeddingSource<RgbImage>, method: Method, embedder: MaskPromptEmbedder) {
+  /** @param options the method is closed with the embeddings; `logits` are computed with it */
+  constructor(
+    embeddings: EmbeddingSource<RgbImage>,
+    { method, logits, embedder }: { method: Method; logits: PatchLogits; embedder: MaskPromptEmbedder },
+  ) {
     this.#embeddings = embeddings;
     this.#method = method;
+    this.#logits = logits;
     this.#embedder = embedder;
   }
 
   async get(image: RgbImage): Promise<Float32Array> {
     const embedding = await this.#embeddings.get(image);
-    const activation = await this.#method.activation(image);
-    return this.#embedder.withMask(embedding, activation.logits(), this.#method.frame);
+    return this.#embedder.withMask(embedding, await this.#logits(image, embedding), this.#method.frame);
   }
 
   async close(): Promise<void> {

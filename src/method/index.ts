@@ -15,9 +15,13 @@ export {
   type DenseClassifierForEvaluation,
   denseTensors,
   highestMean,
-  JoinedFeatureSource,
 } from "./dense-activation.js";
-export { ActivationEmbeddings, type EmbeddingSource, FreshEmbeddings } from "./embedding-source.js";
+export {
+  type EmbeddingSource,
+  FreshEmbeddings,
+  MaskPromptEmbeddings,
+  type PatchLogits,
+} from "./embedding-source.js";
 export { idsScore, type ScoredPatch, type SelectionSettings, selectPseudoLabels } from "./ids.js";
 export {
   cutOffLevel,

@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { backbones, defaultBackbone, vitVariants } from "../models/index.js";
+import {
+  backbones,
+  defaultBackbone,
+  foundationNames,
+  isFoundationModel,
+  vitVariants,
+} from "../models/index.js";
 import { featureNoise, segmenterKeys } from "./segmenter-keys.js";
 import { stepMemoryKeys } from "./step-memory.js";
 
@@ -25,14 +31,20 @@ const augmentationSchema = z.strictObject({
   greyscale: probability,
 });
 
+/** A backbone of this package, or a foundation model that was imported: its name, or its YAML file. */
+const backboneName = z
+  .string()
+  .refine((name) => backbones.some((entry) => entry.name === name) || isFoundationModel(name), {
+    error: () =>
+      `must be one of ${[...backbones.map(({ name }) => name), ...foundationNames()].join(", ")}; \`epsam models import FILE\` adds a foundation model`,
+  });
+
 const denseSchema = z.strictObject({
-  /** Pretrained network whose frozen features are judged cell by cell. */
-  backbone: z
-    .string()
-    .refine(
-      (name) => backbones.some((entry) => entry.name === name),
-      `must be one of ${backbones.map(({ name }) => name).join(", ")}`,
-    ),
+  /**
+   * Pretrained network whose frozen features are judged cell by cell, or several whose features are joined. Beside a
+   * foundation model a backbone gives its fine levels.
+   */
+  backbone: z.union([backboneName, z.array(backboneName).min(1).max(4)]),
   /** Width of the layer between features and logits. */
   hidden: z.int().min(1).max(4096),
   /** How the logits of a window's cells become the window's. */

@@ -1,8 +1,11 @@
 import { describeIssues, EpSamError, type KeysFile, readKeysFile } from "../common/index.js";
 import {
+  type BackboneEntry,
   backbone,
   type DenseClassifierOptions,
-  joinedShape,
+  decoderBackboneName,
+  defaultBackbone,
+  featureChannels,
   type ResNetAdlOptions,
   type WindowPooling,
 } from "../models/index.js";
@@ -51,6 +54,15 @@ export function readConfig(path: string): Promise<KeysFile> {
 export function parseConfig(value: unknown, where: string): TrainingConfig {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
+  if (result.error.issues.every(({ path }) => path.join(".").startsWith("classifier.dense.backbone"))) {
+    throw new EpSamError("weights", {
+      what: "needs a network that is not here",
+      where,
+      why: describeIssues(result.error.issues),
+      action:
+        "Import the foundation model under the name that classifier.dense.backbone has; weights in run.json says which it was.",
+    });
+  }
   throw new EpSamError("run-directory", {
     what: "holds a configuration of another version",
     where,
@@ -91,11 +103,20 @@ export function denseOptions(
   { classifier: { dense } }: Pick<TrainingConfig, "classifier">,
   ofMany: boolean,
 ): DenseClassifierOptions {
-  const entry = backbone(dense.backbone);
   const many = ofMany ? MANY_SLIDES_CONTEXT : [];
   const context = dense.context === "many-slides" ? many : dense.context;
-  const { channels } = joinedShape(entry.levels, { width: 1, height: 1 }, context);
+  const channels = featureChannels(dense.backbone) * (1 + context.length);
   return { channels, context, hidden: dense.hidden, pooling: poolingOf(dense) };
+}
+
+/**
+ * The backbone whose levels decoders see: the classifier's, or the first of its list that is no foundation model, or the
+ * one that comes with the package.
+ */
+export function decoderBackbone({
+  classifier: { dense },
+}: Pick<TrainingConfig, "classifier">): BackboneEntry {
+  return backbone(decoderBackboneName(dense.backbone) ?? defaultBackbone);
 }
 
 function poolingOf({

@@ -6,6 +6,7 @@ export {
 export {
   type ConfigOverrides,
   classifierOptions,
+  decoderBackbone,
   denseOptions,
   mergeRecords,
   parseConfig,
@@ -34,6 +35,7 @@ export {
   exportFromRun,
   exportParts,
 } from "./export-run.js";
+export { recordedFoundations, requireRecordedFoundations } from "./foundation-record.js";
 export { type ImportedRun, type ImportRunOptions, importRun } from "./import-run.js";
 export {
   checkKeptFiles,
@@ -70,6 +72,7 @@ export {
   promptSettings,
   readClassifier,
   readDecoder,
+  shownPatch,
   usableDecoderStages,
 } from "./run-models.js";
 export { openSam, type SamSource, samSource } from "./sam-source.js";

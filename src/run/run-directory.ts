@@ -83,7 +83,15 @@ const runRecordSchema = z.object({
   }),
   classifierDataset: z.object({ root: z.string(), hash: z.string(), patchSize: z.number() }).optional(),
   /** Files whose weights took part, with their SHA-256. */
-  weights: z.array(z.object({ name: z.string(), file: z.string(), sha256: z.string() })),
+  weights: z.array(
+    z.object({
+      name: z.string(),
+      file: z.string(),
+      sha256: z.string(),
+      /** Of foundation models, several of which forbid commercial use. */
+      licence: z.string().optional(),
+    }),
+  ),
   versions: z.record(z.string(), z.string()),
   device: z.object({ name: z.string(), threads: z.number(), processor: z.string() }),
   retraining: retrainingSchema.optional(),

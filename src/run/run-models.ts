@@ -9,17 +9,19 @@ import {
   type PromptSettings,
 } from "../method/index.js";
 import {
-  backbone,
   backbonePrefix,
   createSamFrame,
   loadBackboneWeights,
+  planFrozenFeatures,
   readSafetensors,
   type SamFrame,
+  type ShownPatch,
   type StateDict,
   stateDictOf,
 } from "../models/index.js";
-import { classifierOptions, denseOptions } from "./config.js";
+import { classifierOptions, decoderBackbone, denseOptions } from "./config.js";
 import type { TrainingConfig } from "./config-schema.js";
+import { requireRecordedFoundations } from "./foundation-record.js";
 import { classifierFile, decoderFile, requireUnchanged } from "./kept-files.js";
 import type { RunContext } from "./run-context.js";
 import type { SamSource } from "./sam-source.js";
@@ -47,7 +49,7 @@ export async function decoderBase(
 ): Promise<StateDict> {
   const sam = decoder.kind === "sam" ? await loadDecoder() : new Map();
   if (!seesFeatures(decoder)) return sam;
-  const { weights } = await loadBackboneWeights(backbone(classifier.dense.backbone));
+  const { weights } = await loadBackboneWeights(decoderBackbone({ classifier }));
   const own = [...weights].map(([name, tensor]) => [backbonePrefix + name, tensor] as const);
   return new Map([...sam, ...own]);
 }
@@ -159,7 +161,7 @@ export function openMethod(
     seed: config.seed,
     cam: { ...config.cam, scale: isDense ? "logits" : "relative" },
     sam: promptSettings(config),
-    seeing: { entry: backbone(config.classifier.dense.backbone), flips: config.decoder.flipsAtTest },
+    seeing: { entry: decoderBackbone(config), flips: config.decoder.flipsAtTest },
   } as const;
   return Method.open(settings, frameOf(config, patchSize), { classifier, decoders, device });
 }
@@ -197,16 +199,21 @@ async function openDenseClassifier(
   patchSize: number,
 ): Promise<DenseActivationClassifier> {
   const { config, device } = context;
-  const entry = backbone(config.classifier.dense.backbone);
-  const { weights: backboneWeights } = await loadBackboneWeights(entry);
+  await requireRecordedFoundations(context);
   const weights = await readClassifier(context);
-  const inputSide = classifierInputSide(context, patchSize);
+  const features = planFrozenFeatures(config.classifier.dense.backbone, shownPatch(context, patchSize));
   // What it learnt from is in its weights.
   const ofMany = denseOptions(config, true);
   const isOfMany =
     must(weights, denseTensors.mean, "a dense classifier's tensors").data.length === ofMany.channels;
   const options = isOfMany ? ofMany : denseOptions(config, false);
-  return DenseActivationClassifier.create({ entry, backboneWeights, options, weights, inputSide, device });
+  return DenseActivationClassifier.create({ features, options, weights, device });
+}
+
+/** How a run's frozen networks see its patches: at the resolution that it was trained at. */
+export function shownPatch(context: Pick<RunContext, "run" | "config">, patchSize: number): ShownPatch {
+  const side = classifierInputSide(context, patchSize);
+  return { patchSize, side, micronsPerPixel: context.run.record.dataset.resolution?.mpp?.median ?? null };
 }
 
 /** Side of the classifier's input for a patch, so that it sees the magnification it was trained at. */

@@ -11,6 +11,7 @@ import { layerRoutes } from "./layer-routes.js";
 import { SlideLayers } from "./layers/slide-layers.js";
 import { learningRoutes } from "./learning/routes.js";
 import { notFound, problemResponse, statusOf, unexpected } from "./problem.js";
+import { receivingRoutes } from "./received/routes.js";
 import { runRoutes } from "./run-routes.js";
 import { RunMaskIndexes } from "./runs/run-mask-indexes.js";
 import { securityHeaders } from "./security-headers.js";
@@ -60,6 +61,7 @@ export function createApp(context: ServerContext, options: AppOptions = {}): Hon
   app.route("/api", teachingRoutes(context, teachings));
   app.route("/api", annotationRoutes(context, {}, layers));
   app.route("/api", jobRoutes(context));
+  app.route("/api", receivingRoutes(context));
   app.route("/api", learningRoutes(context));
   app.route("/", staticRoutes(options.pageDirectory));
   return app;

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { EpSamError } from "../common/index.js";
-import { editLimits } from "../contract/index.js";
+import { editLimits, receivingLimits } from "../contract/index.js";
 import { problemResponse } from "./problem.js";
 
 const MEBIBYTE = 2 ** 20;
@@ -11,6 +11,9 @@ const DEFAULT_LIMIT = 2 * MEBIBYTE;
 const LARGER: readonly (readonly [path: RegExp, bytes: number])[] = [
   [/^\/api\/slides\/[^/]+\/annotations$/, editLimits.bytes],
   [/^\/api\/slides\/[^/]+\/annotations\/import$/, 256 * MEBIBYTE],
+  // Names of many files; then the files, piece by piece.
+  [/^\/api\/received$/, 32 * MEBIBYTE],
+  [/^\/api\/received\/[^/]+\/\d+$/, receivingLimits.pieceBytes],
 ];
 
 /** Refuses bodies that are larger than a route has use for, by their announced length or while they arrive. */

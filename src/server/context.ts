@@ -34,6 +34,8 @@ export interface ServerContext {
   readonly groupRoles: GroupRoles;
   /** Where coordinates of annotation files begin on slides with bounds; undefined: as each file's program counts. */
   readonly annotationOrigin: CoordinateOrigin | undefined;
+  /** Address of the queue whose workers do what jobs ask of slides; undefined: this machine does. */
+  readonly queue: string | undefined;
   readonly events: EventBus;
   /** Absolute path of the directory for corrections, jobs and what they make. It need not exist. */
   readonly stateDirectory: string;
@@ -46,8 +48,8 @@ export interface ServerContext {
 }
 
 export interface ServedSlide {
-  /** How many annotations are saved for a slide. */
-  annotationCount: (slide: string) => Promise<number>;
+  /** How many annotations are saved for a slide, and how many of them nobody has judged. */
+  annotationCount: (slide: string) => Promise<{ readonly all: number; readonly unreviewed: number }>;
   /** Classes of its judged annotations of which nothing tells what they mean to training; null stands for none. */
   classesWithoutMeaning: (slide: string) => Promise<readonly (string | null)[]>;
   /**
@@ -71,6 +73,7 @@ export interface ServerContextOptions {
   /** What groups of annotation files mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
   readonly annotationOrigin?: CoordinateOrigin | undefined;
+  readonly queue?: string | undefined;
 }
 
 /** A context with an empty workspace. */
@@ -84,12 +87,13 @@ export function createServerContext(options: ServerContextOptions): ServerContex
     background: new WorkQueue({ running: 1, waiting: WAITING_LIMIT }),
     groupRoles: new GroupRoles(options.groups),
     annotationOrigin: options.annotationOrigin,
+    queue: options.queue,
     events: new EventBus(),
     stateDirectory,
     signal,
     reporter,
     facts: {
-      annotationCount: () => Promise.resolve(0),
+      annotationCount: () => Promise.resolve({ all: 0, unreviewed: 0 }),
       classesWithoutMeaning: () => Promise.resolve([]),
       corrections: () => Promise.resolve(null),
     },

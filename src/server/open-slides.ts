@@ -1,6 +1,6 @@
-import { realpath, stat } from "node:fs/promises";
-import { EpSamError } from "../common/index.js";
-import { openSlide, type PixelSource } from "../slides/index.js";
+import { realpath } from "node:fs/promises";
+import { EpSamError, hashBytes, isRemotePath } from "../common/index.js";
+import { openSlide, type PixelSource, slideFileVersion } from "../slides/index.js";
 
 /** Slides that are kept open when nobody reads them; each holds a file and its index. */
 const DEFAULT_LIMIT = 12;
@@ -19,10 +19,11 @@ interface OpenEntry {
   dropped: boolean;
 }
 
-/** A file's size and time of change, as a text that differs when the file does. */
+/** A file's size and time of change, or version on its server, as a text that differs when the file does. */
 export async function fileVersion(path: string): Promise<string> {
-  const { size, mtimeMs } = await stat(path);
-  return `${size.toString(36)}-${Math.round(mtimeMs).toString(36)}`;
+  const { size, changed, served } = await slideFileVersion(path);
+  const version = changed === null ? hashBytes(`${served}`).slice(0, 16) : Math.round(changed).toString(36);
+  return `${size.toString(36)}-${version}`;
 }
 
 export interface OpenSlidesOptions {
@@ -130,7 +131,7 @@ export class OpenSlides {
 
 /** Opens what lay at a path when the workspace was filled: a link that took its place leads somewhere else. */
 async function openUnmoved(path: string): Promise<PixelSource> {
-  if ((await realpath(path).catch(() => path)) === path) return openSlide(path);
+  if (isRemotePath(path) || (await realpath(path).catch(() => path)) === path) return openSlide(path);
   throw new EpSamError("forbidden", {
     where: path,
     what: "has become a link to another place",

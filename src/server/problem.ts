@@ -1,4 +1,4 @@
-import { EpSamError, type ErrorTag, isEpSamError, messageOf } from "../common/index.js";
+import { EpSamError, type ErrorTag, isEpSamError, messageOf, withoutFolders } from "../common/index.js";
 import type { Problem, ProblemBody } from "../contract/index.js";
 
 /** HTTP status (RFC 9110, section 15) of every kind of error. */
@@ -93,11 +93,4 @@ function withoutFolder(where: string): string {
   return /[\\/]/.test(where)
     ? where.slice(1 + Math.max(where.lastIndexOf("/"), where.lastIndexOf("\\")))
     : where;
-}
-
-/** Absolute paths in a text, cut down to their last part: those in quotes as the system writes them, and others. */
-function withoutFolders(text: string): string {
-  return text
-    .replace(/(['"`])(?:[A-Za-z]:)?[\\/][^'"`]*[\\/]([^'"`\\/]+)\1/g, "$1$2$1")
-    .replace(/(?<![\w./<])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:;,"'`()]+)+[\\/]([^\s\\/:;,"'`()]+)/g, "$1");
 }

@@ -6,6 +6,7 @@ import { annotationFilesIn } from "../dataset/index.js";
 import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
 import { createServerContext, type ServerContext } from "./context.js";
+import { addAllReceived } from "./received/received-folder.js";
 import { resultsWithoutSlide } from "./results/find-results.js";
 import { type RunningServer, startServer } from "./start-server.js";
 import { tellAnnotationsNotShown } from "./workspace/left-out.js";
@@ -29,6 +30,8 @@ export interface ServeOptions {
   readonly groups?: Partial<GroupRules> | undefined;
   /** Where their coordinates, and those of exported GeoJSON, begin on slides with bounds; default: by program. */
   readonly annotationOrigin?: CoordinateOrigin | undefined;
+  /** `redis://…`: workers of this queue segment and prepare the slides of jobs. */
+  readonly queue?: string | undefined;
   /** Where corrections, jobs and what they make are kept. */
   readonly stateDirectory?: string | undefined;
   readonly host?: string | undefined;
@@ -61,10 +64,11 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   const token = options.token === true ? randomBytes(24).toString("base64url") : (options.token ?? null);
   const access = accessRules(host, token);
   const stateDirectory = resolve(options.stateDirectory ?? DEFAULT_STATE_DIRECTORY);
-  const { groups, annotationOrigin } = options;
-  const context = createServerContext({ stateDirectory, signal, reporter, groups, annotationOrigin });
+  const { groups, annotationOrigin, queue } = options;
+  const context = createServerContext({ stateDirectory, signal, reporter, groups, annotationOrigin, queue });
   await warnIfUnwritable(stateDirectory, reporter);
   await fillWorkspace(context, options);
+  await addAllReceived(context.workspace, stateDirectory, (message) => reporter.warn(message));
   const app = createApp(context, { access });
   const server = await startOnPort(app, host, options.port);
   const { slides, datasets, runs } = context.workspace;

@@ -5,8 +5,8 @@ import type { ServerContext } from "./context.js";
 import type { DatasetIndexes, IndexedDataset } from "./datasets/dataset-index.js";
 import { problemOf } from "./problem.js";
 import { runEntry } from "./runs/run-entry.js";
-import { SlideList } from "./slides/slide-entry.js";
-import type { WorkspaceDirectory, WorkspaceSlide } from "./workspace/workspace.js";
+import { annotatedNames, SlideList } from "./slides/slide-entry.js";
+import type { Workspace as ServedWorkspace, WorkspaceDirectory } from "./workspace/workspace.js";
 
 /** Slides that are opened at a time for the list. */
 const OPENERS = 4;
@@ -23,7 +23,7 @@ export function workspaceRoutes(context: ServerContext, datasets: DatasetIndexes
     const indexed = described.flatMap(({ index }) => (index === null ? [] : [index]));
     const body: Workspace = {
       version: await packageVersion(),
-      slides: await listSlides(list, workspace.slides),
+      slides: await listSlides(list, workspace),
       datasets: described.map(({ entry }) => entry),
       runs: await Promise.all(workspace.runs.map((run) => runEntry(run, workspace.labelOf(run), indexed))),
     };
@@ -32,11 +32,13 @@ export function workspaceRoutes(context: ServerContext, datasets: DatasetIndexes
   return routes;
 }
 
-async function listSlides(list: SlideList, slides: readonly WorkspaceSlide[]): Promise<Workspace["slides"]> {
+async function listSlides(list: SlideList, workspace: ServedWorkspace): Promise<Workspace["slides"]> {
+  const { slides } = workspace;
+  const annotated = await annotatedNames(workspace);
   const entries = new Array<Workspace["slides"][number]>(slides.length);
   const queue = slides.entries();
   const work = async (): Promise<void> => {
-    for (const [index, slide] of queue) entries[index] = await list.entry(slide);
+    for (const [index, slide] of queue) entries[index] = await list.entry(slide, annotated);
   };
   await Promise.all(Array.from({ length: OPENERS }, work));
   return entries;

@@ -1,4 +1,5 @@
 export { type DicomGroup, groupDicomFiles, isDicomFile } from "./dicom/series.js";
+export { type SlideFileVersion, slideFileVersion } from "./open-file.js";
 export { openSlide } from "./open-slide.js";
 export { findOpenSlide, type OpenSlidePresence } from "./openslide/find-openslide.js";
 export type {
@@ -14,14 +15,7 @@ export type {
 } from "./pixel-source.js";
 export { imageSource } from "./plain-image.js";
 export { type BucketFolder, listBucket } from "./remote/list-bucket.js";
-export { remoteFileVersion } from "./remote/remote-file.js";
-export {
-  adoptRemoteAccess,
-  configureRemoteSlides,
-  type RemoteAccess,
-  type RemoteSlideSettings,
-  remoteAccess,
-} from "./remote/settings.js";
+export { configureRemoteSlides, type RemoteSlideSettings } from "./remote/settings.js";
 export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
 export { MAX_THUMBNAIL_SIDE, readThumbnail, type ThumbnailOptions } from "./thumbnail.js";
 export { isTiledTiff } from "./tiff/open-tiff.js";

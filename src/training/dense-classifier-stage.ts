@@ -16,7 +16,13 @@ import {
   windowSlots,
 } from "../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
-import { denseOptions, featureDeviation, hasManySlides, classifierStage as stage } from "../run/index.js";
+import {
+  denseOptions,
+  featureDeviation,
+  hasManySlides,
+  shownPatch,
+  classifierStage as stage,
+} from "../run/index.js";
 import { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
 import { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
@@ -48,7 +54,11 @@ export async function trainDenseClassifier(stageOptions: ClassifierStageOptions)
   const { config, patchSize, train, validation } = stageOptions;
   const side = config.classifier.inputSize ?? patchSize;
   const options = denseOptions(config, hasManySlides(train));
-  const features = await PatchFeatures.open(stageOptions, side, options.context);
+  const features = await PatchFeatures.open(
+    stageOptions,
+    shownPatch(stageOptions, patchSize),
+    options.context,
+  );
   try {
     const { width, height } = features.shape;
     const grid = { width, height, stride: (features.shape.stride * patchSize) / side };

@@ -2,10 +2,10 @@ export { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.
 export { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 export { inheritStages } from "./inherit-stages.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
+export { requireConsistentConfig } from "./require-consistent-config.js";
 export { type RetrainOptions, retrainWithCorrections } from "./retrain.js";
 export {
   beginOrGoOn,
-  requireConsistentConfig,
   type TrainedRun,
   type TrainOptions,
   train,

@@ -1,28 +1,37 @@
-import { hashFile, RecentlyUsed } from "../common/index.js";
+import { RecentlyUsed } from "../common/index.js";
 import { EmbeddingCache, hashImage, loadPatchImage, type PatchRecord } from "../dataset/index.js";
-import { JoinedFeatureSource, OpenOnce } from "../method/index.js";
+import type { RgbImage } from "../imaging/index.js";
+import { OpenOnce } from "../method/index.js";
 import {
-  backbone,
-  embeddedBackboneFile,
-  joinedShape,
-  loadBackboneWeights,
+  type FrozenFeaturesPlan,
+  type FrozenNetwork,
+  type JoinedFeatures,
+  joinNetworks,
+  planFrozenFeatures,
+  type ShownPatch,
   withContext,
 } from "../models/index.js";
 import type { RunContext } from "../run/index.js";
 import { embeddingFolder } from "./require-storage.js";
 
-/** Features kept in memory, in bytes; a frozen backbone's are read in every epoch. */
+/** Features kept in memory, in bytes; frozen networks' are read in every epoch. */
 const KEPT_BYTES = 2e9;
 
+/** A frozen network with the features of it that were computed before. */
+interface CachedNetwork {
+  readonly id: string;
+  readonly shape: Omit<JoinedFeatures, "data">;
+  readonly cache: EmbeddingCache;
+  readonly fresh: OpenOnce<FrozenNetwork>;
+}
+
 /**
- * Joined features of a frozen backbone, computed once for every patch and kept in the cache of embeddings. The backbone
- * is opened at the first miss, so a warm cache costs no start-up.
+ * Joined features of frozen networks, computed once for every patch and kept in the cache of embeddings. A network is
+ * opened at the first miss, so a warm cache costs no start-up.
  */
 export class PatchFeatures {
-  readonly #cache: EmbeddingCache;
-  readonly #backbone: string;
-  readonly #fresh: OpenOnce<JoinedFeatureSource>;
-  readonly #shape: ReturnType<typeof joinedShape>;
+  readonly #plan: FrozenFeaturesPlan;
+  readonly #networks: readonly CachedNetwork[];
   readonly #context: readonly number[];
   readonly #kept = new RecentlyUsed<string, Float32Array>({
     limit: KEPT_BYTES,
@@ -30,67 +39,71 @@ export class PatchFeatures {
   });
 
   private constructor(
-    cache: EmbeddingCache,
-    backboneId: string,
-    fresh: OpenOnce<JoinedFeatureSource>,
-    shape: ReturnType<typeof joinedShape>,
+    plan: FrozenFeaturesPlan,
+    networks: readonly CachedNetwork[],
     context: readonly number[],
   ) {
-    this.#cache = cache;
-    this.#backbone = backboneId;
-    this.#fresh = fresh;
-    this.#shape = shape;
+    this.#plan = plan;
+    this.#networks = networks;
     this.#context = context;
   }
 
   /**
    * Opens the cache that the configuration names.
-   * @param side of the backbone's input in pixels; patches of another size are resized
+   * @param shown how the networks see patches
    * @param context see `withContext`
-   * @throws EpSamError `storage` when its directory cannot be used, `weights` when the backbone's are missing
+   * @throws EpSamError `storage` when its directory cannot be used, `weights` when a network's are missing or others
    */
   static async open(
     { config, device, reporter }: RunContext,
-    side: number,
+    shown: ShownPatch,
     context: readonly number[],
   ): Promise<PatchFeatures> {
-    const entry = backbone(config.classifier.dense.backbone);
-    const shape = joinedShape(entry.levels, { width: side, height: side });
-    const cache = await EmbeddingCache.open({
-      directory: embeddingFolder(config),
-      maximumBytes: config.cache.maximumGigabytes * 1e9,
-      precision: config.cache.precision,
-      elements: shape.channels * shape.width * shape.height,
-      reporter,
-    });
-    const fresh = new OpenOnce(async () => {
-      const { weights } = await loadBackboneWeights(entry);
-      return JoinedFeatureSource.create(entry, weights, side, device);
-    });
-    const hash = await hashFile(embeddedBackboneFile(entry));
-    return new PatchFeatures(cache, `${entry.name}-${side}-${hash}`, fresh, shape, context);
+    const plan = planFrozenFeatures(config.classifier.dense.backbone, shown);
+    const networks: CachedNetwork[] = [];
+    for (const { shape, id, open } of plan.networks) {
+      const cache = await EmbeddingCache.open({
+        directory: embeddingFolder(config),
+        maximumBytes: config.cache.maximumGigabytes * 1e9,
+        precision: config.cache.precision,
+        elements: shape.channels * shape.width * shape.height,
+        reporter,
+      });
+      networks.push({ id: await id(), shape, cache, fresh: new OpenOnce(() => open(device)) });
+    }
+    return new PatchFeatures(plan, networks, context);
   }
 
   /** Channels with their context, cells and stride of every patch. */
-  get shape(): ReturnType<typeof joinedShape> {
-    return { ...this.#shape, channels: this.#shape.channels * (1 + this.#context.length) };
+  get shape(): FrozenFeaturesPlan["shape"] {
+    return { ...this.#plan.shape, channels: this.#plan.shape.channels * (1 + this.#context.length) };
   }
 
   /** Features of a patch with their context, [channels, height, width]; read only. */
   async get(patch: Pick<PatchRecord, "id" | "imagePath" | "label">): Promise<Float32Array> {
-    return withContext({ ...this.#shape, data: await this.#joined(patch) }, this.#context).data;
+    return withContext({ ...this.#plan.shape, data: await this.#joined(patch) }, this.#context).data;
   }
 
   #joined(patch: Pick<PatchRecord, "id" | "imagePath" | "label">): Promise<Float32Array> {
     return this.#kept.load(patch.imagePath, async () => {
       const image = await loadPatchImage(patch);
-      const key = { image: hashImage(image), encoder: this.#backbone, variant: 0 };
-      return this.#cache.getOrCompute(key, async () => (await (await this.#fresh.get()).get(image)).data);
+      const parts: JoinedFeatures[] = [];
+      for (const network of this.#networks) parts.push(await featuresOf(network, image));
+      return joinNetworks(parts, this.#plan.shape).data;
     });
   }
 
-  /** Frees the backbone. */
-  close(): Promise<void> {
-    return this.#fresh.close();
+  /** Frees the networks. */
+  async close(): Promise<void> {
+    await Promise.all(this.#networks.map(({ fresh }) => fresh.close()));
   }
+}
+
+async function featuresOf(
+  { id, shape, cache, fresh }: CachedNetwork,
+  image: RgbImage,
+): Promise<JoinedFeatures> {
+  const key = { image: hashImage(image), encoder: id, variant: 0 };
+  const data = await cache.getOrCompute(key, async () => (await (await fresh.get()).get(image)).data);
+  return { ...shape, data };
 }

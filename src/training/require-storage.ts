@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { cacheDirectory, EpSamError, formatBytes, type Reporter, requireWritable } from "../common/index.js";
 import { countLabels, type Dataset, EMBEDDING_ELEMENTS } from "../dataset/index.js";
+import { foundationModelsOf } from "../models/index.js";
 import { seesFeatures, type TrainingConfig } from "../run/index.js";
+import { featureBytes } from "./foundation-notes.js";
 
 /** Bytes of the classifiers' weights, and of SAM's decoder with its prompt encoder, as float32. */
 const CLASSIFIER_BYTES = { 18: 45e6, 50: 94e6 } as const;
@@ -18,6 +20,8 @@ export function embeddingFolder({ cache }: TrainingConfig): string {
 export interface StorageNeeds {
   readonly config: TrainingConfig;
   readonly dataset: Dataset;
+  /** Where the classifier learns from other patches. */
+  readonly classifierDataset?: Dataset | undefined;
   readonly out: string;
   /** A run that is gone on with has much of it already. */
   readonly resume: boolean;
@@ -33,6 +37,7 @@ export interface StorageNeeds {
 export async function requireStorage({
   config,
   dataset,
+  classifierDataset = dataset,
   out,
   resume,
   reporter,
@@ -53,7 +58,12 @@ export async function requireStorage({
       action: "Free disk space, or choose another `out`.",
     });
   }
-  const embeddings = embeddingBytes(config, dataset);
+  const features =
+    foundationModelsOf(config.classifier.dense.backbone).length === 0
+      ? 0
+      : featureBytes(config, classifierDataset);
+  const wanted = embeddingBytes(config, dataset) + features;
+  const embeddings = Math.min(wanted, config.cache.maximumGigabytes * 1e9);
   if (freeInCache >= embeddings) return;
   reporter.warn(
     `${cache}: embeddings of ${dataset.root} take up to ${formatBytes(embeddings)}, and ${formatBytes(freeInCache)} are free. ` +
@@ -75,6 +85,5 @@ function embeddingBytes({ cache, decoder }: TrainingConfig, { patches }: Dataset
   const { train, val } = countLabels(patches);
   const most = decoder.maximumPatches ?? Number.POSITIVE_INFINITY;
   const images = Math.min(train.positive, most) * decoder.variants.length + Math.min(val.positive, most);
-  const bytes = images * EMBEDDING_ELEMENTS * (cache.precision === "float16" ? 2 : 4);
-  return Math.min(bytes, cache.maximumGigabytes * 1e9);
+  return images * EMBEDDING_ELEMENTS * (cache.precision === "float16" ? 2 : 4);
 }

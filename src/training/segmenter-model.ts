@@ -4,7 +4,6 @@ import { type RgbImage, reflectPadded } from "../imaging/index.js";
 import { pyramidSide } from "../method/index.js";
 import {
   type BackboneEntry,
-  backbone,
   backbonePrefix,
   colourPlanes,
   decoderGraph,
@@ -26,7 +25,7 @@ import {
   seenFeatures,
 } from "../models/index.js";
 import { frozenParameters, overlapLosses, ParameterSet, weightedMaskLosses } from "../nn/index.js";
-import { promptSettings, type TrainingConfig } from "../run/index.js";
+import { decoderBackbone, promptSettings, type TrainingConfig } from "../run/index.js";
 import type { ChannelNoise } from "./channel-noise.js";
 import type { Weights } from "./epoch-loop.js";
 
@@ -193,7 +192,7 @@ function trainedFeatures(
   readonly features: FeatureLevels;
   readonly trained: ReadonlyMap<string, Value>;
 } {
-  const entry = backbone(config.classifier.dense.backbone);
+  const entry = decoderBackbone(config);
   const frozen = frozenParameters(base);
   const trained = new ParameterSet();
   const { trainBackbone } = config.decoder;

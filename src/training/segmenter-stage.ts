@@ -5,7 +5,6 @@ import { applyDihedral, type Mask, type RgbImage } from "../imaging/index.js";
 import { decoderOffset, pointsInMask } from "../method/index.js";
 import {
   BackboneFeatures,
-  backbone,
   backbonePrefix,
   FEATURE_STRIDES,
   forEachLevel,
@@ -15,7 +14,13 @@ import {
   standardisationTensors,
 } from "../models/index.js";
 import { adamW, constantSchedule, cosineSchedule, TrainingStep, warmedUp } from "../nn/index.js";
-import { checkPrecision, featureDeviation, planStepMemory, promptSettings } from "../run/index.js";
+import {
+  checkPrecision,
+  decoderBackbone,
+  featureDeviation,
+  planStepMemory,
+  promptSettings,
+} from "../run/index.js";
 import { drawChannelNoise } from "./channel-noise.js";
 import { ChannelSums } from "./channel-statistics.js";
 import { emptyMask } from "./decoder-samples.js";
@@ -191,7 +196,7 @@ function noiseOf(options: SegmenterStageOptions, epoch: number, position: number
   const deviation = deviationOf(options);
   if (deviation === 0) return undefined;
   const stream = new RandomStream(config.seed, stage, "feature noise", epoch, position);
-  const levels = levelsOf(backbone(config.classifier.dense.backbone), { width: 1, height: 1 });
+  const levels = levelsOf(decoderBackbone(config), { width: 1, height: 1 });
   return forEachLevel((stride) => drawChannelNoise(levels[stride].channels, deviation, stream));
 }
 
@@ -235,7 +240,7 @@ function cutter({ width, height }: RgbImage, side: number, stream: RandomStream)
 /** Mean and deviation of the backbone's features as it was before any training, over training patches. */
 async function standardisationOf(options: SegmenterStageOptions): Promise<Weights> {
   const { config, train, base, frame, device, stage, reporter, signal } = options;
-  const entry = backbone(config.classifier.dense.backbone);
+  const entry = decoderBackbone(config);
   const own = [...base].flatMap(([name, tensor]) =>
     name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
   );

@@ -1,8 +1,7 @@
 import { loadPatchImage, type PatchRecord, windowsOf } from "../dataset/index.js";
 import type { FloatMap, Mask } from "../imaging/index.js";
 import { openMaskDecoder, promptSlots } from "../method/index.js";
-import { backbone } from "../models/index.js";
-import { promptSettings } from "../run/index.js";
+import { decoderBackbone, promptSettings } from "../run/index.js";
 import type { EpochValues, Weights } from "./epoch-loop.js";
 import type { SegmenterStageOptions } from "./segmenter-stage.js";
 import { bestOffset, type JudgedWindow, judgeWindows } from "./window-calibration.js";
@@ -60,7 +59,7 @@ export class SegmenterValidator {
       weights: new Map([...base, ...this.#fixed, ...weights]),
       frame,
       ...promptSlots(promptSettings(config)),
-      entry: backbone(config.classifier.dense.backbone),
+      entry: decoderBackbone(config),
       flips,
       device,
     });

@@ -15,7 +15,6 @@ import {
   validateForTraining,
 } from "../dataset/index.js";
 import { type Device, type DeviceSource, startDevice } from "../graph/index.js";
-import { backbone, defaultBackbone } from "../models/index.js";
 import {
   type EncoderSource,
   hashConfig,
@@ -25,7 +24,7 @@ import {
   type RunContext,
   RunDirectory,
   type RunRecord,
-  requireConsistentDecoder,
+  recordedFoundations,
   type SamSource,
   samSource,
   stageNames,
@@ -33,10 +32,12 @@ import {
   versions,
 } from "../run/index.js";
 import { startingWeights } from "./classifier-stage.js";
+import { tellFoundations } from "./foundation-notes.js";
 import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./inherit-stages.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";
+import { requireConsistentConfig } from "./require-consistent-config.js";
 import { requireStorage } from "./require-storage.js";
 import { resumeTraining } from "./resume.js";
 
@@ -88,7 +89,8 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const origin = from === undefined ? undefined : await classifierOrigin(from, out, data.dataset, config);
   const startsFromFile = config.classifier.initialWeights !== null && origin === undefined;
   if (startsFromFile && !resume) await startingWeights(config, reporter);
-  await requireStorage({ ...options, dataset: data.dataset });
+  tellFoundations(options.config, data.classifierDataset, options.reporter);
+  await requireStorage({ ...options, dataset: data.dataset, classifierDataset: data.classifierDataset });
   const sam = resume ? undefined : await samSource(config.sam);
   const device = await startDevice(options.device);
   const unlock = await lockRun(out);
@@ -143,34 +145,6 @@ function requireCropsInside({ decoder }: TrainingConfig, { root, patchSize }: Da
     where: "decoder.augment.cropSize",
     why: `the patches of ${root} have ${patchSize} pixels a side`,
     action: "Set it to null, or to a multiple of 32 up to that.",
-  });
-}
-
-/**
- * Refuses values that are right by themselves and do not go together, before any work is done with them.
- * @throws EpSamError `configuration` naming each key
- */
-export function requireConsistentConfig(config: TrainingConfig): void {
-  requireConsistentDecoder(config);
-  requireDenseClassifier(config);
-}
-
-/** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
-function requireDenseClassifier({ classifier }: TrainingConfig): void {
-  const { model, dense, initialWeights, precision, microBatch } = classifier;
-  if (model !== "dense") return;
-  const conflicts = [
-    backbone(dense.backbone).embedded === undefined &&
-      "classifier.dense.backbone: its weights do not come with the package, and no file of them can be named yet",
-    initialWeights !== null && "classifier.initialWeights: is for classifier.model resnet-adl",
-    precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
-    microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
-  ].filter((conflict) => conflict !== false);
-  if (conflicts.length === 0) return;
-  throw new EpSamError("configuration", {
-    what: conflicts.join("; "),
-    where: "configuration",
-    action: `Leave these keys as the preset laptop has them (backbone ${defaultBackbone}).`,
   });
 }
 
@@ -278,6 +252,7 @@ export async function newRecord(
     ...(origin?.classifierFrom && { classifierFrom: origin.classifierFrom }),
     weights: [
       ...files,
+      ...(await recordedFoundations(config)),
       ...(origin === undefined
         ? await initialWeights(config)
         : origin.record.weights.filter(({ name }) => name === initialWeightsName)),

@@ -19,6 +19,7 @@ const rooms = [
   "run",
   "training",
   "inference",
+  "cohort",
   "report",
   "project",
   "server",

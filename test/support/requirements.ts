@@ -24,6 +24,8 @@ const REQUIREMENTS = [
   "mount",
   /** The program that shows what another asks of the system. */
   "strace",
+  /** A Redis server of the system, which tests start for themselves. */
+  "redis",
   /** Pipes, signals and limits, which Windows lacks. */
   "posix",
 ] as const;

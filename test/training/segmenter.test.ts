@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
 import { openDataset } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
-import { readMask } from "../../src/imaging/index.js";
+import { readMask, readRgbImage } from "../../src/imaging/index.js";
 import { inferSlides, openSegmenter } from "../../src/inference/index.js";
 import { readSafetensors } from "../../src/models/index.js";
 import {
@@ -15,12 +15,15 @@ import {
   finishedDecoderStages,
   type RunContext,
 } from "../../src/run/index.js";
+import { SegmenterModels } from "../../src/server/segmentation/segmenter-models.js";
 import { findSegmenters } from "../../src/server/segmentation/segmenters.js";
+import type { SegmenterSource } from "../../src/server/segmentation/work.js";
 import { generatePatch } from "../support/synthetic.js";
 import {
   errorOf,
   hashesOf,
   makeFolder,
+  PATCH_SIZE,
   quickEncoder,
   recordingReporter,
   removeFolders,
@@ -221,10 +224,30 @@ describe("a run with a feature pyramid", () => {
     expect(await errorOf(stage)).toContain("adapts feature pyramids alone");
   });
 
-  it("takes no clicks: SAM as it is does", async () => {
+  it("gives SAM, which takes the clicks, what it sees as a mask prompt", async () => {
     const workspace = { runs: [{ id: "run", name: "pyramid", root: trained.run.root }] };
     const found = await findSegmenters(workspace);
-    expect(found.map(({ entry }) => entry.id)).toEqual(["sam"]);
+    const titles = found.map(({ entry }) => entry.title);
+    expect(titles).toEqual([
+      "pyramid, SAM with Round 1",
+      "pyramid, SAM with Preliminary fine-tuning",
+      "SAM, not trained on tissue",
+    ]);
+    expect(new Set(found.map(({ encoder }) => encoder)).size).toBe(3);
+    const image = await readRgbImage(join(data, "test", "image", "test-tumour-0_1.png"));
+    const embedded = { width: image.width, height: image.height, data: Buffer.from(image.data) };
+    const models = new SegmenterModels();
+    const source = { run: trained.run.root, stage: "round-1", patchSize: PATCH_SIZE };
+    const embed = async (segmenter: SegmenterSource) => {
+      const embedding = await models.run({ kind: "embed", segmenter, image: embedded });
+      if (!(embedding instanceof Float32Array)) throw new Error("embeddings are numbers");
+      return embedding;
+    };
+    const embedding = await embed(source);
+    expect(embedding).not.toEqual(await embed({ ...source, run: null }));
+    const prompts = { coordinates: Float32Array.of(32, 32, 0, 0), labels: Float32Array.of(1, -1) };
+    const decoded = await models.run({ kind: "decode", segmenter: source, embedding, prompts });
+    expect(decoded).toMatchObject({ estimatedIou: expect.any(Number) });
   });
 
   it("has no decoder to export, and no stage untrained", async () => {

@@ -9,6 +9,8 @@ const slide = {
   size: { width: 10, height: 10 },
   format: "TIFF",
   annotationCount: 0,
+  unreviewedCount: 0,
+  annotationFile: false,
   segmented: false,
 } as const;
 

@@ -5,7 +5,14 @@ import { type DemoResult, runDemo } from "../demo/run-demo.js";
 import { DEMO_PRESET, demoSettings, demoSteps, tissueDemoSettings } from "../demo/settings.js";
 import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";
-import { deviceOption, jsonOption, outOption, overwriteOption, seedOption } from "../options.js";
+import {
+  deviceOption,
+  jsonOption,
+  outOption,
+  overwriteOption,
+  seedOption,
+  shownCommandLine,
+} from "../options.js";
 import { clock } from "../progress-line.js";
 import { quoted } from "../quoted.js";
 import { type CommandOutcome, resumeHintOf, runCommand } from "../run-command.js";
@@ -50,7 +57,7 @@ export function demoCommand() {
           device: deviceFor(device, reporter),
           reporter: new DemoProgress(reporter, demoSteps),
           signal,
-          commandLine: process.argv.slice(2),
+          commandLine: shownCommandLine(),
         });
         return outcomeOf(result, (performance.now() - start) / 1000);
       }),

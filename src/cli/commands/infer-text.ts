@@ -1,5 +1,44 @@
+import type { CollectedInference, MissingSlide, QueuedInference } from "../../cohort/index.js";
 import type { InferSlidesResult } from "../../inference/index.js";
 import { clock } from "../progress-line.js";
+import { type CommandOutcome, outcomeWithSkipped } from "../run-command.js";
+import { withFlags } from "../setting-flags.js";
+
+/** The outcome of `epsam infer --collect`: what is missing counts as left out. */
+export function describeCollected(result: CollectedInference): CommandOutcome {
+  const { missing } = result;
+  const text = [describeSlides(result), ...describeMissing(missing)].join("\n");
+  const outcome = outcomeWithSkipped(result, text);
+  return missing.length === 0 ? outcome : { ...outcome, status: "someSkipped" };
+}
+
+/** The outcome of `epsam infer --queue`: slides that workers could not do are left out, with the reason. */
+export function describeQueued({ setAside, missing, ...result }: QueuedInference): CommandOutcome {
+  const reasons = new Map(setAside.map(({ slide, reason }) => [slide, reason]));
+  const unknown = "has no result; give the same command again";
+  const leftOut = missing.map((slide) => ({ file: slide, reason: reasons.get(slide) ?? unknown }));
+  const all = { ...result, skipped: [...result.skipped, ...leftOut] };
+  return outcomeWithSkipped(all, describeSlides(all));
+}
+
+/** What shards have not done, for people. */
+export function describeMissing(missing: readonly MissingSlide[]): string[] {
+  if (missing.length === 0) return [];
+  const slides = missing.length === 1 ? "1 slide is" : `${missing.length} slides are`;
+  const shards = [...new Set(missing.flatMap(({ shard }) => shard ?? []))].sort((a, b) => a - b);
+  const again =
+    shards.length === 0
+      ? "No shard has begun that knows them: give all shards."
+      : `Give again: shard${shards.length === 1 ? "" : "s"} ${shards.join(", ")}.`;
+  return [
+    `${slides} missing:`,
+    ...missing.map(({ slide, shard, reason }) => {
+      const place = shard === null ? "" : ` (shard ${shard})`;
+      return `  missing  ${slide}${place}${reason === null ? "" : `: ${withFlags(reason)}`}`;
+    }),
+    again,
+  ];
+}
 
 type Slide = InferSlidesResult["slides"][number];
 

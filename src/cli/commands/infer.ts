@@ -1,4 +1,5 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import { collectInference, inferOnQueue, inferShard, type Shard } from "../../cohort/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
@@ -14,17 +15,23 @@ import {
 } from "../group-options.js";
 import {
   anyResolutionOption,
+  cacheGigabytesOption,
+  collectOption,
   deviceOption,
+  inputs,
   jsonOption,
   numberSetting,
   outOption,
   overwriteOption,
   path,
   paths,
+  queueAddress,
+  queueOption,
+  shardOption,
 } from "../options.js";
 import { type ActionContext, type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
-import { describeSlides } from "./infer-text.js";
+import { describeCollected, describeQueued, describeSlides } from "./infer-text.js";
 import { annotationOriginOption, tissueOption } from "./prepare-options.js";
 
 const settings = inferenceSettings.shape;
@@ -36,6 +43,8 @@ Examples:
   $ epsam infer --run run images --out results --mpp 0.5 --resume
   $ epsam infer --run run slides --out results
   $ epsam infer --run run slide.tif --out results --annotations xml     and how well they agree
+  $ epsam infer --run run slides --out results --shard 3/16             one part of many slides, see --collect
+  $ epsam infer --run run slides --out results --queue redis://host     by the workers of a queue, see epsam worker
 
 Each image gives masks/NAME.png, probabilities/NAME.png (0-255), heatmaps/NAME.png, overlays/NAME.png and
 results/NAME.json. Images larger than the run's patches are segmented in overlapping patches; they must have the
@@ -48,7 +57,7 @@ What cannot be read is left out and named; the exit code is then 3.`;
 /** `epsam infer`: masks, heat maps and areas of slides, and of images of any size. */
 export function inferCommand() {
   return new Command("infer")
-    .argument("<inputs...>", "slides or images, folders of them, or datasets", paths)
+    .argument("<inputs...>", "slides or images, folders of them, or datasets", inputs)
     .addOption(
       new Option("--run <directory>", "run directory from `epsam train`")
         .argParser(path)
@@ -78,12 +87,7 @@ export function inferCommand() {
         "microns per pixel: of images, for areas in µm²; of slides that do not tell them, at full resolution",
       ).argParser(numberSetting(settings.mpp)),
     )
-    .addOption(
-      new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
-        "images",
-        "slides",
-      ] as const),
-    )
+    .addOption(asOption())
     .addOption(
       new Option(
         "--patch-mpp <microns>",
@@ -103,29 +107,30 @@ export function inferCommand() {
         "slides: smaller foci are left out of outlines and figures, 0 keeps all (default: 80, about a cell)",
       ).argParser(numberSetting(settings.minimumArea.def.innerType)),
     )
-    .addOption(
-      new Option(
-        "--annotations <folder...>",
-        "slides: annotations named like them, to compare the results with",
-      ).argParser(paths),
-    )
+    .addOption(annotationsOption())
     .addOption(labelledSquaresOption())
     .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
     .addOption(ignoreGroupsOption())
     .addOption(deviceOption())
+    .addOption(shardOption())
+    .addOption(collectOption())
+    .addOption(queueOption())
     .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
-      runCommand({ ...options, resumeHint: "Go on with the same command and --resume." }, (context) =>
+      runCommand({ ...options, resumeHint: RESUME_HINT }, (context) =>
         infer({ ...options, inputs }, context),
       ),
     );
 }
+
+const RESUME_HINT = "Go on with the same command and --resume.";
 
 type ImageOptions = Omit<Parameters<typeof inferImages>[0], "reporter" | "signal" | "device">;
 type SlideOptions = Omit<
@@ -138,6 +143,23 @@ interface InferCommandOptions extends ImageOptions, SlideOptions, GroupOptions {
   readonly device: DeviceRequest;
   readonly as?: "images" | "slides" | undefined;
   readonly minArea?: number | undefined;
+  readonly shard?: Shard | undefined;
+  readonly collect?: true | undefined;
+  readonly queue?: string | true | undefined;
+}
+
+function annotationsOption() {
+  return new Option(
+    "--annotations <folder...>",
+    "slides: annotations named like them, to compare the results with",
+  ).argParser(paths);
+}
+
+function asOption() {
+  return new Option("--as <kind>", "what the inputs are, when it is not clear").choices([
+    "images",
+    "slides",
+  ] as const);
 }
 
 function labelledSquaresOption() {
@@ -156,17 +178,24 @@ const SLIDE_OPTIONS = [
   "annotations",
   "labelledSquares",
   "annotationOrigin",
+  "shard",
+  "collect",
+  "queue",
   ...GROUP_OPTIONS,
 ] as const satisfies readonly (keyof InferCommandOptions)[];
 
 async function infer(options: InferCommandOptions, context: ActionContext): Promise<CommandOutcome> {
-  const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...rest } = options;
+  const { as, minArea, tumourGroups, exclusionGroups, ignoreGroups, device: request, ...others } = options;
+  const { shard, collect, queue, ...rest } = others;
   const common = { ...rest, device: deviceFor(request, context.reporter) };
   const { kind, leaveOut } =
     as === undefined ? await recogniseInputs(options.inputs) : { kind: as, leaveOut: [] };
   if (kind === "slides") {
     const groups = groupRules({ tumourGroups, exclusionGroups, ignoreGroups });
-    const result = await inferSlides({ ...common, ...context, leaveOut, minimumArea: minArea, groups });
+    const slides = { ...common, ...context, leaveOut, minimumArea: minArea, groups };
+    if (queue !== undefined) return describeQueued(await inferOnQueue(slides, queueAddress(queue)));
+    if (collect === true) return describeCollected(await collectInference(slides));
+    const result = shard === undefined ? await inferSlides(slides) : await inferShard(slides, shard);
     return outcomeWithSkipped(result, describeSlides(result));
   }
   const slideOption = SLIDE_OPTIONS.find((name) => name in options);

@@ -1,19 +1,35 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError, exists } from "../../common/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
-import { type CheckpointKind, checkpointKinds, convertCheckpoint, type LeftOut } from "../../models/index.js";
+import { type CheckpointKind, checkpointKinds, convertCheckpoint } from "../../models/index.js";
 import { importRun, type PresetName, presetNames, readConfigFile } from "../../run/index.js";
 import { deviceFor } from "../device-choice.js";
-import { deviceOption, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
+import {
+  deviceOption,
+  jsonOption,
+  overwriteOption,
+  path,
+  shownCommandLine,
+  wholeNumber,
+} from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
+import { foundation, foundationOptions } from "./import-foundation.js";
+import { leftOutText } from "./left-out-text.js";
 
 const HELP = `
 Examples:
+  $ epsam models import uni2-h/pytorch_model.bin --accept-licence     a foundation model, for classifier.dense.backbone
+  $ epsam models import vit.safetensors --model other --mean 0.5,0.5,0.5 --deviation 0.5,0.5,0.5 --name mine
+  $ epsam models import encoder.onnx            any encoder, with encoder.yaml beside it
   $ epsam models import --classifier camelyon17_resnet_adl.pth --decoder camelyon17_decoder_iter3.pth \\
       --sam sam_vit_b_01ec64.pth --prompt-frame patch --out run     a run directory for infer and evaluate
   $ epsam models import medsam_vit_b.pth --as sam --out medsam.safetensors
   $ epsam models import resnet18.pth --as backbone --out resnet18.safetensors
   $ epsam models import checkpoint.pt --as classifier --key ema.state_dict --out classifier.safetensors
+
+Without --as and --out the file is a foundation model: a vision transformer under the names of timm, DINOv2 or
+transformers (.safetensors, .bin, .pth, or the .index.json of its parts), or an encoder as ONNX. It is recognised, run
+once and kept in the cache directory. docs/guide-foundation-models.md says more.
 
 Reads PyTorch checkpoints (.pth, .pt, of any age), safetensors and ONNX without running anything in them. Tensors that
 are missing, surplus or of another shape are listed and nothing is written. Prefixes such as "module." are removed.
@@ -53,11 +69,18 @@ export function modelsImportCommand() {
     )
     .addOption(new Option("--preset <name>", "values to start from (default: paper)").choices(presetNames))
     .addOption(new Option("--config <file>", "YAML or JSON file with values that differ").argParser(path))
-    .addOption(
-      new Option("--out <path>", "run directory, or safetensors file, to write")
-        .argParser(path)
-        .makeOptionMandatory(),
-    )
+    .addOption(new Option("--out <path>", "run directory, or safetensors file, to write").argParser(path))
+    .addOption(foundationOptions.model())
+    .addOption(foundationOptions.name())
+    .addOption(foundationOptions.mean())
+    .addOption(foundationOptions.deviation())
+    .addOption(foundationOptions.micronsPerPixel())
+    .addOption(foundationOptions.size())
+    .addOption(foundationOptions.heads())
+    .addOption(foundationOptions.blocks())
+    .addOption(foundationOptions.largePatches())
+    .addOption(foundationOptions.licence())
+    .addOption(foundationOptions.acceptLicence())
     .addOption(deviceOption())
     .addOption(overwriteOption())
     .addOption(jsonOption())
@@ -65,10 +88,22 @@ export function modelsImportCommand() {
     .action((file, options) =>
       runCommand(options, async (context) =>
         file === undefined
-          ? importModels({ ...options, ...context })
-          : convert(file, options.as, { ...options, ...context }),
+          ? importModels({ ...options, ...context, out: requireOut(options.out) })
+          : options.as === undefined && options.out === undefined
+            ? foundation(file, { ...options, ...context })
+            : convert(file, options.as, { ...options, ...context, out: requireOut(options.out) }),
       ),
     );
+}
+
+function requireOut(out: string | undefined): string {
+  if (out !== undefined) return out;
+  throw new EpSamError("usage", {
+    what: "needs --out",
+    where: "epsam models import",
+    action:
+      "Name the run directory, or the safetensors file, to write. A foundation model needs neither --out nor --as.",
+  });
 }
 
 interface ConvertOptions {
@@ -140,7 +175,7 @@ async function importModels(options: RunOptions): Promise<CommandOutcome> {
     overwrite: options.overwrite ?? false,
     device: deviceFor(device, reporter),
     reporter,
-    commandLine: process.argv.slice(2),
+    commandLine: shownCommandLine(),
   });
   const use = stage === undefined ? " --stage untrained" : "";
   const text = [
@@ -150,12 +185,4 @@ async function importModels(options: RunOptions): Promise<CommandOutcome> {
     `Next: epsam infer IMAGES --run ${run.root}${use} --out DIR`,
   ].join("\n");
   return { json: { run: run.root, stage: stage ?? null, leftOut, weights: run.record.weights }, text };
-}
-
-/** Every tensor that was not taken is named, up to a dozen a line. */
-function leftOutText(leftOut: readonly LeftOut[]): string[] {
-  return leftOut.map(({ names, why }) => {
-    const more = names.length > 12 ? `, and ${names.length - 12} more` : "";
-    return `  left out: ${names.slice(0, 12).join(", ")}${more} (${why})`;
-  });
 }

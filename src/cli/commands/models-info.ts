@@ -1,8 +1,16 @@
 import { Command } from "@commander-js/extra-typings";
 import { exists } from "../../common/index.js";
-import { type BackboneEntry, backbone, backbones, identifyBackbone } from "../../models/index.js";
+import {
+  type BackboneEntry,
+  backbone,
+  backbones,
+  foundationModel,
+  identifyBackbone,
+  isFoundationModel,
+} from "../../models/index.js";
 import { jsonOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
+import { foundationText } from "./import-foundation.js";
 
 const HELP = `
 Backbones: ${backbones.map(({ name }) => name).join(", ")}.
@@ -14,7 +22,9 @@ Examples:
 /** `epsam models info` */
 export function modelsInfoCommand() {
   return new Command("info")
-    .description("describe a backbone, or the one that a checkpoint holds: levels, normalisation, licence")
+    .description(
+      "describe a backbone, a foundation model that was imported, or the backbone that a checkpoint holds",
+    )
     .argument("<name>", "name of a backbone, or a checkpoint")
     .addOption(jsonOption())
     .addHelpText("after", HELP)
@@ -22,6 +32,10 @@ export function modelsInfoCommand() {
 }
 
 async function modelInfo(name: string): Promise<CommandOutcome> {
+  if (isFoundationModel(name)) {
+    const model = foundationModel(name);
+    return { json: model, text: foundationText(model).join("\n") };
+  }
   const isName = backbones.some((entry) => entry.name === name);
   if (isName || !(await exists(name))) {
     const entry = backbone(name);

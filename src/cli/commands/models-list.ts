@@ -5,6 +5,10 @@ import {
   backbones,
   type CatalogueEntry,
   catalogue,
+  type FoundationModel,
+  foundationDirectory,
+  foundationModel,
+  foundationNames,
   modelDirectory,
   type StoredModel,
   storedModel,
@@ -31,6 +35,7 @@ export function modelsListCommand() {
 
 async function listModels(): Promise<CommandOutcome> {
   const models = await embeddedModels();
+  const foundations = foundationNames().map(foundationModel);
   const published = await Promise.all(
     catalogue.map(async (entry) => ({ ...entry, stored: await storedModel(entry) })),
   );
@@ -41,6 +46,10 @@ async function listModels(): Promise<CommandOutcome> {
     "Backbones; `epsam models info NAME` says more",
     ...backbones.map(backboneText),
     "",
+    `Foundation models; \`epsam models import FILE\` puts them into ${foundationDirectory()}`,
+    ...foundations.map(foundationLine),
+    ...(foundations.length === 0 ? ["  none yet"] : []),
+    "",
     `Published; \`epsam models pull NAME\` puts them into ${modelDirectory()}`,
     ...published.map((entry) => publishedText(entry, entry.stored)),
   ].join("\n");
@@ -48,6 +57,7 @@ async function listModels(): Promise<CommandOutcome> {
     json: {
       models,
       backbones: backbones.map(backboneFacts),
+      foundations,
       directory: modelDirectory(),
       catalogue: published,
     },
@@ -61,6 +71,11 @@ function embeddedText({ name, role, file, bytes, sha256 }: EmbeddedModel): strin
 
 function backboneText(entry: BackboneEntry): string {
   return `  ${entry.name}: ${entry.title}\n    weights ${weightsText(entry)}`;
+}
+
+function foundationLine({ name, title, licence, micronsPerPixel }: FoundationModel): string {
+  const resolution = micronsPerPixel === null ? "" : `, ${micronsPerPixel} µm per pixel`;
+  return `  ${name}: ${title}${resolution}\n    licence ${licence}`;
 }
 
 const states: Readonly<Record<StoredModel["state"], string>> = {

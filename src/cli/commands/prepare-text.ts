@@ -1,4 +1,7 @@
+import type { CollectedPreparation, PreparedShard } from "../../cohort/index.js";
 import { type PreparationResult, type SlidePreparationResult, SPLITS } from "../../dataset/index.js";
+import { type CommandOutcome, outcomeWithSkipped } from "../run-command.js";
+import { describeMissing } from "./infer-text.js";
 
 /** What `epsam prepare` says when it is done. */
 export function describePreparation(result: PreparationResult | SlidePreparationResult): string {
@@ -29,4 +32,30 @@ export function describePreparation(result: PreparationResult | SlidePreparation
     lines.push(`${skipped.length} inputs were skipped; they are listed in dataset.json.`);
   lines.push(`Next: epsam train --data ${/^[\w./-]+$/.test(root) ? root : `"${root}"`} --out RUN`);
   return lines.join("\n");
+}
+
+/** The outcome of `epsam prepare --shard`. */
+export function describeShard(result: PreparedShard): CommandOutcome {
+  const { shard, examined, patches, missing } = result;
+  const lines = [`Shard ${shard.index} of ${shard.count}: ${examined.length} slides examined`];
+  if (patches !== null) lines.push(`  ${patches} patches written; when every shard is done: --collect`);
+  else {
+    const others = missing.length === 1 ? "1 slide" : `${missing.length} slides`;
+    lines.push(
+      `  ${others} of other shards are not examined yet, so it is not known which patches are drawn.`,
+      "  When every shard is done: --collect writes them, or all shards once more share that work before it.",
+    );
+  }
+  return outcomeWithSkipped(result, lines.join("\n"));
+}
+
+/** The outcome of `epsam prepare --collect` where slides are missing: nothing was made. */
+export function describeIncomplete(
+  result: Exclude<CollectedPreparation, { readonly dataset: unknown }>,
+): CommandOutcome {
+  const lines = [
+    "No dataset was made: one of a part of the slides would be another.",
+    ...describeMissing(result.missing),
+  ];
+  return { json: result, text: lines.join("\n"), status: "someSkipped" };
 }

@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { writeCorrectionFiles } from "../../annotations/index.js";
+import { collectPreparation, prepareInShard, prepareOnQueue, type Shard } from "../../cohort/index.js";
 import { EpSamError } from "../../common/index.js";
 import { type ClassMeaning, defaultOf, preparationSettings } from "../../contract/index.js";
 import {
@@ -21,16 +22,21 @@ import {
 } from "../group-options.js";
 import {
   anyResolutionOption,
+  cacheGigabytesOption,
+  collectOption,
+  inputs,
   jsonOption,
   outOption,
   overwriteOption,
-  paths,
+  queueAddress,
+  queueOption,
   seedOption,
+  shardOption,
 } from "../options.js";
-import { outcomeWithSkipped, runCommand } from "../run-command.js";
+import { type CommandOutcome, outcomeWithSkipped, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { prepareOptions } from "./prepare-options.js";
-import { describePreparation } from "./prepare-text.js";
+import { describeIncomplete, describePreparation, describeShard } from "./prepare-text.js";
 
 const HELP = `
 Examples:
@@ -38,6 +44,8 @@ Examples:
   $ epsam prepare patches --out dataset          patches named <id>_0.png and <id>_1.png, or with a labels.csv
   $ epsam prepare slides --annotations xml --mpp 0.5 --out dataset
   $ epsam prepare CAMELYON17/images --annotations CAMELYON17/annotations --profile camelyon17 --out dataset
+  $ epsam prepare slides --annotations xml --out dataset --shard 3/16        one part of many slides, see --collect
+  $ epsam prepare s3://bucket/slides/ --annotations xml --out dataset      slides that stay where they are
   $ epsam prepare slides --from-annotations epsam-view --split 1,0,0 --out corrections     corrections of \`epsam view\`
 
 Inputs that cannot be read are skipped and named; the exit code is then 3. Work on slides that was interrupted
@@ -46,7 +54,7 @@ goes on when the same command is given again.`;
 /** `epsam prepare`: slides and annotations, images and masks, or ready patches become a dataset directory. */
 export function prepareCommand() {
   return new Command("prepare")
-    .argument("<inputs...>", "folders of slides or images, or such files", paths)
+    .argument("<inputs...>", "folders of slides or images, or such files", inputs)
     .addOption(outOption("the dataset directory to make").makeOptionMandatory())
     .addOption(prepareOptions.masks)
     .addOption(prepareOptions.as)
@@ -81,15 +89,18 @@ export function prepareCommand() {
     .addOption(prepareOptions.tissue)
     .addOption(prepareOptions.minTissue)
     .addOption(seedOption().default(defaultOf(preparationSettings.shape.seed)))
+    .addOption(shardOption())
+    .addOption(collectOption())
+    .addOption(queueOption())
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
-      runCommand({ ...options, resumeHint: RESUME_HINT }, async ({ reporter, signal }) => {
-        const result = await prepare({ ...options, inputs, reporter, signal });
-        return outcomeWithSkipped(result, describePreparation(result));
-      }),
+      runCommand({ ...options, resumeHint: RESUME_HINT }, ({ reporter, signal }) =>
+        prepare({ ...options, inputs, reporter, signal }),
+      ),
     );
 }
 
@@ -113,6 +124,9 @@ interface PrepareCommandOptions
   readonly windowSize?: number | undefined;
   readonly windowStride?: number | undefined;
   readonly windowShare?: number | undefined;
+  readonly shard?: Shard | undefined;
+  readonly collect?: true | undefined;
+  readonly queue?: string | true | undefined;
 }
 
 /** Options that mean something for slides alone. */
@@ -128,30 +142,42 @@ const SLIDE_OPTIONS = [
   "annotationOrigin",
   "tissue",
   "minTissue",
+  "shard",
+  "collect",
+  "queue",
 ] as const satisfies readonly (keyof PrepareCommandOptions)[];
 
 /** With annotations the inputs are slides; anything else is images or patches. */
-async function prepare(given: PrepareCommandOptions): Promise<PreparationResult | SlidePreparationResult> {
+async function prepare(given: PrepareCommandOptions): Promise<CommandOutcome> {
   const options = await withCorrections(given);
   const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
-  const { tumourGroups, exclusionGroups, ignoreGroups, ...others } = options;
+  const { tumourGroups, exclusionGroups, ignoreGroups, shard, collect, queue, ...others } = options;
   const common = { ...others, windows: windowsOf(options) };
   if (annotations === undefined) {
     const slideOption = SLIDE_OPTIONS.find((name) => name in options);
     if (as === "slides") throw withoutAnnotations("--as slides");
     if (slideOption !== undefined) throw withoutAnnotations(flagOf(slideOption));
-    return prepareDataset({ ...common, inputKind: as });
+    return done(await prepareDataset({ ...common, inputKind: as }));
   }
   if (masks !== undefined) throw notTogether("--masks");
   if (as === "images" || as === "patches") throw notTogether(`--as ${as}`);
-  return prepareSlides({
+  const slides: PrepareSlidesOptions = {
     ...common,
     annotations,
     mppTable: mppCsv,
     splitTable: splitCsv,
     minimumTissue: minTissue,
     groups: groupRules({ tumourGroups, exclusionGroups, ignoreGroups }),
-  });
+  };
+  if (queue !== undefined) return done(await prepareOnQueue(slides, queueAddress(queue)));
+  if (shard !== undefined) return describeShard(await prepareInShard(slides, shard));
+  if (collect !== true) return done(await prepareSlides(slides));
+  const collected = await collectPreparation(slides);
+  return "dataset" in collected ? done(collected.dataset) : describeIncomplete(collected);
+}
+
+function done(result: PreparationResult | SlidePreparationResult): CommandOutcome {
+  return outcomeWithSkipped(result, describePreparation(result));
 }
 
 /** The windows that get labels of their own, undefined for none. */

@@ -12,7 +12,9 @@ import {
 import { deviceFor } from "../device-choice.js";
 import {
   anyResolutionOption,
+  cacheGigabytesOption,
   deviceOption,
+  inputs,
   jsonOption,
   numbersSetting,
   outOption,
@@ -20,6 +22,7 @@ import {
   path,
   paths,
   seedOption,
+  shownCommandLine,
 } from "../options.js";
 import { outcomeWithSkipped, runCommand } from "../run-command.js";
 import { prepareOptions } from "./prepare-options.js";
@@ -43,7 +46,7 @@ report.html, log.txt and project.json. Inputs that cannot be used are left out a
 /** `epsam run`: everything from slides to segmentations, in one project folder. */
 export function runProjectCommand() {
   return new Command("run")
-    .argument("[inputs...]", "slides, images or ready patches: files and folders", paths)
+    .argument("[inputs...]", "slides, images or ready patches: files and folders", inputs)
     .addOption(
       new Option(
         "--annotations <folder...>",
@@ -81,6 +84,7 @@ export function runProjectCommand() {
     .addOption(deviceOption())
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) =>
@@ -97,7 +101,7 @@ export function runProjectCommand() {
           anyResolution: options.anyResolution,
           reporter,
           signal,
-          commandLine: process.argv.slice(2),
+          commandLine: shownCommandLine(),
         });
         const seconds = (performance.now() - start) / 1000;
         return outcomeWithSkipped(result, describeProject(result, project, seconds));

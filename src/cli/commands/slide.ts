@@ -2,7 +2,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError, exists } from "../../common/index.js";
 import { writePng } from "../../imaging/index.js";
 import { MAX_THUMBNAIL_SIDE, openSlide, type PixelSource, readThumbnail } from "../../slides/index.js";
-import { jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
+import { cacheGigabytesOption, input, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
 import { slideRecord, slideText } from "../slide-text.js";
 
@@ -32,8 +32,9 @@ export function slideCommand() {
 function infoCommand() {
   return new Command("info")
     .description("levels, resolution, format and associated images of a slide")
-    .argument("<file>", "slide or image", path)
+    .argument("<file>", "slide or image", input)
     .option("--properties", "every property that the file holds, too")
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", INFO_HELP)
     .action((file, options) =>
@@ -49,7 +50,7 @@ function infoCommand() {
 function thumbnailCommand() {
   return new Command("thumbnail")
     .description("write a small picture of a slide")
-    .argument("<file>", "slide or image", path)
+    .argument("<file>", "slide or image", input)
     .addOption(new Option("--out <png>", "file to write").argParser(path).makeOptionMandatory())
     .addOption(
       new Option("--size <pixels>", "longer side of the picture")
@@ -57,6 +58,7 @@ function thumbnailCommand() {
         .default(DEFAULT_SIZE),
     )
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", THUMBNAIL_HELP)
     .action((file, options) => runCommand(options, (context) => writeThumbnail(file, options, context)));

@@ -2,7 +2,17 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { inferenceSettings } from "../../contract/index.js";
 import { keepTaughtRun } from "../../inference/index.js";
 import { deviceFor } from "../device-choice.js";
-import { deviceOption, jsonOption, numberSetting, outOption, overwriteOption, path } from "../options.js";
+import {
+  cacheGigabytesOption,
+  deviceOption,
+  input,
+  jsonOption,
+  numberSetting,
+  outOption,
+  overwriteOption,
+  path,
+  shownCommandLine,
+} from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 
 const HELP = `
@@ -17,7 +27,7 @@ are needed, ten squares are a good beginning. \`epsam view\` makes them with cli
 /** `epsam teach`: a run of labelled squares of a slide. */
 export function teachCommand() {
   return new Command("teach")
-    .argument("<slide>", "the slide that the squares lie on", path)
+    .argument("<slide>", "the slide that the squares lie on", input)
     .addOption(
       new Option("--labelled-squares <file>", "CSV with slide, x, y, size, tumour")
         .argParser(path)
@@ -37,6 +47,7 @@ export function teachCommand() {
     )
     .addOption(deviceOption())
     .addOption(overwriteOption())
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((slide, { device, json, ...options }) =>
@@ -48,7 +59,7 @@ export function teachCommand() {
             reporter,
             signal,
             device: deviceFor(device, reporter),
-            commandLine: process.argv.slice(2),
+            commandLine: shownCommandLine(),
           },
         });
         const { tumour, other } = taught.squares;

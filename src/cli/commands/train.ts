@@ -25,6 +25,7 @@ import {
   overwriteOption,
   path,
   seedOption,
+  shownCommandLine,
 } from "../options.js";
 import { type ActionContext, type CommandOutcome, resumeHintOf, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
@@ -33,6 +34,7 @@ import { describeComparison } from "./train-text.js";
 const HELP = `
 Examples:
   $ epsam train --data dataset --out run --preset laptop
+  $ epsam train --data dataset --out run --backbone uni2-h,efficientnet-lite0   with an imported foundation model
   $ epsam train --data dataset --out run --resume            go on after an interruption
   $ epsam train --preset paper --print-config > config.yaml  every value, to change and pass with --config
   $ epsam train --data dataset --out run --resume --stage evaluation
@@ -64,11 +66,21 @@ export function trainCommand() {
       new Option("--corrections <dataset>", "dataset of corrected patches, for --from-run").argParser(path),
     )
     .addOption(outOption("the run directory to make or, with --resume, to go on with"))
-    .addOption(new Option("--preset <name>", "values to start from (default: paper)").choices(presetNames))
+    .addOption(
+      new Option("--preset <name>", "values to start from (default: paper, with --backbone laptop)").choices(
+        presetNames,
+      ),
+    )
     .addOption(
       new Option("--config <file>", "YAML or JSON file with values that differ from the preset").argParser(
         path,
       ),
+    )
+    .addOption(
+      new Option(
+        "--backbone <names>",
+        "networks whose features the classifier judges, separated by commas, such as uni2-h,efficientnet-lite0",
+      ).argParser((text) => text.split(",").map((name) => name.trim())),
     )
     .addOption(seedOption())
     .addOption(new Option("--stage <names...>", "run these stages only"))
@@ -100,7 +112,7 @@ export function trainCommand() {
             device: deviceFor(options.device, context.reporter),
             reporter: context.reporter,
             signal: context.signal,
-            commandLine: process.argv.slice(2),
+            commandLine: shownCommandLine(),
           });
           return outcomeOf(result, await writeRunReport(result, result.dataset));
         },
@@ -146,7 +158,7 @@ async function retrain(options: RetrainChoice, context: ActionContext): Promise<
     device: deviceFor(options.device, context.reporter),
     reporter: context.reporter,
     signal: context.signal,
-    commandLine: process.argv.slice(2),
+    commandLine: shownCommandLine(),
   });
   const outcome = outcomeOf(result, await writeRunReport(result, result.dataset));
   const comparison = await compareWithOrigin(result.run);
@@ -159,6 +171,7 @@ async function retrain(options: RetrainChoice, context: ActionContext): Promise<
 interface ConfigChoice {
   readonly preset?: PresetName | undefined;
   readonly config?: string | undefined;
+  readonly backbone?: readonly string[] | undefined;
   readonly seed?: number | undefined;
   readonly resume?: true | undefined;
   readonly out?: string | undefined;
@@ -192,16 +205,24 @@ async function configOf(root: string): Promise<{ preset: PresetName; config: Tra
 async function effectiveConfig(
   options: ConfigChoice,
 ): Promise<{ preset: PresetName; config: TrainingConfig }> {
-  const { preset, config: file, seed, resume, out, fromRun } = options;
-  const untold = preset === undefined && file === undefined && seed === undefined;
+  const { preset, config: file, seed, resume, out, fromRun, backbone } = options;
+  const untold = [preset, file, seed, backbone].every((value) => value === undefined);
   if (resume && untold && out !== undefined) return configOf(out);
   const overrides = file === undefined ? undefined : await readConfig(file);
-  const merged = mergeRecords(overrides?.content ?? {}, seed === undefined ? {} : { seed });
+  const merged = mergeRecords(overrides?.content ?? {}, {
+    ...(seed === undefined ? {} : { seed }),
+    ...(backbone === undefined ? {} : { classifier: denseOn(backbone) }),
+  });
   const origin = fromRun === undefined ? undefined : await configOf(fromRun);
-  const name = preset ?? origin?.preset ?? "paper";
+  const name = preset ?? origin?.preset ?? (backbone === undefined ? "paper" : "laptop");
   // A preset replaces what comes after the classifier of the run.
   const kept = preset === undefined ? origin?.config : origin && { classifier: origin.config.classifier };
   return { preset: name, config: resolveConfig(name, mergeRecords(kept ?? {}, merged), overrides) };
+}
+
+/** A classifier that judges the features of these networks. */
+function denseOn(backbone: readonly string[]) {
+  return { model: "dense", dense: { backbone: backbone.length === 1 ? backbone[0] : backbone } };
 }
 
 function required(value: string | undefined, option: string): string {

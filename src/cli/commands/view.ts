@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Command, Option } from "@commander-js/extra-typings";
+import { parseRedisAddress } from "../../cohort/index.js";
 import {
   DEFAULT_STATE_DIRECTORY,
   DEFAULT_VIEW_HOST,
@@ -15,7 +16,16 @@ import {
   ignoreGroupsOption,
   tumourGroupsOption,
 } from "../group-options.js";
-import { jsonOption, path, paths, wholeNumber } from "../options.js";
+import {
+  cacheGigabytesOption,
+  inputs,
+  jsonOption,
+  path,
+  paths,
+  queueAddress,
+  queueOption,
+  wholeNumber,
+} from "../options.js";
 import { type ActionContext, runCommand } from "../run-command.js";
 import { annotationOriginOption } from "./prepare-options.js";
 
@@ -35,7 +45,7 @@ On another machine: ssh -L ${DEFAULT_VIEW_PORT}:localhost:${DEFAULT_VIEW_PORT} M
 /** `epsam view`: the web application. */
 export function viewCommand() {
   return new Command("view")
-    .argument("[inputs...]", "slides, folders, datasets, runs, results", paths)
+    .argument("[inputs...]", "slides, folders, datasets, runs, results", inputs)
     .addOption(new Option("--run <directory...>", "run directory from `epsam train`").argParser(paths))
     .addOption(
       new Option("--results <directory...>", "what `epsam infer` wrote for the slides").argParser(paths),
@@ -47,6 +57,7 @@ export function viewCommand() {
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
     .addOption(ignoreGroupsOption())
+    .addOption(queueOption())
     .addOption(
       new Option(
         "--state <directory>",
@@ -66,6 +77,7 @@ export function viewCommand() {
       ).default(DEFAULT_VIEW_HOST),
     )
     .addOption(new Option("--token [secret]", "require a token, made up when none is given"))
+    .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((inputs, options) => runCommand(options, (context) => view({ ...options, inputs }, context)));
@@ -75,6 +87,7 @@ interface ViewCommandOptions
   extends GroupOptions,
     Pick<ServeOptions, "inputs" | "annotations" | "results" | "annotationOrigin"> {
   readonly run?: readonly string[] | undefined;
+  readonly queue?: string | true | undefined;
   readonly state?: string | undefined;
   readonly port?: number | undefined;
   readonly host: string;
@@ -87,6 +100,7 @@ async function view(options: ViewCommandOptions, context: ActionContext): Promis
   const served = await serveWorkspace({
     ...{ inputs, results, annotations, annotationOrigin, host, port, token, reporter, signal },
     runs: options.run,
+    queue: queueOf(options),
     stateDirectory: options.state,
     groups: groupRules(options),
   });
@@ -95,6 +109,14 @@ async function view(options: ViewCommandOptions, context: ActionContext): Promis
   if (!signal.aborted) await once(signal, "abort");
   await served.close();
   return null;
+}
+
+/** Checked here: jobs are told it later. */
+function queueOf({ queue }: ViewCommandOptions): string | undefined {
+  if (queue === undefined) return undefined;
+  const address = queueAddress(queue);
+  parseRedisAddress(address);
+  return address;
 }
 
 function describe({ address, stateDirectory, counts }: ServedWorkspace): string {

@@ -1,5 +1,5 @@
 import { basename, dirname, extname } from "node:path";
-import { EpSamError } from "../../common/index.js";
+import { EpSamError, isRemotePath } from "../../common/index.js";
 import {
   isImage,
   kindByExtension,
@@ -51,6 +51,7 @@ export async function findInputs(
   for (const { input, isFolder, files, namedFolders } of await listInputs(inputs)) {
     skipped.push(...namedFolders.map((file) => ({ file, reason: NAMED_FOLDER })));
     for (const { stem, path, kind } of files) {
+      if (isRemotePath(path)) throw mustBeHere(path);
       if (isImage(kind)) images.push({ stem, path });
       else if (kind === "slide" || kind === "dicom")
         skipped.push({ file: path, reason: `${formatOf(path)} files are no plain images; ${slideAdvice}` });
@@ -69,6 +70,15 @@ export async function findInputs(
     throw new EpSamError("usage", { what: `several inputs have a ${LABELS_FILE}`, action });
   }
   return { images: found, skipped, labelsFile: labelsFiles[0] ?? null };
+}
+
+function mustBeHere(path: string): EpSamError {
+  return new EpSamError("usage", {
+    where: path,
+    what: "is on a server, and images are read from this machine",
+    action:
+      "Download it. Slides may stay where they are: `as: slides`, with `annotations` where a dataset is made.",
+  });
 }
 
 function formatOf(path: string): string {

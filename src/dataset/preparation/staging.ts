@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { EpSamError, exists, lockBeside, storageError } from "../../common/index.js";
+import {
+  EpSamError,
+  exists,
+  isRemotePath,
+  lockBeside,
+  remotePath,
+  storageError,
+} from "../../common/index.js";
 import { MANIFEST_FILE } from "../manifest.js";
 import { DESCRIPTION_FILE } from "../open-dataset.js";
 
@@ -41,7 +48,12 @@ export interface OutputRequest {
  * @throws EpSamError `usage` saying which.
  */
 export async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
-  const inside = inputs.find((input) => isWithin(resolve(out), resolve(input)));
+  if (isRemotePath(out)) {
+    const action = "Choose a folder of this machine.";
+    throw new EpSamError("usage", { where: remotePath(out), what: "cannot be the output", action });
+  }
+  const local = inputs.filter((input) => !isRemotePath(input));
+  const inside = local.find((input) => isWithin(resolve(out), resolve(input)));
   if (inside !== undefined) {
     throw new EpSamError("usage", {
       where: out,

@@ -1,5 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { isRemotePath } from "../../common/index.js";
 import { compareText } from "../records.js";
 
 /** Folders deeper than this are not looked into for a hint. */
@@ -25,7 +26,7 @@ export async function subfolderHint(
 ): Promise<SubfolderHint | null> {
   const found: { readonly folder: string; readonly text: string }[] = [];
   for (const input of inputs) {
-    if (!(await stat(input)).isDirectory()) continue;
+    if (isRemotePath(input) || !(await stat(input)).isDirectory()) continue;
     for (const { folder, count } of await foldersBelow(input, isWanted, DEEPEST)) {
       found.push({ folder, text: `${relative(input, folder)} (${count})` });
     }

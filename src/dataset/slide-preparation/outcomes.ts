@@ -2,16 +2,16 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ROLES } from "../../annotations/index.js";
-import { exists, jsonIfFits, writeFileAtomically } from "../../common/index.js";
+import { createFileAtomically, exists, jsonIfFits, writeFileAtomically } from "../../common/index.js";
 import type { SlideFile } from "./find-slides.js";
 import { writtenLooksSchema } from "./slide-looks.js";
 
 export const SLIDES_FOLDER = "slides";
-/** Slides that calls refused which share the preparation, and slides as they are planned for such calls. */
+/** Of calls that share a preparation: slides that they refused, as they are planned, and that they are at. */
 const REFUSED_FOLDER = "refused";
 const PLANS_FOLDER = "plans";
-/** What is there for such calls alone. */
-export const SHARED_FOLDERS = [REFUSED_FOLDER, PLANS_FOLDER] as const;
+const STARTED_FOLDER = "started";
+export const SHARED_FOLDERS = [REFUSED_FOLDER, PLANS_FOLDER, STARTED_FOLDER] as const;
 
 /** What is known of one slide once it was examined; patches in level-0 pixels. */
 export const examinationSchema = z.object({
@@ -100,6 +100,18 @@ export class SlideOutcomes {
     await writeFileAtomically(this.#refusalPath(slide), JSON.stringify({ fingerprint, during, reason }));
   }
 
+  /**
+   * Marks a slide as begun by a call that shares the preparation.
+   * @returns whether one that began it before never came to its end
+   */
+  async begin(slide: SlideFile): Promise<boolean> {
+    return !(await createFileAtomically(this.#startedPath(slide), ""));
+  }
+
+  async end(slide: SlideFile): Promise<void> {
+    await rm(this.#startedPath(slide), { force: true });
+  }
+
   async #examinationOf(slide: SlideFile, fingerprint: string): Promise<SlideExamination | null> {
     const text = await readText(this.#examinationPath(slide));
     const examination = text === null ? undefined : jsonIfFits(text, examinationSchema);
@@ -108,6 +120,10 @@ export class SlideOutcomes {
 
   #examinationPath({ stem }: SlideFile): string {
     return join(this.#directory, SLIDES_FOLDER, `${stem}.json`);
+  }
+
+  #startedPath({ stem }: SlideFile): string {
+    return join(this.#directory, STARTED_FOLDER, stem);
   }
 
   #refusalPath({ stem }: SlideFile): string {

@@ -1,9 +1,9 @@
 import { basename } from "node:path";
-import { mapAhead, silentReporter } from "../../common/index.js";
+import { mapAhead, remotePaths, silentReporter } from "../../common/index.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { checkOutput } from "../preparation/staging.js";
 import { beginSlides, duplicatesAmong, inputsOf, type PreparationJob } from "./begin.js";
-import type { SlideFile } from "./find-slides.js";
+import type { NamedSlide, SlideFile } from "./find-slides.js";
 import { type PrepareSlidesOptions, resolveSlideSettings } from "./options.js";
 import type { SlideOutcome } from "./outcomes.js";
 import { planPatches, type SlidePlan } from "./plan.js";
@@ -27,18 +27,20 @@ export interface ShardPreparation {
  * Does a part of {@link prepareSlides}'s work, while other calls with the same options do the rest, on this machine or on
  * others that share the folder of `out`: examines these slides; and when all slides are examined, by whomever, writes
  * the patches of these. Then `prepareSlides()` makes the dataset. A call that was killed is given again.
- * @param stems names of the slides of this call
+ * @param choose gives the names of this call's slides
  * @throws EpSamError as `prepareSlides()`
  */
 export async function prepareShard(
-  options: PrepareSlidesOptions,
-  stems: ReadonlySet<string>,
+  given: PrepareSlidesOptions,
+  choose: (slides: readonly NamedSlide[]) => Promise<ReadonlySet<string>>,
 ): Promise<ShardPreparation> {
+  const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
   const { reporter = silentReporter } = options;
   await checkOutput(options.out, options.overwrite === true, inputsOf(options));
   const begun = await beginSlides(options, settings, () => PreparationState.join(options.out, settings));
   const { found, origins, job } = begun;
+  const stems = await choose(found.slides);
   const own = found.slides.filter(({ stem }) => stems.has(stem));
   const skipped: SkippedInput[] = [];
   const skip = ({ path }: SlideFile, reason: string): void => {
@@ -81,7 +83,8 @@ export async function prepareShard(
  * then, it examines nothing and writes the patches that are not there yet.
  * @returns names of slides that are not examined
  */
-export async function missingFromPreparation(options: PrepareSlidesOptions): Promise<readonly string[]> {
+export async function missingFromPreparation(given: PrepareSlidesOptions): Promise<readonly string[]> {
+  const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
   const { found, job } = await beginSlides(options, settings, () =>
     PreparationState.join(options.out, settings),
@@ -104,15 +107,35 @@ function fingerprint(file: SlideFile, { knownMpp }: PreparationJob): Promise<str
   return fingerprintOf(file, knownMpp.get(file.stem)?.x ?? null);
 }
 
-/** In a process of its own, since a slide that ends it must not end the shard; one that was refused is tried again. */
+/** One that was refused is tried again. */
 async function examineAlone(file: SlideFile, job: PreparationJob): Promise<SlideOutcome> {
   const mark = await fingerprint(file, job);
   const known = await job.state.outcomes.outcomeOf(file, mark);
   if (known !== null && "accepted" in known) return known;
   const knownMpp = job.knownMpp.get(file.stem) ?? null;
-  await doSharedWork({ ...workOf(file, job), kind: "examine", fingerprint: mark, knownMpp }, job);
+  await doWarily({ ...workOf(file, job), kind: "examine", fingerprint: mark, knownMpp }, job);
   const outcome = await job.state.outcomes.outcomeOf(file, mark);
   return outcome ?? { refused: "changed while it was examined; give the shard again" };
+}
+
+/** In a process of its own where an earlier call never came to its end: a slide that ends it must not end the shard. */
+async function doWarily(work: SharedSlideWork, job: PreparationJob): Promise<void> {
+  const { outcomes } = job.state;
+  const slideModule = (await outcomes.begin(work.file)) ? job.slideModule : undefined;
+  if (slideModule !== undefined) {
+    job.reporter.note(
+      `${work.file.path}: an earlier call ended over it, so it is read in a process of its own.`,
+    );
+  }
+  const { openSlide, signal } = job;
+  let warnings: readonly string[] = [];
+  try {
+    warnings = await doSharedWork(work, { openSlide, slideModule, signal });
+  } finally {
+    // An attempt that ended otherwise than with the program says nothing against the slide.
+    await outcomes.end(work.file);
+  }
+  for (const warning of warnings) job.reporter.warn(`${work.file.path}: ${warning}.`);
 }
 
 function workOf(file: SlideFile, { state, settings, concurrency }: PreparationJob) {
@@ -143,9 +166,7 @@ async function writeOwn(
   const alone = {
     atOnce: 1,
     work: async (work: SharedSlideWork) => {
-      for (const warning of await doSharedWork(work, job)) {
-        job.reporter.warn(`${work.file.path}: ${warning}.`);
-      }
+      await doWarily(work, job);
       return null;
     },
   };

@@ -1,6 +1,12 @@
-import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { hashFile, packageVersion, silentReporter, writeFileAtomically } from "../../common/index.js";
+import {
+  hashFile,
+  packageVersion,
+  remotePaths,
+  silentReporter,
+  writeFileAtomically,
+} from "../../common/index.js";
+import { slideFileVersion } from "../../slides/index.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import { tellDuplicates } from "../preparation/duplicates.js";
@@ -31,7 +37,8 @@ const FORMAT_VERSION = 1;
  * @throws EpSamError `usage` for options and paths, `dataset` when nothing is left (saying what left out what) or
  *   a table is malformed, `storage` when the disk is full, `usage` when another process prepares into the directory
  */
-export async function prepareSlides(options: PrepareSlidesOptions): Promise<SlidePreparationResult> {
+export async function prepareSlides(given: PrepareSlidesOptions): Promise<SlidePreparationResult> {
+  const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
   const { out, overwrite = false } = options;
   const inputs = inputsOf(options);
@@ -148,7 +155,7 @@ async function describeSlide({ file, examination, split, patches }: SlidePlan["s
   } = examination;
   return {
     slide: basename(file.path),
-    bytes: (await stat(file.path)).size,
+    bytes: (await slideFileVersion(file.path)).size,
     annotations: file.annotationPath === null ? null : basename(file.annotationPath),
     annotationsHash: file.annotationPath === null ? null : await hashFile(file.annotationPath),
     groups,

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
-import { EpSamError, jsonIfFits } from "../../common/index.js";
+import { EpSamError, exists, jsonIfFits } from "../../common/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
+import { patchFileName } from "../records.js";
 import { examineSlide } from "./examine.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
@@ -100,6 +102,18 @@ const planSchema = z.custom<PlannedSlide>(
 /** A slide's plan without what it was chosen from, which writing has no need of. */
 export function planText({ examination, ...slide }: PlannedSlide): string {
   return JSON.stringify({ ...slide, examination: { ...examination, candidates: [], looks: null } });
+}
+
+/** Whether the patches of a slide's plan are there. */
+export async function patchesAreWritten(directory: string, file: SlideFile): Promise<boolean> {
+  return isWritten(directory, await readPlan(directory, file));
+}
+
+export async function isWritten(directory: string, { patches }: PlannedSlide): Promise<boolean> {
+  for (const row of patches) {
+    if (!(await exists(join(directory, row.split, "image", patchFileName(row))))) return false;
+  }
+  return true;
 }
 
 async function readPlan(directory: string, file: SlideFile): Promise<PlannedSlide> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isEpSamError } from "../../common/index.js";
+import { isEpSamError, mapConcurrently } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { looksOf, type PictureLooks } from "../preparation/duplicates.js";
@@ -48,15 +48,15 @@ async function squaresOf(source: PixelSource, width: number, height: number): Pr
   const data = new Uint8Array(row * row * 3);
   const place = (square: number, extent: number): number =>
     Math.min(Math.floor(((square + 0.5) / SQUARES) * extent), extent - side);
-  for (let down = 0; down < SQUARES; down++) {
-    for (let right = 0; right < SQUARES; right++) {
-      const origin = { space: "level-0", x: place(right, width), y: place(down, height) } as const;
-      const square = await source.readRegion({ origin, level: 0, width: side, height: side });
-      for (let line = 0; line < side; line++) {
-        const pixels = square.data.subarray(3 * line * side, 3 * (line + 1) * side);
-        data.set(pixels, 3 * ((down * side + line) * row + right * side));
-      }
+  const squares = Array.from({ length: SQUARES * SQUARES }, (_, index) => index);
+  await mapConcurrently(squares, SQUARES, async (index) => {
+    const [right, down] = [index % SQUARES, Math.floor(index / SQUARES)];
+    const origin = { space: "level-0", x: place(right, width), y: place(down, height) } as const;
+    const square = await source.readRegion({ origin, level: 0, width: side, height: side });
+    for (let line = 0; line < side; line++) {
+      const pixels = square.data.subarray(3 * line * side, 3 * (line + 1) * side);
+      data.set(pixels, 3 * ((down * side + line) * row + right * side));
     }
-  }
+  });
   return { width: row, height: row, data };
 }

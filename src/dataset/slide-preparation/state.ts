@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import {
@@ -10,6 +10,7 @@ import {
   storageError,
   writeFileAtomically,
 } from "../../common/index.js";
+import { slideFileVersion } from "../../slides/index.js";
 import { replaceDirectory } from "../preparation/staging.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
@@ -211,8 +212,8 @@ export async function fingerprintOf(
 ): Promise<string> {
   const parts = [path, ...(annotationPath === null ? [] : [annotationPath])].map(async (file) => {
     // Of a file that is gone, or a link that leads nowhere, opening it tells.
-    const status = await stat(file).catch(() => null);
-    return status === null ? "gone" : `${status.size}:${status.mtimeMs}`;
+    const version = await slideFileVersion(file).catch(() => null);
+    return version === null ? "gone" : `${version.size}:${version.changed ?? version.served}`;
   });
   return [...(await Promise.all(parts)), String(mpp)].join("/");
 }

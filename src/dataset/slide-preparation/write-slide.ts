@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { TumourRegion } from "../../annotations/index.js";
-import { exists, isEpSamError, mapConcurrently } from "../../common/index.js";
+import { exists, isEpSamError, isRemotePath, mapConcurrently } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { type ManifestRow, patchFileName } from "../records.js";
@@ -9,6 +9,9 @@ import { annotatedRegion, reasonOf } from "./examine.js";
 import { gridOf, readPatch } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
 import type { PlannedSlide } from "./plan.js";
+
+/** Patches of a slide on a server that are read at a time, at least: each waits for answers. */
+const REMOTE_CONCURRENCY = 12;
 
 export interface SlideWritingContext {
   readonly settings: SlideSettings;
@@ -37,7 +40,8 @@ export async function writeSlide(
     const source = await openSlide(slide.file.path);
     try {
       const { tumour } = await annotatedRegion(slide.file, source, settings);
-      await mapConcurrently(slide.patches, concurrency, async (row) => {
+      const atOnce = isRemotePath(slide.file.path) ? Math.max(concurrency, REMOTE_CONCURRENCY) : concurrency;
+      await mapConcurrently(slide.patches, atOnce, async (row) => {
         signal?.throwIfAborted();
         await writePatch(directory, row, slide, source, tumour, signal);
         onPatch();

@@ -5,7 +5,7 @@ import { patchFileName, SPLITS } from "../records.js";
 import type { PreparationJob } from "./begin.js";
 import { planPathOf } from "./outcomes.js";
 import type { PlannedSlide, SlidePlan } from "./plan.js";
-import { planText, type SlideWorkers } from "./shared-work.js";
+import { isWritten, planText, type SlideWorkers } from "./shared-work.js";
 import { crashReason, inOwnProcess } from "./slide-work.js";
 import { writeSlide, writtenSchema } from "./write-slide.js";
 
@@ -80,13 +80,6 @@ export async function writeElsewhere(
   const common = { directory, file, settings, fingerprint, concurrency, knownMpp: null };
   const reason = await workers.work({ ...common, kind: "write" });
   return reason ?? outcomes.refusalOf(file, fingerprint, "writing");
-}
-
-async function isWritten(directory: string, { patches }: PlannedSlide): Promise<boolean> {
-  for (const row of patches) {
-    if (!(await exists(join(directory, row.split, "image", patchFileName(row))))) return false;
-  }
-  return true;
 }
 
 /** In this process, or in one of its own when the program has ended over the slide before. */

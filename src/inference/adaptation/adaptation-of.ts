@@ -1,6 +1,6 @@
 import { EpSamError, hashBytes, RandomStream, type Reporter } from "../../common/index.js";
 import type { LabelledSquare, PatchGeometry } from "../../dataset/index.js";
-import { backbone } from "../../models/index.js";
+import { decoderBackbone } from "../../run/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { DecoderAdaptation } from "../segmenter.js";
 import { adaptPyramid } from "./adapt-pyramid.js";
@@ -39,7 +39,7 @@ export function adaptationOf(slide: AdaptedSlide): DecoderAdaptation {
       const { seed } = config;
       const stream = new RandomStream(seed, "adaptation", "parts");
       const parts = await readParts(source, squares, geometry, stream, signal);
-      const entry = backbone(config.classifier.dense.backbone);
+      const entry = decoderBackbone(config);
       const adapted = await adaptPyramid({ ...parts, weights, entry, seed, device, signal });
       const seconds = Math.round((performance.now() - started) / 1000);
       reporter.note(

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { remotePaths } from "../../common/index.js";
 import { squaresOfSlides } from "../adaptation/squares-of-slides.js";
 import { writeSummaryCsv } from "../export/index.js";
 import { type ClaimedPath, forEachInput, ownMarks, requireFreeOutput } from "../output.js";
@@ -23,7 +24,8 @@ const UNREADABLE = ["slide", "annotation"] as const;
  */
 export async function inferSlides(given: InferSlidesOptions): Promise<InferSlidesResult> {
   const { shared } = given;
-  const options = shared === undefined ? given : { ...given, resume: true };
+  const inputs = remotePaths(given.inputs);
+  const options = { ...given, inputs, ...(shared === undefined ? {} : { resume: true }) };
   const found = await findNamedSlides(options);
   const isOwn = ({ stem }: SegmentedSlide): boolean => shared === undefined || shared.stems.has(stem);
   const slides = found.slides.filter(isOwn);
@@ -57,7 +59,8 @@ export async function inferSlides(given: InferSlidesOptions): Promise<InferSlide
  * @throws EpSamError `usage` when a result is of another model or other settings
  */
 export async function collectSlides(given: InferSlidesOptions): Promise<CollectedSlides> {
-  const options = { ...given, resume: true, overwrite: false };
+  const inputs = remotePaths(given.inputs);
+  const options = { ...given, inputs, resume: true, overwrite: false };
   const found = await findNamedSlides(options);
   const { resolution } = await trainedResolution(options.run, options);
   const squares = await squaresOfSlides(found.slides, options);

@@ -57,7 +57,7 @@ export interface SharedOutput {
 
 /** What decides a slide's results. */
 export interface SegmentationSettings {
-  /** Name, size in bytes and time of change of the file: slides are too large to be hashed. */
+  /** Name, size in bytes and time of change of the file, or ETag on a server: slides are too large to be hashed. */
   readonly slide: { readonly name: string; readonly bytes: number; readonly modified: string };
   readonly model: SegmenterIdentity;
   /** Microns per pixel of level 0, told by the file or given; null when unknown. */

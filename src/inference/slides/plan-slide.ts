@@ -1,10 +1,9 @@
-import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { geoJsonOrigin } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { patchGeometry, type Resolution } from "../../dataset/index.js";
-import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
+import { type MicronsPerPixel, type PixelSource, slideFileVersion } from "../../slides/index.js";
 import { type PatchLayout, patchLayout } from "../patches/layout.js";
 import type { SegmenterIdentity } from "../segmenter.js";
 import type { InferSlidesOptions, SegmentationSettings } from "./options.js";
@@ -90,8 +89,9 @@ function contradiction(told: MicronsPerPixel | null, given: number | undefined):
 }
 
 async function fingerprint(path: string): Promise<SegmentationSettings["slide"]> {
-  const { size, mtime } = await stat(path);
-  return { name: basename(path), bytes: size, modified: mtime.toISOString() };
+  const { size, changed, served } = await slideFileVersion(path);
+  const modified = changed === null ? `${served}` : new Date(changed).toISOString();
+  return { name: basename(path), bytes: size, modified };
 }
 
 /** What decides a slide's patches, so that a killed call goes on with them; how outlines are drawn does not. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { basename, parse } from "node:path";
-import { hashBytes, must, type Reporter, writeFileAtomically } from "../../common/index.js";
+import { hashBytes, must, type Reporter, remotePath, writeFileAtomically } from "../../common/index.js";
 import type { LabelledSquare } from "../../dataset/index.js";
 import { type DeviceSource, device as defaultDevice, startDevice } from "../../graph/index.js";
 import { type StateDict, writeSafetensors } from "../../models/index.js";
@@ -60,7 +60,8 @@ export interface TaughtRun {
  *   something that may not be replaced; `slide` when the slide cannot be read; `storage` on a full disk
  */
 export async function keepTaughtRun(options: KeepTaughtRunOptions): Promise<TaughtRun> {
-  const { slide, out, overwrite = false, reporter, signal } = options;
+  const { out, overwrite = false, reporter, signal } = options;
+  const slide = remotePath(options.slide);
   await RunDirectory.requireFree(out, overwrite);
   const { values } = await squaresOfSlides([{ stem: parse(slide).name, path: slide }], options);
   const squares = must([...values.values()], 0, "squares of the slide");

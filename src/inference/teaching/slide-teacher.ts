@@ -127,6 +127,7 @@ export class SlideTeacher {
     for (const { image } of found.others) others.push(await joined(image));
     const lesson = {
       options: denseOptions(config, false),
+      head: this.#base.head,
       noise: noiseOf(this.#base),
       parts,
       others,

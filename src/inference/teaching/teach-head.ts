@@ -29,6 +29,8 @@ const STRIDE = 16;
 /** What a head is taught with. */
 export interface HeadLesson {
   readonly options: DenseClassifierOptions;
+  /** What it starts from; null for drawn weights. */
+  readonly head: StateDict | null;
   /** See `classifier.dense.featureNoise`. */
   readonly noise: number;
   readonly parts: readonly { readonly part: KnownPart; readonly features: JoinedFeatures }[];
@@ -49,13 +51,13 @@ interface Square {
 }
 
 /**
- * Teaches a new dense head on a frozen backbone's features with squares that are mostly tumour or mostly not, in a
+ * Teaches a dense head, a new one or a run's, on a frozen backbone's features with squares that are mostly tumour or mostly not, in a
  * second. The same lesson gives the same bytes.
  * @returns `head.*` and {@link denseTensors}
  * @throws EpSamError `usage` without squares of both labels, `device` when the device cannot run a step
  */
 export async function teachHead(lesson: HeadLesson): Promise<StateDict> {
-  const { options, parts, others, seed, device, signal } = lesson;
+  const { options, head, parts, others, seed, device, signal } = lesson;
   const squares = parts.map(squareOf);
   const byLabel = ([0, 1] as const).map((label) => squares.filter(({ tumour }) => tumour === label));
   requireBothLabels(byLabel);
@@ -73,7 +75,8 @@ export async function teachHead(lesson: HeadLesson): Promise<StateDict> {
     loss: graph.loss,
     parameters: graph.parameters.all(),
     optimizer: adamW({ weightDecay: WEIGHT_DECAY }),
-    initial: initialDenseWeights(options, (name) => new RandomStream(seed, "classifier weights", name)),
+    initial:
+      head ?? initialDenseWeights(options, (name) => new RandomStream(seed, "classifier weights", name)),
     stepsTaken: 0,
     device,
   });

@@ -1,9 +1,9 @@
 import { EpSamError, type Reporter } from "../../common/index.js";
 import type { Resolution } from "../../dataset/index.js";
 import { type Device, device as defaultDevice } from "../../graph/index.js";
+import { denseTensors } from "../../method/index.js";
 import {
   type BackboneEntry,
-  backbone,
   backbonePrefix,
   FEATURE_STRIDES,
   loadBackboneWeights,
@@ -11,11 +11,16 @@ import {
 } from "../../models/index.js";
 import {
   chooseDecoderStage,
+  decoderBackbone,
   decoderBase,
   decoderWeights,
+  denseOptions,
   featureDeviation,
+  mergeRecords,
   openRun,
+  parseConfig,
   type RunContext,
+  readClassifier,
   resolveConfig,
   type TrainingConfig,
 } from "../../run/index.js";
@@ -40,6 +45,8 @@ export interface TeachingBase {
     readonly stage: string;
     readonly weights: StateDict;
   } | null;
+  /** What a new head starts from: that of a run, as far as it sees the same features; null for drawn weights. */
+  readonly head: StateDict | null;
   readonly config: TrainingConfig;
   readonly entry: BackboneEntry;
   /** By the backbone's own names. */
@@ -70,10 +77,11 @@ export async function openTeachingBase(
   const headDevice = defaultDevice("cpu", 1);
   if (run === null) {
     const config = resolveConfig("laptop", taughtConfig);
-    const entry = backbone(config.classifier.dense.backbone);
+    const entry = decoderBackbone(config);
     const { weights: backboneWeights } = await loadBackboneWeights(entry);
     return {
       origin: null,
+      head: null,
       config,
       entry,
       backboneWeights,
@@ -101,13 +109,34 @@ export async function openTeachingBase(
   const { resolution } = await trainedResolution(run);
   return {
     origin: { context, stage, weights },
+    head: null,
     config,
-    entry: backbone(config.classifier.dense.backbone),
+    entry: decoderBackbone(config),
     backboneWeights: new Map(own),
     resolution,
     device,
     headDevice,
   };
+}
+
+/**
+ * What squares teach while somebody clicks. Adapting a run's decoder takes tens of seconds, so of a run its head alone is
+ * taught, on the features of its backbone and at its resolution; the decoder is adapted when the run is kept or applied.
+ */
+export async function baseWhileClicking(base: TeachingBase): Promise<TeachingBase> {
+  const { origin } = base;
+  if (origin === null) return base;
+  const config = parseConfig(mergeRecords(base.config, taughtConfig), origin.context.run.root);
+  return { ...base, origin: null, config, head: await headOf(origin.context, config) };
+}
+
+/** The head of a run's classifier, where that sees the features of one place alone, as squares are judged by. */
+async function headOf(context: RunContext, config: TrainingConfig): Promise<StateDict | null> {
+  if (context.config.classifier.model !== "dense") return null;
+  const weights = await readClassifier(context);
+  const { channels } = denseOptions(config, false);
+  if (weights.get(denseTensors.mean)?.data.length !== channels) return null;
+  return new Map([...weights].filter(([name]) => name.startsWith("head.")));
 }
 
 /** The levels of features that a base's map is made of. */

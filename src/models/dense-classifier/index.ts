@@ -8,6 +8,20 @@ export {
   initialDenseWeights,
 } from "./dense-classifier.js";
 export { standardisationInputs, standardisationShape } from "./dense-head.js";
+export {
+  backboneNames,
+  decoderBackboneName,
+  type FrozenFeaturesPlan,
+  type FrozenNetwork,
+  type FrozenNetworkPlan,
+  featureChannels,
+  foundationModelsOf,
+  joinNetworks,
+  openFrozenFeatures,
+  planFrozenFeatures,
+  requireJoinable,
+  type ShownPatch,
+} from "./frozen-features.js";
 export { type JoinedFeatures, joinedShape, joinFeatures, withContext } from "./joined-features.js";
 export {
   type CellGrid,

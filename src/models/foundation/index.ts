@@ -9,13 +9,9 @@ export {
   isFoundationModel,
   requireImportedWeights,
 } from "./foundation-file.js";
-export {
-  describeTransformer,
-  type FoundationFacts,
-  type ImportedFoundation,
-  type ImportFoundationOptions,
-  importFoundation,
-} from "./import-foundation.js";
+export { importFoundation } from "./import-foundation.js";
+export { describeTransformer } from "./import-transformer.js";
+export type { FoundationFacts, ImportedFoundation, ImportFoundationOptions } from "./kept-model.js";
 export { type KnownModel, knownModels } from "./known-models.js";
 export { resampledPositions } from "./positions.js";
 export { TransformerModel, type TransformerOptions } from "./transformer-model.js";

@@ -49,7 +49,7 @@ export function annotationRoutes(
       // The list of slides stays; opening the slide's annotations tells what is wrong.
       if (!warned.has(id)) context.reporter.warn(messageOf(failure));
       warned.add(id);
-      return 0;
+      return { all: 0, unreviewed: 0 };
     }
   };
   context.facts.classesWithoutMeaning = (id) =>

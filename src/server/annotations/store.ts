@@ -57,7 +57,7 @@ export class AnnotationStore {
   readonly #options: AnnotationStoreOptions;
   /** One that leaves while it is its turn goes on with what it has; the next turn reads the file again. */
   readonly #journals = new RecentlyUsed<string, AnnotationJournal>({ limit: KEPT_JOURNALS });
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<string, ObjectCounts>();
   readonly #turns = new Map<string, Promise<unknown>>();
   #unlock: Promise<() => Promise<void>> | undefined;
   #choosing: Promise<void> = Promise.resolve();
@@ -81,10 +81,9 @@ export class AnnotationStore {
   }
 
   /** How many objects are saved for a slide, rejected ones included. */
-  async count(slide: JournalSlide): Promise<number> {
+  async count(slide: JournalSlide): Promise<ObjectCounts> {
     const known = this.#counts.get(slide.id);
-    if (known !== undefined) return known;
-    return (await this.state(slide)).objects.length;
+    return known ?? countsOf((await this.state(slide)).objects);
   }
 
   /** @throws EpSamError as `checkEdit` for changes that do not fit, `storage` when it cannot be saved */
@@ -169,7 +168,7 @@ export class AnnotationStore {
       const record = await recordOf(history);
       if (record === null) return { saved: saveBetween(history, history) };
       const next = (await this.#append(slide, journal, record)) ?? history;
-      this.#counts.set(slide.id, next.objects.length);
+      this.#counts.set(slide.id, countsOf(next.objects.map(({ object }) => object)));
       this.#options.onSaved?.(slide.id, next.revision);
       return { saved: saveBetween(history, next) };
     });
@@ -210,7 +209,7 @@ export class AnnotationStore {
     const journal = await this.#journals.load(slide.id, () =>
       AnnotationJournal.open(journalPath(this.#folder, slide.id), slide, this.#options),
     );
-    this.#counts.set(slide.id, journal.history.objects.length);
+    this.#counts.set(slide.id, countsOf(journal.history.objects.map(({ object }) => object)));
     return journal;
   }
 
@@ -255,5 +254,18 @@ function conflictOf(slide: JournalSlide, history: HistoryState, revision: number
     },
     current: stateOf(history),
     since: titlesSince(history, revision),
+  };
+}
+
+/** How many objects a slide has, and how many of them nobody has judged. */
+export interface ObjectCounts {
+  readonly all: number;
+  readonly unreviewed: number;
+}
+
+function countsOf(objects: readonly Pick<AnnotationState["objects"][number], "review">[]): ObjectCounts {
+  return {
+    all: objects.length,
+    unreviewed: objects.filter(({ review }) => review === "unreviewed").length,
   };
 }

@@ -1,5 +1,5 @@
-import { stat } from "node:fs/promises";
 import { nameKey } from "../../dataset/index.js";
+import { slideFileVersion } from "../../slides/index.js";
 import { nearness, type Workspace, type WorkspaceSlide } from "../workspace/workspace.js";
 import type { IndexedDataset } from "./dataset-index.js";
 
@@ -42,7 +42,7 @@ async function likeliest(
 
 /** Null for a slide that is gone; opening it tells. */
 function bytesOf(path: string): Promise<number | null> {
-  return stat(path).then(
+  return slideFileVersion(path).then(
     ({ size }) => size,
     () => null,
   );

@@ -121,7 +121,12 @@ async function planTraining(context: ServerContext, request: RequestOf<"train">)
   const out = await freePlace(context, "runs", request.name);
   const common = ["train", "--data", dataset.root, "--out", out, "--json", ...resolutionsMayDiffer(request)];
   const title = `Train ${request.name} on ${context.workspace.labelOf(dataset)}`;
-  const args = [...common, "--preset", request.preset, "--seed", String(request.seed)];
+  const args = [
+    ...common,
+    ...["--preset", request.preset],
+    ...option("--backbone", request.backbone),
+    ...["--seed", String(request.seed)],
+  ];
   return { title, steps: [trainingStep(title, args, common, out)], makes: { run: out }, slides: [] };
 }
 

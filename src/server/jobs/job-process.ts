@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import { z } from "zod";
 import {
+  commandEnvironment,
   EpSamError,
   errorTags,
   JOB_VARIABLE,
@@ -23,6 +24,9 @@ const GRACE_MILLISECONDS = 30_000;
 const ENDING_MILLISECONDS = 2000;
 /** Reason of an abort that comes from the end of the server. */
 export const SERVER_ENDING = "the server is ending";
+
+/** Commands that workers of a queue can do. */
+const QUEUED: readonly string[] = ["infer", "prepare"];
 
 /** How the command line is started: a program and its first arguments. */
 export interface JobCommand {
@@ -48,6 +52,8 @@ export interface RunCommandOptions {
   /** Stops the command at its next safe point. */
   readonly signal: AbortSignal;
   readonly graceMilliseconds?: number | undefined;
+  /** Address of the queue whose workers work on slides. */
+  readonly queue?: string | undefined;
   /** Is told the process id. */
   readonly onStart?: ((processId: number) => void) | undefined;
 }
@@ -59,11 +65,18 @@ const failureSchema = z.object({
 
 /** Runs one command of the command line in a process of its own, at low priority, and tells how it ended. */
 export async function runJobCommand(args: readonly string[], options: RunCommandOptions): Promise<JobEnd> {
-  const { command, reporter, signal, graceMilliseconds = GRACE_MILLISECONDS } = options;
+  const { command, reporter, signal, queue, graceMilliseconds = GRACE_MILLISECONDS } = options;
   if (signal.aborted) return { type: "stopped" };
-  const child = spawn(command.program, [...command.args, ...args], {
+  // Not as an argument: it may hold a password, which a list of processes would show.
+  const isQueued = queue !== undefined && QUEUED.includes(args[0] ?? "");
+  const child = spawn(command.program, [...command.args, ...args, ...(isQueued ? ["--queue"] : [])], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    env: { ...process.env, [JOB_VARIABLE]: "1", NO_COLOR: "1" },
+    env: {
+      ...commandEnvironment(args),
+      [JOB_VARIABLE]: "1",
+      NO_COLOR: "1",
+      ...(isQueued ? { EPSAM_QUEUE: queue } : {}),
+    },
     windowsHide: true,
   });
   if (child.pid !== undefined) {

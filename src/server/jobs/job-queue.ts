@@ -223,6 +223,7 @@ export class JobQueue {
     const end = await runPlan(job.plan, {
       command: this.#options.command ?? ownCommandLine(),
       graceMilliseconds: this.#options.graceMilliseconds,
+      queue: this.#context.queue,
       reporter: log,
       signal,
       onStart: (processId) => {

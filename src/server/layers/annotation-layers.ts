@@ -16,7 +16,7 @@ import { halvedLevels, type Layer } from "./layer.js";
 /** Outlines kept; what is counted is the size of the files. */
 const REGION_CACHE_BYTES = 256 * 2 ** 20;
 /** Beside a slide, a JSON file may be about anything. */
-const NEIGHBOUR_EXTENSIONS = [".xml", ".geojson"];
+export const NEIGHBOUR_EXTENSIONS = [".xml", ".geojson"];
 const FOREGROUND = 128;
 
 interface MeasuredRegion {
@@ -76,8 +76,11 @@ export async function findGroundTruth(
   return { path, version, region, warnings };
 }
 
-/** @throws EpSamError `annotation` when several files could be the slide's */
-async function annotationFile({ workspace }: ServerContext, slide: WorkspaceSlide): Promise<string | null> {
+/** The annotation file of a slide; null without one. @throws EpSamError `annotation` when several could be the slide's */
+export async function annotationFile(
+  { workspace }: ServerContext,
+  slide: WorkspaceSlide,
+): Promise<string | null> {
   const others = workspace.slides.filter(({ stem }) => nameKey(stem) !== nameKey(slide.stem));
   const paths = [slide, ...others].map(({ path }) => path);
   const files = await annotationFilesIn(workspace.annotationFoldersOf(slide));

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isEpSamError, jsonIfFits } from "../../common/index.js";
 import type { LayerKind } from "../../contract/index.js";
 import { SLIDE_RESULT_FILES } from "../../inference/index.js";
+import { slideFileVersion } from "../../slides/index.js";
 import { fileVersion } from "../open-slides.js";
 import { fileInside } from "../workspace/inside-root.js";
 import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
@@ -195,7 +196,7 @@ async function isSameFile(
 ): Promise<boolean> {
   if (recorded.name !== name) return false;
   // A slide that is gone has no results; opening it tells.
-  const bytes = await stat(path).then(
+  const bytes = await slideFileVersion(path).then(
     ({ size }) => size,
     () => null,
   );

@@ -3,13 +3,16 @@ import type { PromptArrays } from "../../contract/index.js";
 import { device } from "../../graph/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import {
-  ActivationEmbeddings,
   type EmbeddingSource,
   FreshEmbeddings,
+  MaskPromptEmbeddings,
+  type Method,
+  type PatchLogits,
   takesMaskPrompt,
 } from "../../method/index.js";
 import { ExportedDecoder, encodeDecoderOnnx, MaskPromptEmbedder, patchPoints } from "../../models/index.js";
 import {
+  decoderBase,
   decoderWeights,
   frameOf,
   openMethod,
@@ -19,6 +22,7 @@ import {
   resolveConfig,
   type SamSource,
   samSource,
+  seesFeatures,
 } from "../../run/index.js";
 import type { DecodedLogits, SegmentationWork, SegmenterSource, WorkResults } from "./work.js";
 
@@ -53,7 +57,7 @@ export class SegmenterModels {
   });
   #embeddings: Kept<FreshEmbeddings> | undefined;
   /** Made of {@link #embeddings}. */
-  #activationEmbeddings: Kept<ActivationEmbeddings> | undefined;
+  #promptedEmbeddings: Kept<MaskPromptEmbeddings> | undefined;
   #decoder: Kept<ExportedDecoder> | undefined;
 
   /** @throws EpSamError as the models do */
@@ -71,37 +75,42 @@ export class SegmenterModels {
   async #embed(segmenter: SegmenterSource, image: RgbImage): Promise<Float32Array> {
     const { sam, context } = await samOf(segmenter);
     const embeddings = await this.#embeddingsOf(sam);
-    if (context === null || !takesMaskPrompt(context.config.sam)) return embeddings.get(image);
-    return (await this.#withActivation(context, sam, embeddings, image.width)).get(image);
+    if (context === null) return embeddings.get(image);
+    const { config } = context;
+    if (!seesFeatures(config.decoder) && !takesMaskPrompt(config.sam)) return embeddings.get(image);
+    const patch = { ...segmenter, patchSize: image.width };
+    return (await this.#withMap(context, patch, sam, embeddings)).get(image);
   }
 
   async #embeddingsOf({ encoder }: SamSource): Promise<FreshEmbeddings> {
     if (this.#embeddings?.key === encoder.id) return this.#embeddings.opened;
-    await this.#activationEmbeddings?.opened.close();
-    this.#activationEmbeddings = undefined;
+    await this.#promptedEmbeddings?.opened.close();
+    this.#promptedEmbeddings = undefined;
     await this.#embeddings?.opened.close();
     this.#embeddings = { key: encoder.id, opened: new FreshEmbeddings(() => encoder.open(device())) };
     return this.#embeddings.opened;
   }
 
   /**
-   * A decoder that learned with the activation map as a mask prompt gets it with clicks too, as part of the embedding:
-   * see docs/decisions.md for what that is worth.
+   * SAM gets what the run sees of a patch with every click, as part of the embedding: a decoder that learned with the
+   * activation map as a mask prompt the map, SAM as it is the logits of a decoder that sees features. See
+   * docs/decisions.md for what that is worth.
    */
-  async #withActivation(
+  async #withMap(
     context: RunContext,
+    { stage, patchSize }: SegmenterSource,
     sam: SamSource,
     embeddings: EmbeddingSource<RgbImage>,
-    patchSize: number,
-  ): Promise<ActivationEmbeddings> {
-    const key = JSON.stringify([context.run.root, patchSize]);
-    if (this.#activationEmbeddings?.key === key) return this.#activationEmbeddings.opened;
-    await this.#activationEmbeddings?.opened.close();
-    this.#activationEmbeddings = undefined;
-    const method = await openMethod(context, patchSize, []);
+  ): Promise<MaskPromptEmbeddings> {
+    const key = JSON.stringify([context.run.root, stage, patchSize]);
+    if (this.#promptedEmbeddings?.key === key) return this.#promptedEmbeddings.opened;
+    await this.#promptedEmbeddings?.opened.close();
+    this.#promptedEmbeddings = undefined;
+    const { method, logits } = await mapOf(context, stage, patchSize, sam);
     const embedder = await MaskPromptEmbedder.create(await sam.loadDecoder(), device());
-    this.#activationEmbeddings = { key, opened: new ActivationEmbeddings(embeddings, method, embedder) };
-    return this.#activationEmbeddings.opened;
+    const opened = new MaskPromptEmbeddings(embeddings, { method, logits, embedder });
+    this.#promptedEmbeddings = { key, opened };
+    return opened;
   }
 
   async #decoderFile(segmenter: SegmenterSource): Promise<Uint8Array> {
@@ -110,7 +119,8 @@ export class SegmenterModels {
     if (known !== undefined) return known;
     const { sam, config, context } = await samOf(segmenter);
     const own = await sam.loadDecoder();
-    const weights = context === null ? own : await decoderWeights(context, segmenter.stage, own);
+    const isSam = context === null || seesFeatures(config.decoder);
+    const weights = isSam ? own : await decoderWeights(context, segmenter.stage, own);
     const frame = frameOf(config, segmenter.patchSize);
     const clicked = { maskPrompt: false, boxes: true, fewPoints: true } as const;
     const options = { ...clicked, resolution: "low", metadata: {} } as const;
@@ -141,6 +151,30 @@ export class SegmenterModels {
     this.#decoder = { key, opened: await ExportedDecoder.open(file, device()) };
     return this.#decoder.opened;
   }
+}
+
+/** What a run sees of patches of one size. */
+async function mapOf(
+  context: RunContext,
+  stage: string,
+  patchSize: number,
+  sam: SamSource,
+): Promise<{ readonly method: Method; readonly logits: PatchLogits }> {
+  if (!seesFeatures(context.config.decoder)) {
+    const method = await openMethod(context, patchSize, []);
+    return { method, logits: async (image) => (await method.activation(image)).logits() };
+  }
+  const weights = await decoderWeights(context, stage, await decoderBase(context.config, sam));
+  const method = await openMethod(context, patchSize, [{ stage, weights }]);
+  const logits: PatchLogits = async (image, embedding) => {
+    const activation = await method.activation(image);
+    const prompt = await method.prompt(activation, "click");
+    // Where the initial mask is empty the decoder is not asked.
+    if (prompt === undefined) return activation.logits();
+    const view = { image: async () => image, embedding: async () => embedding };
+    return (await method.mask(view, prompt, stage)).logits;
+  };
+  return { method, logits };
 }
 
 function keyOf({ run, stage, patchSize }: SegmenterSource): string {

@@ -45,8 +45,8 @@ async function originalSam(): Promise<SlideSegmenter> {
 
 /**
  * The decoders of the workspace's runs, each run's last stage first, then SAM as its makers trained it. Runs that
- * cannot be read, or whose SAM is gone, are left out: the list of runs tells why. So are those whose decoders see
- * features.
+ * cannot be read, or whose SAM is gone, are left out: the list of runs tells why. A decoder that sees features takes no
+ * clicks itself: SAM as it is takes them, with what that decoder sees as a mask prompt.
  */
 export async function findSegmenters(workspace: Pick<Workspace, "runs">): Promise<SlideSegmenter[]> {
   const ofRuns = await Promise.all(workspace.runs.map(({ id, name, root }) => segmentersOf(id, name, root)));
@@ -68,12 +68,12 @@ async function segmentersOf(id: string, name: string, root: string): Promise<Sli
   try {
     const context = await openRun(root, { device: device(), reporter: silentReporter });
     const { config, run } = context;
-    // Such a decoder is no file that the page could decode clicks with; SAM as it is takes them.
-    if (seesFeatures(config.decoder)) return [];
     const { id: ofImages } = (await openSam(context)).encoder;
-    const encoder = takesMaskPrompt(config.sam)
-      ? JSON.stringify([ofImages, root, run.record.createdAt])
-      : ofImages;
+    const isSeeing = seesFeatures(config.decoder);
+    const encoderOf = (stage: string) => {
+      if (isSeeing) return JSON.stringify([ofImages, root, run.record.createdAt, stage]);
+      return takesMaskPrompt(config.sam) ? JSON.stringify([ofImages, root, run.record.createdAt]) : ofImages;
+    };
     const patchMpp = await patchMppOf(root);
     const { patchSize } = run.record.dataset;
     return finishedDecoderStages(context)
@@ -81,14 +81,14 @@ async function segmentersOf(id: string, name: string, root: string): Promise<Sli
       .map((stage) => ({
         entry: {
           id: opaqueId("segmenter", root, stage),
-          title: `${name}, ${stageTitle(stage)}`,
+          title: `${name}, ${isSeeing ? "SAM with " : ""}${stageTitle(stage)}`,
           run: id,
           stage,
           patchSize,
           patchMpp,
         },
         source: { run: root, stage, patchSize },
-        encoder,
+        encoder: encoderOf(stage),
       }));
   } catch (cause) {
     if (isEpSamError(cause)) return [];

@@ -1,15 +1,18 @@
+import { readdir } from "node:fs/promises";
+import { dirname, extname } from "node:path";
 import type { SlideDetail, SlideEntry } from "../../contract/index.js";
-import { nameKey } from "../../dataset/index.js";
+import { kindByExtension, nameKey, stemOf } from "../../dataset/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import type { DatasetIndexes } from "../datasets/dataset-index.js";
 import { patchesOfSlide } from "../datasets/dataset-index.js";
 import { slidesOfDataset } from "../datasets/slides-of-dataset.js";
+import { NEIGHBOUR_EXTENSIONS } from "../layers/annotation-layers.js";
 import type { SlideLayers } from "../layers/slide-layers.js";
 import { fileVersion } from "../open-slides.js";
 import { problemOf } from "../problem.js";
 import { hasResults } from "../results/find-results.js";
-import type { WorkspaceSlide } from "../workspace/workspace.js";
+import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
 import { servedLevels } from "./served-levels.js";
 
 /** What the list shows of a slide that could be opened. */
@@ -24,13 +27,16 @@ export class SlideList {
     this.#context = context;
   }
 
-  /** A slide as the list shows it; one that cannot be opened is told with the reason. */
-  async entry(slide: WorkspaceSlide): Promise<SlideEntry> {
+  /**
+   * @param annotated names of slides that have a file of annotations, see {@link annotatedNames}
+   * @returns a slide as the list shows it; one that cannot be opened is told with the reason
+   */
+  async entry(slide: WorkspaceSlide, annotated: ReadonlySet<string>): Promise<SlideEntry> {
     const facts = await this.#facts(slide).catch((thrown: unknown): OpenedFacts => {
       const status = { state: "broken", problem: problemOf(thrown) } as const;
       return { status, size: null, micronsPerPixel: null, format: null };
     });
-    return { ...(await knownFacts(this.#context, slide)), ...facts };
+    return { ...(await knownFacts(this.#context, slide, annotated)), ...facts };
   }
 
   async #facts({ path }: WorkspaceSlide): Promise<OpenedFacts> {
@@ -46,6 +52,23 @@ export class SlideList {
   }
 }
 
+/** Names of slides, as `nameKey` writes them, that files of annotations have: beside them, or in folders given for that. */
+export async function annotatedNames({ annotationFolders, slides }: Workspace): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (const folder of new Set([...annotationFolders, ...slides.map(({ path }) => dirname(path))])) {
+    // A folder that is gone has none; its slides tell.
+    const files = await readdir(folder).catch(() => []);
+    const isGiven = annotationFolders.includes(folder);
+    for (const file of files) {
+      const isAnnotation = isGiven
+        ? kindByExtension(file) === "annotation"
+        : NEIGHBOUR_EXTENSIONS.includes(extname(file));
+      if (isAnnotation) names.add(nameKey(stemOf(file)));
+    }
+  }
+  return names;
+}
+
 /** Everything about one slide. @throws EpSamError `slide` when it cannot be opened */
 export function slideDetail(
   context: ServerContext,
@@ -56,7 +79,7 @@ export function slideDetail(
   return context.openSlides.use(slide.path, async (source) => {
     const { layers, warnings } = await found.layers.find(slide, signal);
     return {
-      ...(await knownFacts(context, slide)),
+      ...(await knownFacts(context, slide, await annotatedNames(context.workspace))),
       ...openedFacts(source),
       levels: servedLevels(source).map(({ width, height, downsample, tileWidth, tileHeight }) => ({
         ...{ width, height, downsample, tileWidth, tileHeight },
@@ -76,14 +99,25 @@ function openedFacts({ levels, micronsPerPixel, format }: PixelSource): OpenedFa
   return { status: { state: "ready" }, size, micronsPerPixel, format };
 }
 
+type KnownFacts = Omit<SlideEntry, keyof OpenedFacts>;
+
 async function knownFacts(
   context: ServerContext,
   slide: WorkspaceSlide,
-): Promise<Pick<SlideEntry, "id" | "name" | "annotationCount" | "segmented">> {
+  annotated: ReadonlySet<string>,
+): Promise<KnownFacts> {
   const { id } = slide;
   const name = context.workspace.labelOf(slide);
-  const annotationCount = await context.facts.annotationCount(id);
-  return { id, name, annotationCount, segmented: await hasResults(context.workspace, slide) };
+  const { all: annotationCount, unreviewed: unreviewedCount } = await context.facts.annotationCount(id);
+  const segmented = await hasResults(context.workspace, slide);
+  return {
+    id,
+    name,
+    annotationCount,
+    unreviewedCount,
+    annotationFile: annotated.has(nameKey(slide.stem)),
+    segmented,
+  };
 }
 
 /** Datasets with patches of the slide; one that cannot be read is told in the list of datasets. */

@@ -1,5 +1,5 @@
 import { RecentlyUsed, silentReporter } from "../../common/index.js";
-import { openTeachingBase, SlideTeacher, suggestSquares } from "../../inference/index.js";
+import { baseWhileClicking, openTeachingBase, SlideTeacher, suggestSquares } from "../../inference/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
 import type { Lesson, TeachingResults, TeachingWork } from "./work.js";
 
@@ -39,7 +39,7 @@ export class Teachers {
 
   #open(lesson: Lesson): Promise<Opened> {
     return this.#opened.load(JSON.stringify(lesson), async () => {
-      const base = await openTeachingBase(lesson.run, { reporter: silentReporter });
+      const base = await baseWhileClicking(await openTeachingBase(lesson.run, { reporter: silentReporter }));
       const source = await openSlide(lesson.slide);
       try {
         return { source, teacher: new SlideTeacher(source, base) };

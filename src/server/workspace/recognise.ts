@@ -1,11 +1,14 @@
 import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { EpSamError, exists, messageOf } from "../../common/index.js";
+import { EpSamError, exists, isRemotePath, messageOf } from "../../common/index.js";
 import {
   contentOfTiff,
+  isAddressList,
+  isSlide,
   type JudgedFile,
   judgeFilesByContent,
+  listInputs,
   listNames,
   MANIFEST_FILE,
   patchFolders,
@@ -42,7 +45,7 @@ export interface RecogniseOptions {
 type DirectoryKind = "run" | "dataset" | "results" | "dicom-slide" | "folder";
 
 /**
- * Adds what a path is: a slide or image, a folder of DICOM files, a dataset, a run, results of `epsam infer`, or a
+ * Adds what a path or address is: slides on servers, a slide or image, a folder of DICOM files, a dataset, a run, results of `epsam infer`, or a
  * folder that holds any of these.
  * @throws EpSamError `usage` when it does not exist
  */
@@ -51,6 +54,12 @@ export async function addInput(
   input: string,
   options: RecogniseOptions,
 ): Promise<void> {
+  if (isRemotePath(input) || isAddressList(input)) {
+    for (const { files } of await listInputs([input])) {
+      for (const { path, kind } of files) if (isSlide(kind)) workspace.addSlide(path);
+    }
+    return;
+  }
   const root = await realPath(input);
   if (!(await stat(root)).isDirectory()) workspace.addSlide(root);
   else await new Walk(workspace, root, options).visit(root, 0);

@@ -1,9 +1,11 @@
 import { bucketAndKey, EpSamError, SilenceWatch, webFetch } from "../../common/index.js";
 import { childNamed, parseXml, type XmlElement } from "../xml-tree.js";
 import { listAddress } from "./bucket-address.js";
+import { isPrivate, refusesStrangers } from "./bucket-source.js";
 import { FinalAnswer, PassingAnswer } from "./range-source.js";
 import { persistently } from "./read-range.js";
 import { remoteSettings } from "./settings.js";
+import { listSigned } from "./signed-requests.js";
 
 /** More keys under one prefix than slides lie in a folder; a whole bucket was given by mistake. */
 const MOST_KEYS = 100_000;
@@ -41,7 +43,7 @@ export async function listBucket(path: string, signal?: AbortSignal): Promise<Bu
       throw unusable(path, `more than ${MOST_KEYS} files lie directly under it`);
     }
   } while (token !== null);
-  return { files: files.sort(), folders: folders.sort() };
+  return { files: files.sort(), folders: [...new Set(folders)].sort() };
 }
 
 function listPage(path: string, token: string | null, signal?: AbortSignal): Promise<Page> {
@@ -50,19 +52,29 @@ function listPage(path: string, token: string | null, signal?: AbortSignal): Pro
   const stop = signal ?? new AbortController().signal;
   const persistence = { path, patience, signal: stop, isKnown: false, progress: () => 0 };
   return persistently(persistence, async (until) => {
-    const text = await fetchText(listAddress(bucket, key, token), patience.silence, until);
-    return parsePage(path, bucket, key, text);
+    const text = isPrivate(bucket) ? null : await fetchList(bucket, key, token, patience.silence, until);
+    if (text !== null) return parsePage(path, bucket, key, text);
+    const { keys, prefixes, next } = await listSigned({ bucket, key }, token, until);
+    return pageOf(bucket, key, keys, prefixes, next);
   });
 }
 
-async function fetchText(address: string, silence: number, signal: AbortSignal): Promise<string> {
+/** Null where the bucket refuses whom it does not know. */
+async function fetchList(
+  bucket: string,
+  prefix: string,
+  token: string | null,
+  silence: number,
+  signal: AbortSignal,
+): Promise<string | null> {
   const watch = new SilenceWatch(silence, signal);
   try {
-    const response = await webFetch(address, { signal: watch.signal });
+    const response = await webFetch(listAddress(bucket, prefix, token), { signal: watch.signal });
     watch.heard();
     const { status } = response;
     if (status !== 200) {
       await response.body?.cancel();
+      if (refusesStrangers(bucket, status)) return null;
       const told = `the server answers ${status}`;
       if (status >= 500 || status === 429) throw new PassingAnswer(told, 0);
       throw new FinalAnswer("cannot be listed", told, "Check the names of bucket and prefix.");
@@ -87,22 +99,25 @@ function parsePage(path: string, bucket: string, prefix: string, text: string): 
   const isEncoded = textOf(root, "EncodingType") === "url";
   const read = (key: string): string => (isEncoded ? decodeURIComponent(key.replaceAll("+", " ")) : key);
   const named = (name: string, field: string): string[] =>
-    root.children
-      .filter((child) => child.name === name)
-      .map((child) => read(textOf(child, field)))
-      // A key that is the prefix itself stands for the folder.
-      .filter((key) => key !== prefix && key !== "");
+    root.children.filter((child) => child.name === name).map((child) => read(textOf(child, field)));
   const isTruncated = textOf(root, "IsTruncated") === "true";
   const next = textOf(root, "NextContinuationToken");
   if (isTruncated && next === "") throw unusable(path, "its server does not tell how its list goes on");
+  const [keys, prefixes] = [named("Contents", "Key"), named("CommonPrefixes", "Prefix")];
+  return pageOf(bucket, prefix, keys, prefixes, isTruncated ? next : null);
+}
+
+/** A key that is the prefix itself, or ends with a slash, stands for a folder. */
+function pageOf(
+  bucket: string,
+  prefix: string,
+  keys: readonly string[],
+  prefixes: readonly string[],
+  next: string | null,
+): Page {
   const pathOf = (key: string): string => `s3://${bucket}/${key}`;
-  return {
-    files: named("Contents", "Key")
-      .filter((key) => !key.endsWith("/"))
-      .map(pathOf),
-    folders: named("CommonPrefixes", "Prefix").map(pathOf),
-    next: isTruncated ? next : null,
-  };
+  const files = keys.filter((key) => key !== prefix && !key.endsWith("/")).map(pathOf);
+  return { files, folders: prefixes.map(pathOf), next };
 }
 
 function textOf(element: XmlElement, name: string): string {

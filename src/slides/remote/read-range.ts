@@ -153,7 +153,12 @@ async function attempt(request: RangeRequest, received: Received): Promise<ReadR
 
 /** Before anything was read it is the slide's fault; afterwards nobody knows what became of it. */
 function refused({ path, isKnown }: Persistence, { what, message, action }: FinalAnswer): EpSamError {
-  if (!isKnown) return slideError(path, what, message, action ?? "Check the address.");
+  if (!isKnown) {
+    const usual = path.startsWith("s3:")
+      ? "Check the address; one of many slides ends with a slash."
+      : "Check the address.";
+    return slideError(path, what, message, action ?? usual);
+  }
   return new EpSamError("network", {
     where: path,
     what,

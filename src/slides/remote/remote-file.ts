@@ -1,5 +1,6 @@
 import { type FileError, RandomAccessFile } from "../../common/index.js";
 import { BLOCK_BYTES } from "./blocks.js";
+import type { RemoteVersion } from "./range-source.js";
 import { RemoteObject } from "./remote-object.js";
 
 /** Files of this process, by path: what was read of one once is not read again, and never of another version. */
@@ -15,12 +16,9 @@ function objectOf(path: string): Promise<RemoteObject> {
   return object;
 }
 
-/** A text that differs when the file on the server does: the version that this process reads. */
-export async function remoteFileVersion(
-  path: string,
-): Promise<{ readonly size: number; readonly version: string }> {
-  const { size, etag, modified } = (await objectOf(path)).version;
-  return { size, version: [size, etag ?? "", modified ?? ""].join(":") };
+/** The version of a file that this process reads. @throws what `RemoteFile.open()` throws */
+export async function remoteFileVersion(path: string): Promise<RemoteVersion> {
+  return (await objectOf(path)).version;
 }
 
 /** A file on a server, read in parts as they are wanted. */

@@ -6,6 +6,10 @@ export const paths = {
   events: "api/events",
   jobs: "api/jobs",
   job: (job: string) => `api/jobs/${part(job)}`,
+  received: "api/received",
+  receiving: (drop: string) => `api/received/${part(drop)}`,
+  piece: (drop: string, index: number, offset: number) =>
+    `api/received/${part(drop)}/${index}?offset=${offset}`,
   slide: (slide: string) => `api/slides/${part(slide)}`,
   thumbnail: (slide: string) => `api/slides/${part(slide)}/thumbnail`,
   tile: (slide: string, level: number, column: number, row: number) =>

@@ -49,7 +49,7 @@ export function PatchPicture({
   }, [mask, kind, map]);
   return (
     <span class="patch-picture" ref={holder}>
-      <img src={image} alt={alt} loading="lazy" decoding="async" />
+      <img loading="lazy" decoding="async" src={image} alt={alt} />
     </span>
   );
 }

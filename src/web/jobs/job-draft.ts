@@ -27,6 +27,7 @@ const draftSchema = z.object({
   patchMpp: z.string(),
   split: z.string(),
   preset: presetSetting,
+  backbone: z.string(),
   seed: z.string(),
   anyResolution: z.enum(["no", "yes"]),
 });
@@ -71,6 +72,7 @@ export function emptyDraft(workspace: Workspace, given: GivenIds): JobDraft {
     patchMpp: "",
     split: defaultOf(preparationSettings.shape.split).join(),
     preset: "laptop",
+    backbone: "",
     seed: String(defaultOf(preparationSettings.shape.seed)),
     anyResolution: "no",
   };
@@ -135,7 +137,7 @@ export const fieldsOf: Readonly<Record<JobKind, readonly JobField[]>> = {
     "split",
     "anyResolution",
   ],
-  train: ["name", "dataset", "preset", "seed", "anyResolution"],
+  train: ["name", "dataset", "preset", "backbone", "seed", "anyResolution"],
   retrain: ["name", "run", "slides", "unmarked", "mpp", "anyResolution"],
 };
 
@@ -150,6 +152,7 @@ export function readDraft(
     name: draft.name.trim(),
     stage: draft.stage === "" ? undefined : draft.stage,
     unmarked: kind === "prepare" && draft.annotations === "files" ? undefined : draft.unmarked,
+    backbone: draft.backbone.trim() === "" ? undefined : draft.backbone.trim(),
     overlap: numberIn(draft.overlap),
     gate: numberIn(draft.gate),
     mpp: numberIn(draft.mpp),

@@ -266,6 +266,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           onChoose={(value) => change({ [field]: value })}
         />
       );
+    case "backbone":
     case "overlap":
     case "gate":
     case "patchSize":
@@ -278,7 +279,7 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
           title={settingWords[field].label}
           hint={settingWords[field].hint}
           placeholder={PLACEHOLDERS[field] ?? ""}
-          numeric={field !== "split"}
+          numeric={field !== "split" && field !== "backbone"}
           value={draft[field]}
           error={error}
           onInput={(text) => change({ [field]: text })}

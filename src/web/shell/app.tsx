@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { connection } from "../api/index.js";
 import { DatasetPage } from "../gallery/dataset-page.js";
+import { GettingIn } from "../getting-in/index.js";
 import { Icon, Notices, shortcuts } from "../interface/index.js";
 import { sidebarShown } from "../interface/preferences.js";
 import { JobsPage } from "../jobs/jobs-page.js";
@@ -9,11 +10,11 @@ import { navigate, route } from "../routing/location.js";
 import { RunPage } from "../runs/run-page.js";
 import { SlidePage } from "../slide/slide-page.js";
 import { narrow, sheet } from "../state/screen.js";
-import { workspace } from "../state/workspace.js";
 import { HelpSheet } from "./help-sheet.js";
 import { HomePage } from "./home-page.js";
 import { closeSheet, toggleSidebar } from "./page-head.js";
 import { Sidebar } from "./sidebar.js";
+import { listedSlides } from "./slide-list.js";
 
 /** The whole page: the workspace on the left, what was chosen beside it. */
 export function App() {
@@ -59,6 +60,7 @@ export function App() {
         <CurrentPage route={route.value} />
       </main>
       <Notices />
+      <GettingIn />
       {helping ? <HelpSheet onClose={() => setHelping(false)} /> : null}
     </div>
   );
@@ -95,8 +97,9 @@ function CurrentPage({ route: at }: { readonly route: Route }) {
 
 /** Opens the next slide of the list that can be opened, or an earlier one. */
 function stepSlide(step: 1 | -1): void {
-  if (workspace.value.state !== "ready") return;
-  const slides = workspace.value.value.slides.filter(({ status }) => status.state === "ready");
+  const slides = listedSlides.value
+    .flatMap((group) => group.slides)
+    .filter(({ status }) => status.state === "ready");
   const at = route.value;
   const current = at.page === "slide" ? slides.findIndex(({ id }) => id === at.slide) : -1;
   const next = current === -1 ? slides.at(step === 1 ? 0 : -1) : slides[current + step];

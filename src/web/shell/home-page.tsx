@@ -1,9 +1,13 @@
+import { Fragment } from "preact";
 import type { SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
+import { AddButtons } from "../getting-in/index.js";
 import { Resource } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";
 import { loadWorkspace, workspace } from "../state/workspace.js";
 import { PageHead } from "./page-head.js";
+import { FilterNote } from "./slide-filter.js";
+import { listedSlides } from "./slide-list.js";
 import { SlideTexts } from "./slide-texts.js";
 
 /** Where the page begins: all slides side by side. */
@@ -24,27 +28,41 @@ function SlideCards({ workspace: { slides } }: { readonly workspace: Workspace }
     return (
       <div class="empty">
         <p>{slides.length === 0 ? "No slides here." : "None of the slides can be opened."}</p>
+        <AddButtons />
         <p class="hint">
-          Start with <code>epsam view SLIDES</code>: slide files, folders of them, datasets and runs.
+          Drop files or folders anywhere on this page. Or start with <code>epsam view SLIDES</code>: slide
+          files, folders of them, datasets and runs.
         </p>
       </div>
     );
   }
+  const groups = listedSlides.value.map(({ title, slides: members }) => ({
+    title,
+    slides: members.filter(({ status }) => status.state === "ready"),
+  }));
   return (
-    <ul class="slide-cards">
-      {ready.map((slide) => (
-        <li key={slide.id}>
-          <SlideCard slide={slide} />
-        </li>
+    <div>
+      <FilterNote of={slides.length} />
+      {groups.map(({ title, slides: members }) => (
+        <Fragment key={title}>
+          {title === "" || members.length === 0 ? null : <h2 class="slide-group">{title}</h2>}
+          <ul class="slide-cards">
+            {members.map((slide) => (
+              <li key={slide.id}>
+                <SlideCard slide={slide} />
+              </li>
+            ))}
+          </ul>
+        </Fragment>
       ))}
-    </ul>
+    </div>
   );
 }
 
 function SlideCard({ slide }: { readonly slide: SlideEntry }) {
   return (
     <a class="slide-card" href={formatRoute(slideRoute(slide.id))}>
-      <img src={paths.thumbnail(slide.id)} alt="" loading="lazy" decoding="async" />
+      <img loading="lazy" decoding="async" src={paths.thumbnail(slide.id)} alt="" />
       <SlideTexts slide={slide} />
     </a>
   );

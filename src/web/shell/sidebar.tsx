@@ -1,8 +1,8 @@
-import type { ComponentChildren } from "preact";
-import * as z from "zod/mini";
+import { type ComponentChildren, Fragment } from "preact";
 import type { DatasetEntry, RunEntry, SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
-import { Icon, type IconName, Resource, ToolButton, useKept } from "../interface/index.js";
+import { AddButtons } from "../getting-in/index.js";
+import { Icon, type IconName, Resource, ToolButton } from "../interface/index.js";
 import { theme } from "../interface/preferences.js";
 import { formatRoute, jobsRoute, type Route, slideRoute, wholeGallery } from "../routing/hash-link.js";
 import { route } from "../routing/location.js";
@@ -10,6 +10,8 @@ import { narrow } from "../state/screen.js";
 import { jobs, loadWorkspace, workspace } from "../state/workspace.js";
 import { withSeparators } from "../viewer/index.js";
 import { closeSheet } from "./page-head.js";
+import { SlideFilter } from "./slide-filter.js";
+import { listedSlides } from "./slide-list.js";
 import { SlideTexts } from "./slide-texts.js";
 
 /** From this many slides on the list can be filtered. */
@@ -37,30 +39,27 @@ export function Sidebar({ onHelp }: { readonly onHelp: () => void }) {
 }
 
 function Sections({ workspace: { slides, datasets, runs, version } }: { readonly workspace: Workspace }) {
-  const [filter, setFilter] = useKept("slide-filter", z.string(), "");
-  const wanted = filter.trim().toLowerCase();
-  const shown = slides.filter(({ name }) => name.toLowerCase().includes(wanted));
   return (
     <div class="sidebar-sections">
       <Section title="Slides" count={slides.length}>
-        {slides.length > MANY_SLIDES ? (
-          <input
-            type="search"
-            class="filter"
-            placeholder="Filter by name"
-            aria-label="Filter slides by name"
-            value={filter}
-            onInput={({ currentTarget }) => setFilter(currentTarget.value)}
-          />
-        ) : null}
-        <ul class="slide-list">
-          {shown.map((slide) => (
-            <li key={slide.id}>
-              <SlideItem slide={slide} />
-            </li>
-          ))}
-        </ul>
-        {slides.length > 0 && shown.length === 0 ? <p class="hint">No slide is named so.</p> : null}
+        <AddButtons />
+        {slides.length > MANY_SLIDES ? <SlideFilter slides={slides} /> : null}
+        {listedSlides.value.map(({ title, slides: members }) => (
+          <Fragment key={title}>
+            {title === "" ? null : (
+              <h3 class="slide-group">
+                {title} <span class="count">{members.length}</span>
+              </h3>
+            )}
+            <ul class="slide-list">
+              {members.map((slide) => (
+                <li key={slide.id}>
+                  <SlideItem slide={slide} />
+                </li>
+              ))}
+            </ul>
+          </Fragment>
+        ))}
       </Section>
       <Section title="Datasets" count={datasets.length}>
         <ul class="plain-list">
@@ -132,7 +131,7 @@ function SlideItem({ slide }: { readonly slide: SlideEntry }) {
       current={at.page === "slide" && at.slide === slide.id}
       class="slide-item"
     >
-      <img class="thumbnail" src={paths.thumbnail(slide.id)} alt="" loading="lazy" decoding="async" />
+      <img class="thumbnail" loading="lazy" decoding="async" src={paths.thumbnail(slide.id)} alt="" />
       <span class="item-text">
         <SlideTexts slide={slide} />
       </span>

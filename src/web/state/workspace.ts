@@ -1,4 +1,4 @@
-import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type JobEntry, jobsSchema, type Workspace, workspaceSchema } from "../../contract/index.js";
 import {
   connectEvents,
@@ -10,6 +10,7 @@ import {
   requestJson,
 } from "../api/index.js";
 import { type Loaded, showProblem } from "../interface/index.js";
+import { route } from "../routing/location.js";
 import { withFetched, withJob } from "./job-list.js";
 
 const workspaceState = signal<Loaded<Workspace>>({ state: "loading" });
@@ -67,6 +68,17 @@ function knownJobs(): readonly JobEntry[] {
 /** Fetches everything once, and again whenever the server tells of changes or comes back. */
 export function followServer(): void {
   onServerEvent("workspace", () => void loadWorkspace());
+  // Counts of annotations are fetched when somebody goes elsewhere, not with every stroke.
+  let isOutdated = false;
+  const place = computed(() => (route.value.page === "slide" ? route.value.slide : route.value.page));
+  onServerEvent("annotations", () => {
+    isOutdated = true;
+  });
+  effect(() => {
+    void place.value;
+    if (isOutdated) void loadWorkspace();
+    isOutdated = false;
+  });
   onServerEvent("jobs", takeJob);
   onServerEvent("removed-jobs", ({ id }) => dropJob(id));
   onEventFailure(showProblem);

@@ -1,0 +1,32 @@
+"""A vision transformer of timm with random weights, for bench/foundation.ts: runs once for every line on standard input
+and prints the seconds it took."""
+
+import sys
+import time
+
+import timm
+import torch
+
+width, depth, heads, hidden = map(int, sys.argv[1:5])
+gated, batch, threads = sys.argv[5] == "swiglu", int(sys.argv[6]), int(sys.argv[7])
+torch.set_num_threads(threads)
+swiglu = dict(mlp_layer=timm.layers.SwiGLUPacked, act_layer=torch.nn.SiLU) if gated else {}
+model = timm.models.VisionTransformer(
+    img_size=224,
+    patch_size=14,
+    embed_dim=width,
+    depth=depth,
+    num_heads=heads,
+    mlp_ratio=hidden / width,
+    num_classes=0,
+    reg_tokens=4,
+    no_embed_class=True,
+    init_values=1.0,
+    **swiglu,
+).eval()
+images = torch.rand(batch, 3, 224, 224)
+with torch.inference_mode():
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        model.forward_features(images)
+        print(time.perf_counter() - start, flush=True)

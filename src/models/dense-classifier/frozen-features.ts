@@ -1,0 +1,222 @@
+import { EpSamError, hashBytes, hashFile, must } from "../../common/index.js";
+import type { Device } from "../../graph/index.js";
+import { type RgbImage, resizeFloatMap, resizeRgb } from "../../imaging/index.js";
+import {
+  type BackboneEntry,
+  BackboneFeatures,
+  backbone,
+  embeddedBackboneFile,
+  type LevelStride,
+  loadBackboneWeights,
+} from "../backbones/index.js";
+import {
+  FoundationFeatures,
+  type FoundationModel,
+  foundationModel,
+  foundationView,
+  isFoundationModel,
+} from "../foundation/index.js";
+import { type JoinedFeatures, joinedShape, joinFeatures } from "./joined-features.js";
+
+/** Strides of a backbone's levels beside a foundation model, whose tokens are coarser. */
+const FINE_STRIDES: readonly LevelStride[] = [4, 8];
+
+/** Square patches as frozen networks see them. */
+export interface ShownPatch {
+  /** Side of a patch in pixels. */
+  readonly patchSize: number;
+  /** Side in pixels that backbones see a patch at. */
+  readonly side: number;
+  /** Of the patch's pixels; null where it is not known. Foundation models see a patch at their own resolution. */
+  readonly micronsPerPixel: number | null;
+}
+
+/** Cells of a map of features. */
+export type FeatureShape = Omit<JoinedFeatures, "data">;
+
+/** A frozen network that is open for patches of one size. */
+export interface FrozenNetwork {
+  get(image: RgbImage): Promise<JoinedFeatures>;
+  close(): Promise<void>;
+}
+
+/** A frozen network before it is opened. */
+export interface FrozenNetworkPlan {
+  readonly name: string;
+  readonly shape: FeatureShape;
+  /** Names the network, its weights and how patches are shown to it: equal names give equal features. */
+  id(): Promise<string>;
+  /** @throws EpSamError `weights` when its weights are missing or have changed, `device` when it cannot be run */
+  open(device: Device): Promise<FrozenNetwork>;
+}
+
+/** Networks whose features are judged together. */
+export interface FrozenFeaturesPlan {
+  readonly networks: readonly FrozenNetworkPlan[];
+  /** Of the joined features; `stride` in pixels of {@link ShownPatch.side}. */
+  readonly shape: FeatureShape & { readonly stride: number };
+}
+
+/** Names of backbones in a configuration as a list. */
+export function backboneNames(names: string | readonly string[]): readonly string[] {
+  return typeof names === "string" ? [names] : names;
+}
+
+/** The first backbone of a list that is no foundation model, whose levels decoders see; undefined when there is none. */
+export function decoderBackboneName(names: string | readonly string[]): string | undefined {
+  return backboneNames(names).find((name) => !isFoundationModel(name));
+}
+
+/** The foundation models of a list. */
+export function foundationModelsOf(names: string | readonly string[]): FoundationModel[] {
+  return backboneNames(names).filter(isFoundationModel).map(foundationModel);
+}
+
+/**
+ * Channels of the joined features of a list of networks.
+ * @throws EpSamError `weights` when a foundation model is not there, `usage` when there is no such backbone
+ */
+export function featureChannels(names: string | readonly string[]): number {
+  const list = backboneNames(names);
+  const beside = list.some(isFoundationModel);
+  const channels = list.map((name) =>
+    isFoundationModel(name)
+      ? foundationModel(name).channels
+      : levelsBeside(backbone(name), beside).reduce((sum, level) => sum + level.channels, 0),
+  );
+  return channels.reduce((sum, count) => sum + count, 0);
+}
+
+/**
+ * How a list of networks sees patches. One network's features stay as they are; those of several are brought to the
+ * finest of their grids and joined.
+ * @throws EpSamError `weights` when a foundation model is not there, `usage` when there is no such backbone, `shape` when
+ *   a patch is smaller than a token
+ */
+export function planFrozenFeatures(names: string | readonly string[], patch: ShownPatch): FrozenFeaturesPlan {
+  const list = backboneNames(names);
+  const beside = list.some(isFoundationModel);
+  const networks = list.map((name) =>
+    isFoundationModel(name)
+      ? foundationPlan(foundationModel(name), patch)
+      : backbonePlan(backbone(name), patch, beside),
+  );
+  const width = Math.max(...networks.map(({ shape }) => shape.width));
+  const height = Math.max(...networks.map(({ shape }) => shape.height));
+  const channels = networks.reduce((sum, { shape }) => sum + shape.channels, 0);
+  const [only] = networks;
+  const isBackbone = networks.length === 1 && only !== undefined && !beside;
+  const stride = isBackbone
+    ? joinedShape(backbone(only.name).levels, { width: 1, height: 1 }).stride
+    : patch.side / width;
+  return { networks, shape: { channels, width, height, stride } };
+}
+
+function levelsBeside({ levels }: BackboneEntry, besideFoundation: boolean) {
+  return besideFoundation ? levels.filter(({ stride }) => FINE_STRIDES.includes(stride)) : levels;
+}
+
+function backbonePlan(
+  entry: BackboneEntry,
+  { side }: ShownPatch,
+  besideFoundation: boolean,
+): FrozenNetworkPlan {
+  const levels = levelsBeside(entry, besideFoundation);
+  const strides = besideFoundation ? levels.map(({ stride }) => stride) : undefined;
+  const part = strides === undefined ? "" : `-${strides.join(".")}`;
+  return {
+    name: entry.name,
+    shape: joinedShape(levels, { width: side, height: side }),
+    id: async () => `${entry.name}${part}-${side}-${await hashFile(embeddedBackboneFile(entry))}`,
+    open: async (device) => {
+      const { weights } = await loadBackboneWeights(entry);
+      const size = { width: side, height: side };
+      const features = await BackboneFeatures.create({ entry, weights, ...size, levels: strides, device });
+      return {
+        get: async (image) => {
+          const isSized = image.width === side && image.height === side;
+          const [found = []] = await features.compute([
+            isSized ? image : resizeRgb(image, side, side, "bilinear"),
+          ]);
+          return joinFeatures(found);
+        },
+        close: () => features.close(),
+      };
+    },
+  };
+}
+
+function foundationPlan(
+  model: FoundationModel,
+  { patchSize, micronsPerPixel }: ShownPatch,
+): FrozenNetworkPlan {
+  const view = foundationView(model, patchSize, micronsPerPixel);
+  const { sha256, mean, deviation, blocks = [], onnx = null, stride, channels, transformer = null } = model;
+  const shown = hashBytes(JSON.stringify({ sha256, mean, deviation, blocks, onnx, stride, transformer }));
+  return {
+    name: model.name,
+    shape: { channels, width: view.cells, height: view.cells },
+    id: async () => `foundation-${view.cells}-${view.own}-${shown}`,
+    open: (device) => FoundationFeatures.create(model, view, device),
+  };
+}
+
+/** Joins the features of networks, see {@link planFrozenFeatures}. */
+export function joinNetworks(
+  parts: readonly JoinedFeatures[],
+  { width, height }: FeatureShape,
+): JoinedFeatures {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const channels = parts.reduce((sum, part) => sum + part.channels, 0);
+  const cells = width * height;
+  const data = new Float32Array(channels * cells);
+  let offset = 0;
+  for (const part of parts) {
+    const own = part.width * part.height;
+    for (let channel = 0; channel < part.channels; channel++) {
+      const plane = part.data.subarray(channel * own, (channel + 1) * own);
+      const map = { width: part.width, height: part.height, data: plane };
+      data.set(own === cells ? plane : resizeFloatMap(map, width, height).data, offset);
+      offset += cells;
+    }
+  }
+  return { channels, width, height, data };
+}
+
+/** All networks of a plan, open. */
+export async function openFrozenFeatures(plan: FrozenFeaturesPlan, device: Device): Promise<FrozenNetwork> {
+  const opened: FrozenNetwork[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((network) => network.close()));
+  };
+  try {
+    for (const network of plan.networks) opened.push(await network.open(device));
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+  return {
+    get: async (image) => {
+      const parts: JoinedFeatures[] = [];
+      for (const network of opened) parts.push(await network.get(image));
+      return joinNetworks(parts, plan.shape);
+    },
+    close,
+  };
+}
+
+/**
+ * Refuses a list of networks that cannot be joined.
+ * @throws EpSamError `configuration`
+ */
+export function requireJoinable(names: string | readonly string[]): void {
+  const list = backboneNames(names);
+  const twice = list.find((name, index) => list.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new EpSamError("configuration", {
+    what: `names ${must([twice], 0, "names")} twice`,
+    where: "classifier.dense.backbone",
+    action: "Name each network once.",
+  });
+}

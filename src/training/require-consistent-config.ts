@@ -1,0 +1,39 @@
+import { EpSamError } from "../common/index.js";
+import {
+  backbone,
+  backboneNames,
+  defaultBackbone,
+  isFoundationModel,
+  requireJoinable,
+} from "../models/index.js";
+import { requireConsistentDecoder, type TrainingConfig } from "../run/index.js";
+
+/**
+ * Refuses values that are right by themselves and do not go together, before any work is done with them.
+ * @throws EpSamError `configuration` naming each key
+ */
+export function requireConsistentConfig(config: TrainingConfig): void {
+  requireConsistentDecoder(config);
+  requireDenseClassifier(config);
+}
+
+/** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
+function requireDenseClassifier({ classifier }: TrainingConfig): void {
+  const { model, dense, initialWeights, precision, microBatch } = classifier;
+  if (model !== "dense") return;
+  requireJoinable(dense.backbone);
+  const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
+  const conflicts = [
+    own.some((name) => backbone(name).embedded === undefined) &&
+      "classifier.dense.backbone: its weights do not come with the package, and no file of them can be named yet",
+    initialWeights !== null && "classifier.initialWeights: is for classifier.model resnet-adl",
+    precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
+    microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
+  ].filter((conflict) => conflict !== false);
+  if (conflicts.length === 0) return;
+  throw new EpSamError("configuration", {
+    what: conflicts.join("; "),
+    where: "configuration",
+    action: `Leave these keys as the preset laptop has them (backbone ${defaultBackbone}).`,
+  });
+}

@@ -1,0 +1,1 @@
+export { AddButtons, GettingIn } from "./getting-in.js";

@@ -1,0 +1,113 @@
+import { signal } from "@preact/signals";
+import {
+  offeredSchema,
+  type Problem,
+  receivingLimits,
+  type TakenIn,
+  takenSchema,
+} from "../../contract/index.js";
+import { isAbort, paths, problemOf, request, requestJson } from "../api/index.js";
+import { announce } from "../interface/index.js";
+import { loadWorkspace } from "../state/workspace.js";
+import type { ChosenFile } from "./dropped-files.js";
+
+/** Where a drop stands. */
+export type Sending = { readonly key: number; readonly title: string } & (
+  | { readonly state: "sending"; readonly sent: number; readonly bytes: number; readonly file: string }
+  | { readonly state: "checking" }
+  | { readonly state: "done"; readonly taken: TakenIn }
+  | { readonly state: "failed"; readonly problem: Problem }
+);
+
+/** Drops of this page, the newest last. */
+export const sendings = signal<readonly Sending[]>([]);
+const controllers = new Map<number, AbortController>();
+let nextKey = 0;
+
+/** Ends a drop that is under way, or takes what became of one from the page. */
+export function endSending(key: number): void {
+  controllers.get(key)?.abort();
+  sendings.value = sendings.value.filter((one) => one.key !== key);
+}
+
+/** Sends files to the server, in pieces, and tells what became of them. */
+export async function sendFiles(files: readonly ChosenFile[]): Promise<void> {
+  if (files.length === 0) return;
+  nextKey += 1;
+  const key = nextKey;
+  const [first] = files;
+  const title = files.length === 1 ? (first?.path ?? "") : `${files.length} files`;
+  const controller = new AbortController();
+  controllers.set(key, controller);
+  const show = (changed: DistributedState) => {
+    if (controller.signal.aborted) return;
+    const next: Sending = { key, title, ...changed };
+    const known = sendings.value.some((one) => one.key === key);
+    sendings.value = known
+      ? sendings.value.map((one) => (one.key === key ? next : one))
+      : [...sendings.value, next];
+  };
+  try {
+    show({ state: "sending", sent: 0, bytes: 1, file: title });
+    const taken = await send(files, controller.signal, show);
+    show({ state: "done", taken });
+    announce(takenText(taken));
+    await loadWorkspace();
+  } catch (thrown) {
+    if (!isAbort(thrown)) {
+      const problem = problemOf(thrown);
+      show({ state: "failed", problem });
+      announce(`${title}: ${problem.what}`);
+    }
+  } finally {
+    controllers.delete(key);
+  }
+}
+
+type DistributedState = Sending extends infer One
+  ? One extends Sending
+    ? Omit<One, "key" | "title">
+    : never
+  : never;
+
+async function send(
+  files: readonly ChosenFile[],
+  signal: AbortSignal,
+  show: (changed: DistributedState) => void,
+): Promise<TakenIn> {
+  const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
+  const offer = { files: files.map(({ path, file }) => ({ path, bytes: file.size })) };
+  const { id } = await requestJson(offeredSchema, paths.received, { method: "POST", body: offer, signal });
+  try {
+    let sent = 0;
+    for (const [index, { path, file }] of files.entries()) {
+      let offset = 0;
+      do {
+        const piece = file.slice(offset, offset + receivingLimits.pieceBytes);
+        await request(paths.piece(id, index, offset), { method: "PUT", file: piece, signal });
+        offset += piece.size;
+        sent += piece.size;
+        show({ state: "sending", sent, bytes, file: path });
+      } while (offset < file.size);
+    }
+    show({ state: "checking" });
+    return await requestJson(takenSchema, `${paths.receiving(id)}/done`, {
+      method: "POST",
+      body: {},
+      signal,
+    });
+  } catch (thrown) {
+    // What has arrived is of no use; where even this fails, the server forgets it in a day.
+    await request(paths.receiving(id), { method: "DELETE" }).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** What became of a drop, in one sentence. */
+export function takenText({ slides, others, refused }: TakenIn): string {
+  const count = (number: number, one: string, many: string) =>
+    number === 0 ? [] : [`${number} ${number === 1 ? one : many}`];
+  const added = [...count(slides.length, "slide", "slides"), ...others].join(", ");
+  const left = count(refused.length, "file was", "files were").map((text) => `${text} refused`);
+  return [added === "" ? "Nothing was taken" : `Added: ${added}`, ...left].join("; ");
+}

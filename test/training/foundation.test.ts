@@ -1,0 +1,109 @@
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { silentReporter } from "../../src/common/index.js";
+import { device } from "../../src/graph/index.js";
+import { readRgbImage } from "../../src/imaging/index.js";
+import { openSegmenter } from "../../src/inference/index.js";
+import { foundationModel, foundationWeights, importFoundation } from "../../src/models/index.js";
+import type { RunContext } from "../../src/run/index.js";
+import {
+  errorOf,
+  makeFolder,
+  recordingReporter,
+  removeFolders,
+  tinyConfig,
+  trainTiny,
+  writeDataset,
+} from "./fixtures.js";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+// A DINOv2 of transformers in two parts, of random weights and two blocks: tokens of 4 pixels, images of 16.
+const checkpoint = fileURLToPath(
+  new URL("../models/foundation/reference/dinov2.safetensors.index.json", import.meta.url),
+);
+
+const quiet = { device: device("cpu", 1), reporter: silentReporter };
+let folder: string;
+let data: string;
+let context: RunContext;
+const reporter = recordingReporter();
+
+beforeAll(async () => {
+  folder = await makeFolder();
+  vi.stubEnv("EPSAM_CACHE_DIR", join(folder, "cache"));
+  await importFoundation(checkpoint, {
+    name: "tiny",
+    model: "other",
+    heads: 2,
+    mean: [0.5, 0.5, 0.5],
+    deviation: [0.5, 0.5, 0.5],
+    micronsPerPixel: 1,
+    licence: "of nobody",
+    device: device("cpu", 1),
+    reporter: silentReporter,
+  });
+  data = await writeDataset(join(folder, "data"));
+  const dense = { backbone: ["tiny", "efficientnet-lite0"] };
+  const config = tinyConfig({
+    classifier: { model: "dense", dense, inputSize: null, epochs: 2, batchSize: 4, learningRate: 1e-2 },
+    decoder: {
+      kind: "pyramid",
+      epochs: 1,
+      batchSize: 2,
+      samplesPerEpoch: 2,
+      loss: "cross-entropy-dice",
+      validation: "windows",
+    },
+    rounds: 0,
+    gate: 0,
+    cache: { directory: join(folder, "features") },
+  });
+  context = await trainTiny({ data, out: join(folder, "run"), config, reporter });
+});
+
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await removeFolders([folder]);
+});
+
+it("records the weights and the licence, and says how patches are seen", async () => {
+  const { sha256 } = foundationModel("tiny");
+  expect(context.run.record.weights).toContainEqual(
+    expect.objectContaining({ name: "tiny", sha256, licence: "of nobody" }),
+  );
+  expect(reporter.notes.join("\n")).toContain("tiny: sees a patch of 64 pixels as ");
+});
+
+it("keeps each network's features by themselves", async () => {
+  const kept = await readdir(join(folder, "features"));
+  expect(kept.some((name) => name.startsWith("foundation-8-4-"))).toBe(true);
+  expect(kept.some((name) => name.startsWith("efficientnet-lite0-4.8-64-"))).toBe(true);
+});
+
+it("segments, and says with which weights", async () => {
+  const segmenter = await openSegmenter(context.run.root, quiet);
+  try {
+    const file = (await readdir(join(data, "test", "image"))).sort()[0] ?? "";
+    const { probability, outcome } = await segmenter.segmentPatch(
+      await readRgbImage(join(data, "test", "image", file)),
+    );
+    expect(probability).toBeGreaterThanOrEqual(0);
+    expect(outcome).toBe("segmented");
+    expect(segmenter.identity.weights.tiny).toBe(foundationModel("tiny").sha256);
+  } finally {
+    await segmenter.close();
+  }
+});
+
+it("refuses weights that have changed", async () => {
+  const file = foundationWeights(foundationModel("tiny"));
+  const bytes = await readFile(file);
+  await appendFile(file, "more");
+  const failure = await errorOf(openSegmenter(context.run.root, quiet));
+  await writeFile(file, bytes);
+  expect(failure).toContain("[weights]");
+  expect(failure).toContain("has changed since it was imported");
+});

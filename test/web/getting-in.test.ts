@@ -1,0 +1,159 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import type { SlideEntry } from "../../src/contract/index.js";
+import { describeWithChromium, launchChromium } from "../support/chromium.js";
+import { type PageServer, servePage } from "../support/page-server.js";
+import { temporaryDirectory } from "../support/temporary-directory.js";
+import { writeGradientSlide } from "../support/test-server.js";
+import { findings, mainThreadTime, openPage, quietPages } from "./page-fixture.js";
+
+const directory = temporaryDirectory();
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
+
+describeWithChromium("slides of the workspace", () => {
+  let server: PageServer;
+  let browser: Browser;
+  const opened = quietPages();
+
+  beforeAll(async () => {
+    await mkdir(directory.path("case"), { recursive: true });
+    await writeGradientSlide(directory.path("case/one.tif"), 300, 200);
+    const bytes = await readFile(directory.path("case/one.tif"));
+    await writeFile(directory.path("case/two.tif"), bytes);
+    await writeFile(directory.path("three.tif"), bytes);
+    await writeFile(directory.path("broken.svs"), "no slide");
+    server = await servePage({ inputs: [], stateDirectory: directory.path("state") });
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  const open = async (prepare: (page: Page) => Promise<void> = async () => undefined) => {
+    const watched = await openPage(browser, `${server.address}#/`);
+    opened.push(watched);
+    watched.page.setDefaultTimeout(30_000);
+    await prepare(watched.page);
+    return watched.page;
+  };
+
+  it("come in when they are dropped with their folder, or chosen, and what is refused is named", async () => {
+    const page = await open();
+    const session = await page.context().newCDPSession(page);
+    const drag = (type: "dragEnter" | "dragOver" | "drop", files: readonly string[]) =>
+      session.send("Input.dispatchDragEvent", {
+        ...{ type, x: 700, y: 400 },
+        data: { items: [], files: [...files], dragOperationsMask: 1 },
+      });
+    const dropped = [directory.path("case")];
+    await drag("dragEnter", dropped);
+    await drag("dragOver", dropped);
+    await page.getByText("Drop slides, annotation files, results, or folders of them").waitFor();
+    await drag("drop", dropped);
+    const region = page.getByRole("region", { name: "Files on their way" });
+    await region.getByText("Added: 2 slides").waitFor();
+    await page
+      .getByRole("navigation")
+      .getByRole("link", { name: /^two\.tif/ })
+      .waitFor();
+    await region.getByRole("button", { name: "Close" }).press("Enter");
+
+    const add = page.getByRole("navigation").getByRole("button", { name: "Add files …" });
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), add.press("Enter")]);
+    await chooser.setFiles([directory.path("three.tif"), directory.path("broken.svs")]);
+    await region.getByText("Added: 1 slide; 1 file was refused").waitFor();
+    await region.getByText("broken.svs:").waitFor();
+    expect(await findings(page)).toEqual([]);
+    await region.getByRole("link", { name: "three.tif" }).click();
+    await page.getByRole("heading", { name: "three.tif" }).waitFor();
+    const kept = server.context.workspace.slides.map(({ path }) => path);
+    expect(kept.every((path) => path.startsWith(join(directory.path("state"), "received")))).toBe(true);
+  });
+
+  it("stay away when somebody cancels", async () => {
+    const page = await open();
+    // The second piece never ends.
+    await page.route(/received\/\w+\/0\?offset=8388608/, () => undefined);
+    const file = { name: "large.svs", mimeType: "", buffer: Buffer.alloc(9e6) };
+    await page.getByLabel("Files to add").first().setInputFiles(file);
+    const region = page.getByRole("region", { name: "Files on their way" });
+    await expect
+      .poll(async () => Number(await region.getByRole("progressbar").getAttribute("value")))
+      .toBe(2 ** 23);
+    await region.getByRole("button", { name: "Cancel" }).click();
+    await expect.poll(() => region.count()).toBe(0);
+    const slides = server.context.workspace.slides.map(({ name }) => name);
+    expect(slides).not.toContain("large.svs");
+  });
+
+  it("are filtered, ordered and grouped, a thousand of them too, in the list and on the first page", async () => {
+    const slides = Array.from(
+      { length: 1000 },
+      (_, at): SlideEntry => ({
+        id: `s${at}`,
+        name: `slide ${at}.svs`,
+        status: { state: "ready" },
+        size: { width: 1000 + at, height: 1000 },
+        micronsPerPixel: { x: 0.25, y: 0.25 },
+        format: at % 10 === 0 ? "DICOM" : "SVS",
+        annotationCount: at % 4,
+        unreviewedCount: at % 4 === 3 ? 1 : 0,
+        annotationFile: at === 8,
+        segmented: at % 5 === 0,
+      }),
+    );
+    const page = await open(async (blank) => {
+      await blank.route("**/thumbnail*", (route) =>
+        route.fulfill({ contentType: "image/svg+xml", body: '<svg xmlns="http://www.w3.org/2000/svg"/>' }),
+      );
+      await blank.route("**/api/workspace", (route) =>
+        route.fulfill({ json: { version: "1", slides, datasets: [], runs: [] } }),
+      );
+      await blank.reload();
+    });
+    const navigation = page.getByRole("navigation");
+    const listed = () => page.locator(".slide-list li").count();
+    const cards = () => page.locator(".slide-cards li").count();
+    await expect.poll(listed).toBe(1000);
+    const name = navigation.getByRole("searchbox", { name: "Filter slides by name" });
+    const typing = await mainThreadTime(page, async () => {
+      await name.fill("slide 99");
+      await expect.poll(listed).toBe(11);
+    });
+    expect(await cards()).toBe(11);
+    const back = await mainThreadTime(page, async () => {
+      await name.fill("");
+      await expect.poll(cards).toBe(1000);
+    });
+    // Both budgets are several times what a quiet core takes.
+    expect(Math.max(typing, back)).toBeLessThan(3000);
+    process.stdout.write(
+      `1,000 slides: filtered in ${typing.toFixed(0)} ms, all again in ${back.toFixed(0)} ms\n`,
+    );
+    await navigation.getByText("Filter, sort and group").press("Enter");
+    await navigation.getByRole("combobox", { name: "Results", exact: true }).selectOption("yes");
+    await navigation.getByRole("combobox", { name: "Kind", exact: true }).selectOption("DICOM");
+    await expect.poll(listed).toBe(100);
+    await navigation.getByRole("combobox", { name: "Review", exact: true }).selectOption("yes");
+    // Of those in tens, every other has two annotations, all of them judged.
+    await expect.poll(listed).toBe(50);
+    await navigation.getByRole("combobox", { name: "Order", exact: true }).selectOption("largest");
+    expect(await page.locator(".slide-cards .item-name").first().innerText()).toBe("slide 990.svs");
+    await page.getByRole("main").getByRole("button", { name: "Show all" }).click();
+    await expect.poll(listed).toBe(1000);
+    await navigation.getByRole("combobox", { name: "Groups", exact: true }).selectOption("annotated");
+    expect(await navigation.locator(".slide-group").allInnerTexts()).toEqual([
+      "annotated 751",
+      "not annotated 249",
+    ]);
+    await page.reload();
+    await expect.poll(() => page.getByRole("main").locator(".slide-group").count()).toBe(2);
+    await name.fill("slide 99");
+    await expect.poll(listed).toBe(11);
+    expect(await findings(page)).toEqual([]);
+  });
+});
