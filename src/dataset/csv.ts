@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
-import { EpSamError, messageOf } from "../common/index.js";
+import { EpSamError, isEpSamError, messageOf } from "../common/index.js";
 
 /** One data line of a CSV file; every column of the header has a value, possibly empty. */
 export interface CsvRow {
@@ -71,8 +71,12 @@ export function requireOneOf(table: CsvTable, alternatives: readonly string[]): 
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    const bytes = await readFile(path);
+    const isUtf16 = bytes.length >= 2 && [0xfffe, 0xfeff].includes(bytes.readUInt16BE(0));
+    if (isUtf16) throw csvError(path, "is in UTF-16", 'Save it as UTF-8, in Excel as "CSV UTF-8".');
+    return bytes.toString("utf8");
   } catch (cause) {
+    if (isEpSamError(cause)) throw cause;
     throw new EpSamError(
       "dataset",
       {
