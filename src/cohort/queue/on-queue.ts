@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { exists, hashBytes, silentReporter } from "../../common/index.js";
+import { absolutePath, exists, hashBytes, silentReporter } from "../../common/index.js";
 import {
   type PrepareSlidesOptions,
   patchesAreWritten,
@@ -79,7 +79,7 @@ export async function prepareOnQueue(
   const { annotations } = given;
   const options = {
     ...given,
-    inputs: given.inputs.map((path) => resolve(path)),
+    inputs: given.inputs.map((path) => absolutePath(path)),
     annotations: [annotations].flat().map((path) => resolve(path)),
     out: resolve(given.out),
   };
@@ -132,7 +132,7 @@ function withFullPaths(options: InferSlidesOptions): InferSlidesOptions {
       : [annotations].flat().map((path) => resolve(path));
   return {
     ...options,
-    inputs: options.inputs.map((path) => resolve(path)),
+    inputs: options.inputs.map((path) => absolutePath(path)),
     run: resolve(options.run),
     out: resolve(options.out),
     annotations: folders,
