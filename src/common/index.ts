@@ -51,6 +51,7 @@ export { type ProgressEvent, type Reporter, silentReporter } from "./progress.js
 export { RandomStream } from "./random.js";
 export { type FileError, RandomAccessFile, READ_WITHOUT_WAITING } from "./random-access-file.js";
 export {
+  absolutePath,
   addressOf,
   adoptAddresses,
   bucketAndKey,

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import { EpSamError } from "./errors.js";
 import { jsonIfFits } from "./json.js";
@@ -52,6 +53,11 @@ export function remotePath(given: string): string {
 /** As {@link remotePath}, of several. */
 export function remotePaths(given: readonly string[]): string[] {
   return given.map(remotePath);
+}
+
+/** A path of this machine as an absolute one, from a folder or the current one; a remote path as it is. */
+export function absolutePath(path: string, folder = "."): string {
+  return isRemotePath(path) ? remotePath(path) : resolve(folder, path);
 }
 
 /** The whole address of a remote path, to be fetched and shown to nobody. */

@@ -1,13 +1,6 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
-import {
-  describeIssues,
-  EpSamError,
-  isRemotePath,
-  type KeysFile,
-  readKeysFile,
-  remotePaths,
-} from "../common/index.js";
+import { absolutePath, describeIssues, EpSamError, type KeysFile, readKeysFile } from "../common/index.js";
 import { defaultOf, preparationSettings } from "../contract/index.js";
 import { mergeRecords, type PresetName, resolveConfig, type TrainingConfig } from "../run/index.js";
 import { requireConsistentConfig } from "../training/index.js";
@@ -75,7 +68,7 @@ function wrongSettings(file: KeysFile, issues: readonly z.core.$ZodIssue[]): EpS
 }
 
 function withPathsFrom(folder: string, settings: ProjectSettings): ProjectSettings {
-  const from = (path: string): string => (isRemotePath(path) ? path : resolve(folder, path));
+  const from = (path: string): string => absolutePath(path, folder);
   const { inputs, annotations, masks, out, prepare, train } = settings;
   const tables = {
     patients: prepare?.patients,
@@ -139,8 +132,8 @@ export function resolveProject(settings: ProjectSettings, file?: KeysFile): Proj
   return {
     root: resolve(settings.out),
     kind,
-    inputs: remotePaths(inputs).map((path) => (isRemotePath(path) ? path : resolve(path))),
-    annotations: annotations.map((path) => (isRemotePath(path) ? path : resolve(path))),
+    inputs: inputs.map((path) => absolutePath(path)),
+    annotations: annotations.map((path) => absolutePath(path)),
     masks: masks === null ? null : resolve(masks),
     profile,
     seed: seed ?? 0,
