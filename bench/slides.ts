@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Command } from "@commander-js/extra-typings";
 import { wholeNumber } from "../src/cli/options.js";
 import { RandomStream } from "../src/common/index.js";
@@ -9,8 +10,8 @@ import { defaultPython } from "./bench-process.js";
 import { describeMachine, isBusy } from "./machine.js";
 import { generatedSlide } from "./slides/generated-slide.js";
 
-// Random reads of a large slide per second, beside OpenSlide's C library on the same regions in the same run, on
-// the same cores. The sides take turns, so that what else the machine does falls on both.
+// Random reads of a large slide per second, beside OpenSlide's C library and, where EPSAM_PYTHON has it (0.8.1 was used),
+// fastslide on the same regions in the same run, on the same cores. The sides take turns, so that what else the machine does falls on both.
 
 const options = new Command("bench:slides")
   .description("Times random reads of a large JPEG BigTIFF beside OpenSlide's C library.")
@@ -76,9 +77,30 @@ interface Comparison {
   readonly cores: number;
   readonly aligned: boolean;
   readonly ours: Side;
-  readonly openSlide: Side;
-  /** Our reads per second over OpenSlide's. */
-  readonly ratio: number;
+  readonly others: readonly (Side & {
+    readonly name: string;
+    /** Our reads per second over its. */
+    readonly ratio: number;
+  })[];
+}
+
+/**
+ * Levels by which two samples of fastslide may differ from libjpeg's exact ones, which OpenSlide and we give: it enlarges
+ * chrominance in a simpler way.
+ */
+const FASTER_CHROMA = 40;
+
+/** Other libraries, by the worker that reads with each. */
+const OTHERS = [
+  ["OpenSlide", "slides/openslide-worker.py"],
+  ...((await hasFastSlide()) ? [["fastslide", "slides/fastslide-worker.py"] as const] : []),
+] as const;
+
+async function hasFastSlide(): Promise<boolean> {
+  return promisify(execFile)(defaultPython(), ["-c", "import fastslide"]).then(
+    () => true,
+    () => false,
+  );
 }
 
 const slide = await generatedSlide(options.side, options.tile);
@@ -103,24 +125,36 @@ async function compare(cores: number, aligned: boolean): Promise<Comparison> {
     String(2 * cores),
   ];
   const ours = await new Reader(cores, worker).ready();
-  const python = [defaultPython(), here("slides/openslide-worker.py"), ...parameters, String(cores)];
-  const openSlide = await new Reader(cores, python).ready();
-  const turns: { ours: Turn; openSlide: Turn }[] = [];
+  const others = await Promise.all(
+    OTHERS.map(async ([name, file]) => {
+      const reader = new Reader(cores, [defaultPython(), here(file), ...parameters, String(cores)]);
+      return { name, reader: await reader.ready(), turns: [] as Turn[] };
+    }),
+  );
+  const turns: Turn[] = [];
   for (let turn = 0; turn <= options.turns; turn++) {
     const corners = randomCorners(turn, aligned);
-    const pair = { ours: await ours.read(corners), openSlide: await openSlide.read(corners) };
-    if (pair.ours.sum !== pair.openSlide.sum) throw new Error("the two sides read different pixels");
-    // The first turn warms both up.
-    if (turn > 0) turns.push(pair);
+    const read = await ours.read(corners);
+    for (const { name, reader, turns: own } of others) {
+      const other = await reader.read(corners);
+      const most = name === "OpenSlide" ? 0 : FASTER_CHROMA * options.reads;
+      if (Math.abs(read.sum - other.sum) > most) throw new Error(`${name} reads other pixels`);
+      // The first turn warms all up.
+      if (turn > 0) own.push(other);
+    }
+    if (turn > 0) turns.push(read);
   }
   ours.close();
-  openSlide.close();
+  for (const { reader } of others) reader.close();
   return {
     cores,
     aligned,
-    ours: summary(turns.map((turn) => turn.ours)),
-    openSlide: summary(turns.map((turn) => turn.openSlide)),
-    ratio: median(turns.map((turn) => turn.openSlide.seconds / turn.ours.seconds)),
+    ours: summary(turns),
+    others: others.map(({ name, turns: own }) => ({
+      name,
+      ...summary(own),
+      ratio: median(own.map(({ seconds }, turn) => seconds / (turns[turn]?.seconds ?? Number.NaN))),
+    })),
   };
 }
 
@@ -153,13 +187,14 @@ function print(): void {
   console.log(
     `${options.side}² BigTIFF of ${options.tile}² JPEG tiles, ${(size / 2 ** 20).toFixed(0)} MiB; regions of ${options.region}²`,
   );
-  for (const { cores, aligned, ours, openSlide, ratio } of comparisons) {
-    const place = aligned ? "on tile corners" : "anywhere";
-    const cpuRatio = openSlide.cpuMillisecondsPerRead / ours.cpuMillisecondsPerRead;
-    console.log(`${cores} ${cores === 1 ? "core" : "cores"}, ${place}:`);
+  for (const { cores, aligned, ours, others } of comparisons) {
+    console.log(`${cores} ${cores === 1 ? "core" : "cores"}, ${aligned ? "on tile corners" : "anywhere"}:`);
     console.log(`  ours      ${describe(ours)}`);
-    console.log(`  OpenSlide ${describe(openSlide)}`);
-    console.log(`  ratio     ${ratio.toFixed(2)} by the clock, ${cpuRatio.toFixed(2)} by processor time`);
+    for (const { name, ratio, ...other } of others) {
+      const cpuRatio = (other.cpuMillisecondsPerRead / ours.cpuMillisecondsPerRead).toFixed(2);
+      console.log(`  ${name.padEnd(9)} ${describe(other)}`);
+      console.log(`            ours ${ratio.toFixed(2)} times by the clock, ${cpuRatio} by processor time`);
+    }
   }
 }
 

@@ -5,11 +5,9 @@ leaves Python's lock while the library works.
 """
 
 import ctypes
-import json
-import resource
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+
+from reading import serve
 
 library = ctypes.CDLL("libopenslide.so.0")
 library.openslide_open.restype = ctypes.c_void_p
@@ -38,24 +36,4 @@ def read(corner):
     return ((pixels[0] >> 16) & 255) + (pixels[side * side - 1] & 255)
 
 
-def peak_bytes():
-    with open("/proc/self/status") as status:
-        for line in status:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-print("{}", flush=True)
-with ThreadPoolExecutor(together) as pool:
-    for line in sys.stdin:
-        corners = json.loads(line)
-        processor, start = time.process_time(), time.perf_counter()
-        total = sum(pool.map(read, corners))
-        answer = {
-            "seconds": time.perf_counter() - start,
-            "cpuSeconds": time.process_time() - processor,
-            "peakBytes": peak_bytes(),
-            "sum": total,
-        }
-        print(json.dumps(answer), flush=True)
+serve(read, together)

@@ -216,7 +216,7 @@ def main():
     for name, (kind, make) in (TINY if is_tiny else FULL).items():
         if wanted and name not in wanted:
             continue
-        model = make(2).eval()
+        model = make(3 if name == "timm" else 2).eval()
         generator = torch.Generator().manual_seed(7)
         fill(model, generator)
         file = save(directory, name, kind, state_of(model, kind))

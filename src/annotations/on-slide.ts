@@ -154,7 +154,7 @@ class Placement {
     return [
       ...(this.#outlines > 0 && this.#small === 0 && isInCorner && !this.#isOurs
         ? [
-            `all outlines lie in the first quarter of its width and height (${why}); check that they are in pixels of its full resolution, not in microns or of a smaller level`,
+            `all outlines lie in the first quarter of its width and height (${why}); check that they are in pixels of its full resolution, not in microns or of a smaller level; if the tumour is there, all is well`,
           ]
         : []),
       ...(this.#off === 0

@@ -89,19 +89,20 @@ function singleChannel(samples: RawSamples, name: string, instances: boolean): U
     const red = data[pixel * 3] ?? 0;
     const green = data[pixel * 3 + 1] ?? 0;
     const blue = data[pixel * 3 + 2] ?? 0;
-    if (!instances && (red !== green || red !== blue)) throw colouredMask(name, [red, green, blue]);
+    if (!instances && (red !== green || red !== blue)) throw colouredMask(name, [red, green, blue], samples.isLossy);
     values[pixel] = Math.max(red, green, blue);
   }
   return values;
 }
 
-function colouredMask(name: string, colour: readonly number[]): EpSamError {
+function colouredMask(name: string, colour: readonly number[], isLossy: boolean): EpSamError {
   return new EpSamError("input-mask", {
     what: "is a colour image, not a mask",
     where: name,
     why: `it holds the colour (${colour.join(", ")})`,
-    action:
-      "Export it with one channel, 0 for background and 255 for foreground, or, when every colour but black is foreground, pass `maskValues: any`.",
+    action: isLossy
+      ? "Export it as PNG, without the loss of JPEG and its like, with one channel, 0 for background and 255 for foreground."
+      : "Export it with one channel, 0 for background and 255 for foreground, or, when every colour but black is foreground, pass `maskValues: any`.",
   });
 }
 

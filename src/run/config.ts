@@ -54,6 +54,15 @@ export function readConfig(path: string): Promise<KeysFile> {
 export function parseConfig(value: unknown, where: string): TrainingConfig {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
+  if (result.error.issues.every(({ path }) => path.join(".").startsWith("classifier.dense.backbone"))) {
+    throw new EpSamError("weights", {
+      what: "needs a network that is not here",
+      where,
+      why: describeIssues(result.error.issues),
+      action:
+        "Import the foundation model under the name that classifier.dense.backbone has; weights in run.json says which it was.",
+    });
+  }
   throw new EpSamError("run-directory", {
     what: "holds a configuration of another version",
     where,

@@ -62,8 +62,8 @@ describeWithChromium("slides of the workspace", () => {
       .waitFor();
     await region.getByRole("button", { name: "Close" }).press("Enter");
 
-    await page.getByRole("navigation").getByRole("button", { name: "Add files …" }).focus();
-    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
+    const add = page.getByRole("navigation").getByRole("button", { name: "Add files …" });
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), add.press("Enter")]);
     await chooser.setFiles([directory.path("three.tif"), directory.path("broken.svs")]);
     await region.getByText("Added: 1 slide; 1 file was refused").waitFor();
     await region.getByText("broken.svs:").waitFor();
@@ -135,23 +135,25 @@ describeWithChromium("slides of the workspace", () => {
       `1,000 slides: filtered in ${typing.toFixed(0)} ms, all again in ${back.toFixed(0)} ms\n`,
     );
     await navigation.getByText("Filter, sort and group").press("Enter");
-    await navigation.getByLabel("Results").selectOption("yes");
-    await navigation.getByLabel("Kind").selectOption("DICOM");
+    await navigation.getByRole("combobox", { name: "Results", exact: true }).selectOption("yes");
+    await navigation.getByRole("combobox", { name: "Kind", exact: true }).selectOption("DICOM");
     await expect.poll(listed).toBe(100);
-    await navigation.getByLabel("Review").selectOption("yes");
+    await navigation.getByRole("combobox", { name: "Review", exact: true }).selectOption("yes");
     // Of those in tens, every other has two annotations, all of them judged.
     await expect.poll(listed).toBe(50);
-    await navigation.getByLabel("Order").selectOption("largest");
+    await navigation.getByRole("combobox", { name: "Order", exact: true }).selectOption("largest");
     expect(await page.locator(".slide-cards .item-name").first().innerText()).toBe("slide 990.svs");
     await page.getByRole("main").getByRole("button", { name: "Show all" }).click();
     await expect.poll(listed).toBe(1000);
-    await navigation.getByLabel("Groups").selectOption("annotated");
+    await navigation.getByRole("combobox", { name: "Groups", exact: true }).selectOption("annotated");
     expect(await navigation.locator(".slide-group").allInnerTexts()).toEqual([
       "annotated 751",
       "not annotated 249",
     ]);
     await page.reload();
     await expect.poll(() => page.getByRole("main").locator(".slide-group").count()).toBe(2);
+    await name.fill("slide 99");
+    await expect.poll(listed).toBe(11);
     expect(await findings(page)).toEqual([]);
   });
 });

@@ -73,7 +73,7 @@ export async function foundation(file: string, options: FoundationOptions): Prom
     ...foundationText(model),
     ...(home === null ? [] : [`  card ${home}; if it is another model, import it with --model`]),
     ...leftOutText(leftOut),
-    `Next: a file with the line \`classifier: {model: dense, dense: {backbone: ${name}}}\` for --config of epsam train.`,
+    `Next: epsam train --data DATASET --out RUN --backbone ${name}`,
   ];
   return { json: { ...model, known, home, parameters, leftOut }, text: lines.join("\n") };
 }

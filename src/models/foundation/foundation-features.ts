@@ -40,8 +40,8 @@ export function foundationView(
 ): FoundationView {
   const factor =
     micronsPerPixel === null || model.micronsPerPixel === null ? 1 : micronsPerPixel / model.micronsPerPixel;
-  const cells = Math.round((side * factor) / model.stride);
-  if (cells >= 1) {
+  if (side * factor >= model.stride) {
+    const cells = Math.round((side * factor) / model.stride);
     const own = Math.floor(model.size / model.stride);
     const isFixed = model.onnx !== undefined || model.largePatches === "crops";
     return { cells, own: isFixed ? own : cells };

@@ -112,7 +112,7 @@ const pathology: readonly KnownModel[] = [
     shape: { ...giant, patch: 16, registers: 0, grid: 14 },
     ...imageNet,
     ...tissue,
-    licence: "terms of its card, which have to be accepted there: for research, not for clinical use",
+    licence: "its own terms, to be accepted on its card: for research, not for clinical use",
     isRestricted: true,
     home: "https://huggingface.co/prov-gigapath/prov-gigapath",
   },

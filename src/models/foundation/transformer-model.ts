@@ -27,7 +27,8 @@ import { prefixTokens, transformerTensors, type VisionTransformer } from "./visi
 /** Parameters of a stretch at most: a quarter of a gigabyte of float32, which exists several times while it is compiled. */
 const STRETCH_ELEMENTS = 2 ** 26;
 
-const names = { images: "images", tokens: "tokens" } as const;
+/** Of a graph: what the first stretch takes, what later ones take, and what all but the last give. */
+const names = { images: "images", tokens: "tokens", next: "next-tokens" } as const;
 
 /** What a transformer is compiled for. */
 export interface TransformerOptions {
@@ -110,7 +111,7 @@ export class TransformerModel {
       for (const block of this.#blocks) {
         if (session.outputs.has(mapName(block))) maps.set(block, floatsOf(results, mapName(block)));
       }
-      const tokens = results[names.tokens];
+      const tokens = results[names.next];
       if (tokens !== undefined) feeds = { [names.tokens]: tokens };
     }
     return this.#blocks.map((block) => maps.get(block) ?? new Float32Array());
@@ -167,7 +168,7 @@ async function compileStretch(
     x = transformerBlock(lookupWithin(lookup, `blocks.${block}`), x, transformer);
     if (blocks.includes(block)) outputs[mapName(block)] = tokenMap(lookup, x, transformer, grid);
   }
-  if (!isLast) outputs[names.tokens] = x;
+  if (!isLast) outputs[names.next] = x;
   return GraphSession.create(outputs, device);
 }
 

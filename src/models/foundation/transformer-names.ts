@@ -17,7 +17,7 @@ export interface TransformerWeights {
 
 /** Heads, poolers, and what was used in training alone. */
 const BESIDE =
-  /^(mask_token|embeddings\.mask_token|head\.|head_dist\.|fc_norm\.|attn_pool\.|fc\.|pre_logits\.|classifier\.|pooler\.|decoder\.|dino_head\.|ibot_head\.|dino_loss\.|ibot_patch_loss\.|.*\.attn\.bias_mask$|.*\.attn\.mask_k_bias$)/;
+  /^(student\.|mask_token|embeddings\.mask_token|head\.|head_dist\.|fc_norm\.|attn_pool\.|fc\.|pre_logits\.|classifier\.|pooler\.|decoder\.|dino_head\.|ibot_head\.|dino_loss\.|ibot_patch_loss\.|.*\.attn\.bias_mask$|.*\.attn\.mask_k_bias$)/;
 
 /** What wrappers of transformers put before the model's own names; heads beside it have none. */
 const WRAPPERS = /^(dinov2_with_registers|dinov2|vit|backbone|teacher\.backbone|student\.backbone)\./;

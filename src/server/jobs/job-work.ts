@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { PlannedWork, ProgressEvent } from "../../common/index.js";
 import type { JobRequest } from "../../contract/index.js";
@@ -14,6 +13,7 @@ import {
   roundStage,
   stageNames,
 } from "../../run/index.js";
+import { slideFileVersion } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import { DatasetIndexes } from "../datasets/dataset-index.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
@@ -110,7 +110,7 @@ async function forSlides(
   const slides = [...new Set(ids)].map((id) => workspace.slide(id));
   return Promise.all(
     slides.map(async (slide) => {
-      const { size } = await stat(slide.path);
+      const { size } = await slideFileVersion(slide.path);
       return work(slide, Math.max(LEAST_MEGABYTES, size / 1e6));
     }),
   );

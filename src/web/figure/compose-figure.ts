@@ -10,6 +10,8 @@ import {
   shownBounds,
   toLevel0,
 } from "../viewer/index.js";
+import { drawLegend } from "./draw-legend.js";
+import { legendRows } from "./legend-rows.js";
 import { contextOf, type PyramidSource, pyramidPicture } from "./pyramid-picture.js";
 
 /** What a figure shows beside the slide. */
@@ -19,6 +21,8 @@ export interface FigureOptions {
   /** The layers that are shown, with their opacity and colours. */
   readonly layers: readonly LayerSetting[];
   readonly hasScaleBar: boolean;
+  /** Whether the names and colours of the layers stand in it. */
+  readonly hasLegend: boolean;
   /** What is done to the slide's own pixels; null for nothing. */
   readonly change: PixelChange | null;
 }
@@ -61,6 +65,7 @@ export async function composeFigure(viewer: OpenViewer, options: FigureOptions):
   }
   viewer.paintOverlays(context);
   if (options.hasScaleBar) drawScaleBar(context, viewer);
+  if (options.hasLegend) drawLegend(context, legendRows(viewer.slide.value.layers, options.layers));
   return canvas;
 }
 

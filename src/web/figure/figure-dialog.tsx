@@ -19,6 +19,7 @@ interface FigureDialogProps {
 export function FigureDialog({ viewer, layers, look, onClose }: FigureDialogProps) {
   const [ratio, setRatio] = useState(2);
   const [hasScaleBar, setScaleBar] = useState(true);
+  const [hasLegend, setLegend] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const { clientWidth, clientHeight } = viewer.element;
   const sizeText = (times: number) => `${clientWidth * times} × ${clientHeight * times} pixels`;
@@ -27,7 +28,7 @@ export function FigureDialog({ viewer, layers, look, onClose }: FigureDialogProp
     setBusy(true);
     try {
       const change = isPlain(look) ? null : pixelChange(look);
-      const canvas = await composeFigure(viewer, { ratio, layers, hasScaleBar, change });
+      const canvas = await composeFigure(viewer, { ratio, layers, hasScaleBar, hasLegend, change });
       await download(canvas, facts.slide.name, figureText(facts));
       showMessage("The figure is saved.");
       onClose();
@@ -57,6 +58,16 @@ export function FigureDialog({ viewer, layers, look, onClose }: FigureDialogProp
         />
         <span>Scale bar</span>
       </label>
+      {layers.length === 0 ? null : (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={hasLegend}
+            onChange={({ currentTarget }) => setLegend(currentTarget.checked)}
+          />
+          <span>Names and colours of the layers</span>
+        </label>
+      )}
       <p class="hint">Its description: {figureText(facts)}</p>
       <div class="dialog-actions">
         <Button kind="main" disabled={isBusy} onClick={() => void save()}>

@@ -294,7 +294,6 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
 const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
   overlap: String(defaultOf(inferenceSettings.shape.overlap)),
   gate: "the run's",
-  backbone: "as the preset says",
   stride: "the patch size",
   patchMpp: "the slides' own",
   split: defaultOf(preparationSettings.shape.split).join(),

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,6 +24,7 @@ import {
   type ImportFoundationOptions,
   importFoundation,
   readSafetensors,
+  transformerTensors,
   writeSafetensors,
 } from "../../../src/models/index.js";
 import { errorOf } from "../../training/fixtures.js";
@@ -44,6 +45,25 @@ function imported(path: string, options: Partial<ImportFoundationOptions> = {}) 
   return importFoundation(path, { directory: target, device: device1, reporter: silentReporter, ...options });
 }
 
+/** ViT-S/16. */
+const small = {
+  patch: 16,
+  width: 384,
+  depth: 12,
+  heads: 6,
+  grid: 14,
+  classToken: true,
+  registers: 0,
+  placedTokens: 1,
+  feedForward: "gelu",
+  hidden: 1536,
+  qkvBias: true,
+  patchBias: true,
+  preNorm: false,
+  finalNorm: true,
+  epsilon: 1e-6,
+  positions: "antialiased",
+} as const;
 const colours = { mean: [0.5, 0.5, 0.5], deviation: [0.2, 0.2, 0.2] } as const;
 const other = { model: "other", heads: 2, name: "mine", ...colours } as const;
 const picture = (side: number) => ({
@@ -107,6 +127,31 @@ describe("a transformer", () => {
     expect((await readdir(target)).sort()).toEqual(before);
     await imported(join(reference, "timm-placeless.safetensors"), { ...other, overwrite: true });
     expect(await readdir(target)).toHaveLength(2);
+  });
+
+  it("of a known shape has to be named, and its licence accepted", async () => {
+    // A file without values: what it is is told by its head.
+    const shapes = transformerTensors({ ...small, layerScale: false });
+    let offset = 0;
+    const entries = shapes.map(({ name, shape }) => {
+      const [begin, end] = [offset, offset + 4 * shape.reduce((product, size) => product * size, 1)];
+      offset = end;
+      return [name, { dtype: "F32", shape, data_offsets: [begin, end] }] as const;
+    });
+    const head = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setBigUint64(0, BigInt(head.length), true);
+    const file = join(folder, "head.safetensors");
+    await writeFile(file, Buffer.concat([length, head]));
+    await truncate(file, 8 + head.length + offset);
+    expect(await errorOf(imported(file))).toMatch(/weights of several models.*kaiko-vits16, and many others/);
+    const named = await errorOf(imported(file, { model: "kaiko-vits16" }));
+    expect(named).toMatch(/licence that has to be accepted.*non-commercial.*`acceptLicence`/);
+  });
+
+  it("is refused patches smaller than a token", async () => {
+    const { model } = await imported(timm, { ...other, name: "coarse", micronsPerPixel: 8 });
+    expect(() => foundationView(model, 64, 0.25)).toThrow(/a patch of 64 pixels is smaller than a token/);
   });
 
   it("names parts that are missing", async () => {

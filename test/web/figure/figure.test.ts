@@ -1,7 +1,9 @@
 import sharp from "sharp";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { legendRows } from "../../../src/web/figure/legend-rows.js";
 import { crc32, withDescription } from "../../../src/web/figure/png-text.js";
 import { levelFor } from "../../../src/web/figure/pyramid-picture.js";
+import { differenceClasses } from "../../../src/web/viewer/colour-maps.js";
 import { tilesWithin } from "../../../src/web/viewer/tiles-within.js";
 
 it("a picture says what it shows, and stays the picture that it was", async () => {
@@ -41,4 +43,25 @@ it("tiles are those that a box meets, within the level", () => {
   // The last tile ends with the level.
   expect(tiles[2]?.place).toEqual({ x: 800, y: 0, width: 200, height: 400 });
   expect(tilesWithin(level, { left: 2000, top: 0, right: 3000, bottom: 10 })).toEqual([]);
+});
+
+describe("a figure's legend", () => {
+  it("names the layers that are shown, with their colours", () => {
+    const layer = { title: "Tumour", origin: "run", levels: [] };
+    const layers = [
+      { ...layer, id: "m", kind: "tumour-mask", values: "mask" },
+      { ...layer, id: "p", kind: "probability", title: "Probability", values: "fraction" },
+      { ...layer, id: "d", kind: "difference", values: "difference" },
+    ] as const;
+    const shown = ["d", "p"].map((id) => ({ id, opacity: 1, map: "blue" }) as const);
+    const rows = legendRows(layers, shown);
+    expect(rows.map(({ title }) => title)).toEqual([
+      "Probability, 0 to 1",
+      ...differenceClasses.map(({ title }) => title),
+    ]);
+    const [scale, both] = rows;
+    expect([scale?.colours[0]?.[3], scale?.colours.at(-1)?.[3]]).toEqual([0, 255]);
+    expect(both?.colours).toEqual([[...(differenceClasses[0]?.colour ?? []), 255]]);
+    expect(legendRows(layers, [])).toEqual([]);
+  });
 });
