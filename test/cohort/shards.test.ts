@@ -137,7 +137,7 @@ describe("segmentation by shards", () => {
     const joined = await collectInference(options);
     expect([joined.missing, joined.skipped]).toEqual([[], whole.skipped]);
     expect(await hashesOf(join(folder, "out"))).toEqual(await hashesOf(join(folder, "whole")));
-  });
+  }, 300_000);
 });
 
 async function writeTissue(path: string): Promise<void> {

@@ -13,7 +13,10 @@ import { type CommandOutcome, runCommand } from "../run-command.js";
 
 /** `epsam queue`: looks at the queue of slides and changes it. */
 export function queueCommand() {
-  const command = new Command("queue");
+  const command = new Command("queue").addHelpText(
+    "after",
+    "\nExample:\n  $ epsam queue status --queue redis://cluster-head:6379",
+  );
   const add = (
     name: string,
     description: string,
@@ -24,6 +27,7 @@ export function queueCommand() {
         .description(description)
         .addOption(queueOption().makeOptionMandatory())
         .addOption(jsonOption())
+        .addHelpText("after", `\nExample:\n  $ epsam queue ${name} --queue redis://cluster-head:6379`)
         .action((options) =>
           runCommand(options, async ({ reporter, signal }) => {
             const connection = await connectQueue({ url: queueAddress(options.queue), reporter, signal });

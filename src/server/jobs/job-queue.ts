@@ -11,7 +11,7 @@ import { type JobCommand, ownCommandLine, SERVER_ENDING } from "./job-process.js
 import { addProducts, requireOwnPlaces } from "./job-products.js";
 import { expectedWork } from "./job-work.js";
 import { jobsFolder, resolutionTable, squaresTable } from "./jobs-folder.js";
-import { isPending, KeptJobs } from "./kept-jobs.js";
+import { isPending, KeptJobs, wrongState } from "./kept-jobs.js";
 import { runPlan, waitForEnd } from "./run-plan.js";
 
 /** Jobs that may wait for their turn. */
@@ -180,7 +180,6 @@ export class JobQueue {
     }
   }
 
-  /** The jobs of an earlier server. */
   async #takeUp(): Promise<void> {
     await this.#jobs.read();
     for (const products of this.#jobs.made) await addProducts(products, this.#context.workspace);
@@ -281,8 +280,4 @@ export class JobQueue {
     this.#publish(job);
     await this.#jobs.save();
   }
-}
-
-function wrongState({ entry }: StoredJob, what: string, action?: string): EpSamError {
-  return new EpSamError("usage", { where: entry.title, what, why: `it is ${entry.state}`, action });
 }

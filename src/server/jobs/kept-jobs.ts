@@ -1,3 +1,4 @@
+import { EpSamError } from "../../common/index.js";
 import { type JobProducts, readJobs, type StoredJob, writeJobs } from "./job-file.js";
 
 /** Jobs that are remembered; the oldest ones that are over are forgotten first. */
@@ -76,4 +77,9 @@ export class KeptJobs {
 /** Whether a job runs or waits for its turn. */
 export function isPending({ entry: { state } }: StoredJob): boolean {
   return state === "running" || state === "queued";
+}
+
+/** The error of a step that a job in its state cannot take. */
+export function wrongState({ entry }: StoredJob, what: string, action?: string): EpSamError {
+  return new EpSamError("usage", { where: entry.title, what, why: `it is ${entry.state}`, action });
 }
