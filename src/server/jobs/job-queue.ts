@@ -1,13 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
-import {
-  EpSamError,
-  exists,
-  lockDirectory,
-  messageOf,
-  type PlannedWork,
-  storageError,
-} from "../../common/index.js";
+import { EpSamError, exists, lockDirectory, messageOf, storageError } from "../../common/index.js";
 import type { JobEntry, JobRequest, JobState } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
 import { notFound, problemOf } from "../problem.js";
@@ -16,7 +9,7 @@ import { JobLog } from "./job-log.js";
 import { planJob } from "./job-plan.js";
 import { type JobCommand, ownCommandLine, SERVER_ENDING } from "./job-process.js";
 import { addProducts, requireOwnPlaces } from "./job-products.js";
-import { workOfJob } from "./job-work.js";
+import { knownWork } from "./job-work.js";
 import { jobsFolder, resolutionTable, squaresTable } from "./jobs-folder.js";
 import { isPending, KeptJobs } from "./kept-jobs.js";
 import { runPlan, waitForEnd } from "./run-plan.js";
@@ -218,7 +211,7 @@ export class JobQueue {
     await this.#update(id, ({ entry }) => ({ entry: { ...entry, state: "running", startedAt } }));
     // A job of an earlier server may need a moment to notice that the server is gone.
     if (job.processId !== null) await waitForEnd(job.processId, signal);
-    const work = await this.#workOf(job);
+    const work = await knownWork(this.#context, job.entry);
     const log = new JobLog(job.entry.log, work, (changes) => this.#show(id, changes));
     const end = await runPlan(job.plan, {
       command: this.#options.command ?? ownCommandLine(),
@@ -237,16 +230,6 @@ export class JobQueue {
       const result = await addProducts(last.plan, this.#context.workspace);
       this.#context.events.publish({ event: "workspace", data: {} });
       await this.#end({ ...last, entry: { ...last.entry, result } }, "done");
-    }
-  }
-
-  /** For the progress of the whole; where that cannot be told, the command itself says what is wrong. */
-  async #workOf({ entry }: StoredJob): Promise<PlannedWork[]> {
-    try {
-      return await workOfJob(this.#context, entry.request);
-    } catch (failure) {
-      this.#context.reporter.note(`${entry.title}: how long it takes cannot be told: ${messageOf(failure)}`);
-      return [];
     }
   }
 

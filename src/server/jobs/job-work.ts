@@ -1,6 +1,6 @@
 import { basename } from "node:path";
-import type { PlannedWork, ProgressEvent } from "../../common/index.js";
-import type { JobRequest } from "../../contract/index.js";
+import { messageOf, type PlannedWork, type ProgressEvent } from "../../common/index.js";
+import type { JobEntry, JobRequest } from "../../contract/index.js";
 import { TAUGHT_TASK } from "../../inference/index.js";
 import { stageWork } from "../../project/index.js";
 import {
@@ -53,6 +53,19 @@ export async function workOfJob(context: ServerContext, request: JobRequest): Pr
       const applied = request.apply ? await segmenting(context, [request.slide]) : [];
       return [{ seconds: TEACHING, isTask: (task) => task === TAUGHT_TASK, shareDone: within }, ...applied];
     }
+  }
+}
+
+/** As {@link workOfJob}, for the progress of the whole; none where it cannot be told: the command says what is wrong. */
+export async function knownWork(
+  context: ServerContext,
+  { title, request }: Pick<JobEntry, "title" | "request">,
+): Promise<PlannedWork[]> {
+  try {
+    return await workOfJob(context, request);
+  } catch (failure) {
+    context.reporter.note(`${title}: how long it takes cannot be told: ${messageOf(failure)}`);
+    return [];
   }
 }
 
