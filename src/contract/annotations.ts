@@ -124,6 +124,12 @@ export type ClassRename = z.infer<typeof classRenameSchema>;
 export const classRenamedSchema = z.object({ slides: z.number(), objects: z.number() });
 export type ClassRenamed = z.infer<typeof classRenamedSchema>;
 
+/**
+ * `POST /api/classes/remove`: forgets what a class means, its colour and its key. One that annotations have cannot go.
+ * Answered with the classes that are left.
+ */
+export const classRemovalSchema = z.strictObject({ name: filled });
+
 /** A class whose meaning is known. `GET /api/classes` lists them. */
 export const classEntrySchema = z.object({
   name: z.string(),

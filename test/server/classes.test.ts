@@ -102,6 +102,26 @@ describe("the look of classes", () => {
   });
 });
 
+describe("a class that is not wanted any longer", () => {
+  const remove = (name: string) => send("POST", "classes/remove", { name });
+
+  it("goes with its look, unless annotations have it or it is everybody's", async () => {
+    await choose({ name: "Nest", meaning: "tumour", colour: "#112233" });
+    await choose({ name: "Fat", meaning: "exclusion" });
+    await draw(slides[1], objectOf(1, { classification: "NEST" }), objectOf(2));
+    expect(await whyNot(await remove("Nest"))).toMatch(/annotations have it: 1 on two\.tif/);
+    expect(await entry("Nest")).toBeDefined();
+    const left = (await (await remove("fat")).json()) as ClassEntry[];
+    expect(left).toEqual(await classes());
+    expect(await entry("Fat")).toBeUndefined();
+    expect(await whyNot(await remove("Fat"))).toMatch(/is not there/);
+    expect(await whyNot(await remove("Tumor"))).toMatch(/cannot be removed/);
+    await rename("Nest", "Tumor");
+    expect((await remove("Nest")).status).toBe(400);
+    expect(await namesOn(slides[1])).toEqual(["Tumor", "Tumor"]);
+  });
+});
+
 describe("another name for a class", () => {
   it("changes the annotations of every slide, and each can take it back", async () => {
     await choose({ name: "Nest", meaning: "tumour", colour: "#112233" });

@@ -8,6 +8,7 @@ import {
   type ClassRenamed,
   classChoiceSchema,
   classMeaningSchema,
+  classRemovalSchema,
   classRenameSchema,
 } from "../../contract/index.js";
 import type { Corrections, ServerContext } from "../context.js";
@@ -17,7 +18,7 @@ import type { AnnotationStore } from "./store.js";
 
 /**
  * Classes of annotations: what they mean to training, their colours and keys (`GET` and `PUT /classes`), and other names
- * for them (`POST /classes/rename`).
+ * for them (`POST /classes/rename`); those that nothing uses can go (`POST /classes/remove`).
  */
 export function classRoutes({ groupRoles, events }: ServerContext, store: AnnotationStore): Hono {
   const fixed = groupRoles.named.map(
@@ -54,6 +55,13 @@ export function classRoutes({ groupRoles, events }: ServerContext, store: Annota
     else if (before?.isFixed === false) await store.changeClasses((chosen) => spelt(chosen, to));
     events.publish({ event: "workspace", data: {} });
     return request.json(renamed);
+  });
+  routes.post("/classes/remove", async (request) => {
+    const { name } = await jsonBody(request, classRemovalSchema);
+    await requireRemoval(store, name, await entryOf(name));
+    await store.changeClasses((chosen) => without(chosen, name));
+    events.publish({ event: "workspace", data: {} });
+    return request.json(await entries());
   });
   return routes;
 }
@@ -159,6 +167,33 @@ function requireRename(
     where: `class "${to}"`,
     what: `is there already and means "${after.meaning}" to training, where "${from}" means "${before.meaning}"`,
     action: "Choose another name, or give the annotations that class one by one.",
+  });
+}
+
+/** @throws EpSamError `usage` for a class that comes with the program, that is not there, or that annotations have */
+async function requireRemoval(
+  store: AnnotationStore,
+  name: string,
+  known: ClassEntry | undefined,
+): Promise<void> {
+  const where = `class "${name}"`;
+  if (known === undefined) throw new EpSamError("usage", { where, what: "is not there" });
+  if (known.isFixed) {
+    throw new EpSamError("usage", { where, what: "is known to every program and cannot be removed" });
+  }
+  const users: string[] = [];
+  for (const slide of await store.savedSlides()) {
+    const { objects } = await store.state(slide);
+    const count = objects.filter(
+      ({ classification }) => classification !== null && isSame(classification, name),
+    ).length;
+    if (count > 0) users.push(`${count} on ${slide.name}`);
+  }
+  if (users.length === 0) return;
+  throw new EpSamError("usage", {
+    where,
+    what: `annotations have it: ${users.join(", ")}`,
+    action: "Rename it to a class that means the same, or give those annotations another class.",
   });
 }
 

@@ -30,6 +30,7 @@ export const paths = {
   uncertain: (run: string, limit: number) => `api/runs/${part(run)}/uncertain?limit=${limit}`,
   classes: "api/classes",
   renamedClass: "api/classes/rename",
+  removedClass: "api/classes/remove",
   segmenters: "api/segmenters",
   decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
   embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,

@@ -96,6 +96,13 @@ describeWithChromium("classes and comments in the page", () => {
     await dialog.getByRole("button", { name: "Rename" }).click();
     await page.getByText("“Nest” is “Island” now: 2 annotations on 2 slides.").first().waitFor();
     expect([await classesOn(), await classesOn(slides[1])]).toEqual([["Exclusion", "Island"], ["Island"]]);
+    await dialog.getByRole("button", { name: "Delete class Island" }).click();
+    await page.getByText("annotations have it: 1 on").first().waitFor();
+    await dialog.getByLabel("Name of a new class").fill("Mistake");
+    await dialog.getByLabel("What the new class means to training").selectOption("no tumour");
+    await dialog.getByRole("button", { name: "Add" }).click();
+    await dialog.getByRole("button", { name: "Delete class Mistake" }).click();
+    await dialog.getByLabel("Name of Mistake").waitFor({ state: "detached" });
     await page.keyboard.press("Escape");
     // What is seen follows, and what is drawn next.
     await page.getByRole("tab", { name: "Annotations" }).click();

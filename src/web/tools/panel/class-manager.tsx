@@ -8,8 +8,8 @@ import {
 } from "../../../contract/index.js";
 import { Button, Dialog, showMessage, showProblem, useKept } from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
-import { classesOf, colourOfClass, MEANINGS } from "../editing/classes.js";
-import { chooseOfClass, renameClass } from "../store/class-meanings.js";
+import { classesOf, colourOfClass, MEANINGS, USUAL_CLASSES } from "../editing/classes.js";
+import { chooseOfClass, removeClass, renameClass } from "../store/class-meanings.js";
 import { keyOfClass, knownClass, knownClasses, nameKey } from "../store/known-classes.js";
 import type { ToolsState } from "./tools-state.js";
 
@@ -48,6 +48,19 @@ export function ClassManager({ state }: { readonly state: ToolsState }) {
 async function choose(choice: ClassChoice): Promise<void> {
   try {
     await chooseOfClass(choice);
+  } catch (thrown) {
+    showProblem(thrown);
+  }
+}
+
+async function remove(name: string, { editor }: ToolsState): Promise<void> {
+  if (editor.store.hasUnsaved) {
+    showMessage("Wait until everything is saved.");
+    return;
+  }
+  try {
+    await removeClass(name);
+    if (editor.classification.value === name) editor.classification.value = USUAL_CLASSES[0];
   } catch (thrown) {
     showProblem(thrown);
   }
@@ -98,6 +111,11 @@ function ClassRow({ name, count, state }: ClassRowProps) {
           ))}
         </select>
         <span class="hint">{count === 1 ? "1 here" : `${count} here`}</span>
+        {known?.isFixed === false ? (
+          <Button onClick={() => void remove(name, state)}>
+            Delete<span class="visually-hidden"> class {name}</span>
+          </Button>
+        ) : null}
       </fieldset>
     </li>
   );

@@ -30,3 +30,9 @@ export async function renameClass(body: ClassRename): Promise<ClassRenamed> {
   await loadClasses();
   return renamed;
 }
+
+/** Forgets a class that no annotation has. @throws ServerProblem */
+export async function removeClass(name: string): Promise<void> {
+  const body = { name };
+  knownClasses.value = await requestJson(classesSchema, paths.removedClass, { method: "POST", body });
+}
