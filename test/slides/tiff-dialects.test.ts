@@ -107,7 +107,13 @@ describe("absurd numbers", () => {
     const description = "Aperio Image Library\r\n|MPP = 1e999|AppMag = -4|=|||MPP";
     const slide = await open("absurd.svs", [deflatePage(image, 64, [ascii(270, description)])]);
     expect([slide.micronsPerPixel, slide.objectivePower]).toEqual([null, null]);
+    expect(slide.warnings.join()).toContain('tells its resolution as "1e999"');
     await slide.close();
+    const withUnit = "Aperio Image Library\r\n|MPP = 0.5 um|AppMag = 20";
+    const other = await open("unit.svs", [deflatePage(image, 64, [ascii(270, withUnit)])]);
+    expect([other.micronsPerPixel, other.objectivePower]).toEqual([null, 20]);
+    expect(other.warnings.join()).toContain('tells its resolution as "0.5 um"');
+    await other.close();
   });
 });
 

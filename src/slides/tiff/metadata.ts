@@ -24,6 +24,12 @@ export function micronsPerPixel(x: number | null, y: number | null): MicronsPerP
   return x === null || y === null ? null : { x, y };
 }
 
+/** What is told of metadata that name a resolution nobody can read; none where they name none. */
+export function unreadResolution(read: MicronsPerPixel | null, told: string | undefined): string[] {
+  if (read !== null || told === undefined || told.trim() === "") return [];
+  return [`tells its resolution as "${told.trim()}", which is no length of a pixel; it counts as unknown`];
+}
+
 /** Microns per pixel by the tags XResolution, YResolution and ResolutionUnit; null without them. */
 export async function taggedMicronsPerPixel(directory: TiffDirectory): Promise<MicronsPerPixel | null> {
   const unit = await directory.number(TiffTag.ResolutionUnit, 2);

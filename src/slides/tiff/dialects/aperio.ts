@@ -1,7 +1,7 @@
 import { type PageNode, supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, SlideDescription, TiffDialect } from "../dialect.js";
 import { largestOf, refuseStacks } from "../full-picture.js";
-import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
+import { micronsPerPixel, positiveNumber, tagProperties, unreadResolution } from "../metadata.js";
 import type { TiffPage } from "../page.js";
 import { buildPyramid } from "../pyramid.js";
 
@@ -27,12 +27,15 @@ export const aperioSvs: TiffDialect = {
     );
     const settings = readSettings(description);
     const microns = positiveNumber(settings.MPP);
-    const warnings =
-      leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of the first page, left out`];
+    const resolution = micronsPerPixel(microns, microns);
+    const warnings = [
+      ...(leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of the first page, left out`]),
+      ...unreadResolution(resolution, settings.MPP),
+    ];
     return {
       levels,
       associatedImages: associatedImages(nodes),
-      micronsPerPixel: micronsPerPixel(microns, microns),
+      micronsPerPixel: resolution,
       objectivePower: positiveNumber(settings.AppMag),
       properties: {
         ...(await tagProperties(first.directory)),

@@ -2,7 +2,7 @@ import type { RandomAccessFile } from "../../../common/index.js";
 import { childNamed, descendants, parseXml, type XmlElement } from "../../xml-tree.js";
 import { type PageNode, supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, SlideDescription, TiffDialect } from "../dialect.js";
-import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
+import { micronsPerPixel, positiveNumber, tagProperties, unreadResolution } from "../metadata.js";
 import { buildPyramid } from "../pyramid.js";
 import { rgbOfPlanes, withOtherColours } from "./ome-planes.js";
 
@@ -40,16 +40,18 @@ export const omeTiff: TiffDialect = {
     const full = supportedPage(file, main.node.page);
     const pyramid = await buildPyramid(file, full, main.node.subPages);
     const { levels, leftOut } = planes === null ? pyramid : withOtherColours(pyramid, planes.others);
+    const resolution = micronsPerPixel(length(main.pixels, "X"), length(main.pixels, "Y"));
     const { "tiff.ImageDescription": _, ...tags } = await tagProperties(first.directory);
     return {
       levels,
       associatedImages: associatedImages(images),
-      micronsPerPixel: micronsPerPixel(length(main.pixels, "X"), length(main.pixels, "Y")),
+      micronsPerPixel: resolution,
       objectivePower: objectivePower(root, main.element),
       properties: { ...tags, ...omeProperties(main) },
       warnings: [
         ...(leftOut.length === 0 ? [] : [`${leftOut.join("; ")}: no levels of the image, left out`]),
         ...otherImages(images, main),
+        ...unreadResolution(resolution, toldLength(main.pixels)),
         ...(planes?.warnings ?? []),
       ],
     };
@@ -93,6 +95,12 @@ function length({ attributes }: XmlElement, axis: "X" | "Y"): number | null {
   const size = positiveNumber(attributes[`PhysicalSize${axis}`]);
   const microns = MICRONS[attributes[`PhysicalSize${axis}Unit`] ?? "µm"];
   return size === null || microns === undefined ? null : size * microns;
+}
+
+/** The side of a pixel as the metadata spell it. */
+function toldLength({ attributes }: XmlElement): string | undefined {
+  const { PhysicalSizeX: size, PhysicalSizeXUnit: unit = "" } = attributes;
+  return size === undefined ? undefined : `${size} ${unit}`;
 }
 
 function objectivePower(root: XmlElement, image: XmlElement): number | null {
