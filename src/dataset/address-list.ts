@@ -9,9 +9,13 @@ import {
   withoutSecrets,
 } from "../common/index.js";
 
-/** True for a file that names slides on servers, one address a line. */
-export function isAddressList(path: string): boolean {
-  return extname(path).toLowerCase() === ".txt";
+/**
+ * True for a text file that names slides on servers, one address a line; one without any address is no list.
+ * @throws EpSamError `usage` when it cannot be read
+ */
+export async function isAddressList(path: string): Promise<boolean> {
+  if (isRemotePath(path) || extname(path).toLowerCase() !== ".txt") return false;
+  return (await linesOf(path)).some(({ address }) => isRemotePath(address));
 }
 
 /**
@@ -19,24 +23,18 @@ export function isAddressList(path: string): boolean {
  * @throws EpSamError `usage` naming the line that is no address
  */
 export async function readAddressList(path: string): Promise<string[]> {
+  return (await linesOf(path)).map(({ line, address }) => addressOfLine(path, line, address));
+}
+
+async function linesOf(path: string): Promise<{ readonly line: number; readonly address: string }[]> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new EpSamError("usage", { where: path, what: "cannot be read", why: messageOf(cause) }, { cause });
   });
-  const paths: string[] = [];
-  for (const [index, line] of text
+  return text
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)
-    .entries()) {
-    const address = line.trim();
-    if (address === "" || address.startsWith("#")) continue;
-    paths.push(addressOfLine(path, index + 1, address));
-  }
-  if (paths.length > 0) return paths;
-  throw new EpSamError("usage", {
-    where: path,
-    what: "names no slides",
-    why: "a text file (.txt) among slides is a list of addresses, one a line",
-  });
+    .map((text, index) => ({ line: index + 1, address: text.trim() }))
+    .filter(({ address }) => address !== "" && !address.startsWith("#"));
 }
 
 function addressOfLine(list: string, line: number, address: string): string {

@@ -187,7 +187,7 @@ export async function listInputs(inputs: readonly string[]): Promise<ListedInput
     inputs.map(remotePath).map(async (input) => {
       if (isRemotePath(input)) return listRemote(input);
       await requireExisting(input);
-      if (isAddressList(input)) {
+      if (await isAddressList(input)) {
         return { input, isFolder: false, paths: await readAddressList(input), namedFolders: [] };
       }
       const isFolder = (await stat(input)).isDirectory();

@@ -54,7 +54,7 @@ export async function addInput(
   input: string,
   options: RecogniseOptions,
 ): Promise<void> {
-  if (isRemotePath(input) || isAddressList(input)) {
+  if (isRemotePath(input) || (await isAddressList(input))) {
     for (const { files } of await listInputs([input])) {
       for (const { path, kind } of files) if (isSlide(kind)) workspace.addSlide(path);
     }

@@ -345,7 +345,9 @@ describeWithChromium("annotating in the page", () => {
       if (format === "GeoJSON") expect(annotations.map(({ id }) => id)).toEqual(kept.map(({ id }) => id));
     }
     // Brought in again, it says the same: nothing changes.
-    await page.locator("input[type=file]").setInputFiles(directory.path("exported-a.geojson"));
+    await page
+      .locator(".annotation-panel input[type=file]")
+      .setInputFiles(directory.path("exported-a.geojson"));
     await page.locator(".notice", { hasText: "0 annotations were added." }).waitFor();
     expect((await state()).objects).toHaveLength(before.objects.length);
   }, 120_000);

@@ -98,6 +98,8 @@ describeWithChromium("classes and comments in the page", () => {
     expect([await classesOn(), await classesOn(slides[1])]).toEqual([["Exclusion", "Island"], ["Island"]]);
     await dialog.getByRole("button", { name: "Delete class Island" }).click();
     await page.getByText("annotations have it: 1 on").first().waitFor();
+    // The browser tells of every refusal.
+    expect(opened.flatMap(({ complaints }) => complaints.splice(0)).join()).toMatch(/status of 400/);
     await dialog.getByLabel("Name of a new class").fill("Mistake");
     await dialog.getByLabel("What the new class means to training").selectOption("no tumour");
     await dialog.getByRole("button", { name: "Add" }).click();
