@@ -7,7 +7,7 @@ const WEBGPU = "test/**/webgpu.test.ts";
 const ALONE = [
   "test/{architecture,examples,parity,project}/**/*.test.ts",
   "test/**/{annotation-journal,answers,checkout,config,embedding-cache,fuzz-*,openslide-library}.test.ts",
-  "test/**/{models,process,sam-source,slide-annotations,socket,telemetry}.test.ts",
+  "test/**/{models,process,sam-source,slide-annotations,socket,telemetry,web}.test.ts",
 ];
 
 export default defineConfig({

@@ -28,6 +28,7 @@ const HOMES = new Map(
     train: "config corrections from preset resume stages",
     infer: "device gate labelledSquares minimumArea overlap patchMpp stage tolerance",
     view: "host port state token",
+    worker: "lease metrics metricsHost untilEmpty",
     "models export": "format",
     "models import":
       "acceptLicence blocks deviation heads key largePatches licence mean micronsPerPixel model name promptFrame sam size",
