@@ -2,17 +2,17 @@ import { open } from "node:fs/promises";
 import { asSharp, cutTiles, picture } from "../../scripts/fixtures/pictures.js";
 import { jpegDirectory } from "../../scripts/fixtures/slide-files.js";
 import { buildTiff, Type, type WrittenField } from "../../scripts/fixtures/tiff-writer.js";
-import { RandomStream } from "../../src/common/index.js";
+import { resizeRgb } from "../../src/imaging/index.js";
 
-/** Different tiles in the slide; each is stored anew wherever it is shown. */
+/** Tiles along a side of the picture that the slide repeats; each is stored anew wherever it is shown. */
 const VARIETY_SIDE = 16;
 /** Streams are written together up to so many bytes. */
 const WRITE_BYTES = 8 * 2 ** 20;
 
 /**
  * Writes a square BigTIFF of JPEG tiles (quality 80, 4:2:0, shared tables) without holding more than its
- * directory in memory. The tiles are cut from one picture and stored in random order.
- * @param reductions levels below the full one, each by how many times it is smaller
+ * directory in memory. One picture is repeated all over it.
+ * @param reductions levels below the full one, each by how many times it is smaller: a divisor of {@link VARIETY_SIDE}
  */
 export async function writeJpegSlide(
   path: string,
@@ -20,19 +20,19 @@ export async function writeJpegSlide(
   tileSide: number,
   reductions: readonly number[] = [],
 ): Promise<void> {
-  const { tables, streams } = await encodedTiles(tileSide);
-  const random = new RandomStream(0, "bench slide");
   const handle = await open(path, "w");
   try {
     let position = 16;
     const levels: { readonly fields: WrittenField[] }[] = [];
     for (const reduction of [1, ...reductions]) {
+      const { tables, streams } = await encodedTiles(tileSide, reduction);
       const levelSide = Math.ceil(side / reduction);
-      const count = Math.ceil(levelSide / tileSide) ** 2;
-      const chosen = Array.from(
-        { length: count },
-        () => streams[random.integer(streams.length)] ?? Buffer.alloc(0),
-      );
+      const columns = Math.ceil(levelSide / tileSide);
+      const repeated = VARIETY_SIDE / reduction;
+      const chosen = Array.from({ length: columns ** 2 }, (_, index) => {
+        const [row, column] = [Math.floor(index / columns) % repeated, (index % columns) % repeated];
+        return streams[row * repeated + column] ?? Buffer.alloc(0);
+      });
       const written = await writeTiles(handle, position, chosen);
       position = written.end;
       const reduced = reduction === 1 ? [] : [{ tag: 254, type: Type.Long, values: [1] }];
@@ -53,7 +53,7 @@ export async function writeJpegSlide(
 
 /** Mean bytes of a tile. */
 export async function meanTileBytes(tileSide: number): Promise<number> {
-  const { streams } = await encodedTiles(tileSide);
+  const { streams } = await encodedTiles(tileSide, 1);
   return streams.reduce((sum, { length }) => sum + length, 0) / streams.length;
 }
 
@@ -82,15 +82,21 @@ async function writeTiles(
   return { offsets, end: position };
 }
 
-/** The shared tables as a field, and abbreviated streams of many different tiles. */
-async function encodedTiles(tileSide: number): Promise<{ tables: WrittenField; streams: Buffer[] }> {
-  const tiles = cutTiles(picture(tileSide * VARIETY_SIDE, tileSide * VARIETY_SIDE), tileSide, tileSide);
-  const whole: Buffer[] = [];
+/** The shared tables as a field, and abbreviated streams of the picture's tiles, when it is so many times smaller. */
+async function encodedTiles(
+  tileSide: number,
+  reduction: number,
+): Promise<{ tables: WrittenField; streams: Buffer[] }> {
+  const whole = tileSide * VARIETY_SIDE;
+  const side = whole / reduction;
+  const smaller = resizeRgb(picture(whole, whole), side, side, "bilinear");
+  const tiles = cutTiles(smaller, tileSide, tileSide);
+  const encoded: Buffer[] = [];
   for (const tile of tiles) {
     const options = { quality: 80, chromaSubsampling: "4:2:0", optimizeCoding: false } as const;
-    whole.push(await asSharp(tile).jpeg(options).toBuffer());
+    encoded.push(await asSharp(tile).jpeg(options).toBuffer());
   }
-  const { fields, segments = [] } = jpegDirectory({ width: 1, height: 1 }, tileSide, whole);
+  const { fields, segments = [] } = jpegDirectory({ width: 1, height: 1 }, tileSide, encoded);
   const tables = fields.find(({ tag }) => tag === 347);
   if (tables === undefined) throw new Error("the encoder wrote no tables");
   return { tables, streams: segments.map((segment) => Buffer.from(segment ?? [])) };

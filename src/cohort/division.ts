@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { z } from "zod";
 import {
+  compareText,
   createFileAtomically,
   EpSamError,
   exists,
@@ -38,14 +39,14 @@ export type Division = z.infer<typeof divisionSchema>;
  * way everywhere.
  */
 export function divide(slides: readonly WeighedSlide[], count: number): Division {
-  const heaviest = [...slides].sort((a, b) => b.bytes - a.bytes || compare(a.stem, b.stem));
+  const heaviest = [...slides].sort((a, b) => b.bytes - a.bytes || compareText(a.stem, b.stem));
   const shards = Array.from({ length: count }, () => ({ bytes: 0, slides: [] as WeighedSlide[] }));
   for (const { stem, bytes } of heaviest) {
     const lightest = shards.reduce((least, shard) => (isLighter(shard, least) ? shard : least));
     lightest.bytes += bytes;
     lightest.slides.push({ stem, bytes });
   }
-  const parts = shards.map((shard) => shard.slides.sort((a, b) => compare(a.stem, b.stem)));
+  const parts = shards.map((shard) => shard.slides.sort((a, b) => compareText(a.stem, b.stem)));
   return { format: 1, count, hash: hashBytes(JSON.stringify([count, parts])), shards: parts };
 }
 
@@ -55,10 +56,6 @@ function isLighter(
   b: { readonly bytes: number; readonly slides: readonly unknown[] },
 ): boolean {
   return a.bytes < b.bytes || (a.bytes === b.bytes && a.slides.length < b.slides.length);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Names of the slides of a shard. */

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, realpath, rename, rm, utimes, writeFile } from "
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { pause } from "./concurrency.js";
 import { EpSamError, type ErrorTag } from "./errors.js";
 import { storageError } from "./files.js";
 import { jsonIfFits } from "./json.js";
@@ -153,7 +154,7 @@ async function standsStill(file: string, patience: number): Promise<"still" | "m
   for (let sign = first; sign !== null; sign = await signOf(file)) {
     if (sign !== first) return "moves";
     if (performance.now() >= end) return "still";
-    await new Promise((wake) => setTimeout(wake, Math.min(LOOK_MILLISECONDS, patience)));
+    await pause(Math.min(LOOK_MILLISECONDS, patience), undefined);
   }
   return "gone";
 }

@@ -70,3 +70,9 @@ export function isEpSamError(value: unknown, tag?: ErrorTag): value is EpSamErro
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** What was wrong, how it showed and what to do, as lists of skipped inputs tell it, which have the input's name already. */
+export function skipReason({ what, why, action }: Omit<ErrorFields, "where">): string {
+  const reason = why === undefined ? what : `${what} (${why})`;
+  return action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`;
+}

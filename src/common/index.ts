@@ -12,7 +12,8 @@ export {
   loaderArguments,
   moduleBeside,
 } from "./child-process.js";
-export { mapAhead, mapConcurrently, pipelineStage, untilAborted } from "./concurrency.js";
+export { compareText } from "./compare.js";
+export { mapAhead, mapConcurrently, pause, pipelineStage, untilAborted } from "./concurrency.js";
 export { crc32 } from "./crc32.js";
 export { deterministicUniform } from "./deterministic-fill.js";
 export {
@@ -23,7 +24,15 @@ export {
   lockDirectory,
 } from "./directory-lock.js";
 export { formatBytes, requireWritable } from "./disk.js";
-export { EpSamError, type ErrorFields, type ErrorTag, errorTags, isEpSamError, messageOf } from "./errors.js";
+export {
+  EpSamError,
+  type ErrorFields,
+  type ErrorTag,
+  errorTags,
+  isEpSamError,
+  messageOf,
+  skipReason,
+} from "./errors.js";
 export {
   createFileAtomically,
   exists,
@@ -69,7 +78,6 @@ export { packageVersion } from "./version.js";
 export {
   describeFetchFailure,
   isUnreachable,
-  pause,
   SilenceWatch,
   type WebResponse,
   webFetch,

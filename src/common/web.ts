@@ -61,21 +61,6 @@ export class SilenceWatch {
   readonly #onAbort = (): void => this.#controller.abort(this.#outer?.reason);
 }
 
-/** Waits. @throws the signal's reason as soon as it aborts */
-export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, milliseconds);
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    }
-    signal?.addEventListener("abort", done, { once: true });
-  });
-  signal?.throwIfAborted();
-}
-
 /** Without a network, or with nobody listening, waiting does not help; whoever comes back starts the command again. */
 const unreachable = new Set(["ENOTFOUND", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"]);
 

@@ -1,7 +1,7 @@
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { EpSamError, exists, isEpSamError, isRemotePath, remotePath } from "../common/index.js";
+import { compareText, EpSamError, exists, isEpSamError, isRemotePath, remotePath } from "../common/index.js";
 import {
   type DicomGroup,
   groupDicomFiles,
@@ -11,7 +11,7 @@ import {
   openSlide,
 } from "../slides/index.js";
 import { isAddressList, readAddressList } from "./address-list.js";
-import { compareText, SPLITS } from "./records.js";
+import { SPLITS } from "./records.js";
 
 /**
  * What a file in a folder is, by its own name and those beside it:

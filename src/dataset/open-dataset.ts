@@ -1,12 +1,19 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, hashBytes, jsonIfFits, mapConcurrently, messageOf } from "../common/index.js";
+import {
+  compareText,
+  EpSamError,
+  exists,
+  hashBytes,
+  jsonIfFits,
+  mapConcurrently,
+  messageOf,
+} from "../common/index.js";
 import { MANIFEST_FILE, readManifest } from "./manifest.js";
 import { readPngSize } from "./png-header.js";
 import {
   compareRows,
-  compareText,
   type Dataset,
   type ManifestRow,
   type PatchRecord,

@@ -1,3 +1,4 @@
+import { compareText } from "../common/index.js";
 import type { WindowLabel } from "./window-labels.js";
 
 /** The three parts of a dataset; a patient belongs to exactly one. */
@@ -74,11 +75,6 @@ export function compareRows(a: ManifestRow, b: ManifestRow): number {
   const bySplit = SPLITS.indexOf(a.split) - SPLITS.indexOf(b.split);
   if (bySplit !== 0) return bySplit;
   return compareText(a.id, b.id);
-}
-
-/** Code-unit order, the same on every machine whatever its locale. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Patches of each label in each split. */

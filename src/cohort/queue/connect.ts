@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Queue as BullQueue } from "bullmq";
 import type { Redis } from "ioredis";
-import { EpSamError, messageOf, type Reporter, untilAborted } from "../../common/index.js";
+import { EpSamError, messageOf, pause, type Reporter } from "../../common/index.js";
 import { nameOfRedis, parseRedisAddress, type RedisAddress } from "./redis-address.js";
 
 /** Name of the queue in Redis; all commands share it. */
@@ -169,12 +169,6 @@ async function requireNoEviction(client: Redis, address: RedisAddress, reporter:
   reporter.warn(
     `${nameOfRedis(address)} forgets keys when it is full (maxmemory-policy ${policy}); set it to noeviction.`,
   );
-}
-
-/** Waits, or ends with the signal's reason. */
-export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  const waited = new Promise<void>((wake) => setTimeout(wake, milliseconds));
-  return signal === undefined ? waited : untilAborted(waited, signal);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ChildLost, isEpSamError, messageOf, withoutFolders } from "../../common/index.js";
+import { ChildLost, isEpSamError, messageOf, skipReason, withoutFolders } from "../../common/index.js";
 
 /** Tags of errors that are of the slide, not of the machine or of what was asked for. */
 const OWN_FAULTS = ["slide", "annotation", "input-image", "numerical", "shape", "internal"] as const;
@@ -15,7 +15,5 @@ export function reasonOf(failure: unknown): string {
     return `ends the program that reads it: ${failure.message}${memory}`;
   }
   if (!isEpSamError(failure)) return withoutFolders(messageOf(failure));
-  const { what, why, action } = failure.fields;
-  const reason = why === undefined ? what : `${what} (${why})`;
-  return withoutFolders(action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`);
+  return withoutFolders(skipReason(failure.fields));
 }

@@ -1,4 +1,4 @@
-import { aboutTime, EpSamError, type Reporter } from "../../common/index.js";
+import { aboutTime, EpSamError, pause, type Reporter } from "../../common/index.js";
 import { isCancelled, uncancel } from "./cancel.js";
 import { type QueueConnection, whenThereIsRoom } from "./connect.js";
 import { jobProgressSchema, type QueuedJob } from "./job.js";
@@ -87,7 +87,7 @@ export class Follower {
       }
       await this.#send();
       await this.#look();
-      await new Promise((wake) => setTimeout(wake, LOOK));
+      await pause(LOOK, undefined);
     }
     this.#running = null;
   }

@@ -6,6 +6,7 @@ import {
   isEpSamError,
   moduleBeside,
   packageVersion,
+  pause,
   type Reporter,
   withoutFolders,
 } from "../../common/index.js";
@@ -127,17 +128,8 @@ class QueueWorker {
     const { signal } = this.#ending;
     let empty = 0;
     while (!signal.aborted && empty < EMPTY_LOOKS) {
-      await new Promise<void>((wake) => {
-        const timer = setTimeout(() => {
-          signal.removeEventListener("abort", end);
-          wake();
-        }, LOOK);
-        const end = () => {
-          clearTimeout(timer);
-          wake();
-        };
-        signal.addEventListener("abort", end, { once: true });
-      });
+      // The end of the worker is no failure.
+      await pause(LOOK, signal).catch(() => undefined);
       if (!untilEmpty) continue;
       const counts = await this.#connection.queue.getJobCounts("waiting", "active", "delayed", "prioritized");
       empty = Object.values(counts).every((count) => count === 0) ? empty + 1 : 0;

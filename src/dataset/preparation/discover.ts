@@ -1,5 +1,5 @@
 import { basename, dirname, extname } from "node:path";
-import { EpSamError, isRemotePath } from "../../common/index.js";
+import { compareText, EpSamError, isRemotePath } from "../../common/index.js";
 import {
   isImage,
   kindByExtension,
@@ -11,7 +11,6 @@ import {
 } from "../file-kinds.js";
 import { NamedPictures, nameKey } from "../file-names.js";
 import { listNames } from "../open-dataset.js";
-import { compareText } from "../records.js";
 import type { InputKind, SkippedInput } from "./options.js";
 import { subfolderHint } from "./subfolders.js";
 

@@ -1,7 +1,7 @@
-import { hashBytes } from "../../common/index.js";
+import { compareText, hashBytes } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { listNames, MANY_NAMES } from "../open-dataset.js";
-import { compareText, type Split } from "../records.js";
+import type { Split } from "../records.js";
 
 /** Names of pictures that are the same: learned from under one name, they would be judged under another. */
 export type Duplicates = readonly (readonly string[])[];

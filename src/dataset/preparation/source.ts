@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { EpSamError, isEpSamError, mapConcurrently, type Reporter } from "../../common/index.js";
+import { EpSamError, isEpSamError, mapConcurrently, type Reporter, skipReason } from "../../common/index.js";
 import {
   type Mask,
   type ReadMaskOptions,
@@ -124,7 +124,7 @@ async function readOrRefuse(file: SourceFile, maskValues: MaskValues): Promise<A
   } catch (failure) {
     if (!isEpSamError(failure, "input-image") && !isEpSamError(failure, "input-mask")) throw failure;
     if (maskValues === "binary" && (await isReadableWithAnyValue(file))) throw notBinary(file, failure);
-    return { refused: reasonOf(failure) };
+    return { refused: namedReason(failure) };
   }
 }
 
@@ -154,9 +154,7 @@ function notBinary(file: SourceFile, cause: EpSamError): EpSamError {
   );
 }
 
-/** What was wrong, how it showed and what to do, without the folder, which the list of skipped inputs has. */
-function reasonOf(failure: EpSamError): string {
-  const { what, why, where, action } = failure.fields;
-  const reason = `${where === undefined ? "" : `${basename(where)} `}${what}${why === undefined ? "" : ` (${why})`}`;
-  return action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`;
+/** As {@link skipReason}, with the name of the file, which may be the mask of what is skipped. */
+function namedReason({ fields }: EpSamError): string {
+  return `${fields.where === undefined ? "" : `${basename(fields.where)} `}${skipReason(fields)}`;
 }

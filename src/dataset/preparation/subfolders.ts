@@ -1,7 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { isRemotePath } from "../../common/index.js";
-import { compareText } from "../records.js";
+import { compareText, isRemotePath } from "../../common/index.js";
 
 /** Folders deeper than this are not looked into for a hint. */
 const DEEPEST = 4;

@@ -8,7 +8,7 @@ import {
   readAnnotations,
   TumourRegion,
 } from "../../annotations/index.js";
-import { EpSamError, isEpSamError } from "../../common/index.js";
+import { EpSamError, isEpSamError, skipReason } from "../../common/index.js";
 import type { UnmarkedRule } from "../../contract/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { PatchPosition } from "../preparation/lattice.js";
@@ -52,7 +52,7 @@ export async function examineSlide(
     }
   } catch (failure) {
     if (isEpSamError(failure, "slide") || isEpSamError(failure, "annotation")) {
-      return { refused: reasonOf(failure.fields) };
+      return { refused: skipReason(failure.fields) };
     }
     throw failure;
   }
@@ -106,20 +106,6 @@ export async function annotatedRegion(
     why: "they say that not everything has been looked at",
     action: "Pass `unmarked: unknown` to use what is marked or reviewed alone, or `unmarked: normal`.",
   });
-}
-
-/** What was wrong and how it showed; the list of skipped inputs has the slide's name already. */
-export function reasonOf({
-  what,
-  why,
-  action,
-}: {
-  what: string;
-  why?: string | undefined;
-  action?: string | undefined;
-}) {
-  const reason = why === undefined ? what : `${what} (${why})`;
-  return action === undefined ? reason : `${reason}; ${action.replace(/\.$/, "")}`;
 }
 
 async function examineSource(

@@ -1,4 +1,4 @@
-import { EpSamError } from "../../common/index.js";
+import { compareText, EpSamError } from "../../common/index.js";
 import { matchAnnotations } from "../annotation-files.js";
 import {
   isSlide,
@@ -15,7 +15,6 @@ import { nameKey } from "../file-names.js";
 import { listNames } from "../open-dataset.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { subfolderHint } from "../preparation/subfolders.js";
-import { compareText } from "../records.js";
 import type { UnannotatedRule } from "./options.js";
 import { type ProfileName, profiles, splitInProfile } from "./profiles.js";
 

@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { type AnnotationRole, type GroupRules, groupKey, ROLES } from "../../annotations/index.js";
+import { compareText } from "../../common/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
 import { listNames, MANY_NAMES } from "../open-dataset.js";
 import { type PictureTable, tellUnmatched } from "../picture-tables.js";
 import type { SkippedInput } from "../preparation/options.js";
-import { compareText } from "../records.js";
 import type { FoundSlides } from "./find-slides.js";
 import { foldersOf, type PrepareSlidesOptions, type SlideSettings } from "./options.js";
 import { profiles } from "./profiles.js";

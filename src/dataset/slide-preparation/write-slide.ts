@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { TumourRegion } from "../../annotations/index.js";
-import { exists, isEpSamError, isRemotePath, mapConcurrently } from "../../common/index.js";
+import { exists, isEpSamError, isRemotePath, mapConcurrently, skipReason } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { type ManifestRow, patchFileName } from "../records.js";
-import { annotatedRegion, reasonOf } from "./examine.js";
+import { annotatedRegion } from "./examine.js";
 import { gridOf, readPatch } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
 import type { PlannedSlide } from "./plan.js";
@@ -53,7 +53,7 @@ export async function writeSlide(
     return { refused: null, warnings: source.warnings.filter((warning) => !known.includes(warning)) };
   } catch (failure) {
     if (!isEpSamError(failure, "slide") && !isEpSamError(failure, "annotation")) throw failure;
-    return { refused: reasonOf(failure.fields), warnings: [] };
+    return { refused: skipReason(failure.fields), warnings: [] };
   }
 }
 

@@ -59,12 +59,14 @@ function weigh(name: string, operands: readonly Value[], heads: number) {
   return { queries, keys, values, weights, factor };
 }
 
-function splitHeads(x: Value, heads: number): Value {
+/** [B, N, heads · width] → [B, heads, N, width]. */
+export function splitHeads(x: Value, heads: number): Value {
   const [batch = 1, length = 1, width = 1] = x.shape;
   return transpose(reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
 }
 
-function joinHeads(x: Value): Value {
+/** [B, heads, N, width] → [B, N, heads · width]. */
+export function joinHeads(x: Value): Value {
   const [batch = 1, heads = 1, length = 1, width = 1] = x.shape;
   return reshape(transpose(x, [0, 2, 1, 3]), [batch, length, heads * width]);
 }

@@ -34,7 +34,7 @@ export const registry = {
 /** The name of a registered operation. */
 export type OperationName = keyof typeof registry;
 
-export { multiHeadAttention } from "./attention.js";
+export { joinHeads, multiHeadAttention, splitHeads } from "./attention.js";
 export { type BatchNormAttributes, batchNorm, channelMoments } from "./batch-norm.js";
 export {
   addChannelAffine,

@@ -1,4 +1,4 @@
-import { EpSamError, hashBytes, hashFile, must } from "../../common/index.js";
+import { EpSamError, hashBytes, hashFile } from "../../common/index.js";
 import type { Device } from "../../graph/index.js";
 import { type RgbImage, resizeFloatMap, resizeRgb } from "../../imaging/index.js";
 import {
@@ -215,7 +215,7 @@ export function requireJoinable(names: string | readonly string[]): void {
   const twice = list.find((name, index) => list.indexOf(name) !== index);
   if (twice === undefined) return;
   throw new EpSamError("configuration", {
-    what: `names ${must([twice], 0, "names")} twice`,
+    what: `names ${twice} twice`,
     where: "classifier.dense.backbone",
     action: "Name each network once.",
   });

@@ -6,13 +6,13 @@ import { floatTensor } from "../../graph/index.js";
 import {
   type ImportedFoundation,
   type ImportFoundationOptions,
-  kept,
+  keepModel,
+  nameOfFile,
   requireFree,
   requireName,
-  stemOf,
   threeNumbers,
   tryModel,
-  type Written,
+  type WrittenModel,
 } from "./kept-model.js";
 import { onnxLayout, onnxSignature, openSession, runOnce } from "./onnx-encoder.js";
 
@@ -53,13 +53,13 @@ export async function importOnnx(
     stride,
     dropTokens,
   });
-  const name = requireName(options.name ?? stemOf(path));
+  const name = requireName(options.name ?? nameOfFile(path));
   const yaml = await requireFree(directory, name, options);
-  return kept(directory, name, yaml, async (folder) => {
+  return keepModel(directory, name, yaml, async (folder) => {
     const stored = join(folder, "model.onnx");
     await copyFile(path, stored);
     for (const { file } of signature.data) await copyFile(join(dirname(path), file), join(folder, file));
-    const model: Written = {
+    const model: WrittenModel = {
       formatVersion: 1,
       name,
       title: facts.title ?? `Encoder of ${basename(path)}`,

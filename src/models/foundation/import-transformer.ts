@@ -13,14 +13,14 @@ import {
   type FoundationFacts,
   type ImportedFoundation,
   type ImportFoundationOptions,
-  kept,
+  keepModel,
+  nameOfFile,
   requireFree,
   requireName,
   requireRoom,
-  stemOf,
   threeNumbers,
   tryModel,
-  type Written,
+  type WrittenModel,
 } from "./kept-model.js";
 import { fittingModels, type KnownModel, knownModels } from "./known-models.js";
 import { type TransformerWeights, transformerWeights } from "./transformer-names.js";
@@ -38,7 +38,7 @@ export async function importTransformer(
     const transformer = detectTransformer(weights, options.heads);
     const known = chooseKnown(path, transformer, weights, options);
     const facts = factsOf(path, transformer, known, options);
-    const name = requireName(options.name ?? known?.name ?? stemOf(path));
+    const name = requireName(options.name ?? known?.name ?? nameOfFile(path));
     const yaml = await requireFree(directory, name, options);
     const tensors = transformerTensors(transformer);
     const elements = tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
@@ -47,13 +47,13 @@ export async function importTransformer(
       `${path}: ${known?.title ?? "a vision transformer"}, ${describeTransformer(transformer)}; ` +
         `${formatBytes(4 * elements)} as float32 into ${directory}`,
     );
-    return await kept(directory, name, yaml, async (folder) => {
+    return await keepModel(directory, name, yaml, async (folder) => {
       const stored = join(folder, "weights.safetensors");
       const lazy = tensors.map((tensor) => ({ ...tensor, read: () => weights.read(tensor.name) }));
       await streamSafetensors(stored, lazy, { part: "foundation", name });
       const { width, patch, depth } = transformer;
       const { blocks } = options;
-      const model: Written = {
+      const model: WrittenModel = {
         formatVersion: 1,
         name,
         title: known?.title ?? `Vision transformer of ${basename(path)}`,
@@ -119,7 +119,7 @@ function factsOf(
   known: KnownModel | undefined,
   options: FoundationFacts,
 ): Pick<
-  Written,
+  WrittenModel,
   "size" | "mean" | "deviation" | "micronsPerPixel" | "largePatches" | "licence" | "licenceAccepted"
 > {
   const mean = options.mean ?? known?.mean;

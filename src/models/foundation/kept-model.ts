@@ -55,10 +55,13 @@ export interface ImportedFoundation {
 }
 
 /** The model's file without where it lies. */
-export type Written = Omit<FoundationModel, "file">;
+export type WrittenModel = Omit<FoundationModel, "file">;
 
 /** Runs a model on one picture before it is kept. */
-export async function tryModel(model: Written, { device, reporter }: ImportFoundationOptions): Promise<void> {
+export async function tryModel(
+  model: WrittenModel,
+  { device, reporter }: ImportFoundationOptions,
+): Promise<void> {
   reporter.note(`${model.name}: runs once, to see that it does`);
   const own = { ...model, file: model.weights };
   const features = await FoundationFeatures.create(own, foundationView(own, model.size, null), device);
@@ -83,11 +86,11 @@ function tryPicture(side: number) {
  * before is removed last.
  * @throws what `write` throws, with nothing left behind and an earlier model as it was
  */
-export async function kept(
+export async function keepModel(
   directory: string,
   name: string,
   yaml: string,
-  write: (folder: string) => Promise<Omit<ImportedFoundation, "model"> & { readonly model: Written }>,
+  write: (folder: string) => Promise<Omit<ImportedFoundation, "model"> & { readonly model: WrittenModel }>,
 ): Promise<ImportedFoundation> {
   const folder = join(directory, `.${name}.${randomBytes(6).toString("hex")}.tmp`);
   try {
@@ -151,7 +154,7 @@ export function requireName(name: string): string {
   });
 }
 
-export function stemOf(path: string): string {
+export function nameOfFile(path: string): string {
   return basename(path)
     .replace(/(\.index)?\.(json|safetensors|pth|pt|bin|onnx)$/i, "")
     .replace(/\.(safetensors|bin)$/i, "");

@@ -1,4 +1,10 @@
-import { EpSamError, hashBytes, type RandomAccessFile, streamFileAtomically } from "../../common/index.js";
+import {
+  compareText,
+  EpSamError,
+  hashBytes,
+  type RandomAccessFile,
+  streamFileAtomically,
+} from "../../common/index.js";
 import { elementCount } from "../../graph/index.js";
 import type { StoredTensor } from "./element-types.js";
 import { storedTypeName } from "./safetensors-dtypes.js";
@@ -113,10 +119,10 @@ function piecesOf(
 ): Uint8Array[] {
   const ordered = [...tensors].sort(
     ([nameA, a], [nameB, b]) =>
-      b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || compareNames(nameA, nameB),
+      b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || compareText(nameA, nameB),
   );
   const fields: [string, unknown][] = [];
-  const sortedMetadata = Object.entries(metadata).sort(([a], [b]) => compareNames(a, b));
+  const sortedMetadata = Object.entries(metadata).sort(([a], [b]) => compareText(a, b));
   if (sortedMetadata.length > 0) fields.push(["__metadata__", Object.fromEntries(sortedMetadata)]);
   let offset = 0;
   for (const [name, tensor] of ordered) {
@@ -139,11 +145,6 @@ export function encodeHeader(fields: readonly [string, unknown][]): Uint8Array {
   const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8).fill(0x20);
   padded.set(bytes);
   return padded;
-}
-
-/** Code-unit order: the same on every machine, unlike a locale's. */
-function compareNames(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function checkWritable(name: string, tensor: StoredTensor): void {

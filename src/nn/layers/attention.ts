@@ -1,4 +1,4 @@
-import { axisSize, matmul, reshape, scale, softmax, transpose, type Value } from "../../graph/index.js";
+import { axisSize, joinHeads, matmul, scale, softmax, splitHeads, type Value } from "../../graph/index.js";
 import { lookupWithin, type ParameterLookup } from "../parameters.js";
 import { linear } from "./linear.js";
 
@@ -38,16 +38,4 @@ export function attention(
   );
   const attended = matmul(softmax(scores, 3), splitHeads(project("v_proj", values), heads));
   return linear(lookupWithin(parameters, "out_proj"), joinHeads(attended), axisSize(queries.shape, -1));
-}
-
-/** [B, N, heads · width] → [B, heads, N, width]. */
-function splitHeads(x: Value, heads: number): Value {
-  const [batch = 1, length = 1, width = 1] = x.shape;
-  return transpose(reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
-}
-
-/** [B, heads, N, width] → [B, N, heads · width]. */
-function joinHeads(x: Value): Value {
-  const [batch = 1, heads = 1, length = 1, width = 1] = x.shape;
-  return reshape(transpose(x, [0, 2, 1, 3]), [batch, length, heads * width]);
 }

@@ -1,4 +1,4 @@
-import { exists } from "../../common/index.js";
+import { exists, pause } from "../../common/index.js";
 import type { JobPlan } from "./job-plan.js";
 import { type JobEnd, type RunCommandOptions, runJobCommand } from "./job-process.js";
 
@@ -23,7 +23,7 @@ const INTERVAL_MILLISECONDS = 200;
 export async function waitForEnd(processId: number, signal: AbortSignal): Promise<void> {
   const last = performance.now() + PATIENCE_MILLISECONDS;
   while (isRunning(processId) && performance.now() < last && !signal.aborted) {
-    await new Promise((resolve) => setTimeout(resolve, INTERVAL_MILLISECONDS));
+    await pause(INTERVAL_MILLISECONDS, undefined);
   }
 }
 

@@ -8,6 +8,7 @@ export { ProblemNote, withLabels } from "./problem-note.js";
 export { type Loaded, Resource, useResource } from "./resource.js";
 export { RunChoice } from "./run-choice.js";
 export { saveFile } from "./save-file.js";
+export { Select } from "./select.js";
 export type { Shortcut, ShortcutRegistry } from "./shortcuts.js";
 export { type Tab, Tabs } from "./tabs.js";
 export { showHiddenCharacters } from "./visible-texts.js";

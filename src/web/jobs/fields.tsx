@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { Select } from "../interface/index.js";
 
 interface FieldProps {
   readonly title: string;
@@ -66,24 +67,7 @@ export function SelectField<Value extends string>({
   ...field
 }: SelectFieldProps<Value>) {
   return (
-    <Field {...field}>
-      {(attributes) => (
-        <select
-          {...attributes}
-          value={value}
-          onChange={({ currentTarget }) => {
-            const chosen = choices.find(([candidate]) => candidate === currentTarget.value);
-            if (chosen !== undefined) onChoose(chosen[0]);
-          }}
-        >
-          {choices.map(([candidate, words]) => (
-            <option key={candidate} value={candidate}>
-              {words}
-            </option>
-          ))}
-        </select>
-      )}
-    </Field>
+    <Field {...field}>{(attributes) => <Select {...attributes} {...{ value, choices, onChoose }} />}</Field>
   );
 }
 

@@ -1,4 +1,6 @@
+import { useId } from "preact/hooks";
 import type { SlideEntry } from "../../contract/index.js";
+import { Select } from "../interface/index.js";
 import { withSeparators } from "../viewer/index.js";
 import {
   allSlides,
@@ -118,22 +120,11 @@ interface ChoiceProps<Value extends string> {
 }
 
 function Choice<Value extends string>({ title, value, choices, onChoose }: ChoiceProps<Value>) {
+  const id = useId();
   return (
-    <label class="choice">
-      <span>{title}</span>
-      <select
-        value={value}
-        onChange={({ currentTarget }) => {
-          const chosen = choices.find(([candidate]) => candidate === currentTarget.value);
-          if (chosen !== undefined) onChoose(chosen[0]);
-        }}
-      >
-        {choices.map(([candidate, words]) => (
-          <option key={candidate} value={candidate}>
-            {words}
-          </option>
-        ))}
-      </select>
-    </label>
+    <div class="choice">
+      <label for={id}>{title}</label>
+      <Select {...{ id, value, choices, onChoose }} />
+    </div>
   );
 }

@@ -28,6 +28,7 @@ import {
   writeSafetensors,
 } from "../../../src/models/index.js";
 import { errorOf } from "../../training/fixtures.js";
+import { smallTransformer } from "./small-transformer.js";
 
 const reference = fileURLToPath(new URL("reference/", import.meta.url));
 const timm = join(reference, "timm-registers.safetensors");
@@ -45,25 +46,6 @@ function imported(path: string, options: Partial<ImportFoundationOptions> = {}) 
   return importFoundation(path, { directory: target, device: device1, reporter: silentReporter, ...options });
 }
 
-/** ViT-S/16. */
-const small = {
-  patch: 16,
-  width: 384,
-  depth: 12,
-  heads: 6,
-  grid: 14,
-  classToken: true,
-  registers: 0,
-  placedTokens: 1,
-  feedForward: "gelu",
-  hidden: 1536,
-  qkvBias: true,
-  patchBias: true,
-  preNorm: false,
-  finalNorm: true,
-  epsilon: 1e-6,
-  positions: "antialiased",
-} as const;
 const colours = { mean: [0.5, 0.5, 0.5], deviation: [0.2, 0.2, 0.2] } as const;
 const other = { model: "other", heads: 2, name: "mine", ...colours } as const;
 const picture = (side: number) => ({
@@ -131,7 +113,7 @@ describe("a transformer", () => {
 
   it("of a known shape has to be named, and its licence accepted", async () => {
     // A file without values: what it is is told by its head.
-    const shapes = transformerTensors({ ...small, layerScale: false });
+    const shapes = transformerTensors(smallTransformer);
     let offset = 0;
     const entries = shapes.map(({ name, shape }) => {
       const [begin, end] = [offset, offset + 4 * shape.reduce((product, size) => product * size, 1)];

@@ -9,26 +9,9 @@ import {
   type VisionTransformer,
 } from "../../../src/models/index.js";
 import type { WeightFile } from "../../../src/models/weights/index.js";
+import { smallTransformer } from "./small-transformer.js";
 
-const plain: VisionTransformer = {
-  patch: 16,
-  width: 384,
-  depth: 12,
-  heads: 6,
-  grid: 14,
-  classToken: true,
-  registers: 0,
-  placedTokens: 1,
-  feedForward: "gelu",
-  hidden: 1536,
-  layerScale: false,
-  qkvBias: true,
-  patchBias: true,
-  preNorm: false,
-  finalNorm: true,
-  epsilon: 1e-6,
-  positions: "antialiased",
-};
+const plain: VisionTransformer = smallTransformer;
 
 /** A file that says which tensors it has, and holds none. */
 function fileOf(tensors: ReadonlyMap<string, readonly number[]>): WeightFile {
