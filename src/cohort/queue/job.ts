@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ROLES } from "../../annotations/index.js";
 import { EpSamError, hashBytes, packageVersion } from "../../common/index.js";
 import type { PrepareSlidesOptions, SharedSlideWork } from "../../dataset/index.js";
 import type { InferSlidesOptions, SlideTask } from "../../inference/index.js";
@@ -20,14 +21,66 @@ export type SlideJob =
     }
   | { readonly kind: "prepare"; readonly work: SharedSlideWork };
 
-const slideJobSchema = z.custom<SlideJob>(
-  (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    "kind" in value &&
-    ((value.kind === "infer" && "task" in value && "options" in value) ||
-      (value.kind === "prepare" && "work" in value)),
-);
+const text = z.string();
+/** A slide's name is a part of paths. */
+const stem = text.regex(/^[^/\\]+$/).refine((name) => name !== "." && name !== "..");
+const micronsPerPixel = z.strictObject({ x: z.number().positive(), y: z.number().positive() });
+
+const inferOptionsSchema: z.ZodType<PlainInferOptions> = z.strictObject({
+  inputs: z.array(text),
+  run: text,
+  out: text,
+  stage: text.optional(),
+  gate: z.number().optional(),
+  overlap: z.number().optional(),
+  resume: z.boolean().optional(),
+  overwrite: z.boolean().optional(),
+  anyResolution: z.boolean().optional(),
+  mpp: z.number().optional(),
+  patchMpp: z.number().optional(),
+  tissue: z.union([z.enum(["otsu", "all"]), z.number()]).optional(),
+  tolerance: z.number().optional(),
+  minimumArea: z.number().optional(),
+  annotationOrigin: z.enum(["slide", "bounds"]).optional(),
+  groups: z.partialRecord(z.enum(ROLES), z.array(text)).optional(),
+  labelledSquares: text.optional(),
+});
+
+const taskSchema: z.ZodType<SlideTask> = z.strictObject({
+  slide: z.strictObject({ stem, path: text, annotation: text.nullable(), warnings: z.array(text) }),
+  squares: z
+    .array(
+      z.strictObject({
+        x: z.number(),
+        y: z.number(),
+        size: z.number(),
+        tumour: z.union([z.literal(0), z.literal(1)]),
+      }),
+    )
+    .nullable(),
+  firstMpp: z.strictObject({ of: text, mpp: z.number() }).nullable(),
+});
+
+const preparationWorkSchema: z.ZodType<SharedSlideWork> = z.strictObject({
+  kind: z.enum(["examine", "write"]),
+  directory: text,
+  file: z.strictObject({ stem, path: text, annotationPath: text.nullable() }),
+  // Of the same version, which made them of checked options; they name no file.
+  settings: z.custom<SharedSlideWork["settings"]>((value) => typeof value === "object" && value !== null),
+  fingerprint: text,
+  knownMpp: micronsPerPixel.nullable(),
+  concurrency: z.int().min(1),
+});
+
+export const slideJobSchema: z.ZodType<SlideJob> = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("infer"),
+    options: inferOptionsSchema,
+    task: taskSchema,
+    models: text,
+  }),
+  z.strictObject({ kind: z.literal("prepare"), work: preparationWorkSchema }),
+]);
 
 const jobDataSchema = z.object({
   /** Jobs of one command: they are counted and cancelled together. */

@@ -2,14 +2,13 @@
  * The process in which a worker works on slides: a slide that ends it leaves the worker alive, and a worker whose slides
  * compute goes on answering Redis.
  */
-import { z } from "zod";
 import { type Asker, answerParent, EpSamError, hashBytes, type Reporter } from "../../common/index.js";
 import { doSharedWork } from "../../dataset/index.js";
 import { chooseDevice, type DeviceRequest } from "../../graph/index.js";
 import { SlideBySlide } from "../../inference/index.js";
 import { openSlide } from "../../slides/index.js";
 import type { SlideJob } from "./job.js";
-import type { SlideMessage, SlideQuestion } from "./slide-work.js";
+import { type SlideMessage, slideQuestionSchema } from "./slide-work.js";
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 
@@ -51,11 +50,7 @@ function reporterOf({ tell }: Asker): Reporter {
   };
 }
 
-const questionSchema = z.custom<SlideQuestion>(
-  (value) => typeof value === "object" && value !== null && "job" in value && "patience" in value,
-);
-
-answerParent(questionSchema, async ({ job, device, patience }, asker) => {
+answerParent(slideQuestionSchema, async ({ job, device, patience }, asker) => {
   const reporter = reporterOf(asker);
   const { signal } = asker;
   const started = performance.now();

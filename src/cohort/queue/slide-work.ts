@@ -1,14 +1,15 @@
 import { z } from "zod";
-import type { DeviceRequest } from "../../graph/index.js";
-import type { SlideJob } from "./job.js";
+import { deviceNames } from "../../graph/index.js";
+import { slideJobSchema } from "./job.js";
 
 /** What a worker asks the process in which it works on slides. */
-export interface SlideQuestion {
-  readonly job: SlideJob;
-  readonly device: DeviceRequest;
+export const slideQuestionSchema = z.object({
+  job: slideJobSchema,
+  device: z.enum(["auto", ...deviceNames]),
   /** See `SharedOutput.patience`. */
-  readonly patience: number;
-}
+  patience: z.number(),
+});
+export type SlideQuestion = z.infer<typeof slideQuestionSchema>;
 
 /** What that process tells before it answers. */
 export const slideMessageSchema = z.discriminatedUnion("type", [
