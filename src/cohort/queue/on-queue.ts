@@ -1,9 +1,11 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   EpSamError,
   exists,
   hashBytes,
   isRemotePath,
+  mapConcurrently,
   secretAddresses,
   silentReporter,
 } from "../../common/index.js";
@@ -21,12 +23,16 @@ import {
   type InferSlidesOptions,
   planSlideTasks,
   resultPathOf,
+  type SlideTask,
 } from "../../inference/index.js";
 import { weigh } from "../division.js";
 import { connectQueue, type QueueConnection } from "./connect.js";
 import { Follower } from "./follow.js";
 import { cohortOf, jobOf, type PlainInferOptions, type QueuedJob } from "./job.js";
 import { cancelQueued } from "./manage.js";
+
+/** Files that are looked at together. */
+const AT_ONCE = 16;
 
 /** A slide that failed by its own fault as often as is tried. */
 export interface SetAside {
@@ -63,6 +69,7 @@ export async function inferOnQueue(given: InferSlidesOptions, url: string): Prom
     requireOpenAddress(task.slide.path);
     jobs.push(await jobOf(cohort, task.slide.stem, { kind: "infer", options: plain, task, models }));
   }
+  const before = await resultTimes(options.out, tasks);
   const setAside = await withFollower({ url, cohort, task: "slides on the queue" }, options, (follower) =>
     Promise.all(
       jobs.map(async (job) => {
@@ -72,7 +79,18 @@ export async function inferOnQueue(given: InferSlidesOptions, url: string): Prom
       }),
     ),
   );
-  return { ...(await collectSlides(options)), setAside: setAside.flat() };
+  const collected = await collectSlides(options);
+  const after = await resultTimes(options.out, tasks);
+  const resumed = after.filter((time, index) => time !== null && time === before[index]).length;
+  return { ...collected, resumed, setAside: setAside.flat() };
+}
+
+/** When the results of slides were written, in milliseconds since 1970; null where there is none. */
+function resultTimes(out: string, tasks: readonly SlideTask[]): Promise<(number | null)[]> {
+  return mapConcurrently(tasks, AT_ONCE, async ({ slide }) => {
+    const path = resultPathOf(out, slide.stem);
+    return (await exists(path)) ? (await stat(path)).mtimeMs : null;
+  });
 }
 
 /**
