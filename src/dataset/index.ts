@@ -45,16 +45,11 @@ export {
 export { nameKey } from "./file-names.js";
 export { imageMpp } from "./image-resolution.js";
 export { type LabelledSquare, readLabelledSquares } from "./labelled-squares.js";
+export { listNames } from "./list-names.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
 export { formatManifest, MANIFEST_COLUMNS, MANIFEST_FILE, readManifest } from "./manifest.js";
-export {
-  DESCRIPTION_FILE,
-  listNames,
-  listPatches,
-  type OpenDatasetOptions,
-  openDataset,
-} from "./open-dataset.js";
+export { DESCRIPTION_FILE, listPatches, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
 export {
   checkOneMagnification,
   checkSameMagnification,

@@ -10,6 +10,7 @@ import {
   mapConcurrently,
   messageOf,
 } from "../common/index.js";
+import { listNames } from "./list-names.js";
 import { MANIFEST_FILE, readManifest } from "./manifest.js";
 import { readPngSize } from "./png-header.js";
 import {
@@ -28,10 +29,6 @@ export const DESCRIPTION_FILE = "dataset.json";
 
 /** Open files at a time while hashing. */
 const READERS = 4;
-
-/** How many offending names a message lists before it says "and n more"; more where each name is news. */
-const NAMES_IN_MESSAGE = 5;
-export const MANY_NAMES = 50;
 
 export interface OpenDatasetOptions {
   /** Receives what the user should know but does not stop the job. */
@@ -297,11 +294,4 @@ async function listPngFiles(folder: string): Promise<string[]> {
   if (!(await exists(folder))) return [];
   const names = await readdir(folder);
   return names.filter((name) => !name.startsWith(".") && name.endsWith(".png")).sort(compareText);
-}
-
-/** The first few names, and how many more there are. */
-export function listNames(names: readonly string[], most = NAMES_IN_MESSAGE): string {
-  const shown = names.slice(0, most).join(", ");
-  const rest = names.length - most;
-  return rest > 0 ? `${shown} and ${rest} more` : shown;
 }

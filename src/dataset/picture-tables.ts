@@ -1,7 +1,7 @@
 import { type CsvRow, type CsvTable, csvError } from "./csv.js";
 import { requireText } from "./csv-fields.js";
 import { NamedPictures, nameKey } from "./file-names.js";
-import { listNames, MANY_NAMES } from "./open-dataset.js";
+import { listNames, MANY_NAMES } from "./list-names.js";
 
 /** A slide, image or patch that a table may speak of. */
 export interface Picture {

@@ -10,7 +10,7 @@ import {
   patchFolders,
 } from "../file-kinds.js";
 import { NamedPictures, nameKey } from "../file-names.js";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 import type { InputKind, SkippedInput } from "./options.js";
 import { subfolderHint } from "./subfolders.js";
 

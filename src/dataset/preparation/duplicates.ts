@@ -1,6 +1,6 @@
 import { compareText, hashBytes } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import { listNames, MANY_NAMES } from "../open-dataset.js";
+import { listNames, MANY_NAMES } from "../list-names.js";
 import type { Split } from "../records.js";
 
 /** Names of pictures that are the same: learned from under one name, they would be judged under another. */

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { compareText } from "../../common/index.js";
 import type { Mask } from "../../imaging/index.js";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 import { SPLITS } from "../records.js";
 import {
   labelOfWindows,

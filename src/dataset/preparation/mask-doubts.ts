@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Mask, RgbImage } from "../../imaging/index.js";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 
 /** Pictures are looked at in so many places a row and column at most. */
 const PLACES = 256;

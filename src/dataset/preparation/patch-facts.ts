@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { EpSamError } from "../../common/index.js";
 import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "../csv.js";
 import { parseLabel, parseSplit, requireText } from "../csv-fields.js";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 import { readByPicture, stemFinder, tellUnmatched } from "../picture-tables.js";
 import type { PatchLabel } from "../records.js";
 import { labelOfWindows, type WindowLabel } from "../window-labels.js";

@@ -2,7 +2,7 @@ import { EpSamError } from "../../common/index.js";
 import { readCsvTable, requireOneOf } from "../csv.js";
 import { parseSplit, requireText } from "../csv-fields.js";
 import { firstSpelling } from "../file-names.js";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 import { type Picture, type PictureTable, readByPicture } from "../picture-tables.js";
 import { SPLITS, type Split } from "../records.js";
 import type { Duplicates } from "./duplicates.js";

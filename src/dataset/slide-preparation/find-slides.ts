@@ -12,7 +12,7 @@ import {
   stemOf,
 } from "../file-kinds.js";
 import { nameKey } from "../file-names.js";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { subfolderHint } from "../preparation/subfolders.js";
 import type { UnannotatedRule } from "./options.js";

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { type AnnotationRole, type GroupRules, groupKey, ROLES } from "../../annotations/index.js";
 import { compareText } from "../../common/index.js";
 import type { MicronsPerPixel } from "../../slides/index.js";
-import { listNames, MANY_NAMES } from "../open-dataset.js";
+import { listNames, MANY_NAMES } from "../list-names.js";
 import { type PictureTable, tellUnmatched } from "../picture-tables.js";
 import type { SkippedInput } from "../preparation/options.js";
 import type { FoundSlides } from "./find-slides.js";

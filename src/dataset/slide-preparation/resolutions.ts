@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 import { compareMpp, type NamedMpp } from "../patch-resolution.js";
 import type { Resolution } from "./options.js";
 

@@ -4,7 +4,7 @@ import type { MicronsPerPixel } from "../../slides/index.js";
 import { type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "../csv.js";
 import { parseSplit, requireText } from "../csv-fields.js";
 import { firstSpelling } from "../file-names.js";
-import { listNames } from "../open-dataset.js";
+import { listNames } from "../list-names.js";
 import { type PictureTable, readByPicture, SLIDE_COLUMNS } from "../picture-tables.js";
 import type { Duplicates } from "../preparation/duplicates.js";
 import { decideSplits, type Origin } from "../preparation/patients.js";

@@ -11,13 +11,15 @@ import { announce } from "../interface/index.js";
 import { loadWorkspace } from "../state/workspace.js";
 import type { ChosenFile } from "./dropped-files.js";
 
-/** Where a drop stands. */
-export type Sending = { readonly key: number; readonly title: string } & (
+/** How far a drop has come. */
+type SendingProgress =
   | { readonly state: "sending"; readonly sent: number; readonly bytes: number; readonly file: string }
   | { readonly state: "checking" }
   | { readonly state: "done"; readonly taken: TakenIn }
-  | { readonly state: "failed"; readonly problem: Problem }
-);
+  | { readonly state: "failed"; readonly problem: Problem };
+
+/** Where a drop stands. */
+export type Sending = { readonly key: number; readonly title: string } & SendingProgress;
 
 /** Drops of this page, the newest last. */
 export const sendings = signal<readonly Sending[]>([]);
@@ -39,7 +41,7 @@ export async function sendFiles(files: readonly ChosenFile[]): Promise<void> {
   const title = files.length === 1 ? (first?.path ?? "") : `${files.length} files`;
   const controller = new AbortController();
   controllers.set(key, controller);
-  const show = (changed: DistributedState) => {
+  const show = (changed: SendingProgress) => {
     if (controller.signal.aborted) return;
     const next: Sending = { key, title, ...changed };
     const known = sendings.value.some((one) => one.key === key);
@@ -64,16 +66,10 @@ export async function sendFiles(files: readonly ChosenFile[]): Promise<void> {
   }
 }
 
-type DistributedState = Sending extends infer One
-  ? One extends Sending
-    ? Omit<One, "key" | "title">
-    : never
-  : never;
-
 async function send(
   files: readonly ChosenFile[],
   signal: AbortSignal,
-  show: (changed: DistributedState) => void,
+  show: (changed: SendingProgress) => void,
 ): Promise<TakenIn> {
   const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
   const offer = { files: files.map(({ path, file }) => ({ path, bytes: file.size })) };
