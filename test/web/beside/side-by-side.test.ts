@@ -1,4 +1,4 @@
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { LayerEntry } from "../../../src/contract/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
@@ -65,13 +65,28 @@ describeWithChromium("side by side", () => {
       height: 60,
     });
   };
-  /** Shows a layer on the other side, or takes it away; what they are chosen of stays open. */
-  const chooseBeside = async (page: Page, layer: string, isShown: boolean) => {
+  /** Does something where layers are chosen for the other side. */
+  const amongLayers = async (page: Page, choose: (choice: Locator) => Promise<void>) => {
     const choice = page.locator(".beside-layers");
-    if (!(await choice.evaluate((element) => element.hasAttribute("open"))))
-      await choice.locator("summary").press("Enter");
-    await choice.getByRole("checkbox", { name: new RegExp(`^${layer}`) }).setChecked(isShown);
+    await choice.locator("summary").press("Enter");
+    await choose(choice);
+    await page.keyboard.press("Escape");
+    await expect.poll(() => choice.getAttribute("open")).toBe(null);
   };
+  const chooseBeside = (page: Page, layer: string, isShown: boolean) =>
+    amongLayers(page, (choice) =>
+      choice.getByRole("checkbox", { name: new RegExp(`^${layer}`) }).setChecked(isShown),
+    );
+  /** Means of squares of 6 pixels: on a phone the two may lie half a pixel apart. */
+  const blurred = (pixels: Uint8Array) =>
+    Uint8Array.from({ length: 300 }, (_, at) => {
+      const [channel, column, row] = [at % 3, Math.floor(at / 3) % 10, Math.floor(at / 30)];
+      const of = Array.from({ length: 36 }, (_, pixel) => {
+        const [x, y] = [6 * column + (pixel % 6), 6 * row + Math.floor(pixel / 6)];
+        return pixels[3 * (60 * y + x) + channel] ?? 0;
+      });
+      return of.reduce((sum, value) => sum + value, 0) / of.length;
+    });
   const secondSettled = (page: Page) => page.locator(".beside-view[aria-busy=false]").waitFor();
   const follows = (page: Page) =>
     expect.poll(
@@ -79,6 +94,15 @@ describeWithChromium("side by side", () => {
       {
         timeout: 20_000,
       },
+    );
+
+  const near = (page: Page) =>
+    expect.poll(
+      async () => {
+        const [one, other] = [await seen(page, ".slide-view"), await seen(page, ".beside-picture")];
+        return meanDifference(blurred(one), blurred(other));
+      },
+      { timeout: 20_000 },
     );
 
   it("shows one slide twice, moved together by mouse and keys, and let go to be aligned", async () => {
@@ -89,20 +113,23 @@ describeWithChromium("side by side", () => {
     await second.locator("canvas").first().waitFor();
     await secondSettled(page);
     // Each side shows what is chosen for it: here the same layers in the same way.
-    await chooseBeside(page, "Probability", false);
+    await chooseBeside(page, "Tumour mask", false);
     await follows(page).toBeLessThan(1);
-    await page.getByRole("checkbox", { name: /^Tumour mask/ }).check();
-    await page.getByRole("checkbox", { name: /^Ground truth/ }).check();
+    for (const layer of [/^Tumour mask/, /^Ground truth/]) {
+      await page.locator(".layers-panel").getByRole("checkbox", { name: layer }).check();
+    }
     await follows(page).toBeGreaterThan(2);
     await chooseBeside(page, "Tumour mask", true);
     await chooseBeside(page, "Ground truth", true);
     await follows(page).toBeLessThan(1);
     expect(linked(page).getAll("with-layer").sort()).toEqual(linked(page).getAll("layer").sort());
-    await page.getByRole("slider", { name: "Opacity of Tumour mask beside" }).fill("0");
+    const opacity = page.getByRole("slider", { name: "Opacity of Ground truth beside" });
+    await amongLayers(page, () => opacity.fill("0"));
     await follows(page).toBeGreaterThan(2);
-    await page.getByRole("slider", { name: "Opacity of Tumour mask beside" }).fill("0.8");
-    expect(await findings(page)).toEqual([]);
-    await page.keyboard.press("Escape");
+    await amongLayers(page, async () => {
+      await opacity.fill("0.8");
+      expect(await findings(page)).toEqual([]);
+    });
     await follows(page).toBeLessThan(1);
     // The first moves the second …
     await page.keyboard.press("ArrowRight");
@@ -190,7 +217,7 @@ describeWithChromium("side by side", () => {
   it("follows fingers on either side, and the curtain does", async () => {
     const page = await openSlide(`at=320,320&zoom=1&layer=&with=${slides[1]}`, PHONE);
     await secondSettled(page);
-    await follows(page).toBeLessThan(1);
+    await near(page).toBeLessThan(3);
     const session = await page.context().newCDPSession(page);
     /** Moves fingers from places of a viewer to others, in pixels from its middle. */
     const slideFingers = async (selector: string, ways: readonly (readonly [from: XY, to: XY])[]) => {
@@ -221,7 +248,7 @@ describeWithChromium("side by side", () => {
         ],
       ]);
       await expect.poll(zoom).toBeGreaterThan(1.5 * before);
-      await follows(page).toBeLessThan(1);
+      await near(page).toBeLessThan(3);
       const place = linked(page).get("at");
       await slideFingers(side, [
         [
@@ -230,7 +257,7 @@ describeWithChromium("side by side", () => {
         ],
       ]);
       await expect.poll(() => linked(page).get("at")).not.toBe(place);
-      await follows(page).toBeLessThan(1);
+      await near(page).toBeLessThan(3);
     }
     await page.getByRole("button", { name: "Curtain" }).tap();
     const curtain = page.getByRole("slider", { name: "Curtain" });
