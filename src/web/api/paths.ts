@@ -7,6 +7,7 @@ export const paths = {
   jobs: "api/jobs",
   job: (job: string) => `api/jobs/${part(job)}`,
   received: "api/received",
+  registered: "api/registered",
   receiving: (drop: string) => `api/received/${part(drop)}`,
   piece: (drop: string, index: number, offset: number) =>
     `api/received/${part(drop)}/${index}?offset=${offset}`,
