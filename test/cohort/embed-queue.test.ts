@@ -1,4 +1,4 @@
-import { rm, truncate } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { embedOnQueue } from "../../src/cohort/index.js";
@@ -15,7 +15,9 @@ describeWith("redis", noRedis, "embeddings on a queue with a real Redis", () => 
     await ensureBuilt();
     await inFolder(async (folder) => {
       const data = await writeDataset(join(folder, "data"), { counts: { train: 1, val: 1, test: 1 } });
-      await truncate(join(data, "test", "image", "test-normal-0_0.png"), 200);
+      const spoilt = join(data, "test", "image", "test-normal-0_0.png");
+      const bytes = await readFile(spoilt);
+      await writeFile(spoilt, Buffer.from(bytes).fill(0, 200, bytes.length - 100));
       const configIn = (cache: string) =>
         tinyConfig({
           decoder: { variants: [0, 1] },
@@ -35,12 +37,11 @@ describeWith("redis", noRedis, "embeddings on a queue with a real Redis", () => 
       const queued = await embedOnQueue(plan, { reporter }, redis.url);
       expect(queued).toMatchObject({ embeddings: 5, computed: 5 });
       expect(queued.skipped).toEqual([
-        { file: group?.name, reason: expect.stringMatching(/^test-normal-0_0\.png: .*(truncated|cannot)/) },
+        { file: group?.name, reason: expect.stringMatching(/^test-normal-0_0\.png: /) },
       ]);
       expect(await hashesOf(join(folder, "shared"))).toEqual(await hashesOf(join(folder, "alone")));
 
-      await rm(join(data, "test"), { recursive: true });
-      await writeDataset(data, { counts: { train: 1, val: 1, test: 1 } });
+      await writeFile(spoilt, bytes);
       expect(await embedOnQueue(await planIn("shared"), { reporter }, redis.url)).toMatchObject({
         computed: 1,
         skipped: [],
