@@ -7,9 +7,9 @@ import { RandomStream } from "../../src/common/index.js";
 import { generateTissueImage } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { collectSlides, type InferSlidesOptions, inferSlides } from "../../src/inference/index.js";
-import { errorOf, recordingReporter, temporaryFolder } from "../dataset/fixtures.js";
+import { errorOf, recordingReporter } from "../dataset/fixtures.js";
 import { makeTinyRun } from "../support/tiny-run.js";
-import { hashesOf } from "../training/fixtures.js";
+import { hashesOf, makeFolder } from "../training/fixtures.js";
 
 // Against an imitation of what S3 answers; the real one is not reached from tests.
 
@@ -19,7 +19,7 @@ let folder = "";
 let options: InferSlidesOptions;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await makeFolder();
   await server.start();
   vi.stubEnv("AWS_ENDPOINT_URL", server.address);
   vi.stubEnv("AWS_REGION", "eu-central-1");
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await makeTinyRun(join(folder, "run"));
   await mkdir(join(folder, "slides"));
   for (const name of ["one", "two"]) {
-    const [width, height] = [160, 128];
+    const [width, height] = [96, 64];
     const { image } = generateTissueImage(new RandomStream(1, name), { width, height, tumourNests: 1 });
     await sharp(image.data, { raw: { width, height, channels: 3 } })
       .tiff({ tile: true, tileWidth: 64, tileHeight: 64, compression: "deflate", xres: 2000, yres: 2000 })
@@ -84,7 +84,7 @@ it("results go into a bucket with the bytes that a folder gets, each slide's inf
 });
 
 it("another model's results in a bucket are refused, and replaced when asked", async () => {
-  const other = { ...options, overlap: 0.5, resume: true };
+  const other = { ...options, inputs: [join(folder, "slides", "one.tif")], overlap: 0.5, resume: true };
   expect(await errorOf(inferSlides(other))).toMatch(
     /^\[usage\].*is not a result of this call .*overlap differs/,
   );
