@@ -18,6 +18,7 @@ import {
 import { SegmenterModels } from "../../src/server/segmentation/segmenter-models.js";
 import { findSegmenters } from "../../src/server/segmentation/segmenters.js";
 import type { SegmenterSource } from "../../src/server/segmentation/work.js";
+import { embed, planEmbedding } from "../../src/training/index.js";
 import { generatePatch } from "../support/synthetic.js";
 import {
   errorOf,
@@ -61,7 +62,7 @@ const seeing = {
   warmUpSteps: 2,
 } as const;
 
-const pyramid = tinyConfig({
+const pyramidValues = tinyConfig({
   ...common,
   classifier: { ...common.classifier, dense: { featureNoise: 0.3 } },
   decoder: {
@@ -109,21 +110,38 @@ function stopAt(beginning: string): { readonly reporter: Reporter; readonly sign
 let folder: string;
 let data: string;
 let trained: RunContext;
+/** Features that were computed before the training, by their files. */
+let embedded: Record<string, string>;
 const { reporter, notes } = (() => {
   const recording = recordingReporter();
   return { reporter: recording, notes: recording.notes };
 })();
 
+/** With a cache of its own, so that it is known what was computed. */
+function pyramid() {
+  return { ...pyramidValues, cache: { ...pyramidValues.cache, directory: join(folder, "cache") } };
+}
+
 beforeAll(async () => {
   folder = await makeFolder();
   data = await writeDataset(join(folder, "data"));
   const out = join(folder, "pyramid");
-  trained = await trainTiny({ data, out, config: pyramid, encoder: closedEncoder, reporter });
+  const means = { encoder: closedEncoder, reporter };
+  const plan = await planEmbedding({ ...means, data, config: pyramid() });
+  await embed(plan, { ...means, device: device("cpu", 1) });
+  embedded = await hashesOf(plan.cache);
+  trained = await trainTiny({ data, out, config: pyramid(), ...means });
 });
 
 afterAll(() => removeFolders([folder]));
 
 describe("a run with a feature pyramid", () => {
+  it("finds every feature that was computed before it", async () => {
+    // Of 12 patches to learn from and 4 to validate by.
+    expect(Object.keys(embedded)).toHaveLength(16);
+    expect(await hashesOf(join(folder, "cache"))).toEqual(embedded);
+  });
+
   it("stores pyramid, trained backbone, standardisation and calibration", async () => {
     const { tensors } = await readSafetensors(trained.run.path("decoder-round-1.safetensors"));
     const names = [...tensors.keys()];
@@ -162,7 +180,7 @@ describe("a run with a feature pyramid", () => {
 
   it("goes on after an interruption to the same bytes", async () => {
     const out = join(folder, "interrupted");
-    const options = { data, out, config: pyramid, encoder: closedEncoder };
+    const options = { data, out, config: pyramid(), encoder: closedEncoder };
     await expect(trainTiny({ ...options, ...stopAt("preliminary: epoch 1/2") })).rejects.toThrow("stopped");
     await expect(trainTiny({ ...options, ...stopAt("round-1: epoch 1/2"), resume: true })).rejects.toThrow(
       "stopped",
