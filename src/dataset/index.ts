@@ -18,6 +18,7 @@ export {
   toTensor,
 } from "./augmentation.js";
 export {
+  bytesThatStay,
   EMBEDDING_ELEMENTS,
   EmbeddingCache,
   type EmbeddingCacheOptions,

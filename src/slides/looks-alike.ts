@@ -79,12 +79,17 @@ export async function levelsThatShowTheSame<Level>(
   return kept;
 }
 
+/** A grid whose tiles come as wholes. */
+type WholeTiles = Omit<TileGrid, "readTile"> & {
+  readTile(column: number, row: number): Promise<RgbImage | null>;
+};
+
 /** Pictures of tiles; tiles are kept between comparisons, since each level is compared with the one above and below. */
 export class TiledPictures {
   readonly #cache = new TileCache(CACHE_BYTES);
 
   /** @param name tells it from the others of the slide */
-  of(name: string, grid: TileGrid): ComparedPicture {
+  of(name: string, grid: WholeTiles): ComparedPicture {
     const readPixels = async (rectangle: LevelRectangle): Promise<RgbImage | null> => {
       let isWhole = true;
       const readTile = async (column: number, row: number): Promise<RgbImage | null> => {

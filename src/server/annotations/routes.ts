@@ -15,8 +15,9 @@ import type { ServerContext } from "../context.js";
 import { SlideLayers } from "../layers/slide-layers.js";
 import { jsonBody, jsonResponse, parameter, queryOf, streamOf } from "../requests.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
+import { groupsOf, newColours } from "./class-colours.js";
 import { classesWithoutMeaning, classRoutes, correctionsOf } from "./classes.js";
-import { groupsOf, type ImportPlan, objectPieces, planImport, planResults } from "./exchange.js";
+import { type ImportPlan, objectPieces, planImport, planResults } from "./exchange.js";
 import { foundObjects, requireOutlines } from "./found-objects.js";
 import { readImport } from "./read-import.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
@@ -90,7 +91,9 @@ export function annotationRoutes(
     const set = await readImport(request.req.raw.body, place, (outlines) =>
       context.openSlides.use(slide.path, (source) => outlineDoubts(source, outlines)),
     );
-    return importObjects(store, slide, edit, set, planImport);
+    const answered = await importObjects(store, slide, edit, set, planImport);
+    if (answered.ok) await takeColours(context, store, set);
+    return answered;
   });
   routes.post("/slides/:slide/annotations/results", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
@@ -119,6 +122,21 @@ export function annotationRoutes(
     return noStore(new Response(streamOf(objectPieces(objects, format, { ...place, groups })), { headers }));
   });
   return routes;
+}
+
+/** Classes that are new get the colours that the file gives them. */
+async function takeColours(
+  { groupRoles, events }: ServerContext,
+  store: AnnotationStore,
+  { groups }: AnnotationSet,
+): Promise<void> {
+  const known = groupRoles.named.map(({ name }) => name);
+  if (newColours(groups, await store.classes(), known).length === 0) return;
+  await store.changeClasses((chosen) => ({
+    ...chosen,
+    looks: [...chosen.looks, ...newColours(groups, chosen, known)],
+  }));
+  events.publish({ event: "workspace", data: {} });
 }
 
 async function importObjects(

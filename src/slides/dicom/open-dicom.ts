@@ -3,7 +3,7 @@ import { sameField } from "../downsample.js";
 import { levelsThatShowTheSame, TiledPictures } from "../looks-alike.js";
 import type { PixelSource } from "../pixel-source.js";
 import { plausibleResolution } from "../plausible-resolution.js";
-import { readTiles, type TileGrid } from "../region.js";
+import { readTiles } from "../region.js";
 import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, SlideFormat } from "../slide-format.js";
 import { type StoredLevel, TiledSource } from "../tiled-source.js";
@@ -158,6 +158,6 @@ function readWhole(image: StoredLevel): Promise<RgbImage> {
   return readTiles(gridOf(image), { left: 0, top: 0, width: image.width, height: image.height });
 }
 
-function gridOf(image: StoredLevel): TileGrid {
+function gridOf(image: StoredLevel) {
   return { ...image, readTile: image.decodeTile };
 }

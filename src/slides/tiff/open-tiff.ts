@@ -120,6 +120,9 @@ function storedLevel(
     },
     noteMissing: (column, row, isDrawn) => missing.note(index, row * segmentation.columns + column, isDrawn),
     decodeTile: (column, row) => readColours(readers, column, row),
+    ...(readers.length === 1 && reader?.hasParts === true
+      ? { decodePart: (column, row, part) => reader.readPart(column, row, part) }
+      : {}),
     // A plane of one colour is not the picture.
     compressedTile: async (column, row) =>
       readers.length === 1 && reader !== undefined ? reader.readCompressed(column, row) : null,
