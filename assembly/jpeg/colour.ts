@@ -1,7 +1,7 @@
 // Chrominance is enlarged with libjpeg's triangle filter ("fancy upsampling"), and YCbCr becomes RGB with its whole
 // numbers (jdsample.c, jdcolor.c), so that every sample equals libjpeg's.
 
-import { Frame, Memory, plane } from "./frame";
+import { Frame, Memory, Part, plane } from "./frame";
 
 /** Bytes before a row of samples, so that the first has a neighbour. */
 const MARGIN: usize = 16;
@@ -56,23 +56,29 @@ function enlargeRows(nearer: usize, farther: usize, count: usize, target: usize)
   }
 }
 
-/** Where a row of chrominance stands in full width; enlarged into `target` where that is needed. */
+/** Where the part's pixels of a row of chrominance stand; enlarged at `target` where that is needed. */
 function chromaRow(component: i32, y: i32, target: usize): usize {
   const source = plane(component);
   const stride = Memory.chromaStride;
-  if (Frame.horizontal == 1) return source + <usize>y * stride;
-  const columns = <usize>((Frame.width + 1) >> 1);
+  const left = <usize>Part.left;
+  if (Frame.horizontal == 1) return source + <usize>y * stride + left;
+  const columns = (Frame.width + 1) >> 1;
+  // With a neighbour on both sides, unless the picture ends there.
+  const first = <usize>max(0, (Part.left >> 1) - 1);
+  const count = <usize>min(columns, ((Part.right + 1) >> 1) + 1) - first;
+  const pixels = target + left - 2 * first;
   if (Frame.vertical == 1) {
-    enlargeRow(source + <usize>y * stride, columns, target);
-    return target;
+    enlargeRow(source + <usize>y * stride + first, count, target);
+    return pixels;
   }
   const rows = (Frame.height + 1) >> 1;
   const nearer = y >> 1;
   let farther = (y & 1) == 0 ? nearer - 1 : nearer + 1;
   if (farther < 0) farther = 0;
   if (farther >= rows) farther = rows - 1;
-  enlargeRows(source + <usize>nearer * stride, source + <usize>farther * stride, columns, target);
-  return target;
+  const corner = source + first;
+  enlargeRows(corner + <usize>nearer * stride, corner + <usize>farther * stride, count, target);
+  return pixels;
 }
 
 /** (a · i + b · j + 2^15) / 2^16 for the pairs i, j of the halves, which are whole numbers of 16 bits. */
@@ -129,14 +135,14 @@ function joinRow(reds: usize, greens: usize, blues: usize, count: usize, target:
   }
 }
 
-/** Writes the picture's pixels from its planes. */
+/** Writes the part's pixels from the planes. */
 export function writePixels(): void {
-  const count = <usize>Frame.width;
+  const count = <usize>(Part.right - Part.left);
   const rowBytes = count * <usize>Frame.components;
   const secondRow = Memory.rows + 2 * WIDEST + 64;
-  for (let y = 0; y < Frame.height; y++) {
-    const target = Memory.output + <usize>y * rowBytes;
-    const first = plane(0) + <usize>y * Memory.lumaStride;
+  let target = Memory.output;
+  for (let y = Part.top; y < Part.bottom; y++, target += rowBytes) {
+    const first = plane(0) + <usize>y * Memory.lumaStride + <usize>Part.left;
     if (Frame.components == 1) {
       memory.copy(target, first, count);
       continue;

@@ -22,6 +22,14 @@ export class Frame {
   static restartInterval: i32 = 0;
 }
 
+/** The rectangle of pixels that is wanted, inside the picture. */
+export class Part {
+  static left: i32 = 0;
+  static top: i32 = 0;
+  static right: i32 = 0;
+  static bottom: i32 = 0;
+}
+
 /** Of each component: identifier in the frame, quantisation table, DC and AC Huffman tables. */
 const COMPONENTS: usize = memory.data(3 * 4);
 export namespace Component {

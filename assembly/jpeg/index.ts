@@ -2,7 +2,7 @@
 // of another kind, or seems faulty, is left to a complete decoder.
 
 import { MOST_COLUMNS, writePixels } from "./colour";
-import { Component, componentField, Frame, Memory, Outcome, plane, planeStride, quantisationTable } from "./frame";
+import { Component, componentField, Frame, Memory, Outcome, Part, plane, planeStride, quantisationTable } from "./frame";
 import { Bits, bitsLeft, Block, decodeBlock, huffmanTable, startBits, withinBits } from "./huffman";
 import { readMarkers, scanStart } from "./markers";
 import { transform, transformFlat } from "./transform";
@@ -35,13 +35,13 @@ export function reserve(length: usize): usize {
   return ensure(INPUT + length + SLACK) ? INPUT : 0;
 }
 
-/** Width of the picture that was decoded last. */
+/** Width of the part that was decoded last. */
 export function width(): i32 {
-  return Frame.width;
+  return Part.right - Part.left;
 }
 
 export function height(): i32 {
-  return Frame.height;
+  return Part.bottom - Part.top;
 }
 
 /** 1 for grey, 3 for RGB. */
@@ -54,12 +54,21 @@ export function output(): usize {
   return Memory.output;
 }
 
-/** Decodes the stream of `length` bytes that was put where {@link reserve} said. @returns an {@link Outcome} */
-export function decode(length: usize): i32 {
+/**
+ * Decodes the stream of `length` bytes that was put where {@link reserve} said: all of it is read, and what lies in a
+ * rectangle of pixels is made; it is cut to the picture.
+ * @returns an {@link Outcome}
+ */
+export function decode(length: usize, left: i32, top: i32, right: i32, bottom: i32): i32 {
   const end = INPUT + length;
   const outcome = readMarkers(INPUT, end);
   if (outcome != Outcome.Done) return outcome;
   if (Frame.width > MOST_COLUMNS || Frame.width * Frame.height > MOST_PIXELS) return Outcome.Unsupported;
+  Part.left = left;
+  Part.top = top;
+  Part.right = min(right, Frame.width);
+  Part.bottom = min(bottom, Frame.height);
+  if (left < 0 || top < 0 || left >= Part.right || top >= Part.bottom) return Outcome.Unsupported;
   if (!arrange(length)) return Outcome.Unsupported;
   const decoded = decodeScan(end);
   if (decoded == Outcome.Done) writePixels();
@@ -88,7 +97,7 @@ function arrange(length: usize): bool {
   Memory.planes = aligned(Memory.scan + length + SCAN_SLACK);
   Memory.rows = aligned(Memory.planes + Memory.lumaBytes + 2 * Memory.chromaBytes + SLACK);
   Memory.output = aligned(Memory.rows + ROW_BYTES);
-  const pixels = <usize>(Frame.width * Frame.height);
+  const pixels = <usize>(width() * height());
   return ensure(Memory.output + pixels * <usize>Frame.components + SLACK);
 }
 
@@ -152,14 +161,24 @@ function decodeScan(end: usize): i32 {
   return Outcome.Done;
 }
 
+/** Samples around a part that its pixels are made of, too: chrominance is enlarged with its neighbours. */
+const AROUND: i32 = 2;
+
 function decodeMcus(first: i32, last: i32): bool {
   memory.fill(PREDICTORS, 0, 12);
   const columns = mcuColumns();
+  const across = Frame.horizontal << 3;
+  const down = Frame.vertical << 3;
+  const firstColumn = (Part.left - AROUND) / across;
+  const lastColumn = (Part.right + AROUND) / across;
+  const firstRow = (Part.top - AROUND) / down;
+  const lastRow = (Part.bottom + AROUND) / down;
   let row = first / columns;
   let column = first - row * columns;
   for (let index = first; index < last; index++) {
+    const isWanted = column >= firstColumn && column <= lastColumn && row >= firstRow && row <= lastRow;
     for (let component = 0; component < Frame.components; component++) {
-      if (!decodeComponent(component, column, row)) return false;
+      if (!decodeComponent(component, column, row, isWanted)) return false;
     }
     if (Bits.at > Bits.end + 8) return false;
     column += 1;
@@ -171,8 +190,21 @@ function decodeMcus(first: i32, last: i32): bool {
   return true;
 }
 
-/** One component's blocks of an MCU. */
-function decodeComponent(component: i32, column: i32, row: i32): bool {
+@inline
+function clearCoefficients(): void {
+  const zero = i64x2.splat(0);
+  v128.store(COEFFICIENTS, zero);
+  v128.store(COEFFICIENTS, zero, 16);
+  v128.store(COEFFICIENTS, zero, 32);
+  v128.store(COEFFICIENTS, zero, 48);
+  v128.store(COEFFICIENTS, zero, 64);
+  v128.store(COEFFICIENTS, zero, 80);
+  v128.store(COEFFICIENTS, zero, 96);
+  v128.store(COEFFICIENTS, zero, 112);
+}
+
+/** One component's blocks of an MCU; those that are not wanted are read over. */
+function decodeComponent(component: i32, column: i32, row: i32, isWanted: bool): bool {
   const across = component == 0 ? Frame.horizontal : 1;
   const down = component == 0 ? Frame.vertical : 1;
   const dc = huffmanTable(0, componentField(component, Component.Dc));
@@ -183,11 +215,12 @@ function decodeComponent(component: i32, column: i32, row: i32): bool {
   const predictor = PREDICTORS + (<usize>component << 2);
   for (let y = 0; y < down; y++) {
     for (let x = 0; x < across; x++) {
-      memory.fill(COEFFICIENTS, 0, 128);
+      clearCoefficients();
       const extent = decodeBlock(dc, ac, COEFFICIENTS);
       if (extent < 0) return false;
       const value = load<i32>(predictor) + Block.dc;
       store<i32>(predictor, value);
+      if (!isWanted) continue;
       store<i16>(COEFFICIENTS, <i16>value);
       const target = corner + <usize>(y * 8) * stride + <usize>(x * 8);
       if (extent == 0) transformFlat(COEFFICIENTS, steps, target, stride);

@@ -156,10 +156,10 @@ export function collectOption() {
 }
 
 /** `--queue [address]`; {@link queueAddress} makes an address of it. */
-export function queueOption() {
+export function queueOption(of = "slides") {
   return new Option(
     "--queue [address]",
-    "slides: Redis whose workers do the work, as redis://HOST:6379; left empty: the one that EPSAM_QUEUE names",
+    `${of}: Redis whose workers do the work, as redis://HOST:6379; left empty: the one that EPSAM_QUEUE names`,
   );
 }
 
@@ -177,6 +177,13 @@ export function queueAddress(given: string | true): string {
 /** `--out <directory>` */
 export function outOption(description: string) {
   return new Option("--out <directory>", description).argParser(path);
+}
+
+/** `--out <place>`: a folder of this machine, or a place in a bucket. */
+export function outOrBucketOption(description: string) {
+  return new Option("--out <place>", description).argParser((text) =>
+    /^s3:\/\//i.test(text) ? input(text) : path(text),
+  );
 }
 
 /** The words after `epsam`, as records keep them: without what is secret in addresses. */

@@ -43,6 +43,11 @@ const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./commands/prepare.js")).prepareCommand(),
   },
   {
+    usage: "embed [options]",
+    description: "compute what training reads of SAM and other frozen networks beforehand, also on a queue",
+    load: async () => (await import("./commands/embed.js")).embedCommand(),
+  },
+  {
     usage: "train [options]",
     description: "train on a dataset: classifier, initial masks, fine-tuning of SAM, rounds of re-training",
     load: async () => (await import("./commands/train.js")).trainCommand(),

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { exists, jsonIfFits, writeFileAtomically } from "../common/index.js";
+import { EpSamError, exists, isRemotePath, jsonIfFits, writeFileAtomically } from "../common/index.js";
 import { listSlides, type SkippedInput, stemOf } from "../dataset/index.js";
 import {
   type CollectedSlides,
@@ -50,6 +50,7 @@ export interface CollectedInference extends Omit<CollectedSlides, "missing"> {
  * @throws EpSamError `usage` when the shards did not see the same slides; as `inferSlides()`
  */
 export async function inferShard(options: InferSlidesOptions, shard: Shard): Promise<InferSlidesResult> {
+  requireFolder(options);
   const { slides } = await listSlides(options.inputs, new Set(options.leaveOut));
   const division = divide(await weigh(slides), shard.count);
   const folder = join(options.out, SHARDS_FOLDER);
@@ -71,6 +72,7 @@ export async function inferShard(options: InferSlidesOptions, shard: Shard): Pro
  * @throws EpSamError `usage` when a result is of another model or other settings
  */
 export async function collectInference(options: InferSlidesOptions): Promise<CollectedInference> {
+  requireFolder(options);
   const folder = join(options.out, SHARDS_FOLDER);
   const division = await readDivision(join(folder, DIVISION));
   const { missing, ...result } = await collectSlides(options);
@@ -85,6 +87,16 @@ export async function collectInference(options: InferSlidesOptions): Promise<Col
       reason: reasons.get(slide) ?? null,
     })),
   };
+}
+
+/** @throws EpSamError `usage` for a bucket, where shards cannot keep what they tell each other */
+function requireFolder({ out }: InferSlidesOptions): void {
+  if (!isRemotePath(out)) return;
+  throw new EpSamError("usage", {
+    where: out,
+    what: "is no folder that shards can share",
+    action: "Give a folder that all machines see as `out`, or use `queue`, which can write into a bucket.",
+  });
 }
 
 function recordPath(folder: string, index: number): string {

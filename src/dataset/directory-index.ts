@@ -11,7 +11,7 @@ interface Entry {
 
 const STALE_TEMPORARY_SECONDS = 3600;
 /** Eviction goes on to this part of the maximum, so that it (and its scan) does not run at every write. */
-const LOW_WATER = 0.9;
+export const LOW_WATER = 0.9;
 /** Other processes' files are noticed after writing this part of the maximum. */
 const RESCAN_PART = 1 / 16;
 

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { rm, utimes } from "node:fs/promises";
+import { rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import {
   EpSamError,
+  exists,
   isEpSamError,
   messageOf,
   type Reporter,
@@ -10,7 +11,7 @@ import {
   writeFileAtomically,
 } from "../common/index.js";
 import type { RgbImage } from "../imaging/index.js";
-import { DirectoryIndex } from "./directory-index.js";
+import { DirectoryIndex, LOW_WATER } from "./directory-index.js";
 import {
   type EmbeddingPrecision,
   encodeEmbedding,
@@ -58,6 +59,11 @@ export function hashImage(image: RgbImage): string {
     .update(`rgb8 ${image.width}x${image.height}\n`)
     .update(image.data)
     .digest("hex");
+}
+
+/** Bytes of embeddings used last that stay, whatever older ones lie in a cache of this bound. */
+export function bytesThatStay(maximumBytes: number): number {
+  return maximumBytes * LOW_WATER;
 }
 
 /**
@@ -119,6 +125,19 @@ export class EmbeddingCache {
       await rm(path, { force: true });
     }
     return undefined;
+  }
+
+  /**
+   * Whether an embedding is kept, by its file's size alone; one that is counts as used.
+   * @throws EpSamError `storage` when it cannot be told
+   */
+  async holds(key: EmbeddingKey): Promise<boolean> {
+    const { precision, directory, elements } = this.#options;
+    const name = fileName(key, precision);
+    const path = join(directory, name);
+    if (!(await exists(path)) || (await sizeOf(path)) !== fileBytes(elements, precision)) return false;
+    await this.#markUsed(name, path);
+    return true;
   }
 
   /**
@@ -193,16 +212,7 @@ export class EmbeddingCache {
     try {
       return await readEmbedding(path, this.#options.precision, into);
     } catch (cause) {
-      throw new EpSamError(
-        "storage",
-        {
-          what: "the cached embedding cannot be read",
-          where: path,
-          why: messageOf(cause),
-          action: "Check its permissions, or delete the cache directory: embeddings are computed again.",
-        },
-        { cause },
-      );
+      throw unreadable(path, cause);
     }
   }
 
@@ -232,6 +242,20 @@ export class EmbeddingCache {
       `${this.#options.directory}: embeddings are used but not kept (${reason}); later epochs encode them again.`,
     );
   }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): EpSamError {
+  const fields = { what: "the cached embedding cannot be read", where: path, why: messageOf(cause) };
+  const action = "Check its permissions, or delete the cache directory: embeddings are computed again.";
+  return new EpSamError("storage", { ...fields, action }, { cause });
 }
 
 /** `<encoder>/<first two digits>/<image>-v<variant>.<precision>` below the cache directory. */

@@ -18,6 +18,7 @@ export {
   toTensor,
 } from "./augmentation.js";
 export {
+  bytesThatStay,
   EMBEDDING_ELEMENTS,
   EmbeddingCache,
   type EmbeddingCacheOptions,
@@ -91,6 +92,7 @@ export type {
   UnannotatedRule,
 } from "./slide-preparation/options.js";
 export { SlideOutcomes } from "./slide-preparation/outcomes.js";
+export { outlineDoubts } from "./slide-preparation/outline-doubts.js";
 export {
   missingFromPreparation,
   prepareShard,

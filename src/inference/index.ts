@@ -38,7 +38,7 @@ export type {
 export type { PatchCounts } from "./slides/segment-slide.js";
 export {
   planSlideTasks,
-  resultPathOf,
+  resultTime,
   SlideBySlide,
   type SlideTask,
   type SlideTasks,

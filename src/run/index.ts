@@ -14,7 +14,7 @@ export {
   readConfigFile,
   resolveConfig,
 } from "./config.js";
-export type { TrainingConfig } from "./config-schema.js";
+export { configSchema, type TrainingConfig } from "./config-schema.js";
 export {
   classificationThreshold,
   evaluationFiles,

@@ -14,6 +14,12 @@ export type {
   SlideLevel,
 } from "./pixel-source.js";
 export { imageSource } from "./plain-image.js";
+export {
+  bucketFileTime,
+  downloadFromBucket,
+  removeFromBucket,
+  uploadToBucket,
+} from "./remote/bucket-files.js";
 export { type BucketFolder, listBucket } from "./remote/list-bucket.js";
 export { configureRemoteSlides, type RemoteSlideSettings } from "./remote/settings.js";
 export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";

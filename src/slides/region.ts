@@ -27,8 +27,15 @@ export interface TileGrid {
   /**
    * A tile's pixels, null when the file leaves it out (white). Smaller than the tile size at the right and
    * lower edge is allowed; what it does not cover is white.
+   * @param wanted the part of the tile that is used, in its pixels; no more need be given
    */
-  readTile(column: number, row: number): Promise<RgbImage | null>;
+  readTile(column: number, row: number, wanted: LevelRectangle): Promise<TilePixels | null>;
+}
+
+/** Pixels of a tile, all of it unless `left` and `top` tell where they begin in it. */
+export interface TilePixels extends RgbImage {
+  readonly left?: number | undefined;
+  readonly top?: number | undefined;
 }
 
 /** A rectangle in pixels of one level. */
@@ -105,9 +112,13 @@ export async function readTiles(
     for (const { column, row } of queue) {
       if (stopped) return;
       signal?.throwIfAborted();
-      const tile = await grid.readTile(column, row);
+      const wanted = partInTile(grid, rectangle, column, row);
+      const tile = await grid.readTile(column, row, wanted);
       signal?.throwIfAborted();
-      placeTile(grid, rectangle, image, tile, column, row);
+      placeTile(image, tile, wanted, {
+        x: column * grid.tileWidth - rectangle.left,
+        y: row * grid.tileHeight - rectangle.top,
+      });
     }
   };
   const guarded = async (): Promise<void> => {
@@ -153,29 +164,34 @@ function coveringTiles(grid: TileGrid, { left, top, width, height }: LevelRectan
   return { positions, coverAll };
 }
 
+/** The part of a tile that lies in a rectangle and in the level, in pixels of the tile. */
+function partInTile(grid: TileGrid, rectangle: LevelRectangle, column: number, row: number): LevelRectangle {
+  const [x, y] = [column * grid.tileWidth, row * grid.tileHeight];
+  const left = Math.max(rectangle.left - x, 0);
+  const top = Math.max(rectangle.top - y, 0);
+  const right = Math.min(rectangle.left + rectangle.width, x + grid.tileWidth, grid.width) - x;
+  const bottom = Math.min(rectangle.top + rectangle.height, y + grid.tileHeight, grid.height) - y;
+  return { left, top, width: right - left, height: bottom - top };
+}
+
+/** Copies a part of a tile into an image; white where there are no pixels. @param at the tile's corner in the image */
 function placeTile(
-  grid: TileGrid,
-  rectangle: LevelRectangle,
   image: RgbImage,
-  tile: RgbImage | null,
-  column: number,
-  row: number,
+  tile: TilePixels | null,
+  { left, top, width, height }: LevelRectangle,
+  at: { readonly x: number; readonly y: number },
 ): void {
-  const tileLeft = column * grid.tileWidth;
-  const tileTop = row * grid.tileHeight;
-  const left = Math.max(rectangle.left, tileLeft, 0);
-  const top = Math.max(rectangle.top, tileTop, 0);
-  const right = Math.min(rectangle.left + rectangle.width, tileLeft + grid.tileWidth, grid.width);
-  const bottom = Math.min(rectangle.top + rectangle.height, tileTop + grid.tileHeight, grid.height);
-  const coveredRight = Math.min(right, tileLeft + (tile?.width ?? 0));
-  for (let y = top; y < bottom; y++) {
-    const target = ((y - rectangle.top) * image.width - rectangle.left) * 3;
-    const present = tile !== null && y - tileTop < tile.height && coveredRight > left;
-    if (present) {
-      const source = ((y - tileTop) * tile.width - tileLeft) * 3;
-      image.data.set(tile.data.subarray(source + left * 3, source + coveredRight * 3), target + left * 3);
+  const tileLeft = tile?.left ?? 0;
+  const tileTop = tile?.top ?? 0;
+  const covered = Math.max(0, Math.min(width, tileLeft + (tile?.width ?? 0) - left));
+  for (let y = top; y < top + height; y++) {
+    const target = ((at.y + y) * image.width + at.x + left) * 3;
+    const line = y - tileTop;
+    const present = tile !== null && line < tile.height ? covered : 0;
+    if (tile !== null && present > 0) {
+      const source = (line * tile.width + left - tileLeft) * 3;
+      image.data.set(tile.data.subarray(source, source + present * 3), target);
     }
-    const blankFrom = present ? coveredRight : left;
-    if (blankFrom < right) image.data.fill(255, target + blankFrom * 3, target + right * 3);
+    if (present < width) image.data.fill(255, target + present * 3, target + width * 3);
   }
 }

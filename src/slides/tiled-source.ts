@@ -12,7 +12,7 @@ import type {
   SlideFacts,
   SlideLevel,
 } from "./pixel-source.js";
-import { levelRectangle, readTiles, type TileGrid } from "./region.js";
+import { type LevelRectangle, levelRectangle, readTiles, type TileGrid, type TilePixels } from "./region.js";
 import { newCachePrefix, sharedTileCache, type TileCache } from "./tile-cache.js";
 
 /** A level as a format stores it: a grid of tiles that are decoded one by one. */
@@ -29,6 +29,8 @@ export interface StoredLevel {
   noteMissing?(column: number, row: number, isDrawn: boolean): void;
   /** A tile's pixels; null when the file leaves it out. */
   decodeTile(column: number, row: number): Promise<RgbImage | null>;
+  /** As {@link decodeTile}, where a part takes less time than the whole; more than that part may come. */
+  decodePart?(column: number, row: number, part: LevelRectangle): Promise<TilePixels | null>;
   /** A tile as it is stored; null when it cannot stand alone. */
   compressedTile(column: number, row: number): Promise<CompressedTile | null>;
 }
@@ -41,6 +43,9 @@ export interface TiledSourceParts extends Omit<SlideFacts, "levels" | "associate
   /** Closes the files. */
   release(): Promise<void>;
 }
+
+/** Share of a tile above which a part of it takes about as long as the whole. */
+const SMALL_PART = 0.75;
 
 /** A source of levels that are grids of tiles; the formats with one file or frame per tile are made of it. */
 export class TiledSource extends ClosableSource implements PixelSource {
@@ -76,14 +81,21 @@ export class TiledSource extends ClosableSource implements PixelSource {
 
   #grid(index: number, level: StoredLevel): TileGrid {
     const { width, height, tileWidth, tileHeight } = level;
-    const readTile = (column: number, row: number): Promise<RgbImage | null> =>
-      this.#cache.get(`${this.#prefix}${index}/${column}/${row}`, async () => {
+    const whole = (key: string, column: number, row: number): Promise<RgbImage | null> =>
+      this.#cache.get(key, async () => {
         const tile = await level.decodeTile(column, row);
         if (tile !== null) return tile;
         const drawn = await this.#finer.draw(index, column, row);
         level.noteMissing?.(column, row, drawn !== null);
         return drawn;
       });
+    const readTile = async (column: number, row: number, wanted: LevelRectangle) => {
+      const key = `${this.#prefix}${index}/${column}/${row}`;
+      const isSmall = wanted.width * wanted.height < SMALL_PART * tileWidth * tileHeight;
+      const keeps = this.#cache.asked(key) || !isSmall || level.decodePart === undefined;
+      const part = keeps ? null : await level.decodePart?.(column, row, wanted);
+      return part ?? whole(key, column, row);
+    };
     return { width, height, tileWidth, tileHeight, isRemote: isRemotePath(this.path), readTile };
   }
 

@@ -1,5 +1,22 @@
 export { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
 export { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
+export {
+  type EmbeddingGroup,
+  type EmbeddingPlan,
+  type EmbedOptions,
+  type EmbedResult,
+  embed,
+  planEmbedding,
+} from "./embed.js";
+export {
+  type EmbeddingWork,
+  type KeptEmbeddings,
+  keepEmbeddings,
+  missingEmbeddings,
+  notKept,
+  openKeptEmbeddings,
+  requireSameNetworks,
+} from "./embedding-work.js";
 export { inheritStages } from "./inherit-stages.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
 export { requireConsistentConfig } from "./require-consistent-config.js";

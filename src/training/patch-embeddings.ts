@@ -1,14 +1,23 @@
 import {
   EMBEDDING_ELEMENTS,
   EmbeddingCache,
+  type EmbeddingKey,
   hashImage,
   loadPatchImage,
   type PatchRecord,
 } from "../dataset/index.js";
 import { applyDihedral } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings } from "../method/index.js";
-import { type EncoderSource, frameOf, type RunContext } from "../run/index.js";
+import { type EncoderSource, frameOf, type RunContext, type TrainingConfig } from "../run/index.js";
 import { embeddingFolder } from "./require-storage.js";
+
+/** What the embeddings of a run depend on. */
+export interface EmbeddingContext extends Pick<RunContext, "device" | "reporter" | "encoder"> {
+  readonly config: Pick<TrainingConfig, "sam" | "cache">;
+}
+
+/** A patch by the file of its pixels. */
+export type PatchImage = Pick<PatchRecord, "imagePath">;
 
 /**
  * SAM embeddings of patches and their flips and rotations, computed once and kept in the cache. The encoder is
@@ -33,7 +42,7 @@ export class PatchEmbeddings implements EmbeddingSource<PatchRecord> {
    * @throws EpSamError `storage` when its directory cannot be used.
    */
   static async open(
-    { config, device, reporter, encoder: own }: RunContext,
+    { config, device, reporter, encoder: own }: EmbeddingContext,
     encoder: EncoderSource,
     patchSize: number,
   ): Promise<PatchEmbeddings> {
@@ -48,12 +57,21 @@ export class PatchEmbeddings implements EmbeddingSource<PatchRecord> {
     return new PatchEmbeddings(cache, used.id, fresh);
   }
 
+  /** Names the encoder and its weights in the cache. */
+  get encoderId(): string {
+    return this.#encoder;
+  }
+
   /** The embedding [256, 64, 64] of a patch under one of the eight flips and rotations; read only. */
-  async get(patch: PatchRecord, variant = 0): Promise<Float32Array> {
-    const image = this.#hashes.get(patch.imagePath) ?? (await this.#hash(patch));
-    return this.#cache.getOrCompute({ image, encoder: this.#encoder, variant }, async () =>
+  async get(patch: PatchImage, variant = 0): Promise<Float32Array> {
+    return this.#cache.getOrCompute(await this.#key(patch, variant), async () =>
       this.#fresh.get(applyDihedral(await loadPatchImage(patch), variant)),
     );
+  }
+
+  /** Whether that is in the cache. */
+  async holds(patch: PatchImage, variant: number): Promise<boolean> {
+    return this.#cache.holds(await this.#key(patch, variant));
   }
 
   /** Embeddings of several patches one after the other, [B, 256, 64, 64]. */
@@ -67,7 +85,12 @@ export class PatchEmbeddings implements EmbeddingSource<PatchRecord> {
     return joined;
   }
 
-  async #hash(patch: PatchRecord): Promise<string> {
+  async #key(patch: PatchImage, variant: number): Promise<EmbeddingKey> {
+    const image = this.#hashes.get(patch.imagePath) ?? (await this.#hash(patch));
+    return { image, encoder: this.#encoder, variant };
+  }
+
+  async #hash(patch: PatchImage): Promise<string> {
     const hash = hashImage(await loadPatchImage(patch));
     this.#hashes.set(patch.imagePath, hash);
     return hash;

@@ -1,5 +1,5 @@
 import { RecentlyUsed } from "../common/index.js";
-import { EmbeddingCache, hashImage, loadPatchImage, type PatchRecord } from "../dataset/index.js";
+import { EmbeddingCache, hashImage, loadPatchImage } from "../dataset/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { OpenOnce } from "../method/index.js";
 import {
@@ -11,8 +11,17 @@ import {
   type ShownPatch,
   withContext,
 } from "../models/index.js";
-import type { RunContext } from "../run/index.js";
+import type { RunContext, TrainingConfig } from "../run/index.js";
+import type { PatchImage } from "./patch-embeddings.js";
 import { embeddingFolder } from "./require-storage.js";
+
+/** What the features of a run depend on. */
+export interface FeatureContext extends Pick<RunContext, "device" | "reporter"> {
+  readonly config: {
+    readonly cache: TrainingConfig["cache"];
+    readonly classifier: { readonly dense: Pick<TrainingConfig["classifier"]["dense"], "backbone"> };
+  };
+}
 
 /** Features kept in memory, in bytes; frozen networks' are read in every epoch. */
 const KEPT_BYTES = 2e9;
@@ -33,6 +42,7 @@ export class PatchFeatures {
   readonly #plan: FrozenFeaturesPlan;
   readonly #networks: readonly CachedNetwork[];
   readonly #context: readonly number[];
+  readonly #hashes = new Map<string, string>();
   readonly #kept = new RecentlyUsed<string, Float32Array>({
     limit: KEPT_BYTES,
     sizeOf: ({ byteLength }) => byteLength,
@@ -55,7 +65,7 @@ export class PatchFeatures {
    * @throws EpSamError `storage` when its directory cannot be used, `weights` when a network's are missing or others
    */
   static async open(
-    { config, device, reporter }: RunContext,
+    { config, device, reporter }: FeatureContext,
     shown: ShownPatch,
     context: readonly number[],
   ): Promise<PatchFeatures> {
@@ -79,12 +89,33 @@ export class PatchFeatures {
     return { ...this.#plan.shape, channels: this.#plan.shape.channels * (1 + this.#context.length) };
   }
 
+  /** Names the networks, their weights and how patches are shown to them in the cache. */
+  get networkIds(): readonly string[] {
+    return this.#networks.map(({ id }) => id);
+  }
+
+  /** Whether the features of all networks are in the cache. */
+  async holds(patch: PatchImage): Promise<boolean> {
+    const image = this.#hashes.get(patch.imagePath) ?? hashImage(await loadPatchImage(patch));
+    this.#hashes.set(patch.imagePath, image);
+    for (const { id, cache } of this.#networks) {
+      if (!(await cache.holds({ image, encoder: id, variant: 0 }))) return false;
+    }
+    return true;
+  }
+
+  /** Computes the features that the cache lacks, and keeps them there alone. */
+  async keep(patch: PatchImage): Promise<void> {
+    const image = await loadPatchImage(patch);
+    for (const network of this.#networks) await featuresOf(network, image);
+  }
+
   /** Features of a patch with their context, [channels, height, width]; read only. */
-  async get(patch: Pick<PatchRecord, "id" | "imagePath" | "label">): Promise<Float32Array> {
+  async get(patch: PatchImage): Promise<Float32Array> {
     return withContext({ ...this.#plan.shape, data: await this.#joined(patch) }, this.#context).data;
   }
 
-  #joined(patch: Pick<PatchRecord, "id" | "imagePath" | "label">): Promise<Float32Array> {
+  #joined(patch: PatchImage): Promise<Float32Array> {
     return this.#kept.load(patch.imagePath, async () => {
       const image = await loadPatchImage(patch);
       const parts: JoinedFeatures[] = [];

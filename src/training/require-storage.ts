@@ -12,7 +12,7 @@ const DECODER_BYTES = 16e6;
 const CHECKPOINT_FACTOR = 4;
 
 /** The folder of the embedding cache. */
-export function embeddingFolder({ cache }: TrainingConfig): string {
+export function embeddingFolder({ cache }: Pick<TrainingConfig, "cache">): string {
   return cache.directory ?? join(cacheDirectory(), "embeddings");
 }
 
@@ -43,11 +43,7 @@ export async function requireStorage({
   reporter,
 }: StorageNeeds): Promise<void> {
   const free = await requireWritable(out);
-  const cache = embeddingFolder(config);
-  const freeInCache = await requireWritable(
-    cache,
-    "It keeps embeddings: choose another with EPSAM_CACHE_DIR or the key cache.directory, or change its permissions.",
-  );
+  const freeInCache = await requireCache(config);
   if (resume) return;
   const needed = runBytes(config);
   if (free < needed) {
@@ -64,9 +60,37 @@ export async function requireStorage({
       : featureBytes(config, classifierDataset);
   const wanted = embeddingBytes(config, dataset) + features;
   const embeddings = Math.min(wanted, config.cache.maximumGigabytes * 1e9);
-  if (freeInCache >= embeddings) return;
+  tellSmallDisk({ config, root: dataset.root, wanted: embeddings, free: freeInCache, reporter });
+}
+
+/**
+ * @returns bytes that are free where embeddings are kept
+ * @throws EpSamError `storage` when nothing can be written there
+ */
+export function requireCache(config: TrainingConfig): Promise<number> {
+  return requireWritable(
+    embeddingFolder(config),
+    "It keeps embeddings: choose another with EPSAM_CACHE_DIR or the key cache.directory, or change its permissions.",
+  );
+}
+
+/** Warns where embeddings, in bytes, do not fit the disk. */
+export function tellSmallDisk({
+  config,
+  root,
+  wanted,
+  free,
+  reporter,
+}: {
+  readonly config: TrainingConfig;
+  readonly root: string;
+  readonly wanted: number;
+  readonly free: number;
+  readonly reporter: Reporter;
+}): void {
+  if (free >= wanted) return;
   reporter.warn(
-    `${cache}: embeddings of ${dataset.root} take up to ${formatBytes(embeddings)}, and ${formatBytes(freeInCache)} are free. ` +
+    `${embeddingFolder(config)}: embeddings of ${root} take up to ${formatBytes(wanted)}, and ${formatBytes(free)} are free. ` +
       "What does not fit is computed in every epoch; free disk space, or choose another disk with EPSAM_CACHE_DIR.",
   );
 }

@@ -127,7 +127,12 @@ export async function beginOrGoOn(options: Omit<TrainOptions, "resume" | "overwr
   return train({ ...options, config, resume: true, overwrite: false });
 }
 
-async function openData({ data, classifierData, reporter }: TrainOptions): Promise<PipelineData> {
+/** The datasets that a training is started with. */
+export async function openData({
+  data,
+  classifierData,
+  reporter,
+}: Pick<TrainOptions, "data" | "classifierData" | "reporter">): Promise<PipelineData> {
   const warn = (message: string) => reporter.warn(message);
   const dataset = await openDataset(data, { warn });
   return {

@@ -6,7 +6,7 @@ import { openDataset } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { openSegmenter } from "../../src/inference/index.js";
 import { exportFromRun, openRun, type RunDirectory, stageNames } from "../../src/run/index.js";
-import { evaluateSplit } from "../../src/training/index.js";
+import { embed, evaluateSplit, planEmbedding } from "../../src/training/index.js";
 import {
   errorOf,
   forkRun,
@@ -24,6 +24,11 @@ import {
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const encoder = quickEncoder;
+/** The same encoder, which nobody needs to open where its embeddings are computed before. */
+const closed = {
+  ...encoder,
+  open: () => Promise.reject(new Error("an embedding is computed in training")),
+};
 const stages = stageNames(1);
 
 let folder: string;
@@ -33,8 +38,18 @@ let whole: RunDirectory;
 beforeAll(async () => {
   folder = await makeFolder();
   data = await writeDataset(join(folder, "data"));
-  const config = tinyConfig({ classifier: { epochs: 1 }, decoder: { epochs: 1 } });
-  ({ run: whole } = await trainTiny({ data, out: join(folder, "whole"), config, encoder }));
+  const config = tinyConfig({
+    classifier: { epochs: 1 },
+    decoder: { epochs: 1 },
+    cache: { directory: join(folder, "cache") },
+  });
+  const reporter = recordingReporter();
+  await embed(await planEmbedding({ data, config, reporter, encoder }), {
+    device: device("cpu"),
+    reporter,
+    encoder,
+  });
+  ({ run: whole } = await trainTiny({ data, out: join(folder, "whole"), config, encoder: closed }));
 });
 
 afterAll(() => removeFolders([folder]));
@@ -62,6 +77,10 @@ async function firstFile(path: string, beginning = ""): Promise<string> {
   const names = (await readdir(whole.path(path))).sort();
   return join(path, names.find((name) => name.startsWith(beginning) && name !== "hashes.json") ?? "none");
 }
+
+it("training found every embedding that was computed before it", () => {
+  expect(Object.values(whole.record.stages).map(({ state }) => state)).toEqual(stages.map(() => "done"));
+});
 
 it("run.json has the hashes of weights and, by a list, of masks and activation maps", async () => {
   const recorded = Object.values(whole.record.stages).flatMap(({ files }) => Object.entries(files ?? {}));

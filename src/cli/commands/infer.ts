@@ -1,6 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { collectInference, inferOnQueue, inferShard, type Shard } from "../../cohort/index.js";
-import { EpSamError } from "../../common/index.js";
+import { EpSamError, isRemotePath } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
 import { type InferResult, inferImages, inferSlides, recogniseInputs } from "../../inference/index.js";
@@ -21,7 +21,7 @@ import {
   inputs,
   jsonOption,
   numberSetting,
-  outOption,
+  outOrBucketOption,
   overwriteOption,
   path,
   paths,
@@ -45,6 +45,7 @@ Examples:
   $ epsam infer --run run slide.tif --out results --annotations xml     and how well they agree
   $ epsam infer --run run slides --out results --shard 3/16             one part of many slides, see --collect
   $ epsam infer --run run slides --out results --queue redis://host     by the workers of a queue, see epsam worker
+  $ epsam infer --run run slides --out s3://bucket/results              into a bucket
 
 Each image gives masks/NAME.png, probabilities/NAME.png (0-255), heatmaps/NAME.png, overlays/NAME.png and
 results/NAME.json. Images larger than the run's patches are segmented in overlapping patches; they must have the
@@ -63,7 +64,11 @@ export function inferCommand() {
         .argParser(path)
         .makeOptionMandatory(),
     )
-    .addOption(outOption("where to write the results").makeOptionMandatory())
+    .addOption(
+      outOrBucketOption(
+        "where to write the results: a folder; of slides also s3://BUCKET/PREFIX",
+      ).makeOptionMandatory(),
+    )
     .addOption(
       new Option(
         "--stage <name>",
@@ -199,6 +204,14 @@ async function infer(options: InferCommandOptions, context: ActionContext): Prom
     return outcomeWithSkipped(result, describeSlides(result));
   }
   const slideOption = SLIDE_OPTIONS.find((name) => name in options);
+  if (isRemotePath(options.out)) {
+    const action = "Give a folder, or pass --as slides if the inputs are slides.";
+    throw new EpSamError("usage", {
+      where: "--out",
+      what: "can be in a bucket for slides, and these are images",
+      action,
+    });
+  }
   if (slideOption === undefined) {
     const result = await inferImages({ ...common, ...context });
     return outcomeWithSkipped(result, describeResult(result));

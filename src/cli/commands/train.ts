@@ -3,18 +3,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { stringify } from "yaml";
 import { EpSamError } from "../../common/index.js";
 import { writeRunReport } from "../../report/index.js";
-import {
-  compareWithOrigin,
-  mergeRecords,
-  type PresetName,
-  parseConfig,
-  presetNames,
-  type RunContext,
-  RunDirectory,
-  readConfig,
-  resolveConfig,
-  type TrainingConfig,
-} from "../../run/index.js";
+import { compareWithOrigin, type RunContext, RunDirectory } from "../../run/index.js";
 import { retrainWithCorrections, train } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import {
@@ -30,6 +19,16 @@ import {
 import { type ActionContext, type CommandOutcome, resumeHintOf, runCommand } from "../run-command.js";
 import { flagOf } from "../setting-flags.js";
 import { describeComparison } from "./train-text.js";
+import {
+  backboneOption,
+  type ConfigChoice,
+  classifierDataOption,
+  configOption,
+  dataOption,
+  effectiveConfig,
+  presetOption,
+  required,
+} from "./training-config.js";
 
 const HELP = `
 Examples:
@@ -49,13 +48,8 @@ exist (decoder.validation), those of the test split are for the figures. Correct
 /** `epsam train`: the whole method, from weak labels to a fine-tuned segmenter. */
 export function trainCommand() {
   return new Command("train")
-    .addOption(new Option("--data <dataset>", "dataset directory from `epsam prepare`").argParser(path))
-    .addOption(
-      new Option(
-        "--classifier-data <dataset>",
-        "another dataset for the classifier alone, such as smaller patches of the same images",
-      ).argParser(path),
-    )
+    .addOption(dataOption())
+    .addOption(classifierDataOption())
     .addOption(
       new Option(
         "--from-run <run>",
@@ -66,22 +60,9 @@ export function trainCommand() {
       new Option("--corrections <dataset>", "dataset of corrected patches, for --from-run").argParser(path),
     )
     .addOption(outOption("the run directory to make or, with --resume, to go on with"))
-    .addOption(
-      new Option("--preset <name>", "values to start from (default: paper, with --backbone laptop)").choices(
-        presetNames,
-      ),
-    )
-    .addOption(
-      new Option("--config <file>", "YAML or JSON file with values that differ from the preset").argParser(
-        path,
-      ),
-    )
-    .addOption(
-      new Option(
-        "--backbone <names>",
-        "networks whose features the classifier judges, separated by commas, such as uni2-h,efficientnet-lite0",
-      ).argParser((text) => text.split(",").map((name) => name.trim())),
-    )
+    .addOption(presetOption())
+    .addOption(configOption())
+    .addOption(backboneOption())
     .addOption(seedOption())
     .addOption(new Option("--stage <names...>", "run these stages only"))
     .addOption(new Option("--resume", "go on with an interrupted run"))
@@ -168,16 +149,6 @@ async function retrain(options: RetrainChoice, context: ActionContext): Promise<
   };
 }
 
-interface ConfigChoice {
-  readonly preset?: PresetName | undefined;
-  readonly config?: string | undefined;
-  readonly backbone?: readonly string[] | undefined;
-  readonly seed?: number | undefined;
-  readonly resume?: true | undefined;
-  readonly out?: string | undefined;
-  readonly fromRun?: string | undefined;
-}
-
 /** The dataset of a run to go on from, where none is named. */
 async function dataOf(fromRun: string | undefined): Promise<string> {
   if (fromRun !== undefined) return (await RunDirectory.open(fromRun)).record.dataset.root;
@@ -192,46 +163,6 @@ function classifierDataOf({
   const action = "Leave it out: the classifier is that of the run.";
   const where = flagOf("classifierData");
   throw new EpSamError("usage", { where, what: "does not go with --from-run", action });
-}
-
-/** A run's values and the name of its preset. */
-async function configOf(root: string): Promise<{ preset: PresetName; config: TrainingConfig }> {
-  const run = await RunDirectory.open(root);
-  const preset = presetNames.find((name) => name === run.record.preset) ?? "paper";
-  return { preset, config: parseConfig(run.record.config, run.path("run.json")) };
-}
-
-/** The preset with the file's and the command line's values; a resumed run keeps its own unless told otherwise. */
-async function effectiveConfig(
-  options: ConfigChoice,
-): Promise<{ preset: PresetName; config: TrainingConfig }> {
-  const { preset, config: file, seed, resume, out, fromRun, backbone } = options;
-  const untold = [preset, file, seed, backbone].every((value) => value === undefined);
-  if (resume && untold && out !== undefined) return configOf(out);
-  const overrides = file === undefined ? undefined : await readConfig(file);
-  const merged = mergeRecords(overrides?.content ?? {}, {
-    ...(seed === undefined ? {} : { seed }),
-    ...(backbone === undefined ? {} : { classifier: denseOn(backbone) }),
-  });
-  const origin = fromRun === undefined ? undefined : await configOf(fromRun);
-  const name = preset ?? origin?.preset ?? (backbone === undefined ? "paper" : "laptop");
-  // A preset replaces what comes after the classifier of the run.
-  const kept = preset === undefined ? origin?.config : origin && { classifier: origin.config.classifier };
-  return { preset: name, config: resolveConfig(name, mergeRecords(kept ?? {}, merged), overrides) };
-}
-
-/** A classifier that judges the features of these networks. */
-function denseOn(backbone: readonly string[]) {
-  return { model: "dense", dense: { backbone: backbone.length === 1 ? backbone[0] : backbone } };
-}
-
-function required(value: string | undefined, option: string): string {
-  if (value !== undefined) return value;
-  throw new EpSamError("usage", {
-    what: "is needed",
-    where: option,
-    action: "`epsam train --help` shows an example.",
-  });
 }
 
 function outcomeOf({ run }: RunContext, report: string): CommandOutcome & { readonly json: object } {

@@ -27,9 +27,9 @@ Examples:
   $ epsam worker --queue redis://cluster-head:6379 --concurrency 4        four at a time
   $ EPSAM_QUEUE=rediss://worker:SECRET@redis:6379 epsam worker --queue    nothing secret in the list of processes
 
-Works on slides that \`epsam infer --queue\` and \`epsam prepare --queue\` put into the queue, until it is ended (Ctrl-C or
-SIGTERM): slides under way then go back to the queue with the patches that are done. Needs the packages bullmq and ioredis
-beside ep-sam. Slides, runs and outputs have the same paths as where the command was given.`;
+Works on what \`epsam infer --queue\`, \`epsam prepare --queue\` and \`epsam embed --queue\` put into the queue, until it is
+ended (Ctrl-C or SIGTERM): what is under way then goes back to the queue with the patches that are done. Needs the packages
+bullmq and ioredis beside ep-sam. Slides, runs and outputs have the same paths as where the command was given.`;
 
 /** `epsam worker`: works on the slides of a queue. */
 export function workerCommand() {

@@ -1,4 +1,5 @@
 export { type ConnectOptions, connectQueue, type QueueConnection } from "./connect.js";
+export { embedOnQueue } from "./embed-on-queue.js";
 export { cancelQueued, pauseQueue, type QueueStatus, queueStatus, retryQueued } from "./manage.js";
 export { inferOnQueue, prepareOnQueue, type QueuedInference, type SetAside } from "./on-queue.js";
 export { nameOfRedis, parseRedisAddress } from "./redis-address.js";

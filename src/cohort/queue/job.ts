@@ -3,6 +3,8 @@ import { ROLES } from "../../annotations/index.js";
 import { EpSamError, hashBytes, packageVersion } from "../../common/index.js";
 import type { PrepareSlidesOptions, SharedSlideWork } from "../../dataset/index.js";
 import type { InferSlidesOptions, SlideTask } from "../../inference/index.js";
+import { configSchema } from "../../run/index.js";
+import type { EmbeddingWork } from "../../training/index.js";
 
 /** Options of inference that are plain data. */
 export type PlainInferOptions = Omit<
@@ -10,7 +12,7 @@ export type PlainInferOptions = Omit<
   "device" | "reporter" | "signal" | "openSlide" | "mppOf" | "annotations" | "leaveOut" | "shared"
 >;
 
-/** Work on one slide, as it lies in Redis: paths that every worker has, and settings. */
+/** Work on one slide, or on some patches of a dataset, as it lies in Redis: paths that every worker has, and settings. */
 export type SlideJob =
   | {
       readonly kind: "infer";
@@ -19,7 +21,8 @@ export type SlideJob =
       /** SHA-256 of the models that the cohort is segmented with. */
       readonly models: string;
     }
-  | { readonly kind: "prepare"; readonly work: SharedSlideWork };
+  | { readonly kind: "prepare"; readonly work: SharedSlideWork }
+  | { readonly kind: "embed"; readonly work: EmbeddingWork };
 
 const text = z.string();
 /** A slide's name is a part of paths. */
@@ -72,6 +75,25 @@ const preparationWorkSchema: z.ZodType<SharedSlideWork> = z.strictObject({
   concurrency: z.int().min(1),
 });
 
+const embeddingWorkSchema: z.ZodType<EmbeddingWork> = z.strictObject({
+  by: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("sam"), sam: configSchema.shape.sam, patchSize: z.int().min(1) }),
+    z.strictObject({
+      kind: z.literal("features"),
+      // Names of a foundation model that a worker lacks are told by whoever opens it.
+      backbone: z.union([text, z.array(text)]),
+      shown: z.strictObject({
+        patchSize: z.int().min(1),
+        side: z.int().min(1),
+        micronsPerPixel: z.number().positive().nullable(),
+      }),
+    }),
+  ]),
+  ids: z.array(text).min(1),
+  cache: configSchema.shape.cache,
+  patches: z.array(z.strictObject({ imagePath: text, variants: z.array(z.int().min(0).max(7)).min(1) })),
+});
+
 export const slideJobSchema: z.ZodType<SlideJob> = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("infer"),
@@ -80,6 +102,7 @@ export const slideJobSchema: z.ZodType<SlideJob> = z.discriminatedUnion("kind", 
     models: text,
   }),
   z.strictObject({ kind: z.literal("prepare"), work: preparationWorkSchema }),
+  z.strictObject({ kind: z.literal("embed"), work: embeddingWorkSchema }),
 ]);
 
 const jobDataSchema = z.object({
@@ -87,7 +110,7 @@ const jobDataSchema = z.object({
   cohort: z.string(),
   /** Of this package: another one's results may differ. */
   version: z.string(),
-  /** The slide's name. */
+  /** The slide's name, or which patches. */
   slide: z.string(),
   job: slideJobSchema,
 });

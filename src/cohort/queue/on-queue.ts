@@ -1,14 +1,5 @@
-import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import {
-  EpSamError,
-  exists,
-  hashBytes,
-  isRemotePath,
-  mapConcurrently,
-  secretAddresses,
-  silentReporter,
-} from "../../common/index.js";
+import { EpSamError, hashBytes, isRemotePath, mapConcurrently, secretAddresses } from "../../common/index.js";
 import {
   type PrepareSlidesOptions,
   patchesAreWritten,
@@ -22,14 +13,12 @@ import {
   collectSlides,
   type InferSlidesOptions,
   planSlideTasks,
-  resultPathOf,
+  resultTime,
   type SlideTask,
 } from "../../inference/index.js";
 import { weigh } from "../division.js";
-import { connectQueue, type QueueConnection } from "./connect.js";
-import { Follower } from "./follow.js";
 import { cohortOf, jobOf, type PlainInferOptions, type QueuedJob } from "./job.js";
-import { cancelQueued } from "./manage.js";
+import { withFollower } from "./with-follower.js";
 
 /** Files that are looked at together. */
 const AT_ONCE = 16;
@@ -74,7 +63,10 @@ export async function inferOnQueue(given: InferSlidesOptions, url: string): Prom
     Promise.all(
       jobs.map(async (job) => {
         const { slide } = job.data;
-        const settled = await follower.submit(job, () => exists(resultPathOf(options.out, slide)));
+        const settled = await follower.submit(
+          job,
+          async () => (await resultTime(options.out, slide)) !== null,
+        );
         return "failed" in settled ? [{ slide, reason: settled.failed }] : [];
       }),
     ),
@@ -87,10 +79,7 @@ export async function inferOnQueue(given: InferSlidesOptions, url: string): Prom
 
 /** When the results of slides were written, in milliseconds since 1970; null where there is none. */
 function resultTimes(out: string, tasks: readonly SlideTask[]): Promise<(number | null)[]> {
-  return mapConcurrently(tasks, AT_ONCE, async ({ slide }) => {
-    const path = resultPathOf(out, slide.stem);
-    return (await exists(path)) ? (await stat(path)).mtimeMs : null;
-  });
+  return mapConcurrently(tasks, AT_ONCE, ({ slide }) => resultTime(out, slide.stem));
 }
 
 /**
@@ -129,24 +118,6 @@ async function isDone({ kind, directory, file, fingerprint }: SharedSlideWork): 
   return patchesAreWritten(directory, file);
 }
 
-/** Connects, works with a follower of its own, and takes the jobs back when that is aborted. */
-async function withFollower<T>(
-  { url, cohort, task }: { readonly url: string; readonly cohort: string; readonly task: string },
-  { reporter, signal }: Pick<InferSlidesOptions, "signal"> & Pick<PrepareSlidesOptions, "reporter">,
-  work: (follower: Follower) => Promise<T>,
-): Promise<T> {
-  const told = reporter ?? silentReporter;
-  const connection = await connectQueue({ url, reporter: told, signal });
-  try {
-    return await work(new Follower({ connection, cohort, reporter: told, signal, task }));
-  } catch (failure) {
-    if (signal?.aborted === true) await takeBack(connection, cohort);
-    throw failure;
-  } finally {
-    await connection.close();
-  }
-}
-
 /** Workers have other folders that they are started in; addresses are the same everywhere. */
 function fullPath(path: string): string {
   return isRemotePath(path) ? path : resolve(path);
@@ -163,10 +134,6 @@ function requireOpenAddress(path: string): void {
   });
 }
 
-function takeBack(connection: QueueConnection, cohort: string): Promise<unknown> {
-  return cancelQueued(connection, (data) => data.cohort === cohort);
-}
-
 function withFullPaths(options: InferSlidesOptions): InferSlidesOptions {
   const { labelledSquares, annotations } = options;
   const folders =
@@ -177,7 +144,7 @@ function withFullPaths(options: InferSlidesOptions): InferSlidesOptions {
     ...options,
     inputs: options.inputs.map(fullPath),
     run: resolve(options.run),
-    out: resolve(options.out),
+    out: fullPath(options.out),
     annotations: folders,
     ...(labelledSquares === undefined ? {} : { labelledSquares: resolve(labelledSquares) }),
   };

@@ -2,11 +2,19 @@
  * The process in which a worker works on slides: a slide that ends it leaves the worker alive, and a worker whose slides
  * compute goes on answering Redis.
  */
+import { basename } from "node:path";
 import { type Asker, answerParent, EpSamError, hashBytes, type Reporter } from "../../common/index.js";
 import { doSharedWork } from "../../dataset/index.js";
-import { chooseDevice, type DeviceRequest } from "../../graph/index.js";
+import { chooseDevice, type Device } from "../../graph/index.js";
 import { SlideBySlide } from "../../inference/index.js";
 import { openSlide } from "../../slides/index.js";
+import {
+  type EmbeddingWork,
+  type KeptEmbeddings,
+  keepEmbeddings,
+  openKeptEmbeddings,
+  requireSameNetworks,
+} from "../../training/index.js";
 import type { SlideJob } from "./job.js";
 import { type SlideMessage, slideQuestionSchema } from "./slide-work.js";
 
@@ -14,19 +22,34 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 
 type InferJob = Extract<SlideJob, { kind: "infer" }>;
 
-/** The models that were used last: slides of one cohort come one after the other. */
-let open: { readonly key: string; readonly slides: SlideBySlide } | null = null;
+/** What takes long to open and was used last: jobs of one cohort come one after the other. */
+class LastOpened<T extends { close(): Promise<void> }> {
+  #held: { readonly key: string; readonly value: T } | null = null;
 
-async function slidesOf(
+  /** What the key stands for; another one is closed before it is opened. */
+  async get(key: object, open: () => Promise<T>): Promise<T> {
+    const text = JSON.stringify(key);
+    if (this.#held?.key === text) return this.#held.value;
+    await this.close();
+    const value = await open();
+    this.#held = { key: text, value };
+    return value;
+  }
+
+  async close(): Promise<void> {
+    await this.#held?.value.close();
+    this.#held = null;
+  }
+}
+
+const lastSlides = new LastOpened<SlideBySlide>();
+const lastEmbeddings = new LastOpened<KeptEmbeddings>();
+
+async function openSlides(
   { options, models }: InferJob,
-  request: DeviceRequest,
+  device: () => Promise<Device>,
   reporter: Reporter,
 ): Promise<SlideBySlide> {
-  const key = JSON.stringify([options, models]);
-  if (open?.key === key) return open.slides;
-  await open?.slides.close();
-  open = null;
-  const device = async () => (await chooseDevice(request)).device;
   const slides = await SlideBySlide.open({ ...options, device, reporter });
   if (hashBytes(JSON.stringify(slides.identity)) !== models) {
     await slides.close();
@@ -37,8 +60,35 @@ async function slidesOf(
       action: "Give every worker the same run and the same version of ep-sam.",
     });
   }
-  open = { key, slides };
   return slides;
+}
+
+/** @throws EpSamError `input-image` when a patch cannot be read, after all others are done */
+async function embedGroup(
+  work: EmbeddingWork,
+  device: () => Promise<Device>,
+  { reporter, signal }: { readonly reporter: Reporter; readonly signal: AbortSignal },
+): Promise<void> {
+  const { by, ids, cache, patches } = work;
+  const kept = await lastEmbeddings.get({ by, ids, cache }, async () => {
+    const opened = await openKeptEmbeddings(work, { device: await device(), reporter });
+    try {
+      requireSameNetworks(work, opened);
+    } catch (other) {
+      await opened.close();
+      throw other;
+    }
+    return opened;
+  });
+  const total = patches.reduce((sum, { variants }) => sum + variants.length, 0);
+  let done = 0;
+  const onDone = () => reporter.progress({ task: "embeddings", done: ++done, total });
+  const { unreadable } = await keepEmbeddings(kept, work, { signal, onDone });
+  const [first] = unreadable;
+  if (first === undefined) return;
+  const others = unreadable.length === 1 ? "" : `, and ${unreadable.length - 1} more`;
+  const where = `${basename(first.fields.where ?? "a patch")}${others}`;
+  throw new EpSamError("input-image", { ...first.fields, where, what: `${where}: ${first.fields.what}` });
 }
 
 function reporterOf({ tell }: Asker): Reporter {
@@ -50,13 +100,19 @@ function reporterOf({ tell }: Asker): Reporter {
   };
 }
 
-answerParent(slideQuestionSchema, async ({ job, device, patience }, asker) => {
+answerParent(slideQuestionSchema, async ({ job, device: request, patience }, asker) => {
   const reporter = reporterOf(asker);
   const { signal } = asker;
   const started = performance.now();
+  const device = async () => (await chooseDevice(request)).device;
   if (job.kind === "infer") {
-    const slides = await slidesOf(job, device, reporter);
+    await lastEmbeddings.close();
+    const { options, models } = job;
+    const slides = await lastSlides.get({ options, models }, () => openSlides(job, device, reporter));
     await slides.segment(job.task, { reporter, signal, patience });
+  } else if (job.kind === "embed") {
+    await lastSlides.close();
+    await embedGroup(job.work, device, { reporter, signal });
   } else {
     const onProgress = (done: number, total: number) => asker.tell({ type: "progress", done, total });
     const warnings = await doSharedWork(job.work, {

@@ -159,9 +159,7 @@ class QueueWorker {
         return { outcome: "cancelled", seconds: 0 };
       const { seconds } = await this.#ask(data, stop.signal, progress);
       this.#figures.finish(seconds);
-      reporter.note(
-        `${data.slide}: ${data.job.kind === "infer" ? "segmented" : data.job.work.kind} in ${seconds.toFixed(1)} s`,
-      );
+      reporter.note(`${data.slide}: ${activityOf(data)} in ${seconds.toFixed(1)} s`);
       return { outcome: "done", seconds };
     } catch (failure) {
       if (watch.isCancelled()) return { outcome: "cancelled", seconds: 0 };
@@ -272,4 +270,10 @@ class QueueWorker {
     this.#ending.abort();
     return later(0);
   }
+}
+
+/** What is done with a slide, or with patches. */
+function activityOf({ job }: JobData): string {
+  if (job.kind === "infer") return "segmented";
+  return job.kind === "embed" ? "embedded" : job.work.kind;
 }

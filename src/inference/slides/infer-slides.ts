@@ -5,6 +5,7 @@ import { writeSummaryCsv } from "../export/index.js";
 import { type ClaimedPath, forEachInput, ownMarks, requireFreeOutput } from "../output.js";
 import { openSegmenter, segmenterIdentity } from "../segmenter.js";
 import { trainedResolution } from "../trained-resolution.js";
+import { type Placed, placed } from "./bucket-output.js";
 import { findNamedSlides, type SegmentedSlide } from "./find-named-slides.js";
 import type { CollectedSlides, FinishedSlide, InferSlidesOptions, InferSlidesResult } from "./options.js";
 import { type SlideMeans, SlidesJob, WORK_FOLDER } from "./slides-job.js";
@@ -25,12 +26,12 @@ const UNREADABLE = ["slide", "annotation"] as const;
 export async function inferSlides(given: InferSlidesOptions): Promise<InferSlidesResult> {
   const { shared } = given;
   const inputs = remotePaths(given.inputs);
-  const options = { ...given, inputs, ...(shared === undefined ? {} : { resume: true }) };
+  const options = placed({ ...given, inputs, ...(shared === undefined ? {} : { resume: true }) });
   const found = await findNamedSlides(options);
   const isOwn = ({ stem }: SegmentedSlide): boolean => shared === undefined || shared.stems.has(stem);
   const slides = found.slides.filter(isOwn);
   const stems = slides.map(({ stem }) => stem);
-  await requireFreeOutput(claimedPaths(options.out, stems, shared === undefined), options);
+  await requireFreeResults(stems, options, shared === undefined);
   const { resolution, note } = await trainedResolution(options.run, options);
   if (note !== null) options.reporter.note(note);
   const squares = await squaresOfSlides(found.slides, options);
@@ -41,10 +42,10 @@ export async function inferSlides(given: InferSlidesOptions): Promise<InferSlide
     const firstMpp = shared === undefined ? undefined : await firstMppOf(found.slides, options, means);
     const job = new SlidesJob(options, { ...means, firstMpp });
     const { finished, skipped } = await goThrough(slides, job, options);
-    const result = { root: options.out, slides: finished, resumed: resumedOf(finished) };
+    const result = { root: given.out, slides: finished, resumed: resumedOf(finished) };
     // What concerns no slide is told where all are joined.
     if (shared !== undefined) return { ...result, skipped, warnings: [] };
-    await writeTable(options.out, finished);
+    await writeTable(options, finished);
     const leftOut = [...squares.skipped, ...found.skipped, ...skipped];
     return { ...result, skipped: leftOut, warnings: found.warnings };
   } finally {
@@ -60,16 +61,16 @@ export async function inferSlides(given: InferSlidesOptions): Promise<InferSlide
  */
 export async function collectSlides(given: InferSlidesOptions): Promise<CollectedSlides> {
   const inputs = remotePaths(given.inputs);
-  const options = { ...given, inputs, resume: true, overwrite: false };
+  const options = placed({ ...given, inputs, resume: true, overwrite: false });
   const found = await findNamedSlides(options);
   const { resolution } = await trainedResolution(options.run, options);
   const squares = await squaresOfSlides(found.slides, options);
   const identity = await segmenterIdentity(options.run, options);
   const job = new SlidesJob(options, { segmenter: null, identity, resolution, squares: squares.values });
   const { finished, skipped, missing } = await goThrough(found.slides, job, options);
-  await writeTable(options.out, finished);
+  await writeTable(options, finished);
   return {
-    root: options.out,
+    root: given.out,
     slides: finished,
     resumed: finished.length,
     skipped: [...squares.skipped, ...found.skipped, ...skipped],
@@ -91,6 +92,17 @@ export async function firstMppOf(
     if (first !== null) return first;
   }
   return null;
+}
+
+/** @throws EpSamError `usage` when results are there already that may neither be kept nor replaced */
+export async function requireFreeResults(
+  stems: readonly string[],
+  options: Placed<InferSlidesOptions>,
+  withTable = true,
+): Promise<void> {
+  const { bucket, out, signal } = options;
+  if (bucket === undefined) await requireFreeOutput(claimedPaths(out, stems, withTable), options);
+  else await bucket.requireFree(stems, options, signal);
 }
 
 /** A slide's results are a folder of its name; the table of all slides is made anew by every call. */
@@ -115,9 +127,14 @@ async function goThrough(slides: readonly SegmentedSlide[], job: SlidesJob, opti
   return { finished, missing, skipped };
 }
 
-async function writeTable(out: string, finished: readonly FinishedSlide[]): Promise<void> {
+async function writeTable(
+  { out, bucket, signal }: Placed<InferSlidesOptions>,
+  finished: readonly FinishedSlide[],
+): Promise<void> {
   const summaries = finished.map(({ summary }) => summary);
-  if (summaries.length > 0) await writeSummaryCsv(join(out, SUMMARY_TABLE), summaries);
+  if (summaries.length === 0) return;
+  await writeSummaryCsv(join(out, SUMMARY_TABLE), summaries);
+  await bucket?.publishFile(SUMMARY_TABLE, signal);
 }
 
 function resumedOf(finished: readonly FinishedSlide[]): number {

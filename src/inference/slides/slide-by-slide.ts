@@ -1,12 +1,13 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Reporter } from "../../common/index.js";
+import { exists, isRemotePath, type Reporter } from "../../common/index.js";
 import { type LabelledSquare, type NamedMpp, RESULT_FILE } from "../../dataset/index.js";
 import { squaresOfSlides } from "../adaptation/squares-of-slides.js";
-import { requireFreeOutput } from "../output.js";
 import { openSegmenter, type Segmenter, type SegmenterIdentity, segmenterIdentity } from "../segmenter.js";
 import { trainedResolution } from "../trained-resolution.js";
+import { BucketOutput, type Placed, placed } from "./bucket-output.js";
 import { findNamedSlides, type SegmentedSlide } from "./find-named-slides.js";
-import { claimedPaths, firstMppOf } from "./infer-slides.js";
+import { firstMppOf, requireFreeResults } from "./infer-slides.js";
 import type { FinishedSlide, InferSlidesOptions } from "./options.js";
 import { SlidesJob } from "./slides-job.js";
 
@@ -29,10 +30,10 @@ export interface SlideTasks {
  * @throws EpSamError as `inferSlides()` before it segments
  */
 export async function planSlideTasks(given: InferSlidesOptions): Promise<SlideTasks> {
-  const options = { ...given, resume: true };
+  const options = placed({ ...given, resume: true });
   const { slides } = await findNamedSlides(options);
   const stems = slides.map(({ stem }) => stem);
-  await requireFreeOutput(claimedPaths(options.out, stems), options);
+  await requireFreeResults(stems, options);
   const { resolution, note } = await trainedResolution(options.run, options);
   if (note !== null) options.reporter.note(note);
   const { values } = await squaresOfSlides(slides, options);
@@ -43,9 +44,14 @@ export async function planSlideTasks(given: InferSlidesOptions): Promise<SlideTa
   return { tasks, identity };
 }
 
-/** Where a slide's result lies, which is written last. */
-export function resultPathOf(out: string, stem: string): string {
-  return resolve(out, stem, RESULT_FILE);
+/**
+ * When a slide's result was finished, in milliseconds since 1970; null where it is not there.
+ * @param out as of `inferSlides()`
+ */
+export async function resultTime(out: string, stem: string): Promise<number | null> {
+  if (isRemotePath(out)) return new BucketOutput(out).timeOf(stem);
+  const path = resolve(out, stem, RESULT_FILE);
+  return (await exists(path)) ? (await stat(path)).mtimeMs : null;
 }
 
 /** How one slide's work is told and stopped. */
@@ -58,12 +64,12 @@ export interface SlideTaskContext {
 
 /** A run's models, open for slides that come one by one. Close it after use. */
 export class SlideBySlide {
-  readonly #options: InferSlidesOptions;
+  readonly #options: Placed<InferSlidesOptions>;
   readonly #segmenter: Segmenter;
   readonly #resolution: Awaited<ReturnType<typeof trainedResolution>>["resolution"];
 
   private constructor(
-    options: InferSlidesOptions,
+    options: Placed<InferSlidesOptions>,
     segmenter: Segmenter,
     resolution: Awaited<ReturnType<typeof trainedResolution>>["resolution"],
   ) {
@@ -75,7 +81,7 @@ export class SlideBySlide {
   /** @throws EpSamError what `openSegmenter()` and `trainedResolution()` throw */
   static async open(options: InferSlidesOptions): Promise<SlideBySlide> {
     const { resolution } = await trainedResolution(options.run, options);
-    return new SlideBySlide(options, await openSegmenter(options.run, options), resolution);
+    return new SlideBySlide(placed(options), await openSegmenter(options.run, options), resolution);
   }
 
   get identity(): SegmenterIdentity {

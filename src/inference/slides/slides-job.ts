@@ -11,21 +11,17 @@ import {
 import { openSlide, type PixelSource } from "../../slides/index.js";
 import { adaptationOf } from "../adaptation/adaptation-of.js";
 import type { SquaresOfSlides } from "../adaptation/squares-of-slides.js";
-import {
-  exportSlideResults,
-  readSummaryJson,
-  SLIDE_RESULT_FILES,
-  type SlideSummary,
-} from "../export/index.js";
-import { lockResults, requireFreeOutput, storedResult } from "../output.js";
+import { exportSlideResults, SLIDE_RESULT_FILES, type SlideSummary } from "../export/index.js";
+import { lockResults, requireFreeOutput } from "../output.js";
 import { openSegmenter, type Segmenter, type SegmenterIdentity, segmenterIdentity } from "../segmenter.js";
 import { expertTumour, slideAgreement } from "./agreement.js";
+import type { Placed } from "./bucket-output.js";
 import type { SegmentedSlide } from "./find-named-slides.js";
 import { missingPixels } from "./missing-pixels.js";
 import type { FinishedSlide, InferSlidesOptions, SlideResult } from "./options.js";
 import { patchIdentity, planSlide, type SegmentationPlan } from "./plan-slide.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
-import { readStoredSlide } from "./stored-slide.js";
+import { SlideResults } from "./slide-results.js";
 import { tissueOfSlide } from "./tissue-of-slide.js";
 import { leaveToOther, takenOver } from "./work-folder.js";
 
@@ -57,13 +53,15 @@ interface SlideWork {
 
 /** One call of `inferSlides()` with its models open. */
 export class SlidesJob {
-  readonly #options: InferSlidesOptions;
+  readonly #options: Placed<InferSlidesOptions>;
   readonly #means: SlideMeans;
+  readonly #results: SlideResults;
   #firstMpp: NamedMpp | null | undefined;
 
-  constructor(options: InferSlidesOptions, means: SlideMeans) {
+  constructor(options: Placed<InferSlidesOptions>, means: SlideMeans) {
     this.#options = options;
     this.#means = means;
+    this.#results = new SlideResults(options, means.segmenter !== null);
     this.#firstMpp = means.firstMpp;
   }
 
@@ -139,15 +137,15 @@ export class SlidesJob {
     for (const warning of plan.warnings) reporter.warn(`${slide.path}: ${warning}.`);
     const folder = join(this.#options.out, slide.stem);
     const { segmenter, task } = using;
-    if (segmenter === null) return this.#stored(slide, plan, folder);
+    if (segmenter === null) return this.#results.find(slide.stem, plan.settings, folder);
     const lost = new AbortController();
     const onLost = () => lost.abort(takenOver(folder));
     const lock = await lockResults(folder, { patience: this.#options.shared?.patience, onLost });
     try {
       // Another call may have finished it since.
       const file = join(folder, RESULT_FILE);
-      await requireFreeOutput([{ path: file, marks: [file] }], this.#options);
-      const stored = await this.#stored(slide, plan, folder);
+      await requireFreeOutput([{ path: file, marks: [file] }], this.#results.rule);
+      const stored = await this.#results.find(slide.stem, plan.settings, folder);
       if (stored !== null) return stored;
       if (lock.isTakenOver) await leaveToOther(join(folder, WORK_FOLDER));
       const { signal: asked } = this.#options;
@@ -156,18 +154,6 @@ export class SlidesJob {
     } finally {
       await lock.release();
     }
-  }
-
-  /** The slide's result where it is there already, of this plan. */
-  async #stored(
-    { stem }: SegmentedSlide,
-    { settings }: SegmentationPlan,
-    folder: string,
-  ): Promise<FinishedSlide | null> {
-    const stored = await storedResult(join(folder, RESULT_FILE), readStoredSlide, settings, this.#options);
-    if (stored === null) return null;
-    const summary = await readSummaryJson(join(folder, SLIDE_RESULT_FILES.summary));
-    return summary === undefined ? null : { name: stem, result: stored, summary, seconds: null };
   }
 
   /**
@@ -223,7 +209,7 @@ export class SlidesJob {
       const level0TissueArea =
         tissueMask === null ? null : tissueMask.share * (full?.width ?? 0) * (full?.height ?? 0);
       // A call that took this slide over may have finished it while this one stood still.
-      const finished = await this.#stored(slide, plan, folder);
+      const finished = await this.#results.find(name, plan.settings, folder);
       if (finished !== null) {
         await segmentation.close();
         return finished;
@@ -256,6 +242,7 @@ export class SlidesJob {
       warn([...source.warnings, ...missing]);
       await writeFileAtomically(join(folder, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
       await segmentation.discard();
+      await this.#results.publish(name);
       return { name, result, summary, seconds: (performance.now() - started) / 1000 };
     } catch (failure) {
       await segmentation.close();

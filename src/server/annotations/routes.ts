@@ -10,6 +10,7 @@ import {
   exportQuery,
   importQuery,
 } from "../../contract/index.js";
+import { outlineDoubts } from "../../dataset/index.js";
 import type { ServerContext } from "../context.js";
 import { SlideLayers } from "../layers/slide-layers.js";
 import { jsonBody, jsonResponse, parameter, queryOf } from "../requests.js";
@@ -86,7 +87,10 @@ export function annotationRoutes(
       levels,
       bounds,
     }));
-    const set = await readImport(request.req.raw.body, { slide: plane, told: context.annotationOrigin });
+    const place = { path: slide.path, slide: plane, told: context.annotationOrigin };
+    const set = await readImport(request.req.raw.body, place, (outlines) =>
+      context.openSlides.use(slide.path, (source) => outlineDoubts(source, outlines)),
+    );
     const answered = await importObjects(store, slide, edit, set, planImport);
     if (answered.ok) await takeColours(context, store, set);
     return answered;

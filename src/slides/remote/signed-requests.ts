@@ -9,7 +9,7 @@ import { FinalAnswer, type RangeAnswer, type RemoteVersion } from "./range-sourc
  * loaded when a bucket refuses requests without a signature, and whoever reads none such needs none of it.
  */
 
-type Library = typeof import("@aws-sdk/client-s3");
+export type S3Library = typeof import("@aws-sdk/client-s3");
 
 /** A file, or a prefix, of a bucket. */
 export interface BucketPlace {
@@ -17,17 +17,24 @@ export interface BucketPlace {
   readonly key: string;
 }
 
-let opened: Promise<{ readonly library: Library; readonly client: S3Client }> | null = null;
+let opened: ReturnType<typeof newClient> | null = null;
 
 function openClient() {
-  opened ??= load().catch((cause: unknown) => {
+  // Attempts are counted here, see `persistently()`.
+  opened ??= newClient(1).catch((cause: unknown) => {
     opened = null;
     throw cause;
   });
   return opened;
 }
 
-async function load() {
+/**
+ * Amazon's library, and a client of it.
+ * @throws FinalAnswer when it is not installed
+ */
+export async function newClient(
+  maxAttempts: number,
+): Promise<{ readonly library: S3Library; readonly client: S3Client }> {
   const library = await import("@aws-sdk/client-s3").catch((cause: unknown) => {
     if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause;
     throw new FinalAnswer(
@@ -37,10 +44,11 @@ async function load() {
     );
   });
   const options = {
-    // Attempts are counted here, see `persistently()`.
-    maxAttempts: 1,
+    maxAttempts,
     followRegionRedirects: true,
     forcePathStyle: endpointOfEnvironment() !== undefined,
+    // Servers like Amazon's do not know its newer checksums.
+    requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   } as const;
   const client = new library.S3Client(options);
@@ -125,7 +133,7 @@ function answerOf(output: GetObjectCommandOutput): RangeAnswer {
 }
 
 /** The status of an answer that the library threw. @throws what it threw without an answer; FinalAnswer without credentials */
-function statusOf(cause: unknown): number {
+export function statusOf(cause: unknown): number {
   const metadata = cause instanceof Error && "$metadata" in cause ? cause.$metadata : undefined;
   const isRecord = typeof metadata === "object" && metadata !== null;
   const status = isRecord && "httpStatusCode" in metadata ? metadata.httpStatusCode : undefined;

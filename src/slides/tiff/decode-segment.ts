@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import sharp from "sharp";
-import { decodeJpegStream } from "../jpeg-decoder.js";
+import { decodeJpegStream, type PicturePart } from "../jpeg-decoder.js";
 import { decodeJpeg2000 } from "./jpeg-2000.js";
 import { standaloneJpeg } from "./jpeg-stream.js";
 import { decodeLzw } from "./lzw.js";
@@ -64,9 +64,26 @@ export function pageJpeg(page: TiffPage, bytes: Uint8Array) {
 async function decodeJpeg(page: TiffPage, bytes: Uint8Array): Promise<DecodedSegment> {
   const stream = pageJpeg(page, bytes);
   // Sharp decides about streams that the fast decoder finds fault with; some faults are harmless.
-  const length = stream.width * stream.height * stream.components;
-  const image = (await decodeJpegStream(stream.bytes, length)) ?? (await decodeBySharp(stream.bytes, stream));
+  const image = (await decodeJpegStream(stream.bytes, stream)) ?? (await decodeBySharp(stream.bytes, stream));
   return { ...image, isRgb: stream.components === 3 };
+}
+
+/** A part of a tile of JPEG; all of it from decoders that know no parts. @throws Error as {@link decodeSegment} */
+export async function decodeJpegPart(
+  page: TiffPage,
+  bytes: Uint8Array,
+  { left, top, width, height }: PicturePart,
+): Promise<{ readonly segment: DecodedSegment; readonly isPart: boolean }> {
+  const stream = pageJpeg(page, bytes);
+  const right = Math.min(left + width, stream.width);
+  const bottom = Math.min(top + height, stream.height);
+  if (left >= right || top >= bottom) return { segment: await decodeJpeg(page, bytes), isPart: false };
+  const part = { left, top, width: right - left, height: bottom - top };
+  const image = await decodeJpegStream(stream.bytes, stream, part);
+  if (image === null || image.decoder === "complete") {
+    return { segment: await decodeJpeg(page, bytes), isPart: false };
+  }
+  return { segment: { ...image, isRgb: stream.components === 3 }, isPart: true };
 }
 
 async function decodeWebP(page: TiffPage, bytes: Uint8Array): Promise<DecodedSegment> {

@@ -15,8 +15,8 @@ import { omeTiff } from "./dialects/ome.js";
 import { philipsTiff } from "./dialects/philips.js";
 import { qpTiff } from "./dialects/qptiff.js";
 import { isTiff, readDirectories } from "./directories.js";
-import { pageGrid } from "./looks-alike.js";
 import { MissingTiles } from "./missing-tiles.js";
+import { pageGrid } from "./page-pictures.js";
 import { SegmentReader } from "./segment-reader.js";
 import { TiffTag } from "./tags.js";
 
@@ -120,6 +120,9 @@ function storedLevel(
     },
     noteMissing: (column, row, isDrawn) => missing.note(index, row * segmentation.columns + column, isDrawn),
     decodeTile: (column, row) => readColours(readers, column, row),
+    ...(readers.length === 1 && reader?.hasParts === true
+      ? { decodePart: (column, row, part) => reader.readPart(column, row, part) }
+      : {}),
     // A plane of one colour is not the picture.
     compressedTile: async (column, row) =>
       readers.length === 1 && reader !== undefined ? reader.readCompressed(column, row) : null,

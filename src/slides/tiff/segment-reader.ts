@@ -1,7 +1,8 @@
 import { isEpSamError, messageOf, type RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { CompressedTile } from "../pixel-source.js";
-import { type DecodedSegment, decodeSegment, isWebP, pageJpeg } from "./decode-segment.js";
+import type { LevelRectangle, TilePixels } from "../region.js";
+import { type DecodedSegment, decodeJpegPart, decodeSegment, isWebP, pageJpeg } from "./decode-segment.js";
 import { MAX_SEGMENT_BYTES, type TiffPage } from "./page.js";
 import { interleave, rgbOfSamples } from "./rgb-of-samples.js";
 import { Compression } from "./tags.js";
@@ -34,6 +35,25 @@ export class SegmentReader {
     const [first] = planes;
     if (first === undefined) return null;
     return rgbOfSamples(planes.length === 1 ? first : interleave(planes), page.samples);
+  }
+
+  /**
+   * A part of a tile of JPEG, or all of it where its decoder knows no parts; null when the file leaves it out.
+   * @throws EpSamError `slide` when the tile is damaged, wherever that is in it
+   */
+  async readPart(column: number, row: number, part: LevelRectangle): Promise<TilePixels | null> {
+    const { page } = this;
+    const bytes = await this.#stored(column, row, 0);
+    if (bytes === null) return null;
+    const { segment, isPart } = await this.#guard(column, row, () => decodeJpegPart(page, bytes, part));
+    const pixels = rgbOfSamples(segment, page.samples);
+    return isPart ? { ...pixels, left: part.left, top: part.top } : pixels;
+  }
+
+  /** Whether {@link readPart} can be asked. */
+  get hasParts(): boolean {
+    const { compression, samples } = this.page;
+    return compression === Compression.Jpeg && samples.planes === 1;
   }
 
   /** Whether the file holds a tile or strip, all its planes. */

@@ -36,6 +36,7 @@ export const paths = {
   decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
   embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,
   embedding: (embedding: string) => `api/embeddings/${part(embedding)}`,
+  embeddingMap: (embedding: string) => `api/embeddings/${part(embedding)}/map`,
   teaching: (slide: string, run: string | null) =>
     `api/slides/${part(slide)}/teaching${run === null ? "" : `?run=${part(run)}`}`,
   prepareTeaching: (slide: string) => `api/slides/${part(slide)}/teaching/prepare`,

@@ -1,0 +1,101 @@
+import { Option } from "@commander-js/extra-typings";
+import { EpSamError } from "../../common/index.js";
+import {
+  mergeRecords,
+  type PresetName,
+  parseConfig,
+  presetNames,
+  RunDirectory,
+  readConfig,
+  resolveConfig,
+  type TrainingConfig,
+} from "../../run/index.js";
+import { path } from "../options.js";
+
+/** `--data <dataset>` */
+export function dataOption() {
+  return new Option("--data <dataset>", "dataset directory from `epsam prepare`").argParser(path);
+}
+
+/** `--classifier-data <dataset>` */
+export function classifierDataOption() {
+  return new Option(
+    "--classifier-data <dataset>",
+    "another dataset for the classifier alone, such as smaller patches of the same images",
+  ).argParser(path);
+}
+
+/** `--preset <name>` */
+export function presetOption() {
+  return new Option(
+    "--preset <name>",
+    "values to start from (default: paper, with --backbone laptop)",
+  ).choices(presetNames);
+}
+
+/** `--config <file>` */
+export function configOption() {
+  return new Option("--config <file>", "YAML or JSON file with values that differ from the preset").argParser(
+    path,
+  );
+}
+
+/** `--backbone <names>` */
+export function backboneOption() {
+  return new Option(
+    "--backbone <names>",
+    "networks whose features the classifier judges, separated by commas, such as uni2-h,efficientnet-lite0",
+  ).argParser((text) => text.split(",").map((name) => name.trim()));
+}
+
+/** What the values of a training are made of. */
+export interface ConfigChoice {
+  readonly preset?: PresetName | undefined;
+  readonly config?: string | undefined;
+  readonly backbone?: readonly string[] | undefined;
+  readonly seed?: number | undefined;
+  readonly resume?: true | undefined;
+  readonly out?: string | undefined;
+  readonly fromRun?: string | undefined;
+}
+
+/** A run's values and the name of its preset. */
+async function configOf(root: string): Promise<{ preset: PresetName; config: TrainingConfig }> {
+  const run = await RunDirectory.open(root);
+  const preset = presetNames.find((name) => name === run.record.preset) ?? "paper";
+  return { preset, config: parseConfig(run.record.config, run.path("run.json")) };
+}
+
+/** The preset with the file's and the command line's values; a resumed run keeps its own unless told otherwise. */
+export async function effectiveConfig(
+  options: ConfigChoice,
+): Promise<{ preset: PresetName; config: TrainingConfig }> {
+  const { preset, config: file, seed, resume, out, fromRun, backbone } = options;
+  const untold = [preset, file, seed, backbone].every((value) => value === undefined);
+  if (resume && untold && out !== undefined) return configOf(out);
+  const overrides = file === undefined ? undefined : await readConfig(file);
+  const merged = mergeRecords(overrides?.content ?? {}, {
+    ...(seed === undefined ? {} : { seed }),
+    ...(backbone === undefined ? {} : { classifier: denseOn(backbone) }),
+  });
+  const origin = fromRun === undefined ? undefined : await configOf(fromRun);
+  const name = preset ?? origin?.preset ?? (backbone === undefined ? "paper" : "laptop");
+  // A preset replaces what comes after the classifier of the run.
+  const kept = preset === undefined ? origin?.config : origin && { classifier: origin.config.classifier };
+  return { preset: name, config: resolveConfig(name, mergeRecords(kept ?? {}, merged), overrides) };
+}
+
+/** A classifier that judges the features of these networks. */
+function denseOn(backbone: readonly string[]) {
+  return { model: "dense", dense: { backbone: backbone.length === 1 ? backbone[0] : backbone } };
+}
+
+/** @throws EpSamError `usage` when the option was not given */
+export function required(value: string | undefined, option: string): string {
+  if (value !== undefined) return value;
+  throw new EpSamError("usage", {
+    what: "is needed",
+    where: option,
+    action: "`epsam train --help` shows an example.",
+  });
+}
