@@ -27,6 +27,9 @@ const BORDER = 1;
 /** Outlines that reach no farther, of width and height, may be in microns or of a smaller level: mostly a quarter and less. */
 const CORNER = 0.25;
 
+/** Outlines at another scale are told as such when they would reach so far over the slide, of width or height. */
+const LEAST_FILLED = 0.75;
+
 /** The level-0 position where coordinates begin. */
 function originOn({ bounds }: SlidePlane, origin: CoordinateOrigin): { x: number; y: number } {
   return origin === "slide" || bounds === undefined ? { x: 0, y: 0 } : { x: bounds.left, y: bounds.top };
@@ -142,11 +145,11 @@ class Placement {
   warnings(path: string): string[] {
     const { right: width, bottom: height } = this.slide;
     const why = `they reach from x ${Math.round(this.#reach.left)} to ${Math.round(this.#reach.right)} and y ${Math.round(this.#reach.top)} to ${Math.round(this.#reach.bottom)}, the slide has ${width} × ${height} pixels`;
-    const check = "check that they belong to this scan, in pixels of its full resolution";
+    const check = `check that they belong to this scan, in pixels of its full resolution${this.#hint()}`;
     if (this.#outlines > 0 && this.#off === this.#outlines) {
       throw annotationError(path, "has no outline that lies on the slide", {
         why,
-        action: "Give the annotations of this scan, in pixels of its full resolution.",
+        action: `Give the annotations of this scan, in pixels of its full resolution${this.#hint()}.`,
       });
     }
     const all = `of ${this.#outlines} outlines`;
@@ -173,6 +176,19 @@ class Placement {
         ? []
         : [`${this.#linesOff} lines lie off the slide and are left out; ${check}`]),
     ];
+  }
+
+  /** What outlines that reach beyond the slide may be. */
+  #hint(): string {
+    const { right: width, bottom: height } = this.slide;
+    const { left, top, right, bottom } = this.#reach;
+    if (left < -BORDER || top < -BORDER) return "";
+    if (bottom <= width + BORDER && right <= height + BORDER) {
+      return "; with x and y exchanged all would lie on it";
+    }
+    const reach = Math.max(right / width, bottom / height);
+    const scale = [2, 4].find((by) => reach > LEAST_FILLED * by && reach <= by);
+    return scale === undefined ? "" : `; all would lie on it at 1/${scale} of their scale`;
   }
 
   /** What keeps an outline from being used; null for nothing. */

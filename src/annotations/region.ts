@@ -60,6 +60,12 @@ export class TumourRegion {
     return this.#tumour.length === 0;
   }
 
+  /** The box of all tumour outlines; null without any. */
+  get box(): Level0Box | null {
+    const boxes = this.#tumour.map(({ outer }) => outer.box);
+    return boxes.reduce<Level0Box | null>((all, box) => (all === null ? box : around(all, box)), null);
+  }
+
   /** True when the grid may hold tumour; false means that it holds none. */
   touches(grid: RasterGrid): boolean {
     const box = boxOf(grid);
@@ -203,6 +209,15 @@ function boxOf({ origin, pixelSize, width, height }: RasterGrid): Level0Box {
     top: origin.y,
     right: origin.x + width * pixelSize.x,
     bottom: origin.y + height * pixelSize.y,
+  };
+}
+
+function around(a: Level0Box, b: Level0Box): Level0Box {
+  return {
+    left: Math.min(a.left, b.left),
+    top: Math.min(a.top, b.top),
+    right: Math.max(a.right, b.right),
+    bottom: Math.max(a.bottom, b.bottom),
   };
 }
 

@@ -130,10 +130,11 @@ export type ClassRenamed = z.infer<typeof classRenamedSchema>;
  */
 export const classRemovalSchema = z.strictObject({ name: filled });
 
-/** A class whose meaning is known. `GET /api/classes` lists them. */
+/** A class of which anything is known. `GET /api/classes` lists them. */
 export const classEntrySchema = z.object({
   name: z.string(),
-  meaning: z.enum([...classMeaningSchema.options, "ignored", "reviewed", "left-out"]),
+  /** Null while nobody has chosen one: an imported file has given it a colour. */
+  meaning: z.nullable(z.enum([...classMeaningSchema.options, "ignored", "reviewed", "left-out"])),
   /** Whether it means the same everywhere, and is not for anybody to choose. */
   isFixed: z.boolean(),
   /** Where somebody has chosen one. */

@@ -51,7 +51,15 @@ export type ReceivingOffer = z.infer<typeof offerSchema>;
 
 export const offeredSchema = z.object({ id: z.string() });
 
-/** What became of a drop. */
+/**
+ * `POST /api/registered`: adds a file or folder of the server where it lies. Its path begins in one of the workspace's
+ * `folders`, or with the name of one; a whole path will do, too. The answer is {@link takenSchema}.
+ */
+export const namedPathSchema = z.strictObject({
+  path: z.string().check(z.minLength(1), z.maxLength(4096), z.regex(/\S/)),
+});
+
+/** What became of a drop, or of what was named. */
 export const takenSchema = z.object({
   slides: list(z.object({ id: z.string(), name: z.string() })),
   /** Annotation files, datasets, runs and results, in words. */

@@ -36,6 +36,11 @@ export const embeddingEntrySchema = z.object({
   box: boxSchema,
   /** Side of the patch in pixels: coordinates of points are in this frame. */
   patchSize: number,
+  /**
+   * Whether the run's own map of the patch answers points: `GET /api/embeddings/:id/map`, logits as float32 little endian
+   * [256, 256], see `clickedRegion`. Its embedding, for boxes, is computed when it is asked for.
+   */
+  hasMap: z.boolean(),
 });
 export type EmbeddingEntry = z.infer<typeof embeddingEntrySchema>;
 
@@ -76,6 +81,9 @@ export const decodeRequestSchema = z.strictObject({
 });
 export type DecodeRequest = z.infer<typeof decodeRequestSchema>;
 
-/** The mask as an area of the slide, outlines through the middles of pixel edges, with SAM's own estimate. */
+/**
+ * The mask as an area of the slide, outlines through the middles of pixel edges, with SAM's own estimate, or the mean
+ * probability where a run's map answers.
+ */
 export const decodedMaskSchema = z.object({ area: areaSchema, estimatedIou: number });
 export type DecodedMask = z.infer<typeof decodedMaskSchema>;

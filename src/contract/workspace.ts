@@ -72,6 +72,8 @@ export const workspaceSchema = z.object({
   slides: list(slideEntry),
   datasets: list(datasetEntry),
   runs: list(runEntry),
+  /** What the folders are called below which files can be added by their paths. */
+  folders: list(text),
 });
 export type Workspace = z.infer<typeof workspaceSchema>;
 

@@ -92,6 +92,7 @@ export type {
   UnannotatedRule,
 } from "./slide-preparation/options.js";
 export { SlideOutcomes } from "./slide-preparation/outcomes.js";
+export { outlineDoubts } from "./slide-preparation/outline-doubts.js";
 export {
   missingFromPreparation,
   prepareShard,

@@ -16,6 +16,12 @@ export interface LogitMap {
   readonly data: Float32Array;
 }
 
+/** Logits of a square patch. */
+export function squareLogits(data: Float32Array): LogitMap {
+  const side = Math.round(Math.sqrt(data.length));
+  return { width: side, height: side, data };
+}
+
 /**
  * The foreground of logits as an area of the slide: the outlines where the logits, interpolated between the centres
  * of pixels, are zero (marching squares; Lorensen and Cline, 1987, in two dimensions). Beyond the patch is background.

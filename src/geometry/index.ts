@@ -10,8 +10,9 @@ export {
   ringFrom,
 } from "./area.js";
 export { BoundarySweep, type TracedComponent } from "./boundary-sweep.js";
+export { type ClickedRegion, clickedRegion } from "./clicked-region.js";
 export { clippedRing } from "./clip.js";
-export { areaOfLogits, type LogitMap } from "./contours.js";
+export { areaOfLogits, type LogitMap, squareLogits } from "./contours.js";
 export { crossingsOf, withoutCrossings } from "./crossings.js";
 export { maximumDiameter } from "./feret.js";
 export { lengthOf, type PixelSize, perimeterOf } from "./lengths.js";

@@ -1,6 +1,5 @@
-import type { FloatMap, RgbImage } from "../imaging/index.js";
-import type { ImageEncoder, MaskPromptEmbedder, SamFrame } from "../models/index.js";
-import type { Method } from "./method.js";
+import type { RgbImage } from "../imaging/index.js";
+import type { ImageEncoder, SamFrame } from "../models/index.js";
 import { OpenOnce } from "./open-once.js";
 
 /** Where SAM's embeddings of patches come from: a cache, the encoder, or whoever keeps them. */
@@ -28,39 +27,5 @@ export class FreshEmbeddings implements EmbeddingSource<RgbImage> {
 
   close(): Promise<void> {
     return this.#encoder.close();
-  }
-}
-
-/** Logits over the whole patch, at any resolution; the embedding is SAM's of the patch. */
-export type PatchLogits = (image: RgbImage, embedding: Float32Array) => Promise<FloatMap>;
-
-/**
- * Embeddings with what a run sees of the patch in them as SAM's mask prompt, for a decoder that is prompted by clicks,
- * which bring none. Closing it leaves the embeddings it is made of open.
- */
-export class MaskPromptEmbeddings implements EmbeddingSource<RgbImage> {
-  readonly #embeddings: EmbeddingSource<RgbImage>;
-  readonly #method: Method;
-  readonly #logits: PatchLogits;
-  readonly #embedder: MaskPromptEmbedder;
-
-  /** @param options the method is closed with the embeddings; `logits` are computed with it */
-  constructor(
-    embeddings: EmbeddingSource<RgbImage>,
-    { method, logits, embedder }: { method: Method; logits: PatchLogits; embedder: MaskPromptEmbedder },
-  ) {
-    this.#embeddings = embeddings;
-    this.#method = method;
-    this.#logits = logits;
-    this.#embedder = embedder;
-  }
-
-  async get(image: RgbImage): Promise<Float32Array> {
-    const embedding = await this.#embeddings.get(image);
-    return this.#embedder.withMask(embedding, await this.#logits(image, embedding), this.#method.frame);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.#method.close(), this.#embedder.close()]);
   }
 }

@@ -16,12 +16,7 @@ export {
   denseTensors,
   highestMean,
 } from "./dense-activation.js";
-export {
-  type EmbeddingSource,
-  FreshEmbeddings,
-  MaskPromptEmbeddings,
-  type PatchLogits,
-} from "./embedding-source.js";
+export { type EmbeddingSource, FreshEmbeddings } from "./embedding-source.js";
 export { idsScore, type ScoredPatch, type SelectionSettings, selectPseudoLabels } from "./ids.js";
 export {
   cutOffLevel,

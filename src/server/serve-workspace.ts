@@ -7,10 +7,11 @@ import { accessRules } from "./access.js";
 import { createApp } from "./app.js";
 import { createServerContext, type ServerContext } from "./context.js";
 import { addAllReceived } from "./received/received-folder.js";
+import { addAllRegistered } from "./received/register.js";
 import { resultsWithoutSlide } from "./results/find-results.js";
 import { type RunningServer, startServer } from "./start-server.js";
 import { tellAnnotationsNotShown } from "./workspace/left-out.js";
-import { addAnnotationFolder, addInput } from "./workspace/recognise.js";
+import { addAnnotationFolder, addInput, allowFolder } from "./workspace/recognise.js";
 
 /** Where the web application is served unless told otherwise. */
 export const DEFAULT_VIEW_PORT = 8765;
@@ -26,6 +27,8 @@ export interface ServeOptions {
   readonly results?: readonly string[] | undefined;
   /** Folders of annotation files named like the slides. */
   readonly annotations?: readonly string[] | undefined;
+  /** Folders below which the page may name files and folders to be added, beside the inputs themselves. */
+  readonly allow?: readonly string[] | undefined;
   /** What groups of these annotations mean, beside those that are known. */
   readonly groups?: Partial<GroupRules> | undefined;
   /** Where their coordinates, and those of exported GeoJSON, begin on slides with bounds; default: by program. */
@@ -68,7 +71,9 @@ export async function serveWorkspace(options: ServeOptions): Promise<ServedWorks
   const context = createServerContext({ stateDirectory, signal, reporter, groups, annotationOrigin, queue });
   await warnIfUnwritable(stateDirectory, reporter);
   await fillWorkspace(context, options);
-  await addAllReceived(context.workspace, stateDirectory, (message) => reporter.warn(message));
+  const warn = (message: string): void => reporter.warn(message);
+  await addAllReceived(context.workspace, stateDirectory, warn);
+  await addAllRegistered(context.workspace, stateDirectory, warn);
   const app = createApp(context, { access });
   const server = await startOnPort(app, host, options.port);
   const { slides, datasets, runs } = context.workspace;
@@ -100,7 +105,7 @@ async function warnIfUnwritable(stateDirectory: string, reporter: Reporter): Pro
 
 /** What the user gave is there, and what seems to be missing is told. */
 async function fillWorkspace({ workspace }: ServerContext, given: ServeOptions): Promise<void> {
-  const { inputs, runs = [], results = [], annotations = [], reporter } = given;
+  const { inputs, runs = [], results = [], annotations = [], allow = [], reporter } = given;
   const warn = (message: string): void => reporter.warn(message);
   const found: string[] = [];
   const options = {
@@ -110,6 +115,7 @@ async function fillWorkspace({ workspace }: ServerContext, given: ServeOptions):
   };
   for (const input of [...inputs, ...runs, ...results]) await addInput(workspace, input, options);
   for (const folder of annotations) await addAnnotationFolder(workspace, folder);
+  for (const folder of [...inputs, ...allow]) await allowFolder(workspace, folder);
   const { slides, datasets } = workspace;
   if (inputs.length > 0 && slides.length + datasets.length + workspace.runs.length === 0) {
     warn(`Nothing to look at in ${inputs.join(", ")}: no slides, images, datasets or runs.`);

@@ -4,6 +4,7 @@ import type { DatasetEntry, Workspace } from "../contract/index.js";
 import type { ServerContext } from "./context.js";
 import type { DatasetIndexes, IndexedDataset } from "./datasets/dataset-index.js";
 import { problemOf } from "./problem.js";
+import { allowedNames } from "./received/named-path.js";
 import { runEntry } from "./runs/run-entry.js";
 import { annotatedNames, SlideList } from "./slides/slide-entry.js";
 import type { Workspace as ServedWorkspace, WorkspaceDirectory } from "./workspace/workspace.js";
@@ -26,6 +27,7 @@ export function workspaceRoutes(context: ServerContext, datasets: DatasetIndexes
       slides: await listSlides(list, workspace),
       datasets: described.map(({ entry }) => entry),
       runs: await Promise.all(workspace.runs.map((run) => runEntry(run, workspace.labelOf(run), indexed))),
+      folders: allowedNames(workspace),
     };
     return request.json(body, 200, { "Cache-Control": "no-store" });
   });

@@ -7,8 +7,8 @@ const MOST_MICRONS = 20;
 const SQUARE = 1.5;
 /** Microns per pixel times the objective's magnification, about, for cameras of all makes. */
 const MICRONS_AT_ONE = 10;
-/** Adapters and cameras double or halve it; beyond this factor one of the two is wrong. */
-const SAME_SCAN = 3.5;
+/** Beyond this factor there is an adapter between objective and camera, or one of the two numbers is wrong. */
+const SAME_SCAN = 1.6;
 
 /**
  * What a file tells of its resolution, as far as a scan can have it: many writers put a screen's or printer's dots per
@@ -38,6 +38,6 @@ export function plausibleResolution({
   }
   const usual = power === null || power <= 0 ? told.x : MICRONS_AT_ONE / power;
   if (Math.max(told.x / usual, usual / told.x) <= SAME_SCAN) return { micronsPerPixel: told, warnings: [] };
-  const warning = `it claims ${x} microns per pixel and an objective of ${power}×, which has about ${Number(usual.toPrecision(2))}; the microns are used, look at a scale bar before you trust them`;
+  const warning = `it claims ${x} microns per pixel and an objective of ${power}×, which has about ${Number(usual.toPrecision(2))}; the microns are used, look at a scale bar or at the size of nuclei before you trust them`;
   return { micronsPerPixel: told, warnings: [warning] };
 }

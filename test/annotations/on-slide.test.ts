@@ -53,6 +53,15 @@ describe("annotations on their slide", () => {
     }
   });
 
+  it.each([
+    ["with x and y exchanged all would lie on it", moved(square, 10, 280)],
+    ["all would lie on it at 1/2 of their scale", moved(square, 500, 380)],
+    ["all would lie on it at 1/4 of their scale", moved(square, 1100, 500)],
+  ])("that lie off it are told with what they may be: %s", (hint, ring) => {
+    const set = parsed(feature(polygon(square)), feature(polygon(ring)));
+    expect(placeOnSlide(set, slide(300, 200)).warnings).toEqual([expect.stringContaining(`; ${hint}`)]);
+  });
+
   it("that lie off it or reach beyond it are told with numbers; the tumour off it is not forgotten", () => {
     const beyond = moved(square, 295, 0);
     const off = moved(square, 400, 0);

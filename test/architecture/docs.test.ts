@@ -37,6 +37,10 @@ describe("documents", () => {
     expect(repeated).toEqual([]);
   });
 
+  it("keep the benchmarks to 150 lines, so that figures which others replace go", () => {
+    expect(textOf("docs/benchmarks.md").trimEnd().split("\n").length).toBeLessThanOrEqual(150);
+  });
+
   it("link to what there is", () => {
     const broken = pages.flatMap((page) =>
       [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = ""]) => {

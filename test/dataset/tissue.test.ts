@@ -171,6 +171,8 @@ describe("what is no tissue though it has colour", () => {
     ["dark brown", [60, 35, 20]],
     ["brown", [110, 75, 45]],
     ["dark red", [60, 5, 10]],
+    ["yellow", [255, 220, 80]],
+    ["cream", [240, 225, 185]],
   ])(
     "leaves out a border of %s with a sensor's noise, and finds strong and pale tissue beside it",
     async (_, colour) => {
@@ -215,6 +217,24 @@ describe("what is no tissue though it has colour", () => {
     expect(
       (await findTissue(slide, threshold)).fraction({ left: 220, top: 1950, right: 280, bottom: 2100 }),
     ).toBe(1);
+  });
+
+  it.each<[string, Rgb]>([
+    ["red", [205, 35, 45]],
+    ["purple", [110, 35, 150]],
+    ["pink", [225, 20, 130]],
+  ])("leaves out marks of a %s pen, which are even, and finds pale tissue beside them", async (_, colour) => {
+    const isMark = (x: number, y: number): boolean => Math.abs(Math.hypot(x - 700, y - 2048) - 450) < 130;
+    const slide = beside(PALE, (x, y) => (isMark(x, y) ? noisy(colour, x >> 4, y >> 4, 2) : glass(x, y)));
+    const mask = await findTissue(slide, "otsu");
+    expect(mask.fraction(field)).toBe(0);
+    expect(mask.fraction(section)).toBe(1);
+    expect(mask.warnings).toEqual([
+      expect.stringMatching(/^\d\d % of what is coloured is strongly red or purple.*`tissue: \d+`/),
+    ]);
+    const threshold = Number(/`tissue: (\d+)`/.exec(mask.warnings[0] ?? "")?.[1]);
+    const onMark = { left: 220, top: 1950, right: 280, bottom: 2100 };
+    expect((await findTissue(slide, threshold)).fraction(onMark)).toBe(1);
   });
 
   it("takes red ink for blood, and does not lose pale tissue to it", async () => {

@@ -189,3 +189,50 @@ describe("another name for a class", () => {
     expect(await namesOn(slides[0])).toEqual(["Nest"]);
   });
 });
+
+describe("the colours of an imported file", () => {
+  const feature = (name: string, color: readonly number[]) => ({
+    type: "Feature",
+    geometry: areaFrom(square(10, 10, 20)),
+    properties: { objectType: "annotation", classification: { name, color } },
+  });
+  const bring = async (...features: readonly object[]) => {
+    const body = JSON.stringify({ type: "FeatureCollection", features });
+    const { revision } = await state(slides[0]);
+    const path = `/api/slides/${slides[0]}/annotations/import?revision=${revision}`;
+    expect((await app.request(path, { method: "POST", body })).status).toBe(200);
+  };
+  const exported = async (name: string) => {
+    const answer = await app.request(`/api/slides/${slides[0]}/annotations/export?format=geojson`);
+    const { features } = (await answer.json()) as { features: readonly ReturnType<typeof feature>[] };
+    return features.map(({ properties }) => properties.classification).find((one) => one.name === name);
+  };
+
+  it("are those of classes that are new, and go back into exported files", async () => {
+    await choose({ name: "Nest", meaning: "tumour" });
+    await bring(
+      feature("Stroma", [150, 200, 150]),
+      feature("Nest", [1, 2, 3]),
+      feature("Tumor", [200, 0, 0]),
+    );
+    expect(await entry("Stroma")).toEqual({
+      name: "Stroma",
+      meaning: null,
+      isFixed: false,
+      colour: "#96c896",
+    });
+    expect(await entry("Nest")).toEqual({ name: "Nest", meaning: "tumour", isFixed: false });
+    expect((await entry("Tumor"))?.colour).toBeUndefined();
+    expect(await exported("Stroma")).toEqual({ name: "Stroma", color: [150, 200, 150] });
+    // A colour that is known stays, whatever another file says.
+    await bring(feature("stroma", [0, 0, 0]));
+    expect((await entry("Stroma"))?.colour).toBe("#96c896");
+    expect(await whyNot(await choose({ name: "Stroma", key: 5 }))).toMatch(/has no meaning yet/);
+    await rename("Stroma", "Fibrosis");
+    expect(await entry("Fibrosis")).toMatchObject({ meaning: null, colour: "#96c896" });
+    await choose({ name: "Fibrosis", meaning: "exclusion" });
+    expect(await entry("Fibrosis")).toMatchObject({ meaning: "exclusion", colour: "#96c896" });
+    expect(await exported("Fibrosis")).toEqual({ name: "Fibrosis", color: [150, 200, 150] });
+    expect(await entry("Stroma")).toBeUndefined();
+  });
+});

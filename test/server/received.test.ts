@@ -1,20 +1,22 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, realpath, symlink, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ProblemBody, TakenIn } from "../../src/contract/index.js";
 import { addAllReceived } from "../../src/server/received/received-folder.js";
+import { addAllRegistered } from "../../src/server/received/register.js";
 import { Workspace } from "../../src/server/workspace/workspace.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { type TestServer, testServer, writeGradientSlide } from "../support/test-server.js";
 
 const files = temporaryDirectory();
 let server: TestServer;
+let folder: string;
 let state: string;
 let slide: Uint8Array;
 
 beforeEach(async () => {
-  const folder = await files.folder();
+  folder = await realpath(await files.folder());
   state = join(await files.folder(), "state");
   await writeGradientSlide(join(folder, "here.tif"), 300, 200);
   slide = new Uint8Array(await readFile(join(folder, "here.tif")));
@@ -157,4 +159,80 @@ it("writes nowhere but into its folder, and only what was told before", async ()
     413,
     expect.stringMatching(/^137439\.0 GB are too much for the disk/),
   ]);
+});
+
+/** Adds something by its path. */
+const register = async (path: string) => {
+  const answer = await server.request("/api/registered", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ path }),
+  });
+  return { status: answer.status, body: JSON.parse(await answer.text()) as TakenIn & ProblemBody };
+};
+
+it("adds what is named by its path, where it lies, and the next server has it too", async () => {
+  expect((await server.workspace()).folders).toEqual([]);
+  server.context.workspace.allowFolder({ root: folder, given: folder });
+  expect((await server.workspace()).folders).toEqual([basename(folder)]);
+  await mkdir(join(folder, "later", "more"), { recursive: true });
+  await writeFile(join(folder, "later", "new.tif"), slide.subarray(0));
+  await writeFile(join(folder, "later", "more", "two.tif"), slide);
+  await writeFile(join(folder, "later", "broken.svs"), "no slide");
+  expect((await register("later/new.tif")).body.slides.map(({ name }) => name)).toEqual(["new.tif"]);
+  const rest = await register(` ${basename(folder)}/later `);
+  expect(rest.body).toMatchObject({
+    slides: [{ name: "two.tif" }],
+    refused: [{ where: "broken.svs" }],
+    notes: ["1 slide is here already."],
+  });
+  expect((await register(join(folder, "later", "new.tif"))).body).toMatchObject({
+    slides: [],
+    refused: [],
+    notes: ["1 slide is here already."],
+  });
+  // Nothing is copied, and what is refused stays.
+  expect(server.context.workspace.slides.map(({ path }) => path)).toEqual(
+    ["here.tif", "later/new.tif", "later/more/two.tif"].map((path) => join(folder, path)),
+  );
+  expect(existsSync(join(folder, "later", "broken.svs"))).toBe(true);
+  await writeFile(join(folder, "later", "new.xml"), outlines(30));
+  expect((await register("later/new.xml")).body.others).toEqual(["the annotations new.xml"]);
+  const warnings: string[] = [];
+  const next = new Workspace();
+  await addAllRegistered(next, state, (message) => warnings.push(message));
+  expect([next.slides.length, warnings.length]).toEqual([0, 3]);
+  expect(warnings[0]).toMatch(/^registered\.jsonl: .+new\.tif.+lies outside of the folders/);
+  next.allowFolder({ root: folder, given: folder });
+  await addAllRegistered(next, state, (message) => expect(message).toBe(""));
+  expect(next.slides.map(({ name }) => name).sort()).toEqual(["broken.svs", "new.tif", "two.tif"]);
+  expect(next.annotationFolders).toEqual([join(folder, "later")]);
+});
+
+it("looks at nothing outside of the folders that are allowed, and asks no address", async () => {
+  const outside = await files.folder();
+  await writeFile(join(outside, "secret.tif"), slide);
+  await symlink(outside, join(folder, "link"));
+  await symlink(join(outside, "secret.tif"), join(folder, "link.tif"));
+  await writeFile(join(folder, "list.txt"), "https://127.0.0.1:1/a.svs\n");
+  const refused = async (path: string) => {
+    const { status, body } = await register(path);
+    return [status, body.problem?.tag];
+  };
+  expect(await refused("here.tif")).toEqual([403, "forbidden"]);
+  server.context.workspace.allowFolder({ root: folder, given: folder });
+  const whole = join(outside, "secret.tif");
+  const beside = `../${basename(outside)}/secret.tif`;
+  // Whether such a thing is there is not told either.
+  const elsewhere = [whole, join(outside, "nothing.tif"), beside, "../nothing", "/etc/passwd", `${folder}x`];
+  for (const path of [...elsewhere, "link/secret.tif", "link", "link.tif"]) {
+    expect([path, ...(await refused(path))]).toEqual([path, 403, "forbidden"]);
+  }
+  for (const path of ["http://127.0.0.1:1/a.svs", "S3://bucket/a.svs", "file:///etc/passwd", "list.txt"]) {
+    expect([path, ...(await refused(path))]).toEqual([path, 400, "usage"]);
+  }
+  expect(await refused("nothing.tif")).toEqual([404, "not-found"]);
+  expect(await refused("")).toEqual([400, "usage"]);
+  expect(await names()).toEqual(["here.tif"]);
+  expect(existsSync(join(state, "registered.jsonl"))).toBe(false);
 });

@@ -82,6 +82,21 @@ describe("DeepZoom", () => {
     await slide.close();
   });
 
+  it("a level that shows something else than the one above is left out by name", async () => {
+    const path = await writeDeepZoom("png", 0);
+    const folder = path.replace(/\.dzi$/, "_files/7");
+    const other = gradientImage(75, 43);
+    const cut = (left: number, width: number) => encode(cropWhite(other, left, 0, width, 43));
+    await writeFile(join(folder, "0_0.png"), await cut(0, 64));
+    await writeFile(join(folder, "1_0.png"), await cut(64, 11));
+    const slide = await openSlide(path);
+    expect(slide.levels.map(({ width }) => width)).toEqual([300, 150, 38]);
+    expect(slide.warnings).toEqual([
+      `${folder} is stored as a level, but shows something else than the level above, and is left out`,
+    ]);
+    await slide.close();
+  });
+
   it("lower levels are the stored ones", async () => {
     const path = await writeDeepZoom("png", 1);
     const slide = await openDeepZoom(path);

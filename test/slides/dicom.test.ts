@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { encodeJpeg2000 } from "../../scripts/fixtures/pictures.js";
-import type { RgbImage } from "../../src/imaging/index.js";
+import { type RgbImage, resizeRgb } from "../../src/imaging/index.js";
 import { openDicomSlide } from "../../src/slides/dicom/open-dicom.js";
 import { readJpegHeader } from "../../src/slides/jpeg-header.js";
 import { cutTiles, type DicomOptions, EXPLICIT, IMPLICIT, writeDicom } from "../support/dicom-writer.js";
@@ -285,8 +285,8 @@ function fromYcc({ width, height, data }: RgbImage): RgbImage {
 
 describe("files of one series", () => {
   const full = noiseImage(200, 120);
-  const half = noiseImage(100, 60, 1);
-  const quarter = noiseImage(50, 30, 2);
+  const half = resizeRgb(full, 100, 60, "bilinear");
+  const quarter = resizeRgb(full, 50, 30, "bilinear");
   const label = noiseImage(40, 30, 3);
 
   async function writeSeries(): Promise<string> {
@@ -327,6 +327,20 @@ describe("files of one series", () => {
     const slide = await openDicomSlide(path);
     expect(slide.levels).toHaveLength(3);
     expectSameImage(await readLevel(slide, 2), quarter);
+    await slide.close();
+  });
+
+  it("do not take in a level that shows something else than the one above", async () => {
+    const path = await files.folder();
+    const main = await writeDicom(join(path, "main.dcm"), lossless(full));
+    const other = await writeDicom(join(path, "other.dcm"), lossless(gradientImage(100, 60)));
+    await writeDicom(join(path, "quarter.dcm"), lossless(quarter));
+    const slide = await openDicomSlide(main);
+    expect(slide.levels.map(({ width }) => width)).toEqual([200, 50]);
+    expectSameImage(await readLevel(slide, 1), quarter);
+    expect(slide.warnings).toEqual([
+      `left out ${other}: it is stored as a level, but shows something else than the level above`,
+    ]);
     await slide.close();
   });
 

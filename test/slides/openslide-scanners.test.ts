@@ -42,6 +42,17 @@ describeWithOpenSlideLibrary("formats that OpenSlide alone reads, through its pr
     await slide.close();
   });
 
+  it("a level that shows something else than the one above is left out by name", async () => {
+    const path = await fresh("other.vmu");
+    const { width, height, data } = halved(image);
+    await writeVmu(path, image, 0.5, { width, height, data: data.toReversed() });
+    const slide = await openSlide(path);
+    expect(slide.levels.map((level) => level.width)).toEqual([256]);
+    expect(slide.warnings).toEqual(["level 1 shows something else than the level above, and is left out"]);
+    expectSameImage(await readLevel(slide, 0), image);
+    await slide.close();
+  });
+
   it("MIRAX", async () => {
     const path = await fresh("slide.mrxs");
     await writeMirax(path, image, 0.5);

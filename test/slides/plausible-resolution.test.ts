@@ -20,6 +20,9 @@ it.each([
   [0.5, 20],
   [0.499, null],
   [0.2, 60],
+  [0.2325, 40],
+  [0.455, 20],
+  [0.65, 20],
   [10, null],
 ])("%d µm per pixel at %s× is one", (microns, power) => {
   expect(judged(microns, power)).toEqual({ micronsPerPixel: { x: microns, y: microns }, warnings: [] });
@@ -32,5 +35,16 @@ it("an objective that contradicts is told with both numbers, as are pixels that 
       expect.stringMatching(/5\.000 microns per pixel and an objective of 20×, which has about 0\.5/),
     ],
   });
+  for (const [microns, power, usual] of [
+    [0.5, 40, 0.25],
+    [0.25, 20, 0.5],
+    [1, 20, 0.5],
+  ] as const) {
+    expect(judged(microns, power).warnings).toEqual([
+      expect.stringMatching(
+        new RegExp(`^it claims ${microns.toPrecision(4)} .* ${power}×, which has about ${usual};`),
+      ),
+    ]);
+  }
   expect(judged(0.25, 40, 0.5).warnings).toEqual([expect.stringMatching(/0\.2500 × 0\.5000 microns/)]);
 });

@@ -111,13 +111,21 @@ describeWithChromium("slides of the workspace", () => {
         route.fulfill({ contentType: "image/svg+xml", body: '<svg xmlns="http://www.w3.org/2000/svg"/>' }),
       );
       await blank.route("**/api/workspace", (route) =>
-        route.fulfill({ json: { version: "1", slides, datasets: [], runs: [] } }),
+        route.fulfill({ json: { version: "1", slides, datasets: [], runs: [], folders: [] } }),
       );
       await blank.reload();
     });
     const navigation = page.getByRole("navigation");
-    const listed = () => page.locator(".slide-list li").count();
-    const cards = () => page.locator(".slide-cards li").count();
+    /** How many there are, as their first items tell screen readers. */
+    const told = async (list: string) => {
+      const first = await page.locator(`${list} > li:first-child`).all();
+      const sizes = await Promise.all(first.map((item) => item.getAttribute("aria-setsize")));
+      return sizes.reduce((sum, size) => sum + Number(size), 0);
+    };
+    const listed = () => told(".slide-list");
+    const cards = () => told(".slide-cards");
+    const current = () =>
+      page.evaluate(() => document.activeElement?.querySelector(".item-name")?.textContent);
     await expect.poll(listed).toBe(1000);
     const name = navigation.getByRole("searchbox", { name: "Filter slides by name" });
     const typing = await mainThreadTime(page, async () => {
@@ -134,6 +142,21 @@ describeWithChromium("slides of the workspace", () => {
     process.stdout.write(
       `1,000 slides: filtered in ${typing.toFixed(0)} ms, all again in ${back.toFixed(0)} ms\n`,
     );
+    // What is seen is drawn, wherever the list is scrolled to; the keyboard gets to all of it.
+    expect(await page.locator(".slide-list > li, .slide-cards > li").count()).toBeLessThan(120);
+    await page.locator(".sidebar-sections").evaluate((element) => element.scrollBy(0, 92 * 500));
+    await navigation.getByRole("link", { name: /^slide 500\.svs/ }).focus();
+    for (const [key, to] of [
+      ["Tab", 503],
+      ["Shift+Tab", 497],
+    ] as const) {
+      for (let at = Number(/\d+/.exec((await current()) ?? "")?.[0]); at !== to; at += Math.sign(to - at))
+        await page.keyboard.press(key);
+      expect(await current()).toBe(`slide ${to}.svs`);
+    }
+    await navigation.locator("summary", { hasText: "Datasets" }).focus();
+    await page.keyboard.press("Shift+Tab");
+    expect(await current()).toBe("slide 999.svs");
     await navigation.getByText("Filter, sort and group").press("Enter");
     await navigation.getByRole("combobox", { name: "Results", exact: true }).selectOption("yes");
     await navigation.getByRole("combobox", { name: "Kind", exact: true }).selectOption("DICOM");

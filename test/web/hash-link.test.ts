@@ -18,13 +18,16 @@ const slide: Route = {
   grid: "set & more",
   beside: {
     slide: "other",
-    layer: { id: "three", opacity: 0.5, map: "outline" },
+    layers: [
+      { id: "three", opacity: 0.5, map: "outline" },
+      { id: "four", opacity: 1, map: "viridis" },
+    ],
     curtain: 0.25,
     alignment: { scale: 1.25, turn: -3, x: 12.5, y: -7 },
     released: { centre: [5, 6], zoom: 2, rotation: 270 },
   },
 };
-const beside = { slide: "s", layer: null, curtain: null, alignment: null, released: null };
+const beside = { slide: "s", layers: [], curtain: null, alignment: null, released: null };
 
 describe("links", () => {
   it.each<[string, Route]>([

@@ -33,6 +33,7 @@ const workspace: Workspace = {
       problem: null,
     },
   ],
+  folders: [],
 };
 
 const dataset = {

@@ -53,6 +53,12 @@ export function viewCommand() {
     .addOption(
       new Option("--annotations <directory...>", "annotation files named like the slides").argParser(paths),
     )
+    .addOption(
+      new Option(
+        "--allow <directory...>",
+        "folders below which the page may add slides and others by path, beside the inputs",
+      ).argParser(paths),
+    )
     .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
@@ -85,7 +91,7 @@ export function viewCommand() {
 
 interface ViewCommandOptions
   extends GroupOptions,
-    Pick<ServeOptions, "inputs" | "annotations" | "results" | "annotationOrigin"> {
+    Pick<ServeOptions, "inputs" | "annotations" | "results" | "allow" | "annotationOrigin"> {
   readonly run?: readonly string[] | undefined;
   readonly queue?: string | true | undefined;
   readonly state?: string | undefined;
@@ -96,9 +102,9 @@ interface ViewCommandOptions
 
 async function view(options: ViewCommandOptions, context: ActionContext): Promise<null> {
   const { reporter, signal, announce } = context;
-  const { inputs, results, annotations, annotationOrigin, host, port, token } = options;
+  const { inputs, results, annotations, allow, annotationOrigin, host, port, token } = options;
   const served = await serveWorkspace({
-    ...{ inputs, results, annotations, annotationOrigin, host, port, token, reporter, signal },
+    ...{ inputs, results, annotations, allow, annotationOrigin, host, port, token, reporter, signal },
     runs: options.run,
     queue: queueOf(options),
     stateDirectory: options.state,

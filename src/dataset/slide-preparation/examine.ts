@@ -18,6 +18,7 @@ import type { SlideFile } from "./find-slides.js";
 import { areaCoverage, gridOf, type PatchGeometry, patchGeometry, slideLattice } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
 import type { SlideExamination } from "./outcomes.js";
+import { outlineDoubts } from "./outline-doubts.js";
 import { slideLooks, writtenLooks } from "./slide-looks.js";
 import { findTissue, type TissueMask } from "./tissue.js";
 
@@ -149,6 +150,7 @@ async function examineSource(
         ...(tissue?.warnings ?? []),
         ...contradiction(mpp, told),
         ...unmet.warnings,
+        ...(unmet.warnings.length > 0 ? [] : await outlineDoubts(source, region.tumour, context.signal)),
         ...missingPixels(found.missingPixels, drawn, level),
       ],
     },

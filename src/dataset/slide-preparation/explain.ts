@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { EpSamError, type Reporter } from "../../common/index.js";
+import { EpSamError } from "../../common/index.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { countLabels, type LabelCounts, SPLITS, type Split } from "../records.js";
 import { missingLabel } from "../validate.js";
@@ -7,8 +7,7 @@ import type { SlideSettings } from "./options.js";
 import type { PlannedSlide, SlidePlan } from "./plan.js";
 
 /**
- * Says why when nothing, or nothing of one label, is left although there is a training split; warns when a split
- * lacks a label.
+ * Says why when nothing, or nothing of one label, is left although there is a training split.
  * @throws EpSamError `dataset` with how many patches were left out for which reason, and what to change
  */
 export function checkSlidePlan(
@@ -16,7 +15,6 @@ export function checkSlidePlan(
   plan: SlidePlan,
   skipped: readonly SkippedInput[],
   settings: SlideSettings,
-  reporter: Reporter,
 ): Record<Split, LabelCounts> {
   const rows = plan.slides.flatMap(({ patches }) => patches);
   const counts = countLabels(rows);
@@ -32,16 +30,20 @@ export function checkSlidePlan(
       action: whatToChange(plan, missing),
     });
   }
-  for (const [index, split] of SPLITS.entries()) {
-    const absent = missingLabel(rows.filter((row) => row.split === split));
-    const isEmpty = counts[split].positive + counts[split].negative === 0;
-    if (absent === null || settings.unmarked !== null || (isEmpty && settings.split[index] === 0)) continue;
-    const need = split === "test" ? "the test figures will lack them" : "training needs them";
-    reporter.warn(
-      `The split "${split}" has no ${absent} patches: ${need}. ${splitAdvice(split, plan, settings)}`,
-    );
-  }
   return counts;
+}
+
+/** What is told of splits that lack a label. */
+export function tellLackingLabels(plan: SlidePlan, settings: SlideSettings): string[] {
+  if (settings.unmarked !== null) return [];
+  const rows = plan.slides.flatMap(({ patches }) => patches);
+  return SPLITS.flatMap((split, index) => {
+    const own = rows.filter((row) => row.split === split);
+    const absent = missingLabel(own);
+    if (absent === null || (own.length === 0 && settings.split[index] === 0)) return [];
+    const need = split === "test" ? "the test figures will lack them" : "training needs them";
+    return [`The split "${split}" has no ${absent} patches: ${need}. ${splitAdvice(split, plan, settings)}`];
+  });
 }
 
 /** A seed changes nothing where splits are told. */

@@ -7,16 +7,17 @@ import {
 } from "../../imaging/index.js";
 
 /** Stands for a saturation that red, orange or yellow ink may have: tissue, but none to tell tissue from glass by. */
-export const STRONG = 253;
-/** Stand for pixels that are no tissue whatever their saturation: green and blue ink, and dark fields. */
+export const STRONG = 252;
+/** Stand for pixels that are no tissue whatever their saturation: even red and purple ink, green and blue ink, and dark or bright fields. */
+export const EVEN_INK = 253;
 export const INK = 254;
 export const DARK = 255;
 /** Flat squares are of five pixels a side, and a pixel lies anywhere in one. */
 const FLAT_RADIUS = 2;
 /** The square whose most pixels are ink where its other pixels are, too, and that pale ink reaches beyond those. */
 const INK_SIDE = 5;
-/** How many pixels around a pixel decide what it is. */
-export const REACH_AROUND = 2 * FLAT_RADIUS;
+/** How many pixels around a pixel decide what it is: a flat square off it, which makes ink of what is around, twice. */
+export const REACH_AROUND = 2 * FLAT_RADIUS + 3 * ((INK_SIDE - 1) / 2);
 
 /** Brightness (the largest channel) below which saturation is noise, and below which greys are black ink or a border. */
 const BLACK = 50;
@@ -29,6 +30,14 @@ const DARK_FIELD = 130;
 const FLAT_SPREAD = 16;
 /** Beyond the glass lie bright fields, in colours that no stain has (all have more red than green): so much vary these. */
 const BACKGROUND_SPREAD = 4;
+/** So much vary yellow and brown fields: in tissue such colours are stains, whose cells differ more. */
+const YELLOW_SPREAD = 8;
+/**
+ * Saturation of red and purple ink, and by how much its green is below. Blood and dense nuclei have such colours, too, but
+ * not evenly: of real cells none lies in a flat square, of a pen's every second.
+ */
+const EVEN_INK_SATURATION = 150;
+const EVEN_INK_GREEN = 60;
 /** Saturation from which such a field may be taken for tissue, and that of pure colours: where constant, they are padding. */
 const COLOURED = 40;
 const PURE = 240;
@@ -36,9 +45,9 @@ const SHIFTS = [0, -FLAT_RADIUS, FLAT_RADIUS] as const;
 
 /**
  * HSV saturation below {@link STRONG}, with {@link INK} and {@link DARK} in the place of pixels that are no tissue: nearly
- * black ones, whose saturation is noise; flat fields (padding, borders and what lies beyond the glass, tinted or not); green and blue ink.
- * Haematoxylin, eosin, DAB, blood and melanin have more red than green. Red ink cannot be told from blood: it is tissue,
- * and {@link STRONG}, since it would make glass of pale tissue.
+ * black ones, whose saturation is noise; flat fields (padding, borders and what lies beyond the glass, tinted or not); green and blue
+ * ink, and {@link EVEN_INK}. Haematoxylin, eosin, DAB, blood and melanin have more red than green. Other red ink cannot be
+ * told from blood: it is tissue, and {@link STRONG}, since it would make glass of pale tissue.
  * @param image pixels of 8 to 32 level-0 pixels; those near its edges are judged by the neighbours that it has
  */
 export function tissueSaturation(image: RgbImage, inkIsTissue: boolean): GreyImage {
@@ -52,10 +61,21 @@ export function tissueSaturation(image: RgbImage, inkIsTissue: boolean): GreyIma
           ? Math.min(value, STRONG)
           : inkOrSaturation(image, pixel, value);
   }
-  return inkIsTissue ? saturation : withInkAround(image, saturation);
+  return inkIsTissue ? saturation : withInkAround(image, withEvenInkAround(image, saturation));
 }
 
-/** Pixels among ink are ink, whatever shines through, and so are those beside it that have no more red than green. */
+/** Even ink reaches as far around its flat squares as its colour does. */
+function withEvenInkAround(image: RgbImage, saturation: GreyImage): GreyImage {
+  if (!saturation.data.includes(EVEN_INK)) return saturation;
+  const isEven = { ...saturation, data: saturation.data.map((value) => (value === EVEN_INK ? 1 : 0)) };
+  const around = dilateMask(isEven, INK_SIDE);
+  const data = saturation.data.map((value, pixel) =>
+    value < EVEN_INK && around.data[pixel] === 1 && hasEvenInkColour(image, pixel, value) ? EVEN_INK : value,
+  );
+  return { ...saturation, data };
+}
+
+/** Pixels among green and blue ink are ink, whatever shines through, and so are those beside it that have no more red than green. */
 function withInkAround(image: RgbImage, saturation: GreyImage): GreyImage {
   if (!saturation.data.includes(INK)) return saturation;
   const isInk = { ...saturation, data: saturation.data.map((value) => (value === INK ? 1 : 0)) };
@@ -79,7 +99,8 @@ function isDark(image: RgbImage, pixel: number): boolean {
 }
 
 function isBrightField(image: RgbImage, pixel: number, saturation: number): boolean {
-  const [red, green] = colourAt(image, pixel);
+  const [red, green, blue] = colourAt(image, pixel);
+  if (green <= red && blue < green && isInFlat(image, pixel, YELLOW_SPREAD)) return true;
   if (green < red && saturation < PURE) return false;
   return isInFlat(image, pixel, green < red ? 0 : BACKGROUND_SPREAD);
 }
@@ -89,8 +110,14 @@ function inkOrSaturation(image: RgbImage, pixel: number, saturation: number): nu
   const isGreen = green >= red + 25 && green >= blue - 10 && saturation >= 80;
   const isBlue = blue >= red + 60 && green >= red - 10 && saturation >= 128;
   if (isGreen || isBlue) return INK;
+  if (hasEvenInkColour(image, pixel, saturation) && isInFlat(image, pixel, FLAT_SPREAD)) return EVEN_INK;
   const isWarm = blue <= green + 30 && saturation >= 150;
   return isWarm ? STRONG : Math.min(saturation, STRONG - 1);
+}
+
+function hasEvenInkColour(image: RgbImage, pixel: number, saturation: number): boolean {
+  const [red, green, blue] = colourAt(image, pixel);
+  return saturation >= EVEN_INK_SATURATION && Math.max(red, blue) >= green + EVEN_INK_GREEN && green <= red;
 }
 
 function colourAt({ data }: RgbImage, pixel: number): readonly [number, number, number] {

@@ -13,7 +13,7 @@ import { tellDuplicates } from "../preparation/duplicates.js";
 import { reserveOutput } from "../preparation/staging.js";
 import { beginSlides, duplicatesAmong, inputsOf, type PreparationJob } from "./begin.js";
 import { examineAll } from "./examine-all.js";
-import { checkSlidePlan } from "./explain.js";
+import { checkSlidePlan, tellLackingLabels } from "./explain.js";
 import type { SlideFile } from "./find-slides.js";
 import { notesOn, tellAbsentGroups } from "./left-over.js";
 import {
@@ -72,13 +72,12 @@ async function prepareReserved(
   const duplicates = duplicatesAmong(examined);
   for (;;) {
     const plan = planPatches(examined, origins.values, settings, duplicates);
-    const counts = await checkOrRemove(state, () =>
-      checkSlidePlan(options.out, plan, skipped, settings, reporter),
-    );
+    const counts = await checkOrRemove(state, () => checkSlidePlan(options.out, plan, skipped, settings));
     const failures = await writePlannedPatches(plan, job);
     if (failures.length === 0) {
       const splits = new Map(plan.slides.map(({ file, split }) => [file.stem, split]));
-      for (const told of tellDuplicates(duplicates, (stem) => splits.get(stem))) {
+      const lacking = tellLackingLabels(plan, settings);
+      for (const told of [...lacking, ...tellDuplicates(duplicates, (stem) => splits.get(stem))]) {
         warnings.push(told);
         reporter.warn(told);
       }

@@ -7,7 +7,7 @@ import {
   otsuThresholdOfCounts,
 } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import { INK, STRONG } from "./no-tissue.js";
+import { EVEN_INK, INK, STRONG } from "./no-tissue.js";
 import type { TissueRule } from "./options.js";
 import { BAND_CELLS, type FindTissueOptions, SaturationPlane } from "./saturation.js";
 
@@ -28,7 +28,7 @@ const LEAST_GLASS = 0.01;
 const TOLD_TISSUE = 0.02;
 /** Share of paler colour that is not taken for tissue, of all that has colour, which is told. */
 const TOLD_PALE = 0.4;
-/** Share of green and blue ink, of all that has colour, which is told: such colours may be the stain's. */
+/** Share of green and blue ink, of all that has colour, which is told: such colours may be the stain's; and of even red and purple, which may be tissue. */
 const TOLD_INK = 0.02;
 
 /** The cells that a slide's tissue is looked for in. */
@@ -113,8 +113,8 @@ export class TissueMask {
 
 /**
  * Finds tissue by the authors' rule: HSV saturation above Otsu's threshold at about 16× downsample, closed with
- * a 7×7 square twice, median over 15×15. Nearly black and flat dark cells are never tissue, nor is green and blue ink
- * unless a saturation is given; Otsu's threshold does without them and without red ink. Works in bands, so its memory is that of the mask, a
+ * a 7×7 square twice, median over 15×15. Nearly black and flat dark cells are never tissue, nor is green, blue and even red
+ * and purple ink unless a saturation is given; Otsu's threshold does without them and without red ink. Works in bands, so its memory is that of the mask, a
  * bit for 16×16 level-0 pixels, plus a few megabytes; the result is that of the whole picture at once.
  * @throws EpSamError `slide` when the file is damaged
  */
@@ -175,10 +175,16 @@ function thresholdOf(counts: Float64Array): {
     counts.slice(first, end).reduce((sum, count) => sum + count, 0);
   const coloured = within(threshold + 1, INK + 1);
   const warnings: string[] = [];
+  const share = (count: number): number => Math.round((100 * count) / coloured);
   if (ink > TOLD_INK * coloured) {
-    const share = Math.round((100 * ink) / coloured);
     warnings.push(
-      `${share} % of what is coloured is green or blue as the ink of pens, and not taken for tissue; if these are stains (Masson, Alcian blue), pass \`tissue: ${threshold}\``,
+      `${share(ink)} % of what is coloured is green or blue as the ink of pens, and not taken for tissue; if these are stains (Masson, Alcian blue), pass \`tissue: ${threshold}\``,
+    );
+  }
+  const even = counts[EVEN_INK] ?? 0;
+  if (even > TOLD_INK * coloured) {
+    warnings.push(
+      `${share(even)} % of what is coloured is strongly red or purple, and even as the ink of pens is and tissue is not; it is not taken for tissue; if it is blood or nuclei, pass \`tissue: ${threshold}\``,
     );
   }
   const hasGlass = within(0, PALEST_TISSUE) >= LEAST_GLASS * within(0, counts.length);
@@ -187,11 +193,11 @@ function thresholdOf(counts: Float64Array): {
 
 function tissueOf({ width, height, data }: GreyImage, threshold: number): Mask {
   const of = (cells: Uint8Array): Mask => ({ width, height, data: cells });
-  const above = of(data.map((value) => (value > threshold && value < INK ? 1 : 0)));
+  const above = of(data.map((value) => (value > threshold && value < EVEN_INK ? 1 : 0)));
   const closed = closeMask(above, CLOSING_SIDE, CLOSING_ITERATIONS);
   // Tissue all around does not make tissue of ink: not of any by closing, nor of marks by smoothing.
-  const covered = of(closed.data.map((value, cell) => ((data[cell] ?? 0) < INK ? value : 0)));
-  const marks = medianFilter(of(data.map((value) => (value < INK ? 0 : 1))), MARK_SIDE).data;
+  const covered = of(closed.data.map((value, cell) => ((data[cell] ?? 0) < EVEN_INK ? value : 0)));
+  const marks = medianFilter(of(data.map((value) => (value < EVEN_INK ? 0 : 1))), MARK_SIDE).data;
   const smooth = medianFilter(covered, MEDIAN_SIDE);
   return of(smooth.data.map((value, cell) => (marks[cell] === 1 ? 0 : value)));
 }

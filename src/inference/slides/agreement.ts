@@ -6,9 +6,9 @@ import {
   movedBy,
   placeOnSlide,
   readAnnotations,
-  type SlidePlane,
   TumourRegion,
 } from "../../annotations/index.js";
+import { outlineDoubts } from "../../dataset/index.js";
 import {
   addConfusions,
   type Confusion,
@@ -19,6 +19,7 @@ import {
   overlapOf,
 } from "../../evaluation/index.js";
 import type { Mask } from "../../imaging/index.js";
+import type { PixelSource } from "../../slides/index.js";
 import type { TiledRaster } from "../export/raster.js";
 import { type PatchLayout, type PlacedPatch, rasterGrid } from "../patches/layout.js";
 import type { SlideSegmentation } from "./segment-slide.js";
@@ -66,16 +67,19 @@ export interface ExpertTumour {
  */
 export async function expertTumour(
   path: string,
-  slide: SlidePlane,
+  slide: PixelSource,
   options: {
     readonly groups?: Partial<GroupRules> | undefined;
     readonly annotationOrigin?: CoordinateOrigin | undefined;
+    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<ExpertTumour> {
   const set = placeOnSlide(await readAnnotations(path), slide, options.annotationOrigin);
   const areas = judgeAreas(set, new GroupRoles(options.groups));
   const lost = areas.warnings.map((warning) => `${warning}; the agreement counts them as free of tumour`);
-  return { region: TumourRegion.ofAreas(areas), warnings: [...set.warnings, ...lost] };
+  const region = TumourRegion.ofAreas(areas);
+  const doubts = await outlineDoubts(slide, region, options.signal);
+  return { region, warnings: [...set.warnings, ...lost, ...doubts] };
 }
 
 /**

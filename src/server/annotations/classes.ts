@@ -45,10 +45,10 @@ export function classRoutes({ groupRoles, events }: ServerContext, store: Annota
     requireRename({ from, to }, before, after);
     // Its meaning goes before it: an interrupted renaming leaves no annotation of which nobody knows what it means.
     const meaning = classMeaningSchema.safeParse(before?.meaning).data;
-    if (after === undefined && meaning !== undefined) {
-      const look = before?.colour === undefined ? {} : { colour: before.colour };
-      const key = before?.key === undefined ? {} : { key: before.key };
-      await store.changeClasses((chosen) => withChoice(chosen, { name: to, meaning, ...look, ...key }));
+    if ((after?.meaning ?? null) === null && before !== undefined) {
+      const colour = after?.colour ?? before.colour;
+      const { key } = before;
+      await store.changeClasses((chosen) => withChoice(chosen, { name: to, meaning, colour, key }));
     }
     const renamed = await renameEverywhere(store, { ...rename, from, to });
     if (!isSame(from, to)) await store.changeClasses((chosen) => without(chosen, from));
@@ -71,7 +71,11 @@ function entriesOf(fixed: readonly ClassEntry[], { meanings, looks }: ChosenClas
   const made = meanings
     .filter(({ name }) => !isFixed(name))
     .map((one): ClassEntry => ({ ...one, isFixed: false }));
-  return [...fixed, ...made].map((entry) => {
+  const named = new Set([...fixed, ...made].map(({ name }) => groupKey(name)));
+  const coloured = looks
+    .filter(({ name }) => !named.has(groupKey(name)))
+    .map(({ name }): ClassEntry => ({ name, meaning: null, isFixed: false }));
+  return [...fixed, ...made, ...coloured].map((entry) => {
     const look = looks.find(({ name }) => isSame(name, entry.name));
     return {
       ...entry,
@@ -94,7 +98,7 @@ function requireChoice(
       action: "Choose another name.",
     });
   }
-  if (meaning !== undefined || known !== undefined) return;
+  if (meaning !== undefined || (known?.meaning ?? null) !== null) return;
   throw new EpSamError("usage", {
     where: `class "${name}"`,
     what: "has no meaning yet",
@@ -162,10 +166,12 @@ function requireRename(
       action: "Give the annotations another class instead.",
     });
   }
-  if (after === undefined || before === undefined || after.meaning === before.meaning) return;
+  const meanings = [before, after].flatMap((one) => one?.meaning ?? []);
+  const [first, second] = meanings;
+  if (second === undefined || first === second) return;
   throw new EpSamError("usage", {
     where: `class "${to}"`,
-    what: `is there already and means "${after.meaning}" to training, where "${from}" means "${before.meaning}"`,
+    what: `is there already and means "${second}" to training, where "${from}" means "${first}"`,
     action: "Choose another name, or give the annotations that class one by one.",
   });
 }

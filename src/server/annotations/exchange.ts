@@ -4,7 +4,6 @@ import {
   type AnnotationGroup,
   type AnnotationSet,
   areaOf,
-  type ChosenClasses,
   contentUuid,
   formatAsapXml,
   formatGeoJson,
@@ -23,6 +22,7 @@ import {
   type ReviewState,
 } from "../../contract/index.js";
 import { areaSize, lengthOf, type PixelSize, perimeterOf, positionsOf } from "../../geometry/index.js";
+import { shortText } from "./short-text.js";
 
 /** Names of what exported GeoJSON says of an object beyond the format's own members. */
 const REVIEW_KEY = "Review";
@@ -34,15 +34,6 @@ const TUMOUR: AnnotationGroup = { name: "Tumor", colour: [200, 0, 0], parent: nu
 /** Exported coordinates have two digits; outlines nearer than that are the same. */
 const TOLERANCE = 0.01;
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
-
-/** Groups with the colours that were chosen for them. */
-export function groupsOf({ looks }: ChosenClasses): AnnotationGroup[] {
-  return looks.flatMap(({ name, colour }) => {
-    if (colour === undefined) return [];
-    const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-    return [{ name, colour: [red ?? 0, green ?? 0, blue ?? 0], parent: null }];
-  });
-}
 
 export type ExportFormat = "geojson" | "asap-xml";
 
@@ -217,10 +208,6 @@ function objectFrom(
   };
 }
 
-function shortText(text: string): string {
-  return text.replace(/\p{Cc}+/gu, " ").slice(0, editLimits.text);
-}
-
 function commentText(text: string): string | undefined {
   const lines = text.replace(/\r\n?/g, "\n").replace(/[^\P{Cc}\n]/gu, " ");
   const short = lines.slice(0, editLimits.comment);
@@ -266,21 +253,39 @@ function isSameLine(
   );
 }
 
-/** The outlines of a run's results as changes: new objects to be judged; those that are there already stay. */
+/**
+ * The outlines of a run's results as changes: new objects to be judged; those that are there already stay, whether they came
+ * from there or were made of the map and outline the same.
+ */
 export async function planResults(
   set: AnnotationSet,
   present: readonly AnnotationObject[],
   author?: string | undefined,
 ): Promise<ImportPlan> {
   const known = new Set(present.map(({ id }) => id));
+  const outlined = new Set(
+    present.filter(({ mark }) => mark === undefined).map(({ area }) => outlineKey(area)),
+  );
   const plan = await planImport({ ...set, annotations: set.annotations.filter(hasNewId) }, present, author);
-  const changes = plan.changes.map((change): AnnotationChange => {
-    if (change.type === "remove") return change;
-    return { type: "add", object: { ...change.object, review: "unreviewed", origin: "result" } };
+  const added = plan.changes.flatMap((change) => (change.type === "remove" ? [] : [change.object]));
+  const fresh = added.filter(({ area }) => !outlined.has(outlineKey(area)));
+  const changes = fresh.map((object): AnnotationChange => {
+    return { type: "add", object: { ...object, review: "unreviewed", origin: "result" } };
   });
-  return { ...plan, changes };
+  const same = added.length - fresh.length;
+  const told =
+    same === 0 ? [] : [`${same} ${same === 1 ? "has" : "have"} the outline of an annotation that is there`];
+  return { changes, added: fresh.length, warnings: [...plan.warnings, ...told] };
 
   function hasNewId({ id }: Annotation): boolean {
     return id === null || !known.has(id.toLowerCase());
   }
+}
+
+/** The same for outlines that are the same. */
+function outlineKey({ coordinates }: Area): string {
+  return coordinates
+    .flat(3)
+    .map((value) => Math.round(value / TOLERANCE))
+    .join();
 }

@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
 import type { Annotation } from "../../annotations/index.js";
 import { answerParent } from "../../common/index.js";
-import { importQuestion, parseImport } from "./read-import.js";
+import { outlineDoubts } from "../../dataset/index.js";
+import { openSlide } from "../../slides/index.js";
+import { importQuestion, parseImport, withDoubts } from "./read-import.js";
 
 /** Coordinates, and annotations, that are handed over at once: what is taken over in some milliseconds. */
 const MOST = { coordinates: 100_000, annotations: 500 } as const;
@@ -15,7 +17,15 @@ let annotations: readonly Annotation[] = [];
 /** The process behind `readImport`: reads a file, and hands over its annotations some at a time. */
 answerParent(importQuestion, async (question) => {
   if ("from" in question) return someFrom(question.from);
-  const set = parseImport(await readFile(question.file), question.place);
+  const { file, place } = question;
+  const set = await withDoubts(parseImport(await readFile(file), place), async (outlines) => {
+    const slide = await openSlide(place.path);
+    try {
+      return await outlineDoubts(slide, outlines);
+    } finally {
+      await slide.close();
+    }
+  });
   annotations = set.annotations;
   return { ...set, annotations: [] };
 });

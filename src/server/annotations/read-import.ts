@@ -9,6 +9,7 @@ import {
   parseAnnotations,
   placeOnSlide,
   type SlidePlane,
+  TumourRegion,
 } from "../../annotations/index.js";
 import { AnsweringChild, EpSamError, messageOf, moduleBeside, storageError } from "../../common/index.js";
 import { uncrossed } from "./uncrossed.js";
@@ -18,6 +19,7 @@ const MOST_HERE = 2 ** 16;
 
 /** What decides where the coordinates of a file lie on a slide. */
 export interface ImportPlace {
+  readonly path: string;
   readonly slide: SlidePlane;
   /** See {@link placeOnSlide}. */
   readonly told: CoordinateOrigin | undefined;
@@ -39,14 +41,16 @@ const someSchema = z.custom<readonly Annotation[]>(Array.isArray);
 /**
  * The annotations of a file that is sent, on their slide, outlines that cross themselves taken apart. A large one is
  * read in a process of its own, which hands them over some at a time, since either at once blocks a thread for seconds.
+ * @param doubtsOf tells what is odd about outlines on the slide, of files that are read here
  * @throws EpSamError `annotation` as `parseAnnotations`, `placeOnSlide` and for what is no text in UTF-8, `storage`
  */
 export async function readImport(
   body: ReadableStream<Uint8Array> | null,
   place: ImportPlace,
+  doubtsOf: (outlines: TumourRegion) => Promise<readonly string[]>,
 ): Promise<AnnotationSet> {
   const [first, rest] = await beginningOf(body);
-  if (rest === null) return parseImport(first, place);
+  if (rest === null) return withDoubts(parseImport(first, place), doubtsOf);
   const folder = await mkdtemp(join(tmpdir(), "epsam-import-")).catch((cause: unknown) => {
     throw storageError(tmpdir(), cause);
   });
@@ -90,6 +94,15 @@ async function beginningOf(
 async function* whole(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield first;
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
+/** Annotations with what is odd about all of their outlines, whatever they mean. */
+export async function withDoubts(
+  set: AnnotationSet,
+  doubtsOf: (outlines: TumourRegion) => Promise<readonly string[]>,
+): Promise<AnnotationSet> {
+  const outlines = new TumourRegion(set.annotations.flatMap(({ polygons }) => polygons));
+  return { ...set, warnings: [...set.warnings, ...(await doubtsOf(outlines))] };
 }
 
 /** @throws EpSamError `annotation` */

@@ -10,12 +10,14 @@ import {
   exportQuery,
   importQuery,
 } from "../../contract/index.js";
+import { outlineDoubts } from "../../dataset/index.js";
 import type { ServerContext } from "../context.js";
 import { SlideLayers } from "../layers/slide-layers.js";
 import { jsonBody, jsonResponse, parameter, queryOf } from "../requests.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
+import { groupsOf, newColours } from "./class-colours.js";
 import { classesWithoutMeaning, classRoutes, correctionsOf } from "./classes.js";
-import { formatObjects, groupsOf, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
 import { foundObjects, requireOutlines } from "./found-objects.js";
 import { readImport } from "./read-import.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
@@ -85,8 +87,13 @@ export function annotationRoutes(
       levels,
       bounds,
     }));
-    const set = await readImport(request.req.raw.body, { slide: plane, told: context.annotationOrigin });
-    return importObjects(store, slide, edit, set, planImport);
+    const place = { path: slide.path, slide: plane, told: context.annotationOrigin };
+    const set = await readImport(request.req.raw.body, place, (outlines) =>
+      context.openSlides.use(slide.path, (source) => outlineDoubts(source, outlines)),
+    );
+    const answered = await importObjects(store, slide, edit, set, planImport);
+    if (answered.ok) await takeColours(context, store, set);
+    return answered;
   });
   routes.post("/slides/:slide/annotations/results", async (request) => {
     const slide = slideOf(parameter(request, "slide"));
@@ -115,6 +122,21 @@ export function annotationRoutes(
     return noStore(new Response(formatObjects(objects, format, { ...place, groups }), { headers }));
   });
   return routes;
+}
+
+/** Classes that are new get the colours that the file gives them. */
+async function takeColours(
+  { groupRoles, events }: ServerContext,
+  store: AnnotationStore,
+  { groups }: AnnotationSet,
+): Promise<void> {
+  const known = groupRoles.named.map(({ name }) => name);
+  if (newColours(groups, await store.classes(), known).length === 0) return;
+  await store.changeClasses((chosen) => ({
+    ...chosen,
+    looks: [...chosen.looks, ...newColours(groups, chosen, known)],
+  }));
+  events.publish({ event: "workspace", data: {} });
 }
 
 async function importObjects(

@@ -1,14 +1,15 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { offerSchema, type TakenIn } from "../../contract/index.js";
+import { namedPathSchema, offerSchema, type TakenIn } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
 import { indexParameter, jsonBody, parameter, queryOf } from "../requests.js";
 import { Receiving } from "./receiving.js";
+import { registerPath } from "./register.js";
 import { takeIn } from "./take-in.js";
 
 const pieceQuery = z.object({ offset: z.coerce.number().int().min(0) });
 
-/** What is dropped on the page, see `offerSchema`. */
+/** What is dropped on the page, see `offerSchema`, or named by its path, see `namedPathSchema`. */
 export function receivingRoutes(context: ServerContext): Hono {
   const receiving = new Receiving(context.stateDirectory);
   const routes = new Hono();
@@ -28,6 +29,10 @@ export function receivingRoutes(context: ServerContext): Hono {
   routes.delete("/received/:id", async (request) => {
     await receiving.drop(parameter(request, "id"));
     return request.body(null, 204);
+  });
+  routes.post("/registered", async (request) => {
+    const { path } = await jsonBody(request, namedPathSchema);
+    return request.json(await registerPath(context, path.trim()));
   });
   return routes;
 }

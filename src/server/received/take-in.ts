@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { readAnnotations } from "../../annotations/index.js";
 import { EpSamError } from "../../common/index.js";
 import type { Problem, TakenIn } from "../../contract/index.js";
-import { matchAnnotationFiles } from "../../dataset/index.js";
+import { isImage, isSlide, judgeFilesByContent, matchAnnotationFiles } from "../../dataset/index.js";
 import { openSlide } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import { annotationFile } from "../layers/annotation-layers.js";
@@ -14,11 +14,23 @@ import { Workspace, type WorkspaceSlide } from "../workspace/workspace.js";
 import { addReceived } from "./received-folder.js";
 import type { Receiving } from "./receiving.js";
 
-/** What a drop holds. */
+/** What a drop, or a file or folder that was named, holds. */
 interface Found {
   readonly workspace: Workspace;
   readonly annotations: readonly string[];
   readonly notes: readonly string[];
+}
+
+/** What of it can be used, and what is refused. */
+interface Chosen extends Pick<Workspace, "datasets" | "runs" | "results"> {
+  readonly slides: readonly WorkspaceSlide[];
+  readonly annotations: readonly string[];
+  readonly refused: readonly { readonly path: string; readonly problem: Problem }[];
+  readonly notes: readonly string[];
+  /** Slides that the workspace has, from the same place. */
+  readonly here: number;
+  /** Whether there is anything to be added. */
+  readonly isSomething: boolean;
 }
 
 /**
@@ -28,67 +40,100 @@ interface Found {
  */
 export async function takeIn(context: ServerContext, receiving: Receiving, id: string): Promise<TakenIn> {
   const folder = receiving.complete(id);
-  const found = await lookThrough(folder);
-  const refused: Problem[] = [];
-  const refuse = async (path: string, failure: unknown): Promise<void> => {
-    refused.push({ ...problemOf(failure), where: basename(path) });
-    await rm(path, { recursive: true, force: true });
+  const chosen = await chooseOf(context, await lookThrough(folder));
+  for (const { path } of chosen.refused) await rm(path, { recursive: true, force: true });
+  if (!chosen.isSomething) {
+    await receiving.drop(id);
+    return takenOf(context.workspace, chosen, []);
+  }
+  const known = new Set(context.workspace.slides.map((slide) => slide.id));
+  await addReceived(context.workspace, await receiving.keep(id));
+  context.events.publish({ event: "workspace", data: {} });
+  const added = context.workspace.slides.filter((slide) => !known.has(slide.id));
+  return takenOf(context.workspace, chosen, added);
+}
+
+/** Which of what was found is new and can be opened. */
+export async function chooseOf(context: ServerContext, found: Found): Promise<Chosen> {
+  const refused: { path: string; problem: Problem }[] = [];
+  const refuse = (path: string, failure: unknown): void => {
+    refused.push({ path, problem: { ...problemOf(failure), where: basename(path) } });
   };
+  const isKnown = (entry: { readonly id: string }, among: readonly { readonly id: string }[]) =>
+    among.some(({ id }) => id === entry.id);
   const slides: WorkspaceSlide[] = [];
+  let here = 0;
   for (const slide of found.workspace.slides) {
+    if (isKnown(slide, context.workspace.slides)) {
+      here += 1;
+      continue;
+    }
     try {
       await requireNew(context.workspace, slide);
       await (await openSlide(slide.path)).close();
       slides.push(slide);
     } catch (failure) {
-      await refuse(slide.path, failure);
+      refuse(slide.path, failure);
     }
   }
   const annotations: string[] = [];
   for (const path of found.annotations) {
     try {
       await requireUse(context, slides, path);
-      annotations.push(basename(path));
+      annotations.push(path);
     } catch (failure) {
-      await refuse(path, failure);
+      refuse(path, failure);
     }
   }
-  const { datasets, runs, results } = found.workspace;
-  const others = [
-    ...annotations.map((name) => `the annotations ${name}`),
-    ...datasets.map(({ name }) => `the dataset ${name}`),
-    ...runs.map(({ name }) => `the run ${name}`),
-    ...results.map((root) => `the results ${basename(root)}`),
-  ];
+  const datasets = found.workspace.datasets.filter((one) => !isKnown(one, context.workspace.datasets));
+  const runs = found.workspace.runs.filter((one) => !isKnown(one, context.workspace.runs));
+  const results = found.workspace.results.filter((root) => !context.workspace.results.includes(root));
   const notes = [...found.notes, ...(await notesOnResults(context.workspace, slides, results))];
-  if (slides.length + others.length === 0) {
-    await receiving.drop(id);
-    return { slides: [], others, refused: refused.length > 0 ? refused : [NOTHING], notes };
-  }
-  const known = new Set(context.workspace.slides.map((slide) => slide.id));
-  await addReceived(context.workspace, await receiving.keep(id));
-  context.events.publish({ event: "workspace", data: {} });
-  const added = context.workspace.slides.filter((slide) => !known.has(slide.id));
+  if (here > 0) notes.push(`${here} ${here === 1 ? "slide is" : "slides are"} here already.`);
+  const isSomething = [slides, annotations, datasets, runs, results].some(({ length }) => length > 0);
+  return { slides, annotations, datasets, runs, results, refused, notes, here, isSomething };
+}
+
+/** What the page is told. @param added slides that are in the workspace now */
+export function takenOf(
+  workspace: Workspace,
+  { annotations, datasets, runs, results, refused, notes, here, isSomething }: Chosen,
+  added: readonly WorkspaceSlide[],
+): TakenIn {
+  const problems = refused.map(({ problem }) => problem);
   return {
-    slides: added.map((slide) => ({ id: slide.id, name: context.workspace.labelOf(slide) })),
-    others,
-    refused,
+    slides: added.map((slide) => ({ id: slide.id, name: workspace.labelOf(slide) })),
+    others: [
+      ...annotations.map((path) => `the annotations ${basename(path)}`),
+      ...datasets.map(({ name }) => `the dataset ${name}`),
+      ...runs.map(({ name }) => `the run ${name}`),
+      ...results.map((root) => `the results ${basename(root)}`),
+    ],
+    refused: isSomething || problems.length > 0 || here > 0 ? problems : [NOTHING],
     notes,
   };
 }
 
-async function lookThrough(folder: string): Promise<Found> {
+/** @param path of a file or folder, symbolic links resolved */
+export async function lookThrough(path: string): Promise<Found> {
   const workspace = new Workspace();
   const annotations: string[] = [];
   const notes: string[] = [];
   const note = (message: string): void => {
     notes.push(problemOf(new EpSamError("usage", { what: message })).what);
   };
-  await addInput(workspace, folder, {
-    warn: note,
-    note,
-    foundAnnotations: (files) => annotations.push(...files),
-  });
+  if ((await stat(path)).isDirectory()) {
+    await addInput(workspace, path, {
+      warn: note,
+      note,
+      foundAnnotations: (files) => annotations.push(...files),
+    });
+  } else {
+    for (const { kind } of await judgeFilesByContent([path])) {
+      if (kind === "annotation") annotations.push(path);
+      else if (isSlide(kind) || isImage(kind) || kind === "dicom") workspace.addSlide(path);
+    }
+  }
   return { workspace, annotations, notes };
 }
 
@@ -129,7 +174,10 @@ async function requireUse(
   }
   await readAnnotations(path);
   const isOfDrop = slides.includes(slide);
-  if (isOfDrop || (await annotationFile(context, slide)) === null) return;
+  if (isOfDrop) return;
+  const present = await annotationFile(context, slide);
+  // It may lie beside its slide, and be in use already.
+  if (present === null || present === path) return;
   throw new EpSamError("usage", {
     what: `${context.workspace.labelOf(slide)} has an annotation file already, which is not replaced`,
     action: "Open the slide and import it under Annotations: its outlines come in as objects.",

@@ -1,16 +1,15 @@
-import { RecentlyUsed, silentReporter } from "../../common/index.js";
+import { EpSamError, RecentlyUsed, silentReporter } from "../../common/index.js";
 import type { PromptArrays } from "../../contract/index.js";
 import { device } from "../../graph/index.js";
-import type { RgbImage } from "../../imaging/index.js";
+import { type FloatMap, type RgbImage, resizeFloatMap } from "../../imaging/index.js";
+import { FreshEmbeddings, type Method, OpenOnce, takesMaskPrompt } from "../../method/index.js";
 import {
-  type EmbeddingSource,
-  FreshEmbeddings,
-  MaskPromptEmbeddings,
-  type Method,
-  type PatchLogits,
-  takesMaskPrompt,
-} from "../../method/index.js";
-import { ExportedDecoder, encodeDecoderOnnx, MaskPromptEmbedder, patchPoints } from "../../models/index.js";
+  ExportedDecoder,
+  encodeDecoderOnnx,
+  LOW_RESOLUTION_SIZE,
+  MaskPromptEmbedder,
+  patchPoints,
+} from "../../models/index.js";
 import {
   decoderBase,
   decoderWeights,
@@ -39,6 +38,16 @@ async function samOf({ run }: SegmenterSource) {
   return { sam: await openSam(context), config: context.config, context };
 }
 
+/** Logits over the whole patch, at any resolution; the embedding is SAM's of the patch. */
+type PatchLogits = (image: RgbImage, embedding: () => Promise<Float32Array>) => Promise<FloatMap>;
+
+/** What a run sees of patches of one size, and SAM's embedding of a mask prompt. */
+interface SeenPatches {
+  readonly method: Method;
+  readonly logits: PatchLogits;
+  readonly embedder: OpenOnce<MaskPromptEmbedder>;
+}
+
 /** Something that is kept open until another of its kind is needed. */
 interface Kept<Opened> {
   readonly key: string;
@@ -56,8 +65,7 @@ export class SegmenterModels {
     keepsLarge: true,
   });
   #embeddings: Kept<FreshEmbeddings> | undefined;
-  /** Made of {@link #embeddings}. */
-  #promptedEmbeddings: Kept<MaskPromptEmbeddings> | undefined;
+  #seen: Kept<SeenPatches> | undefined;
   #decoder: Kept<ExportedDecoder> | undefined;
 
   /** @throws EpSamError as the models do */
@@ -65,6 +73,8 @@ export class SegmenterModels {
     switch (work.kind) {
       case "embed":
         return this.#embed(work.segmenter, work.image);
+      case "map":
+        return this.#map(work.segmenter, work.image);
       case "decoder":
         return this.#decoderFile(work.segmenter);
       case "decode":
@@ -72,44 +82,51 @@ export class SegmenterModels {
     }
   }
 
+  /**
+   * SAM gets what the run sees of a patch with every prompt, as part of the embedding: a decoder that learned with the
+   * activation map as a mask prompt the map, SAM as it is the logits of a decoder that sees features. See
+   * docs/decisions.md for what that is worth.
+   */
   async #embed(segmenter: SegmenterSource, image: RgbImage): Promise<Float32Array> {
     const { sam, context } = await samOf(segmenter);
-    const embeddings = await this.#embeddingsOf(sam);
-    if (context === null) return embeddings.get(image);
-    const { config } = context;
-    if (!seesFeatures(config.decoder) && !takesMaskPrompt(config.sam)) return embeddings.get(image);
-    const patch = { ...segmenter, patchSize: image.width };
-    return (await this.#withMap(context, patch, sam, embeddings)).get(image);
+    const embedding = await (await this.#embeddingsOf(sam)).get(image);
+    if (context === null) return embedding;
+    const { decoder, sam: prompts } = context.config;
+    if (!seesFeatures(decoder) && !takesMaskPrompt(prompts)) return embedding;
+    const { method, logits, embedder } = await this.#seenBy(context, segmenter, image.width, sam);
+    const seen = await logits(image, async () => embedding);
+    return (await embedder.get()).withMask(embedding, seen, method.frame);
+  }
+
+  async #map(segmenter: SegmenterSource, image: RgbImage): Promise<Float32Array> {
+    const { sam, context } = await samOf(segmenter);
+    if (context === null) throw new EpSamError("internal", { what: "there is no map without a run" });
+    const { logits } = await this.#seenBy(context, segmenter, image.width, sam);
+    const seen = await logits(image, async () => (await this.#embeddingsOf(sam)).get(image));
+    return resizeFloatMap(seen, LOW_RESOLUTION_SIZE, LOW_RESOLUTION_SIZE).data;
   }
 
   async #embeddingsOf({ encoder }: SamSource): Promise<FreshEmbeddings> {
     if (this.#embeddings?.key === encoder.id) return this.#embeddings.opened;
-    await this.#promptedEmbeddings?.opened.close();
-    this.#promptedEmbeddings = undefined;
     await this.#embeddings?.opened.close();
     this.#embeddings = { key: encoder.id, opened: new FreshEmbeddings(() => encoder.open(device())) };
     return this.#embeddings.opened;
   }
 
-  /**
-   * SAM gets what the run sees of a patch with every click, as part of the embedding: a decoder that learned with the
-   * activation map as a mask prompt the map, SAM as it is the logits of a decoder that sees features. See
-   * docs/decisions.md for what that is worth.
-   */
-  async #withMap(
+  async #seenBy(
     context: RunContext,
-    { stage, patchSize }: SegmenterSource,
+    { stage }: SegmenterSource,
+    patchSize: number,
     sam: SamSource,
-    embeddings: EmbeddingSource<RgbImage>,
-  ): Promise<MaskPromptEmbeddings> {
-    const key = JSON.stringify([context.run.root, stage, patchSize]);
-    if (this.#promptedEmbeddings?.key === key) return this.#promptedEmbeddings.opened;
-    await this.#promptedEmbeddings?.opened.close();
-    this.#promptedEmbeddings = undefined;
-    const { method, logits } = await mapOf(context, stage, patchSize, sam);
-    const embedder = await MaskPromptEmbedder.create(await sam.loadDecoder(), device());
-    const opened = new MaskPromptEmbeddings(embeddings, { method, logits, embedder });
-    this.#promptedEmbeddings = { key, opened };
+  ): Promise<SeenPatches> {
+    const key = JSON.stringify([context.run.root, context.run.record.createdAt, stage, patchSize]);
+    if (this.#seen?.key === key) return this.#seen.opened;
+    const before = this.#seen?.opened;
+    this.#seen = undefined;
+    await Promise.all([before?.method.close(), before?.embedder.close()]);
+    const embedder = new OpenOnce(async () => MaskPromptEmbedder.create(await sam.loadDecoder(), device()));
+    const opened = { ...(await mapOf(context, stage, patchSize, sam)), embedder };
+    this.#seen = { key, opened };
     return opened;
   }
 
@@ -159,7 +176,7 @@ async function mapOf(
   stage: string,
   patchSize: number,
   sam: SamSource,
-): Promise<{ readonly method: Method; readonly logits: PatchLogits }> {
+): Promise<Pick<SeenPatches, "method" | "logits">> {
   if (!seesFeatures(context.config.decoder)) {
     const method = await openMethod(context, patchSize, []);
     return { method, logits: async (image) => (await method.activation(image)).logits() };
@@ -171,7 +188,7 @@ async function mapOf(
     const prompt = await method.prompt(activation, "click");
     // Where the initial mask is empty the decoder is not asked.
     if (prompt === undefined) return activation.logits();
-    const view = { image: async () => image, embedding: async () => embedding };
+    const view = { image: async () => image, embedding };
     return (await method.mask(view, prompt, stage)).logits;
   };
   return { method, logits };

@@ -21,6 +21,8 @@ import type { SegmenterSource } from "./work.js";
 export interface SlideSegmenter {
   readonly entry: SegmenterEntry;
   readonly source: SegmenterSource;
+  /** Whether the run's own map of a patch answers points; SAM takes boxes alone then. */
+  readonly hasMap: boolean;
   /** Names everything that embeddings depend on beside the pixels: image encoder, and classifier where it has a say. */
   readonly encoder: string;
 }
@@ -39,6 +41,7 @@ async function originalSam(): Promise<SlideSegmenter> {
       patchMpp: null,
     },
     source,
+    hasMap: false,
     encoder: encoder.id,
   };
 }
@@ -46,7 +49,7 @@ async function originalSam(): Promise<SlideSegmenter> {
 /**
  * The decoders of the workspace's runs, each run's last stage first, then SAM as its makers trained it. Runs that
  * cannot be read, or whose SAM is gone, are left out: the list of runs tells why. A decoder that sees features takes no
- * clicks itself: SAM as it is takes them, with what that decoder sees as a mask prompt.
+ * prompts itself: clicks choose from its map, and SAM as it is takes boxes, with that map as a mask prompt.
  */
 export async function findSegmenters(workspace: Pick<Workspace, "runs">): Promise<SlideSegmenter[]> {
   const ofRuns = await Promise.all(workspace.runs.map(({ id, name, root }) => segmentersOf(id, name, root)));
@@ -81,13 +84,14 @@ async function segmentersOf(id: string, name: string, root: string): Promise<Sli
       .map((stage) => ({
         entry: {
           id: opaqueId("segmenter", root, stage),
-          title: `${name}, ${isSeeing ? "SAM with " : ""}${stageTitle(stage)}`,
+          title: `${name}, ${stageTitle(stage)}`,
           run: id,
           stage,
           patchSize,
           patchMpp,
         },
         source: { run: root, stage, patchSize },
+        hasMap: isSeeing,
         encoder: encoderOf(stage),
       }));
   } catch (cause) {

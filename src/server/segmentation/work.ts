@@ -12,13 +12,12 @@ const sourceSchema = z.object({
 });
 export type SegmenterSource = z.infer<typeof sourceSchema>;
 
+const imageSchema = z.object({ width: z.number(), height: z.number(), data: bytesSchema });
+
 /** What the segmentation process is asked for. */
 export const workSchema = z.discriminatedUnion("kind", [
-  z.object({
-    kind: z.literal("embed"),
-    segmenter: sourceSchema,
-    image: z.object({ width: z.number(), height: z.number(), data: bytesSchema }),
-  }),
+  z.object({ kind: z.literal("embed"), segmenter: sourceSchema, image: imageSchema }),
+  z.object({ kind: z.literal("map"), segmenter: sourceSchema, image: imageSchema }),
   z.object({ kind: z.literal("decoder"), segmenter: sourceSchema }),
   z.object({
     kind: z.literal("decode"),
@@ -33,6 +32,8 @@ export type SegmentationWork = z.infer<typeof workSchema>;
 export const resultSchemas = {
   /** Float32 [256, 64, 64]. */
   embed: floatsSchema,
+  /** What a decoder that sees features sees of a patch: logits, float32 [256, 256]. */
+  map: floatsSchema,
   /** An ONNX file. */
   decoder: bytesSchema,
   decode: z.object({

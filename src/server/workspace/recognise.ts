@@ -1,6 +1,6 @@
 import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { EpSamError, exists, isRemotePath, messageOf } from "../../common/index.js";
 import {
   contentOfTiff,
@@ -73,6 +73,16 @@ export async function addAnnotationFolder(workspace: Workspace, input: string): 
   const folder = await realPath(input);
   await requireAnnotationFolder(input);
   workspace.addAnnotationFolder(folder);
+}
+
+/**
+ * Lets the page name files and folders below a folder; a file that is given allows nothing more.
+ * @throws EpSamError `usage` when it does not exist
+ */
+export async function allowFolder(workspace: Workspace, input: string): Promise<void> {
+  if (isRemotePath(input)) return;
+  const root = await realPath(input);
+  if ((await stat(root)).isDirectory()) workspace.allowFolder({ root, given: resolve(input) });
 }
 
 async function realPath(input: string): Promise<string> {

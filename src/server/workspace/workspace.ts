@@ -23,6 +23,14 @@ export interface WorkspaceDirectory {
   readonly root: string;
 }
 
+/** A folder below which the page may name files and folders that are to be added. */
+export interface AllowedFolder {
+  /** Absolute, symbolic links resolved. */
+  readonly root: string;
+  /** As it was given, absolute. */
+  readonly given: string;
+}
+
 /** What `epsam view` was given, found in its folders or made by its jobs, by opaque id. */
 export class Workspace {
   readonly #slides = new Map<string, WorkspaceSlide>();
@@ -31,6 +39,7 @@ export class Workspace {
   /** What each directory of results is called, where that is not its own name. */
   readonly #results = new Map<string, string | undefined>();
   readonly #annotations = new Set<string>();
+  readonly #allowed = new Map<string, AllowedFolder>();
   /** What everything is called, by its path, until something is added. */
   #labels: ReadonlyMap<string, string> | null = null;
 
@@ -113,6 +122,14 @@ export class Workspace {
   /** @param folder absolute, symbolic links resolved */
   addAnnotationFolder(folder: string): void {
     this.#annotations.add(folder);
+  }
+
+  get allowedFolders(): readonly AllowedFolder[] {
+    return [...this.#allowed.values()];
+  }
+
+  allowFolder(folder: AllowedFolder): void {
+    this.#allowed.set(folder.root, folder);
   }
 
   /**

@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join, parse } from "node:path";
 import { exists, messageOf, RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
+import { levelsThatShowTheSame, TiledPictures } from "../looks-alike.js";
 import type { CompressedTile, PixelSource } from "../pixel-source.js";
 import { plausibleResolution } from "../plausible-resolution.js";
 import { cropImage, decodeRasterTile, rasterType } from "../raster-tile.js";
@@ -38,10 +39,22 @@ export async function openDeepZoom(path: string, options: OpenSlideOptions = {})
   const resolution = plausibleResolution(origin);
   warnings.push(...resolution.warnings);
   const { width, height, tileSize, overlap, extension } = descriptor;
+  const pictures = new TiledPictures();
+  const stored = await levelsThatShowTheSame(
+    levels.map(({ folder: name, ...level }) => ({
+      name,
+      level: storedLevel({ folder: name, ...level }, descriptor, warnings),
+    })),
+    ({ name, level }) => pictures.of(name, { ...level, readTile: level.decodeTile }),
+    ({ name }) =>
+      warnings.push(
+        `${name} is stored as a level, but shows something else than the level above, and is left out`,
+      ),
+  );
   return new TiledSource({
     path,
     format: "DeepZoom",
-    levels: levels.map((level) => storedLevel(level, descriptor, warnings)),
+    levels: stored.map(({ level }) => level),
     micronsPerPixel: resolution.micronsPerPixel,
     objectivePower: origin.objectivePower,
     associatedImages: new Map(),

@@ -1,5 +1,6 @@
 import type { RgbImage } from "../../imaging/index.js";
 import { sameField } from "../downsample.js";
+import { levelsThatShowTheSame, TiledPictures } from "../looks-alike.js";
 import type { PixelSource } from "../pixel-source.js";
 import { plausibleResolution } from "../plausible-resolution.js";
 import { readTiles } from "../region.js";
@@ -57,12 +58,22 @@ async function assemble(
   const resolution = plausibleResolution(full);
   for (const warning of resolution.warnings) warn(warning);
   if (full.focalPlanes > 1) warn(`it has ${full.focalPlanes} focal planes; the first is read`);
-  const levels: StoredLevel[] = [];
-  for (const parts of pyramid) levels.push(tiledImage(parts, warn, await frameOrder(parts, warn)));
+  const stored: { readonly name: string; readonly level: StoredLevel }[] = [];
+  for (const parts of pyramid) {
+    const level = tiledImage(parts, warn, await frameOrder(parts, warn));
+    stored.push({ name: parts[0].file.path, level });
+  }
+  const pictures = new TiledPictures();
+  const levels = await levelsThatShowTheSame(
+    stored,
+    ({ name, level }) => pictures.of(name, gridOf(level)),
+    ({ name }) =>
+      warn(`left out ${name}: it is stored as a level, but shows something else than the level above`),
+  );
   return new TiledSource({
     path,
     format: "DICOM",
-    levels,
+    levels: levels.map(({ level }) => level),
     micronsPerPixel: resolution.micronsPerPixel,
     objectivePower: full.objectivePower,
     associatedImages: associatedImages(images, warn),
@@ -144,6 +155,9 @@ function associatedImages(
 }
 
 function readWhole(image: StoredLevel): Promise<RgbImage> {
-  const grid = { ...image, readTile: image.decodeTile };
-  return readTiles(grid, { left: 0, top: 0, width: image.width, height: image.height });
+  return readTiles(gridOf(image), { left: 0, top: 0, width: image.width, height: image.height });
+}
+
+function gridOf(image: StoredLevel) {
+  return { ...image, readTile: image.decodeTile };
 }

@@ -3,6 +3,7 @@ import { untilAborted } from "../../common/index.js";
 import type { Level0Box } from "../../geometry/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { ClosableSource } from "../closable-source.js";
+import { type ComparedPicture, levelsThatShowTheSame } from "../looks-alike.js";
 import type {
   Coverage,
   MicronsPerPixel,
@@ -24,9 +25,14 @@ const BLOCK_SIDE = 2048;
 /** Milliseconds for opening and for each read: enough for a slow network, not for ever. */
 const TIMEOUT = 60_000;
 const MAX_LEVEL_SIDE = 2 ** 31;
+/** Pixels of a rectangle up to which levels are compared there. */
+const MOST_COMPARED = 2 ** 22;
 
 /** Extensions of formats that OpenSlide alone reads. A .mrxs file is a JPEG picture of the slide, too. */
 const EXTENSIONS = new Set([".mrxs", ".ndpi", ".vms", ".vmu", ".scn", ".bif", ".svslide", ".czi"]);
+
+/** Vendors whose scanners magnify once more behind the objective: 20× has 0.22 to 0.24 microns there. */
+const ADAPTED = new Set(["mirax", "zeiss"]);
 
 export interface LibraryOptions {
   /** Libraries to try instead of the system's. */
@@ -71,8 +77,52 @@ export async function openWithOpenSlide(
   const timeout = options.timeout ?? TIMEOUT;
   // The child may have another working directory one day; absolute paths are safe.
   const opened = await OpenSlideSession.open(resolve(path), { libraries, timeout, openTimeout: TIMEOUT });
-  if (!("notOpened" in opened)) return new OpenSlideSource(path, opened.session, opened.description);
-  return refuse(path, opened);
+  if ("notOpened" in opened) return refuse(path, opened);
+  const { session, description } = opened;
+  try {
+    return new OpenSlideSource(path, session, description, await usableLevels(path, session, description));
+  } catch (failure) {
+    session.close();
+    throw failure;
+  }
+}
+
+/** A level as this package counts it, and its number in OpenSlide. */
+interface UsableLevel extends SlideLevel {
+  readonly number: number;
+}
+
+interface UsableLevels {
+  readonly levels: readonly UsableLevel[];
+  readonly warnings: readonly string[];
+}
+
+/** The levels without those that show something else than the level above. */
+async function usableLevels(
+  path: string,
+  session: OpenSlideSession,
+  { levels, properties }: OpenSlideDescription,
+): Promise<UsableLevels> {
+  const warnings: string[] = [];
+  const usable = await levelsThatShowTheSame(
+    levels.map((level, number) => ({ ...slideLevel(path, level, number, properties), number })),
+    (level) => pictureOf(session, level),
+    ({ number }) =>
+      warnings.push(`level ${number} shows something else than the level above, and is left out`),
+  );
+  return { levels: usable, warnings };
+}
+
+function pictureOf(session: OpenSlideSession, { number, ...level }: UsableLevel): ComparedPicture {
+  return {
+    ...level,
+    async readPixels({ left, top, width, height }) {
+      if (width * height > MOST_COMPARED) return null;
+      const [x, y] = [Math.ceil(left * level.downsample), Math.ceil(top * level.downsample)];
+      const block = await session.pixels({ kind: "region", level: number, x, y, width, height });
+      return block.missing > 0 ? null : block;
+    },
+  };
 }
 
 function refuse(path: string, { notOpened, reason }: NotOpened): Refusal {
@@ -92,24 +142,35 @@ function refuse(path: string, { notOpened, reason }: NotOpened): Refusal {
 /** A slide that OpenSlide reads. */
 export class OpenSlideSource extends ClosableSource implements PixelSource {
   readonly #session: OpenSlideSession;
+  /** Of each level in OpenSlide. */
+  readonly #numbers: readonly number[];
 
-  constructor(path: string, session: OpenSlideSession, description: OpenSlideDescription) {
-    const { version, vendor, levels, properties, associatedImages } = description;
+  constructor(
+    path: string,
+    session: OpenSlideSession,
+    { version, vendor, properties, associatedImages }: OpenSlideDescription,
+    { levels, warnings }: UsableLevels,
+  ) {
     const told = {
-      micronsPerPixel: resolution(properties),
+      micronsPerPixel: resolutionOf(properties),
       objectivePower: positive(properties["openslide.objective-power"]),
     };
+    const { objectivePower } = told;
+    const isAdapted = ADAPTED.has(vendor);
+    const resolution = plausibleResolution({ ...told, objectivePower: isAdapted ? null : objectivePower });
     super({
       path,
       ...told,
-      ...plausibleResolution(told),
+      micronsPerPixel: resolution.micronsPerPixel,
+      warnings: [...resolution.warnings, ...warnings],
       format: `${vendor} through OpenSlide ${version}`,
-      levels: levels.map((level, index) => slideLevel(path, level, index, properties)),
+      levels: levels.map(({ number: _, ...level }) => level),
       associatedImages,
       bounds: boundsOf(properties),
       properties,
     });
     this.#session = session;
+    this.#numbers = levels.map(({ number }) => number);
   }
 
   /** Process that reads the slide. */
@@ -165,7 +226,7 @@ export class OpenSlideSource extends ClosableSource implements PixelSource {
     const downsample = this.levels[level]?.downsample ?? 1;
     return {
       kind: "region",
-      level,
+      level: this.#numbers[level] ?? level,
       x: origin.x + Math.round(left * downsample),
       y: origin.y + Math.round(top * downsample),
       width: Math.min(BLOCK_SIDE, width - left),
@@ -204,7 +265,7 @@ function slideLevel(
   return { width, height, downsample, tileSize };
 }
 
-function resolution(properties: OpenSlideDescription["properties"]): MicronsPerPixel | null {
+function resolutionOf(properties: OpenSlideDescription["properties"]): MicronsPerPixel | null {
   const x = positive(properties["openslide.mpp-x"]);
   const y = positive(properties["openslide.mpp-y"]);
   return x === null || y === null ? null : { x, y };

@@ -15,8 +15,8 @@ import { omeTiff } from "./dialects/ome.js";
 import { philipsTiff } from "./dialects/philips.js";
 import { qpTiff } from "./dialects/qptiff.js";
 import { isTiff, readDirectories } from "./directories.js";
-import { pageGrid } from "./looks-alike.js";
 import { MissingTiles } from "./missing-tiles.js";
+import { pageGrid } from "./page-pictures.js";
 import { SegmentReader } from "./segment-reader.js";
 import { TiffTag } from "./tags.js";
 

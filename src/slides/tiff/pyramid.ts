@@ -2,8 +2,8 @@ import type { RandomAccessFile } from "../../common/index.js";
 import { sameField } from "../downsample.js";
 import type { AnyPage } from "./contents.js";
 import type { PyramidLevel } from "./dialect.js";
-import { Lookalikes } from "./looks-alike.js";
 import { isMask, type TiffPage } from "./page.js";
+import { Lookalikes } from "./page-pictures.js";
 
 export interface Pyramid {
   readonly levels: readonly PyramidLevel[];

@@ -7,6 +7,7 @@ export const paths = {
   jobs: "api/jobs",
   job: (job: string) => `api/jobs/${part(job)}`,
   received: "api/received",
+  registered: "api/registered",
   receiving: (drop: string) => `api/received/${part(drop)}`,
   piece: (drop: string, index: number, offset: number) =>
     `api/received/${part(drop)}/${index}?offset=${offset}`,
@@ -35,6 +36,7 @@ export const paths = {
   decoder: (segmenter: string) => `api/segmenters/${part(segmenter)}/decoder`,
   embeddings: (slide: string) => `api/slides/${part(slide)}/embeddings`,
   embedding: (embedding: string) => `api/embeddings/${part(embedding)}`,
+  embeddingMap: (embedding: string) => `api/embeddings/${part(embedding)}/map`,
   teaching: (slide: string, run: string | null) =>
     `api/slides/${part(slide)}/teaching${run === null ? "" : `?run=${part(run)}`}`,
   prepareTeaching: (slide: string) => `api/slides/${part(slide)}/teaching/prepare`,

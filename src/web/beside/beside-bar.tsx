@@ -1,9 +1,10 @@
 import type { Signal } from "@preact/signals";
 import type { SlideDetail } from "../../contract/index.js";
 import { announce, ToolButton } from "../interface/index.js";
+import { LayerRow } from "../layers/index.js";
 import type { Beside } from "../routing/hash-link.js";
 import { workspace } from "../state/workspace.js";
-import { layerSetting, type OpenBeside } from "./open-beside.js";
+import type { OpenBeside } from "./open-beside.js";
 
 interface BesideBarProps {
   readonly beside: Signal<Beside | null>;
@@ -30,7 +31,7 @@ export function BesideBar({ beside, open, detail }: BesideBarProps) {
         aria-label="Slide beside"
         value={value.slide}
         onChange={({ currentTarget }) =>
-          change({ slide: currentTarget.value, layer: null, alignment: null, released: null })
+          change({ slide: currentTarget.value, layers: [], alignment: null, released: null })
         }
       >
         {slides
@@ -70,8 +71,9 @@ export function BesideBar({ beside, open, detail }: BesideBarProps) {
   );
 }
 
+/** Which layers lie over the slide beside, as in the panel of the first. */
 function LayerChoice({
-  beside: { layer },
+  beside: { layers },
   detail,
   change,
 }: {
@@ -79,38 +81,32 @@ function LayerChoice({
   readonly detail: SlideDetail;
   change(changed: Partial<Beside>): void;
 }) {
+  const shown = layers.filter(({ id }) => detail.layers.some((layer) => layer.id === id)).length;
   if (detail.layers.length === 0) return null;
   return (
-    <>
-      <select
-        aria-label="Layer beside"
-        value={layer?.id ?? ""}
-        onChange={({ currentTarget }) => {
-          const chosen = detail.layers.find(({ id }) => id === currentTarget.value);
-          change({ layer: chosen === undefined ? null : layerSetting(chosen) });
-        }}
-      >
-        <option value="">no layer</option>
-        {detail.layers.map(({ id, title, origin }) => (
-          <option key={id} value={id}>
-            {title}, {origin}
-          </option>
+    <details
+      class="beside-layers"
+      onKeyDown={(event) => {
+        const { currentTarget } = event;
+        if (event.key !== "Escape" || !currentTarget.open) return;
+        event.stopPropagation();
+        currentTarget.open = false;
+        currentTarget.querySelector("summary")?.focus();
+      }}
+    >
+      <summary aria-label={`Layers beside, ${shown} shown`}>Layers ({shown})</summary>
+      <ul class="layer-list">
+        {detail.layers.map((layer) => (
+          <li key={layer.id}>
+            <LayerRow
+              layer={layer}
+              where=" beside"
+              shown={layers}
+              onChange={(next) => change({ layers: next })}
+            />
+          </li>
         ))}
-      </select>
-      {layer === null ? null : (
-        <input
-          type="range"
-          min="0"
-          max="1"
-          step="0.05"
-          value={layer.opacity}
-          aria-label="Opacity of the layer beside"
-          aria-valuetext={`${Math.round(layer.opacity * 100)} %`}
-          onInput={({ currentTarget }) =>
-            change({ layer: { ...layer, opacity: Number(currentTarget.value) } })
-          }
-        />
-      )}
-    </>
+      </ul>
+    </details>
   );
 }

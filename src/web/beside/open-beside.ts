@@ -1,9 +1,10 @@
 import { computed, effect, type Signal } from "@preact/signals";
 import type { SlideDetail } from "../../contract/index.js";
 import { announce, shortcuts } from "../interface/index.js";
+import { firstSetting } from "../layers/index.js";
 import { isPlain, type Look, pixelChange } from "../looking/index.js";
 import type { Beside } from "../routing/hash-link.js";
-import { mapsFor, type OpenViewer, openViewer } from "../viewer/index.js";
+import { type OpenViewer, openViewer } from "../viewer/index.js";
 import { alignmentOf, framesOf, placesOf, viewHere, viewThere } from "./alignment.js";
 import { linkViews } from "./link-views.js";
 
@@ -23,16 +24,11 @@ export function firstBeside(slide: SlideDetail, shown: readonly { readonly id: s
   const other = slide.layers.find(({ id }) => shown.every((layer) => layer.id !== id));
   return {
     slide: slide.id,
-    layer: other === undefined ? null : layerSetting(other),
+    layers: other === undefined ? [] : [firstSetting(other)],
     curtain: null,
     alignment: null,
     released: null,
   };
-}
-
-/** How a layer looks beside the slide: as it is when it is switched on there, but opaque enough to be compared. */
-export function layerSetting({ id, values }: SlideDetail["layers"][number]) {
-  return { id, opacity: values === "fraction" ? 0.6 : 0.8, map: mapsFor(values)[0] ?? "viridis" };
 }
 
 interface BesideOptions {
@@ -56,7 +52,7 @@ export function openBeside({ element, here, detail, beside, look }: BesideOption
     const before = beside.peek();
     if (before !== null) beside.value = { ...before, ...changed };
   };
-  const layer = computed(() => JSON.stringify(beside.value?.layer ?? null));
+  const layers = computed(() => JSON.stringify(beside.value?.layers ?? []));
   const onKey = (event: KeyboardEvent) => {
     if (moveByKey(viewer, event)) event.preventDefault();
   };
@@ -69,9 +65,8 @@ export function openBeside({ element, here, detail, beside, look }: BesideOption
       toHere: (view) => viewHere(view, frames, alignment.value),
     }),
     effect(() => {
-      void layer.value;
-      const shown = beside.peek()?.layer ?? null;
-      viewer.showLayers(shown === null ? [] : [shown]);
+      void layers.value;
+      viewer.showLayers(beside.peek()?.layers ?? []);
     }),
     effect(() => viewer.changePixels(isPlain(look.value) ? null : pixelChange(look.value))),
     // Where the released one looks belongs to the link.

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, ProblemNote, showProblem, ToolButton } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";
 import { droppedFiles, fieldFiles, hasFiles } from "./dropped-files.js";
+import { PathDialog } from "./path-dialog.js";
 import { endSending, type Sending, sendFiles, sendings, takenText } from "./send-files.js";
 
 /** Names in a list before "and more". */
@@ -70,8 +71,12 @@ function useFileDrops(): boolean {
   return over;
 }
 
-/** Buttons that ask for files, or for a folder; for the keyboard and for fingers. */
-export function AddButtons() {
+/**
+ * Buttons that ask for files, or for a folder; for the keyboard and for fingers. Where the server allows it, what lies
+ * there can be named.
+ */
+export function AddButtons({ folders }: { readonly folders: readonly string[] }) {
+  const [naming, setNaming] = useState(false);
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   useEffect(() => folder.current?.setAttribute("webkitdirectory", ""), []);
@@ -85,6 +90,8 @@ export function AddButtons() {
     <div class="add-buttons">
       <Button onClick={() => files.current?.click()}>Add files …</Button>
       <Button onClick={() => folder.current?.click()}>Add a folder …</Button>
+      {folders.length === 0 ? null : <Button onClick={() => setNaming(true)}>Add by path …</Button>}
+      {naming ? <PathDialog folders={folders} onClose={() => setNaming(false)} /> : null}
       <input
         ref={files}
         class="visually-hidden"

@@ -35,10 +35,28 @@ export function endSending(key: number): void {
 /** Sends files to the server, in pieces, and tells what became of them. */
 export async function sendFiles(files: readonly ChosenFile[]): Promise<void> {
   if (files.length === 0) return;
-  nextKey += 1;
-  const key = nextKey;
   const [first] = files;
   const title = files.length === 1 ? (first?.path ?? "") : `${files.length} files`;
+  await follow(title, { state: "sending", sent: 0, bytes: 1, file: title }, (signal, show) =>
+    send(files, signal, show),
+  );
+}
+
+/** Has the server add what lies there under a path, and tells what became of it. */
+export async function addByPath(path: string): Promise<void> {
+  await follow(path, { state: "checking" }, (signal) =>
+    requestJson(takenSchema, paths.registered, { method: "POST", body: { path }, signal }),
+  );
+}
+
+/** Shows how something comes in, and what became of it. */
+async function follow(
+  title: string,
+  first: SendingProgress,
+  work: (signal: AbortSignal, show: (changed: SendingProgress) => void) => Promise<TakenIn>,
+): Promise<void> {
+  nextKey += 1;
+  const key = nextKey;
   const controller = new AbortController();
   controllers.set(key, controller);
   const show = (changed: SendingProgress) => {
@@ -50,8 +68,8 @@ export async function sendFiles(files: readonly ChosenFile[]): Promise<void> {
       : [...sendings.value, next];
   };
   try {
-    show({ state: "sending", sent: 0, bytes: 1, file: title });
-    const taken = await send(files, controller.signal, show);
+    show(first);
+    const taken = await work(controller.signal, show);
     show({ state: "done", taken });
     announce(takenText(taken));
     await loadWorkspace();

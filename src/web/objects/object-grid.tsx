@@ -1,10 +1,11 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { rowWindow } from "../interface/index.js";
 import { listenToGrid } from "./grid-input.js";
 import { GridRow } from "./grid-row.js";
 import type { ObjectTable } from "./object-table.js";
 import { type ColumnName, columnNames } from "./row-order.js";
-import { ROW_HEIGHT, rowWindow, scrollTo } from "./row-window.js";
+import { BEYOND, ROW_HEIGHT, scrollTo } from "./row-window.js";
 
 const TITLES: Readonly<Record<ColumnName, string>> = {
   title: "Object",
@@ -27,7 +28,8 @@ export function ObjectGrid({ table }: { readonly table: ObjectTable }) {
   const grid = useRef<HTMLTableElement>(null);
   const view = useSignal({ top: 0, height: 0 });
   const rows = useComputed(() => {
-    const { first, end } = rowWindow(table.shown.value.length, view.value.top, view.value.height);
+    const seen = { ...view.value, rowHeight: ROW_HEIGHT, beyond: BEYOND };
+    const { first, end } = rowWindow(table.shown.value.length, seen);
     return { first, drawn: table.shown.value.slice(first, end) };
   });
   useEffect(() => {

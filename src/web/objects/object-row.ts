@@ -2,6 +2,7 @@ import type { AnnotationObject, FoundObjects } from "../../contract/index.js";
 import { areaSize, lengthOf, maximumDiameter, polygonsOf } from "../../geometry/index.js";
 import type { Resolution } from "../tools/geometry/figures.js";
 import { boundsOfShape, type Shape, shapeOf } from "../tools/geometry/shapes.js";
+import { sameObjects } from "./same-object.js";
 
 export type { Resolution };
 
@@ -16,20 +17,31 @@ export interface ObjectRow {
   readonly measured: FoundObjects["found"][number]["size"];
 }
 
-/** The annotations in their order, then what a run has found beside them. */
+/**
+ * The annotations in their order, then what a run has found beside them. What one of them outlines already, by the run's own
+ * id or in the same place, is one row.
+ */
 export function rowsOf(
   objects: ReadonlyMap<string, AnnotationObject>,
   found: FoundObjects["found"],
 ): readonly ObjectRow[] {
+  const open = found.filter(({ object }) => !objects.has(object.id));
+  const same = sameObjects(
+    open.map(({ object }) => object.area),
+    objects.values(),
+  );
   const measured = new Map(found.map((one) => [one.object.id, one]));
+  for (const one of open) {
+    const id = same.get(one.object.area)?.id;
+    if (id !== undefined && !measured.has(id)) measured.set(id, one);
+  }
   const kept = [...objects.values()].map((object): ObjectRow => {
     const origin = measured.get(object.id);
     const isUnchanged = origin !== undefined && isSameArea(object.area, origin.object.area);
     const { probability, size } = isUnchanged ? origin : { probability: null, size: null };
     return { object, isKept: true, probability, measured: size };
   });
-  const others = found.filter(({ object }) => !objects.has(object.id));
-  return [...kept, ...others.map(rowOfFound)];
+  return [...kept, ...open.filter(({ object }) => !same.has(object.area)).map(rowOfFound)];
 }
 
 function rowOfFound({ object, probability, size }: FoundObjects["found"][number]): ObjectRow {

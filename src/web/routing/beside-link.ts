@@ -24,7 +24,7 @@ export interface Alignment {
 export interface Beside {
   /** It may be the same slide, with another layer. */
   readonly slide: string;
-  readonly layer: LayerSetting | null;
+  readonly layers: readonly LayerSetting[];
   /** Where the curtain is, from 0 on the left to 1; null: the two are side by side. */
   readonly curtain: number | null;
   /** How the two were aligned; null: by their places. */
@@ -35,11 +35,11 @@ export interface Beside {
 
 export function besideParts(beside: Beside | null): QueryParts {
   if (beside === null) return [];
-  const { slide, layer, curtain, alignment, released } = beside;
+  const { slide, layers, curtain, alignment, released } = beside;
   const digits = (value: number) => Number(value.toPrecision(7));
   return [
     ["with", slide],
-    ["with-layer", layer === null ? null : layerText(layer)],
+    ...layers.map((layer) => ["with-layer", layerText(layer)] as const),
     ["curtain", curtain === null ? null : Number(curtain.toFixed(3))],
     [
       "align",
@@ -57,7 +57,7 @@ export function parseBeside(values: URLSearchParams): Beside | null {
   const curtain = numberIn(values.get("curtain"));
   return {
     slide,
-    layer: parseLayer(values.get("with-layer") ?? "")[0] ?? null,
+    layers: values.getAll("with-layer").flatMap(parseLayer),
     curtain: curtain !== null && curtain >= 0 && curtain <= 1 ? curtain : null,
     alignment: parseAlignment(values.get("align")),
     released: parseView(values, "with-"),

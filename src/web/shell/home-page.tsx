@@ -2,7 +2,7 @@ import { Fragment } from "preact";
 import type { SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import { AddButtons } from "../getting-in/index.js";
-import { Resource } from "../interface/index.js";
+import { LongList, Resource } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";
 import { loadWorkspace, workspace } from "../state/workspace.js";
 import { PageHead } from "./page-head.js";
@@ -22,13 +22,13 @@ export function HomePage() {
   );
 }
 
-function SlideCards({ workspace: { slides } }: { readonly workspace: Workspace }) {
+function SlideCards({ workspace: { slides, folders } }: { readonly workspace: Workspace }) {
   const ready = slides.filter(({ status }) => status.state === "ready");
   if (ready.length === 0) {
     return (
       <div class="empty">
         <p>{slides.length === 0 ? "No slides here." : "None of the slides can be opened."}</p>
-        <AddButtons />
+        <AddButtons folders={folders} />
         <p class="hint">
           Drop files or folders anywhere on this page. Or start with <code>epsam view SLIDES</code>: slide
           files, folders of them, datasets and runs.
@@ -46,13 +46,9 @@ function SlideCards({ workspace: { slides } }: { readonly workspace: Workspace }
       {groups.map(({ title, slides: members }) => (
         <Fragment key={title}>
           {title === "" || members.length === 0 ? null : <h2 class="slide-group">{title}</h2>}
-          <ul class="slide-cards">
-            {members.map((slide) => (
-              <li key={slide.id}>
-                <SlideCard slide={slide} />
-              </li>
-            ))}
-          </ul>
+          <LongList class="slide-cards" items={members}>
+            {(slide) => <SlideCard slide={slide} />}
+          </LongList>
         </Fragment>
       ))}
     </div>

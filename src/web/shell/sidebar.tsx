@@ -2,7 +2,7 @@ import { type ComponentChildren, Fragment } from "preact";
 import type { DatasetEntry, RunEntry, SlideEntry, Workspace } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import { AddButtons } from "../getting-in/index.js";
-import { Icon, type IconName, Resource, ToolButton } from "../interface/index.js";
+import { Icon, type IconName, LongList, Resource, ToolButton } from "../interface/index.js";
 import { theme } from "../interface/preferences.js";
 import { formatRoute, jobsRoute, type Route, slideRoute, wholeGallery } from "../routing/hash-link.js";
 import { route } from "../routing/location.js";
@@ -38,11 +38,16 @@ export function Sidebar({ onHelp }: { readonly onHelp: () => void }) {
   );
 }
 
-function Sections({ workspace: { slides, datasets, runs, version } }: { readonly workspace: Workspace }) {
+function Sections({
+  workspace: { slides, datasets, runs, folders, version },
+}: {
+  readonly workspace: Workspace;
+}) {
+  const at = route.value;
   return (
     <div class="sidebar-sections">
       <Section title="Slides" count={slides.length}>
-        <AddButtons />
+        <AddButtons folders={folders} />
         {slides.length > MANY_SLIDES ? <SlideFilter slides={slides} /> : null}
         {listedSlides.value.map(({ title, slides: members }) => (
           <Fragment key={title}>
@@ -51,13 +56,9 @@ function Sections({ workspace: { slides, datasets, runs, version } }: { readonly
                 {title} <span class="count">{members.length}</span>
               </h3>
             )}
-            <ul class="slide-list">
-              {members.map((slide) => (
-                <li key={slide.id}>
-                  <SlideItem slide={slide} />
-                </li>
-              ))}
-            </ul>
+            <LongList class="slide-list" items={members} current={at.page === "slide" ? at.slide : null}>
+              {(slide) => <SlideItem slide={slide} />}
+            </LongList>
           </Fragment>
         ))}
       </Section>
@@ -107,10 +108,13 @@ function Section({ title, count, children }: SectionProps) {
 
 function SlideItem({ slide }: { readonly slide: SlideEntry }) {
   const { status } = slide;
+  const at = route.value;
+  const current = at.page === "slide" && at.slide === slide.id;
   if (status.state === "broken") {
-    const { what, why, action } = status.problem;
+    const { what, why } = status.problem;
+    // Its page says all of it.
     return (
-      <div class="slide-item broken">
+      <ItemLink to={slideRoute(slide.id)} current={current} class="slide-item broken">
         <span class="thumbnail">
           <Icon name="warning" />
         </span>
@@ -119,18 +123,12 @@ function SlideItem({ slide }: { readonly slide: SlideEntry }) {
           <span class="item-note">
             Cannot be opened: {[what, why].filter((text) => text !== null).join("; ")}
           </span>
-          {action === null ? null : <span class="item-note">{action}</span>}
         </span>
-      </div>
+      </ItemLink>
     );
   }
-  const at = route.value;
   return (
-    <ItemLink
-      to={slideRoute(slide.id)}
-      current={at.page === "slide" && at.slide === slide.id}
-      class="slide-item"
-    >
+    <ItemLink to={slideRoute(slide.id)} current={current} class="slide-item">
       <img class="thumbnail" loading="lazy" decoding="async" src={paths.thumbnail(slide.id)} alt="" />
       <span class="item-text">
         <SlideTexts slide={slide} />

@@ -1,12 +1,10 @@
-import type { LayerEntry } from "../../contract/index.js";
 import { Button } from "../interface/index.js";
+import { LayerRow } from "../layers/index.js";
 import { LookingPanel, type OpenLooking } from "../looking/index.js";
-import type { LayerSetting } from "../routing/hash-link.js";
 import { workspace } from "../state/workspace.js";
 import { type OpenThreshold, ThresholdPanel } from "../threshold/index.js";
-import { colourMapNames, colourMapTitles, cssColour, mapsFor, palette } from "../viewer/index.js";
-import { Legend } from "./legend.js";
-import { firstSetting, type SlideSession } from "./session.js";
+import { cssColour, palette } from "../viewer/index.js";
+import type { SlideSession } from "./session.js";
 import { toggleBeside } from "./slide-shortcuts.js";
 import { isTaught } from "./taught-layer.js";
 
@@ -31,7 +29,13 @@ export function LayersPanel({ session, threshold, looking, onFigure }: LayersPan
       <ul class="layer-list">
         {layers.map((layer) => (
           <li key={layer.id}>
-            <LayerRow layer={layer} session={session} />
+            <LayerRow
+              layer={layer}
+              shown={session.layers.value}
+              onChange={(shown) => {
+                session.layers.value = shown;
+              }}
+            />
             {layer.values === "fraction" && !isTaught(layer) ? (
               <ThresholdPanel
                 layer={layer}
@@ -50,86 +54,6 @@ export function LayersPanel({ session, threshold, looking, onFigure }: LayersPan
         </Button>
         <Button onClick={onFigure}>Save a figure …</Button>
       </div>
-    </div>
-  );
-}
-
-function LayerRow({
-  layer,
-  session: { layers },
-}: {
-  readonly layer: LayerEntry;
-  readonly session: SlideSession;
-}) {
-  const setting = layers.value.find(({ id }) => id === layer.id);
-  const change = (changed: Partial<LayerSetting>) => {
-    layers.value = layers.value.map((one) => (one.id === layer.id ? { ...one, ...changed } : one));
-  };
-  const toggle = () => {
-    layers.value =
-      setting === undefined
-        ? [...layers.value, firstSetting(layer)]
-        : layers.value.filter(({ id }) => id !== layer.id);
-  };
-  return (
-    <fieldset class="layer">
-      <legend class="visually-hidden">{layer.title}</legend>
-      <label class="check layer-title">
-        <input type="checkbox" checked={setting !== undefined} onChange={toggle} />
-        <span>
-          {layer.title}
-          <span class="hint">{layer.origin}</span>
-        </span>
-      </label>
-      {setting === undefined ? null : <LayerControls layer={layer} setting={setting} change={change} />}
-    </fieldset>
-  );
-}
-
-interface LayerControlsProps {
-  readonly layer: LayerEntry;
-  readonly setting: LayerSetting;
-  change(changed: Partial<LayerSetting>): void;
-}
-
-function LayerControls({ layer, setting, change }: LayerControlsProps) {
-  const maps = mapsFor(layer.values);
-  return (
-    <div class="layer-controls">
-      <label class="slider">
-        <span>Opacity</span>
-        <input
-          type="range"
-          min="0"
-          max="1"
-          step="0.05"
-          value={setting.opacity}
-          aria-label={`Opacity of ${layer.title}`}
-          aria-valuetext={`${Math.round(setting.opacity * 100)} %`}
-          onInput={({ currentTarget }) => change({ opacity: Number(currentTarget.value) })}
-        />
-        <output>{Math.round(setting.opacity * 100)} %</output>
-      </label>
-      {maps.length < 2 ? null : (
-        <label class="choice">
-          <span>Colours</span>
-          <select
-            value={setting.map}
-            aria-label={`Colours of ${layer.title}`}
-            onChange={({ currentTarget }) => {
-              const map = colourMapNames.find((name) => name === currentTarget.value);
-              if (map !== undefined) change({ map });
-            }}
-          >
-            {maps.map((map) => (
-              <option key={map} value={map}>
-                {colourMapTitles[map]}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
-      <Legend layer={layer} map={setting.map} />
     </div>
   );
 }

@@ -1,8 +1,9 @@
 import { effect, type Signal, signal, untracked } from "@preact/signals";
 import type { SlideDetail } from "../../contract/index.js";
+import { firstSetting } from "../layers/index.js";
 import { type Beside, formatRoute, type LayerSetting, type Route, slideRoute } from "../routing/hash-link.js";
 import { keepInAddress, navigate, route } from "../routing/location.js";
-import { mapsFor, type OpenViewer, sameView, type ViewState } from "../viewer/index.js";
+import { type OpenViewer, sameView, type ViewState } from "../viewer/index.js";
 
 /** What the user has chosen for the open slide; the link of the page keeps it. */
 export interface SlideSession {
@@ -19,14 +20,6 @@ export interface SlideSession {
   /** Shows a place; the browser's "back" returns to the present one. */
   goTo(view: ViewState): void;
   dispose(): void;
-}
-
-/** The first opacity of a layer. */
-const OPACITY = { fraction: 0.6, mask: 0.8, difference: 0.7 } as const;
-
-/** How a layer looks when it is switched on. */
-export function firstSetting({ id, values }: SlideDetail["layers"][number]): LayerSetting {
-  return { id, opacity: OPACITY[values], map: mapsFor(values)[0] ?? "viridis" };
 }
 
 /**

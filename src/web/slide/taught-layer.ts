@@ -1,6 +1,7 @@
 import { effect, type ReadonlySignal, untracked } from "@preact/signals";
 import type { LayerEntry, SlideDetail } from "../../contract/index.js";
-import { firstSetting, type SlideSession } from "./session.js";
+import { firstSetting } from "../layers/index.js";
+import type { SlideSession } from "./session.js";
 
 /** What the identifiers of taught maps begin with. */
 const TAUGHT = "teaching-";

@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
 import type { AnnotationObject } from "../../../src/contract/index.js";
+import { placesDrawn, rowWindow } from "../../../src/web/interface/row-window.js";
 import { csvOf } from "../../../src/web/objects/object-csv.js";
 import { rowsOf, sizeOf, sizeOfRow } from "../../../src/web/objects/object-row.js";
 import { anything, filtered, noFilter, ordered, type RowFilter } from "../../../src/web/objects/row-order.js";
-import { ROW_HEIGHT, rowWindow, scrollTo } from "../../../src/web/objects/row-window.js";
+import { BEYOND, ROW_HEIGHT, scrollTo } from "../../../src/web/objects/row-window.js";
 import { found, squareObject } from "./rows.js";
 
 const HALF = { x: 0.5, y: 0.5 };
@@ -20,7 +21,7 @@ const byId = (...all: readonly AnnotationObject[]) => new Map(all.map((object) =
 const rows = rowsOf(byId(...objects), [
   found(squareObject("a", 10, { name: "Focus 10" }), 0.9),
   found(squareObject("c", 21), 0.7),
-  found(squareObject("d", 40, { name: "Focus 1" }), 0.8),
+  found(squareObject("d", 50, { name: "Focus 1" }), 0.8),
 ]);
 const ids = (list: typeof rows) => list.map(({ object }) => object.id).join("");
 const passing = (filter: Partial<RowFilter>) => ids(filtered(rows, { ...noFilter, ...filter }, HALF));
@@ -32,6 +33,33 @@ it("an annotation keeps what a run measured while its outline is the run's; what
     // Its outline has been changed.
     ["c", true, null],
     ["d", false, 0.8],
+  ]);
+});
+
+it("what a run has found and somebody has outlined is one row, by whatever id", () => {
+  const focus = found(squareObject("run", 100, { name: "Focus 1" }), 0.9);
+  const listed = (...kept: readonly AnnotationObject[]) =>
+    rowsOf(byId(...kept), [focus]).map(({ object, probability }) => [object.id, probability]);
+  // Made of the map at the run's threshold, at another one, and drawn.
+  expect(listed(squareObject("same", 100))).toEqual([["same", 0.9]]);
+  expect(listed(squareObject("wider", 110))).toEqual([["wider", null]]);
+  expect(listed(squareObject("drawn", 80, { origin: "drawn", classification: null }))).toEqual([
+    ["drawn", null],
+  ]);
+  // A part of it, much more than it, and where somebody has looked, are something else.
+  const [part, whole] = [squareObject("part", 70), squareObject("whole", 150)];
+  const looked = squareObject("looked", 100, { classification: "Region*" });
+  expect(listed(part, whole, looked)).toEqual([
+    ["part", null],
+    ["whole", null],
+    ["looked", null],
+    ["run", 0.9],
+  ]);
+  // The same again, and after it was taken away.
+  expect(listed(squareObject("same", 100))).toEqual([["same", 0.9]]);
+  expect(listed(part)).toEqual([
+    ["part", null],
+    ["run", 0.9],
   ]);
 });
 
@@ -116,12 +144,19 @@ it("a table for spreadsheets has no formula in it", async () => {
 });
 
 it("only the rows that are seen are drawn, and keys scroll no farther than they must", () => {
-  expect(rowWindow(5000, 0, 300)).toEqual({ first: 0, end: 16 });
-  expect(rowWindow(5000, 3000, 300)).toEqual({ first: 94, end: 116 });
-  expect(rowWindow(5000, 149_700, 300)).toEqual({ first: 4984, end: 5000 });
-  expect(rowWindow(3, 0, 300)).toEqual({ first: 0, end: 3 });
+  const rowsAt = (count: number, top: number) =>
+    rowWindow(count, { rowHeight: ROW_HEIGHT, top, height: 300, beyond: BEYOND });
+  expect(rowsAt(5000, 0)).toEqual({ first: 0, end: 16 });
+  expect(rowsAt(5000, 3000)).toEqual({ first: 94, end: 116 });
+  expect(rowsAt(5000, 149_700)).toEqual({ first: 4984, end: 5000 });
+  expect(rowsAt(3, 0)).toEqual({ first: 0, end: 3 });
   // The list became shorter than it was scrolled.
-  expect(rowWindow(2, 9000, 300)).toEqual({ first: 2, end: 2 });
+  expect(rowsAt(2, 9000)).toEqual({ first: 2, end: 2 });
+  // It begins below what is seen.
+  expect(rowsAt(5000, -600)).toEqual({ first: 0, end: 0 });
+  expect(placesDrawn(100, { first: 10, end: 13 }, [0, 99, -1, 11, 40])).toEqual([0, 10, 11, 12, 40, 99]);
+  expect(placesDrawn(2, { first: 2, end: 12 }, [0, 1])).toEqual([0, 1]);
+  expect(placesDrawn(0, { first: 0, end: 12 }, [0, -1])).toEqual([]);
   expect(scrollTo(4, 0, 300)).toBe(0);
   expect(scrollTo(10, 0, 300)).toBe(11 * ROW_HEIGHT - 300);
   expect(scrollTo(2, 300, 300)).toBe(2 * ROW_HEIGHT);

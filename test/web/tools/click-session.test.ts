@@ -23,7 +23,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }
 
-function openSession() {
+function openSession({ hasMap = false } = {}) {
   const embedded: EmbeddingRequest[] = [];
   const aborted: AbortSignal[] = [];
   const decoded: MaskRequest[] = [];
@@ -44,7 +44,7 @@ function openSession() {
         width: side,
         height: side,
       } as const;
-      return { id: `embedding-${embedded.length}`, box, patchSize: 100 };
+      return { id: `embedding-${embedded.length}`, box, patchSize: 100, hasMap };
     },
     decoder: {
       decode: async (request) => {
@@ -55,6 +55,7 @@ function openSession() {
     },
     decoderAddress: (id) => `decoder/${id}`,
     embeddingAddress: (id) => `embedding/${id}`,
+    mapAddress: (id) => `embedding/${id}/map`,
     onProblem: (thrown) => problems.push(thrown),
   });
   session.use(segmenter, 200);
@@ -98,6 +99,17 @@ describe("segmenting by clicks", () => {
     session.removeLast();
     session.removeLast();
     expect([session.status.value, session.mask.value, session.isEmpty.value]).toEqual(["idle", null, true]);
+  });
+
+  it("names the run's own map where there is one", async () => {
+    const addressesOf = async (hasMap: boolean) => {
+      const { session, decoded } = openSession({ hasMap });
+      session.addPoint({ position: [1000, 500], label: 1 });
+      await settled();
+      return decoded.map(({ map, patchSize }) => [map, patchSize]);
+    };
+    expect(await addressesOf(true)).toEqual([["embedding/embedding-1/map", 100]]);
+    expect(await addressesOf(false)).toEqual([[null, 100]]);
   });
 
   it("waits for a patch under way where a second click fits into it, and gives it up where not", async () => {
@@ -195,6 +207,8 @@ describe("decoding", () => {
   const request = (x: number): MaskRequest => ({
     decoder: "decoder",
     embedding: "embedding",
+    map: null,
+    patchSize: 100,
     box: { space: "level-0", x: 0, y: 0, width: 100, height: 100 },
     prompt: { points: [{ space: "patch", x, y: 0, label: 1 }], box: null },
   });

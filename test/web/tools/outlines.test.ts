@@ -175,7 +175,7 @@ describeWithChromium("outlines drawn in the page", () => {
       asked.push(request);
       const { centre, side = 0 } = request;
       box = { space: "level-0", x: centre.x - side / 2, y: centre.y - side / 2, width: side, height: side };
-      return route.fulfill({ json: { id: "embedding", box, patchSize: 1024 } });
+      return route.fulfill({ json: { id: "embedding", box, patchSize: 1024, hasMap: false } });
     });
     await page.route("**/embeddings/embedding/mask", (route) => {
       const reach = Math.min(box.width / 2 - 0.2, 300);

@@ -2,8 +2,8 @@ import type { RandomAccessFile } from "../../../common/index.js";
 import { readTiles } from "../../region.js";
 import type { XmlElement } from "../../xml-tree.js";
 import { type AnyPage, type PageNode, supportedPage } from "../contents.js";
-import { pageGrid } from "../looks-alike.js";
 import type { TiffPage } from "../page.js";
+import { pageGrid } from "../page-pictures.js";
 import type { Pyramid } from "../pyramid.js";
 import type { OmeImage } from "./ome.js";
 

@@ -1,8 +1,8 @@
 import { descendants, parseXml, type XmlElement } from "../../xml-tree.js";
 import { supportedPage, type TiffContents } from "../contents.js";
 import type { AssociatedImage, PyramidLevel, SlideDescription, TiffDialect } from "../dialect.js";
-import { Lookalikes } from "../looks-alike.js";
 import { micronsPerPixel, positiveNumber, tagProperties } from "../metadata.js";
+import { Lookalikes } from "../page-pictures.js";
 import { colours } from "../pyramid.js";
 
 const EMBEDDED: Readonly<Record<string, string>> = { LABELIMAGE: "label", MACROIMAGE: "macro" };

@@ -4,7 +4,7 @@ import { classMeaningSchema } from "../../../contract/index.js";
 import { Button, showProblem, useKept } from "../../interface/index.js";
 import { classesOf, MEANINGS } from "../editing/classes.js";
 import { chooseOfClass } from "../store/class-meanings.js";
-import { knownClass, knownClasses } from "../store/known-classes.js";
+import { isMeant, knownClass, knownClasses } from "../store/known-classes.js";
 import type { ToolsState } from "./tools-state.js";
 
 /** A name that has no meaning yet, and the annotations that it was typed for; none for what is drawn next. */
@@ -22,15 +22,18 @@ export function ClassChoice({ state }: { readonly state: ToolsState }) {
   const on = selectedObjects.value.map(({ id }) => id).join();
   const made = typed?.on === on ? typed.name : null;
   const current = first === undefined ? classification.value : first.classification;
-  const used = classesOf(store.objects.value.values(), knownClasses.value);
+  const objects = store.objects.value;
+  const used = classesOf(objects.values(), knownClasses.value);
   const set = (text: string) => {
     setDraft(null);
     const name = text.trim();
-    const isNew = name !== "" && knownClass(name) === undefined;
+    const isNew = name !== "" && !isMeant(name);
     setTyped(isNew ? { name, on } : null);
     if (!isNew) editor.classify(name === "" ? null : name);
   };
-  const open = used.filter((name) => name !== made && name !== current && knownClass(name) === undefined);
+  const open = classesOf(objects.values()).filter(
+    (name) => name !== made && name !== current && !isMeant(name),
+  );
   return (
     <>
       <label class="field">
@@ -93,14 +96,14 @@ function Meaning({ name, onChosen }: { readonly name: string; readonly onChosen?
       <span>What “{name}” means to training</span>
       <select
         value={known?.meaning ?? ""}
-        aria-invalid={known === undefined}
+        aria-invalid={!isMeant(name)}
         onChange={({ currentTarget }) => void choose(currentTarget.value)}
       >
-        {known === undefined ? (
+        {isMeant(name) ? null : (
           <option value="" disabled>
             choose …
           </option>
-        ) : null}
+        )}
         {classMeaningSchema.options.map((meaning) => (
           <option key={meaning} value={meaning}>
             {MEANINGS[meaning]}

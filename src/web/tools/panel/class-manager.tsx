@@ -10,7 +10,7 @@ import { Button, Dialog, showMessage, showProblem, useKept } from "../../interfa
 import { authorName } from "../../interface/preferences.js";
 import { classesOf, colourOfClass, MEANINGS, USUAL_CLASSES } from "../editing/classes.js";
 import { chooseOfClass, removeClass, renameClass } from "../store/class-meanings.js";
-import { keyOfClass, knownClass, knownClasses, nameKey } from "../store/known-classes.js";
+import { isMeant, keyOfClass, knownClass, knownClasses, nameKey } from "../store/known-classes.js";
 import type { ToolsState } from "./tools-state.js";
 
 /** Classes, their names, colours, number keys and what they mean to training. */
@@ -75,7 +75,6 @@ interface ClassRowProps {
 
 function ClassRow({ name, count, state }: ClassRowProps) {
   const known = knownClass(name);
-  const isKnown = known !== undefined;
   return (
     <li>
       <fieldset class="class-row">
@@ -83,7 +82,7 @@ function ClassRow({ name, count, state }: ClassRowProps) {
         <input
           type="color"
           aria-label={`Colour of ${name}`}
-          disabled={!isKnown}
+          disabled={!isMeant(name)}
           value={colourOfClass(name)}
           onChange={({ currentTarget }) => void choose({ name, colour: currentTarget.value })}
         />
@@ -96,7 +95,7 @@ function ClassRow({ name, count, state }: ClassRowProps) {
         />
         <select
           aria-label={`Number key of ${name}`}
-          disabled={!isKnown}
+          disabled={!isMeant(name)}
           value={keyOfClass(name) ?? ""}
           onChange={({ currentTarget }) => {
             const key = currentTarget.value === "" ? null : Number(currentTarget.value);

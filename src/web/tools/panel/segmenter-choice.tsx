@@ -5,6 +5,7 @@ const ENGINES = {
   webgpu: "in this browser, with WebGPU",
   wasm: "in this browser",
   server: "on the server",
+  map: "in this browser, from the run's own map",
 } as const;
 
 /** Which decoder answers clicks, on how much of the slide, and where. */

@@ -20,7 +20,10 @@ const SPAN = 0.8;
 /** A mask and the patch that it was found in. */
 export interface FoundMask {
   readonly area: Area;
-  /** SAM's own estimate of the overlap with what was meant; a regression, which may leave 0 to 1. */
+  /**
+   * SAM's own estimate of the overlap with what was meant, a regression, which may leave 0 to 1; or the mean probability
+   * where a run's map answers.
+   */
   readonly estimatedIou: number;
   readonly patch: Box;
 }
@@ -46,6 +49,7 @@ export interface ClickSessionOptions {
   readonly decoder: Pick<BrowserMaskDecoder, "decode">;
   readonly decoderAddress: (segmenter: string) => string;
   readonly embeddingAddress: (embedding: string) => string;
+  readonly mapAddress: (embedding: string) => string;
   /** What could not be done; requests that were given up are not told. */
   readonly onProblem: (thrown: unknown) => void;
 }
@@ -156,7 +160,9 @@ export class ClickSession {
       const result = await this.#options.decoder.decode({
         decoder: this.#options.decoderAddress(this.#segmenter.id),
         embedding: this.#options.embeddingAddress(entry.id),
+        map: entry.hasMap ? this.#options.mapAddress(entry.id) : null,
         box: entry.box,
+        patchSize: entry.patchSize,
         prompt: inPatch(prompt, entry),
       });
       // While points move, an answer to where they were a moment ago is better than none.

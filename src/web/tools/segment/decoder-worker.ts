@@ -1,24 +1,24 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { RecentlyUsed } from "../../../common/portable.js";
 import { promptArrays } from "../../../contract/index.js";
-import { areaOfLogits } from "../../../geometry/index.js";
-import type { Engine, WorkerAnswer, WorkerRequest } from "./messages.js";
+import { areaOfLogits, clickedRegion, squareLogits } from "../../../geometry/index.js";
+import type { Engine, MaskRequest, MaskResult, WorkerAnswer, WorkerRequest } from "./messages.js";
 
 /** ONNX Runtime Web, and the session of the decoder that was used last. */
 interface Runtime {
-  readonly engine: Exclude<Engine, "server">;
+  readonly engine: Exclude<Engine, "server" | "map">;
   readonly createTensor: (data: Float32Array, shape: readonly number[]) => Tensor;
   readonly createSession: (model: Uint8Array) => Promise<InferenceSession>;
 }
 
 /** More threads than this gain nothing on one mask. */
 const MOST_THREADS = 4;
-/** Embeddings kept here, 4 MiB each. */
-const KEPT_EMBEDDINGS = 8;
+/** Embeddings and maps kept here, 4 MiB and 256 KiB each. */
+const KEPT_FLOATS = 8;
 
 let runtime: Promise<Runtime> | null = null;
 let session: { readonly address: string; readonly opened: Promise<InferenceSession> } | null = null;
-const embeddings = new RecentlyUsed<string, Float32Array>({ limit: KEPT_EMBEDDINGS });
+const kept = new RecentlyUsed<string, Float32Array>({ limit: KEPT_FLOATS });
 
 addEventListener("message", ({ data }: MessageEvent<WorkerRequest>) => {
   void answerTo(data).then((answer) => {
@@ -35,11 +35,13 @@ class FetchFailed extends Error {
 async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
   const { id } = request;
   try {
+    const ofMap = request.map === null ? null : await maskOfMap(request, request.map);
+    if (ofMap !== null) return { id, ...ofMap, logits: null };
     runtime ??= openRuntime();
     const { engine, createTensor } = await runtime;
     const [model, embedding] = await Promise.all([
       decoderSession(request.decoder),
-      embeddings.load(request.embedding, () => fetchEmbedding(request.embedding)),
+      keptFloats(request.embedding),
     ]);
     const started = performance.now();
     const { coordinates, labels } = promptArrays(request.prompt);
@@ -51,14 +53,27 @@ async function answerTo(request: WorkerRequest): Promise<WorkerAnswer> {
     const logits = await floatsOf(results.logits);
     const [estimatedIou = 0] = await floatsOf(results.estimated_iou);
     const { box, withLogits } = request;
-    const side = Math.round(Math.sqrt(logits.length));
-    const area = areaOfLogits({ width: side, height: side, data: logits }, box);
+    const area = areaOfLogits(squareLogits(logits), box);
     const milliseconds = performance.now() - started;
     return { id, area, estimatedIou, milliseconds, engine, logits: withLogits ? logits : null };
   } catch (thrown) {
     const failure = thrown instanceof Error ? thrown.message : String(thrown);
     return { id, failure, fromServer: thrown instanceof FetchFailed };
   }
+}
+
+/** What points choose from a run's map; null for what it cannot answer. */
+async function maskOfMap(
+  { prompt, patchSize, box }: MaskRequest,
+  address: string,
+): Promise<MaskResult | null> {
+  const map = squareLogits(await keptFloats(address));
+  const started = performance.now();
+  const region = clickedRegion(map, prompt, patchSize);
+  if (region === null) return null;
+  const area = areaOfLogits(region.logits, box);
+  const milliseconds = performance.now() - started;
+  return { area, estimatedIou: region.certainty, milliseconds, engine: "map" };
 }
 
 /** WebGPU where an adapter answers, else WebAssembly: their builds of the runtime are two. */
@@ -133,8 +148,8 @@ async function openSession(
   return next;
 }
 
-async function fetchEmbedding(address: string): Promise<Float32Array> {
-  return new Float32Array(await fetchBytes(address));
+function keptFloats(address: string): Promise<Float32Array> {
+  return kept.load(address, async () => new Float32Array(await fetchBytes(address)));
 }
 
 async function fetchBytes(address: string): Promise<ArrayBuffer> {

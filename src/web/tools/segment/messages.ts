@@ -6,8 +6,12 @@ export interface MaskRequest {
   readonly decoder: string;
   /** Address of the embedding's bytes. */
   readonly embedding: string;
+  /** Address of the logits of the run's own map, which answers points; null without one. */
+  readonly map: string | null;
   /** What the patch covers. */
   readonly box: Box;
+  /** Side of the patch in pixels. */
+  readonly patchSize: number;
   readonly prompt: DecodeRequest;
 }
 
@@ -20,13 +24,13 @@ export interface MaskResult {
   readonly engine: Engine;
 }
 
-/** Where masks are decoded. */
-export type Engine = "webgpu" | "wasm" | "server";
+/** Where masks are decoded: SAM's decoder in the browser, twice, the server, or a run's map without SAM. */
+export type Engine = "webgpu" | "wasm" | "server" | "map";
 
 /** To the worker. */
 export interface WorkerRequest extends MaskRequest {
   readonly id: number;
-  /** Answers with the logits too. */
+  /** Answers with the decoder's logits too. */
   readonly withLogits: boolean;
 }
 

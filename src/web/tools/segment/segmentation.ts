@@ -63,6 +63,7 @@ export function openSegmentation(viewer: SlideViewer, onProblem: (thrown: unknow
     decoder,
     decoderAddress: (id) => new URL(paths.decoder(id), document.baseURI).href,
     embeddingAddress: (id) => new URL(paths.embedding(id), document.baseURI).href,
+    mapAddress: (id) => new URL(paths.embeddingMap(id), document.baseURI).href,
     onProblem,
   });
   const load = async (): Promise<void> => {

@@ -2,8 +2,8 @@ import { signal } from "@preact/signals";
 import { type ClassEntry, REVIEWED_CLASS } from "../../../contract/index.js";
 
 /**
- * Classes whose meaning to training is known: those of the customary programs, and those that were made here. Whatever
- * asks the server for them sets it.
+ * Classes of which the server knows anything: those of the customary programs, those that were made here, and those that
+ * an imported file gave a colour. Whatever asks the server for them sets it.
  */
 export const knownClasses = signal<readonly ClassEntry[]>([]);
 
@@ -13,6 +13,11 @@ const USUAL_KEYS: Readonly<Record<string, number>> = { Tumor: 1, Exclusion: 2, [
 /** The class of that name, whatever its case. */
 export function knownClass(name: string): ClassEntry | undefined {
   return knownClasses.value.find((one) => nameKey(one.name) === nameKey(name));
+}
+
+/** Whether it is known what a class means to training. */
+export function isMeant(name: string): boolean {
+  return (knownClass(name)?.meaning ?? null) !== null;
 }
 
 /** The known classes after one was chosen something of: a key that another class had is that one's now. */

@@ -1,10 +1,7 @@
-import { isEpSamError, isRemotePath, type RandomAccessFile } from "../../common/index.js";
-import type { RgbImage } from "../../imaging/index.js";
-import { type LevelRectangle, readTiles } from "../region.js";
-import { TileCache } from "../tile-cache.js";
-import type { PyramidLevel } from "./dialect.js";
-import type { TiffPage } from "./page.js";
-import { SegmentReader } from "./segment-reader.js";
+import { isEpSamError } from "../common/index.js";
+import type { RgbImage } from "../imaging/index.js";
+import { type LevelRectangle, readTiles, type TileGrid } from "./region.js";
+import { TileCache } from "./tile-cache.js";
 
 /** Windows along each side that are compared, more where those before show nothing; their side in the smaller picture. */
 const WINDOWS = [3, 9];
@@ -30,60 +27,97 @@ interface Block {
   readonly isFlat: boolean;
 }
 
-/** Tells which pages show the same as others, by what they hold. */
-export class Lookalikes {
-  readonly #file: RandomAccessFile;
+/** A picture that is compared. */
+export interface ComparedPicture {
+  readonly width: number;
+  readonly height: number;
+  /** A rectangle of it; null when the file leaves some of that out. */
+  readPixels(rectangle: LevelRectangle): Promise<RgbImage | null>;
+}
+
+/**
+ * Whether a level is a smaller picture of the one above: the mean colours of squares all over both are compared, and
+ * those that either leaves out do not count.
+ * @param ifDamaged what to answer for one that cannot be decoded
+ * @throws what reading throws other than damage
+ */
+export async function isLevelOf(
+  above: ComparedPicture,
+  level: ComparedPicture,
+  ifDamaged: boolean,
+): Promise<boolean> {
+  try {
+    let blocks: Block[] = [];
+    for (const count of WINDOWS) {
+      blocks = await comparedBlocks(above, level, count);
+      const shown = blocks.filter(({ isFlat }) => !isFlat);
+      if (shown.length >= ENOUGH) return isSame(shown);
+    }
+    return isSame(blocks);
+  } catch (cause) {
+    if (isEpSamError(cause, "slide")) return ifDamaged;
+    throw cause;
+  }
+}
+
+/**
+ * The levels of a slide, from full to least resolution, without those that show something else than the level above;
+ * what cannot be decoded stays, to be told where it is read.
+ * @param onLeftOut is told of each that is left out
+ */
+export async function levelsThatShowTheSame<Level>(
+  levels: readonly Level[],
+  pictureOf: (level: Level) => ComparedPicture,
+  onLeftOut: (level: Level) => void,
+): Promise<Level[]> {
+  const kept: Level[] = [];
+  for (const level of levels) {
+    const above = kept.at(-1);
+    if (above === undefined || (await isLevelOf(pictureOf(above), pictureOf(level), true))) kept.push(level);
+    else onLeftOut(level);
+  }
+  return kept;
+}
+
+/** A grid whose tiles come as wholes. */
+type WholeTiles = Omit<TileGrid, "readTile"> & {
+  readTile(column: number, row: number): Promise<RgbImage | null>;
+};
+
+/** Pictures of tiles; tiles are kept between comparisons, since each level is compared with the one above and below. */
+export class TiledPictures {
   readonly #cache = new TileCache(CACHE_BYTES);
 
-  constructor(file: RandomAccessFile) {
-    this.#file = file;
-  }
-
-  /**
-   * Whether a level is a smaller picture of the one above: the mean colours of squares all over both are compared, and
-   * those that either leaves out do not count.
-   * @param ifDamaged what to answer for one that cannot be decoded
-   * @throws what reading throws other than damage
-   */
-  async isLevelOf(above: PyramidLevel, level: PyramidLevel, ifDamaged: boolean): Promise<boolean> {
-    try {
-      let blocks: Block[] = [];
-      for (const count of WINDOWS) {
-        blocks = await this.#comparedBlocks(above, level, count);
-        const shown = blocks.filter(({ isFlat }) => !isFlat);
-        if (shown.length >= ENOUGH) return isSame(shown);
-      }
-      return isSame(blocks);
-    } catch (cause) {
-      if (isEpSamError(cause, "slide")) return ifDamaged;
-      throw cause;
-    }
-  }
-
-  /** The squares of windows all over both pictures, without those that lie in missing tiles of either. */
-  async #comparedBlocks(above: PyramidLevel, level: PyramidLevel, count: number): Promise<Block[]> {
-    const scale = { x: above.width / level.width, y: above.height / level.height };
-    const blocks: Block[] = [];
-    for (const window of windowsOf(level, count)) {
-      const large = await this.#storedPixels(above.page, scaled(window, scale, above));
-      const small = large === null ? null : await this.#storedPixels(level.page, window);
-      if (large !== null && small !== null) blocks.push(...blocksOf(large, small));
-    }
-    return blocks;
-  }
-
-  /** A rectangle of a page; null when the file leaves some of it out. */
-  async #storedPixels(page: TiffPage, rectangle: LevelRectangle): Promise<RgbImage | null> {
-    const grid = pageGrid(this.#file, page);
-    let isWhole = true;
-    const readTile = async (column: number, row: number): Promise<RgbImage | null> => {
-      const tile = await this.#cache.get(`${page.name}/${column}/${row}`, () => grid.readTile(column, row));
-      isWhole &&= tile !== null;
-      return tile;
+  /** @param name tells it from the others of the slide */
+  of(name: string, grid: WholeTiles): ComparedPicture {
+    const readPixels = async (rectangle: LevelRectangle): Promise<RgbImage | null> => {
+      let isWhole = true;
+      const readTile = async (column: number, row: number): Promise<RgbImage | null> => {
+        const tile = await this.#cache.get(`${name}/${column}/${row}`, () => grid.readTile(column, row));
+        isWhole &&= tile !== null;
+        return tile;
+      };
+      const image = await readTiles({ ...grid, readTile }, rectangle);
+      return isWhole ? image : null;
     };
-    const image = await readTiles({ ...grid, readTile }, rectangle);
-    return isWhole ? image : null;
+    return { width: grid.width, height: grid.height, readPixels };
   }
+}
+
+/** The squares of windows all over both pictures, without those that lie in missing tiles of either. */
+async function comparedBlocks(
+  above: ComparedPicture,
+  level: ComparedPicture,
+  count: number,
+): Promise<Block[]> {
+  const scale = { x: above.width / level.width, y: above.height / level.height };
+  const blocks: Block[] = [];
+  for (const window of windowsOf(level, count)) {
+    const large = await above.readPixels(scaled(window, scale, above));
+    const small = large === null ? null : await level.readPixels(window);
+    if (large !== null && small !== null) blocks.push(...blocksOf(large, small));
+  }
+  return blocks;
 }
 
 function isSame(blocks: readonly Block[]): boolean {
@@ -100,16 +134,7 @@ function medianOf(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-/** A page's tiles or strips for {@link readTiles}. */
-export function pageGrid(file: RandomAccessFile, page: TiffPage) {
-  const reader = new SegmentReader(file, page);
-  const { width, height, segmentation } = page;
-  const readTile = (column: number, row: number): Promise<RgbImage | null> => reader.read(column, row);
-  const tile = { tileWidth: segmentation.width, tileHeight: segmentation.height };
-  return { width, height, ...tile, isRemote: isRemotePath(file.path), readTile };
-}
-
-function windowsOf({ width, height }: PyramidLevel, count: number): LevelRectangle[] {
+function windowsOf({ width, height }: ComparedPicture, count: number): LevelRectangle[] {
   const along = (extent: number): { start: number; length: number }[] => {
     const length = Math.min(WINDOW_SIDE, extent);
     return Array.from({ length: count }, (_, index) => ({

@@ -1,0 +1,2 @@
+export { firstSetting } from "./first-setting.js";
+export { LayerRow } from "./layer-row.js";

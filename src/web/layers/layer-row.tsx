@@ -1,0 +1,89 @@
+import type { LayerEntry } from "../../contract/index.js";
+import type { LayerSetting } from "../routing/hash-link.js";
+import { colourMapNames, colourMapTitles, mapsFor } from "../viewer/index.js";
+import { firstSetting } from "./first-setting.js";
+import { Legend } from "./legend.js";
+
+interface LayerRowProps {
+  readonly layer: LayerEntry;
+  /** Of which viewer, where it is not the slide's own: " beside". */
+  readonly where?: string;
+  readonly shown: readonly LayerSetting[];
+  onChange(shown: readonly LayerSetting[]): void;
+}
+
+/** A layer that can be shown, made more or less opaque, and coloured otherwise. */
+export function LayerRow({ layer, where = "", shown, onChange }: LayerRowProps) {
+  const setting = shown.find(({ id }) => id === layer.id);
+  const title = `${layer.title}${where}`;
+  const change = (changed: Partial<LayerSetting>) => {
+    onChange(shown.map((one) => (one.id === layer.id ? { ...one, ...changed } : one)));
+  };
+  const toggle = () => {
+    onChange(
+      setting === undefined ? [...shown, firstSetting(layer)] : shown.filter(({ id }) => id !== layer.id),
+    );
+  };
+  return (
+    <fieldset class="layer">
+      <legend class="visually-hidden">{title}</legend>
+      <label class="check layer-title">
+        <input type="checkbox" checked={setting !== undefined} onChange={toggle} />
+        <span>
+          {layer.title}
+          <span class="hint">{layer.origin}</span>
+        </span>
+      </label>
+      {setting === undefined ? null : <LayerControls {...{ layer, title, setting, change }} />}
+    </fieldset>
+  );
+}
+
+interface LayerControlsProps {
+  readonly layer: LayerEntry;
+  readonly title: string;
+  readonly setting: LayerSetting;
+  change(changed: Partial<LayerSetting>): void;
+}
+
+function LayerControls({ layer, title, setting, change }: LayerControlsProps) {
+  const maps = mapsFor(layer.values);
+  return (
+    <div class="layer-controls">
+      <label class="slider">
+        <span>Opacity</span>
+        <input
+          type="range"
+          min="0"
+          max="1"
+          step="0.05"
+          value={setting.opacity}
+          aria-label={`Opacity of ${title}`}
+          aria-valuetext={`${Math.round(setting.opacity * 100)} %`}
+          onInput={({ currentTarget }) => change({ opacity: Number(currentTarget.value) })}
+        />
+        <output>{Math.round(setting.opacity * 100)} %</output>
+      </label>
+      {maps.length < 2 ? null : (
+        <label class="choice">
+          <span>Colours</span>
+          <select
+            value={setting.map}
+            aria-label={`Colours of ${title}`}
+            onChange={({ currentTarget }) => {
+              const map = colourMapNames.find((name) => name === currentTarget.value);
+              if (map !== undefined) change({ map });
+            }}
+          >
+            {maps.map((map) => (
+              <option key={map} value={map}>
+                {colourMapTitles[map]}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <Legend layer={layer} map={setting.map} />
+    </div>
+  );
+}
