@@ -1,6 +1,8 @@
-import { constants } from "node:fs";
+import { constants, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { type EpSamError, messageOf } from "./errors.js";
+import { must } from "./must.js";
 
 /** Opening a named pipe would otherwise wait for a writer. */
 export const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
@@ -93,24 +95,104 @@ export abstract class RandomAccessFile {
   abstract close(): Promise<void>;
 }
 
+/** Bytes between two ranges that are read along with them. */
+const SMALL_GAP = 4096;
+/** Bytes that are read together at most. */
+const MOST_TOGETHER = 2 ** 20;
+
+/** With one core another thread costs more than a read from memory; a disk that makes wait longer than this is left to it. */
+const SLOW_READ = 1;
+const READS_ELSEWHERE = 1000;
+
+/** A range that somebody waits for. */
+interface WantedRange {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  readonly purpose: string;
+  readonly resolve: () => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+/** Ranges that are asked for at the same time, such as neighbouring tiles, are read together where they lie together. */
 class LocalFile extends RandomAccessFile {
   readonly #handle: FileHandle;
+  #wanted: WantedRange[] = [];
+  /** Reads that are left to other threads before one is tried in this one again. */
+  #elsewhere = availableParallelism() === 1 ? 0 : Number.POSITIVE_INFINITY;
 
   constructor(path: string, size: number, handle: FileHandle, error: FileError) {
     super(path, size, error);
     this.#handle = handle;
   }
 
-  protected override async fill(bytes: Uint8Array, offset: number, purpose: string): Promise<void> {
+  protected override fill(bytes: Uint8Array, offset: number, purpose: string): Promise<void> {
+    if (bytes.length > MOST_TOGETHER) return this.#fill(bytes, offset, purpose);
+    return new Promise((resolve, reject) => {
+      this.#wanted.push({ bytes, offset, purpose, resolve, reject });
+      if (this.#wanted.length === 1) queueMicrotask(() => this.#fillWanted());
+    });
+  }
+
+  #fillWanted(): void {
+    const wanted = this.#wanted.sort((one, other) => one.offset - other.offset);
+    this.#wanted = [];
+    for (let first = 0; first < wanted.length; ) {
+      const start = wanted[first]?.offset ?? 0;
+      let end = start;
+      let next = first;
+      for (; next < wanted.length; next++) {
+        const { offset, bytes } = must(wanted, next, "range");
+        if (offset > end + SMALL_GAP || offset + bytes.length > start + MOST_TOGETHER) break;
+        end = Math.max(end, offset + bytes.length);
+      }
+      void this.#fillTogether(wanted.slice(first, next), start, end);
+      first = next;
+    }
+  }
+
+  async #fillTogether(ranges: readonly WantedRange[], start: number, end: number): Promise<void> {
+    const [only] = ranges;
+    if (only === undefined) return;
+    try {
+      if (ranges.length === 1) await this.#fill(only.bytes, only.offset, only.purpose);
+      else {
+        const all = Buffer.allocUnsafeSlow(end - start);
+        await this.#fill(all, start, only.purpose);
+        for (const { bytes, offset } of ranges) {
+          bytes.set(all.subarray(offset - start, offset - start + bytes.length));
+        }
+      }
+      for (const { resolve } of ranges) resolve();
+    } catch (failure) {
+      for (const { reject } of ranges) reject(failure);
+    }
+  }
+
+  async #fill(bytes: Uint8Array, offset: number, purpose: string): Promise<void> {
     let filled = 0;
     while (filled < bytes.length) {
       const wanted = Math.min(bytes.length - filled, LARGEST_READ);
-      const { bytesRead } = await this.#handle.read(bytes, filled, wanted, offset + filled);
+      const bytesRead =
+        this.#elsewhere === 0 && wanted <= MOST_TOGETHER
+          ? this.#readHere(bytes, filled, wanted, offset + filled)
+          : await this.#readElsewhere(bytes, filled, wanted, offset + filled);
       if (bytesRead === 0) {
         throw this.error("became shorter while it was read", `${purpose} at byte ${offset}`);
       }
       filled += bytesRead;
     }
+  }
+
+  #readHere(bytes: Uint8Array, at: number, length: number, offset: number): number {
+    const start = performance.now();
+    const bytesRead = readSync(this.#handle.fd, bytes, at, length, offset);
+    if (performance.now() - start > SLOW_READ) this.#elsewhere = READS_ELSEWHERE;
+    return bytesRead;
+  }
+
+  async #readElsewhere(bytes: Uint8Array, at: number, length: number, offset: number): Promise<number> {
+    this.#elsewhere -= 1;
+    return (await this.#handle.read(bytes, at, length, offset)).bytesRead;
   }
 
   override async close(): Promise<void> {

@@ -65,7 +65,7 @@ const FAST = `(wasm) => {
     if (fast.decode(bytes.length, left, top, left + width, top + height) !== 0) return null;
     const found = { width: fast.width(), height: fast.height(), channels: fast.channels() };
     const length = found.width * found.height * found.channels;
-    const data = new Uint8Array(length === into.byteLength ? into : length);
+    const data = length <= into.byteLength ? new Uint8Array(into, 0, length) : new Uint8Array(length);
     data.set(new Uint8Array(fast.memory.buffer, fast.output(), length));
     return { ...found, data };
   };
@@ -198,8 +198,8 @@ export async function decodeJpegStream(
   picture: { readonly width: number; readonly height: number; readonly components: number },
   part: PicturePart = WHOLE,
 ): Promise<DecodedJpeg | null> {
-  const { width, height } = part === WHOLE ? picture : part;
-  const into = takeTileBuffer(width * height * picture.components);
+  // Of the whole picture's size for parts, too: buffers of one size are used again.
+  const into = takeTileBuffer(picture.width * picture.height * picture.components);
   const found = fastHere?.decode(bytes, into, part) ?? null;
   if (found === null) return idlest().decode(bytes, into, part);
   markRecyclable(found.data);

@@ -1,6 +1,7 @@
 import { EpSamError } from "../common/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import type { Region, SlideLevel } from "./pixel-source.js";
+import { recycleTileBuffer } from "./tile-buffers.js";
 
 /** Largest region that is read at once, in pixels; 768 MiB of RGB. */
 export const MAX_REGION_PIXELS = 2 ** 28;
@@ -36,6 +37,8 @@ export interface TileGrid {
 export interface TilePixels extends RgbImage {
   readonly left?: number | undefined;
   readonly top?: number | undefined;
+  /** True where nobody else has these pixels, so that their memory is used again when they are copied. */
+  readonly isLent?: boolean | undefined;
 }
 
 /** A rectangle in pixels of one level. */
@@ -103,8 +106,11 @@ export async function readTiles(
 ): Promise<RgbImage> {
   signal?.throwIfAborted();
   const tiles = coveringTiles(grid, rectangle);
-  const data = new Uint8Array(rectangle.width * rectangle.height * 3);
-  if (!tiles.coverAll) data.fill(255);
+  const bytes = rectangle.width * rectangle.height * 3;
+  // Every byte is written where tiles cover all.
+  const data = tiles.coverAll
+    ? new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
+    : new Uint8Array(bytes).fill(255);
   const image = { width: rectangle.width, height: rectangle.height, data };
   const queue = tiles.positions();
   let stopped = false;
@@ -119,6 +125,7 @@ export async function readTiles(
         x: column * grid.tileWidth - rectangle.left,
         y: row * grid.tileHeight - rectangle.top,
       });
+      if (tile?.isLent === true) recycleTileBuffer(tile.data);
     }
   };
   const guarded = async (): Promise<void> => {

@@ -44,9 +44,6 @@ export interface TiledSourceParts extends Omit<SlideFacts, "levels" | "associate
   release(): Promise<void>;
 }
 
-/** Share of a tile above which a part of it takes about as long as the whole. */
-const SMALL_PART = 0.75;
-
 /** A source of levels that are grids of tiles; the formats with one file or frame per tile are made of it. */
 export class TiledSource extends ClosableSource implements PixelSource {
   readonly #parts: TiledSourceParts;
@@ -91,10 +88,8 @@ export class TiledSource extends ClosableSource implements PixelSource {
       });
     const readTile = async (column: number, row: number, wanted: LevelRectangle) => {
       const key = `${this.#prefix}${index}/${column}/${row}`;
-      const isSmall = wanted.width * wanted.height < SMALL_PART * tileWidth * tileHeight;
-      const keeps = this.#cache.asked(key) || !isSmall || level.decodePart === undefined;
-      const part = keeps ? null : await level.decodePart?.(column, row, wanted);
-      return part ?? whole(key, column, row);
+      if (level.decodePart === undefined || this.#cache.asked(key)) return whole(key, column, row);
+      return (await level.decodePart(column, row, wanted)) ?? whole(key, column, row);
     };
     return { width, height, tileWidth, tileHeight, isRemote: isRemotePath(this.path), readTile };
   }

@@ -178,3 +178,37 @@ describe("buffers of tiles that left the cache", () => {
     await slide.close();
   });
 });
+
+describe("regions drawn at random", () => {
+  it("are read in part to the pixels of the whole, until tiles are come back to", async () => {
+    const large = picture(2048, 1100);
+    const path = await files.write("parts.tif", buildTiff([await jpegPage(large, 64)]));
+    const whole = await openSlide(path, { tileCache: new TileCache(0) });
+    const expected = await whole.readRegion(at(0, 0, 2048, 1100));
+    await whole.close();
+    const tileCache = new TileCache();
+    const slide = await openSlide(path, { tileCache });
+    const random = new RandomStream(5, "parts");
+    // Every tile once, in no order: nobody comes back.
+    const places = random.shuffled(Array.from({ length: 32 * 17 }, (_, index) => index));
+    let kept = 0;
+    for (const [index, place] of places.entries()) {
+      const [x, y] = [
+        64 * (place % 32) + random.integer(30),
+        64 * Math.floor(place / 32) + random.integer(30),
+      ];
+      const size = [1 + random.integer(33), 1 + random.integer(33)] as const;
+      const { data } = await slide.readRegion(at(x, y, ...size));
+      expect(Buffer.compare(data, crop(expected, x, y, ...size)), `${x}, ${y}`).toBe(0);
+      if (index === 300) kept = tileCache.bytes;
+    }
+    expect(kept).toBeGreaterThan(0);
+    expect(tileCache.bytes).toBe(kept);
+    // Now the same place again and again.
+    for (let round = 0; round < 20; round++) await slide.readRegion(at(500 + round, 500, 40, 40));
+    expect(tileCache.bytes).toBeGreaterThan(kept);
+    const { data } = await slide.readRegion(at(505, 470, 100, 90));
+    expect(Buffer.compare(data, crop(expected, 505, 470, 100, 90))).toBe(0);
+    await slide.close();
+  });
+});

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
+import {
+  type DecodeRequest,
+  decodedMaskSchema,
+  embeddingEntrySchema,
+  segmentersSchema,
+} from "../../src/contract/index.js";
 import { openDataset } from "../../src/dataset/index.js";
+import { areaOfLogits, clickedRegion, squareLogits } from "../../src/geometry/index.js";
 import { device } from "../../src/graph/index.js";
 import { readMask, readRgbImage, resizeFloatMap } from "../../src/imaging/index.js";
 import { inferSlides, openSegmenter } from "../../src/inference/index.js";
@@ -15,10 +22,15 @@ import {
   finishedDecoderStages,
   type RunContext,
 } from "../../src/run/index.js";
+import { createServerContext } from "../../src/server/context.js";
+import { OpenSlides } from "../../src/server/open-slides.js";
+import { problemResponse } from "../../src/server/problem.js";
+import { segmentationRoutes } from "../../src/server/segmentation/routes.js";
 import { SegmenterModels } from "../../src/server/segmentation/segmenter-models.js";
 import { findSegmenters } from "../../src/server/segmentation/segmenters.js";
 import type { SegmenterSource } from "../../src/server/segmentation/work.js";
 import { embed, planEmbedding } from "../../src/training/index.js";
+import { memorySlide } from "../support/memory-slide.js";
 import { generatePatch } from "../support/synthetic.js";
 import {
   errorOf,
@@ -275,6 +287,51 @@ describe("a run with a feature pyramid", () => {
     const prompts = { coordinates: Float32Array.of(32, 32, 0, 0), labels: Float32Array.of(1, -1) };
     const decoded = await models.run({ kind: "decode", segmenter: source, embedding, prompts });
     expect(decoded).toMatchObject({ estimatedIou: expect.any(Number) });
+  });
+
+  it("answers clicks on a slide over the server, from the map that the page gets", async () => {
+    const image = await readRgbImage(join(data, "test", "image", "test-tumour-0_1.png"));
+    const pixelAt = (x: number, y: number) => (Math.min(y, 63) * 64 + Math.min(x, 63)) * 3;
+    const colour = (x: number, y: number): [number, number, number] => {
+      const [red = 0, green = 0, blue = 0] = image.data.subarray(pixelAt(x, y), pixelAt(x, y) + 3);
+      return [red, green, blue];
+    };
+    const ending = new AbortController();
+    const context = createServerContext({
+      stateDirectory: join(folder, "clicks"),
+      signal: ending.signal,
+      reporter: silentReporter,
+      openSlides: new OpenSlides({
+        open: async (path) => memorySlide(path, 64, 64, colour, { downsamples: [1] }),
+      }),
+    });
+    const slide = context.workspace.addSlide("/made-up.tif").id;
+    context.workspace.addRun(trained.run.root);
+    const routes = segmentationRoutes(context).onError(problemResponse);
+    const post = (path: string, body: unknown) =>
+      routes.request(path, {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { "Content-Type": "application/json" },
+      });
+    const [segmenter] = segmentersSchema.parse(await (await routes.request("/segmenters")).json());
+    const centre = { x: 32, y: 32 };
+    const embedded = await post(`/slides/${slide}/embeddings`, { segmenter: segmenter?.id, centre });
+    const entry = embeddingEntrySchema.parse(await embedded.json());
+    expect(entry).toMatchObject({ hasMap: true, patchSize: PATCH_SIZE });
+    const bytes = await (await routes.request(`/embeddings/${entry.id}/map`)).arrayBuffer();
+    const map = squareLogits(new Float32Array(bytes));
+    const most = map.data.indexOf(map.data.reduce((one, other) => Math.max(one, other)));
+    const at = { x: ((most % 256) + 0.5) / 4, y: (Math.floor(most / 256) + 0.5) / 4 };
+    const prompt: DecodeRequest = { points: [{ space: "patch", ...at, label: 1 }], box: null };
+    const answered = await post(`/embeddings/${entry.id}/mask`, prompt);
+    const mask = decodedMaskSchema.parse(await answered.json());
+    ending.abort();
+    const region = clickedRegion(map, prompt, PATCH_SIZE);
+    if (region === null) throw new Error("a click has a region");
+    expect(mask.area).toEqual(areaOfLogits(region.logits, entry.box));
+    expect(mask.estimatedIou).toBeCloseTo(region.certainty, 6);
+    expect(mask.area.coordinates.length).toBeGreaterThan(0);
   });
 
   it("has no decoder to export, and no stage untrained", async () => {

@@ -47,7 +47,8 @@ export class SegmentReader {
     if (bytes === null) return null;
     const { segment, isPart } = await this.#guard(column, row, () => decodeJpegPart(page, bytes, part));
     const pixels = rgbOfSamples(segment, page.samples);
-    return isPart ? { ...pixels, left: part.left, top: part.top } : pixels;
+    const isLent = pixels.data === segment.data;
+    return isPart ? { ...pixels, left: part.left, top: part.top, isLent } : pixels;
   }
 
   /** Whether {@link readPart} can be asked. */
