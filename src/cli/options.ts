@@ -181,9 +181,7 @@ export function outOption(description: string) {
 
 /** `--out <place>`: a folder of this machine, or a place in a bucket. */
 export function outOrBucketOption(description: string) {
-  return new Option("--out <place>", description).argParser((text) =>
-    /^s3:\/\//i.test(text) ? input(text) : path(text),
-  );
+  return new Option("--out <place>", description).argParser(input);
 }
 
 /** The words after `epsam`, as records keep them: without what is secret in addresses. */

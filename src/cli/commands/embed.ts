@@ -51,7 +51,7 @@ export function embedCommand() {
         const { reporter, signal } = context;
         const { config } = await effectiveConfig(options);
         const { classifierData, anyResolution, queue } = options;
-        const data = required(options.data, "--data");
+        const data = required(options.data, "--data", "embed");
         const plan = await planEmbedding({
           ...{ data, classifierData, config, anyResolution, reporter, signal },
         });

@@ -91,11 +91,11 @@ function denseOn(backbone: readonly string[]) {
 }
 
 /** @throws EpSamError `usage` when the option was not given */
-export function required(value: string | undefined, option: string): string {
+export function required(value: string | undefined, option: string, command = "train"): string {
   if (value !== undefined) return value;
   throw new EpSamError("usage", {
     what: "is needed",
     where: option,
-    action: "`epsam train --help` shows an example.",
+    action: `\`epsam ${command} --help\` shows an example.`,
   });
 }
