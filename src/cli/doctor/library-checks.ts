@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import sharp from "sharp";
 import { formatBytes, hashFile, messageOf } from "../../common/index.js";
 import {
-  backbones,
   backboneFile,
+  backbones,
   type MinisamFile,
   minisamPath,
   minisamWeightHashes,
