@@ -17,7 +17,7 @@ export default defineConfig({
     maxWorkers: 3,
     // A test file has a core; with more threads it would wait for the others.
     env: { EPSAM_THREADS: "1" },
-    setupFiles: ["test/support/equal-arrays.ts"],
+    setupFiles: ["test/support/equal-arrays.ts", "test/support/setup.ts"],
     testTimeout: 60_000,
     // What a page or server is about to show: a busy machine takes longer than the second of the default.
     expect: { poll: { timeout: 20_000 } },
@@ -32,6 +32,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [WEBGPU, ...ALONE],
           isolate: false,
+          setupFiles: ["test/support/setup-shared.ts"],
         },
       },
       { extends: true, test: { name: "webgpu", include: [WEBGPU], maxConcurrency: 2 } },

@@ -23,48 +23,47 @@ export function formatAsapXml(
   annotations: readonly Annotation[],
   groups: readonly AnnotationGroup[] = [],
 ): string {
+  return [...asapXmlPieces(annotations, groups)].join("");
+}
+
+/** {@link formatAsapXml} piece by piece, an annotation each. */
+export function* asapXmlPieces(
+  annotations: readonly Annotation[],
+  groups: readonly AnnotationGroup[] = [],
+): Generator<string, void, undefined> {
   const outlines = new OutlinesByPlace(
     annotations.flatMap(({ polygons }) => polygons.map(({ outer }) => outer)),
   );
-  const lines: string[] = [];
   const used = new Map(groups.map((group) => [group.name, group]));
-  const write = (
+  let number = 0;
+  const written = (
     name: string,
     type: string,
     group: string | null,
     colour: Colour | null,
     ring: Level0Ring,
-  ) => {
-    const number = lines.length;
-    lines.push(annotationXml(name === "" ? `Annotation ${number}` : name, type, group, colour, ring));
+  ): string => {
+    const called = name === "" ? `Annotation ${number}` : name;
+    number += 1;
+    return `${annotationXml(called, type, group, colour, ring)}\n`;
   };
+  yield '<?xml version="1.0"?>\n<ASAP_Annotations>\n\t<Annotations>\n';
   for (const { name, group, colour, polygons, points, lines = [] } of annotations) {
     if (group !== null && !used.has(group)) used.set(group, { name: group, colour, parent: null });
     for (const polygon of polygons) {
       const { outline, exclusions } = withoutHoles(polygon, outlines);
-      write(name, "Polygon", group, colour, outline);
+      yield written(name, "Polygon", group, colour, outline);
       if (exclusions.length > 0 && !used.has(EXCLUSION.name)) used.set(EXCLUSION.name, EXCLUSION);
-      for (const hole of exclusions) write("", "Polygon", EXCLUSION.name, EXCLUSION.colour, hole);
+      for (const hole of exclusions) yield written("", "Polygon", EXCLUSION.name, EXCLUSION.colour, hole);
     }
-    for (const { x, y } of points) write(name, "Dot", group, colour, ringOf([x, y]));
+    for (const { x, y } of points) yield written(name, "Dot", group, colour, ringOf([x, y]));
     for (const line of lines) {
       const isRuler = line.coordinates.length === 4 && isMeasurement(group);
-      if (isRuler) write(name, "Measurement", group, colour, line);
+      if (isRuler) yield written(name, "Measurement", group, colour, line);
     }
   }
-  const groupLines = [...used.values()].map(groupXml);
-  return [
-    '<?xml version="1.0"?>',
-    "<ASAP_Annotations>",
-    "\t<Annotations>",
-    ...lines,
-    "\t</Annotations>",
-    "\t<AnnotationGroups>",
-    ...groupLines,
-    "\t</AnnotationGroups>",
-    "</ASAP_Annotations>",
-    "",
-  ].join("\n");
+  const groupLines = [...used.values()].map((group) => `${groupXml(group)}\n`).join("");
+  yield `\t</Annotations>\n\t<AnnotationGroups>\n${groupLines}\t</AnnotationGroups>\n</ASAP_Annotations>\n`;
 }
 
 function annotationXml(

@@ -25,20 +25,33 @@ export function formatGeoJson(
   groups: readonly AnnotationGroup[] = [],
   options: FeatureOptions = {},
 ): string {
+  return [...geoJsonPieces(annotations, groups, options)].join("");
+}
+
+/** {@link formatGeoJson} piece by piece, an object each; annotations are asked for as they are written. */
+export function* geoJsonPieces(
+  annotations: Iterable<Annotation>,
+  groups: readonly AnnotationGroup[] = [],
+  options: FeatureOptions = {},
+): Generator<string, void, undefined> {
   const colours = new Map(groups.map(({ name, colour }) => [name, colour]));
   const { digits = 2, origin = { x: 0, y: 0 } } = options;
   const factor = 10 ** digits;
   // Adding zero turns -0, which JSON cannot say, into 0.
   const round = (value: number): number => Math.round(value * factor) / factor + 0;
   const toPosition = (x: number, y: number): number[] => [round(x - origin.x), round(y - origin.y)];
-  const features = annotations.flatMap((annotation) =>
-    geometriesOf(annotation, toPosition).map((geometry) => featureOf(annotation, geometry, colours)),
-  );
-  // One feature a line: people can look at it, and differences show.
-  const lines = features.map((feature) => JSON.stringify(feature)).join(",\n");
   const isStated = options.origin?.x === 0 && options.origin.y === 0;
   const stated = isStated ? `"${ORIGIN_MEMBER}":"${"slide" satisfies CoordinateOrigin}",` : "";
-  return `{"type":"FeatureCollection",${stated}"features":[\n${lines}\n]}\n`;
+  yield `{"type":"FeatureCollection",${stated}"features":[\n`;
+  // One feature a line: people can look at it, and differences show.
+  let before = "";
+  for (const annotation of annotations) {
+    for (const geometry of geometriesOf(annotation, toPosition)) {
+      yield before + JSON.stringify(featureOf(annotation, geometry, colours));
+      before = ",\n";
+    }
+  }
+  yield "\n]}\n";
 }
 
 type ToPosition = (x: number, y: number) => number[];

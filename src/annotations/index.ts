@@ -1,6 +1,6 @@
 export { type JudgedAreas, judgeAreas } from "./areas.js";
-export { formatAsapXml } from "./asap-write.js";
-export { contentUuid, type FeatureOptions, formatGeoJson } from "./geojson-write.js";
+export { asapXmlPieces, formatAsapXml } from "./asap-write.js";
+export { contentUuid, type FeatureOptions, formatGeoJson, geoJsonPieces } from "./geojson-write.js";
 export { KnownRegion } from "./known-region.js";
 export { geoJsonOrigin, movedBy, placeOnSlide, type SlidePlane } from "./on-slide.js";
 export { parseAnnotations, type ReadAnnotationsOptions, readAnnotations } from "./read.js";

@@ -10,11 +10,20 @@ export type { Response as WebResponse } from "undici";
 
 let dispatcher: Promise<Dispatcher> | null = null;
 
+/** Each server through its proxy. Undici's own agent for that warns that it is experimental, on every start. */
 async function dispatcherForProxies(): Promise<Dispatcher> {
-  const { Agent, EnvHttpProxyAgent } = await import("undici");
-  const names = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"];
-  const isProxied = names.some((name) => (process.env[name] ?? "") !== "");
-  return isProxied ? new EnvHttpProxyAgent() : new Agent();
+  const [{ Agent, Pool, ProxyAgent }, { getProxyForUrl }] = await Promise.all([
+    import("undici"),
+    import("proxy-from-env"),
+  ]);
+  return new Agent({
+    factory: (origin, options) => {
+      const { protocol, host } = new URL(origin);
+      // As curl does not, but many expect: where HTTP_PROXY alone is set, it serves all.
+      const proxy = getProxyForUrl(`${protocol}//${host}`) || getProxyForUrl(`http://${host}`);
+      return proxy === "" ? new Pool(origin, options) : new ProxyAgent({ uri: proxy });
+    },
+  });
 }
 
 /** As the web's `fetch`, through the proxy of the environment. */

@@ -9,7 +9,7 @@ import {
 import { type Device, type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
-import { embeddedBackboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
+import { backboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
 import {
   camStage,
   chooseDecoderStage,
@@ -24,7 +24,7 @@ import {
   openRun,
   openSam,
   type RunContext,
-  recordedFoundations,
+  recordedNetworks,
   type SamSource,
   seesFeatures,
   type TrainingConfig,
@@ -237,9 +237,9 @@ async function identityOf(
         : {}),
       ...(adaptation === undefined ? {} : { adaptation: adaptation.hash }),
       ...(seesFeatures(config.decoder)
-        ? { backbone: await hashFile(embeddedBackboneFile(decoderBackbone(config))) }
+        ? { backbone: await hashFile(backboneFile(decoderBackbone(config))) }
         : {}),
-      ...Object.fromEntries((await recordedFoundations(config)).map(({ name, sha256 }) => [name, sha256])),
+      ...Object.fromEntries((await recordedNetworks(config)).map(({ name, sha256 }) => [name, sha256])),
     },
   };
 }

@@ -33,7 +33,7 @@ const quarterTurns = [1, 2, 3] as const;
 interface ScaleSessions {
   readonly size: Size;
   readonly upright: ClassifierSession;
-  /** For half a turn; without the layers that only the logit needs. */
+  /** For half a turn; without the layers that only the logit needs, and the same as `upright` where there are none. */
   readonly turned: ClassifierSession;
   /** For a quarter turn, which exchanges width and height; the same as `turned` for squares. */
   readonly sideways: ClassifierSession;
@@ -112,7 +112,8 @@ async function compileScale(
   const compile = (of: Size, logit: boolean) =>
     ClassifierSession.create(classifier, { size: of, logit, layer });
   const upright = await compile(size, true);
-  const turned = await compile(size, false);
+  // No layer comes between the last one and the logit.
+  const turned = layer === "layer4-last" ? upright : await compile(size, false);
   const sideways = width === height ? turned : await compile({ width: height, height: width }, false);
   return { size, upright, turned, sideways };
 }

@@ -41,5 +41,8 @@ export function uniformFanIn(fanIn: number): Initializer {
 }
 
 function drawn(shape: Shape, draw: () => number): Float32Array {
-  return Float32Array.from({ length: elementCount(shape) }, draw);
+  const values = new Float32Array(elementCount(shape));
+  // `Float32Array.from` takes four times as long, of millions of numbers.
+  for (let at = 0; at < values.length; at++) values[at] = draw();
+  return values;
 }

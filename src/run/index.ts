@@ -35,7 +35,6 @@ export {
   exportFromRun,
   exportParts,
 } from "./export-run.js";
-export { recordedFoundations, requireRecordedFoundations } from "./foundation-record.js";
 export { type ImportedRun, type ImportRunOptions, importRun } from "./import-run.js";
 export {
   checkKeptFiles,
@@ -47,6 +46,7 @@ export {
   requireUnchanged,
   taughtSquaresFile,
 } from "./kept-files.js";
+export { recordedNetworks, requireRecordedNetworks } from "./network-record.js";
 export { hashConfig, openRun, versions } from "./open-run.js";
 export { type PresetName, presetNames, presets } from "./presets.js";
 export { compareWithOrigin, type RetrainingComparison } from "./retrain-comparison.js";

@@ -21,8 +21,8 @@ import {
 } from "../models/index.js";
 import { classifierOptions, decoderBackbone, denseOptions } from "./config.js";
 import type { TrainingConfig } from "./config-schema.js";
-import { requireRecordedFoundations } from "./foundation-record.js";
 import { classifierFile, decoderFile, requireUnchanged } from "./kept-files.js";
+import { requireRecordedNetworks } from "./network-record.js";
 import type { RunContext } from "./run-context.js";
 import type { SamSource } from "./sam-source.js";
 import { seesFeatures } from "./segmenter-keys.js";
@@ -199,7 +199,7 @@ async function openDenseClassifier(
   patchSize: number,
 ): Promise<DenseActivationClassifier> {
   const { config, device } = context;
-  await requireRecordedFoundations(context);
+  await requireRecordedNetworks(context);
   const weights = await readClassifier(context);
   const features = planFrozenFeatures(config.classifier.dense.backbone, shownPatch(context, patchSize));
   // What it learnt from is in its weights.

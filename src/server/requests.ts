@@ -2,6 +2,9 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { EpSamError, jsonPieces, must, parseJson, Slices } from "../common/index.js";
 
+/** Characters from which a piece of an answer is sent. */
+const LEAST_SENT = 2 ** 14;
+
 /** A path parameter of a route; Hono's types know it only for literal routes. */
 export function parameter(request: Context, name: string): string {
   return must({ get: (key: string) => request.req.param(key) }, name, "parameter of the route");
@@ -31,19 +34,28 @@ export async function jsonBody<Schema extends z.core.$ZodType>(
   );
 }
 
-/** A value as JSON, made piece by piece while it is sent, so that others are answered meanwhile. */
+/** A value as JSON, see {@link streamOf}. */
 export function jsonResponse(value: object, status = 200): Response {
-  const pieces = jsonPieces(value);
+  return new Response(streamOf(jsonPieces(value)), {
+    status,
+    headers: { "Content-Type": "application/json" },
+  });
+}
+
+/** A text that is made piece by piece while it is sent, so that others are answered meanwhile. */
+export function streamOf(pieces: Iterator<string>): ReadableStream<Uint8Array> {
   const [encoder, slices] = [new TextEncoder(), new Slices()];
-  const body = new ReadableStream<Uint8Array>({
+  return new ReadableStream<Uint8Array>({
     async pull(controller) {
       await slices.next();
-      const { done, value: piece } = pieces.next();
-      if (done === true) controller.close();
-      else controller.enqueue(encoder.encode(piece));
+      let text = "";
+      let next = pieces.next();
+      for (; next.done !== true && text.length < LEAST_SENT; next = pieces.next()) text += next.value;
+      if (next.done !== true) text += next.value;
+      if (text !== "") controller.enqueue(encoder.encode(text));
+      if (next.done === true) controller.close();
     },
   });
-  return new Response(body, { status, headers: { "Content-Type": "application/json" } });
 }
 
 /** The query of a request that fits a schema of texts. @throws EpSamError `usage` when it does not */

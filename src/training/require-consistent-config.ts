@@ -1,8 +1,8 @@
 import { EpSamError } from "../common/index.js";
 import {
   backbone,
+  backboneFile,
   backboneNames,
-  defaultBackbone,
   isFoundationModel,
   requireJoinable,
 } from "../models/index.js";
@@ -17,15 +17,14 @@ export function requireConsistentConfig(config: TrainingConfig): void {
   requireDenseClassifier(config);
 }
 
-/** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be */
+/** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be, `weights` without weights */
 function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, initialWeights, precision, microBatch } = classifier;
   if (model !== "dense") return;
   requireJoinable(dense.backbone);
   const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
+  for (const name of own) backboneFile(backbone(name));
   const conflicts = [
-    own.some((name) => backbone(name).embedded === undefined) &&
-      "classifier.dense.backbone: its weights do not come with the package, and no file of them can be named yet",
     initialWeights !== null && "classifier.initialWeights: is for classifier.model resnet-adl",
     precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
     microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
@@ -34,6 +33,6 @@ function requireDenseClassifier({ classifier }: TrainingConfig): void {
   throw new EpSamError("configuration", {
     what: conflicts.join("; "),
     where: "configuration",
-    action: `Leave these keys as the preset laptop has them (backbone ${defaultBackbone}).`,
+    action: "Leave these keys as the preset laptop has them.",
   });
 }

@@ -24,7 +24,7 @@ import {
   type RunContext,
   RunDirectory,
   type RunRecord,
-  recordedFoundations,
+  recordedNetworks,
   type SamSource,
   samSource,
   stageNames,
@@ -257,7 +257,7 @@ export async function newRecord(
     ...(origin?.classifierFrom && { classifierFrom: origin.classifierFrom }),
     weights: [
       ...files,
-      ...(await recordedFoundations(config)),
+      ...(await recordedNetworks(config)),
       ...(origin === undefined
         ? await initialWeights(config)
         : origin.record.weights.filter(({ name }) => name === initialWeightsName)),

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { builtPath, ensureBuilt } from "../support/build.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { makeTinyRun } from "../support/tiny-run.js";
+import { runProgramInProcess } from "./run-in-process.js";
 
 const files = temporaryDirectory();
 const [none, run, slide, taken] = [
@@ -19,8 +20,8 @@ beforeAll(async () => {
   await files.write("taken", "a stranger's file");
 }, 180_000);
 
-/** The exit code of the built command, and what it wrote. */
-function epsam(words: readonly string[]): Promise<{ readonly code: number; readonly stderr: string }> {
+/** The built command in a process of its own, which the first of each mistake is made with. */
+function built(words: readonly string[]): Promise<{ readonly code: number; readonly stderr: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, [builtPath("cli", "main.js"), ...words], (failure, _, stderr) =>
       resolve({ code: typeof failure?.code === "number" ? failure.code : 0, stderr }),
@@ -81,7 +82,8 @@ const mistakes: readonly [
 
 describe.each(mistakes)("%s", (_, message, commands) => {
   it("is exit code 2 in every command, told without a word of the device", async () => {
-    for (const words of commands()) {
+    for (const [index, words] of commands().entries()) {
+      const epsam = index === 0 ? built : runProgramInProcess;
       const { code, stderr } = await epsam(words);
       const name = words.slice(0, 2).join(" ");
       expect(`${name}: ${code}`).toBe(`${name}: 2`);
@@ -95,7 +97,7 @@ it("an output that is not there yet is no mistake: what fails over it is exit co
   await files.write("slide.xml", "<ASAP_Annotations></ASAP_Annotations>");
   const words = ["prepare", slide(), "--annotations", files.path(".")];
   for (const out of [["--out", files.path("new")], [`--out=${files.path("new")}`]]) {
-    const { code, stderr } = await epsam([...words, ...out]);
+    const { code, stderr } = await runProgramInProcess([...words, ...out]);
     expect(stderr).toMatch(/new: no patches are left/);
     expect(code).toBe(1);
   }

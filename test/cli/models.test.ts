@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { modelsCommand } from "../../src/cli/commands/models.js";
 import { runProgram } from "../../src/cli/program.js";
-import { backbone, embeddedBackboneFile, readSafetensors } from "../../src/models/index.js";
+import { backbone, backboneFile, readSafetensors } from "../../src/models/index.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { recordingTerminal } from "./recording-terminal.js";
 import { runInProcess } from "./run-in-process.js";
@@ -58,7 +58,7 @@ describe("epsam models info", () => {
   });
 
   it("tells which backbone a checkpoint holds, which import then takes", async () => {
-    const file = embeddedBackboneFile(backbone("efficientnet-lite0"));
+    const file = backboneFile(backbone("efficientnet-lite0"));
     const { stdout } = await models("info", file, "--json");
     expect(JSON.parse(stdout)).toMatchObject({ name: "efficientnet-lite0", tensors: 165, leftOut: [] });
     const out = join(folder, "backbone.safetensors");

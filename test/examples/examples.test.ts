@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readMask, writePng } from "../../src/imaging/index.js";
+import { builtArguments } from "../support/built-processes.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 
 const run = promisify(execFile);
@@ -19,7 +20,8 @@ afterAll(async () => {
 });
 
 async function example(name: string, ...args: readonly string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, ["--import", "tsx", resolve("examples", name), ...args]);
+  const words = builtArguments(["--import", "tsx", resolve("examples", name), ...args]);
+  const { stdout } = await run(process.execPath, words);
   return stdout;
 }
 

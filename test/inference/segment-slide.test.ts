@@ -12,6 +12,7 @@ import {
   segmentSlide,
 } from "../../src/inference/slides/segment-slide.js";
 import { errorOf, temporaryFolder } from "../dataset/fixtures.js";
+import { builtArguments } from "../support/built-processes.js";
 import { memorySlide } from "../support/memory-slide.js";
 import { itWith, noPosix } from "../support/requirements.js";
 import { colourfulSlide, layoutOf, PATCH, stubSegmenter } from "./support/stub-slide.js";
@@ -20,12 +21,14 @@ import { colourfulSlide, layoutOf, PATCH, stubSegmenter } from "./support/stub-s
 async function pixelsOf(raster: TiledRaster): Promise<Uint8Array> {
   const { width, height, tileSize } = raster;
   const data = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x += tileSize) {
-      const tile = await raster.readTile(x / tileSize, Math.floor(y / tileSize));
+  for (let top = 0; top < height; top += tileSize) {
+    for (let left = 0; left < width; left += tileSize) {
+      const tile = await raster.readTile(left / tileSize, top / tileSize);
       if (tile === null) continue;
-      const from = (y % tileSize) * tileSize;
-      data.set(tile.subarray(from, from + Math.min(tileSize, width - x)), y * width + x);
+      const columns = Math.min(tileSize, width - left);
+      for (let y = 0; y < Math.min(tileSize, height - top); y++) {
+        data.set(tile.subarray(y * tileSize, y * tileSize + columns), (top + y) * width + left);
+      }
     }
   }
   return data;
@@ -195,9 +198,18 @@ describe("a slide whose segmentation was interrupted", () => {
       const options = await optionsFor(source);
       const script = join(import.meta.dirname, "support", "slide-child.ts");
       // A limit on the size of files, in blocks of 1024 bytes, stands for the full disk.
-      const limited = 'ulimit -f 12; exec "$0" --import tsx "$@"';
-      const words = ["-c", limited, process.execPath, script, options.workDirectory, `${width}`, `${height}`];
-      const child = spawn("bash", words, { cwd: join(import.meta.dirname, "..", "..") });
+      const limited = 'ulimit -f 12; exec "$0" "$@"';
+      const words = builtArguments([
+        "--import",
+        "tsx",
+        script,
+        options.workDirectory,
+        `${width}`,
+        `${height}`,
+      ]);
+      const child = spawn("bash", ["-c", limited, process.execPath, ...words], {
+        cwd: join(import.meta.dirname, "..", ".."),
+      });
       let errors = "";
       child.stdout.resume();
       child.stderr.on("data", (text: Buffer) => {

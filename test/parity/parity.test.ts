@@ -5,6 +5,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { loadGolden } from "../../scripts/parity/golden.js";
 import { isWithinTolerance, runParity, sectionNames } from "../../scripts/parity/run-parity.js";
+import { builtArguments } from "../support/built-processes.js";
+import "../support/shared-sessions.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
 import { GoldenCopy, goldenFiles } from "./corruption.js";
 
@@ -145,15 +147,10 @@ describeWithShared("a damaged golden directory", files, () => {
       const run = (...options: string[]) =>
         spawnSync(
           process.execPath,
-          [
-            "--import",
-            "tsx",
-            "scripts/parity/main.ts",
-            copy.path,
-            "--sections",
-            "metrics,high_frequency",
-            ...options,
-          ],
+          builtArguments([
+            ...["--import", "tsx", "scripts/parity/main.ts", copy.path],
+            ...["--sections", "metrics,high_frequency", ...options],
+          ]),
           { cwd: repository, encoding: "utf8" },
         );
       const whole = run();

@@ -15,6 +15,10 @@ export function describeWithChromium(name: string, body: () => void): void {
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: EXECUTABLE,
-    args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb", "--hide-scrollbars"],
+    args: [
+      ...["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb", "--hide-scrollbars"],
+      // Pages of a context share a process, and so what is compiled in it.
+      "--renderer-process-limit=1",
+    ],
   });
 }

@@ -128,7 +128,7 @@ describe("a configuration that does not fit", () => {
     ],
     [
       { classifier: { model: "dense", dense: { backbone: "resnet-18" } } },
-      /weights do not come with the package/,
+      /resnet-18: does not come with the package/,
     ],
     [{ classifier: { model: "dense", initialWeights: "some.pth" } }, /initialWeights: is for/],
     [{ classifier: { model: "dense", precision: "float16" } }, /precision: is for/],

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { hashFile } from "../../src/common/index.js";
-import type { RunContext } from "../../src/run/index.js";
+import type { ConfigOverrides, RunContext } from "../../src/run/index.js";
 import {
   errorOf,
   hashesOf,
@@ -20,7 +20,13 @@ vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 let folder: string;
 let data: string;
 let origin: RunContext;
-const other = (values: object = { cam: { threshold: 0.4 } }) => tinyConfig({ rounds: 0, ...values });
+/** A step for the decoder: nothing here depends on more. */
+const short = {
+  classifier: { epochs: 1 },
+  decoder: { epochs: 1, maximumPatches: 2 },
+  rounds: 0,
+};
+const other = (values: ConfigOverrides = { cam: { threshold: 0.4 } }) => tinyConfig({ ...short, ...values });
 
 const trainQuick: typeof trainTiny = (options) => trainTiny({ ...options, encoder: quickEncoder });
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { basename, join, parse } from "node:path";
 import axe, { type AxeResults } from "axe-core";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterEach, expect } from "vitest";
 import { writeGeneratedSlides } from "../../src/cli/demo/generated-slides.js";
@@ -38,6 +38,11 @@ export async function writeWorkspace(
   return { inputs: [slides, dataset, results], annotations: [annotations] };
 }
 
+/** A column of a tile. */
+function clamped(column: number): number {
+  return Math.min(256, Math.max(0, column));
+}
+
 /** What `epsam infer` leaves of a slide in which it found {@link FOCUS}. */
 async function writeResults(path: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
@@ -45,11 +50,16 @@ async function writeResults(path: string, directory: string): Promise<void> {
   const [{ width, height } = { width: 0, height: 0 }] = source.levels;
   const raster = (value: number): TiledRaster => ({
     ...{ width, height, tileSize: 256, downsample: 1 },
-    readTile: async (column, row) =>
-      Uint8Array.from({ length: 256 * 256 }, (_, at) => {
-        const [x, y] = [column * 256 + (at % 256) - FOCUS.left, row * 256 + Math.floor(at / 256) - FOCUS.top];
-        return x >= 0 && x < FOCUS.side && y >= 0 && y < FOCUS.side ? value : 0;
-      }),
+    readTile: async (column, row) => {
+      const tile = new Uint8Array(256 * 256);
+      const left = FOCUS.left - 256 * column;
+      for (let y = FOCUS.top; y < FOCUS.top + FOCUS.side; y++) {
+        const start = 256 * (y - 256 * row);
+        if (start < 0 || start >= tile.length) continue;
+        tile.fill(value, start + clamped(left), start + clamped(left + FOCUS.side));
+      }
+      return tile;
+    },
   });
   await exportSlideResults(
     source,
@@ -97,19 +107,65 @@ export interface WatchedPage {
   readonly complaints: string[];
 }
 
-/** Opens the page in a context of its own. */
-export async function openPage(
-  browser: Browser,
-  address: string,
-  options: { readonly viewport?: typeof DESKTOP; readonly dark?: boolean } = {},
-): Promise<WatchedPage> {
+/** What a page is opened with. */
+export interface PageOptions {
+  readonly viewport?: typeof DESKTOP;
+  readonly dark?: boolean;
+}
+
+/** Of each browser, the contexts by their settings, and how many pages stay open in each. */
+const contexts = new WeakMap<
+  Browser,
+  Map<string, { readonly context: BrowserContext; readonly kept: number }>
+>();
+
+/**
+ * A page that knows nothing of those before it, and shares nothing with those that are open. A context of its own would
+ * load and compile everything anew, which takes the processor a second.
+ */
+async function newPage(browser: Browser, origin: string, options: PageOptions): Promise<Page> {
   const { viewport = DESKTOP, dark = false } = options;
-  const page = await browser.newPage({
+  const settings: BrowserContextOptions = {
     viewport,
     hasTouch: viewport === PHONE,
     colorScheme: dark ? "dark" : "light",
     reducedMotion: "reduce",
-  });
+  };
+  const known = contexts.get(browser) ?? new Map();
+  contexts.set(browser, known);
+  const name = JSON.stringify(settings);
+  const used = known.get(name);
+  if (used === undefined) {
+    const context = await browser.newContext(settings);
+    // A page that stays keeps the process and what is compiled in it; most pages are opened without options.
+    const kept = Object.keys(options).length === 0 ? 1 : 0;
+    if (kept > 0) await (await context.newPage()).goto(`${origin}/icon.svg`);
+    known.set(name, { context, kept });
+    return context.newPage();
+  }
+  if (used.context.pages().length > used.kept) return browser.newPage(settings);
+  const page = await used.context.newPage();
+  await forget(page, origin);
+  return page;
+}
+
+/** Removes what pages of the same context have stored and were permitted. */
+async function forget(page: Page, origin: string): Promise<void> {
+  const context = page.context();
+  await context.clearPermissions();
+  await context.clearCookies();
+  const session = await context.newCDPSession(page);
+  await session.send("Storage.clearDataForOrigin", { origin, storageTypes: "all" });
+  await session.detach();
+}
+
+/** Opens the page as in a browser that has never seen it. */
+export async function openPage(
+  browser: Browser,
+  address: string,
+  options: PageOptions = {},
+): Promise<WatchedPage> {
+  const page = await newPage(browser, new URL(address).origin, options);
   const complaints: string[] = [];
   page.on("console", (message) => {
     // OpenSeadragon says so of a tile that comes after its layer has changed, as it may on a busy machine.
@@ -182,7 +238,8 @@ export function meanDifference(one: Uint8Array, other: Uint8Array): number {
 
 /** What axe-core finds, in words. */
 export async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
+  // It stays as long as the document does.
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe.source);
   const { violations } = await page.evaluate<AxeResults>("axe.run(document)");
   return violations.map(
     ({ id, impact, nodes }) =>

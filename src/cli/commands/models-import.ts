@@ -1,7 +1,12 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError, exists } from "../../common/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
-import { type CheckpointKind, checkpointKinds, convertCheckpoint } from "../../models/index.js";
+import {
+  type CheckpointKind,
+  checkpointKinds,
+  convertCheckpoint,
+  importBackbone,
+} from "../../models/index.js";
 import { importRun, type PresetName, presetNames, readConfigFile } from "../../run/index.js";
 import { deviceFor } from "../device-choice.js";
 import {
@@ -24,7 +29,7 @@ Examples:
   $ epsam models import --classifier camelyon17_resnet_adl.pth --decoder camelyon17_decoder_iter3.pth \\
       --sam sam_vit_b_01ec64.pth --prompt-frame patch --out run     a run directory for infer and evaluate
   $ epsam models import medsam_vit_b.pth --as sam --out medsam.safetensors
-  $ epsam models import resnet18.pth --as backbone --out resnet18.safetensors
+  $ epsam models import resnet18.pth --as backbone     for classifier.dense.backbone; with --out a file of its own
   $ epsam models import checkpoint.pt --as classifier --key ema.state_dict --out classifier.safetensors
 
 Without --as and --out the file is a foundation model: a vision transformer under the names of timm, DINOv2 or
@@ -91,7 +96,9 @@ export function modelsImportCommand() {
           ? importModels({ ...options, ...context, out: requireOut(options.out) })
           : options.as === undefined && options.out === undefined
             ? foundation(file, { ...options, ...context })
-            : convert(file, options.as, { ...options, ...context, out: requireOut(options.out) }),
+            : options.as === "backbone" && options.out === undefined
+              ? keepBackbone(file, options)
+              : convert(file, options.as, { ...options, ...context, out: requireOut(options.out) }),
       ),
     );
 }
@@ -102,8 +109,22 @@ function requireOut(out: string | undefined): string {
     what: "needs --out",
     where: "epsam models import",
     action:
-      "Name the run directory, or the safetensors file, to write. A foundation model needs neither --out nor --as.",
+      "Name the run directory, or the safetensors file, to write. A foundation model needs neither --out nor --as, a backbone no --out.",
   });
+}
+
+async function keepBackbone(
+  path: string,
+  { key, overwrite }: { readonly key?: string | undefined; readonly overwrite?: true | undefined },
+): Promise<CommandOutcome> {
+  const { entry, leftOut, ...imported } = await importBackbone(path, { key, overwrite: overwrite === true });
+  const lines = [
+    `${entry.name}: ${entry.title}, ${imported.tensors} tensors in ${imported.file}`,
+    `  licence ${entry.licence}`,
+    ...leftOutText(leftOut),
+    `Next: epsam train --data DATASET --out RUN --backbone ${entry.name}`,
+  ];
+  return { json: { name: entry.name, ...imported, leftOut }, text: lines.join("\n") };
 }
 
 interface ConvertOptions {

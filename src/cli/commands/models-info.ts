@@ -69,8 +69,8 @@ export function backboneFacts(entry: BackboneEntry) {
 export function weightsText({ embedded, published }: BackboneEntry): string {
   if (embedded !== undefined) return "come with the package";
   return published === undefined
-    ? "give a checkpoint"
-    : `\`epsam models pull ${published}\`, or a checkpoint`;
+    ? "`epsam models import FILE --as backbone`"
+    : `\`epsam models pull ${published}\`, or \`epsam models import FILE --as backbone\``;
 }
 
 function describe(entry: BackboneEntry): string {

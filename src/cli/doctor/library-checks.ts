@@ -3,7 +3,7 @@ import sharp from "sharp";
 import { formatBytes, hashFile, messageOf } from "../../common/index.js";
 import {
   backbones,
-  embeddedBackboneFile,
+  backboneFile,
   type MinisamFile,
   minisamPath,
   minisamWeightHashes,
@@ -62,7 +62,7 @@ function embeddedBackbones(): Promise<EmbeddedModel[]> {
   const entries = backbones.filter(({ embedded }) => embedded !== undefined);
   return Promise.all(
     entries.map(async (entry) => {
-      const file = embeddedBackboneFile(entry);
+      const file = backboneFile(entry);
       const [{ size }, sha256] = await Promise.all([stat(file), hashFile(file)]);
       return { name: entry.name, role: entry.title, file, bytes: size, sha256 };
     }),

@@ -147,7 +147,7 @@ const modelType = protobuf.Root.fromJSON(descriptor).lookupType("Model");
 
 /** Encodes a model as the bytes of an `.onnx` file. */
 export function encodeModel(model: OnnxModel): Uint8Array {
-  return modelType.encode(modelType.fromObject(model)).finish();
+  return modelType.encode(modelType.fromObject(model)).finish(true);
 }
 
 /**

@@ -7,8 +7,10 @@ export type {
 } from "./entry.js";
 export { BackboneFeatures, type BackboneFeaturesOptions, colourPlanes, type FeatureMap } from "./features.js";
 export {
-  embeddedBackboneFile,
+  backboneFile,
+  type ImportedBackbone,
   identifyBackbone,
+  importBackbone,
   type LoadBackboneOptions,
   loadBackboneWeights,
 } from "./load.js";

@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { EpSamError } from "../../common/index.js";
+import { EpSamError, exists, hashFile } from "../../common/index.js";
 import { type FloatTensor, sameShape } from "../../graph/index.js";
+import { catalogueEntry, modelDirectory } from "../catalogue/index.js";
 import { BATCH_COUNTER, batchCounters, withZeroChannel } from "../checkpoints/classifier.js";
 import {
   besideStateDict,
@@ -11,7 +14,12 @@ import {
   readFloatTensors,
   renamedWeights,
 } from "../checkpoints/model-weights.js";
-import { matchStateDict, type OpenWeightsOptions, type WeightFile } from "../weights/index.js";
+import {
+  matchStateDict,
+  type OpenWeightsOptions,
+  type WeightFile,
+  writeSafetensors,
+} from "../weights/index.js";
 import type { BackboneEntry } from "./entry.js";
 import { backbones, backboneTensors } from "./table.js";
 
@@ -22,28 +30,74 @@ export interface LoadBackboneOptions extends OpenWeightsOptions {
 }
 
 /**
- * Where the weights of a backbone lie that come with the package; two levels up from both `src` and `dist`.
- * @throws EpSamError `weights` when the package has none for it, saying how to get them
+ * Where the weights of a backbone lie: those that come with the package (two levels up from both `src` and `dist`), that
+ * {@link importBackbone} has kept, or that `pullModel` has fetched.
+ * @throws EpSamError `weights` when there are none, saying how to get them
  */
-export function embeddedBackboneFile({ name, embedded, published }: BackboneEntry): string {
+export function backboneFile(entry: BackboneEntry): string {
+  const { name, embedded, published } = entry;
   if (embedded !== undefined) return fileURLToPath(new URL(`../../../weights/${embedded}`, import.meta.url));
-  const advice = published === undefined ? "" : ` \`epsam models pull ${published}\` fetches one.`;
+  const fetched = published === undefined ? [] : [join(modelDirectory(), catalogueEntry(published).file)];
+  const found = [importedFile(entry), ...fetched].find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  const advice = published === undefined ? "" : `, or fetch one with \`epsam models pull ${published}\``;
   throw new EpSamError("weights", {
     what: "does not come with the package",
     where: name,
-    action: `Give a checkpoint of it.${advice}`,
+    action: `Import a checkpoint of it with \`epsam models import FILE --as backbone\`${advice}.`,
   });
 }
 
+function importedFile({ name }: BackboneEntry): string {
+  return join(modelDirectory(), "backbones", `${name}.safetensors`);
+}
+
+/** A backbone that configurations can name from now on. */
+export interface ImportedBackbone extends Pick<LoadedWeights, "leftOut"> {
+  readonly entry: BackboneEntry;
+  readonly file: string;
+  readonly sha256: string;
+  readonly tensors: number;
+}
+
 /**
- * A backbone's weights from a checkpoint with the usual names, or those that come with the package. Layers beyond the
- * last level are left out and listed.
- * @throws EpSamError `weights` listing what is missing, surplus or of another shape; when no file is given and the
- *   package has none
+ * Keeps the weights of a checkpoint for the backbone that it holds.
+ * @throws EpSamError `weights` as {@link identifyBackbone}, `usage` when others are kept for it, or come with the package
+ */
+export async function importBackbone(
+  path: string,
+  { overwrite, ...open }: OpenWeightsOptions & { readonly overwrite: boolean },
+): Promise<ImportedBackbone> {
+  const { entry, weights, leftOut } = await identifyBackbone(path, open);
+  const file = importedFile(entry);
+  if (entry.embedded !== undefined) {
+    throw new EpSamError("usage", {
+      where: path,
+      what: `holds ${entry.name}, whose weights come with the package`,
+      action: `Nothing is needed: name it as \`backbone\`.`,
+    });
+  }
+  if (!overwrite && (await exists(file))) {
+    throw new EpSamError("usage", {
+      where: file,
+      what: `holds weights of ${entry.name} already`,
+      action:
+        "Use them, or replace them with `overwrite: true`; runs that were trained on them need them back.",
+    });
+  }
+  await writeSafetensors(file, weights, { part: "backbone", backbone: entry.name });
+  return { entry, file, sha256: await hashFile(file), tensors: weights.size, leftOut };
+}
+
+/**
+ * A backbone's weights from a checkpoint with the usual names, or from {@link backboneFile}. Layers beyond the last level
+ * are left out and listed.
+ * @throws EpSamError `weights` listing what is missing, surplus or of another shape; when no file is given and there is
+ *   none
  */
 export async function loadBackboneWeights(
   entry: BackboneEntry,
-  path: string = embeddedBackboneFile(entry),
+  path: string = backboneFile(entry),
   { highFrequency = false, ...open }: LoadBackboneOptions = {},
 ): Promise<LoadedWeights> {
   const file = await openBackbone(entry, path, open);

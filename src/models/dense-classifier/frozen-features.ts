@@ -5,7 +5,7 @@ import {
   type BackboneEntry,
   BackboneFeatures,
   backbone,
-  embeddedBackboneFile,
+  backboneFile,
   type LevelStride,
   loadBackboneWeights,
 } from "../backbones/index.js";
@@ -127,7 +127,7 @@ function backbonePlan(
   return {
     name: entry.name,
     shape: joinedShape(levels, { width: side, height: side }),
-    id: async () => `${entry.name}${part}-${side}-${await hashFile(embeddedBackboneFile(entry))}`,
+    id: async () => `${entry.name}${part}-${side}-${await hashFile(backboneFile(entry))}`,
     open: async (device) => {
       const { weights } = await loadBackboneWeights(entry);
       const size = { width: side, height: side };

@@ -4,9 +4,9 @@ import {
   type AnnotationGroup,
   type AnnotationSet,
   areaOf,
+  asapXmlPieces,
   contentUuid,
-  formatAsapXml,
-  formatGeoJson,
+  geoJsonPieces,
   isMeasurement,
   ORIGIN_KEY,
   shapesOf,
@@ -48,20 +48,28 @@ export interface ExportPlace {
 }
 
 /**
- * Objects as a file: GeoJSON for QuPath with ids, names, classes, figures of measurements, and in the metadata comment,
+ * Objects as a file, piece by piece: GeoJSON for QuPath with ids, names, classes, figures of measurements, and in the metadata comment,
  * review state, origin and author; or ASAP XML with names and groups. Rejected objects are left out.
  */
-export function formatObjects(
+export function objectPieces(
   objects: readonly AnnotationObject[],
   format: ExportFormat,
   { origin, micronsPerPixel, groups = [] }: ExportPlace,
-): string {
-  const kept = objects
-    .filter(({ review }) => review !== "rejected")
-    .map((object) => annotationFrom(object, micronsPerPixel));
-  const used = groups.filter(({ name }) => kept.some(({ group }) => group === name));
+): Iterator<string> {
+  const kept = objects.filter(({ review }) => review !== "rejected");
+  const used = groups.filter(({ name }) => kept.some(({ classification }) => classification === name));
   const all = [...(used.some(({ name }) => name === TUMOUR.name) ? [] : [TUMOUR]), ...used];
-  return format === "geojson" ? formatGeoJson(kept, all, { origin }) : formatAsapXml(kept, all);
+  const annotations = annotationsFrom(kept, micronsPerPixel);
+  return format === "geojson"
+    ? geoJsonPieces(annotations, all, { origin })
+    : asapXmlPieces([...annotations], all);
+}
+
+function* annotationsFrom(
+  objects: readonly AnnotationObject[],
+  micronsPerPixel: PixelSize | null,
+): Generator<Annotation, void, undefined> {
+  for (const object of objects) yield annotationFrom(object, micronsPerPixel);
 }
 
 function annotationFrom(object: AnnotationObject, micronsPerPixel: PixelSize | null): Annotation {

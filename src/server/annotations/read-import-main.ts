@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
-import type { Annotation } from "../../annotations/index.js";
-import { answerParent } from "../../common/index.js";
+import type { Annotation, TumourRegion } from "../../annotations/index.js";
+import { answerParent, isEpSamError } from "../../common/index.js";
 import { outlineDoubts } from "../../dataset/index.js";
 import { openSlide } from "../../slides/index.js";
 import { importQuestion, parseImport, withDoubts } from "./read-import.js";
@@ -18,17 +18,25 @@ let annotations: readonly Annotation[] = [];
 answerParent(importQuestion, async (question) => {
   if ("from" in question) return someFrom(question.from);
   const { file, place } = question;
-  const set = await withDoubts(parseImport(await readFile(file), place), async (outlines) => {
-    const slide = await openSlide(place.path);
-    try {
-      return await outlineDoubts(slide, outlines);
-    } finally {
-      await slide.close();
-    }
-  });
+  const set = await withDoubts(parseImport(await readFile(file), place), (outlines) =>
+    doubtsOf(place.path, outlines),
+  );
   annotations = set.annotations;
   return { ...set, annotations: [] };
 });
+
+async function doubtsOf(path: string, outlines: TumourRegion): Promise<string[]> {
+  const slide = await openSlide(path).catch((failure: unknown) => {
+    // Outlines are taken over without pixels, too.
+    if (isEpSamError(failure, "slide")) return null;
+    throw failure;
+  });
+  try {
+    return slide === null ? [] : await outlineDoubts(slide, outlines);
+  } finally {
+    await slide?.close();
+  }
+}
 
 function someFrom(from: number): readonly Annotation[] {
   let coordinates = 0;

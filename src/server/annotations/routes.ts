@@ -13,11 +13,11 @@ import {
 import { outlineDoubts } from "../../dataset/index.js";
 import type { ServerContext } from "../context.js";
 import { SlideLayers } from "../layers/slide-layers.js";
-import { jsonBody, jsonResponse, parameter, queryOf } from "../requests.js";
+import { jsonBody, jsonResponse, parameter, queryOf, streamOf } from "../requests.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { groupsOf, newColours } from "./class-colours.js";
 import { classesWithoutMeaning, classRoutes, correctionsOf } from "./classes.js";
-import { formatObjects, type ImportPlan, planImport, planResults } from "./exchange.js";
+import { type ImportPlan, objectPieces, planImport, planResults } from "./exchange.js";
 import { foundObjects, requireOutlines } from "./found-objects.js";
 import { readImport } from "./read-import.js";
 import { AnnotationStore, type AnnotationStoreOptions, type SaveOutcome } from "./store.js";
@@ -119,7 +119,7 @@ export function annotationRoutes(
       micronsPerPixel: source.micronsPerPixel,
     }));
     const groups = groupsOf(await store.classes());
-    return noStore(new Response(formatObjects(objects, format, { ...place, groups }), { headers }));
+    return noStore(new Response(streamOf(objectPieces(objects, format, { ...place, groups })), { headers }));
   });
   return routes;
 }

@@ -171,7 +171,7 @@ function Patches({ dataset, query, onOffset }: PatchesProps) {
         {({ total, offset, patches, comparing }) => (
           <>
             <Comparing progress={comparing} again={again} />
-            <Pager total={total} offset={offset} onOffset={onOffset} />
+            <Pager label="Pages of patches" total={total} offset={offset} onOffset={onOffset} />
             {patches.length === 0 ? <p class="empty">No patch is like that.</p> : null}
             <ul class="gallery">
               {patches.map((patch) => (
@@ -180,7 +180,9 @@ function Patches({ dataset, query, onOffset }: PatchesProps) {
                 </li>
               ))}
             </ul>
-            {total > PAGE_SIZE ? <Pager total={total} offset={offset} onOffset={onOffset} /> : null}
+            {total > PAGE_SIZE ? (
+              <Pager label="Pages of patches, again" total={total} offset={offset} onOffset={onOffset} />
+            ) : null}
           </>
         )}
       </Resource>
@@ -202,15 +204,17 @@ function patchQuery({ split, label, run, idsBelow, disagreementAbove, sort, offs
 }
 
 interface PagerProps {
+  /** Tells those above and below the patches apart. */
+  readonly label: string;
   readonly total: number;
   readonly offset: number;
   onOffset(offset: number): void;
 }
 
-function Pager({ total, offset, onOffset }: PagerProps) {
+function Pager({ label, total, offset, onOffset }: PagerProps) {
   const last = Math.min(offset + PAGE_SIZE, total);
   return (
-    <nav class="pager" aria-label="Pages of patches">
+    <nav class="pager" aria-label={label}>
       <span>
         {total === 0 ? "0" : `${withSeparators(offset + 1)}–${withSeparators(last)}`} of{" "}
         {withSeparators(total)}

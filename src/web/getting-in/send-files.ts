@@ -71,7 +71,7 @@ async function follow(
     show(first);
     const taken = await work(controller.signal, show);
     show({ state: "done", taken });
-    announce(takenText(taken));
+    announce([`${takenText(taken)}.`, ...taken.notes].join(" "));
     await loadWorkspace();
   } catch (thrown) {
     if (!isAbort(thrown)) {

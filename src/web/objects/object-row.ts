@@ -1,4 +1,4 @@
-import type { AnnotationObject, FoundObjects } from "../../contract/index.js";
+import type { AnnotationObject, Area, FoundObjects } from "../../contract/index.js";
 import { areaSize, lengthOf, maximumDiameter, polygonsOf } from "../../geometry/index.js";
 import type { Resolution } from "../tools/geometry/figures.js";
 import { boundsOfShape, type Shape, shapeOf } from "../tools/geometry/shapes.js";
@@ -93,10 +93,23 @@ function measured(shape: Shape, unit: NonNullable<Resolution>): ObjectSize {
   const none = { area: null, diameter: null, length: null };
   if (shape.type === "MultiPoint") return none;
   if (shape.type === "LineString") return { ...none, length: lengthOf(shape.coordinates, unit) };
-  const outlines = polygonsOf(shape).map(({ outer }) => outer.coordinates);
+  let diameter: number | undefined;
+  return {
+    area: areaSize(shape) * unit.x * unit.y,
+    length: null,
+    // Of thousands of rows few are seen: it is computed for those, or when rows are ordered by it.
+    get diameter() {
+      diameter ??= diameterOf(shape, unit);
+      return diameter;
+    },
+  };
+}
+
+function diameterOf(area: Area, unit: NonNullable<Resolution>): number {
+  const outlines = polygonsOf(area).map(({ outer }) => outer.coordinates);
   const [only = new Float64Array(), ...more] = outlines;
   const points = more.length === 0 ? only : Float64Array.from(outlines.flatMap((ring) => [...ring]));
-  return { ...none, area: areaSize(shape) * unit.x * unit.y, diameter: maximumDiameter(points, unit) };
+  return maximumDiameter(points, unit);
 }
 
 /** The middle of an object's bounds in level-0 pixels. */

@@ -11,6 +11,9 @@ interface ShownLayer {
   opacity: number;
 }
 
+/** Tiles of a layer's coarsest level that the small map of the slide asks for at most. */
+const MOST_OVERVIEW_TILES = 48;
+
 /** The overlays of a slide as images of OpenSeadragon, in the order of the slide's list. */
 export class LayerStack {
   readonly #viewer: OpenSeadragon.Viewer;
@@ -22,6 +25,12 @@ export class LayerStack {
     this.#viewer = viewer;
     this.#slide = slide;
     viewer.world.addHandler("add-item", ({ item }) => this.#adopt(item));
+    viewer.navigator?.world.addHandler("add-item", ({ item }) => {
+      if (!(item.source instanceof LayerTileSource) || item.source.overviewTiles <= MOST_OVERVIEW_TILES)
+        return;
+      // It has no coarse level, as a map that squares teach: the small map would have all of it computed.
+      item.getDrawArea = () => false;
+    });
   }
 
   /** Shows exactly these layers. */

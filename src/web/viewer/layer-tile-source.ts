@@ -21,6 +21,12 @@ export class LayerTileSource extends GridTileSource {
     this.map = map;
   }
 
+  /** Tiles of the coarsest level. */
+  get overviewTiles(): number {
+    const { width = 0, height = 0, tileWidth = 1, tileHeight = 1 } = this.#layer.levels.at(-1) ?? {};
+    return Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight);
+  }
+
   override hasTransparency(): boolean {
     return true;
   }

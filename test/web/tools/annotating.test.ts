@@ -146,6 +146,15 @@ describeWithChromium("annotating in the page", () => {
     expect(object).toMatchObject({ classification: "Tumor", origin: "segmented", review: "accepted" });
     if (object === undefined) throw new Error("nothing was saved");
     expect(areaContains(object.area, [300, 300])).toBe(true);
+    // It gets the outline that a box around it gives, and undo brings its own back.
+    await page.getByRole("button", { name: "Sharpen" }).click();
+    await masked(page);
+    await edited(page, () => page.getByRole("button", { name: "Keep (Enter)" }).click());
+    const sharpened = (await state()).objects;
+    expect(sharpened.map(({ id, origin }) => [id, origin])).toEqual([[object.id, "segmented"]]);
+    expect(sharpened[0]?.area).not.toEqual(object.area);
+    await edited(page, () => page.keyboard.press("Control+z"));
+    expect((await state()).objects).toEqual([object]);
 
     const inPatch = (x: number, y: number) => ({
       space: "patch" as const,

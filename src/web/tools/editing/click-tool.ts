@@ -1,7 +1,9 @@
+import type { AnnotationObject } from "../../../contract/index.js";
+import { boundsOf } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import type { ClickSession } from "../segment/click-session.js";
 import type { Segmentation } from "../segment/segmentation.js";
-import { colourOfClass } from "./classes.js";
+import { colourOfClass, titleOf } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
 import { paintDot, strokeTwice, traceArea } from "./path-painting.js";
 import { GRAB_RADIUS, type PointerTool, screenDistance } from "./tool.js";
@@ -34,6 +36,8 @@ export class ClickTool implements PointerTool {
   /** Where the keyboard began a box. */
   #corner: Pointed | null = null;
   #hovered: Pointed | null = null;
+  /** Id of the annotation whose outline the mask is to replace; null for a new annotation. */
+  #sharpened: string | null = null;
 
   constructor(
     editor: Editor,
@@ -68,7 +72,10 @@ export class ClickTool implements PointerTool {
 
   press(at: Pointed): void {
     const { viewer } = this.#editor;
-    if (this.#session.isEmpty.value) this.#prepare();
+    if (this.#session.isEmpty.value) {
+      this.#prepare();
+      this.#sharpened = null;
+    }
     const index = this.#session.prompt.value.points.findLastIndex(
       ({ position }) => screenDistance(viewer.toScreen(position), at.screen) <= GRAB_RADIUS,
     );
@@ -103,12 +110,34 @@ export class ClickTool implements PointerTool {
     const had = this.hasBegun;
     this.#gesture = null;
     this.#corner = null;
+    this.#sharpened = null;
     this.#session.clear();
     this.#repaint();
     return had;
   }
 
-  /** Makes an annotation of the mask; the patch stays for the next. */
+  /**
+   * Asks for the outline of what an annotation outlines, in its bounds; clicks can say more. Keeping the mask replaces the
+   * annotation's outline, and nothing else of it.
+   */
+  sharpen({ id, area, ...object }: AnnotationObject): void {
+    const bounds = boundsOf(area);
+    if (bounds === null) return;
+    const { left, top, right, bottom } = bounds;
+    this.cancel();
+    this.#editor.tool.value = this.name;
+    this.#prepare();
+    this.#sharpened = id;
+    this.#session.setBox([
+      [left, top],
+      [right, bottom],
+    ]);
+    this.#editor.viewer.announce(
+      `The outline of ${titleOf(object)} is looked for. Enter keeps it, Escape leaves it as it was`,
+    );
+  }
+
+  /** Makes an annotation of the mask, or the outline of the one that was to be sharpened; the patch stays for the next. */
   accept(): void {
     const mask = this.#session.mask.value;
     if (mask === null) return;
@@ -116,9 +145,16 @@ export class ClickTool implements PointerTool {
       this.#editor.viewer.announce("The mask is empty");
       return;
     }
+    const sharpened = this.#editor.store.objects.value.get(this.#sharpened ?? "");
     this.#corner = null;
+    this.#sharpened = null;
     this.#session.clear();
-    this.#editor.add(mask.area, "segmented", "Segment");
+    if (sharpened === undefined) {
+      this.#editor.add(mask.area, "segmented", "Segment");
+      return;
+    }
+    this.#editor.reshape(sharpened, mask.area, "Sharpen");
+    this.#editor.viewer.announce(`${titleOf(sharpened)} has a new outline`);
   }
 
   paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {

@@ -8,6 +8,7 @@ import { onSlide } from "../geometry/combine.js";
 import { objectFigure } from "../geometry/figures.js";
 import { boundsOfShape, clamped, membersOf, type Shape, shapeOf, withShape } from "../geometry/shapes.js";
 import { isTangle, MOST_CROSSINGS } from "../geometry/tangle.js";
+import type { NextStep } from "../store/next-steps.js";
 import type { SlideAnnotations } from "../store/slide-annotations.js";
 import { titleOf } from "./classes.js";
 import { judgements, type Saying } from "./judgements.js";
@@ -126,6 +127,17 @@ export class Editor {
     }
   }
 
+  /** Takes back the last step, and says which. */
+  undo(): void {
+    this.#announceStep("Undone", this.store.undoStep.value);
+    this.store.undo();
+  }
+
+  redo(): void {
+    this.#announceStep("Redone", this.store.redoStep.value);
+    this.store.redo();
+  }
+
   /** How long or large an object is, in words. */
   figureOf(object: AnnotationObject): string {
     return objectFigure(object, this.viewer.slide.peek().micronsPerPixel);
@@ -204,6 +216,11 @@ export class Editor {
     if (shape.type === "MultiPolygon") return onSlide(shape, size);
     const there = { ...shape, coordinates: shape.coordinates.map((position) => clamped(position, size)) };
     return there.type === "LineString" && lengthOf(there.coordinates, { x: 1, y: 1 }) === 0 ? null : there;
+  }
+
+  #announceStep(done: string, { isPossible, title }: NextStep): void {
+    if (isPossible) this.viewer.announce(title === null ? done : `${done}: ${title}`);
+    else this.viewer.announce(`Nothing to be ${done.toLowerCase()}`);
   }
 
   #judge(verb: string, saying: Saying, objects = this.selectedObjects.value): void {

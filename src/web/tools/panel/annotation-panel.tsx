@@ -3,6 +3,7 @@ import { editLimits, MEASUREMENT_CLASS } from "../../../contract/index.js";
 import { paths } from "../../api/index.js";
 import { Button, Icon, ProblemNote } from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
+import { sharpenable, sharpenSelected } from "../editing/editor-shortcuts.js";
 import { ClassChoice } from "./class-choice.js";
 import { CommentField } from "./comment-field.js";
 import { ObjectList } from "./object-list.js";
@@ -51,7 +52,8 @@ function NotSaved({ state: { editor } }: { readonly state: ToolsState }) {
   );
 }
 
-function Selection({ state: { editor } }: { readonly state: ToolsState }) {
+function Selection({ state }: { readonly state: ToolsState }) {
+  const { editor } = state;
   const none = editor.selectedObjects.value.length === 0;
   return (
     <fieldset class="button-row">
@@ -61,6 +63,9 @@ function Selection({ state: { editor } }: { readonly state: ToolsState }) {
       </Button>
       <Button disabled={none} onClick={() => editor.review("rejected")}>
         <Icon name="close" /> Reject
+      </Button>
+      <Button disabled={sharpenable(state) === null} onClick={() => sharpenSelected(state)}>
+        Sharpen
       </Button>
       <Button kind="danger" disabled={none} onClick={() => editor.remove()}>
         <Icon name="trash" /> Delete

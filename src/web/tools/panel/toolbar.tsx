@@ -51,14 +51,14 @@ export function Toolbar({ state }: { readonly state: ToolsState }) {
           title={undo.title === null ? "Undo" : `Undo: ${undo.title}`}
           shortcut="Ctrl+Z"
           disabled={!undo.isPossible}
-          onClick={() => editor.store.undo()}
+          onClick={() => editor.undo()}
         />
         <ToolButton
           icon="redo"
           title={redo.title === null ? "Redo" : `Redo: ${redo.title}`}
           shortcut="Ctrl+Shift+Z"
           disabled={!redo.isPossible}
-          onClick={() => editor.store.redo()}
+          onClick={() => editor.redo()}
         />
         <SaveMark state={state} />
       </span>

@@ -4,6 +4,7 @@ import {
   type Box,
   type LabelledSquareEntry,
   type LayerEntry,
+  type SlideDetail,
   type Suggestion,
   suggestionsSchema,
   type TeachingFrame,
@@ -89,15 +90,13 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
     viewer.announce(`The map is made of ${given.length} squares`);
   }
 
-  async function suggest(id: string, abort: AbortSignal): Promise<void> {
-    const body = { box: box.peek(), size: (frame.peek()?.pixelSize ?? 1) * side.peek() };
-    suggestions.value = await requestJson(suggestionsSchema, paths.suggestions(slide, id), {
-      method: "POST",
-      body,
-      signal: abort,
-    });
+  async function goOn(shown: string, seen: Box, abort: AbortSignal): Promise<void> {
+    const pixelSize = frame.peek()?.pixelSize ?? 1;
+    suggestions.value = await suggested({ slide, map: shown }, seen, pixelSize * side.peek(), abort);
     const count = suggestions.value.length;
     if (count > 0) viewer.announce(`${count} suggestions: Y tumour, N not`);
+    const around = tilesAround(seen, frame.peek(), viewer.slide.peek().size);
+    if (around !== null) await prepared(slide, { run: run.peek(), box: around }, abort);
   }
 
   const ends = [
@@ -109,9 +108,8 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
     abortable(() => {
       // Features are computed while the first squares are clicked; afterwards the map's tiles ask for them.
       if (!isActive.value || frame.value === null || isTooFar.value || map.value !== null) return null;
-      const body = { run: run.value, box: box.value };
-      return (signal) =>
-        request(paths.prepareTeaching(slide), { method: "POST", body, signal }).then(() => undefined, fail);
+      const place = { run: run.value, box: box.value };
+      return (abort) => prepared(slide, place, abort).catch(fail);
     }),
     abortable(() => {
       void [taughtWith.value, run.value];
@@ -130,10 +128,10 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
         });
     }),
     abortable(() => {
-      void box.value;
-      const shown = map.value;
-      if (!isActive.value || shown === null || isTooFar.value) return null;
-      return (abort) => suggest(shown.id, abort).catch(fail);
+      const [seen, shown] = [box.value, map.value];
+      // A square that comes meanwhile goes before what nobody has asked for yet.
+      if (!isActive.value || shown === null || status.value !== "ready" || isTooFar.value) return null;
+      return (abort) => goOn(shown.id, seen, abort).catch(fail);
     }),
   ];
   return {
@@ -145,6 +143,25 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
       box.dispose();
     },
   };
+}
+
+async function suggested(
+  { slide, map }: { readonly slide: string; readonly map: string },
+  box: Box,
+  size: number,
+  signal: AbortSignal,
+): Promise<readonly Suggestion[]> {
+  const body = { box, size };
+  return requestJson(suggestionsSchema, paths.suggestions(slide, map), { method: "POST", body, signal });
+}
+
+/** Has the server compute the features of a part of the slide. */
+async function prepared(
+  slide: string,
+  body: { readonly run: string | null; readonly box: Box },
+  signal: AbortSignal,
+): Promise<void> {
+  await request(paths.prepareTeaching(slide), { method: "POST", body, signal });
 }
 
 function fail(thrown: unknown): void {
@@ -193,6 +210,24 @@ function seenBox(viewer: SlideViewer): Box {
     width: Math.max(0, Math.min(width, Math.round(right)) - x),
     height: Math.max(0, Math.min(height, Math.round(bottom)) - y),
   };
+}
+
+/**
+ * A part of a slide with a tile of what lies around it: whoever moves the slide is to find the map there. Null where that
+ * is too much.
+ */
+function tilesAround(
+  { x, y, width, height }: Box,
+  frame: TeachingFrame | null,
+  size: SlideDetail["size"],
+): Box | null {
+  if (frame === null || size === null) return null;
+  const by = frame.tileSide;
+  const [left, top] = [Math.max(0, Math.floor(x - by)), Math.max(0, Math.floor(y - by))];
+  const right = Math.min(size.width, Math.ceil(x + width + by));
+  const bottom = Math.min(size.height, Math.ceil(y + height + by));
+  const around: Box = { space: "level-0", x: left, y: top, width: right - left, height: bottom - top };
+  return tilesOf(around, frame) > teachingLimits.tiles ? null : around;
 }
 
 function tilesOf({ x, y, width, height }: Box, { tileSide }: TeachingFrame): number {

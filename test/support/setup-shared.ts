@@ -1,0 +1,2 @@
+// See setup.ts.
+import "./shared-sessions.js";

@@ -1,0 +1,2 @@
+// Set-up files run anew for every test file of a process, what they import once.
+import "./built-processes.js";
