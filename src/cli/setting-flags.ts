@@ -27,7 +27,7 @@ const HOMES = new Map(
   Object.entries({
     train: "config corrections from preset resume stages",
     infer: "device gate labelledSquares minimumArea overlap patchMpp stage tolerance",
-    view: "host port state token",
+    view: "allow host port state token",
     worker: "lease metrics metricsHost untilEmpty",
     "models export": "format",
     "models import":

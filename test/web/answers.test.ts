@@ -18,7 +18,7 @@ afterEach(() => {
 
 describe("what the server answers", () => {
   it("is read when it is what the contract says, and members that are not known are left out", () => {
-    const workspace = { version: "1", slides: [], datasets: [], runs: [] };
+    const workspace = { version: "1", slides: [], datasets: [], runs: [], folders: [] };
     expect(readAnswer(workspaceSchema, JSON.stringify({ ...workspace, more: 1 }), "api/workspace")).toEqual(
       workspace,
     );

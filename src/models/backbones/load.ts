@@ -74,7 +74,7 @@ export async function importBackbone(
     throw new EpSamError("usage", {
       where: path,
       what: `holds ${entry.name}, whose weights come with the package`,
-      action: `Nothing is needed: name it as \`backbone\`.`,
+      action: "Nothing is needed: training uses them unless told otherwise.",
     });
   }
   if (!overwrite && (await exists(file))) {
