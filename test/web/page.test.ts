@@ -75,6 +75,8 @@ describeWithChromium("the page", () => {
   afterEach(async () => {
     expect(watched.complaints).toEqual([]);
     await page.close();
+    // It is no listener any longer, for those that wait for the next one.
+    await eventually(() => server.context.events.listeners).toBe(0);
   });
 
   it("lists slides with size and resolution, and a broken one with the reason", async () => {

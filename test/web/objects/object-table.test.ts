@@ -108,7 +108,7 @@ it("a batch is one edit without outlines, of what it changes alone", () => {
 
 it("what a run has found is brought in as it is judged, in the same edit, and stays selected", () => {
   const { table, edits, there, selection } = tableOf(five.slice(0, 1), [
-    squareObject("f", 60),
+    squareObject("f", 90),
     squareObject("g", 5),
   ]);
   expect(table.shown.value.map(({ object }) => object.id)).toEqual(["f", "a", "g"]);

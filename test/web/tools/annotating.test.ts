@@ -190,7 +190,9 @@ describeWithChromium("annotating in the page", () => {
       withLogits: true,
       decoder: `${view.address}api/segmenters/sam/decoder`,
       embedding: `${view.address}api/embeddings/${entry.id}`,
+      map: null,
       box: entry.box,
+      patchSize: entry.patchSize,
       prompt,
     });
     const there = results.logits?.data;
