@@ -129,7 +129,7 @@ describeWithChromium("what was drawn and not saved", () => {
     await answered;
     await notice().waitFor();
     await listed(before + 2);
-    await page.unroute("**/annotations");
+    await page.unrouteAll({ behavior: "wait" });
     if (!isPassing) await page.getByRole("button", { name: "Not saved: try again" }).click();
     await page.locator(".save-mark[data-state=saved]").waitFor();
     await notice().waitFor({ state: "detached" });
@@ -144,7 +144,7 @@ describeWithChromium("what was drawn and not saved", () => {
     await drawTriangle(300);
     await notice().waitFor();
     await listed(before + 1);
-    await page.unroute("**/annotations");
+    await page.unrouteAll({ behavior: "wait" });
     await page.getByRole("button", { name: "Drop “Draw Tumor”" }).click();
     await page.locator(".save-mark[data-state=saved]").waitFor();
     await notice().waitFor({ state: "detached" });
@@ -169,7 +169,7 @@ describeWithChromium("what was drawn and not saved", () => {
     await page.locator(".save-mark.trouble").waitFor();
     await page.goForward();
     await settled(page);
-    await page.unroute("**/annotations");
+    await page.unrouteAll({ behavior: "wait" });
     await expect.poll(async () => (await state()).objects.length).toBe(before + 1);
     await notice().waitFor({ state: "detached" });
     expect((await state(slides[1])).objects).toHaveLength(0);
