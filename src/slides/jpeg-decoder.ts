@@ -174,7 +174,7 @@ class DecodingThread {
 
 const threads = new Set<DecodingThread>();
 
-/** As large as any JPEG can be. */
+/** The largest picture that JPEG knows. */
 const WHOLE: PicturePart = { left: 0, top: 0, width: 0xffff, height: 0xffff };
 
 /** With one core, another thread would only cost its messages. */

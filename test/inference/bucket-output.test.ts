@@ -1,30 +1,26 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import { RangeServer } from "../../scripts/fixtures/range-server.js";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import { generateTissueImage } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { collectSlides, type InferSlidesOptions, inferSlides } from "../../src/inference/index.js";
 import { errorOf, recordingReporter } from "../dataset/fixtures.js";
+import { bucketServer, signIn } from "../support/bucket-server.js";
 import { makeTinyRun } from "../support/tiny-run.js";
 import { hashesOf, makeFolder } from "../training/fixtures.js";
 
 // Against an imitation of what S3 answers; the real one is not reached from tests.
 
-const server = new RangeServer();
+const server = bucketServer();
 const reporter = recordingReporter();
 let folder = "";
 let options: InferSlidesOptions;
 
 beforeAll(async () => {
   folder = await makeFolder();
-  await server.start();
-  vi.stubEnv("AWS_ENDPOINT_URL", server.address);
-  vi.stubEnv("AWS_REGION", "eu-central-1");
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "KEYOFTEST");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret-of-test");
+  signIn();
   vi.stubEnv("EPSAM_CACHE_DIR", join(folder, "cache"));
   await makeTinyRun(join(folder, "run"));
   await mkdir(join(folder, "slides"));
@@ -41,14 +37,7 @@ beforeAll(async () => {
     ...{ out: "s3://bucket/results/", device: device("cpu", 1), reporter },
   };
 }, 60_000);
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await server.close();
-  await rm(folder, { recursive: true, force: true });
-});
-beforeEach(() => {
-  server.fault = null;
-});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it("results go into a bucket with the bytes that a folder gets, each slide's inference.json last", async () => {
   const here = await inferSlides({ ...options, out: join(folder, "here") });

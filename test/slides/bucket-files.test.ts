@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import { RangeServer } from "../../scripts/fixtures/range-server.js";
+import { beforeAll, expect, it } from "vitest";
 import {
   bucketFileTime,
   downloadFromBucket,
@@ -9,28 +8,13 @@ import {
   uploadToBucket,
 } from "../../src/slides/index.js";
 import { temporaryFolder } from "../dataset/fixtures.js";
+import { bucketServer, KEY, signIn } from "../support/bucket-server.js";
 import { failureOf } from "./made-up.js";
 
 // Against an imitation of what S3 answers; the real one is not reached from tests.
 
-const server = new RangeServer();
-
-beforeAll(async () => {
-  await server.start();
-  vi.stubEnv("AWS_ENDPOINT_URL", server.address);
-  vi.stubEnv("AWS_REGION", "eu-central-1");
-  vi.stubEnv("AWS_EC2_METADATA_DISABLED", "true");
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "KEYOFTEST");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret-of-test");
-});
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await server.close();
-});
-beforeEach(() => {
-  server.fault = null;
-  server.forget();
-});
+const server = bucketServer();
+beforeAll(signIn);
 
 async function fileOf(bytes: Buffer): Promise<string> {
   const file = join(await temporaryFolder(), "file");
@@ -46,7 +30,7 @@ it("small files go into a bucket at once, signed, and come back", async () => {
   expect(await server.contentOf("/bucket/a prefix/one #1.json")).toEqual(bytes);
   expect(await bucketFileTime(path)).toBeGreaterThan(0);
   const [put] = server.requests.filter(({ method }) => method === "PUT");
-  expect(put?.headers.authorization).toContain("Credential=KEYOFTEST/");
+  expect(put?.headers.authorization).toContain(`Credential=${KEY}/`);
   const back = join(await temporaryFolder(), "back");
   await downloadFromBucket(path, back);
   await removeFromBucket(path);

@@ -1,30 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { RangeServer } from "../../scripts/fixtures/range-server.js";
+import { beforeAll, describe, expect, it } from "vitest";
 import { deflatePage } from "../../scripts/fixtures/slide-files.js";
 import { buildTiff } from "../../scripts/fixtures/tiff-writer.js";
 import { configureRemoteSlides, listBucket, openSlide } from "../../src/slides/index.js";
+import { bucketServer, KEY, signIn } from "../support/bucket-server.js";
 import { expectSameImage, failureOf, noiseImage, readLevel } from "./made-up.js";
 
 // Against an imitation of what S3 answers; the real one is not reached from tests.
 
-const server = new RangeServer();
+const server = bucketServer();
 const image = noiseImage(200, 150);
 const slide = buildTiff([deflatePage(image, 64)]);
 
-beforeAll(async () => {
-  await server.start();
-  vi.stubEnv("AWS_ENDPOINT_URL", server.address);
-  vi.stubEnv("AWS_REGION", "eu-central-1");
-  vi.stubEnv("AWS_EC2_METADATA_DISABLED", "true");
+beforeAll(() => {
   configureRemoteSlides({ patience: { attempts: 3, pause: 1, silence: 2000, total: 10_000 } });
-});
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await server.close();
-});
-beforeEach(() => {
-  server.fault = null;
-  server.forget();
 });
 
 /** Only who signs with this key is answered. */
@@ -46,12 +34,11 @@ describe("buckets", () => {
   });
 
   it("that refuse strangers are read and listed with Amazon's library and its credentials", async () => {
-    vi.stubEnv("AWS_ACCESS_KEY_ID", "KEYOFTEST");
-    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret-of-test");
+    signIn();
     for (const name of ["one", "two", "three"]) server.add(`/private-bucket/scans/${name}.tif`, slide);
     server.add("/private-bucket/scans/old/four.tif", slide);
     server.pageSize = 2;
-    answerOnly("KEYOFTEST");
+    answerOnly(KEY);
     expect(await listBucket("s3://private-bucket/scans/")).toEqual({
       files: ["one", "three", "two"].map((name) => `s3://private-bucket/scans/${name}.tif`),
       folders: ["s3://private-bucket/scans/old/"],
@@ -75,7 +62,7 @@ describe("buckets", () => {
 
   it("whose file changes while it is read are errors", async () => {
     server.add("/private-bucket/changing.tif", slide);
-    answerOnly("KEYOFTEST");
+    answerOnly(KEY);
     const source = await openSlide("s3://private-bucket/changing.tif");
     server.add("/private-bucket/changing.tif", buildTiff([deflatePage(noiseImage(200, 150, 4), 64)]));
     expect((await failureOf(readLevel(source, 0))).message).toContain("changed");

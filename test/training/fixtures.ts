@@ -251,6 +251,16 @@ export async function withoutHashes(root: string): Promise<void> {
   await writeFile(file, JSON.stringify(record));
 }
 
+/** A feature pyramid of one step, for tests of what lies around it. */
+export const quickPyramid = {
+  kind: "pyramid",
+  epochs: 1,
+  batchSize: 2,
+  samplesPerEpoch: 2,
+  loss: "cross-entropy-dice",
+  validation: "windows",
+} as const;
+
 /** An encoder whose embedding is the resized image's mean colour in every channel: fast, for tests of the rest. */
 export const quickEncoder = {
   id: "mean-colour",

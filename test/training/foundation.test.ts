@@ -11,6 +11,7 @@ import type { RunContext } from "../../src/run/index.js";
 import {
   errorOf,
   makeFolder,
+  quickPyramid,
   recordingReporter,
   removeFolders,
   tinyConfig,
@@ -49,14 +50,7 @@ beforeAll(async () => {
   const dense = { backbone: ["tiny", "efficientnet-lite0"] };
   const config = tinyConfig({
     classifier: { model: "dense", dense, inputSize: null, epochs: 2, batchSize: 4, learningRate: 1e-2 },
-    decoder: {
-      kind: "pyramid",
-      epochs: 1,
-      batchSize: 2,
-      samplesPerEpoch: 2,
-      loss: "cross-entropy-dice",
-      validation: "windows",
-    },
+    decoder: quickPyramid,
     rounds: 0,
     gate: 0,
     cache: { directory: join(folder, "features") },

@@ -6,7 +6,15 @@ import { readRgbImage } from "../../src/imaging/index.js";
 import { openSegmenter } from "../../src/inference/index.js";
 import { backbone, backboneTensors, importBackbone, writeSafetensors } from "../../src/models/index.js";
 import type { RunContext } from "../../src/run/index.js";
-import { errorOf, makeFolder, removeFolders, tinyConfig, trainTiny, writeDataset } from "./fixtures.js";
+import {
+  errorOf,
+  makeFolder,
+  quickPyramid,
+  removeFolders,
+  tinyConfig,
+  trainTiny,
+  writeDataset,
+} from "./fixtures.js";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -42,15 +50,7 @@ const train = async (out: string) => {
       batchSize: 4,
       learningRate: 1e-2,
     },
-    decoder: {
-      kind: "pyramid",
-      trainBackbone: false,
-      epochs: 1,
-      batchSize: 2,
-      samplesPerEpoch: 2,
-      loss: "cross-entropy-dice",
-      validation: "windows",
-    },
+    decoder: { ...quickPyramid, trainBackbone: false },
     rounds: 0,
     gate: 0,
     cache: { directory: join(folder, "features") },

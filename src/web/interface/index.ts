@@ -12,5 +12,6 @@ export { RunChoice } from "./run-choice.js";
 export { saveFile } from "./save-file.js";
 export { Select } from "./select.js";
 export type { Shortcut, ShortcutRegistry } from "./shortcuts.js";
+export { Slider } from "./slider.js";
 export { type Tab, Tabs } from "./tabs.js";
 export { showHiddenCharacters } from "./visible-texts.js";

@@ -1,4 +1,5 @@
 import type { LayerEntry } from "../../contract/index.js";
+import { Slider } from "../interface/index.js";
 import type { LayerSetting } from "../routing/hash-link.js";
 import { colourMapNames, colourMapTitles, mapsFor } from "../viewer/index.js";
 import { firstSetting } from "./first-setting.js";
@@ -50,20 +51,12 @@ function LayerControls({ layer, title, setting, change }: LayerControlsProps) {
   const maps = mapsFor(layer.values);
   return (
     <div class="layer-controls">
-      <label class="slider">
-        <span>Opacity</span>
-        <input
-          type="range"
-          min="0"
-          max="1"
-          step="0.05"
-          value={setting.opacity}
-          aria-label={`Opacity of ${title}`}
-          aria-valuetext={`${Math.round(setting.opacity * 100)} %`}
-          onInput={({ currentTarget }) => change({ opacity: Number(currentTarget.value) })}
-        />
-        <output>{Math.round(setting.opacity * 100)} %</output>
-      </label>
+      <Slider
+        {...{ title: "Opacity", name: `Opacity of ${title}`, min: 0, max: 1, step: 0.05 }}
+        value={setting.opacity}
+        text={`${Math.round(setting.opacity * 100)} %`}
+        onInput={(opacity) => change({ opacity })}
+      />
       {maps.length < 2 ? null : (
         <label class="choice">
           <span>Colours</span>

@@ -1,5 +1,5 @@
 import type { Signal } from "@preact/signals";
-import { Button } from "../interface/index.js";
+import { Button, Slider } from "../interface/index.js";
 import { isPlain, type Look, lookLimits, plainLook, stainNames } from "./look.js";
 
 const STAIN_TITLES = {
@@ -62,18 +62,9 @@ function Tone({ name, title, look, change }: ToneProps) {
   const value = look[name];
   const text = name === "gamma" ? value.toFixed(2) : `${Math.round(value * 100)} %`;
   return (
-    <label class="slider">
-      <span>{title}</span>
-      <input
-        type="range"
-        min={least}
-        max={most}
-        step={step}
-        value={value}
-        aria-valuetext={text}
-        onInput={({ currentTarget }) => change({ [name]: Number(currentTarget.value) })}
-      />
-      <output>{text}</output>
-    </label>
+    <Slider
+      {...{ title, min: least, max: most, step, value, text }}
+      onInput={(chosen) => change({ [name]: chosen })}
+    />
   );
 }

@@ -1,5 +1,5 @@
 import type { LayerEntry, Thresholds } from "../../contract/index.js";
-import { Button, ProblemNote } from "../interface/index.js";
+import { Button, ProblemNote, Slider } from "../interface/index.js";
 import { areaText, lengthText, withSeparators } from "../viewer/index.js";
 import type { OpenThreshold } from "./open-threshold.js";
 import { type Agreement, figureAt, probabilityText } from "./threshold-figures.js";
@@ -35,22 +35,15 @@ function Controls({ open, layer, resolution }: ThresholdPanelProps) {
   const lines = loaded.state === "ready" ? linesOf(loaded.value, threshold.value, resolution) : [];
   return (
     <section class="threshold-controls" aria-label={`Threshold of ${layer.title}`}>
-      <label class="slider">
-        <span>From</span>
-        <input
-          type="range"
-          min="1"
-          max="255"
-          step="1"
-          value={threshold.value}
-          aria-label="Least probability of tumour"
-          aria-valuetext={[probabilityText(threshold.value), ...lines.map(({ text }) => text)].join("; ")}
-          onInput={({ currentTarget }) => {
-            threshold.value = Number(currentTarget.value);
-          }}
-        />
-        <output>{probabilityText(threshold.value)}</output>
-      </label>
+      <Slider
+        {...{ title: "From", name: "Least probability of tumour", min: 1, max: 255, step: 1 }}
+        value={threshold.value}
+        text={probabilityText(threshold.value)}
+        spoken={[probabilityText(threshold.value), ...lines.map(({ text }) => text)].join("; ")}
+        onInput={(chosen) => {
+          threshold.value = chosen;
+        }}
+      />
       <label class="slider">
         <span>Least</span>
         <input
