@@ -19,6 +19,7 @@ export default defineConfig({
     env: { EPSAM_THREADS: "1" },
     setupFiles: ["test/support/equal-arrays.ts", "test/support/setup.ts"],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // What a page or server is about to show: a busy machine takes longer than the second of the default.
     expect: { poll: { timeout: 20_000 } },
     reporters: ["default"],
