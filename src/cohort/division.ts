@@ -1,17 +1,9 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { z } from "zod";
-import {
-  compareText,
-  createFileAtomically,
-  EpSamError,
-  exists,
-  hashBytes,
-  isRemotePath,
-  jsonIfFits,
-} from "../common/index.js";
+import { compareText, EpSamError, exists, hashBytes, isRemotePath, jsonIfFits } from "../common/index.js";
 import { listNames } from "../dataset/index.js";
-import { slideFileVersion } from "../slides/index.js";
+import { readSharedText, type SharedFiles, slideFileVersion } from "../slides/index.js";
 import type { Shard } from "./shard.js";
 
 /** A slide with how much work it is taken for. */
@@ -97,15 +89,16 @@ async function bytesOf(path: string): Promise<number> {
 
 /**
  * Agrees with the other shards on the division: the first writes it, the others compare.
- * @param path of its file, in a folder that all shards see
+ * @param files that all shards see
+ * @param name of the division's file
  * @throws EpSamError `usage` when another shard saw other slides, or was one of another number of shards
  */
-export async function agreeOnDivision(path: string, own: Division): Promise<void> {
-  if (await createFileAtomically(path, `${JSON.stringify(own)}\n`)) return;
-  const first = await readDivision(path);
+export async function agreeOnDivision(files: SharedFiles, name: string, own: Division): Promise<void> {
+  await files.create(name, `${JSON.stringify(own)}\n`);
+  const first = await readDivision(files, name);
   if (first?.hash === own.hash) return;
   throw new EpSamError("usage", {
-    where: path,
+    where: `${files.root}/${name}`,
     what: first === null ? "is no division of this version" : differenceOf(first, own),
     why: "each slide must be in one shard, and the same one wherever that is reckoned",
     action:
@@ -114,9 +107,9 @@ export async function agreeOnDivision(path: string, own: Division): Promise<void
 }
 
 /** The division that shards agreed on, or null when there is none of this version. */
-export async function readDivision(path: string): Promise<Division | null> {
-  if (!(await exists(path))) return null;
-  return jsonIfFits(await readFile(path, "utf8"), divisionSchema) ?? null;
+export async function readDivision(files: SharedFiles, name: string): Promise<Division | null> {
+  const text = await readSharedText(files, name);
+  return text === null ? null : (jsonIfFits(text, divisionSchema) ?? null);
 }
 
 function differenceOf(first: Division, own: Division): string {

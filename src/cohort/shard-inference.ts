@@ -1,7 +1,5 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, isRemotePath, jsonIfFits, writeFileAtomically } from "../common/index.js";
+import { jsonIfFits } from "../common/index.js";
 import { listSlides, type SkippedInput, stemOf } from "../dataset/index.js";
 import {
   type CollectedSlides,
@@ -10,6 +8,7 @@ import {
   type InferSlidesResult,
   inferSlides,
 } from "../inference/index.js";
+import { readSharedText, type SharedFiles, sharedFiles } from "../slides/index.js";
 import {
   agreeOnDivision,
   type Division,
@@ -21,7 +20,7 @@ import {
 } from "./division.js";
 import type { Shard } from "./shard.js";
 
-/** Of the output directory: what shards tell each other, until all is there. */
+/** Of the output: what shards tell each other, until all is there. */
 const SHARDS_FOLDER = ".shards";
 const DIVISION = "division.json";
 
@@ -45,24 +44,22 @@ export interface CollectedInference extends Omit<CollectedSlides, "missing"> {
 }
 
 /**
- * Segments the slides of one shard; other shards do the rest, on machines that share nothing but `out`. One that was
+ * Segments the slides of one shard; other shards do the rest, on machines that share nothing but `out`, a folder or a bucket. One that was
  * killed is given again, anywhere: finished slides and patches are kept.
  * @throws EpSamError `usage` when the shards did not see the same slides; as `inferSlides()`
  */
 export async function inferShard(options: InferSlidesOptions, shard: Shard): Promise<InferSlidesResult> {
-  requireFolder(options);
   const { slides } = await listSlides(options.inputs, new Set(options.leaveOut));
   const division = divide(await weigh(slides), shard.count);
-  const folder = join(options.out, SHARDS_FOLDER);
-  await agreeOnDivision(join(folder, DIVISION), division);
+  const files = sharedFiles(options.out);
+  await agreeOnDivision(files, `${SHARDS_FOLDER}/${DIVISION}`, division);
   const stems = stemsOf(division, shard);
   if (stems.size === 0) {
     options.reporter.note(`Shard ${shard.index} of ${shard.count} has no slide: there are ${slides.length}.`);
     return { root: options.out, slides: [], resumed: 0, skipped: [], warnings: [] };
   }
   const result = await inferSlides({ ...options, shared: { stems, patience: PATIENCE } });
-  await mkdir(folder, { recursive: true });
-  await writeFileAtomically(recordPath(folder, shard.index), JSON.stringify({ skipped: result.skipped }));
+  await files.write(recordOf(shard.index), JSON.stringify({ skipped: result.skipped }));
   return result;
 }
 
@@ -72,13 +69,12 @@ export async function inferShard(options: InferSlidesOptions, shard: Shard): Pro
  * @throws EpSamError `usage` when a result is of another model or other settings
  */
 export async function collectInference(options: InferSlidesOptions): Promise<CollectedInference> {
-  requireFolder(options);
-  const folder = join(options.out, SHARDS_FOLDER);
-  const division = await readDivision(join(folder, DIVISION));
+  const files = sharedFiles(options.out);
+  const division = await readDivision(files, `${SHARDS_FOLDER}/${DIVISION}`);
   const { missing, ...result } = await collectSlides(options);
-  const told = division === null ? [] : await recordsOf(folder, division);
+  const told = division === null ? [] : await recordsOf(files, division);
   const reasons = new Map(told.map(({ file, reason }) => [stemOf(file), reason]));
-  if (missing.length === 0) await rm(folder, { recursive: true, force: true });
+  if (missing.length === 0) await files.removeFolder(SHARDS_FOLDER);
   return {
     ...result,
     missing: missing.map((slide) => ({
@@ -89,27 +85,16 @@ export async function collectInference(options: InferSlidesOptions): Promise<Col
   };
 }
 
-/** @throws EpSamError `usage` for a bucket, where shards cannot keep what they tell each other */
-function requireFolder({ out }: InferSlidesOptions): void {
-  if (!isRemotePath(out)) return;
-  throw new EpSamError("usage", {
-    where: out,
-    what: "is no folder that shards can share",
-    action: "Give a folder that all machines see as `out`, or use `queue`, which can write into a bucket.",
-  });
-}
-
-function recordPath(folder: string, index: number): string {
-  return join(folder, `${index}.json`);
+function recordOf(index: number): string {
+  return `${SHARDS_FOLDER}/${index}.json`;
 }
 
 /** What shards left out. */
-async function recordsOf(folder: string, { count }: Division): Promise<SkippedInput[]> {
+async function recordsOf(files: SharedFiles, { count }: Division): Promise<SkippedInput[]> {
   const skipped: SkippedInput[] = [];
   for (let index = 1; index <= count; index++) {
-    const path = recordPath(folder, index);
-    if (!(await exists(path))) continue;
-    skipped.push(...(jsonIfFits(await readFile(path, "utf8"), recordSchema)?.skipped ?? []));
+    const text = await readSharedText(files, recordOf(index));
+    if (text !== null) skipped.push(...(jsonIfFits(text, recordSchema)?.skipped ?? []));
   }
   return skipped;
 }

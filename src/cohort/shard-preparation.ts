@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   DIVISION_FILE,
   missingFromPreparation,
@@ -9,6 +8,7 @@ import {
   type ShardPreparation,
   type SlidePreparationResult,
 } from "../dataset/index.js";
+import { sharedFiles } from "../slides/index.js";
 import { agreeOnDivision, divide, readDivision, shardWith, stemsOf, weigh } from "./division.js";
 import type { Shard } from "./shard.js";
 import type { MissingSlide } from "./shard-inference.js";
@@ -26,14 +26,14 @@ export type CollectedPreparation =
 
 /**
  * Prepares the slides of one shard, see `prepareShard()`; other shards do the rest, on machines that share nothing but the
- * folder of `out`. One that was killed is given again, anywhere.
+ * folder of `out`, or its bucket. One that was killed is given again, anywhere.
  * @throws EpSamError `usage` when the shards did not see the same slides; as `prepareSlides()`
  */
 export async function prepareInShard(options: PrepareSlidesOptions, shard: Shard): Promise<PreparedShard> {
-  const path = join(preparationOf(options.out), DIVISION_FILE);
+  const files = sharedFiles(preparationOf(options.out));
   const prepared = await prepareShard(options, async (slides) => {
     const division = divide(await weigh(slides), shard.count);
-    await agreeOnDivision(path, division);
+    await agreeOnDivision(files, DIVISION_FILE, division);
     return stemsOf(division, shard);
   });
   return { root: options.out, shard, ...prepared };
@@ -48,7 +48,7 @@ export async function prepareInShard(options: PrepareSlidesOptions, shard: Shard
 export async function collectPreparation(options: PrepareSlidesOptions): Promise<CollectedPreparation> {
   const missing = await missingFromPreparation(options);
   if (missing.length === 0) return { dataset: await prepareSlides(options) };
-  const division = await readDivision(join(preparationOf(options.out), DIVISION_FILE));
+  const division = await readDivision(sharedFiles(preparationOf(options.out)), DIVISION_FILE);
   const shardOf = (slide: string) => (division === null ? null : shardWith(division, slide));
   return {
     root: options.out,

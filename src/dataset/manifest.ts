@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
-import { writeFileAtomically } from "../common/index.js";
+import type { SharedFiles } from "../slides/index.js";
 import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns } from "./csv.js";
 import { parseId, parseLabel, parseSplit, requireText } from "./csv-fields.js";
 import { compareRows, type ManifestRow, type Split } from "./records.js";
@@ -41,10 +40,10 @@ export function formatManifest(rows: readonly ManifestRow[]): string {
 }
 
 /** Writes `manifest.csv` and, where patches have labels of windows, `windows.csv`. */
-export async function writeManifest(directory: string, rows: readonly ManifestRow[]): Promise<void> {
-  await writeFileAtomically(join(directory, MANIFEST_FILE), formatManifest(rows));
+export async function writeManifest(files: SharedFiles, rows: readonly ManifestRow[]): Promise<void> {
+  await files.write(MANIFEST_FILE, formatManifest(rows));
   const windows = formatWindows(rows);
-  if (windows !== undefined) await writeFileAtomically(join(directory, WINDOWS_FILE), windows);
+  if (windows !== undefined) await files.write(WINDOWS_FILE, windows);
 }
 
 /**

@@ -6,10 +6,12 @@ import {
   EpSamError,
   exists,
   hashBytes,
+  isRemotePath,
   jsonIfFits,
   mapConcurrently,
   messageOf,
 } from "../common/index.js";
+import { hashDataset } from "./dataset-hash.js";
 import { listNames } from "./list-names.js";
 import { MANIFEST_FILE, readManifest } from "./manifest.js";
 import { readPngSize } from "./png-header.js";
@@ -43,7 +45,7 @@ export interface OpenDatasetOptions {
  * patient is repeated across splits, or patches differ in size.
  */
 export async function openDataset(root: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
-  const directory = resolve(root);
+  const directory = folderOf(root);
   const warn = options.warn ?? (() => undefined);
   const patches = await listPatches(directory, options);
   const images = await mapConcurrently(patches, READERS, inspectImage);
@@ -66,9 +68,20 @@ export async function openDataset(root: string, options: OpenDatasetOptions = {}
  * @throws EpSamError `dataset` as {@link openDataset} does for the manifest and for patches without a file
  */
 export async function listPatches(root: string, options: OpenDatasetOptions = {}): Promise<PatchRecord[]> {
-  const directory = resolve(root);
+  const directory = folderOf(root);
   const warn = options.warn ?? (() => undefined);
   return locatePatches(directory, await readRows(directory, warn), warn);
+}
+
+/** @throws EpSamError `dataset` for an address */
+function folderOf(root: string): string {
+  if (!isRemotePath(root)) return resolve(root);
+  const action = "Copy it to a folder, such as with `aws s3 sync`, and give that.";
+  throw new EpSamError("dataset", {
+    where: root,
+    what: "is no folder, and datasets are read from one",
+    action,
+  });
 }
 
 async function readRows(root: string, warn: (message: string) => void): Promise<ManifestRow[]> {
@@ -258,18 +271,6 @@ function checkWindowsInside(root: string, patches: readonly PatchRecord[], patch
       action: "Correct the line, or prepare the dataset again.",
     });
   }
-}
-
-function hashDataset(patches: readonly PatchRecord[], images: readonly InspectedImage[]): string {
-  const lines = patches.map((patch, index) => {
-    const { id, slide, patient, label, split, windows } = patch;
-    const own =
-      windows === undefined
-        ? []
-        : [windows.map(({ x, y, size, ...labels }) => [x, y, size, labels.tumour, labels.other])];
-    return JSON.stringify([id, slide, patient, label, split, images[index]?.hash, ...own]);
-  });
-  return hashBytes(lines.join("\n"));
 }
 
 const descriptionSchema = z.object({ hash: z.string() });

@@ -22,6 +22,7 @@ export {
 } from "./remote/bucket-files.js";
 export { type BucketFolder, listBucket } from "./remote/list-bucket.js";
 export { configureRemoteSlides, type RemoteSlideSettings } from "./remote/settings.js";
+export { placeInBucket, readSharedText, type SharedFiles, sharedFiles } from "./remote/shared-files.js";
 export type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
 export { MAX_THUMBNAIL_SIDE, readThumbnail, type ThumbnailOptions } from "./thumbnail.js";
 export { isTiledTiff } from "./tiff/open-tiff.js";

@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { agreeOnDivision, divide, parseShard, stemsOf } from "../../src/cohort/index.js";
+import { agreeOnDivision, type Division, divide, parseShard, stemsOf } from "../../src/cohort/index.js";
+import { sharedFiles } from "../../src/slides/index.js";
 import { errorOf, temporaryFolder } from "../dataset/fixtures.js";
 
 describe("a shard", () => {
@@ -68,21 +68,16 @@ describe("a division", () => {
   });
 
   it("is agreed on by all shards, or they are told what differs", async () => {
-    const path = join(await temporaryFolder(), "division.json");
-    await agreeOnDivision(path, divide(slides, 4));
-    await agreeOnDivision(path, divide(slides, 4));
+    const files = sharedFiles(await temporaryFolder());
+    const agree = (own: Division) => agreeOnDivision(files, "division.json", own);
+    await agree(divide(slides, 4));
+    await agree(divide(slides, 4));
     const [first, ...rest] = slides;
-    expect(await errorOf(agreeOnDivision(path, divide(rest, 4)))).toMatch(
-      /that began saw s0, this one does not/,
-    );
+    expect(await errorOf(agree(divide(rest, 4)))).toMatch(/that began saw s0, this one does not/);
     const more = [...slides, { stem: "new", bytes: 1 }];
-    expect(await errorOf(agreeOnDivision(path, divide(more, 4)))).toMatch(/this one sees new/);
+    expect(await errorOf(agree(divide(more, 4)))).toMatch(/this one sees new/);
     const growing = [{ stem: first?.stem ?? "", bytes: 5 }, ...rest];
-    expect(await errorOf(agreeOnDivision(path, divide(growing, 4)))).toMatch(
-      /s0 had another number of bytes/,
-    );
-    expect(await errorOf(agreeOnDivision(path, divide(slides, 5)))).toMatch(
-      /begun with 4 shards, and this is one of 5/,
-    );
+    expect(await errorOf(agree(divide(growing, 4)))).toMatch(/s0 had another number of bytes/);
+    expect(await errorOf(agree(divide(slides, 5)))).toMatch(/begun with 4 shards, and this is one of 5/);
   });
 });

@@ -82,6 +82,47 @@ it("another model's results in a bucket are refused, and replaced when asked", a
   expect(replaced.slides[0]?.result.settings.overlap).toBe(0.5);
 });
 
+it("patches that are done are in the bucket, and another machine goes on with them to the same bytes", async () => {
+  const [width, height] = [320, 192];
+  const { image } = generateTissueImage(new RandomStream(1, "long"), { width, height, tumourNests: 1 });
+  const slide = join(folder, "long.tif");
+  await sharp(image.data, { raw: { width, height, channels: 3 } })
+    .tiff({ tile: true, tileWidth: 64, tileHeight: 64, compression: "deflate", xres: 2000, yres: 2000 })
+    .toFile(slide);
+  const long = { ...options, inputs: [slide] };
+  await inferSlides({ ...long, out: join(folder, "long-here") });
+  const stop = new AbortController();
+  const stopAt = (patches: number, seen: number[]) => ({
+    ...reporter,
+    progress: ({ task, done }: { readonly task: string; readonly done: number }) => {
+      if (!task.endsWith(": patches")) return;
+      seen.push(done);
+      if (done === patches) stop.abort();
+    },
+  });
+  const first: number[] = [];
+  const stopped = inferSlides({ ...long, reporter: stopAt(5, first), signal: stop.signal });
+  await expect(stopped).rejects.toThrow(/abort/i);
+  const work = () => server.paths.filter((path) => path.startsWith("/bucket/results/long/.work/"));
+  expect(work()).toHaveLength(1);
+  expect((await collectSlides({ ...long, reporter })).missing).toEqual(["long"]);
+
+  // Half a file of patches, as a server may hold after a fault: what is whole of it counts.
+  const [path = ""] = work();
+  const whole = (await server.contentOf(path)) ?? Buffer.alloc(0);
+  server.add(path, whole.subarray(0, whole.length - 10));
+  vi.stubEnv("EPSAM_CACHE_DIR", join(folder, "other-cache"));
+  const second: number[] = [];
+  await inferSlides({ ...long, reporter: stopAt(-1, second) });
+  expect(second[0]).toBe(Math.max(...first) - 1);
+  expect(work()).toEqual([]);
+  const expected = Object.entries(await hashesOf(join(folder, "long-here")));
+  for (const [file] of expected.filter(([name]) => name.startsWith("long/"))) {
+    const there = await server.contentOf(`/bucket/results/${file}`);
+    expect(there?.equals(await readFile(join(folder, "long-here", file))), file).toBe(true);
+  }
+}, 60_000);
+
 it("an address of no bucket is refused", async () => {
   expect(await errorOf(inferSlides({ ...options, out: "https://example.org/a" }))).toContain(
     "is no place to write to",

@@ -1,4 +1,5 @@
 import type { CollectedPreparation, PreparedShard } from "../../cohort/index.js";
+import { isRemotePath } from "../../common/index.js";
 import { type PreparationResult, type SlidePreparationResult, SPLITS } from "../../dataset/index.js";
 import { type CommandOutcome, outcomeWithSkipped } from "../run-command.js";
 import { describeMissing } from "./infer-text.js";
@@ -30,8 +31,14 @@ export function describePreparation(result: PreparationResult | SlidePreparation
   }
   if (skipped.length > 0)
     lines.push(`${skipped.length} inputs were skipped; they are listed in dataset.json.`);
-  lines.push(`Next: epsam train --data ${/^[\w./-]+$/.test(root) ? root : `"${root}"`} --out RUN`);
+  lines.push(`Next: ${nextStep(root)}`);
   return lines.join("\n");
+}
+
+function nextStep(root: string): string {
+  const shown = /^[\w./:-]+$/.test(root) ? root : `"${root}"`;
+  if (!isRemotePath(root)) return `epsam train --data ${shown} --out RUN`;
+  return `copy it to where you train, such as by aws s3 sync ${shown} dataset; then epsam train --data dataset --out RUN`;
 }
 
 /** The outcome of `epsam prepare --shard`. */

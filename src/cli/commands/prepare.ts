@@ -26,7 +26,7 @@ import {
   collectOption,
   inputs,
   jsonOption,
-  outOption,
+  outOrBucketOption,
   overwriteOption,
   queueAddress,
   queueOption,
@@ -46,6 +46,7 @@ Examples:
   $ epsam prepare CAMELYON17/images --annotations CAMELYON17/annotations --profile camelyon17 --out dataset
   $ epsam prepare slides --annotations xml --out dataset --shard 3/16        one part of many slides, see --collect
   $ epsam prepare s3://bucket/slides/ --annotations xml --out dataset      slides that stay where they are
+  $ epsam prepare slides --annotations xml --out s3://bucket/dataset         into a bucket
   $ epsam prepare slides --from-annotations epsam-view --split 1,0,0 --out corrections     corrections of \`epsam view\`
 
 Inputs that cannot be read are skipped and named; the exit code is then 3. Work on slides that was interrupted
@@ -55,7 +56,11 @@ goes on when the same command is given again.`;
 export function prepareCommand() {
   return new Command("prepare")
     .argument("<inputs...>", "folders of slides or images, or such files", inputs)
-    .addOption(outOption("the dataset directory to make").makeOptionMandatory())
+    .addOption(
+      outOrBucketOption(
+        "the dataset to make: a folder; of slides with annotations also s3://BUCKET/PREFIX",
+      ).makeOptionMandatory(),
+    )
     .addOption(prepareOptions.masks)
     .addOption(prepareOptions.as)
     .addOption(prepareOptions.patchSize)

@@ -96,7 +96,7 @@ export async function prepareOnQueue(
     ...given,
     inputs: given.inputs.map(fullPath),
     annotations: [annotations].flat().map(fullPath),
-    out: resolve(given.out),
+    out: fullPath(given.out),
   };
   const cohort = cohortOf("prepare", options.out, []);
   return withFollower({ url, cohort, task: "slides on the queue" }, options, (follower) => {

@@ -8,6 +8,7 @@ import {
   writeFileAtomically,
 } from "../../common/index.js";
 import { writeMaskPng, writePng } from "../../imaging/index.js";
+import { sharedFiles } from "../../slides/index.js";
 import { compareImages } from "../image-resolution.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
@@ -81,7 +82,7 @@ async function prepareReserved(
   checkPlan(options.out, plan, counts, context);
   const hash = await writeDirectoryAtomically(options.out, async (directory) => {
     await writePatches(directory, plan, context);
-    await writeManifest(directory, rowsOf(plan));
+    await writeManifest(sharedFiles(directory), rowsOf(plan));
     const dataset = await openDataset(directory);
     const description = await describe(inputKind, plan, settings, counts, dataset.hash, warnings);
     await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);

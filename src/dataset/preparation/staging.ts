@@ -49,7 +49,8 @@ export interface OutputRequest {
  */
 export async function checkOutput(out: string, overwrite: boolean, inputs: readonly string[]): Promise<void> {
   if (isRemotePath(out)) {
-    const action = "Choose a folder of this machine.";
+    const action =
+      "Choose a folder; datasets of slides with annotations, and results of slides, can go to s3://.";
     throw new EpSamError("usage", { where: remotePath(out), what: "cannot be the output", action });
   }
   const local = inputs.filter((input) => !isRemotePath(input));

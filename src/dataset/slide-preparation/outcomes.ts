@@ -1,8 +1,8 @@
-import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { ROLES } from "../../annotations/index.js";
-import { createFileAtomically, exists, jsonIfFits, writeFileAtomically } from "../../common/index.js";
+import { jsonIfFits } from "../../common/index.js";
+import { readSharedText, type SharedFiles, sharedFiles } from "../../slides/index.js";
+import { SPLITS } from "../records.js";
 import type { SlideFile } from "./find-slides.js";
 import { writtenLooksSchema } from "./slide-looks.js";
 
@@ -57,10 +57,11 @@ export type SlideOutcome = { readonly accepted: SlideExamination } | { readonly 
  * directory, and a killed one goes on with the slide it was at.
  */
 export class SlideOutcomes {
-  readonly #directory: string;
+  readonly #files: SharedFiles;
 
+  /** @param directory a folder, or a place in a bucket */
   constructor(directory: string) {
-    this.#directory = directory;
+    this.#files = sharedFiles(directory);
   }
 
   /** What was found out about a slide, by whichever call, or null when it is to be examined. */
@@ -77,7 +78,7 @@ export class SlideOutcomes {
     fingerprint: string,
     during: z.infer<typeof refusalSchema>["during"],
   ): Promise<string | null> {
-    const text = await readText(this.#refusalPath(slide));
+    const text = await readSharedText(this.#files, refusalOfSlide(slide));
     const refusal = text === null ? undefined : jsonIfFits(text, refusalSchema);
     return refusal?.fingerprint === fingerprint && refusal.during === during ? refusal.reason : null;
   }
@@ -86,8 +87,9 @@ export class SlideOutcomes {
   async keep(slide: SlideFile, outcome: SlideOutcome, fingerprint: string): Promise<void> {
     if ("refused" in outcome) await this.refuse(slide, outcome.refused, fingerprint, "examining");
     else {
-      await writeFileAtomically(this.#examinationPath(slide), JSON.stringify(outcome.accepted));
-      await rm(this.#refusalPath(slide), { force: true });
+      await this.#forgetOther(slide, fingerprint);
+      await this.#files.write(examinationOfSlide(slide), JSON.stringify(outcome.accepted));
+      await this.#files.remove(refusalOfSlide(slide));
     }
   }
 
@@ -97,7 +99,7 @@ export class SlideOutcomes {
     fingerprint: string,
     during: z.infer<typeof refusalSchema>["during"],
   ): Promise<void> {
-    await writeFileAtomically(this.#refusalPath(slide), JSON.stringify({ fingerprint, during, reason }));
+    await this.#files.write(refusalOfSlide(slide), JSON.stringify({ fingerprint, during, reason }));
   }
 
   /**
@@ -105,37 +107,49 @@ export class SlideOutcomes {
    * @returns whether one that began it before never came to its end
    */
   async begin(slide: SlideFile): Promise<boolean> {
-    return !(await createFileAtomically(this.#startedPath(slide), ""));
+    return !(await this.#files.create(startOfSlide(slide), ""));
   }
 
   async end(slide: SlideFile): Promise<void> {
-    await rm(this.#startedPath(slide), { force: true });
+    await this.#files.remove(startOfSlide(slide));
   }
 
   async #examinationOf(slide: SlideFile, fingerprint: string): Promise<SlideExamination | null> {
-    const text = await readText(this.#examinationPath(slide));
-    const examination = text === null ? undefined : jsonIfFits(text, examinationSchema);
+    const examination = await this.#examination(slide);
     return examination?.fingerprint === fingerprint ? examination : null;
   }
 
-  #examinationPath({ stem }: SlideFile): string {
-    return join(this.#directory, SLIDES_FOLDER, `${stem}.json`);
+  async #examination(slide: SlideFile): Promise<SlideExamination | undefined> {
+    const text = await readSharedText(this.#files, examinationOfSlide(slide));
+    return text === null ? undefined : jsonIfFits(text, examinationSchema);
   }
 
-  #startedPath({ stem }: SlideFile): string {
-    return join(this.#directory, STARTED_FOLDER, stem);
+  /** Patches of the slide, or of its annotations, as they were before they changed would be taken for those of now. */
+  async #forgetOther(slide: SlideFile, fingerprint: string): Promise<void> {
+    const before = await this.#examination(slide);
+    if (before === undefined || before.fingerprint === fingerprint) return;
+    const beginning = `${slide.stem}_x`;
+    for (const folder of SPLITS.flatMap((split) => [`${split}/image`, `${split}/mask`])) {
+      for (const name of await this.#files.namesIn(folder)) {
+        if (name.startsWith(beginning)) await this.#files.remove(`${folder}/${name}`);
+      }
+    }
   }
+}
 
-  #refusalPath({ stem }: SlideFile): string {
-    return join(this.#directory, REFUSED_FOLDER, `${stem}.json`);
-  }
+function examinationOfSlide({ stem }: SlideFile): string {
+  return `${SLIDES_FOLDER}/${stem}.json`;
+}
+
+function startOfSlide({ stem }: SlideFile): string {
+  return `${STARTED_FOLDER}/${stem}`;
+}
+
+function refusalOfSlide({ stem }: SlideFile): string {
+  return `${REFUSED_FOLDER}/${stem}.json`;
 }
 
 /** Where a slide's plan lies in a preparation's directory. */
-export function planPathOf(directory: string, { stem }: Pick<SlideFile, "stem">): string {
-  return join(directory, PLANS_FOLDER, `${stem}.json`);
-}
-
-export async function readText(path: string): Promise<string | null> {
-  return (await exists(path)) ? readFile(path, "utf8") : null;
+export function planOfSlide({ stem }: Pick<SlideFile, "stem">): string {
+  return `${PLANS_FOLDER}/${stem}.json`;
 }

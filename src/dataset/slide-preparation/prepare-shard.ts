@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import { mapAhead, remotePaths, silentReporter } from "../../common/index.js";
 import type { SkippedInput } from "../preparation/options.js";
-import { checkOutput } from "../preparation/staging.js";
 import { beginSlides, duplicatesAmong, inputsOf, type PreparationJob } from "./begin.js";
 import type { NamedSlide, SlideFile } from "./find-slides.js";
 import { type PrepareSlidesOptions, resolveSlideSettings } from "./options.js";
 import type { SlideOutcome } from "./outcomes.js";
+import { checkPlace } from "./place.js";
 import { planPatches, type SlidePlan } from "./plan.js";
 import { doSharedWork, type SharedSlideWork } from "./shared-work.js";
 import { fingerprintOf, PreparationState } from "./state.js";
@@ -25,7 +25,7 @@ export interface ShardPreparation {
 
 /**
  * Does a part of {@link prepareSlides}'s work, while other calls with the same options do the rest, on this machine or on
- * others that share the folder of `out`: examines these slides; and when all slides are examined, by whomever, writes
+ * others that share the folder of `out`, or its bucket: examines these slides; and when all slides are examined, by whomever, writes
  * the patches of these. Then `prepareSlides()` makes the dataset. A call that was killed is given again.
  * @param choose gives the names of this call's slides
  * @throws EpSamError as `prepareSlides()`
@@ -37,7 +37,8 @@ export async function prepareShard(
   const options = { ...given, inputs: remotePaths(given.inputs) };
   const settings = resolveSlideSettings(options);
   const { reporter = silentReporter } = options;
-  await checkOutput(options.out, options.overwrite === true, inputsOf(options));
+  const { out, overwrite = false } = options;
+  await checkPlace({ out, overwrite, inputs: inputsOf(options) }, true);
   const begun = await beginSlides(options, settings, () => PreparationState.join(options.out, settings));
   const { found, origins, job } = begun;
   const stems = await choose(found.slides);

@@ -1,16 +1,18 @@
-import { basename, join, resolve } from "node:path";
+import { basename } from "node:path";
 import {
+  absolutePath,
   hashFile,
+  isRemotePath,
   packageVersion,
   remotePaths,
   silentReporter,
-  writeFileAtomically,
 } from "../../common/index.js";
 import { slideFileVersion } from "../../slides/index.js";
+import { hashOfFiles } from "../dataset-hash.js";
 import { writeManifest } from "../manifest.js";
 import { DESCRIPTION_FILE, openDataset } from "../open-dataset.js";
 import { tellDuplicates } from "../preparation/duplicates.js";
-import { reserveOutput } from "../preparation/staging.js";
+import type { ManifestRow } from "../records.js";
 import { beginSlides, duplicatesAmong, inputsOf, type PreparationJob } from "./begin.js";
 import { examineAll } from "./examine-all.js";
 import { checkSlidePlan, tellLackingLabels } from "./explain.js";
@@ -22,6 +24,7 @@ import {
   type SlidePreparationResult,
   type SlideSettings,
 } from "./options.js";
+import { reservePlace } from "./place.js";
 import { planPatches, type SlidePlan } from "./plan.js";
 import { PreparationState } from "./state.js";
 import { removeUnplanned, writePlannedPatches } from "./write.js";
@@ -33,6 +36,8 @@ const FORMAT_VERSION = 1;
  * are read in parts, so memory does not grow with them. A killed job goes on when called again with the same
  * options: what was found out about slides and the patches written are kept in `<out>.partial`. The same inputs,
  * settings and seed give the same bytes, however often the job was interrupted.
+ * `out` may be `s3://BUCKET/PREFIX`: patches go there one by one then, `dataset.json` last, and what is kept of a killed job
+ * lies there, too, so that the call goes on from any machine.
  * @returns counts, what was left out, and the hash; slides that could not be used are in `skipped`
  * @throws EpSamError `usage` for options and paths, `dataset` when nothing is left (saying what left out what) or
  *   a table is malformed, `storage` when the disk is full, `usage` when another process prepares into the directory
@@ -42,7 +47,7 @@ export async function prepareSlides(given: PrepareSlidesOptions): Promise<SlideP
   const settings = resolveSlideSettings(options);
   const { out, overwrite = false } = options;
   const inputs = inputsOf(options);
-  return reserveOutput({ out, overwrite, inputs }, () => prepareReserved(options, settings));
+  return reservePlace({ out, overwrite, inputs }, () => prepareReserved(options, settings));
 }
 
 async function prepareReserved(
@@ -82,7 +87,7 @@ async function prepareReserved(
         reporter.warn(told);
       }
       const { outsideProfile } = found;
-      return finish(resolve(options.out), plan, { counts, skipped, warnings, outsideProfile }, job);
+      return finish(absolutePath(options.out), plan, { counts, skipped, warnings, outsideProfile }, job);
     }
     // Without the broken slides other patches may be drawn: plan again.
     for (const { slide, reason } of failures) skip(slide.file, reason);
@@ -110,13 +115,14 @@ async function finish(
   out: string,
   plan: SlidePlan,
   { counts, skipped, warnings, outsideProfile }: Findings,
-  { settings, state }: PreparationJob,
+  job: PreparationJob,
 ): Promise<SlidePreparationResult> {
-  const { directory } = state;
+  const { settings, state } = job;
+  const { files } = state;
   const rows = plan.slides.flatMap(({ patches }) => patches);
-  await removeUnplanned(directory, plan);
-  await writeManifest(directory, rows);
-  const { hash } = await openDataset(directory);
+  await removeUnplanned(files, plan);
+  await writeManifest(files, rows);
+  const hash = await hashOf(rows, job);
   const description = {
     format: FORMAT_VERSION,
     version: await packageVersion(),
@@ -130,11 +136,21 @@ async function finish(
     warnings,
     sources: await Promise.all(plan.slides.map(describeSlide)),
   };
-  await writeFileAtomically(join(directory, DESCRIPTION_FILE), `${JSON.stringify(description, null, 2)}\n`);
+  await files.write(DESCRIPTION_FILE, `${JSON.stringify(description, null, 2)}\n`);
   await state.becomeDataset(out);
   const { discarded } = plan;
   const { patchSize } = settings;
   return { root: out, inputKind: "slides", patchSize, counts, discarded, skipped, warnings, hash };
+}
+
+/** The dataset's hash, from the files that are there. */
+async function hashOf(
+  rows: readonly ManifestRow[],
+  { state: { directory, files }, reporter, signal }: PreparationJob,
+): Promise<string> {
+  if (!isRemotePath(directory)) return (await openDataset(directory)).hash;
+  const task = "reading patches for the dataset's hash";
+  return hashOfFiles(files, rows, (done, total) => reporter.progress({ task, done, total }), signal);
 }
 
 /** No times and no absolute paths, so that equal jobs write equal bytes; slides are too large to be hashed. */

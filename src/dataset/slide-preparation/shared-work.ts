@@ -1,13 +1,17 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
-import { EpSamError, exists, jsonIfFits } from "../../common/index.js";
-import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
-import { patchFileName } from "../records.js";
+import { EpSamError, jsonIfFits } from "../../common/index.js";
+import {
+  type MicronsPerPixel,
+  type PixelSource,
+  readSharedText,
+  type SharedFiles,
+  sharedFiles,
+} from "../../slides/index.js";
+import { patchFileName, SPLITS } from "../records.js";
 import { examineSlide } from "./examine.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
-import { planPathOf, SlideOutcomes } from "./outcomes.js";
+import { planOfSlide, SlideOutcomes } from "./outcomes.js";
 import type { PlannedSlide } from "./plan.js";
 import { crashReason, examinedSchema, inOwnProcess } from "./slide-work.js";
 import { writeSlide, writtenSchema } from "./write-slide.js";
@@ -15,6 +19,7 @@ import { writeSlide, writtenSchema } from "./write-slide.js";
 /** Work on one slide that any process may do that has the preparation's directory and the slide, here or elsewhere. */
 export interface SharedSlideWork {
   readonly kind: "examine" | "write";
+  /** A folder, or a place in a bucket. */
   readonly directory: string;
   readonly file: SlideFile;
   readonly settings: SlideSettings;
@@ -106,22 +111,24 @@ export function planText({ examination, ...slide }: PlannedSlide): string {
 
 /** Whether the patches of a slide's plan are there. */
 export async function patchesAreWritten(directory: string, file: SlideFile): Promise<boolean> {
-  return isWritten(directory, await readPlan(directory, file));
+  return isWritten(sharedFiles(directory), await readPlan(directory, file));
 }
 
-export async function isWritten(directory: string, { patches }: PlannedSlide): Promise<boolean> {
-  for (const row of patches) {
-    if (!(await exists(join(directory, row.split, "image", patchFileName(row))))) return false;
+export async function isWritten(files: SharedFiles, { patches }: PlannedSlide): Promise<boolean> {
+  for (const split of SPLITS) {
+    const names = patches.filter((row) => row.split === split).map(patchFileName);
+    if ((await files.present(`${split}/image`, names)).size < names.length) return false;
   }
   return true;
 }
 
 async function readPlan(directory: string, file: SlideFile): Promise<PlannedSlide> {
-  const path = planPathOf(directory, file);
-  const plan = jsonIfFits(await readFile(path, "utf8"), planSchema);
+  const name = planOfSlide(file);
+  const text = await readSharedText(sharedFiles(directory), name);
+  const plan = text === null ? undefined : jsonIfFits(text, planSchema);
   if (plan !== undefined) return plan;
   throw new EpSamError("storage", {
-    where: path,
+    where: `${directory}/${name}`,
     what: "is no plan of a slide",
     action: "Give the command again that prepares: it writes the plans anew.",
   });

@@ -1,22 +1,24 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { EpSamError, exists, hashBytes, isRemotePath, jsonIfFits, storageError } from "../../common/index.js";
 import {
-  createFileAtomically,
-  EpSamError,
-  exists,
-  hashBytes,
-  jsonIfFits,
-  storageError,
-  writeFileAtomically,
-} from "../../common/index.js";
-import { slideFileVersion } from "../../slides/index.js";
+  placeInBucket,
+  readSharedText,
+  type SharedFiles,
+  sharedFiles,
+  slideFileVersion,
+} from "../../slides/index.js";
+import { MANIFEST_FILE } from "../manifest.js";
+import { DESCRIPTION_FILE } from "../open-dataset.js";
 import { replaceDirectory } from "../preparation/staging.js";
+import { SPLITS } from "../records.js";
+import { WINDOWS_FILE } from "../windows-file.js";
 import type { SlideFile } from "./find-slides.js";
 import type { SlideSettings } from "./options.js";
-import { readText, SHARED_FOLDERS, SLIDES_FOLDER, type SlideExamination, SlideOutcomes } from "./outcomes.js";
+import { SHARED_FOLDERS, SLIDES_FOLDER, type SlideExamination, SlideOutcomes } from "./outcomes.js";
 
-const STATE_FILE = "state.json";
+export const STATE_FILE = "state.json";
 /** How calls that share a preparation divide the slides. */
 export const DIVISION_FILE = "division.json";
 /** Raised when examinations change their meaning, so that old ones are made again. */
@@ -41,7 +43,8 @@ const stateSchema = z.object({
 type State = z.infer<typeof stateSchema>;
 
 /**
- * A preparation under way: a directory beside the dataset, which becomes the dataset when everything is done.
+ * A preparation under way: a directory beside the dataset, which becomes the dataset when everything is done; in a bucket,
+ * where nothing can be renamed, the dataset's own place, and what makes it one, `dataset.json`, goes there last.
  * `state.json` says for every slide how far it came; what was found out about a slide
  * is kept, so that a killed job goes on with the slide it was at.
  */
@@ -50,7 +53,7 @@ export class PreparationState {
   readonly directory: string;
   /** What was found out about slides. */
   readonly outcomes: SlideOutcomes;
-  readonly #path: string;
+  readonly files: SharedFiles;
   #state: State;
   /** Slides over which the program, or a process of their own, has ended before. */
   readonly #suspects: ReadonlySet<string>;
@@ -62,7 +65,7 @@ export class PreparationState {
     this.#suspects = new Set(over.map(([stem]) => stem));
     this.directory = directory;
     this.outcomes = new SlideOutcomes(directory);
-    this.#path = join(directory, STATE_FILE);
+    this.files = sharedFiles(directory);
     this.#state = state;
   }
 
@@ -73,10 +76,15 @@ export class PreparationState {
   static async open(out: string, settings: SlideSettings, overwrite: boolean): Promise<PreparationState> {
     const directory = preparationOf(out);
     const hash = hashBytes(JSON.stringify(settings));
-    const found = await readState(join(directory, STATE_FILE));
-    if (found !== null && found.settings === hash) return new PreparationState(directory, found);
+    const isInBucket = isRemotePath(directory);
+    const files = sharedFiles(directory);
+    const found = await readState(files);
+    if (found !== null && found.settings === hash) {
+      if (isInBucket) await files.remove(DESCRIPTION_FILE);
+      return new PreparationState(directory, found);
+    }
     if (found !== null && !overwrite) throw begunOtherwise(directory);
-    if (found === null && !overwrite && (await exists(directory))) {
+    if (found === null && !overwrite && !isInBucket && (await exists(directory))) {
       const action = "Remove it, or choose another `out` directory.";
       throw new EpSamError("usage", {
         where: directory,
@@ -85,10 +93,13 @@ export class PreparationState {
       });
     }
     const state = new PreparationState(directory, { format: FORMAT_VERSION, settings: hash, slides: {} });
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
-      throw storageError(directory, cause);
-    });
+    if (isInBucket) await emptyPlace(files);
+    else {
+      await rm(directory, { recursive: true, force: true });
+      await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
+        throw storageError(directory, cause);
+      });
+    }
     await state.#save();
     return state;
   }
@@ -102,9 +113,9 @@ export class PreparationState {
     const directory = preparationOf(out);
     const hash = hashBytes(JSON.stringify(settings));
     const state: State = { format: FORMAT_VERSION, settings: hash, slides: {} };
-    const path = join(directory, STATE_FILE);
-    await createFileAtomically(path, `${JSON.stringify(state, null, 2)}\n`);
-    const found = await readState(path);
+    const files = sharedFiles(directory);
+    await files.create(STATE_FILE, textOf(state));
+    const found = await readState(files);
     if (found === null || found.settings !== hash) {
       throw begunOtherwise(directory, "remove that folder when no other shard works on it");
     }
@@ -153,7 +164,10 @@ export class PreparationState {
 
   /** Ends a preparation that came to nothing. */
   async remove(): Promise<void> {
-    await rm(this.directory, { recursive: true, force: true });
+    if (isRemotePath(this.directory)) {
+      await emptyPlace(this.files);
+      await this.files.remove(STATE_FILE);
+    } else await rm(this.directory, { recursive: true, force: true });
   }
 
   /**
@@ -162,6 +176,14 @@ export class PreparationState {
    */
   async becomeDataset(out: string): Promise<void> {
     const hasCrashed = Object.values(this.#state.slides).some(({ state }) => state === "crashed");
+    if (isRemotePath(out)) {
+      for (const name of SHARED_FOLDERS) await this.files.removeFolder(name);
+      await this.files.remove(DIVISION_FILE);
+      if (hasCrashed) return;
+      await this.files.removeFolder(SLIDES_FOLDER);
+      await this.files.remove(STATE_FILE);
+      return;
+    }
     const aside = `${this.directory}.traces`;
     await rm(aside, { recursive: true, force: true });
     if (hasCrashed) await mkdir(aside);
@@ -187,12 +209,28 @@ export class PreparationState {
   }
 
   #save(): Promise<void> {
-    return writeFileAtomically(this.#path, `${JSON.stringify(this.#state, null, 2)}\n`);
+    return this.files.write(STATE_FILE, textOf(this.#state));
   }
+}
+
+function textOf(state: State): string {
+  return `${JSON.stringify(state, null, 2)}\n`;
+}
+
+/**
+ * Removes a dataset, or a preparation, from its place in a bucket, file by file. What is left when that is interrupted is
+ * known as a preparation with other settings.
+ */
+async function emptyPlace(files: SharedFiles): Promise<void> {
+  await files.remove(DESCRIPTION_FILE);
+  await files.write(STATE_FILE, textOf({ format: FORMAT_VERSION, settings: "", slides: {} }));
+  for (const folder of [...SPLITS, ...SHARED_FOLDERS, SLIDES_FOLDER]) await files.removeFolder(folder);
+  for (const name of [MANIFEST_FILE, WINDOWS_FILE, DIVISION_FILE]) await files.remove(name);
 }
 
 /** Where a dataset is prepared until it is complete. */
 export function preparationOf(out: string): string {
+  if (isRemotePath(out)) return placeInBucket(out);
   const target = resolve(out);
   return join(dirname(target), `${basename(target)}.partial`);
 }
@@ -218,7 +256,7 @@ export async function fingerprintOf(
   return [...(await Promise.all(parts)), String(mpp)].join("/");
 }
 
-async function readState(path: string): Promise<State | null> {
-  const text = await readText(path);
+async function readState(files: SharedFiles): Promise<State | null> {
+  const text = await readSharedText(files, STATE_FILE);
   return text === null ? null : (jsonIfFits(text, stateSchema) ?? null);
 }

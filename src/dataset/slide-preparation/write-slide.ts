@@ -1,16 +1,15 @@
-import { join } from "node:path";
 import { z } from "zod";
 import type { TumourRegion } from "../../annotations/index.js";
-import { exists, isEpSamError, isRemotePath, mapConcurrently, skipReason } from "../../common/index.js";
-import { writeMaskPng, writePng } from "../../imaging/index.js";
-import type { PixelSource } from "../../slides/index.js";
-import { type ManifestRow, patchFileName } from "../records.js";
+import { isEpSamError, isRemotePath, mapConcurrently, skipReason } from "../../common/index.js";
+import { encodeMaskPng, encodePng } from "../../imaging/index.js";
+import { type PixelSource, type SharedFiles, sharedFiles } from "../../slides/index.js";
+import { type ManifestRow, patchFileName, SPLITS } from "../records.js";
 import { annotatedRegion } from "./examine.js";
 import { gridOf, readPatch } from "./geometry.js";
 import type { SlideSettings } from "./options.js";
 import type { PlannedSlide } from "./plan.js";
 
-/** Patches of a slide on a server that are read at a time, at least: each waits for answers. */
+/** Patches that are read from a server, or written to one, at a time, at least: each waits for answers. */
 const REMOTE_CONCURRENCY = 12;
 
 export interface SlideWritingContext {
@@ -40,10 +39,13 @@ export async function writeSlide(
     const source = await openSlide(slide.file.path);
     try {
       const { tumour } = await annotatedRegion(slide.file, source, settings);
-      const atOnce = isRemotePath(slide.file.path) ? Math.max(concurrency, REMOTE_CONCURRENCY) : concurrency;
+      const files = sharedFiles(directory);
+      const there = await writtenNames(files, slide);
+      const isRemote = isRemotePath(slide.file.path) || isRemotePath(directory);
+      const atOnce = isRemote ? Math.max(concurrency, REMOTE_CONCURRENCY) : concurrency;
       await mapConcurrently(slide.patches, atOnce, async (row) => {
         signal?.throwIfAborted();
-        await writePatch(directory, row, slide, source, tumour, signal);
+        await writePatch({ files, there, slide, source, tumour, signal }, row);
         onPatch();
       });
     } finally {
@@ -57,23 +59,42 @@ export async function writeSlide(
   }
 }
 
+/** Names, with their folders, of the slide's patches and masks that are there already. */
+async function writtenNames(files: SharedFiles, { patches }: PlannedSlide): Promise<ReadonlySet<string>> {
+  const there = new Set<string>();
+  for (const split of SPLITS) {
+    const names = patches.filter((row) => row.split === split).map(patchFileName);
+    for (const kind of ["image", "mask"]) {
+      const folder = `${split}/${kind}`;
+      for (const name of await files.present(folder, names)) there.add(`${folder}/${name}`);
+    }
+  }
+  return there;
+}
+
+interface PatchWriting {
+  readonly files: SharedFiles;
+  /** See {@link writtenNames}. */
+  readonly there: ReadonlySet<string>;
+  readonly slide: PlannedSlide;
+  readonly source: PixelSource;
+  readonly tumour: TumourRegion;
+  readonly signal: AbortSignal | undefined;
+}
+
 async function writePatch(
-  directory: string,
+  { files, there, slide: { geometry }, source, tumour, signal }: PatchWriting,
   row: ManifestRow,
-  { geometry }: PlannedSlide,
-  source: PixelSource,
-  tumour: TumourRegion,
-  signal: AbortSignal | undefined,
 ): Promise<void> {
   const position = { x: row.x ?? 0, y: row.y ?? 0 };
   const name = patchFileName(row);
-  const maskPath = join(directory, row.split, "mask", name);
+  const mask = `${row.split}/mask/${name}`;
   // A negative needs a mask only where a negative limit above 0 let some tumour in.
   const needsMask = row.label === 1 || (row.tumourFraction ?? 0) > 0;
-  if (needsMask && !(await exists(maskPath))) {
-    await writeMaskPng(maskPath, tumour.rasterise(gridOf(position, geometry)));
+  if (needsMask && !there.has(mask)) {
+    await files.write(mask, await encodeMaskPng(tumour.rasterise(gridOf(position, geometry))));
   }
-  const imagePath = join(directory, row.split, "image", name);
-  if (await exists(imagePath)) return;
-  await writePng(imagePath, await readPatch(source, position, geometry, signal));
+  const image = `${row.split}/image/${name}`;
+  if (there.has(image)) return;
+  await files.write(image, await encodePng(await readPatch(source, position, geometry, signal)));
 }

@@ -1,9 +1,9 @@
-import { readdir, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { exists, mapAhead, writeFileAtomically } from "../../common/index.js";
+import { basename } from "node:path";
+import { mapAhead } from "../../common/index.js";
+import type { SharedFiles } from "../../slides/index.js";
 import { patchFileName, SPLITS } from "../records.js";
 import type { PreparationJob } from "./begin.js";
-import { planPathOf } from "./outcomes.js";
+import { planOfSlide } from "./outcomes.js";
 import type { PlannedSlide, SlidePlan } from "./plan.js";
 import { isWritten, planText, type SlideWorkers } from "./shared-work.js";
 import { crashReason, inOwnProcess } from "./slide-work.js";
@@ -72,11 +72,11 @@ export async function writeElsewhere(
   { state, settings, concurrency }: PreparationJob,
   workers: SlideWorkers,
 ): Promise<string | null> {
-  const { directory, outcomes } = state;
+  const { directory, files, outcomes } = state;
   const { file } = slide;
   const { fingerprint } = slide.examination;
-  if (await isWritten(directory, slide)) return null;
-  await writeFileAtomically(planPathOf(directory, file), planText(slide));
+  if (await isWritten(files, slide)) return null;
+  await files.write(planOfSlide(file), planText(slide));
   const common = { directory, file, settings, fingerprint, concurrency, knownMpp: null };
   const reason = await workers.work({ ...common, kind: "write" });
   return reason ?? outcomes.refusalOf(file, fingerprint, "writing");
@@ -92,15 +92,14 @@ function writeWhere(slide: PlannedSlide, context: PreparationJob, onPatch: () =>
 }
 
 /** Removes files of patches that an earlier, interrupted call had planned and this one has not. */
-export async function removeUnplanned(directory: string, plan: SlidePlan): Promise<void> {
+export async function removeUnplanned(files: SharedFiles, plan: SlidePlan): Promise<void> {
   const rows = plan.slides.flatMap(({ patches }) => patches);
   for (const split of SPLITS) {
     const planned = new Set(rows.filter((row) => row.split === split).map(patchFileName));
-    for (const folder of ["image", "mask"]) {
-      const path = join(directory, split, folder);
-      if (!(await exists(path))) continue;
-      for (const name of await readdir(path)) {
-        if (!planned.has(name)) await rm(join(path, name), { force: true });
+    for (const kind of ["image", "mask"]) {
+      const folder = `${split}/${kind}`;
+      for (const name of await files.namesIn(folder)) {
+        if (!planned.has(name)) await files.remove(`${folder}/${name}`);
       }
     }
   }

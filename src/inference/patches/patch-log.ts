@@ -117,7 +117,54 @@ export class PatchLog {
     };
     const fields = encodeFields(entry);
     const maps = Buffer.concat([activation, tumour]);
-    const record = Buffer.concat([fields, digestOf(fields, maps), maps]);
+    await this.#write(Buffer.concat([fields, digestOf(fields, maps), maps]), entry);
+  }
+
+  /** Bytes of the file, up to which {@link recordsFrom} reads. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Records as they are in the file, for another log to {@link adopt}.
+   * @param from where one begins
+   * @param most bytes, unless the first record has more
+   */
+  async recordsFrom(from: number, most: number): Promise<Uint8Array> {
+    let end = from;
+    for (const entry of this.#entries.values()) {
+      const itsEnd = entry.offset + this.#mapsBytes(entry);
+      if (itsEnd > end && (end === from || itsEnd - from <= most)) end = itsEnd;
+    }
+    const records = new Uint8Array(end - from);
+    await this.#file.read(records, 0, records.length, from);
+    return records;
+  }
+
+  /**
+   * Takes over finished patches of another log of the same job; those that are here already, and what is damaged, are left
+   * out. Calls must not overlap with those of {@link append}.
+   * @returns the numbers of all patches that the records hold
+   * @throws EpSamError `storage` when the disk is full
+   */
+  async adopt(records: Uint8Array): Promise<number[]> {
+    const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
+    const read = async (at: number, length: number) => bytes.subarray(at, at + length);
+    const held: number[] = [];
+    for (let at = 0; ; ) {
+      const record = await this.#readRecord(read, at);
+      if (record === null) return held;
+      const whole = bytes.subarray(at, record.end);
+      const { index } = record.entry;
+      held.push(index);
+      if (!this.#entries.has(index)) {
+        await this.#write(whole, { ...record.entry, offset: this.#end + HEADER_BYTES });
+      }
+      at = record.end;
+    }
+  }
+
+  async #write(record: Uint8Array, entry: Entry): Promise<void> {
     try {
       await this.#file.appendFile(record);
     } catch (cause) {
@@ -148,20 +195,33 @@ export class PatchLog {
 
   /** Reads records up to the first that is incomplete or damaged. */
   async #readEntries(): Promise<void> {
-    const header = Buffer.alloc(HEADER_BYTES);
+    const read = async (at: number, length: number): Promise<Buffer> => {
+      const bytes = Buffer.alloc(length);
+      return bytes.subarray(0, (await this.#file.read(bytes, 0, length, at)).bytesRead);
+    };
     for (;;) {
-      const { bytesRead } = await this.#file.read(header, 0, HEADER_BYTES, this.#end);
-      if (bytesRead < HEADER_BYTES || header.readUInt32LE(0) !== MAGIC) return;
-      const entry = decodeFields(header, this.#end + HEADER_BYTES);
-      if (entry === null) return;
-      const maps = Buffer.alloc(this.#mapsBytes(entry));
-      const rest = await this.#file.read(maps, 0, maps.length, entry.offset);
-      const digest = header.subarray(FIELDS_BYTES);
-      if (rest.bytesRead < maps.length) return;
-      if (!digestOf(header.subarray(0, FIELDS_BYTES), maps).equals(digest)) return;
-      this.#remember(entry);
-      this.#end = entry.offset + maps.length;
+      const record = await this.#readRecord(read, this.#end);
+      if (record === null) return;
+      this.#remember(record.entry);
+      this.#end = record.end;
     }
+  }
+
+  /** The record that begins at a place, null where none is that is complete. */
+  async #readRecord(
+    read: (at: number, length: number) => Promise<Buffer>,
+    at: number,
+  ): Promise<{ readonly entry: Entry; readonly end: number } | null> {
+    const header = await read(at, HEADER_BYTES);
+    if (header.length < HEADER_BYTES || header.readUInt32LE(0) !== MAGIC) return null;
+    const entry = decodeFields(header, at + HEADER_BYTES);
+    if (entry === null) return null;
+    const length = this.#mapsBytes(entry);
+    const maps = await read(entry.offset, length);
+    if (maps.length < length) return null;
+    const digest = header.subarray(FIELDS_BYTES);
+    if (!digestOf(header.subarray(0, FIELDS_BYTES), maps).equals(digest)) return null;
+    return { entry, end: entry.offset + length };
   }
 
   #remember(entry: Entry): void {

@@ -2,9 +2,18 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheDirectory, EpSamError, hashBytes, isRemotePath, mapConcurrently } from "../../common/index.js";
 import { RESULT_FILE } from "../../dataset/index.js";
-import { bucketFileTime, downloadFromBucket, removeFromBucket, uploadToBucket } from "../../slides/index.js";
+import {
+  bucketFileTime,
+  downloadFromBucket,
+  placeInBucket,
+  removeFromBucket,
+  type SharedFiles,
+  sharedFiles,
+  uploadToBucket,
+} from "../../slides/index.js";
 import { SLIDE_RESULT_FILES } from "../export/index.js";
 import type { ReplaceRule } from "../output.js";
+import { RELAY_FOLDER } from "./patch-relay.js";
 
 /** Files that are looked at together. */
 const AT_ONCE = 16;
@@ -13,7 +22,7 @@ const BROUGHT = "from-bucket";
 
 /**
  * Results of slides in a bucket. Each slide is worked on in a folder of this machine's cache and put into the bucket when
- * it is whole, its `inference.json` last: where that is, all is.
+ * it is whole, its `inference.json` last: where that is, all is. Patches that are done go there from time to time.
  */
 export class BucketOutput {
   /** `s3://BUCKET/PREFIX` without a slash at its end. */
@@ -23,19 +32,17 @@ export class BucketOutput {
 
   /** @throws EpSamError `usage` for an address that is of no bucket */
   constructor(address: string) {
-    if (!/^s3:\/\//i.test(address)) {
-      throw new EpSamError("usage", {
-        where: address,
-        what: "is no place to write to",
-        action: "Give a folder, or s3://BUCKET/PREFIX, as `out`.",
-      });
-    }
-    this.#address = address.replace(/\/+$/, "");
+    this.#address = placeInBucket(address);
     this.folder = join(cacheDirectory(), "bucket-results", hashBytes(this.#address).slice(0, 16));
   }
 
   #pathOf(stem: string, file: string): string {
     return `${this.#address}/${stem}/${file}`;
+  }
+
+  /** Small files of a slide's folder in the bucket. */
+  filesOf(stem: string): SharedFiles {
+    return sharedFiles(`${this.#address}/${stem}`);
   }
 
   /** When a slide's result was finished, in milliseconds since 1970; null where it is not there. */
@@ -85,6 +92,8 @@ export class BucketOutput {
     const folder = join(this.folder, stem);
     for (const file of files) {
       onFile?.(file);
+      // Half-done work is of no more use; after the last file nobody would look for it.
+      if (file === RESULT_FILE) await this.filesOf(stem).removeFolder(RELAY_FOLDER);
       await uploadToBucket(join(folder, file), this.#pathOf(stem, file), signal);
     }
     for (const file of files.reverse()) await rm(join(folder, file), { force: true });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { PixelSource } from "../../slides/index.js";
 import type { TiledRaster } from "../export/raster.js";
 import { TileBlender } from "../patches/blending.js";
-import type { LoggedPatch } from "../patches/patch-log.js";
+import type { LoggedPatch, PatchLog } from "../patches/patch-log.js";
 import type { PatchSegmenter } from "../patches/patch-segmenter.js";
 import {
   type FinishedPatches,
@@ -12,6 +12,7 @@ import {
   segmentPatches,
   type WorkFolder,
 } from "../patches/segment-patches.js";
+import type { PatchRelay } from "./patch-relay.js";
 import { maskRaster, TileStore } from "./tile-store.js";
 
 /** Side of the tiles of the rasters. */
@@ -20,6 +21,8 @@ const RASTER_TILE = 512;
 export interface SegmentSlideOptions extends PatchJob, WorkFolder {
   /** Called after each tile of the rasters. */
   readonly onTile?: ((done: number, total: number) => void) | undefined;
+  /** Where finished patches go beside the work folder. */
+  readonly relay?: PatchRelay | undefined;
 }
 
 /** How many patches ended how. */
@@ -57,14 +60,15 @@ export async function segmentSlide(
   source: PixelSource,
   options: SegmentSlideOptions,
 ): Promise<SlideSegmentation> {
-  const { layout, workDirectory } = options;
+  const { layout, workDirectory, relay } = options;
   const log = await openPatchLog(options, "8-bit");
   const stores: TileStore[] = [];
   const close = async (): Promise<void> => {
+    await relay?.settle();
     await Promise.all([log.close(), ...stores.map((store) => store.close())]);
   };
   try {
-    const finished = await segmentPatches(segmenter, source, log, options);
+    const finished = await segmentAll(segmenter, source, log, options);
     const shape = {
       width: layout.width,
       height: layout.height,
@@ -89,6 +93,27 @@ export async function segmentSlide(
     };
   } catch (failure) {
     await close();
+    throw failure;
+  }
+}
+
+/** Patches that are done are where another can go on with them, however this one ends. */
+async function segmentAll(
+  segmenter: PatchSegmenter,
+  source: PixelSource,
+  log: PatchLog,
+  { relay, ...options }: SegmentSlideOptions,
+): Promise<FinishedPatches> {
+  if (relay === undefined) return segmentPatches(segmenter, source, log, options);
+  const onPatch: SegmentSlideOptions["onPatch"] = (...counts) => {
+    options.onPatch?.(...counts);
+    relay.offer(log);
+  };
+  await relay.bring(log);
+  try {
+    return await segmentPatches(segmenter, source, log, { ...options, onPatch });
+  } catch (failure) {
+    await relay.flush(log);
     throw failure;
   }
 }

@@ -4,6 +4,8 @@ import { readSummaryJson, SLIDE_RESULT_FILES } from "../export/index.js";
 import { type ReplaceRule, storedResult } from "../output.js";
 import type { Placed } from "./bucket-output.js";
 import type { FinishedSlide, InferSlidesOptions, SegmentationSettings } from "./options.js";
+import { PatchRelay } from "./patch-relay.js";
+import { patchIdentity } from "./plan-slide.js";
 import { readStoredSlide } from "./stored-slide.js";
 
 /** Where the results of slides are found and go: their folders, and the bucket where one was asked for. */
@@ -37,6 +39,13 @@ export class SlideResults {
     const finished = await stored(folder, stem, settings, this.rule);
     if (finished !== null) await this.publish(stem);
     return finished;
+  }
+
+  /** How patches that are done go into the bucket, where one was asked for. */
+  relayOf(stem: string, settings: SegmentationSettings): PatchRelay | undefined {
+    const { bucket, reporter } = this.#options;
+    if (bucket === undefined) return undefined;
+    return new PatchRelay(bucket.filesOf(stem), patchIdentity(settings), reporter);
   }
 
   /** Puts a result that is whole on this machine into the bucket, where one was asked for. */

@@ -200,6 +200,7 @@ export class SlidesJob {
       identity: patchIdentity(plan.settings),
       overwrite: this.#options.overwrite,
       signal,
+      relay: this.#results.relayOf(name, plan.settings),
       onPatch: (done, total, segmented) =>
         reporter.progress({ task: `${task}: patches`, done, total, detail: `${segmented} past the gate` }),
       onTile: (done, total) => reporter.progress({ task: `${task}: blending`, done, total }),

@@ -92,14 +92,69 @@ function head(path: string, signal?: AbortSignal) {
   });
 }
 
-/** Brings a small file of a bucket to this machine. @throws EpSamError `storage` */
-export async function downloadFromBucket(path: string, file: string, signal?: AbortSignal): Promise<void> {
-  const bytes = await ask(path, "cannot be read in its bucket", async (library, client, { bucket, key }) => {
+/** All of a small file of a bucket, null where there is none. @throws EpSamError `storage` */
+export function readFromBucket(path: string, signal?: AbortSignal): Promise<Uint8Array | null> {
+  return ask(path, "cannot be read in its bucket", async (library, client, { bucket, key }) => {
     const command = new library.GetObjectCommand({ Bucket: bucket, Key: key });
-    const { Body } = await client.send(command, options(signal));
-    return Body === undefined ? new Uint8Array() : Body.transformToByteArray();
+    try {
+      const { Body } = await client.send(command, options(signal));
+      return Body === undefined ? new Uint8Array() : await Body.transformToByteArray();
+    } catch (cause) {
+      if (answerOf(cause) === 404) return null;
+      throw cause;
+    }
   });
-  await writeFileAtomically(file, bytes);
+}
+
+/** Brings a small file of a bucket to this machine; one that is gone is empty there. @throws EpSamError `storage` */
+export async function downloadFromBucket(path: string, file: string, signal?: AbortSignal): Promise<void> {
+  await writeFileAtomically(file, (await readFromBucket(path, signal)) ?? new Uint8Array());
+}
+
+/** Puts a small file into a bucket. @throws EpSamError `storage`; what was there before stays */
+export async function writeToBucket(
+  path: string,
+  data: Uint8Array | string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await ask(path, "cannot be written into its bucket", (library, client, { bucket, key }) =>
+    client.send(put(library, { Bucket: bucket, Key: key }, Buffer.from(data)), options(signal)),
+  );
+}
+
+/**
+ * Puts a small file into a bucket unless one is there. Servers that do not know such a condition are asked before, so that
+ * of two that write at the same moment both may: read what is there then.
+ * @returns whether it was put there
+ * @throws EpSamError `storage`
+ */
+export async function createInBucket(path: string, data: string): Promise<boolean> {
+  const what = "cannot be written into its bucket";
+  const isPut = await ask(path, what, async (library, client, { bucket, key }) => {
+    const place = { Bucket: bucket, Key: key, IfNoneMatch: "*" };
+    try {
+      await client.send(put(library, place, Buffer.from(data)));
+      return true;
+    } catch (cause) {
+      const status = answerOf(cause);
+      // There already, or another is putting it there.
+      if (status === 412 || status === 409) return false;
+      if (status === 501) return null;
+      throw cause;
+    }
+  });
+  if (isPut !== null) return isPut;
+  if ((await bucketFileTime(path)) !== null) return false;
+  await writeToBucket(path, data);
+  return true;
+}
+
+function put(
+  { PutObjectCommand }: S3Library,
+  place: { readonly Bucket: string; readonly Key: string; readonly IfNoneMatch?: string },
+  bytes: Uint8Array,
+) {
+  return new PutObjectCommand({ ...place, Body: bytes, ContentMD5: md5(bytes) });
 }
 
 /** @throws EpSamError `storage` */
@@ -127,9 +182,7 @@ export async function uploadToBucket(file: string, path: string, signal?: AbortS
     await ask(path, "cannot be written into its bucket", async (library, client, { bucket, key }) => {
       const place = { Bucket: bucket, Key: key };
       if (size > PART) return uploadParts(library, client, place, { size, read, signal });
-      const part = await read(0);
-      const command = new library.PutObjectCommand({ ...place, Body: part, ContentMD5: md5(part) });
-      await client.send(command, options(signal));
+      await client.send(put(library, place, await read(0)), options(signal));
     });
     const there = await head(path, signal);
     if (there?.size === size) return;

@@ -12,6 +12,12 @@ const MOST_KEYS = 100_000;
 /** A page has at most a thousand keys of at most 1024 bytes. */
 const MOST_PAGE_BYTES = 16 * 2 ** 20;
 
+/** What a list may be. */
+export interface ListLimits {
+  /** More files than that are refused. */
+  readonly most?: number | undefined;
+}
+
 /** What lies directly under a prefix, as in a folder. */
 export interface BucketFolder {
   /** `s3://` paths of files, in the order of their names. */
@@ -29,7 +35,11 @@ interface Page extends BucketFolder {
  * @param path `s3://BUCKET/PREFIX/`, or `s3://BUCKET/` for all of it
  * @throws EpSamError `usage` when it cannot be listed, `network` when the server cannot be reached
  */
-export async function listBucket(path: string, signal?: AbortSignal): Promise<BucketFolder> {
+export async function listBucket(
+  path: string,
+  signal?: AbortSignal,
+  { most = MOST_KEYS }: ListLimits = {},
+): Promise<BucketFolder> {
   const files: string[] = [];
   const folders: string[] = [];
   let token: string | null = null;
@@ -39,8 +49,8 @@ export async function listBucket(path: string, signal?: AbortSignal): Promise<Bu
     folders.push(...page.folders);
     if (page.next === token && token !== null) throw unusable(path, "its list goes in a circle");
     token = page.next;
-    if (files.length > MOST_KEYS) {
-      throw unusable(path, `more than ${MOST_KEYS} files lie directly under it`);
+    if (files.length > most) {
+      throw unusable(path, `more than ${most} files lie directly under it`);
     }
   } while (token !== null);
   return { files: files.sort(), folders: [...new Set(folders)].sort() };
