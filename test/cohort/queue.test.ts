@@ -6,6 +6,7 @@ import {
   connectQueue,
   nameOfRedis,
   parseRedisAddress,
+  pauseQueue,
   prepareOnQueue,
   queueStatus,
 } from "../../src/cohort/index.js";
@@ -118,4 +119,34 @@ describeWith("redis", noRedis, "a queue with a real Redis", () => {
       await redis.stop();
     });
   });
+
+  it("is left by worker and command although it is away", async () => {
+    await ensureBuilt();
+    await inFolder(async (folder) => {
+      const options = await writeSlides(folder);
+      const redis = await TrialRedis.start(join(folder, "redis"));
+      onTestFinished(() => redis.stop());
+      const stop = new AbortController();
+      const seen: string[] = [];
+      const recording = recordingReporter();
+      const reporter = { ...recording, progress: ({ task }: { readonly task: string }) => seen.push(task) };
+      const worker = new TrialWorker(redis.url);
+      onTestFinished(() => worker.signal("SIGKILL"));
+      const connection = await connectQueue({ url: redis.url, reporter: silentReporter });
+      const workers = async () => (await queueStatus(connection)).workers;
+      await expect.poll(workers, { timeout: 60_000 }).toHaveLength(1);
+      await pauseQueue(connection, true);
+      await connection.close();
+      const queued = prepareOnQueue({ ...options, signal: stop.signal, reporter }, redis.url);
+      const ended = expect(queued).rejects.toThrow(/abort/i);
+      await expect.poll(() => seen.join(), { timeout: 60_000 }).toContain("slides on the queue");
+      await redis.stop();
+      await expect.poll(() => reporter.warnings.join(), { timeout: 60_000 }).toContain("is away");
+      stop.abort();
+      worker.signal("SIGTERM", false);
+      await Promise.all([ended, worker.ended()]);
+      expect(worker.process.exitCode).toBe(0);
+      expect(reporter.warnings.at(-1)).toMatch(/what waits there stays, and `epsam queue clear`/);
+    });
+  }, 120_000);
 });

@@ -35,12 +35,16 @@ export interface QueueConnection {
   readonly bullmq: BullMq;
   readonly options: Awaited<ReturnType<typeof clientOptions>> & {
     readonly maxRetriesPerRequest: null;
-    readonly retryStrategy: (times: number) => number;
+    readonly retryStrategy: (times: number) => number | null;
   };
   /** For what BullMQ has no word for. */
   readonly client: Redis;
   readonly queue: BullQueue;
   readonly address: RedisAddress;
+  /** Whether Redis answers at the moment: what is asked of one that is away waits until it is back. */
+  isThere(): boolean;
+  /** A Redis that is away is no longer waited for: what was asked of it fails. */
+  giveUp(): void;
   close(): Promise<void>;
 }
 
@@ -64,11 +68,12 @@ export async function connectQueue({ url, reporter, signal }: ConnectOptions): P
     reporter,
     signal,
   });
+  let isGivenUp = false;
   const options = {
     ...base,
     // Commands wait for a Redis that is away.
     maxRetriesPerRequest: null,
-    retryStrategy: (times: number) => Math.min(100 * times, RETRY),
+    retryStrategy: (times: number) => (isGivenUp ? null : Math.min(100 * times, RETRY)),
   };
   const client = new RedisClient(options);
   watch(client, address, reporter);
@@ -76,11 +81,17 @@ export async function connectQueue({ url, reporter, signal }: ConnectOptions): P
   const queue = new bullmq.Queue(QUEUE_NAME, { connection: options, skipMetasUpdate: true });
   // What the client tells is told once.
   queue.on("error", () => undefined);
+  const isThere = () => client.status === "ready";
+  const giveUp = (): void => {
+    isGivenUp = true;
+  };
   const close = async (): Promise<void> => {
-    await queue.close();
+    giveUp();
+    // One that is away would be waited for, to be told of it.
+    if (isThere()) await queue.close();
     client.disconnect();
   };
-  return { bullmq, options, client, queue, address, close };
+  return { bullmq, options, client, queue, address, isThere, giveUp, close };
 }
 
 /** An authority of one's own has its certificate in the file that EPSAM_REDIS_CA names. */

@@ -1,4 +1,4 @@
-import { aboutTime, EpSamError, pause, type Reporter } from "../../common/index.js";
+import { aboutTime, EpSamError, pause, type Reporter, untilAborted } from "../../common/index.js";
 import { isCancelled, uncancel } from "./cancel.js";
 import { type QueueConnection, whenThereIsRoom } from "./connect.js";
 import { jobProgressSchema, type QueuedJob } from "./job.js";
@@ -74,22 +74,28 @@ export class Follower {
     const { connection, cohort, signal } = this.#options;
     // Whoever submits does so in this turn of the event loop.
     await Promise.resolve();
-    await uncancel(connection.client, cohort);
+    await this.#stoppable(uncancel(connection.client, cohort));
     this.#started ??= performance.now();
     while (this.#unsent.length > 0 || this.#waiting.size > 0) {
       signal?.throwIfAborted();
-      if (await isCancelled(connection.client, cohort)) {
+      if (await this.#stoppable(isCancelled(connection.client, cohort))) {
         throw new EpSamError("usage", {
           where: "the queue",
           what: "was cleared of these slides by `epsam queue clear`",
           action: "Give the same command again to go on: finished slides and patches are kept.",
         });
       }
-      await this.#send();
-      await this.#look();
+      await this.#stoppable(this.#send());
+      await this.#stoppable(this.#look());
       await pause(LOOK, undefined);
     }
     this.#running = null;
+  }
+
+  /** Redis may be away, which whoever ends the command does not wait for. */
+  #stoppable<T>(asked: Promise<T>): Promise<T> {
+    const { signal } = this.#options;
+    return signal === undefined ? asked : untilAborted(asked, signal);
   }
 
   async #send(): Promise<void> {

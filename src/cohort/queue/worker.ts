@@ -8,6 +8,7 @@ import {
   packageVersion,
   pause,
   type Reporter,
+  untilAborted,
   withoutFolders,
 } from "../../common/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
@@ -24,6 +25,8 @@ const LOOK = 1000;
 const BUSY_AGAIN = 5000;
 /** Milliseconds after which a slide is tried again that failed by the fault of this machine. */
 const FAULT_AGAIN = 30_000;
+/** Milliseconds that BullMQ has to end without Redis. */
+const GIVING_UP = 5000;
 /** Looks at an empty queue before a worker ends that is to: between two steps a queue is empty for a moment. */
 const EMPTY_LOOKS = 10;
 /** A job that was taken over so often was so since machines went, not by its own fault. */
@@ -75,6 +78,8 @@ class QueueWorker {
   readonly #ending = new AbortController();
   readonly #idle: AnsweringChild<SlideQuestion>[] = [];
   #fault: EpSamError | null = null;
+  /** Questions to processes that work on slides. */
+  #asking = 0;
 
   constructor(options: WorkerOptions, connection: QueueConnection) {
     this.#options = options;
@@ -113,7 +118,6 @@ class QueueWorker {
     if (signal.aborted) stop();
     try {
       await this.#untilEnd(worker);
-      await worker.close();
     } finally {
       signal.removeEventListener("abort", stop);
       for (const child of this.#idle) child.end();
@@ -131,11 +135,26 @@ class QueueWorker {
       // The end of the worker is no failure.
       await pause(LOOK, signal).catch(() => undefined);
       if (!untilEmpty) continue;
-      const counts = await this.#connection.queue.getJobCounts("waiting", "active", "delayed", "prioritized");
-      empty = Object.values(counts).every((count) => count === 0) ? empty + 1 : 0;
+      const counts = this.#connection.queue.getJobCounts("waiting", "active", "delayed", "prioritized");
+      const known = await untilAborted(counts, signal).catch((failure: unknown) => {
+        if (!signal.aborted) throw failure;
+        return { unknown: 1 };
+      });
+      const isEmpty = Object.values(known).every((count) => count === 0);
+      empty = isEmpty ? empty + 1 : 0;
     }
-    // Jobs under way go back to the queue by themselves.
+    // Jobs under way go back by themselves.
     await worker.pause(true);
+    await this.#leave(worker);
+  }
+
+  /** Ends without a Redis that is away, too: slides under way are taken over after the lease, with the patches that are done. */
+  async #leave(worker: Worker): Promise<void> {
+    const { isThere, giveUp } = this.#connection;
+    while (this.#asking > 0 && !isThere()) await pause(LOOK, undefined);
+    if (isThere()) return worker.close();
+    giveUp();
+    await Promise.race([worker.close(true), pause(GIVING_UP, undefined)]);
   }
 
   /** @throws what BullMQ counts as a failure of the slide; everything else goes back to the queue */
@@ -207,6 +226,7 @@ class QueueWorker {
     const { device, leaseSeconds, reporter } = this.#options;
     const child = this.#idle.pop() ?? this.#newChild();
     const question: SlideQuestion = { job: data.job, device, patience: leaseSeconds * 1000 };
+    this.#asking += 1;
     try {
       return await child.ask(question, slideAnswerSchema, undefined, {
         signal,
@@ -223,6 +243,7 @@ class QueueWorker {
         },
       });
     } finally {
+      this.#asking -= 1;
       if (!child.isLost) this.#idle.push(child);
     }
   }
