@@ -1,4 +1,4 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
@@ -27,7 +27,10 @@ describeWithChromium("jobs of the page on a queue", () => {
     const { slides } = await writeGeneratedSlides(directory.path("tissue"), {
       ...{ count: SLIDES, seed: 3, size: 640, micronsPerPixel: 0.5, reporter: silentReporter },
     });
-    await makeTinyRun(directory.path("run"));
+    const { record } = await makeTinyRun(directory.path("run"));
+    const resolution = { mpp: { finest: 0.5, median: 0.5, coarsest: 0.5 }, level: 0 };
+    const known = { ...record, dataset: { ...record.dataset, resolution } };
+    await writeFile(join(directory.path("run"), "run.json"), JSON.stringify(known));
     await mkdir(directory.path("redis"));
     redis = await TrialRedis.start(directory.path("redis"));
     server = await servePage({
