@@ -14,7 +14,7 @@ RUN npm install --ignore-scripts --no-audit --no-fund /tmp/ep-sam-*.tgz bullmq@6
   && rm /tmp/ep-sam-*.tgz \
   && npm cache clean --force \
   && mkdir -p /cache /data && chown node:node /cache /data
-USER node
+USER 1000
 WORKDIR /data
 VOLUME ["/data", "/cache"]
 ENTRYPOINT ["epsam"]
