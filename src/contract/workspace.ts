@@ -109,6 +109,8 @@ export const layerEntry = z.object({
   levels: list(levelEntry),
   /** What grey levels mean: a fraction 0–1 in 0–255, a mask 0/255, or the classes of {@link DIFFERENCE_LEVELS}. */
   values: z.enum(["fraction", "mask", "difference"]),
+  /** Each tile is computed when it is asked for, in a good part of a second: nobody should ask for what is not seen. */
+  isComputed: z.optional(z.boolean()),
 });
 export type LayerEntry = z.infer<typeof layerEntry>;
 

@@ -35,6 +35,8 @@ export interface SlideViewer {
   readonly slide: ReadonlySignal<SlideDetail>;
   /** Changes with every frame of a movement. */
   readonly view: ReadonlySignal<ViewState>;
+  /** Whether tiles are on their way. */
+  readonly loading: ReadonlySignal<boolean>;
   readonly shortcuts: ShortcutRegistry;
 
   toScreen(position: Position): ScreenPoint;
