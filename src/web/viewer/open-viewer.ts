@@ -83,6 +83,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     },
     addGroup: (name) => surface.addGroup(name),
     addPainter: (painter) => surface.addPainter(painter),
+    addPicture: (picture) => surface.addPicture(picture),
     flyTo: (box) => camera.flyTo(box),
     holdPointer(onTaken) {
       takePointer?.();
