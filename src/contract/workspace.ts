@@ -59,6 +59,8 @@ const runEntry = z.object({
   finished: z.boolean(),
   /** Whether squares can teach it further, see `teachingRequestSchema`. */
   teachable: z.boolean(),
+  /** Labelled squares that have taught it, of which slide; `isWhole` where it is a head of their own, without a decoder. */
+  taught: z.nullable(z.object({ slide: text, tumour: number, other: number, isWhole: z.boolean() })),
   hasReport: z.boolean(),
   /** The dataset it was trained on, when that is in the workspace. */
   dataset: z.nullable(text),

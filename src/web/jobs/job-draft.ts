@@ -105,6 +105,12 @@ export function draftOf(request: JobRequest, workspace: Workspace): JobDraft {
   };
 }
 
+/** Runs that a job can be done with, to choose from: a head that squares have taught has no decoder to be trained again. */
+export function runChoices(kind: JobKind, { runs }: Workspace): (readonly [id: string, name: string])[] {
+  const fit = kind === "retrain" ? runs.filter(({ taught }) => taught?.isWhole !== true) : runs;
+  return [["", "choose …"], ...fit.map(({ id, name }) => [id, name] as const)];
+}
+
 /** How many slides of a job are not here any more. */
 export function slidesGone(request: JobRequest, { slides }: Workspace): number {
   if (!("slides" in request)) return 0;

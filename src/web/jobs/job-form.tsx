@@ -27,6 +27,7 @@ import {
   type JobField,
   keptDraft,
   readDraft,
+  runChoices,
   slidesGone,
   slidesWithoutResolution,
 } from "./job-draft.js";
@@ -153,7 +154,7 @@ function DraftField({ field, kind, draft, workspace, error, change }: DraftField
         <SelectField
           title="Run"
           value={draft.run}
-          choices={[["", "choose …"], ...workspace.runs.map(({ id, name }) => [id, name] as const)]}
+          choices={runChoices(kind, workspace)}
           error={error}
           onChoose={(run) => change({ run, stage: "" })}
         />

@@ -1,4 +1,4 @@
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import type { AnnotationImport, LayerEntry } from "../../contract/index.js";
 import { onServerEvent } from "../api/index.js";
@@ -85,6 +85,9 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
     effect(() => {
       void [store.objects.value, editor.selection.value, editor.rejectedShown.value, knownClasses.value];
       outlines.repaint();
+    }),
+    effect(() => {
+      if (session.size.value !== null) untracked(() => teaching.tool.placeWaiting());
     }),
     effect(() => {
       // Whatever tools paint.
