@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import {
   defaultOf,
+  inferenceSettings,
   type JobKind,
   type JobRequest,
   jobRequestSchema,
@@ -213,3 +214,12 @@ function numberIn(text: string): number | undefined {
   if (text.trim() === "") return undefined;
   return /^\d*\.?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
 }
+
+/** What an empty field stands for. */
+export const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
+  overlap: String(defaultOf(inferenceSettings.shape.overlap)),
+  gate: "the run's",
+  stride: "the patch size",
+  patchMpp: "the slides' own",
+  split: defaultOf(preparationSettings.shape.split).join(),
+};
