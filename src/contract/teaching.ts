@@ -19,11 +19,16 @@ export const teachingLimits = {
   mostSide: 448,
 } as const;
 
-/** A square of a slide in level-0 pixels that is mostly tumour, or mostly not. */
-export const labelledSquareSchema = z.strictObject({
+/** A square of a slide in level-0 pixels. */
+export const placedSquareSchema = z.strictObject({
   x: number.check(z.gte(0)),
   y: number.check(z.gte(0)),
   size: number.check(z.gte(1)),
+});
+
+/** A square of a slide that is mostly tumour, or mostly not. */
+export const labelledSquareSchema = z.strictObject({
+  ...placedSquareSchema.shape,
   tumour: z.literal([0, 1]),
 });
 export type LabelledSquareEntry = z.infer<typeof labelledSquareSchema>;
@@ -46,11 +51,16 @@ export const teachingFrameSchema = z.object({
 export type TeachingFrame = z.infer<typeof teachingFrameSchema>;
 
 /**
- * `POST /api/slides/:slide/teaching/prepare`: computes the features of the part of a slide that is seen, so that the
- * map comes at once; answered with 204 when they are there. `POST /api/slides/:slide/teachings` teaches: answered with
+ * `POST /api/slides/:slide/teaching/prepare`: computes the features of squares that are likely to teach, and of the part
+ * of a slide that is seen, so that the map comes at once; answered with 204 when they are there. `POST /api/slides/:slide/teachings` teaches: answered with
  * {@link teachingSchema}, whose layer's tiles are those of any other layer.
  */
-export const prepareTeachingSchema = z.strictObject({ run: z.nullable(identifier), box: boxSchema });
+export const prepareTeachingSchema = z.strictObject({
+  run: z.nullable(identifier),
+  box: z.optional(boxSchema),
+  squares: z.optional(z.array(placedSquareSchema).check(z.maxLength(teachingLimits.squares))),
+});
+export type TeachingPreparation = z.infer<typeof prepareTeachingSchema>;
 export const teachingRequestSchema = z.strictObject({
   run: z.nullable(identifier),
   squares: labelledSquares,

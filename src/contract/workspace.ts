@@ -59,6 +59,8 @@ const runEntry = z.object({
   finished: z.boolean(),
   /** Whether squares can teach it further, see `teachingRequestSchema`. */
   teachable: z.boolean(),
+  /** Labelled squares that have taught it, of which slide; `isWhole` where it is a head of their own, without a decoder. */
+  taught: z.nullable(z.object({ slide: text, tumour: number, other: number, isWhole: z.boolean() })),
   hasReport: z.boolean(),
   /** The dataset it was trained on, when that is in the workspace. */
   dataset: z.nullable(text),
@@ -109,6 +111,8 @@ export const layerEntry = z.object({
   levels: list(levelEntry),
   /** What grey levels mean: a fraction 0–1 in 0–255, a mask 0/255, or the classes of {@link DIFFERENCE_LEVELS}. */
   values: z.enum(["fraction", "mask", "difference"]),
+  /** Each tile is computed when it is asked for, in a good part of a second: nobody should ask for what is not seen. */
+  isComputed: z.optional(z.boolean()),
 });
 export type LayerEntry = z.infer<typeof layerEntry>;
 

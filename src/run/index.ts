@@ -72,6 +72,7 @@ export {
   promptSettings,
   readClassifier,
   readDecoder,
+  requireMoreThanSquares,
   shownPatch,
   usableDecoderStages,
 } from "./run-models.js";

@@ -64,6 +64,8 @@ const taughtSchema = z.object({
   other: z.number(),
   /** The run whose decoder was adapted; null where a new head learnt from squares alone. */
   from: z.object({ root: z.string(), configHash: z.string(), stage: z.string() }).nullable(),
+  /** The run of squares whose head the new one began with. */
+  head: z.object({ root: z.string(), configHash: z.string() }).optional(),
 });
 
 const runRecordSchema = z.object({

@@ -95,6 +95,7 @@ export function chooseDecoderStage(
   wanted: string | undefined,
   purpose: "use" | "export",
 ): string {
+  requireMoreThanSquares(context);
   const last = finishedDecoderStages(context).at(-1);
   const available = usableDecoderStages(context);
   if (wanted === undefined && last === undefined) {
@@ -119,6 +120,18 @@ export function chooseDecoderStage(
 /** Whether a run's classifier is all of it, as when squares have taught a new head: its map is the segmentation. */
 export function endsWithItsMap({ run }: Pick<RunContext, "run">): boolean {
   return run.record.taught?.from === null;
+}
+
+/** @throws EpSamError `usage` for a run that labelled squares alone have made: it has neither a decoder nor a dataset */
+export function requireMoreThanSquares(context: Pick<RunContext, "run">): void {
+  if (!endsWithItsMap(context)) return;
+  throw new EpSamError("usage", {
+    where: context.run.root,
+    what: "was made of labelled squares alone",
+    why: "it is a head on a frozen backbone, without a decoder and without a dataset",
+    action:
+      "Teach it further with `epsam teach --run`, segment with `epsam infer`, or train another run on outlines: `epsam prepare`, then `epsam train`.",
+  });
 }
 
 /**

@@ -7,26 +7,30 @@ const GRACE_MILLISECONDS = 2000;
 const IDLE_MILLISECONDS = 10 * 60_000;
 
 interface Job<Work> {
+  readonly rank: number;
   readonly signal: AbortSignal | undefined;
   readonly perform: (child: AnsweringChild<Work>) => Promise<void>;
   readonly fail: (cause: unknown) => void;
 }
 
-export interface ModelProcessOptions {
+export interface ModelProcessOptions<Work> {
   readonly graceMilliseconds?: number | undefined;
   readonly idleMilliseconds?: number | undefined;
+  /** Waiting work of a lower rank goes first; all is of one rank unless told. */
+  readonly rankOf?: ((work: Work) => number) | undefined;
 }
 
 /**
  * The process that runs the models: ONNX Runtime blocks the thread that calls it, so that a server which ran them
- * itself would answer nothing meanwhile. One piece of work runs at a time, in the order asked for. The process
- * starts with the first and is started again when it ends; it ends with the server.
+ * itself would answer nothing meanwhile. One piece of work runs at a time, in the order of ranks and then in that asked
+ * for. The process starts with the first and is started again when it ends; it ends with the server.
  */
 export class ModelProcess<Work> {
   readonly #module: string;
   readonly #purpose: string;
   readonly #grace: number;
   readonly #idle: number;
+  readonly #rankOf: (work: Work) => number;
   readonly #queue: Job<Work>[] = [];
   #child: AnsweringChild<Work> | undefined;
   #current: Job<Work> | undefined;
@@ -36,11 +40,12 @@ export class ModelProcess<Work> {
    * @param module file of a module that answers, see `moduleBeside`
    * @param purpose what the process does, for messages: `segments`
    */
-  constructor(module: string, purpose: string, options: ModelProcessOptions = {}) {
+  constructor(module: string, purpose: string, options: ModelProcessOptions<Work> = {}) {
     this.#module = module;
     this.#purpose = purpose;
     this.#grace = options.graceMilliseconds ?? GRACE_MILLISECONDS;
     this.#idle = options.idleMilliseconds ?? IDLE_MILLISECONDS;
+    this.#rankOf = options.rankOf ?? (() => 0);
   }
 
   /** Process id while one is running. */
@@ -58,8 +63,9 @@ export class ModelProcess<Work> {
     return new Promise<Result>((settle, fail) => {
       const perform = async (child: AnsweringChild<Work>): Promise<void> =>
         settle(await child.ask(work, schema));
-      const job = { signal, perform, fail };
-      this.#queue.push(job);
+      const job = { rank: this.#rankOf(work), signal, perform, fail };
+      const before = this.#queue.findIndex(({ rank }) => rank > job.rank);
+      this.#queue.splice(before < 0 ? this.#queue.length : before, 0, job);
       const onAbort = () => this.#abandon(job);
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#startNext();

@@ -13,6 +13,7 @@ import {
   type RunContext,
   RunDirectory,
   type RunRecord,
+  requireMoreThanSquares,
   roundOf,
   samSource,
   stageNames,
@@ -59,6 +60,7 @@ export interface RetrainOptions {
 export async function retrainWithCorrections(options: RetrainOptions): Promise<TrainedRun> {
   const { reporter, signal, encoder } = options;
   const origin = await openRun(options.from, { device: defaultDevice(), reporter, signal });
+  requireMoreThanSquares(origin);
   const before = lastDecoder(origin);
   await requireComplete(origin);
   const warn = (message: string) => reporter.warn(message);

@@ -126,6 +126,7 @@ describe("the list", () => {
         ...{ id: run, name: "run", finished: false, hasReport: true, dataset, problem: null },
         stages: ["untrained"],
         teachable: false,
+        taught: null,
       },
     ]);
   });

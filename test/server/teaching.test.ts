@@ -7,6 +7,7 @@ import { silentReporter } from "../../src/common/index.js";
 import type { LabelledSquareEntry, Suggestion, Teaching, TeachingFrame } from "../../src/contract/index.js";
 import { device } from "../../src/graph/index.js";
 import { inferSlides, keepTaughtRun } from "../../src/inference/index.js";
+import { retrainWithCorrections } from "../../src/training/index.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { type TestServer, testServer } from "../support/test-server.js";
 
@@ -91,6 +92,19 @@ describe("teaching with squares", () => {
     }
   });
 
+  it("looks at squares beforehand, and teaches the same then", async () => {
+    const other = await serve();
+    try {
+      const places = SQUARES.map(({ x, y, size }) => ({ x, y, size }));
+      const answer = await post(other, "teaching/prepare", { run: null, squares: places });
+      expect(answer.status).toBe(204);
+      const [one, two] = [await taught(server, SQUARES), await taught(other, SQUARES)];
+      expect((await tile(other, two)).data.equals((await tile(server, one)).data)).toBe(true);
+    } finally {
+      await other.close();
+    }
+  });
+
   it("suggests squares apart from each other and from those that taught", async () => {
     const { id } = await taught(server, SQUARES);
     const box = { space: "level-0", x: 0, y: 0, width: 640, height: 640 };
@@ -156,5 +170,25 @@ describe("teaching with squares", () => {
     });
     expect(results.map(({ result }) => result.settings.model.stage)).toEqual(["initial-masks"]);
     expect(results.map(({ result }) => result.settings.reading.mpp)).toEqual([0.5]);
+
+    // More squares begin with its head; what needs a decoder says that it has none.
+    const further = await keepTaughtRun({
+      ...{ slide: path, labelledSquares: table, run: one, out: directory.path("three") },
+      reporter: silentReporter,
+    });
+    const record = JSON.parse(await readFile(join(further.root, "run.json"), "utf8"));
+    expect(record.taught).toMatchObject({ tumour: 3, other: 2, from: null, head: { root: one } });
+    expect((await weights(further.root)).equals(await weights(one))).toBe(false);
+    const retrained = retrainWithCorrections({
+      ...{ from: one, corrections: directory.path("none"), out: directory.path("four"), resume: false },
+      ...{ device: device("cpu", 1), reporter: silentReporter },
+    });
+    await expect(retrained).rejects.toThrow(/was made of labelled squares alone/);
+    const entries = await testServer({ inputs: [one], stateDirectory: directory.path("of-runs") });
+    const { runs } = await entries.workspace();
+    await entries.close();
+    expect(runs).toMatchObject([
+      { teachable: true, finished: true, taught: { tumour: 3, other: 2, isWhole: true } },
+    ]);
   });
 });

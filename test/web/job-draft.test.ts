@@ -28,6 +28,7 @@ const workspace: Workspace = {
       stages: ["round-1"],
       finished: true,
       teachable: false,
+      taught: null,
       hasReport: true,
       dataset: null,
       problem: null,

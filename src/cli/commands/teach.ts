@@ -19,6 +19,7 @@ const HELP = `
 Examples:
   $ epsam teach slide.tif --labelled-squares squares.csv --out taught
   $ epsam teach slide.tif --labelled-squares squares.csv --run run --out taught
+  $ epsam teach slide.tif --labelled-squares more.csv --run taught --out better    from the head of taught
   $ epsam infer slide.tif --run taught --out results
 
 The file has the columns slide, x, y, size (pixels of full resolution) and tumour (1 mostly, 0 mostly not); both kinds
@@ -36,7 +37,7 @@ export function teachCommand() {
     .addOption(
       new Option(
         "--run <directory>",
-        "run whose decoder is adapted (default: a new head is taught)",
+        "run whose decoder is adapted, or, if squares made it, whose head is taught on (default: a new head)",
       ).argParser(path),
     )
     .addOption(outOption("where to write the run").makeOptionMandatory())

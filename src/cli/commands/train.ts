@@ -3,7 +3,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { stringify } from "yaml";
 import { EpSamError } from "../../common/index.js";
 import { writeRunReport } from "../../report/index.js";
-import { compareWithOrigin, type RunContext, RunDirectory } from "../../run/index.js";
+import { compareWithOrigin, type RunContext, RunDirectory, requireMoreThanSquares } from "../../run/index.js";
 import { retrainWithCorrections, train } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import {
@@ -151,7 +151,11 @@ async function retrain(options: RetrainChoice, context: ActionContext): Promise<
 
 /** The dataset of a run to go on from, where none is named. */
 async function dataOf(fromRun: string | undefined): Promise<string> {
-  if (fromRun !== undefined) return (await RunDirectory.open(fromRun)).record.dataset.root;
+  if (fromRun !== undefined) {
+    const run = await RunDirectory.open(fromRun);
+    requireMoreThanSquares({ run });
+    return run.record.dataset.root;
+  }
   return required(undefined, "--data");
 }
 

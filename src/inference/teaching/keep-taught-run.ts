@@ -31,7 +31,7 @@ export interface KeepTaughtRunOptions {
   readonly slide: string;
   /** CSV file of them, see `readLabelledSquares`. */
   readonly labelledSquares: string;
-  /** Run that they teach further; a new head when left out. */
+  /** Run that they teach further: its decoder, or its head where squares have made it. A new head when left out. */
   readonly run?: string | undefined;
   readonly out: string;
   /** Microns per pixel of full resolution where the slide tells none. */
@@ -98,7 +98,7 @@ function countsOf(squares: readonly LabelledSquare[]): TaughtRun["squares"] {
 
 async function recordOf(
   { slide, commandLine = [] }: KeepTaughtRunOptions,
-  { origin, config, device }: TeachingBase,
+  { origin, headOf, config, device }: TeachingBase,
   squares: readonly LabelledSquare[],
   mpp: number | null,
   level: number,
@@ -133,6 +133,9 @@ async function recordOf(
               configHash: origin.context.run.record.configHash,
               stage: origin.stage,
             },
+      ...(headOf === undefined
+        ? {}
+        : { head: { root: headOf.run.root, configHash: headOf.run.record.configHash } }),
     },
     stages: {},
   };

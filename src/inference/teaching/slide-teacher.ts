@@ -12,7 +12,7 @@ import {
 import { denseOptions } from "../../run/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { adaptPyramid, type KnownPart } from "../adaptation/adapt-pyramid.js";
-import { readParts } from "../adaptation/known-parts.js";
+import { readParts, type SlideParts } from "../adaptation/known-parts.js";
 import { cutPatch } from "../patches/layout.js";
 import { MAP_STEP, MIRRORED, type SeenFeatures, TaughtModel, VIEW_SHIFT } from "./taught-model.js";
 import { teachHead } from "./teach-head.js";
@@ -71,6 +71,7 @@ export class SlideTeacher {
   #common: Promise<void> | undefined;
   readonly #mirrored = new WeakMap<RgbImage, RgbImage>();
   readonly #partFeatures = new WeakMap<RgbImage, readonly FeatureMap[]>();
+  readonly #joinedFeatures = new WeakMap<RgbImage, JoinedFeatures>();
   readonly #models = new RecentlyUsed<string, TaughtModel>({
     limit: MODELS,
     onLeave: (model) => void model.close(),
@@ -105,8 +106,7 @@ export class SlideTeacher {
   async weightsFor(squares: readonly LabelledSquare[], signal?: AbortSignal): Promise<StateDict> {
     const { origin, config, entry, device } = this.#base;
     const { seed } = config;
-    const stream = this.#partStream();
-    const found = await readParts(this.#source, squares, this.geometry, stream, signal, this.#parts);
+    const found = await this.#readParts(squares, signal);
     if (found.parts.length < 1) {
       throw new EpSamError("usage", {
         where: this.#source.path,
@@ -118,13 +118,12 @@ export class SlideTeacher {
       const { weights } = origin;
       return (await adaptPyramid({ ...found, weights, entry, seed, device, signal, features })).weights;
     }
-    const joined = async (image: RgbImage) => joinFeatures(await features(image));
     const parts: { part: (typeof found.parts)[number]; features: JoinedFeatures }[] = [];
     for (const part of [...found.parts, ...found.parts.map((part) => this.#mirroredPart(part))]) {
-      parts.push({ part, features: await joined(part.image) });
+      parts.push({ part, features: await this.#joinedOfPart(part.image) });
     }
     const others: JoinedFeatures[] = [];
-    for (const { image } of found.others) others.push(await joined(image));
+    for (const { image } of found.others) others.push(await this.#joinedOfPart(image));
     const lesson = {
       options: denseOptions(config, false),
       head: this.#base.head,
@@ -144,17 +143,25 @@ export class SlideTeacher {
     await this.#common;
   }
 
+  /** Computes the features of squares that are likely to teach, whatever they are said to be, where they are not kept. */
+  async prepareSquares(squares: readonly Omit<LabelledSquare, "tumour">[]): Promise<void> {
+    const { parts } = await this.#readParts(squares.map((square) => ({ ...square, tumour: 1 })));
+    for (const part of parts) {
+      await this.#see(part.image);
+      if (this.#base.origin === null) await this.#see(this.#mirroredPart(part).image);
+    }
+  }
+
   /** Which parts are drawn beside squares depends on their size alone: here for usual ones. */
   async #prepareCommon(): Promise<void> {
     const size = SQUARE_SIDE * this.geometry.pixelSize.x;
-    const squares = [{ x: 0, y: 0, size, tumour: 1 }] as const;
-    const stream = this.#partStream();
-    const { others } = await readParts(this.#source, squares, this.geometry, stream, undefined, this.#parts);
-    for (const { image } of others) await this.#featuresOfPart(image);
+    const { others } = await this.#readParts([{ x: 0, y: 0, size, tumour: 1 }]);
+    for (const { image } of others) await this.#see(image);
   }
 
-  #partStream(): RandomStream {
-    return new RandomStream(this.#base.config.seed, "adaptation", "parts");
+  #readParts(squares: readonly LabelledSquare[], signal?: AbortSignal): Promise<SlideParts> {
+    const stream = new RandomStream(this.#base.config.seed, "adaptation", "parts");
+    return readParts(this.#source, squares, this.geometry, stream, signal, this.#parts);
   }
 
   /** The map of a tile that squares teach, cut at the slide's border. */
@@ -186,9 +193,20 @@ export class SlideTeacher {
     return { image: mirrored, known: { ...known, left: image.width - known.left - known.side }, tumour };
   }
 
+  /** Computes what a lesson asks of a part: a decoder wants its levels, a head wants them joined. */
+  async #see(image: RgbImage): Promise<void> {
+    await (this.#base.origin === null ? this.#joinedOfPart(image) : this.#featuresOfPart(image));
+  }
+
   async #featuresOfPart(image: RgbImage): Promise<readonly FeatureMap[]> {
     const known = this.#partFeatures.get(image) ?? (await this.#features(image));
     this.#partFeatures.set(image, known);
+    return known;
+  }
+
+  async #joinedOfPart(image: RgbImage): Promise<JoinedFeatures> {
+    const known = this.#joinedFeatures.get(image) ?? joinFeatures(await this.#features(image));
+    this.#joinedFeatures.set(image, known);
     return known;
   }
 

@@ -15,6 +15,7 @@ import {
   decoderBase,
   decoderWeights,
   denseOptions,
+  endsWithItsMap,
   featureDeviation,
   mergeRecords,
   openRun,
@@ -47,6 +48,8 @@ export interface TeachingBase {
   } | null;
   /** What a new head starts from: that of a run, as far as it sees the same features; null for drawn weights. */
   readonly head: StateDict | null;
+  /** The run of squares that this head is of. */
+  readonly headOf?: RunContext | undefined;
   readonly config: TrainingConfig;
   readonly entry: BackboneEntry;
   /** By the backbone's own names. */
@@ -92,6 +95,7 @@ export async function openTeachingBase(
   }
   const context = await openRun(run, { device, reporter });
   const { config } = context;
+  if (endsWithItsMap(context)) return taughtBase(context, { device, headDevice });
   if (!isTeachable(config)) {
     throw new EpSamError("usage", {
       where: run,
@@ -117,6 +121,19 @@ export async function openTeachingBase(
     device,
     headDevice,
   };
+}
+
+/** A run of squares, whose head further squares teach. */
+async function taughtBase(
+  context: RunContext,
+  devices: Pick<TeachingBase, "device" | "headDevice">,
+): Promise<TeachingBase> {
+  const { config } = context;
+  const entry = decoderBackbone(config);
+  const { weights: backboneWeights } = await loadBackboneWeights(entry);
+  const head = await headOf(context, config);
+  const { resolution } = await trainedResolution(context.run.root);
+  return { origin: null, head, headOf: context, config, entry, backboneWeights, resolution, ...devices };
 }
 
 /**

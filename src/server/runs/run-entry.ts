@@ -29,7 +29,8 @@ export async function runEntry(
     return {
       ...{ id, name, stages },
       finished: endsWithItsMap({ run }) || stageNames(config.rounds).every((stage) => run.isDone(stage)),
-      teachable: isTeachable(config) && stages.length > 0,
+      teachable: isTeachable(config) && (stages.length > 0 || endsWithItsMap({ run })),
+      taught: taughtOf(run),
       hasReport: await isThere(root, REPORT_FILE),
       dataset: (await datasetOf(run, datasets))?.directory.id ?? null,
       problem: null,
@@ -42,11 +43,19 @@ export async function runEntry(
       stages: [],
       finished: false,
       teachable: false,
+      taught: null,
       hasReport: false,
       dataset: null,
       problem,
     };
   }
+}
+
+function taughtOf(run: RunDirectory): RunEntry["taught"] {
+  const { taught } = run.record;
+  if (taught === undefined) return null;
+  const { slide, tumour, other } = taught;
+  return { slide, tumour, other, isWhole: endsWithItsMap({ run }) };
 }
 
 /** The dataset that a run was trained on, if it is among these: at the recorded place, or with the recorded data. */

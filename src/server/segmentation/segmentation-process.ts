@@ -4,7 +4,7 @@ import { resultSchemas, type SegmentationWork, type WorkResults } from "./work.j
 
 /** The process that segments with clicks, see {@link ModelProcess}. */
 export class SegmentationProcess extends ModelProcess<SegmentationWork> {
-  constructor(options: ModelProcessOptions = {}) {
+  constructor(options: ModelProcessOptions<SegmentationWork> = {}) {
     super(moduleBeside(import.meta.url, "./segmentation-main"), "segments", options);
   }
 

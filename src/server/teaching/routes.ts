@@ -22,8 +22,8 @@ export function teachingRoutes({ workspace }: ServerContext, teachings: Teaching
 
   routes.post("/slides/:slide/teaching/prepare", async (request) => {
     const slide = workspace.slide(parameter(request, "slide"));
-    const { run, box } = await jsonBody(request, prepareTeachingSchema);
-    await teachings.prepare(slide, run, box, request.req.raw.signal);
+    const wanted = await jsonBody(request, prepareTeachingSchema);
+    await teachings.prepare(slide, wanted, request.req.raw.signal);
     return request.body(null, 204);
   });
 

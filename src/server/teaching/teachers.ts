@@ -27,6 +27,9 @@ export class Teachers {
       case "prepare":
         await teacher.prepare(work.column, work.row);
         return null;
+      case "prepare-squares":
+        await teacher.prepareSquares(work.squares);
+        return null;
       case "teach":
         await teacher.teach(work.squares);
         return null;

@@ -4,6 +4,7 @@ import {
   type Box,
   type LayerEntry,
   type TeachingFrame,
+  type TeachingPreparation,
   type TeachingRequest,
   teachingLimits,
 } from "../../contract/index.js";
@@ -50,12 +51,18 @@ export class Teachings {
   }
 
   /**
-   * Computes the features of a part of a slide, tile by tile, nearest to its middle first.
+   * Computes the features of squares, and of a part of a slide, tile by tile, nearest to its middle first.
    * @throws EpSamError `usage` when the part is too large
    */
-  async prepare(slide: WorkspaceSlide, run: string | null, box: Box, signal: AbortSignal): Promise<void> {
+  async prepare(
+    slide: WorkspaceSlide,
+    { run, box, squares = [] }: TeachingPreparation,
+    signal: AbortSignal,
+  ): Promise<void> {
     const lesson = await this.#lesson(slide, run);
     const frame = await this.#frame(lesson, signal);
+    if (squares.length > 0) await this.#process.run({ kind: "prepare-squares", lesson, squares }, signal);
+    if (box === undefined) return;
     for (const { column, row } of tilesIn(box, frame)) {
       await this.#process.run({ kind: "prepare", lesson, column, row }, signal);
     }
@@ -132,6 +139,7 @@ export class Teachings {
         origin: `${squares.length} squares`,
         levels: [level],
         values: "fraction",
+        isComputed: true,
       },
       readTile: (_level, column, row, signal) => {
         tilePlace(level, column, row);

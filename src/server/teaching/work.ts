@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { bytesSchema } from "../../common/index.js";
-import { boxSchema as box, labelledSquares as squares } from "../../contract/index.js";
+import { boxSchema as box, placedSquareSchema, labelledSquares as squares } from "../../contract/index.js";
 
 /** Whom squares teach, and where: what another process needs to open it. */
 const lessonSchema = z.object({
@@ -12,10 +12,13 @@ const lessonSchema = z.object({
 });
 export type Lesson = z.infer<typeof lessonSchema>;
 
+const placed = z.array(placedSquareSchema);
+
 /** What the teaching process is asked for. */
 export const teachingWorkSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("frame"), lesson: lessonSchema }),
   z.object({ kind: z.literal("prepare"), lesson: lessonSchema, column: z.number(), row: z.number() }),
+  z.object({ kind: z.literal("prepare-squares"), lesson: lessonSchema, squares: placed }),
   z.object({ kind: z.literal("teach"), lesson: lessonSchema, squares }),
   z.object({ kind: z.literal("map"), lesson: lessonSchema, squares, column: z.number(), row: z.number() }),
   z.object({ kind: z.literal("suggest"), lesson: lessonSchema, squares, box, size: z.number() }),
@@ -31,6 +34,7 @@ export const teachingResults = {
     extent: z.object({ width: z.number(), height: z.number() }),
   }),
   prepare: z.null(),
+  "prepare-squares": z.null(),
   teach: z.null(),
   map: z.object({ width: z.number(), height: z.number(), data: bytesSchema }),
   suggest: z.array(z.object({ x: z.number(), y: z.number(), size: z.number(), probability: z.number() })),

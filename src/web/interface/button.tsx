@@ -11,16 +11,19 @@ interface ToolButtonProps {
   readonly pressed?: boolean;
   readonly disabled?: boolean;
   readonly class?: string;
+  /** A part of the title that is always seen, where the drawing alone does not say it to a finger. */
+  readonly word?: string;
   onClick(): void;
 }
 
 /** A button that is a drawing. */
-export function ToolButton({ icon, title, shortcut, pressed, disabled, onClick, ...rest }: ToolButtonProps) {
+export function ToolButton(props: ToolButtonProps) {
+  const { icon, title, shortcut, pressed, disabled, word, onClick, ...rest } = props;
   const hint = shortcut === undefined ? title : `${title} (${shortcut})`;
   return (
     <button
       type="button"
-      class={`tool-button ${rest.class ?? ""}`}
+      class={`tool-button ${word === undefined ? "" : "worded"} ${rest.class ?? ""}`}
       aria-label={title}
       title={hint}
       disabled={disabled ?? false}
@@ -28,6 +31,7 @@ export function ToolButton({ icon, title, shortcut, pressed, disabled, onClick, 
       {...(pressed === undefined ? {} : { "aria-pressed": pressed })}
     >
       <Icon name={icon} />
+      {word}
     </button>
   );
 }

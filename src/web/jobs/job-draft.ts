@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import {
   defaultOf,
+  inferenceSettings,
   type JobKind,
   type JobRequest,
   jobRequestSchema,
@@ -105,6 +106,12 @@ export function draftOf(request: JobRequest, workspace: Workspace): JobDraft {
   };
 }
 
+/** Runs that a job can be done with, to choose from: a head that squares have taught has no decoder to be trained again. */
+export function runChoices(kind: JobKind, { runs }: Workspace): (readonly [id: string, name: string])[] {
+  const fit = kind === "retrain" ? runs.filter(({ taught }) => taught?.isWhole !== true) : runs;
+  return [["", "choose …"], ...fit.map(({ id, name }) => [id, name] as const)];
+}
+
 /** How many slides of a job are not here any more. */
 export function slidesGone(request: JobRequest, { slides }: Workspace): number {
   if (!("slides" in request)) return 0;
@@ -207,3 +214,12 @@ function numberIn(text: string): number | undefined {
   if (text.trim() === "") return undefined;
   return /^\d*\.?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
 }
+
+/** What an empty field stands for. */
+export const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
+  overlap: String(defaultOf(inferenceSettings.shape.overlap)),
+  gate: "the run's",
+  stride: "the patch size",
+  patchMpp: "the slides' own",
+  split: defaultOf(preparationSettings.shape.split).join(),
+};

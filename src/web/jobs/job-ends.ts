@@ -53,10 +53,22 @@ function tell({ id, title, state }: JobEntry): void {
   if (!isSeen) unseenEnds.value = [...unseenEnds.peek().filter((one) => one !== id), id];
   if (jobNotices.peek() === "off" || noticePermission() !== "granted" || document.hasFocus()) return;
   // Of several tabs that tell the same, the browser shows one.
-  const notice = new Notification(text, { tag: `ep-sam-${id}`, icon: "icon.svg" });
+  const notice = showNotice(text, `ep-sam-${id}`);
+  if (notice === null) return;
   notice.onclick = () => {
     focus();
     navigate(jobsRoute());
     notice.close();
   };
+}
+
+/** Has the browser tell something; null where it shows none of pages, as on Android, whatever it permits. */
+export function showNotice(text: string, tag: string): Notification | null {
+  try {
+    return new Notification(text, { tag, icon: "icon.svg" });
+  } catch (thrown) {
+    if (!(thrown instanceof TypeError)) throw thrown;
+    showMessage("This browser shows no notifications of pages: the title of the page tells when a job ends.");
+    return null;
+  }
 }

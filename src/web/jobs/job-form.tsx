@@ -1,12 +1,9 @@
 import { useState } from "preact/hooks";
 import {
-  defaultOf,
-  inferenceSettings,
   type JobEntry,
   type JobKind,
   jobEntrySchema,
   type Problem,
-  preparationSettings,
   settingWords,
   type Workspace,
 } from "../../contract/index.js";
@@ -26,7 +23,9 @@ import {
   type JobDraft,
   type JobField,
   keptDraft,
+  PLACEHOLDERS,
   readDraft,
+  runChoices,
   slidesGone,
   slidesWithoutResolution,
 } from "./job-draft.js";
@@ -153,7 +152,7 @@ function DraftField({ field, kind, draft, workspace, error, change }: DraftField
         <SelectField
           title="Run"
           value={draft.run}
-          choices={[["", "choose …"], ...workspace.runs.map(({ id, name }) => [id, name] as const)]}
+          choices={runChoices(kind, workspace)}
           error={error}
           onChoose={(run) => change({ run, stage: "" })}
         />
@@ -289,12 +288,3 @@ function OptionField({ field, draft, error, change }: Omit<DraftFieldProps, "kin
       return null;
   }
 }
-
-/** What an empty field stands for. */
-const PLACEHOLDERS: Readonly<Partial<Record<JobField, string>>> = {
-  overlap: String(defaultOf(inferenceSettings.shape.overlap)),
-  gate: "the run's",
-  stride: "the patch size",
-  patchMpp: "the slides' own",
-  split: defaultOf(preparationSettings.shape.split).join(),
-};

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { announce } from "../interface/index.js";
 import { jobNotices } from "../interface/preferences.js";
-import { noticePermission } from "./job-ends.js";
+import { noticePermission, showNotice } from "./job-ends.js";
 
 /** Whether the browser tells when a job ends; it is asked for its permission only when somebody wants that. */
 export function NoticeChoice() {
@@ -12,8 +12,11 @@ export function NoticeChoice() {
   const choose = async (wanted: boolean) => {
     const given = wanted ? await Notification.requestPermission() : permission;
     setPermission(given);
-    jobNotices.value = wanted && given === "granted" ? "on" : "off";
-    if (wanted && given !== "granted") announce("The browser does not allow notifications from this page.");
+    jobNotices.value = "off";
+    if (!wanted) return;
+    if (given !== "granted") announce("The browser does not allow notifications from this page.");
+    else if (showNotice("Ends of jobs are told like this.", "ep-sam") !== null) jobNotices.value = "on";
+    else setPermission("none");
   };
   return (
     <div>

@@ -49,9 +49,11 @@ export function RunPage({ run, tab }: { readonly run: string; readonly tab: RunT
   return (
     <section class="run-page">
       <PageHead title={entry.name} subtitle={stagesText(entry)}>
-        <a class="button" href={formatRoute(jobsRoute("retrain", { run }))}>
-          Re-train …
-        </a>
+        {entry.taught?.isWhole === true ? null : (
+          <a class="button" href={formatRoute(jobsRoute("retrain", { run }))}>
+            Re-train …
+          </a>
+        )}
         <a class="button main" href={formatRoute(jobsRoute("infer", { run }))}>
           Segment slides …
         </a>
@@ -77,13 +79,32 @@ function UnknownRun() {
   );
 }
 
-function stagesText({ finished, stages }: RunEntry): string {
+function stagesText({ finished, stages, taught }: RunEntry): string {
+  if (taught?.isWhole === true) return squaresText(taught);
   const decoders = stages.length === 0 ? "no decoder yet" : `decoders: ${stages.map(stageTitle).join(", ")}`;
   return finished ? decoders : `not finished · ${decoders}`;
 }
 
+function squaresText({ slide, tumour, other }: NonNullable<RunEntry["taught"]>): string {
+  return `taught with ${tumour} squares of tumour and ${other} of other tissue of ${slide}`;
+}
+
 /** The report is a document of its own; without scripts, and apart from this page. */
 function Report({ run }: { readonly run: RunEntry }) {
+  if (run.taught?.isWhole === true) {
+    return (
+      <div class="panel">
+        <p>
+          This run is a head on a frozen backbone, {squaresText(run.taught)}. There are no figures of it:
+          nothing was held out to measure it with.
+        </p>
+        <p>
+          More squares make it better: choose it under <em>Teach</em> when you teach with squares. The squares
+          are in its file <code>labelled-squares.csv</code>, for <code>epsam teach</code>.
+        </p>
+      </div>
+    );
+  }
   if (!run.hasReport)
     return <p class="empty">There is no report yet; it is written when the run is finished.</p>;
   return <iframe class="report" title={`Report of ${run.name}`} src={paths.report(run.id)} sandbox="" />;

@@ -160,7 +160,9 @@ function DatasetItem({ dataset }: { readonly dataset: DatasetEntry }) {
 
 function RunItem({ run }: { readonly run: RunEntry }) {
   const at = route.value;
-  const note = run.finished ? (run.stages[0] ?? "no decoder") : "not finished";
+  const { taught } = run;
+  const made = taught?.isWhole === true ? `taught with ${taught.tumour + taught.other} squares` : undefined;
+  const note = run.finished ? (made ?? run.stages[0] ?? "no decoder") : "not finished";
   return (
     <ItemLink
       to={{ page: "run", run: run.id, tab: "report" }}

@@ -1,8 +1,9 @@
 import { effect } from "@preact/signals";
 import { type SlidePatch, slidePatchesSchema } from "../../contract/index.js";
+import { boundsOverlap } from "../../geometry/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { showProblem } from "../interface/index.js";
-import { cssColour, type OverlayPainter, palette, type SlideViewer } from "../viewer/index.js";
+import { cssColour, palette, type SlideViewer, shownBounds } from "../viewer/index.js";
 import type { SlideSession } from "./session.js";
 
 /** Patches smaller than this on the screen, in CSS pixels, have no words. */
@@ -13,8 +14,11 @@ const LEAST_OUTLINED = 3;
 /** Outlines the patches of the session's dataset over its slide; returns the end of it. */
 export function attachPatchGrid({ viewer, grid, bare }: SlideSession): () => void {
   let patches: readonly SlidePatch[] = [];
-  const painter = viewer.addPainter((context, onto) => {
-    if (!bare.value) paintPatches(context, onto, patches);
+  const painter = viewer.addPicture({
+    count: (margin) => (bare.peek() ? 0 : patchesWithin(viewer, patches, margin).length),
+    paint(context, margin) {
+      if (!bare.peek()) paintPatches(context, viewer, patchesWithin(viewer, patches, margin));
+    },
   });
   let request = new AbortController();
   const end = effect(() => {
@@ -44,27 +48,32 @@ export function attachPatchGrid({ viewer, grid, bare }: SlideSession): () => voi
   };
 }
 
+/** Patches in the view and so many CSS pixels around it that are large enough to be seen. */
+function patchesWithin(
+  viewer: SlideViewer,
+  patches: readonly SlidePatch[],
+  margin: number,
+): readonly SlidePatch[] {
+  const { zoom } = viewer.view.peek();
+  const shown = shownBounds(viewer, margin);
+  return patches.filter(({ x, y, side }) => {
+    const bounds = { left: x, top: y, right: x + side, bottom: y + side };
+    return side * zoom >= LEAST_OUTLINED && boundsOverlap(bounds, shown);
+  });
+}
+
 /** Positive patches have a full line, negative ones a dashed one: colour alone does not tell them apart. */
 function paintPatches(
-  ...[context, viewer, patches]: [...Parameters<OverlayPainter>, readonly SlidePatch[]]
+  context: CanvasRenderingContext2D,
+  viewer: SlideViewer,
+  patches: readonly SlidePatch[],
 ): void {
-  const { zoom } = viewer.view.value;
-  const width = viewer.element.clientWidth;
-  const height = viewer.element.clientHeight;
+  const { zoom } = viewer.view.peek();
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "top";
   for (const patch of patches) {
-    const side = patch.side * zoom;
-    const middle = viewer.toScreen([patch.x + patch.side / 2, patch.y + patch.side / 2]);
-    if (side < LEAST_OUTLINED) continue;
-    if (
-      Math.abs(middle.x - width / 2) > width / 2 + side ||
-      Math.abs(middle.y - height / 2) > height / 2 + side
-    ) {
-      continue;
-    }
     outline(context, viewer, patch);
-    if (side >= LEAST_LABELLED) label(context, viewer, patch);
+    if (patch.side * zoom >= LEAST_LABELLED) label(context, viewer, patch);
   }
 }
 

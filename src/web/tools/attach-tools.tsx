@@ -1,4 +1,4 @@
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import type { AnnotationImport, LayerEntry } from "../../contract/index.js";
 import { onServerEvent } from "../api/index.js";
@@ -11,7 +11,7 @@ import { ClickTool } from "./editing/click-tool.js";
 import { DRAW_KINDS, DrawTool, measureKind } from "./editing/draw-tool.js";
 import { Editor } from "./editing/editor.js";
 import { editorShortcuts } from "./editing/editor-shortcuts.js";
-import { paintObjects } from "./editing/object-painter.js";
+import { outlinesOf } from "./editing/object-painter.js";
 import { PointTool } from "./editing/point-tool.js";
 import { PointerInput } from "./editing/pointer-input.js";
 import { SelectTool } from "./editing/select-tool.js";
@@ -69,11 +69,8 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   ];
   const input = new PointerInput(editor, tools, repaintLater);
   const state = toolsState(editor, input, { segmentation, clickTool, pointTool, teaching });
+  const outlines = viewer.addPicture(outlinesOf(editor));
   const painter = viewer.addPainter((context) => {
-    paintObjects(context, viewer, store.objects.peek().values(), {
-      selection: editor.selection.peek(),
-      rejectedShown: editor.rejectedShown.peek(),
-    });
     input.tool?.paint(context, viewer);
     input.paint(context);
   });
@@ -86,9 +83,16 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
     listenToClassKeys(editor),
     keepSelectionThere(editor),
     effect(() => {
-      // Whatever is painted.
-      void [store.objects.value, editor.selection.value, editor.rejectedShown.value, editor.brushSize.value];
-      void [segmentation.session.prompt.value, segmentation.session.mask.value, editor.vertex.value];
+      void [store.objects.value, editor.selection.value, editor.rejectedShown.value, knownClasses.value];
+      outlines.repaint();
+    }),
+    effect(() => {
+      if (session.size.value !== null) untracked(() => teaching.tool.placeWaiting());
+    }),
+    effect(() => {
+      // Whatever tools paint.
+      void [store.objects.value, editor.selection.value, editor.brushSize.value, editor.vertex.value];
+      void [segmentation.session.prompt.value, segmentation.session.mask.value];
       void [editor.classification.value, knownClasses.value, session.suggestions.value, session.size.value];
       painter.repaint();
     }),
@@ -108,6 +112,7 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
       segmentation.dispose();
       session.dispose();
       painter.remove();
+      outlines.remove();
       for (const end of ends) end();
     },
   };

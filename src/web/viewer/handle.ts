@@ -2,6 +2,7 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { Viewer } from "openseadragon";
 import type { Area, Box, Position, SlideDetail } from "../../contract/index.js";
 import type { ShortcutRegistry } from "../interface/shortcuts.js";
+import type { OverlayPicture } from "./moving-picture.js";
 
 /** A position in CSS pixels from the left upper corner of the viewer. */
 export interface ScreenPoint {
@@ -20,6 +21,12 @@ export interface ViewState {
   readonly rotation: number;
 }
 
+/** Repaints, or removes, what was added over the slide. */
+export interface Painted {
+  readonly repaint: () => void;
+  readonly remove: () => void;
+}
+
 /** Paints in CSS pixels over the slide; called again whenever the view moves. */
 export type OverlayPainter = (context: CanvasRenderingContext2D, viewer: SlideViewer) => void;
 
@@ -35,6 +42,8 @@ export interface SlideViewer {
   readonly slide: ReadonlySignal<SlideDetail>;
   /** Changes with every frame of a movement. */
   readonly view: ReadonlySignal<ViewState>;
+  /** Whether tiles are on their way. */
+  readonly loading: ReadonlySignal<boolean>;
   readonly shortcuts: ShortcutRegistry;
 
   toScreen(position: Position): ScreenPoint;
@@ -48,8 +57,10 @@ export interface SlideViewer {
    * its elements have the class `takes-pointer`. Remove it with `group.remove()`.
    */
   addGroup(name: string): SVGGElement;
-  /** Paints on a canvas over the slide, below the groups; the returned functions repaint and remove it. */
-  addPainter(painter: OverlayPainter): { readonly repaint: () => void; readonly remove: () => void };
+  /** Paints on a canvas over the slide, below the groups. */
+  addPainter(painter: OverlayPainter): Painted;
+  /** Paints below that what seldom changes, however much it is. */
+  addPicture(picture: OverlayPicture): Painted;
 
   /** Shows a box with some room around it; without animation where the user prefers reduced motion. */
   flyTo(box: Omit<Box, "space">): void;

@@ -11,9 +11,6 @@ interface ShownLayer {
   opacity: number;
 }
 
-/** Tiles of a layer's coarsest level that the small map of the slide asks for at most. */
-const MOST_OVERVIEW_TILES = 48;
-
 /** The overlays of a slide as images of OpenSeadragon, in the order of the slide's list. */
 export class LayerStack {
   readonly #viewer: OpenSeadragon.Viewer;
@@ -26,11 +23,14 @@ export class LayerStack {
     this.#slide = slide;
     viewer.world.addHandler("add-item", ({ item }) => this.#adopt(item));
     viewer.navigator?.world.addHandler("add-item", ({ item }) => {
-      if (!(item.source instanceof LayerTileSource) || item.source.overviewTiles <= MOST_OVERVIEW_TILES)
-        return;
-      // It has no coarse level, as a map that squares teach: the small map would have all of it computed.
-      item.getDrawArea = () => false;
+      // As of a map that squares teach: the small map of the slide would have all of it computed.
+      if (item.source instanceof LayerTileSource && item.source.isComputed) item.getDrawArea = () => false;
     });
+  }
+
+  /** Whether OpenSeadragon has not taken up a layer yet that is to be shown. */
+  get isWaiting(): boolean {
+    return [...this.#shown.values()].some(({ image }) => image === null);
   }
 
   /** Shows exactly these layers. */

@@ -21,10 +21,9 @@ export class LayerTileSource extends GridTileSource {
     this.map = map;
   }
 
-  /** Tiles of the coarsest level. */
-  get overviewTiles(): number {
-    const { width = 0, height = 0, tileWidth = 1, tileHeight = 1 } = this.#layer.levels.at(-1) ?? {};
-    return Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight);
+  /** Whether tiles cost so much that only those that are seen are asked for. */
+  get isComputed(): boolean {
+    return this.#layer.isComputed === true;
   }
 
   override hasTransparency(): boolean {

@@ -18,8 +18,6 @@ import { toScreen, toSlide } from "./view-geometry.js";
 export interface OpenViewer extends SlideViewer {
   /** Movement ended: the view is worth keeping in a link. */
   readonly settledView: ReadonlySignal<ViewState>;
-  /** Whether tiles are on their way. */
-  readonly loading: ReadonlySignal<boolean>;
   /** Tiles that could not be had since the slide was opened. */
   readonly failedTiles: ReadonlySignal<number>;
   setView(view: ViewState, immediately?: boolean): void;
@@ -62,6 +60,8 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
   const seadragon = createSeadragon(options);
   const camera = new SlideCamera(seadragon, element, { width, height }, options.view, () => followView());
   const slideSignal = signal(slide);
+  const layers = new LayerStack(seadragon, slide);
+  const { loading, failedTiles, checkLoading } = watchTiles(seadragon, layers);
   let takePointer: (() => void) | null = null;
 
   const viewer: OpenViewer = {
@@ -70,7 +70,8 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     slide: slideSignal,
     view: camera.view,
     settledView: camera.settledView,
-    ...watchTiles(seadragon),
+    loading,
+    failedTiles,
     shortcuts,
     announce,
     pathOf,
@@ -82,6 +83,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     },
     addGroup: (name) => surface.addGroup(name),
     addPainter: (painter) => surface.addPainter(painter),
+    addPicture: (picture) => surface.addPicture(picture),
     flyTo: (box) => camera.flyTo(box),
     holdPointer(onTaken) {
       takePointer?.();
@@ -96,7 +98,10 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     zoomBy: (factor) => camera.zoomBy(factor),
     panBy: (horizontal, vertical) => camera.panBy(horizontal, vertical),
     turnBy: (degrees) => camera.turnBy(degrees),
-    showLayers: (settings) => layers.show(settings),
+    showLayers(settings) {
+      layers.show(settings);
+      checkLoading();
+    },
     changePixels(change) {
       for (const one of options.navigator === null ? [seadragon] : [seadragon, seadragon.navigator]) {
         if (!(one.drawer instanceof PixelDrawer)) continue;
@@ -108,6 +113,7 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     updateSlide(changed) {
       slideSignal.value = changed;
       layers.update(changed);
+      checkLoading();
     },
     dispose() {
       observer.disconnect();
@@ -119,7 +125,6 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
   };
 
   const surface = new OverlaySurface(viewer, element);
-  const layers = new LayerStack(seadragon, slide);
   const followView = () => surface.follow(camera.matrix());
   guardPointer(seadragon, () => takePointer !== null);
   const observer = new ResizeObserver(followView);
@@ -127,24 +132,35 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
   return viewer;
 }
 
-/** Whether tiles are on their way, and how many could not be had. */
-function watchTiles(seadragon: OpenSeadragon.Viewer): Pick<OpenViewer, "loading" | "failedTiles"> {
+/** Whether tiles are on their way, which is to be checked when layers were changed, and how many could not be had. */
+function watchTiles(
+  seadragon: OpenSeadragon.Viewer,
+  layers: LayerStack,
+): Pick<OpenViewer, "loading" | "failedTiles"> & { checkLoading(): void } {
   const loading = signal(true);
   const failedTiles = signal(0);
+  const { world } = seadragon;
+  const checkLoading = () => {
+    const isEmpty = world.getItemCount() === 0;
+    loading.value = isEmpty || layers.isWaiting || !everythingLoaded(seadragon);
+  };
   seadragon.addHandler("tile-load-failed", () => {
     failedTiles.value += 1;
   });
-  seadragon.world.addHandler("add-item", ({ item }: { readonly item?: OpenSeadragon.TiledImage }) => {
-    item?.addHandler("fully-loaded-change", () => {
-      loading.value = !everythingLoaded(seadragon);
-    });
+  world.addHandler("add-item", ({ item }: { readonly item?: OpenSeadragon.TiledImage }) => {
+    item?.addHandler("fully-loaded-change", checkLoading);
+    checkLoading();
   });
-  return { loading, failedTiles };
+  world.addHandler("remove-item", checkLoading);
+  seadragon.addHandler("animation-finish", checkLoading);
+  return { loading, failedTiles, checkLoading };
 }
 
 function everythingLoaded({ world }: OpenSeadragon.Viewer): boolean {
-  return Array.from({ length: world.getItemCount() }, (_, index) => world.getItemAt(index)).every((item) =>
-    item.getFullyLoaded(),
+  return Array.from({ length: world.getItemCount() }, (_, index) => world.getItemAt(index)).every(
+    (item) =>
+      // OpenSeadragon loads nothing of what is invisible, or of what lies outside the view.
+      item.getFullyLoaded() || item.getDrawArea() === false,
   );
 }
 

@@ -1,10 +1,16 @@
-import type { OverlayPainter, SlideViewer } from "./handle.js";
+import type { OverlayPainter, Painted, SlideViewer } from "./handle.js";
+import { MovingPicture, type OverlayPicture } from "./moving-picture.js";
 import type { AffineMatrix } from "./view-geometry.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** What is drawn over a slide: a canvas in screen pixels, and above it SVG groups in level-0 pixels. */
+/**
+ * What is drawn over a slide: pictures that move with it, above them a canvas in screen pixels, and above that SVG groups
+ * in level-0 pixels.
+ */
 export class OverlaySurface {
+  readonly #host = document.createElement("div");
+  readonly #pictures = new Map<MovingPicture, OverlayPicture>();
   readonly #canvas = document.createElement("canvas");
   readonly #svg = document.createElementNS(SVG, "svg");
   readonly #root = document.createElementNS(SVG, "g");
@@ -16,9 +22,11 @@ export class OverlaySurface {
     this.#viewer = viewer;
     this.#canvas.className = "overlay-canvas";
     this.#svg.setAttribute("class", "overlay-svg");
-    for (const element of [this.#canvas, this.#svg]) element.setAttribute("aria-hidden", "true");
+    this.#host.className = "overlay";
+    this.#host.setAttribute("aria-hidden", "true");
     this.#svg.append(this.#root);
-    host.append(this.#canvas, this.#svg);
+    this.#host.append(this.#canvas, this.#svg);
+    host.append(this.#host);
   }
 
   addGroup(name: string): SVGGElement {
@@ -28,7 +36,19 @@ export class OverlaySurface {
     return group;
   }
 
-  addPainter(painter: OverlayPainter): { readonly repaint: () => void; readonly remove: () => void } {
+  addPicture(picture: OverlayPicture): Painted {
+    const moving = new MovingPicture(picture, this.#viewer, this.#canvas);
+    this.#pictures.set(moving, picture);
+    return {
+      repaint: () => moving.repaint(),
+      remove: () => {
+        this.#pictures.delete(moving);
+        moving.dispose();
+      },
+    };
+  }
+
+  addPainter(painter: OverlayPainter): Painted {
     const repaint = () => this.#schedule();
     this.#painters.add(painter);
     repaint();
@@ -44,11 +64,21 @@ export class OverlaySurface {
   /** Follows the slide; the canvas is painted at once so that it does not lag behind. */
   follow(matrix: AffineMatrix): void {
     this.#root.setAttribute("transform", `matrix(${matrix.join(" ")})`);
+    for (const picture of this.#pictures.keys()) picture.follow();
     this.#paint();
   }
 
   /** Paints everything on a canvas that takes CSS pixels. */
   paintOnto(context: CanvasRenderingContext2D): void {
+    for (const picture of this.#pictures.values()) {
+      context.save();
+      picture.paint(context, 0);
+      context.restore();
+    }
+    this.#paintAbove(context);
+  }
+
+  #paintAbove(context: CanvasRenderingContext2D): void {
     for (const painter of this.#painters) {
       context.save();
       painter(context, this.#viewer);
@@ -58,8 +88,8 @@ export class OverlaySurface {
 
   dispose(): void {
     if (this.#frame !== null) cancelAnimationFrame(this.#frame);
-    this.#canvas.remove();
-    this.#svg.remove();
+    for (const picture of this.#pictures.keys()) picture.dispose();
+    this.#host.remove();
   }
 
   #schedule(): void {
@@ -81,6 +111,6 @@ export class OverlaySurface {
     if (context === null) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, clientWidth, clientHeight);
-    this.paintOnto(context);
+    this.#paintAbove(context);
   }
 }

@@ -1,13 +1,19 @@
 import type { Level0Box } from "../../geometry/index.js";
 import type { SlideViewer } from "./handle.js";
 
-/** The part of the slide that is seen; larger than that where it is turned. */
-export function shownBounds({ element, toSlide }: Pick<SlideViewer, "element" | "toSlide">): Level0Box {
-  const { clientWidth: width, clientHeight: height } = element;
+/**
+ * The part of the slide that is seen; larger than that where it is turned.
+ * @param margin CSS pixels around the view that count as seen
+ */
+export function shownBounds(
+  { element, toSlide }: Pick<SlideViewer, "element" | "toSlide">,
+  margin = 0,
+): Level0Box {
+  const [width, height] = [element.clientWidth + margin, element.clientHeight + margin];
   const corners = [
-    [0, 0],
-    [width, 0],
-    [0, height],
+    [-margin, -margin],
+    [width, -margin],
+    [-margin, height],
     [width, height],
   ].map(([x = 0, y = 0]) => toSlide({ space: "screen", x, y }));
   const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];

@@ -39,6 +39,26 @@ export function toSlide(matrix: AffineMatrix, point: ScreenPoint): Position {
   return [(d * x - c * y) / determinant, (a * y - b * x) / determinant];
 }
 
+/** The map back. */
+export function inverse([a, b, c, d, e, f]: AffineMatrix): AffineMatrix {
+  const determinant = a * d - b * c;
+  return [
+    d / determinant,
+    -b / determinant,
+    -c / determinant,
+    a / determinant,
+    (c * f - d * e) / determinant,
+    (b * e - a * f) / determinant,
+  ];
+}
+
+/** One map after another. */
+export function product(after: AffineMatrix, first: AffineMatrix): AffineMatrix {
+  const [a, b, c, d, e, f] = after;
+  const [p, q, r, s, t, u] = first;
+  return [a * p + c * q, b * p + d * q, a * r + c * s, b * r + d * s, a * t + c * u + e, b * t + d * u + f];
+}
+
 /**
  * The view that shows a box as large as it fits.
  * @param room how much larger than the box the view is

@@ -9,9 +9,11 @@ import {
   FOCUS,
   findings,
   mainThreadTime,
+  meanDifference,
   openPage,
   PHONE,
   quietPages,
+  screenPixels,
   settled,
   writeWorkspace,
 } from "../page-fixture.js";
@@ -41,6 +43,24 @@ function squares(): AnnotationChange[] {
       },
     };
   });
+}
+
+/** In the page: counts strokes, and has what waits for the slide to rest wait for an event. */
+function holdRests(): void {
+  const { dataset } = document.body;
+  dataset.strokes = "0";
+  const { stroke } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.stroke = function count(this: CanvasRenderingContext2D, ...path: []) {
+    dataset.strokes = String(Number(dataset.strokes) + 1);
+    stroke.apply(this, path);
+  };
+  const later = globalThis.setTimeout;
+  const hold = (run: () => void, wait?: number) => {
+    if (wait !== 150) return later(run, wait);
+    addEventListener("rest", run, { once: true });
+    return 0;
+  };
+  Object.assign(globalThis, { setTimeout: hold });
 }
 
 describeWithChromium("the object table", () => {
@@ -118,6 +138,33 @@ describeWithChromium("the object table", () => {
     await expect.poll(() => count(page).innerText()).toBe("1 of 5,001 objects");
     await page.getByRole("button", { name: "All", exact: true }).click();
     await expect.poll(() => count(page).innerText()).toBe("5,001 objects");
+  });
+
+  it("the outlines of all move with the slide unpainted, and are painted anew where it rests", async () => {
+    const page = await open();
+    const box = await page.locator(".slide-view").boundingBox();
+    const { x, y, width, height } = box ?? { x: 0, y: 0, width: 0, height: 0 };
+    const clip = { x: x + width / 2 - 150, y: y + height / 2 - 150, width: 300, height: 300 };
+    const before = await screenPixels(page, clip);
+    await page.evaluate(holdRests);
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.down();
+    for (let step = 1; step <= 10; step++) {
+      await page.mouse.move(x + width / 2 + 7 * step, y + height / 2 + 3 * step);
+    }
+    await page.mouse.up();
+    await settled(page);
+    const moved = await screenPixels(page, clip);
+    expect(await page.evaluate(() => Number(document.body.dataset.strokes))).toBe(0);
+    expect(await page.locator(".overlay-picture").last().getAttribute("style")).toMatch(/transform: matrix/);
+    await page.evaluate(() => dispatchEvent(new Event("rest")));
+    await expect
+      .poll(() => page.evaluate(() => Number(document.body.dataset.strokes)))
+      .toBeGreaterThanOrEqual(MANY);
+    expect(await page.locator(".overlay-picture").last().getAttribute("style")).not.toMatch(/transform: m/);
+    const painted = await screenPixels(page, clip);
+    // It was moved by whole pixels of the screen: by less than one it may differ.
+    expect(meanDifference(moved, painted)).toBeLessThan(meanDifference(before, painted) / 2);
   });
 
   it("selects on the slide and back, with pointer and keys", async () => {

@@ -5,7 +5,7 @@ import type { ToolsState } from "../panel/tools-state.js";
 import type { ToolName } from "./editor.js";
 
 /** Tools whose clicks mean one thing or the opposite. */
-const OPPOSITE_TOOLS: ReadonlySet<ToolName> = new Set(["segment", "teach", "points"]);
+const OPPOSITE_TOOLS: ReadonlySet<ToolName> = new Set(["segment", "teach", "points", "vertices"]);
 
 /** Keys that work whichever tool is active; a tool's own keys come before them. */
 export function editorShortcuts(state: ToolsState): Shortcut[] {
@@ -35,7 +35,7 @@ export function editorShortcuts(state: ToolsState): Shortcut[] {
     key("a", "Accept the selected annotations", () => editor.review("accepted")),
     key(
       "x",
-      "Reject the selected annotations; while segmenting, teaching or setting points: what clicks mean",
+      "Reject the selected annotations; while segmenting, teaching, setting points or editing vertices: what clicks mean",
       () => {
         if (OPPOSITE_TOOLS.has(tool.value)) input.opposite.value = !input.opposite.value;
         else editor.review("rejected");

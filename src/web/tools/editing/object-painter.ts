@@ -1,11 +1,13 @@
 import { type AnnotationObject, MEASUREMENT_CLASS, type Position } from "../../../contract/index.js";
 import { boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import type { OverlayPicture } from "../../viewer/moving-picture.js";
 import { shownBounds, toLevel0 } from "../../viewer/shown-bounds.js";
 import { objectFigure } from "../geometry/figures.js";
 import { boundsOfShape, type Shape, shapeOf } from "../geometry/shapes.js";
 import { untangled } from "../geometry/tangle.js";
 import { colourOfClass } from "./classes.js";
+import type { Editor } from "./editor.js";
 import { paintLabel } from "./path-painting.js";
 
 /** Objects that are smaller on the screen are dots, in CSS pixels. */
@@ -64,6 +66,23 @@ function pathAt(object: AnnotationObject, zoom: number): Path2D {
 export interface PaintOptions {
   readonly selection: ReadonlySet<string>;
   readonly rejectedShown: boolean;
+  /** CSS pixels around the view in which objects are painted, too; 0 unless told. */
+  readonly margin?: number | undefined;
+}
+
+/** The objects in view. */
+export function objectsInView(
+  viewer: SlideViewer,
+  objects: Iterable<AnnotationObject>,
+  { rejectedShown, margin }: Omit<PaintOptions, "selection">,
+): AnnotationObject[] {
+  const shown = shownBounds(viewer, margin);
+  const found: AnnotationObject[] = [];
+  for (const object of objects) {
+    if (object.review === "rejected" && !rejectedShown) continue;
+    if (boundsOverlap(prepare(object).bounds, shown)) found.push(object);
+  }
+  return found;
 }
 
 /**
@@ -74,18 +93,16 @@ export function paintObjects(
   context: CanvasRenderingContext2D,
   viewer: SlideViewer,
   objects: Iterable<AnnotationObject>,
-  { selection, rejectedShown }: PaintOptions,
+  options: PaintOptions,
 ): void {
+  const { selection } = options;
   const { zoom } = viewer.view.value;
-  const shown = shownBounds(viewer);
   const selected: AnnotationObject[] = [];
   const labelled: AnnotationObject[] = [];
   context.save();
   toLevel0(context, viewer);
   context.lineJoin = "round";
-  for (const object of objects) {
-    if (object.review === "rejected" && !rejectedShown) continue;
-    if (!boundsOverlap(prepare(object).bounds, shown)) continue;
+  for (const object of objectsInView(viewer, objects, options)) {
     if (object.classification === MEASUREMENT_CLASS && isSeen(object, zoom)) labelled.push(object);
     if (selection.has(object.id)) selected.push(object);
     else paintOne(context, object, zoom, false);
@@ -93,6 +110,19 @@ export function paintObjects(
   for (const object of selected) paintOne(context, object, zoom, true);
   context.restore();
   for (const object of labelled) paintFigure(context, viewer, object);
+}
+
+/** All annotations of a slide, as a picture that moves with it. */
+export function outlinesOf({ viewer, store, selection, rejectedShown }: Editor): OverlayPicture {
+  const now = (margin: number) => ({
+    selection: selection.peek(),
+    rejectedShown: rejectedShown.peek(),
+    margin,
+  });
+  return {
+    count: (margin) => objectsInView(viewer, store.objects.peek().values(), now(margin)).length,
+    paint: (context, margin) => paintObjects(context, viewer, store.objects.peek().values(), now(margin)),
+  };
 }
 
 /** How long or large a measurement is: beside a line's end, and over an area. */

@@ -15,6 +15,7 @@ export function OppositeButton({ input, plain, opposite }: OppositeButtonProps) 
     <ToolButton
       icon={isOpposite ? "minus" : "plus"}
       title={isOpposite ? opposite : plain}
+      word={(isOpposite ? opposite : plain).replace(/^\w+ (are )?/, "")}
       shortcut="X"
       pressed={isOpposite}
       onClick={() => {

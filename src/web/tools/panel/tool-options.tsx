@@ -15,10 +15,14 @@ export function ToolOptions({ state }: { readonly state: ToolsState }) {
     <fieldset class="tool-strip">
       <legend class="visually-hidden">Active tool</legend>
       {tool === "segment" ? <Segmenting state={state} /> : null}
-      {tool === "draw" ? <span>Drag an outline, or click vertices and press Enter.</span> : null}
+      {tool === "draw" ? (
+        <span>Drag an outline, or click vertices; Enter or a click on the first ends it.</span>
+      ) : null}
       {tool === "rectangle" ? <span>Drag from corner to corner; Shift makes a square.</span> : null}
       {tool === "ellipse" ? <span>Drag from corner to corner; Shift makes a circle.</span> : null}
-      {tool === "polyline" ? <span>Drag a line, or click vertices and press Enter.</span> : null}
+      {tool === "polyline" ? (
+        <span>Drag a line, or click vertices; Enter or a second click on the last ends it.</span>
+      ) : null}
       {tool === "points" ? <Points state={state} /> : null}
       {tool === "measure" ? <Measuring state={state} /> : null}
       {tool === "brush" || tool === "erase" ? <Brush state={state} /> : null}
@@ -128,8 +132,8 @@ function Measuring({ state: { editor, input } }: { readonly state: ToolsState })
   const { measured, readout, viewer } = editor;
   const hint =
     measured.value === "line"
-      ? "Drag from end to end, or click a way and press Enter."
-      : "Drag an outline, or click vertices and press Enter.";
+      ? "Drag from end to end, or click a way; Enter or a second click on its last point ends it."
+      : "Drag an outline, or click vertices; Enter or a click on the first ends it.";
   return (
     <>
       <fieldset class="choice-pair" aria-label="What is measured">
@@ -186,12 +190,14 @@ function Brush({ state: { editor } }: { readonly state: ToolsState }) {
   );
 }
 
-function Vertices({ state: { editor } }: { readonly state: ToolsState }) {
+function Vertices({ state: { editor, input } }: { readonly state: ToolsState }) {
+  if (editor.selected.value === null) return <span>Click the annotation to edit.</span>;
   return (
-    <span>
-      {editor.selected.value === null
-        ? "Click the annotation to edit."
-        : "Drag vertices; press an edge to add one, Alt or the right button to remove one."}
-    </span>
+    <>
+      <span>
+        {input.opposite.value ? "Press a vertex to remove it." : "Drag vertices; press an edge to add one."}
+      </span>
+      <OppositeButton input={input} plain="Presses move vertices" opposite="Presses remove vertices" />
+    </>
   );
 }

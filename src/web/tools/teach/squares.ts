@@ -50,6 +50,11 @@ export function squareAt(
   return { x: along(x, slide.width), y: along(y, slide.height), size: side };
 }
 
+/** Where a square lies, whatever else is known of it. */
+export function placeOf({ x, y, size }: PlacedSquare): PlacedSquare {
+  return { x, y, size };
+}
+
 export function areaOfSquare({ x, y, size }: PlacedSquare): Area {
   const [right, bottom] = [x + size, y + size];
   return {

@@ -82,6 +82,7 @@ function statusText(session: TeachSession, tumour: number, other: number): strin
   const missing = teachingLimits.first - tumour - other;
   switch (session.status.value) {
     case "collecting":
+      if (session.size.value === null) return `${counts}: getting ready …`;
       if (missing > 0) return `${counts}: ${missing} more for a map`;
       return `${counts}: a map needs both kinds`;
     case "teaching":

@@ -4,10 +4,10 @@ import {
   type Box,
   type LabelledSquareEntry,
   type LayerEntry,
-  type SlideDetail,
   type Suggestion,
   suggestionsSchema,
   type TeachingFrame,
+  type TeachingPreparation,
   teachingFrameSchema,
   teachingLimits,
   teachingSchema,
@@ -15,12 +15,9 @@ import {
 import { isAbort, paths, request, requestJson } from "../../api/index.js";
 import { keptSignal, showMessage, showProblem } from "../../interface/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
-import { shownBounds } from "../../viewer/shown-bounds.js";
 import type { Editor } from "../editing/editor.js";
-import { squaresOf } from "./squares.js";
-
-/** Milliseconds for which the view stands still before what it shows is computed. */
-const REST = 200;
+import { restingBox, tilesAround, tilesOf } from "./seen-part.js";
+import { placeOf, squaresOf } from "./squares.js";
 
 /** How teaching stands. */
 export type TeachingStatus = "collecting" | "teaching" | "ready" | "failed";
@@ -67,6 +64,8 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
   const map = signal<LayerEntry | null>(null);
   const suggestions = signal<readonly Suggestion[]>([]);
   const box = restingBox(viewer);
+  /** The map, and the place on it, that suggestions were last made for. */
+  let looked: string | null = null;
   const isTooFar = computed(
     () => frame.value !== null && tilesOf(box.value, frame.value) > teachingLimits.tiles,
   );
@@ -95,6 +94,8 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
     suggestions.value = await suggested({ slide, map: shown }, seen, pixelSize * side.peek(), abort);
     const count = suggestions.value.length;
     if (count > 0) viewer.announce(`${count} suggestions: Y tumour, N not`);
+    const next = [...squares.peek(), ...suggestions.peek()].map(placeOf);
+    await prepared(slide, { run: run.peek(), squares: next }, abort);
     const around = tilesAround(seen, frame.peek(), viewer.slide.peek().size);
     if (around !== null) await prepared(slide, { run: run.peek(), box: around }, abort);
   }
@@ -103,18 +104,14 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
     abortable(() => {
       void run.value;
       if (!isActive.value) return null;
-      return (abort) => learnFrame(abort).catch(fail);
+      return learnFrame;
     }),
-    abortable(() => {
-      // Features are computed while the first squares are clicked; afterwards the map's tiles ask for them.
-      if (!isActive.value || frame.value === null || isTooFar.value || map.value !== null) return null;
-      const place = { run: run.value, box: box.value };
-      return (abort) => prepared(slide, place, abort).catch(fail);
-    }),
+    ...prepareFirst({ slide, isActive, frame, squares, taughtWith, run, box, isTooFar, map }),
     abortable(() => {
       void [taughtWith.value, run.value];
       if (!isActive.value) return null;
       suggestions.value = [];
+      looked = null;
       if (!canTeach(squares.peek())) {
         map.value = null;
         status.value = "collecting";
@@ -122,16 +119,20 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
       }
       return (abort) =>
         teach(abort).catch((thrown: unknown) => {
-          if (isAbort(thrown)) return;
-          status.value = "failed";
-          fail(thrown);
+          if (!isAbort(thrown)) status.value = "failed";
+          throw thrown;
         });
     }),
     abortable(() => {
       const [seen, shown] = [box.value, map.value];
-      // A square that comes meanwhile goes before what nobody has asked for yet.
+      // The map itself, and a square that comes meanwhile, go before what nobody has asked for yet.
       if (!isActive.value || shown === null || status.value !== "ready" || isTooFar.value) return null;
-      return (abort) => goOn(shown.id, seen, abort).catch(fail);
+      const place = JSON.stringify([shown.id, seen]);
+      if (viewer.loading.value || place === looked) return null;
+      return async (abort) => {
+        await goOn(shown.id, seen, abort);
+        looked = place;
+      };
     }),
   ];
   return {
@@ -145,6 +146,39 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
   };
 }
 
+/** What a session knows before its first map. */
+interface BeforeMap {
+  readonly slide: string;
+  readonly isActive: ReadonlySignal<boolean>;
+  readonly frame: ReadonlySignal<TeachingFrame | null>;
+  readonly squares: ReadonlySignal<readonly LabelledSquareEntry[]>;
+  readonly taughtWith: ReadonlySignal<string>;
+  readonly run: ReadonlySignal<string | null>;
+  readonly box: ReadonlySignal<Box>;
+  readonly isTooFar: ReadonlySignal<boolean>;
+  readonly map: ReadonlySignal<LayerEntry | null>;
+}
+
+/** Has features computed while the first squares are clicked, so that the first map costs no more than later ones. */
+function prepareFirst(before: BeforeMap): (() => void)[] {
+  const { slide, isActive, frame, squares, taughtWith, run, box, isTooFar, map } = before;
+  return [
+    abortable(() => {
+      // Afterwards the map's tiles ask for them.
+      if (!isActive.value || frame.value === null || isTooFar.value || map.value !== null) return null;
+      const place = { run: run.value, box: box.value };
+      return (abort) => prepared(slide, place, abort);
+    }),
+    abortable(() => {
+      // The first lesson finds what its squares look like; those of later ones are few.
+      void taughtWith.value;
+      const [given, of] = [squares.peek(), run.value];
+      if (!isActive.value || frame.value === null || given.length === 0 || canTeach(given)) return null;
+      return (abort) => prepared(slide, { run: of, squares: given.map(placeOf) }, abort);
+    }),
+  ];
+}
+
 async function suggested(
   { slide, map }: { readonly slide: string; readonly map: string },
   box: Box,
@@ -155,12 +189,8 @@ async function suggested(
   return requestJson(suggestionsSchema, paths.suggestions(slide, map), { method: "POST", body, signal });
 }
 
-/** Has the server compute the features of a part of the slide. */
-async function prepared(
-  slide: string,
-  body: { readonly run: string | null; readonly box: Box },
-  signal: AbortSignal,
-): Promise<void> {
+/** Has the server compute the features of squares, or of a part of the slide. */
+async function prepared(slide: string, body: TeachingPreparation, signal: AbortSignal): Promise<void> {
   await request(paths.prepareTeaching(slide), { method: "POST", body, signal });
 }
 
@@ -168,70 +198,13 @@ function fail(thrown: unknown): void {
   if (!isAbort(thrown)) showProblem(thrown);
 }
 
-/** Work that begins anew, the earlier one aborted, whenever the signals change that `begin` reads. */
+/** Work that begins anew, the earlier one aborted, whenever the signals change that `begin` reads; what fails is shown. */
 function abortable(begin: () => ((signal: AbortSignal) => Promise<void>) | null): () => void {
   return effect(() => {
     const work = begin();
     if (work === null) return undefined;
     const controller = new AbortController();
-    untracked(() => void work(controller.signal));
+    untracked(() => void work(controller.signal).catch(fail));
     return () => controller.abort();
   });
-}
-
-/** The part of the slide that is seen, once the view stands still. */
-function restingBox(viewer: SlideViewer): ReadonlySignal<Box> & { dispose(): void } {
-  const box = signal(seenBox(viewer));
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const end = effect(() => {
-    void viewer.view.value;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const now = seenBox(viewer);
-      if (JSON.stringify(now) !== JSON.stringify(box.peek())) box.value = now;
-    }, REST);
-  });
-  return Object.assign(box, {
-    dispose() {
-      clearTimeout(timer);
-      end();
-    },
-  });
-}
-
-function seenBox(viewer: SlideViewer): Box {
-  const { width, height } = viewer.slide.peek().size ?? { width: 0, height: 0 };
-  const { left, top, right, bottom } = shownBounds(viewer);
-  const [x, y] = [Math.max(0, Math.round(left)), Math.max(0, Math.round(top))];
-  return {
-    space: "level-0",
-    x,
-    y,
-    width: Math.max(0, Math.min(width, Math.round(right)) - x),
-    height: Math.max(0, Math.min(height, Math.round(bottom)) - y),
-  };
-}
-
-/**
- * A part of a slide with a tile of what lies around it: whoever moves the slide is to find the map there. Null where that
- * is too much.
- */
-function tilesAround(
-  { x, y, width, height }: Box,
-  frame: TeachingFrame | null,
-  size: SlideDetail["size"],
-): Box | null {
-  if (frame === null || size === null) return null;
-  const by = frame.tileSide;
-  const [left, top] = [Math.max(0, Math.floor(x - by)), Math.max(0, Math.floor(y - by))];
-  const right = Math.min(size.width, Math.ceil(x + width + by));
-  const bottom = Math.min(size.height, Math.ceil(y + height + by));
-  const around: Box = { space: "level-0", x: left, y: top, width: right - left, height: bottom - top };
-  return tilesOf(around, frame) > teachingLimits.tiles ? null : around;
-}
-
-function tilesOf({ x, y, width, height }: Box, { tileSide }: TeachingFrame): number {
-  const along = (start: number, length: number) =>
-    length <= 0 ? 0 : Math.ceil((start + length) / tileSide) - Math.floor(start / tileSide);
-  return along(x, width) * along(y, height);
 }

@@ -8,7 +8,7 @@ import { boundsOf } from "../../../geometry/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { colourOfClass } from "../editing/classes.js";
 import { type Editor, newObjectId, type Pointed } from "../editing/editor.js";
-import { strokeTwice, traceArea } from "../editing/path-painting.js";
+import { paintDot, strokeTwice, traceArea } from "../editing/path-painting.js";
 import { type PointerTool, screenDistance } from "../editing/tool.js";
 import {
   areaOfSquare,
@@ -42,6 +42,8 @@ export class TeachTool implements PointerTool {
   readonly #repaint: () => void;
   #pressed: Pointed | null = null;
   #pointer: Pointed | null = null;
+  /** Clicks that came before it was known how large a square is. */
+  #waiting: readonly { readonly at: Pointed; readonly kind: SquareKind }[] = [];
 
   constructor(editor: Editor, session: TeachSession, repaint: () => void) {
     this.#editor = editor;
@@ -86,7 +88,15 @@ export class TeachTool implements PointerTool {
 
   cancel(): boolean {
     this.#pressed = null;
+    this.#waiting = [];
     return false;
+  }
+
+  /** Makes squares of the clicks that came too early, now that it is known how large they are. */
+  placeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { at, kind } of waiting) this.#addAround(at, kind);
   }
 
   /** Says of the least sure suggestion what it is. */
@@ -119,6 +129,9 @@ export class TeachTool implements PointerTool {
       context.setLineDash([]);
       paintMark(context, viewer, suggestion);
     });
+    for (const { at, kind } of this.#waiting) {
+      paintDot(context, viewer.toScreen(at.position), 6, colourOfClass(SQUARE_CLASSES[kind]));
+    }
     const next = this.#pointer === null ? null : this.#squareAround(this.#pointer);
     if (next === null) return;
     traceArea(context, viewer, areaOfSquare(next));
@@ -137,9 +150,10 @@ export class TeachTool implements PointerTool {
   #addAround(at: Pointed, kind: SquareKind): void {
     const square = this.#squareAround(at);
     if (square !== null) this.#add(square, kind);
+    else if (this.#session.size.peek() !== null) this.#editor.viewer.announce("That is not on the slide");
     else {
-      const isKnown = this.#session.size.peek() !== null;
-      this.#editor.viewer.announce(isKnown ? "That is not on the slide" : "The slide is not ready yet");
+      this.#waiting = [...this.#waiting, { at, kind }];
+      this.#editor.viewer.announce("The square comes as soon as the slide is ready");
     }
   }
 
