@@ -2,7 +2,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sectionNames } from "../../scripts/parity/run-parity.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
-import { describeComputingWithWebGpu, describeWithFastWebGpu, type Gpu, runWithWebGpu } from "../support/webgpu.js";
+import {
+  describeComputingWithWebGpu,
+  describeWithFastWebGpu,
+  type Gpu,
+  runWithWebGpu,
+} from "../support/webgpu.js";
 import { goldenFiles } from "./corruption.js";
 
 const LONG = 3_600_000;
