@@ -3,7 +3,7 @@ import { boundsOverlap, type Level0Box, simplifyRing } from "../../../geometry/i
 import type { SlideViewer } from "../../viewer/handle.js";
 import { shownBounds, toLevel0 } from "../../viewer/shown-bounds.js";
 import { objectFigure } from "../geometry/figures.js";
-import { boundsOfShape, type Shape, shapeOf } from "../geometry/shapes.js";
+import { boundsOfShape, type DrawnShape, shapeOf } from "../geometry/shapes.js";
 import { untangled } from "../geometry/tangle.js";
 import { colourOfClass } from "./classes.js";
 import { paintLabel } from "./path-painting.js";
@@ -26,7 +26,7 @@ interface Prepared {
 }
 
 /** Level0Box and paths of shapes: an object that is judged keeps its own, one that is drawn otherwise has another. */
-const prepared = new WeakMap<Shape, Prepared>();
+const prepared = new WeakMap<DrawnShape, Prepared>();
 
 function prepare(object: AnnotationObject): Prepared {
   const shape = shapeOf(object);
