@@ -82,3 +82,4 @@ export {
   webFetch,
 } from "./web.js";
 export { withoutFolders } from "./without-folders.js";
+export { WorkQueue } from "./work-queue.js";

@@ -5,10 +5,9 @@ import {
   type GroupRules,
   type JudgedAreas,
 } from "../annotations/index.js";
-import type { Reporter } from "../common/index.js";
+import { type Reporter, WorkQueue } from "../common/index.js";
 import { EventBus } from "./event-bus.js";
 import { OpenSlides } from "./open-slides.js";
-import { WorkQueue } from "./work-queue.js";
 import { OpenWorkspace } from "./workspace/workspace.js";
 
 /** Readings that may wait for their turn; a page asks for a few dozen tiles at a time. */

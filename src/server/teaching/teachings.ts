@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { EpSamError, hashBytes, RecentlyUsed } from "../../common/index.js";
+import { EpSamError, hashBytes, moduleBeside, RecentlyUsed } from "../../common/index.js";
 import {
   type Box,
   type LayerEntry,
@@ -10,14 +10,35 @@ import {
 import { MAP_STEP, TILE_SIDE } from "../../inference/index.js";
 import type { ServerContext } from "../context.js";
 import type { Layer } from "../layers/layer.js";
+import { ModelProcess } from "../model-process.js";
 import { fileVersion } from "../open-slides.js";
 import { tilePlace } from "../tile-place.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
-import { TeachingProcess } from "./teaching-process.js";
-import type { Lesson, TeachingResults } from "./work.js";
+import { type Lesson, type TeachingResults, type TeachingWork, teachingResults } from "./work.js";
 
 /** Taught maps whose tiles can be asked for: each click makes one. */
 const KEPT = 64;
+
+/** Work that nobody waits for any longer ends by itself: it is short, and the process keeps features that are not. */
+const GRACE_MILLISECONDS = 120_000;
+
+/** The process that teaches with squares, see {@link ModelProcess}. */
+class TeachingProcess extends ModelProcess<TeachingWork> {
+  constructor() {
+    super(moduleBeside(import.meta.url, "./teaching-main"), "teaches", {
+      graceMilliseconds: GRACE_MILLISECONDS,
+    });
+  }
+
+  /** As {@link ModelProcess.perform}. */
+  async run<Kind extends keyof TeachingResults>(
+    work: Extract<TeachingWork, { kind: Kind }>,
+    signal?: AbortSignal,
+  ): Promise<TeachingResults[Kind]>;
+  async run(work: TeachingWork, signal?: AbortSignal): Promise<TeachingResults[keyof TeachingResults]> {
+    return this.perform<TeachingResults[keyof TeachingResults]>(work, teachingResults[work.kind], signal);
+  }
+}
 
 type Frame = TeachingResults["frame"];
 
