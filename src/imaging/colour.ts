@@ -20,8 +20,3 @@ export function greyToRgb(image: GreyImage): RgbImage {
   }
   return { width, height, data };
 }
-
-/** The image without colour, as torchvision's `rgb_to_grayscale` with three output channels. */
-export function greyscale(image: RgbImage): RgbImage {
-  return greyToRgb(toGrey(image));
-}

@@ -1,7 +1,6 @@
 export { bilinearMatrix } from "./bilinear-matrix.js";
 export { isBmp } from "./bmp.js";
 export {
-  greyscale,
   greyToRgb,
   toGrey,
 } from "./colour.js";

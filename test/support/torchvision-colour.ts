@@ -1,7 +1,12 @@
 import { EpSamError } from "../../src/common/index.js";
-import { greyscale, type RgbImage, toGrey } from "../../src/imaging/index.js";
+import { greyToRgb, type RgbImage, toGrey } from "../../src/imaging/index.js";
 
 // torchvision's changes of colour on 8 bits, to the bit: what the faster ones of training are compared with.
+
+/** The image without colour, as torchvision's `rgb_to_grayscale` with three output channels. */
+export function greyscale(image: RgbImage): RgbImage {
+  return greyToRgb(toGrey(image));
+}
 
 /** Multiplies the brightness: 0 is black, 1 the same image; torchvision's `adjust_brightness` on 8 bits. */
 export function adjustBrightness(image: RgbImage, factor: number): RgbImage {
