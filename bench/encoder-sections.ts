@@ -1,5 +1,5 @@
+import { deterministicUniform } from "../scripts/parity/deterministic-fill.js";
 import { deterministicVit } from "../scripts/parity/vit-weights.js";
-import { deterministicUniform } from "../src/common/index.js";
 import { openVitEncoder, type VitVariant, vitArchitectures, vitVariants } from "../src/models/index.js";
 import type { Section } from "./sections.js";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { deterministicUniform, EpSamError, messageOf } from "../../src/common/index.js";
+import { EpSamError, messageOf } from "../../src/common/index.js";
 import {
   type Device,
   device,
@@ -11,6 +11,7 @@ import {
   formatShape,
   sameShape,
 } from "../../src/graph/index.js";
+import { deterministicUniform } from "./deterministic-fill.js";
 
 /** A directory of values computed with the authors' implementation. */
 export interface GoldenDirectory {

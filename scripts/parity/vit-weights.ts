@@ -1,4 +1,3 @@
-import { deterministicUniform } from "../../src/common/index.js";
 import { elementCount, floatTensor, type Shape } from "../../src/graph/index.js";
 import {
   type NamedShapes,
@@ -6,6 +5,7 @@ import {
   type VitArchitecture,
   vitTensors,
 } from "../../src/models/index.js";
+import { deterministicUniform } from "./deterministic-fill.js";
 
 /** Rows of the tables of relative positions when they are not those that the blocks need. */
 export interface TableLengths {

@@ -1,8 +1,8 @@
+import { isRecord } from "../common/index.js";
 import type { Colour } from "../imaging/index.js";
 import { annotationError, VertexBudget } from "./errors.js";
 import { readGeometry } from "./geojson-geometry.js";
 import {
-  isObject,
   type JsonObject,
   type JsonPlace,
   member,
@@ -49,21 +49,21 @@ export function parseGeoJson(path: string, content: unknown, lines: LineRule = "
 
 /** Where our own files say that their coordinates begin; QuPath's do not say it. */
 function statedOrigin(content: unknown): CoordinateOrigin | null {
-  const stated = isObject(content) ? content[ORIGIN_MEMBER] : undefined;
+  const stated = isRecord(content) ? content[ORIGIN_MEMBER] : undefined;
   return stated === "slide" || stated === "bounds" ? stated : null;
 }
 
 /** Whether a feature has what QuPath alone writes: since 0.3 the type of the object, before that in its id. */
 function isOfQuPath(feature: unknown): boolean {
-  if (!isObject(feature)) return false;
-  const properties = isObject(feature.properties) ? feature.properties : {};
+  if (!isRecord(feature)) return false;
+  const properties = isRecord(feature.properties) ? feature.properties : {};
   const isNamed = typeof feature.id === "string" && /^Path\w+Object$/.test(feature.id);
   return isNamed || ["objectType", "object_type", "isLocked"].some((key) => key in properties);
 }
 
 function featuresOf(place: JsonPlace, content: unknown): { place: JsonPlace; features: readonly unknown[] } {
   if (Array.isArray(content)) return { place, features: content };
-  if (!isObject(content))
+  if (!isRecord(content))
     throw wrongType(place, "a FeatureCollection, an array of features or a feature", content);
   if (content.type === "FeatureCollection") {
     const inside = member(place, "features");
@@ -76,7 +76,7 @@ function featuresOf(place: JsonPlace, content: unknown): { place: JsonPlace; fea
 }
 
 function childrenOf(place: JsonPlace, feature: JsonObject): { place: JsonPlace; value: unknown }[] {
-  const children = isObject(feature.properties) ? feature.properties.childObjects : undefined;
+  const children = isRecord(feature.properties) ? feature.properties.childObjects : undefined;
   if (children === undefined) return [];
   const inside = member(member(place, "properties"), "childObjects");
   return requireArray(inside, children).map((value, index) => ({ place: member(inside, index), value }));
@@ -139,8 +139,8 @@ function isByte(value: unknown): value is number {
 /** QuPath writes an object by name; before version 0.4 an array of name and value. */
 function readMeasurements(value: unknown): Record<string, number> {
   const pairs = Array.isArray(value)
-    ? value.filter(isObject).map((entry) => [entry.name, entry.value] as const)
-    : Object.entries(isObject(value) ? value : {});
+    ? value.filter(isRecord).map((entry) => [entry.name, entry.value] as const)
+    : Object.entries(isRecord(value) ? value : {});
   const numbers = pairs.filter(
     (pair): pair is [string, number] => typeof pair[0] === "string" && typeof pair[1] === "number",
   );
@@ -148,7 +148,7 @@ function readMeasurements(value: unknown): Record<string, number> {
 }
 
 function readMetadata(value: unknown): Record<string, string> {
-  const texts = Object.entries(isObject(value) ? value : {}).filter(
+  const texts = Object.entries(isRecord(value) ? value : {}).filter(
     (pair): pair is [string, string] => typeof pair[1] === "string",
   );
   return Object.fromEntries(texts);

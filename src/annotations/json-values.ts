@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJson } from "../common/index.js";
+import { isRecord, parseJson } from "../common/index.js";
 import { annotationError, MAXIMUM_COORDINATE, VertexBudget } from "./errors.js";
 
 /** A member of a JSON file and where it is, for messages such as `features[3].geometry`. */
@@ -30,10 +30,6 @@ function checkBrackets(path: string, text: string): void {
   for (let at = text.indexOf("["); at >= 0; at = text.indexOf("[", at + 1)) budget.spend(1);
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** What a value is, for messages. */
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
@@ -53,7 +49,7 @@ export function requireArray(place: JsonPlace, value: unknown): readonly unknown
 }
 
 export function requireObject(place: JsonPlace, value: unknown): JsonObject {
-  if (isObject(value)) return value;
+  if (isRecord(value)) return value;
   throw wrongType(place, "an object", value);
 }
 

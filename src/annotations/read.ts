@@ -1,8 +1,9 @@
+import { isRecord } from "../common/index.js";
 import { parseAsapXml } from "./asap-xml.js";
 import { looksLikeCamelyonJson, parseCamelyonJson } from "./camelyon-json.js";
 import { annotationError } from "./errors.js";
 import { parseGeoJson } from "./geojson.js";
-import { isObject, parseAnnotationJson } from "./json-values.js";
+import { parseAnnotationJson } from "./json-values.js";
 import { readAnnotationText } from "./read-text.js";
 import { isMeasurement } from "./roles.js";
 import type { SplineRule } from "./spline.js";
@@ -49,6 +50,6 @@ function parsed(path: string, content: string, options: ReadAnnotationsOptions):
   if (first === "<") return parseAsapXml(path, text, options);
   if (first === undefined) throw annotationError(path, "is empty");
   const value = parseAnnotationJson(path, text);
-  if (isObject(value) && looksLikeCamelyonJson(value)) return parseCamelyonJson(path, value);
+  if (isRecord(value) && looksLikeCamelyonJson(value)) return parseCamelyonJson(path, value);
   return parseGeoJson(path, value, options.lines);
 }

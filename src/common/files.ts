@@ -123,6 +123,12 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** True when something exists at one of the paths. */
+export async function anyExists(paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) if (await exists(path)) return true;
+  return false;
+}
+
 /** SHA-256 of a file's bytes, in hexadecimal, read as a stream. */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash("sha256");

@@ -14,8 +14,6 @@ export {
 } from "./child-process.js";
 export { compareText } from "./compare.js";
 export { mapAhead, mapConcurrently, pause, pipelineStage, untilAborted } from "./concurrency.js";
-export { crc32 } from "./crc32.js";
-export { deterministicUniform } from "./deterministic-fill.js";
 export {
   type HeldLock,
   holdDirectory,
@@ -34,6 +32,7 @@ export {
   skipReason,
 } from "./errors.js";
 export {
+  anyExists,
   createFileAtomically,
   exists,
   fileErrorOf,
@@ -52,7 +51,7 @@ export {
   jobMessageSchema,
   jobReporter,
 } from "./job-channel.js";
-export { type JsonFailure, jsonIfFits, parseJson, readJson, whyNot } from "./json.js";
+export { isRecord, type JsonFailure, jsonIfFits, parseJson, readJson, whyNot } from "./json.js";
 export { describeIssues, type KeysFile, readKeysFile } from "./keys-file.js";
 export { must } from "./must.js";
 export * from "./portable.js";
@@ -83,3 +82,4 @@ export {
   webFetch,
 } from "./web.js";
 export { withoutFolders } from "./without-folders.js";
+export { WorkQueue } from "./work-queue.js";

@@ -60,6 +60,11 @@ export function whyNot(error: z.ZodError): string {
   return [issue.path.join("."), issue.message].filter((part) => part !== "").join(": ");
 }
 
+/** Whether a value is what JSON calls an object. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function jsonValue(text: string, onMalformed: (cause: SyntaxError) => undefined): unknown {
   try {
     return JSON.parse(text);

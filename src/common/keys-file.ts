@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { EpSamError, messageOf } from "./errors.js";
+import { isRecord } from "./json.js";
 
 /** A YAML or JSON file of keys and values. */
 export interface KeysFile {
@@ -87,8 +88,4 @@ function offsetOf(node: unknown, [key, ...deeper]: readonly PropertyKey[]): numb
   const value = pair.value;
   const inside = isMap(value) ? offsetOf(value, deeper) : null;
   return inside ?? pair.key.range?.[0] ?? null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { between, fraction, positive, whole } from "./values.js";
 
 /** Largest side of a patch: SAM sees 1024 pixels of it, and memory grows with its square. */
-const LARGEST_PATCH = 4096;
+export const LARGEST_PATCH = 4096;
 /**
  * Coarsest resolution in microns per pixel: several cells. What is larger was mostly meant in nanometres (250 for
  * 0.25).

@@ -162,11 +162,6 @@ export class LoweringContext {
     });
   }
 
-  /** The element type that casts to floats have. */
-  get onnxFloatType(): number {
-    return OnnxDataType[this.floatType];
-  }
-
   /** A float32 constant, cast where the operation computes in float16; the runtime folds the cast. */
   #inFloatType(key: string, tensor: HostTensor): string {
     const name = this.#smallConstant(key, tensor);

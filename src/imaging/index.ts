@@ -1,10 +1,6 @@
 export { bilinearMatrix } from "./bilinear-matrix.js";
+export { isBmp } from "./bmp.js";
 export {
-  adjustBrightness,
-  adjustContrast,
-  adjustHue,
-  adjustSaturation,
-  greyscale,
   greyToRgb,
   toGrey,
 } from "./colour.js";
@@ -20,11 +16,10 @@ export {
 export { decodeMask, type ReadMaskOptions, readMask } from "./mask.js";
 export { closeMask, dilateMask, medianFilter, openMask } from "./morphology.js";
 export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
-export { reflectPadded } from "./padding.js";
+export { reflected, reflectPadded } from "./padding.js";
 export { percentile, percentileOfSorted } from "./percentile.js";
 export { type ResampleBox, type ResampleFilter, resizeRgb } from "./resample.js";
 export { resizeFloatMap, resizeMask } from "./resize.js";
 export { resizeGreyBilinear } from "./resize-8bit.js";
-export { type RotationOptions, rotate } from "./rotation.js";
 export { histogram, hsvSaturation, maskAbove, otsuThreshold, otsuThresholdOfCounts } from "./threshold.js";
 export type { FloatMap, GreyImage, Mask, RgbImage } from "./types.js";

@@ -19,7 +19,8 @@ export function reflectPadded(image: RgbImage, width: number, height: number): R
   return { width, height, data };
 }
 
-function reflected(position: number, length: number): number {
+/** A position from 0 reflected into [0, length) without repeating the border pixel. */
+export function reflected(position: number, length: number): number {
   if (length === 1) return 0;
   const period = 2 * (length - 1);
   const within = position % period;

@@ -83,7 +83,8 @@ function stepsOf(from: number, to: number, weighsEdges: boolean): Steps {
   return { low, high, lowWeight, highWeight };
 }
 
-function roundHalfToEven(value: number): number {
+/** As OpenCV rounds. */
+export function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;

@@ -1,3 +1,4 @@
+import { roundHalfToEven } from "./resize-8bit.js";
 import type { GreyImage, Mask, RgbImage } from "./types.js";
 
 const SATURATION_SHIFT = 12;
@@ -6,13 +7,6 @@ const SATURATION_SHIFT = 12;
 const SATURATION_RECIPROCALS = Int32Array.from({ length: 256 }, (_, value) =>
   value === 0 ? 0 : roundHalfToEven((255 << SATURATION_SHIFT) / value),
 );
-
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  const fraction = value - floor;
-  if (fraction !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
 
 /** The saturation channel of OpenCV's 8-bit HSV (`COLOR_RGB2HSV`), 0 to 255. */
 export function hsvSaturation(image: RgbImage): GreyImage {

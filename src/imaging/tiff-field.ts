@@ -1,5 +1,5 @@
 /** Numbers in the first directory of a TIFF. */
-export interface TiffField {
+export interface TiffNumbers {
   readonly numbers: readonly number[];
   /** Where the first of them lies in the file. */
   readonly at: number;
@@ -15,7 +15,7 @@ const MOST_NUMBERS = 768;
  * A SHORT or LONG field of the first directory of a TIFF or BigTIFF (TIFF 6.0 section 2); null when it has none, when
  * the field lies outside the bytes, and for other files.
  */
-export function tiffField(bytes: Uint8Array, tag: number): TiffField | null {
+export function tiffField(bytes: Uint8Array, tag: number): TiffNumbers | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isLittleEndian = bytes[0] === 0x49;
   if (bytes.length < 16 || view.getUint16(0) !== (isLittleEndian ? 0x4949 : 0x4d4d)) return null;

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  anyExists,
   EpSamError,
   type ErrorTag,
   exists,
@@ -45,11 +46,6 @@ export async function requireFreeOutput(
       action: "Go on with `resume: true`, choose another `out`, or replace it with `overwrite: true`.",
     });
   }
-}
-
-async function anyExists(paths: readonly string[]): Promise<boolean> {
-  for (const path of paths) if (await exists(path)) return true;
-  return false;
 }
 
 /** Reserves a directory of results for this process. @throws EpSamError `usage` when another writes into it, `busy` when it was watched for as long as the patience says */

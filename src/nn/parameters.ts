@@ -48,11 +48,6 @@ export class ParameterSet implements ParameterSource {
   all(): ReadonlyMap<string, Value> {
     return this.#values;
   }
-
-  /** Asks for parameters whose names all begin with `prefix` and a dot. */
-  within(prefix: string): ParameterLookup {
-    return lookupWithin((name, shape) => this.get(name, shape), prefix);
-  }
 }
 
 function findOrMake(values: Map<string, Value>, name: string, shape: Shape): Value {

@@ -1,6 +1,6 @@
 import { copyFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { exists, isTemporaryName, lockBeside, type Reporter } from "../common/index.js";
+import { anyExists, exists, isTemporaryName, lockBeside, type Reporter } from "../common/index.js";
 import { prepareDataset, prepareSlides } from "../dataset/index.js";
 import type { DeviceSource } from "../graph/index.js";
 import { type InferResult, type InferSlidesResult, inferImages, inferSlides } from "../inference/index.js";
@@ -107,11 +107,6 @@ async function claim(
   });
   const left = (await readdir(root)).filter((name) => isTemporaryName(name));
   for (const name of left) await rm(join(root, name), { recursive: true, force: true });
-}
-
-async function anyExists(paths: readonly string[]): Promise<boolean> {
-  for (const path of paths) if (await exists(path)) return true;
-  return false;
 }
 
 /** One call of {@link runProject}. */

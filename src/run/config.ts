@@ -1,4 +1,4 @@
-import { describeIssues, EpSamError, type KeysFile, readKeysFile } from "../common/index.js";
+import { describeIssues, EpSamError, isRecord, type KeysFile, readKeysFile } from "../common/index.js";
 import {
   type BackboneEntry,
   backbone,
@@ -69,10 +69,6 @@ export function parseConfig(value: unknown, where: string): TrainingConfig {
     why: describeIssues(result.error.issues),
     action: "Train again into a new directory.",
   });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Overrides win; mappings merge key by key, everything else is replaced. */

@@ -5,11 +5,10 @@ import {
   type GroupRules,
   type JudgedAreas,
 } from "../annotations/index.js";
-import type { Reporter } from "../common/index.js";
+import { type Reporter, WorkQueue } from "../common/index.js";
 import { EventBus } from "./event-bus.js";
 import { OpenSlides } from "./open-slides.js";
-import { WorkQueue } from "./work-queue.js";
-import { Workspace } from "./workspace/workspace.js";
+import { OpenWorkspace } from "./workspace/workspace.js";
 
 /** Readings that may wait for their turn; a page asks for a few dozen tiles at a time. */
 const WAITING_LIMIT = 256;
@@ -18,7 +17,7 @@ const READERS = 8;
 
 /** What every route group works with. */
 export interface ServerContext {
-  readonly workspace: Workspace;
+  readonly workspace: OpenWorkspace;
   /** Slides and rasters by path, opened lazily and kept open while they are looked at. */
   readonly openSlides: OpenSlides;
   /**
@@ -80,7 +79,7 @@ export interface ServerContextOptions {
 export function createServerContext(options: ServerContextOptions): ServerContext {
   const { stateDirectory, signal, reporter } = options;
   return {
-    workspace: new Workspace(),
+    workspace: new OpenWorkspace(),
     openSlides: options.openSlides ?? new OpenSlides(),
     decoding: new WorkQueue({ running: 2 * availableParallelism(), waiting: WAITING_LIMIT }),
     reading: new WorkQueue({ running: READERS, waiting: WAITING_LIMIT }),

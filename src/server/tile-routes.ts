@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { WorkQueue } from "../common/index.js";
 import { thumbnailQuery } from "../contract/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type PixelSource, readThumbnail } from "../slides/index.js";
@@ -10,7 +11,6 @@ import { SharedWork } from "./shared-work.js";
 import { servedLevels } from "./slides/served-levels.js";
 import { encodedTile, encodePicture, storedTile, type TileAddress } from "./slides/slide-tile.js";
 import { levelAt } from "./tile-place.js";
-import { WorkQueue } from "./work-queue.js";
 import type { WorkspaceSlide } from "./workspace/workspace.js";
 
 /** Thumbnails and associated images, of which there are few. */

@@ -7,7 +7,7 @@ import { problemOf } from "./problem.js";
 import { allowedNames } from "./received/named-path.js";
 import { runEntry } from "./runs/run-entry.js";
 import { annotatedNames, SlideList } from "./slides/slide-entry.js";
-import type { Workspace as ServedWorkspace, WorkspaceDirectory } from "./workspace/workspace.js";
+import type { OpenWorkspace, WorkspaceDirectory } from "./workspace/workspace.js";
 
 /** Slides that are opened at a time for the list. */
 const OPENERS = 4;
@@ -34,7 +34,7 @@ export function workspaceRoutes(context: ServerContext, datasets: DatasetIndexes
   return routes;
 }
 
-async function listSlides(list: SlideList, workspace: ServedWorkspace): Promise<Workspace["slides"]> {
+async function listSlides(list: SlideList, workspace: OpenWorkspace): Promise<Workspace["slides"]> {
   const { slides } = workspace;
   const annotated = await annotatedNames(workspace);
   const entries = new Array<Workspace["slides"][number]>(slides.length);

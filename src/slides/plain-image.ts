@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { EpSamError, isEpSamError, messageOf, type RandomAccessFile } from "../common/index.js";
-import { decodeRgb, type RgbImage } from "../imaging/index.js";
+import { decodeRgb, isBmp, type RgbImage } from "../imaging/index.js";
 import { openSlideFile } from "./open-file.js";
 import type { PixelSource } from "./pixel-source.js";
 import { cropImage, rasterType } from "./raster-tile.js";
@@ -25,10 +25,6 @@ export const plainImageFormat: SlideFormat = {
 
 function isPlainImage({ head }: SlideProbe): boolean {
   return rasterType(head) !== null || isBmp(head);
-}
-
-function isBmp(head: Uint8Array): boolean {
-  return head[0] === 0x42 && head[1] === 0x4d;
 }
 
 /**

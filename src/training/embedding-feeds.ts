@@ -23,12 +23,12 @@ const BYTES_OF_A_FLOAT = 4;
 const result = "embeddings";
 const part = (index: number) => `embedding ${index}`;
 
-type EmbeddedPatch = Parameters<PatchEmbeddings["batch"]>[0][number];
+type PatchVariant = Parameters<PatchEmbeddings["batch"]>[0][number];
 
 /** Embeddings as a decoder's graph is fed with them, [N, 256, 64, 64], in the memory that the graph reads. */
 export interface BatchFeeds<Fed> {
   /** Gives the patches' embeddings to `use`; what it is given is valid until it ends. */
-  with<Result>(patches: readonly EmbeddedPatch[], use: (embeddings: Fed) => Promise<Result>): Promise<Result>;
+  with<Result>(patches: readonly PatchVariant[], use: (embeddings: Fed) => Promise<Result>): Promise<Result>;
   /** Frees what a device holds. */
   close(): Promise<void>;
 }
@@ -88,7 +88,7 @@ export class EmbeddingFeeds implements BatchFeeds<HostTensor | DeviceTensor> {
 
   /** Gives the patches' embeddings to `use`; what it is given is valid until it ends. */
   async with<Result>(
-    patches: readonly EmbeddedPatch[],
+    patches: readonly PatchVariant[],
     use: (embeddings: HostTensor | DeviceTensor) => Promise<Result>,
   ): Promise<Result> {
     if (this.#graphs === undefined) return hostFeeds(this.#embeddings).with(patches, use);
@@ -106,7 +106,7 @@ export class EmbeddingFeeds implements BatchFeeds<HostTensor | DeviceTensor> {
     }
   }
 
-  async #onDevice(copy: GraphSession, { patch, variant }: EmbeddedPatch): Promise<DeviceTensor> {
+  async #onDevice(copy: GraphSession, { patch, variant }: PatchVariant): Promise<DeviceTensor> {
     const key = `${variant} ${patch.imagePath}`;
     const known = this.#held.get(key);
     if (known !== undefined) return known;

@@ -41,6 +41,11 @@ describe("documents", () => {
     expect(textOf("docs/benchmarks.md").trimEnd().split("\n").length).toBeLessThanOrEqual(150);
   });
 
+  it("tell figures without the diary of a machine's load", () => {
+    const diary = textOf("docs/benchmarks.md").match(/^.*\bload(?: average)?s? (?:of )?\d.*$/gim) ?? [];
+    expect(diary).toEqual([]);
+  });
+
   it("link to what there is", () => {
     const broken = pages.flatMap((page) =>
       [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = ""]) => {

@@ -83,3 +83,18 @@ describe("files", () => {
     expect(long).toEqual([]);
   });
 });
+
+describe("types", () => {
+  it("have a name of their own, so that a name means one thing", () => {
+    const places = new Map<string, string[]>();
+    for (const file of files) {
+      const text = readFileSync(join(source, file), "utf8");
+      for (const [, name = ""] of text.matchAll(
+        /^export (?:abstract )?(?:class|interface|type|enum) (\w+)/gm,
+      ))
+        places.set(name, [...(places.get(name) ?? []), file]);
+    }
+    expect(places.size).toBeGreaterThan(500);
+    expect([...places].filter(([, where]) => where.length > 1)).toEqual([]);
+  });
+});

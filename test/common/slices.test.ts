@@ -29,9 +29,9 @@ it("long work lets others have their turn", async () => {
     if (others < 3) setImmediate(count);
   };
   setImmediate(count);
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   while (others < 3) {
     await slices.next();
-    expect(performance.now() - begun).toBeLessThan(60_000);
+    expect(process.cpuUsage(begun).user).toBeLessThan(60e6);
   }
 });

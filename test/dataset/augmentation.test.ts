@@ -10,15 +10,14 @@ import {
   drawAugmentation,
   toTensor,
 } from "../../src/dataset/index.js";
+import { applyDihedral, type RgbImage } from "../../src/imaging/index.js";
+import { rotate } from "../support/rotation.js";
 import {
   adjustBrightness,
   adjustContrast,
   adjustHue,
   adjustSaturation,
-  applyDihedral,
-  type RgbImage,
-  rotate,
-} from "../../src/imaging/index.js";
+} from "../support/torchvision-colour.js";
 
 const identity: AugmentationPlan = {
   horizontalFlip: false,

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { deterministicUniform, isEpSamError } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
+import { isEpSamError } from "../../src/common/index.js";
 import {
   addConfusions,
   confusion,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deterministicUniform } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
 import {
   add,
   conv2d,

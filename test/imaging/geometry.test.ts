@@ -5,8 +5,8 @@ import {
   dihedralPoint,
   inverseDihedral,
   invertDihedral,
-  rotate,
 } from "../../src/imaging/index.js";
+import { rotate } from "../support/rotation.js";
 import { noiseImage, noiseMap, noiseMask } from "./made-up.js";
 
 const variants = Array.from({ length: DIHEDRAL_VARIANTS }, (_, variant) => variant);

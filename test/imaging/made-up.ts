@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { deterministicUniform } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
 import type { FloatMap, Mask, RgbImage } from "../../src/imaging/index.js";
 
 /** SHA-256 of bytes, as the reference files record images. */

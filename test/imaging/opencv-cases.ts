@@ -1,4 +1,4 @@
-import { deterministicUniform } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
 import { type GreyImage, type Mask, resizeMask } from "../../src/imaging/index.js";
 import { noiseMask } from "./made-up.js";
 

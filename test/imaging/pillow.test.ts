@@ -2,16 +2,14 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { isEpSamError } from "../../src/common/index.js";
+import { type ResampleFilter, type RgbImage, resizeRgb } from "../../src/imaging/index.js";
 import {
   adjustBrightness,
   adjustContrast,
   adjustHue,
   adjustSaturation,
   greyscale,
-  type ResampleFilter,
-  type RgbImage,
-  resizeRgb,
-} from "../../src/imaging/index.js";
+} from "../support/torchvision-colour.js";
 import { digest } from "./made-up.js";
 
 const digests = z.record(z.string(), z.string());

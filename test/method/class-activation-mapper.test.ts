@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { deterministicUniform, EpSamError, RandomStream } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
+import { EpSamError, RandomStream } from "../../src/common/index.js";
 import { device, elementCount, type FloatTensor, floatTensor } from "../../src/graph/index.js";
 import { applyDihedral, invertDihedral, type RgbImage } from "../../src/imaging/index.js";
 import {

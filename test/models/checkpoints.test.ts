@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,13 +6,13 @@ import { isEpSamError } from "../../src/common/index.js";
 import { type FloatTensor, floatTensor } from "../../src/graph/index.js";
 import {
   classifierTensors,
+  encodePytorch,
   loadClassifier,
   loadInitialClassifier,
   loadMaskDecoder,
   loadMinisamDecoder,
   minisamPath,
   type StateDict,
-  writePytorch,
   writeSafetensors,
 } from "../../src/models/index.js";
 
@@ -38,7 +38,7 @@ afterAll(() => rm(directory, { recursive: true }));
 
 async function written(name: string, tensors: ReadonlyMap<string, FloatTensor>): Promise<string> {
   const path = join(directory, name);
-  if (name.endsWith(".pth")) await writePytorch(path, tensors);
+  if (name.endsWith(".pth")) await writeFile(path, encodePytorch(tensors));
   else await writeSafetensors(path, tensors);
   return path;
 }

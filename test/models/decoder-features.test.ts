@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { deterministicUniform, RandomStream } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
+import { RandomStream } from "../../src/common/index.js";
 import {
   add,
   device,

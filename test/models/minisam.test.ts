@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { deterministicUniform } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
 import { decodeModel, encodeModel, type OnnxModel } from "../../src/graph/index.js";
 import {
   loadMinisamDecoder,

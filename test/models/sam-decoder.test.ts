@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
 import { loadGolden, type SectionResult } from "../../scripts/parity/golden.js";
 import { evaluate } from "../../scripts/parity/sections/sam-model.js";
 import { run as runPoints } from "../../scripts/parity/sections/sam-points.js";
 import { run as runTraining } from "../../scripts/parity/sections/sam-training.js";
-import { deterministicUniform } from "../../src/common/index.js";
 import {
   constant,
   type FloatTensor,

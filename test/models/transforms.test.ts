@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deterministicUniform } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
 import { bilinearMatrix, type RgbImage } from "../../src/imaging/index.js";
 import { createSamFrame, patchPoints, type Size } from "../../src/models/sam/transforms.js";
 

@@ -47,7 +47,7 @@ const weights = (entries: Readonly<Record<string, readonly [shape: number[], dat
 describe("parameters", () => {
   it("gives one value per name and refuses another shape", () => {
     const parameters = new ParameterSet();
-    const within = parameters.within("block");
+    const within = lookupWithin((name, shape) => parameters.get(name, shape), "block");
     expect(within("weight", [2, 3])).toBe(parameters.get("block.weight", [2, 3]));
     expect([...parameters.all().keys()]).toEqual(["block.weight"]);
     expect(() => parameters.get("block.weight", [3, 2])).toThrow(/block\.weight.*\[2, 3\].*\[3, 2\]/);

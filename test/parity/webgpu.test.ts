@@ -2,7 +2,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sectionNames } from "../../scripts/parity/run-parity.js";
 import { describeWithShared, sharedPath } from "../support/shared.js";
-import { describeWithFastWebGpu, describeWithWebGpu, type Gpu, runWithWebGpu } from "../support/webgpu.js";
+import {
+  describeComputingWithWebGpu,
+  describeWithFastWebGpu,
+  type Gpu,
+  runWithWebGpu,
+} from "../support/webgpu.js";
 import { goldenFiles } from "./corruption.js";
 
 const LONG = 3_600_000;
@@ -30,7 +35,7 @@ async function compare(gpu: Gpu, sections: readonly string[]): Promise<void> {
 // Compiling shaders takes one core at a time, so processes run side by side.
 describe.concurrent("parity with the original", () => {
   describeWithShared("on webgpu", files, () => {
-    describeWithWebGpu("quick sections", (gpu) => {
+    describeComputingWithWebGpu("quick sections", (gpu) => {
       it(`holds in ${QUICK.join(", ")}`, () => compare(gpu, QUICK), LONG);
     });
 

@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isEpSamError, silentReporter } from "../../src/common/index.js";
 import { device, floatTensor } from "../../src/graph/index.js";
-import { loadMinisamDecoder, type StateDict, writePytorch } from "../../src/models/index.js";
+import { encodePytorch, loadMinisamDecoder, type StateDict } from "../../src/models/index.js";
 import {
   finishedDecoderStages,
   type ImportRunOptions,
@@ -27,9 +27,9 @@ beforeAll(async () => {
     classifier: join(folder, "camelyon17_resnet_adl.pth"),
     decoder: join(folder, "camelyon17_decoder_iter3.pth"),
   };
-  await writePytorch(files.classifier, classifier);
+  await writeFile(files.classifier, encodePytorch(classifier));
   const decoder = [...(await loadMinisamDecoder())].filter(([name]) => name.startsWith("mask_decoder."));
-  await writePytorch(files.decoder, new Map(decoder));
+  await writeFile(files.decoder, encodePytorch(new Map(decoder)));
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -103,7 +103,7 @@ describe("importing the authors' checkpoints", () => {
     const sam = new Map(await loadMinisamDecoder());
     sam.set("prompt_encoder.no_mask_embed.weight", floatTensor([1, 256]));
     const decoder = join(folder, "fine-tuned.pth");
-    await writePytorch(decoder, sam);
+    await writeFile(decoder, encodePytorch(sam));
     const { warnings, stage, leftOut } = await imported({ decoder });
     expect(stage).toBe("preliminary");
     expect(warnings).toEqual([expect.stringContaining("Name that SAM with `sam`")]);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ProblemBody, TakenIn } from "../../src/contract/index.js";
 import { addAllReceived } from "../../src/server/received/received-folder.js";
 import { addAllRegistered } from "../../src/server/received/register.js";
-import { Workspace } from "../../src/server/workspace/workspace.js";
+import { OpenWorkspace } from "../../src/server/workspace/workspace.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { type TestServer, testServer, writeGradientSlide } from "../support/test-server.js";
 
@@ -78,7 +78,7 @@ it("takes a slide with its annotations, and the next server has them too", async
   });
   expect(await names()).toEqual(["here.tif", "new.tif"]);
   expect((await server.slide("new.tif")).layers.map(({ kind }) => kind)).toContain("ground-truth");
-  const next = new Workspace();
+  const next = new OpenWorkspace();
   await addAllReceived(next, state, (message) => expect(message).toBe(""));
   expect(next.slides.map(({ id }) => id)).toEqual(taken.slides.map(({ id }) => id));
 });
@@ -199,7 +199,7 @@ it("adds what is named by its path, where it lies, and the next server has it to
   await writeFile(join(folder, "later", "new.xml"), outlines(30));
   expect((await register("later/new.xml")).body.others).toEqual(["the annotations new.xml"]);
   const warnings: string[] = [];
-  const next = new Workspace();
+  const next = new OpenWorkspace();
   await addAllRegistered(next, state, (message) => warnings.push(message));
   expect([next.slides.length, warnings.length]).toEqual([0, 3]);
   expect(warnings[0]).toMatch(/^registered\.jsonl: .+new\.tif.+lies outside of the folders/);

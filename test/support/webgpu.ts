@@ -55,9 +55,14 @@ const isSlow = ({ name }: Gpu) => name.includes("SwiftShader");
 const fast =
   found.find((gpu) => !isSlow(gpu)) ?? (process.env.EPSAM_SLOW_TESTS === "1" ? found[0] : undefined);
 
-/** `describe` on one GPU, SwiftShader if it is there; skipped by a name that says what is missing. */
+/** `describe` on one GPU, SwiftShader if it is there: it compiles fastest. Skipped by a name that says what is missing. */
 export function describeWithWebGpu(name: string, body: (gpu: Gpu) => void): void {
   describeWithEach("webgpu", name, found.slice(0, 1), none, body);
+}
+
+/** `describe` on one GPU, SwiftShader only if there is no other: for what computes more than it compiles. */
+export function describeComputingWithWebGpu(name: string, body: (gpu: Gpu) => void): void {
+  describeWithEach("webgpu", name, found.slice(-1), none, body);
 }
 
 /** `describe` on SwiftShader and on the system's GPU, as far as they are there. */

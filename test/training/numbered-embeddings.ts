@@ -3,11 +3,11 @@ import type { PatchEmbeddings } from "../../src/training/patch-embeddings.js";
 const ELEMENTS = 256 * 64 * 64;
 
 /** A patch under one of its variants. */
-export type EmbeddedPatch = Parameters<PatchEmbeddings["batch"]>[0][number];
+export type PatchVariant = Parameters<PatchEmbeddings["batch"]>[0][number];
 
 /** Embeddings full of the patch's number; `calls` receives the patches that are asked for. */
 export function numberedEmbeddings(calls: string[]): Pick<PatchEmbeddings, "get" | "batch"> {
-  const get = async ({ id }: EmbeddedPatch["patch"]) => {
+  const get = async ({ id }: PatchVariant["patch"]) => {
     calls.push(id);
     return new Float32Array(ELEMENTS).fill(Number(id));
   };
@@ -22,7 +22,7 @@ export function numberedEmbeddings(calls: string[]): Pick<PatchEmbeddings, "get"
 }
 
 /** A patch that numbered embeddings know. */
-export function embeddedPatch(id: string): EmbeddedPatch {
+export function embeddedPatch(id: string): PatchVariant {
   const patch = { id, imagePath: `${id}.png`, maskPath: null };
-  return { patch: patch as EmbeddedPatch["patch"], variant: 0 };
+  return { patch: patch as PatchVariant["patch"], variant: 0 };
 }

@@ -7,6 +7,7 @@ import {
   type FoundationModel,
   importFoundation,
   knownModels,
+  LARGEST_MODEL_SIDE,
 } from "../../models/index.js";
 import { deviceFor } from "../device-choice.js";
 import { numberSetting, numbersSetting, wholeNumber } from "../options.js";
@@ -35,7 +36,7 @@ export const foundationOptions = {
     ),
   size: () =>
     new Option("--size <pixels>", "side of the images that the model was made for").argParser(
-      wholeNumber(1, 4096),
+      wholeNumber(1, LARGEST_MODEL_SIDE),
     ),
   heads: () => new Option("--heads <count>", "heads of its attention").argParser(wholeNumber(1, 256)),
   blocks: () =>

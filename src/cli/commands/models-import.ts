@@ -1,5 +1,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { EpSamError, exists } from "../../common/index.js";
+import { defaultOf, LARGEST_PATCH, preparationSettings } from "../../contract/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
 import {
   type CheckpointKind,
@@ -63,8 +64,8 @@ export function modelsImportCommand() {
     )
     .addOption(
       new Option("--patch-size <pixels>", "side of the patches that the models were trained on")
-        .argParser(wholeNumber(32, 4096))
-        .default(512),
+        .argParser(wholeNumber(32, LARGEST_PATCH))
+        .default(defaultOf(preparationSettings.shape.patchSize)),
     )
     .addOption(
       new Option("--prompt-frame <frame>", "frame of the prompts that the decoder was trained with").choices([

@@ -6,6 +6,7 @@ import { EpSamError, messageOf } from "../../common/index.js";
 export class WorkerFigures {
   #done = 0;
   #failed = 0;
+  /** Slides under way. */
   #active = 0;
   #seconds = 0;
 
@@ -15,11 +16,6 @@ export class WorkerFigures {
 
   get failed(): number {
     return this.#failed;
-  }
-
-  /** Slides under way. */
-  get active(): number {
-    return this.#active;
   }
 
   begin(): void {

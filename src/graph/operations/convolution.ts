@@ -49,7 +49,7 @@ const conv2dOperation = defineOperation<ConvolutionAttributes>({
     const result = byWinograd(context, inputs, node);
     if (result !== undefined) return context.node("Add", [base.name, result]);
     // Weights that are stored in the graph are left to the runtime, which rearranges them.
-    if (node.inputs[1]?.source.kind !== "operation" || context.stores(inputs[1] ?? "")) {
+    if (node.inputs[1]?.source.kind !== "operation" || context.stores(must(inputs, 1, "weight"))) {
       return context.node("Add", [base.name, this.lower(context, inputs, node)]);
     }
     const [x = "", weight = "", bias = ""] = inputs;

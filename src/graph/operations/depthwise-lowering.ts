@@ -1,3 +1,4 @@
+import { must } from "../../common/index.js";
 import { lowerComposition } from "../composition.js";
 import type { LoweringContext } from "../lowering.js";
 import { BLOCKED_CHANNELS } from "../onnx/schema.js";
@@ -60,7 +61,7 @@ export function depthwiseNode(
   }
   const operands = [toBlocks(context, x), kernelsToBlocks(context, weight, shape), ...bias];
   const convolution = context.addNode("Conv", operands, attributes, BLOCKED_CHANNELS);
-  const result = fromBlocks(context, convolution.output[0] ?? "", channels);
+  const result = fromBlocks(context, must(convolution.output, 0, "output of the convolution"), channels);
   context.takesActivation(output, convolution);
   return result;
 }

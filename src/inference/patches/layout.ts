@@ -3,7 +3,7 @@ import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { areaCoverage, type PatchGeometry, readArea } from "../../dataset/index.js";
 import type { Level0Box } from "../../geometry/index.js";
-import type { RgbImage } from "../../imaging/index.js";
+import { type RgbImage, reflected } from "../../imaging/index.js";
 import type { Coverage, PixelSource } from "../../slides/index.js";
 
 const { overlap: overlapSetting } = inferenceSettings.shape;
@@ -175,11 +175,11 @@ function placeOf({ geometry, width, height }: PatchLayout, { x, y }: Pick<Placed
 
 /** The square of an image whose top left corner is at (x, y); beyond the image it is mirrored at the border. */
 export function cutPatch(image: RgbImage, x: number, y: number, size: number): RgbImage {
-  const columns = Array.from({ length: size }, (_, offset) => mirrored(x + offset, image.width));
+  const columns = Array.from({ length: size }, (_, offset) => reflected(x + offset, image.width));
   const data = new Uint8Array(size * size * 3);
   let target = 0;
   for (let row = 0; row < size; row++) {
-    const line = mirrored(y + row, image.height) * image.width;
+    const line = reflected(y + row, image.height) * image.width;
     for (const column of columns) {
       const source = (line + column) * 3;
       data[target++] = image.data[source] ?? 0;
@@ -188,12 +188,4 @@ export function cutPatch(image: RgbImage, x: number, y: number, size: number): R
     }
   }
   return { width: size, height: size, data };
-}
-
-/** A position reflected into [0, length) without repeating the border pixel. */
-function mirrored(position: number, length: number): number {
-  if (length === 1) return 0;
-  const period = 2 * (length - 1);
-  const within = position % period;
-  return within < length ? within : period - within;
 }

@@ -20,8 +20,8 @@ import type { SegmentedSlide } from "./find-named-slides.js";
 import { missingPixels } from "./missing-pixels.js";
 import type { FinishedSlide, InferSlidesOptions, SlideResult } from "./options.js";
 import { patchIdentity, planSlide, type SegmentationPlan } from "./plan-slide.js";
+import { ResultPlaces } from "./result-places.js";
 import { type SlideSegmentation, segmentSlide } from "./segment-slide.js";
-import { SlideResults } from "./slide-results.js";
 import { tissueOfSlide } from "./tissue-of-slide.js";
 import { leaveToOther, takenOver } from "./work-folder.js";
 
@@ -55,13 +55,13 @@ interface SlideWork {
 export class SlidesJob {
   readonly #options: Placed<InferSlidesOptions>;
   readonly #means: SlideMeans;
-  readonly #results: SlideResults;
+  readonly #results: ResultPlaces;
   #firstMpp: NamedMpp | null | undefined;
 
   constructor(options: Placed<InferSlidesOptions>, means: SlideMeans) {
     this.#options = options;
     this.#means = means;
-    this.#results = new SlideResults(options, means.segmenter !== null);
+    this.#results = new ResultPlaces(options, means.segmenter !== null);
     this.#firstMpp = means.firstMpp;
   }
 

@@ -7,12 +7,14 @@ import { describeIssues, EpSamError, hashFile, messageOf, writeFileAtomically } 
 import { modelDirectory } from "../catalogue/index.js";
 import { positionRules } from "./vision-transformer.js";
 
-const side = z.int().min(1).max(4096);
+/** Largest side in pixels of the images or patches of a model. */
+export const LARGEST_MODEL_SIDE = 4096;
+export const modelSide = z.int().min(1).max(LARGEST_MODEL_SIDE);
 const colours = z.tuple([z.number(), z.number(), z.number()]);
 const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 
 const transformerSchema = z.strictObject({
-  patch: side,
+  patch: modelSide,
   width: z.int().min(1),
   depth: z.int().min(1),
   heads: z.int().min(1),
@@ -54,9 +56,9 @@ const foundationSchema = z
     /** Of that file. */
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
     /** Side in pixels of the images that the model was made for. */
-    size: side,
+    size: modelSide,
     /** Side of a token in pixels. */
-    stride: side,
+    stride: modelSide,
     /** Channels of its features. */
     channels: z.int().min(1),
     /** Of colours from 0 to 1. */

@@ -3,6 +3,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { z } from "zod";
 import { describeIssues, EpSamError, exists, hashFile, readKeysFile } from "../../common/index.js";
 import { floatTensor } from "../../graph/index.js";
+import { modelSide } from "./foundation-file.js";
 import {
   type ImportedFoundation,
   type ImportFoundationOptions,
@@ -19,8 +20,8 @@ import { onnxLayout, onnxSignature, openSession, runOnce } from "./onnx-encoder.
 /** What has to be told beside an ONNX file. */
 const yamlSchema = z.strictObject({
   title: z.string().optional(),
-  size: z.int().min(1).max(4096),
-  stride: z.int().min(1).max(4096),
+  size: modelSide,
+  stride: modelSide,
   mean: z.array(z.number()).length(3),
   deviation: z.array(z.number().positive()).length(3),
   dropTokens: z.int().min(0).default(0),

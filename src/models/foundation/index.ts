@@ -7,6 +7,7 @@ export {
   foundationNames,
   foundationWeights,
   isFoundationModel,
+  LARGEST_MODEL_SIDE,
   requireImportedWeights,
 } from "./foundation-file.js";
 export { importFoundation } from "./import-foundation.js";

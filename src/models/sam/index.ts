@@ -35,4 +35,4 @@ export {
   vitVariants,
 } from "./vit-architecture.js";
 export { openVitEncoder, requireVitVariant, type VitEncoderOptions, vitEncoderId } from "./vit-encoder.js";
-export { type TensorSource, tensorSourceOf, VitModel } from "./vit-model.js";
+export { type TensorSource, VitModel } from "./vit-model.js";

@@ -1,4 +1,3 @@
-import { EpSamError } from "../../common/index.js";
 import {
   type Device,
   type FloatTensor,
@@ -19,20 +18,6 @@ export interface TensorSource {
   readonly tensors: NamedShapes;
   /** @throws EpSamError `weights` when the tensor cannot be read */
   read(name: string): Promise<StoredTensor>;
-}
-
-/** A state dict in memory as a source of tensors. */
-export function tensorSourceOf(stateDict: ReadonlyMap<string, FloatTensor>, path: string): TensorSource {
-  return {
-    path,
-    tensors: stateDict,
-    read: async (name) => {
-      const tensor = stateDict.get(name);
-      if (tensor === undefined)
-        throw new EpSamError("weights", { what: `has no tensor ${name}`, where: path });
-      return tensor;
-    },
-  };
 }
 
 /** Parameters of a stretch at most: a quarter of a gigabyte of float32. */

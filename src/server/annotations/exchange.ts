@@ -35,7 +35,7 @@ const TUMOUR: AnnotationGroup = { name: "Tumor", colour: [200, 0, 0], parent: nu
 const TOLERANCE = 0.01;
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 
-export type ExportFormat = "geojson" | "asap-xml";
+export type DownloadFormat = "geojson" | "asap-xml";
 
 /** What of a slide decides about an exported file. */
 export interface ExportPlace {
@@ -53,7 +53,7 @@ export interface ExportPlace {
  */
 export function objectPieces(
   objects: readonly AnnotationObject[],
-  format: ExportFormat,
+  format: DownloadFormat,
   { origin, micronsPerPixel, groups = [] }: ExportPlace,
 ): Iterator<string> {
   const kept = objects.filter(({ review }) => review !== "rejected");

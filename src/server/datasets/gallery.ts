@@ -2,7 +2,7 @@ import type { PatchEntry, PatchPage, PatchSort, UncertainPage } from "../../cont
 import { nameKey, type PatchRecord } from "../../dataset/index.js";
 import { mostUncertain, type UncertaintyEvidence, uncertaintyOf } from "../learning/uncertainty.js";
 import type { RunMasks } from "../runs/run-masks.js";
-import type { Workspace } from "../workspace/workspace.js";
+import type { OpenWorkspace } from "../workspace/workspace.js";
 import type { IndexedDataset } from "./dataset-index.js";
 import { slidesOfDataset } from "./slides-of-dataset.js";
 
@@ -10,7 +10,7 @@ import { slidesOfDataset } from "./slides-of-dataset.js";
 const PATIENCE = 1000;
 
 /** What a page of the gallery shows. */
-export interface GalleryQuery {
+export interface PatchQuery {
   readonly split?: PatchRecord["split"] | undefined;
   readonly label?: 0 | 1 | undefined;
   /** Only patches whose IDS score is lower. */
@@ -24,10 +24,10 @@ export interface GalleryQuery {
 
 /** A page of a dataset's patches, with what a run knows of them. */
 export async function galleryPage(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   dataset: IndexedDataset,
   masks: RunMasks | null,
-  query: GalleryQuery,
+  query: PatchQuery,
   signal: AbortSignal,
 ): Promise<PatchPage> {
   const { split, label, idsBelow, disagreementAbove, sort, offset, limit } = query;
@@ -59,7 +59,7 @@ export async function galleryPage(
 
 /** The patches of a run's dataset that a correction would teach most: those in training, the most uncertain first. */
 export async function uncertainPatches(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   dataset: IndexedDataset,
   masks: RunMasks,
   limit: number,
@@ -85,7 +85,7 @@ function evidenceOf(patch: PatchRecord, masks: RunMasks): UncertaintyEvidence {
 }
 
 async function describer(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   dataset: IndexedDataset,
   masks: RunMasks | null,
 ): Promise<(patch: PatchRecord, signal: AbortSignal) => Promise<PatchEntry>> {

@@ -1,6 +1,6 @@
 import { nameKey } from "../../dataset/index.js";
 import { slideFileVersion } from "../../slides/index.js";
-import { nearness, type Workspace, type WorkspaceSlide } from "../workspace/workspace.js";
+import { nearness, type OpenWorkspace, type WorkspaceSlide } from "../workspace/workspace.js";
 import type { IndexedDataset } from "./dataset-index.js";
 
 /**
@@ -9,7 +9,7 @@ import type { IndexedDataset } from "./dataset-index.js";
  * never two, as a dataset holds patches of one slide of a name.
  */
 export async function slidesOfDataset(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   dataset: IndexedDataset,
 ): Promise<ReadonlyMap<string, WorkspaceSlide>> {
   const byName = new Map<string, WorkspaceSlide[]>();

@@ -7,7 +7,7 @@ import { annotationFilesIn, matchAnnotationFiles, nameKey } from "../../dataset/
 import { trainedResolution } from "../../inference/index.js";
 import { RunDirectory } from "../../run/index.js";
 import type { ServerContext } from "../context.js";
-import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
+import type { OpenWorkspace, WorkspaceSlide } from "../workspace/workspace.js";
 import { resolutionTable } from "./jobs-folder.js";
 import { planTeaching } from "./teaching-plan.js";
 
@@ -273,7 +273,7 @@ export async function freePlace(
  * @throws EpSamError `usage` when there are none, `annotation` when two files could be one slide's
  */
 async function annotationFoldersOf(
-  { annotationFolders }: Workspace,
+  { annotationFolders }: OpenWorkspace,
   slides: readonly WorkspaceSlide[],
 ): Promise<string[]> {
   const paths = slides.map(({ path }) => path);

@@ -1,3 +1,4 @@
+import { WorkQueue } from "../../common/index.js";
 import type { LayerEntry } from "../../contract/index.js";
 import { findTissue, type TissueMask, tissueGrid } from "../../dataset/index.js";
 import type { GreyImage } from "../../imaging/index.js";
@@ -5,7 +6,6 @@ import type { PixelSource } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import { SharedWork } from "../shared-work.js";
 import { levelAt, tilePlace } from "../tile-place.js";
-import { WorkQueue } from "../work-queue.js";
 import { opaqueId } from "../workspace/identifiers.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { halvedLevels, type Layer } from "./layer.js";

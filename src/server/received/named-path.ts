@@ -3,10 +3,10 @@ import { EpSamError, isEpSamError } from "../../common/index.js";
 import { isAddressList } from "../../dataset/index.js";
 import { fileInside, liesInside } from "../workspace/inside-root.js";
 import { labelsOf } from "../workspace/labels.js";
-import type { AllowedFolder, Workspace } from "../workspace/workspace.js";
+import type { AllowedFolder, OpenWorkspace } from "../workspace/workspace.js";
 
 /** What folders are called of which the page may name files. */
-export function allowedNames({ allowedFolders }: Workspace): string[] {
+export function allowedNames({ allowedFolders }: OpenWorkspace): string[] {
   return [...labelsOf(allowedFolders.map(({ root }) => root)).values()];
 }
 
@@ -17,7 +17,7 @@ export function allowedNames({ allowedFolders }: Workspace): string[] {
  * @throws EpSamError `forbidden` for a path that leads elsewhere, also by a link, `not-found`, `usage` for an address, a list of
  *   such, and a path that several folders have
  */
-export async function namedPath(workspace: Workspace, text: string): Promise<string> {
+export async function namedPath(workspace: OpenWorkspace, text: string): Promise<string> {
   if (/^[a-z][a-z\d+.-]+:\/\//i.test(text)) throw addressRefused(text);
   const waysInside = workspace.allowedFolders.flatMap((folder) =>
     waysInto(folder, text).map((way) => ({ root: folder.root, way })),
@@ -61,7 +61,7 @@ function waysInto({ root, given }: AllowedFolder, text: string): string[] {
   return paths.filter((way) => liesInside(resolve(root, way), root));
 }
 
-function outside(workspace: Workspace, text: string): EpSamError {
+function outside(workspace: OpenWorkspace, text: string): EpSamError {
   const folders = allowedNames(workspace);
   return new EpSamError("forbidden", {
     where: basename(text),

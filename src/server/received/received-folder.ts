@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { exists, messageOf } from "../../common/index.js";
 import { addInput } from "../workspace/recognise.js";
-import type { Workspace } from "../workspace/workspace.js";
+import type { OpenWorkspace } from "../workspace/workspace.js";
 
 /** Where a state directory keeps what was dropped on the page: a folder for each drop. */
 export function receivedFolder(stateDirectory: string): string {
@@ -10,7 +10,7 @@ export function receivedFolder(stateDirectory: string): string {
 }
 
 /** Adds what was taken in, which is known to be what it is; its annotation files too. */
-export async function addReceived(workspace: Workspace, folder: string): Promise<void> {
+export async function addReceived(workspace: OpenWorkspace, folder: string): Promise<void> {
   await addInput(workspace, folder, {
     warn: () => undefined,
     foundAnnotations: (files) => {
@@ -21,7 +21,7 @@ export async function addReceived(workspace: Workspace, folder: string): Promise
 
 /** Adds what earlier servers on the state directory have taken in. */
 export async function addAllReceived(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   stateDirectory: string,
   warn: (message: string) => void,
 ): Promise<void> {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { exists, messageOf, storageError } from "../../common/index.js";
 import type { TakenIn } from "../../contract/index.js";
 import type { ServerContext } from "../context.js";
-import type { Workspace } from "../workspace/workspace.js";
+import type { OpenWorkspace } from "../workspace/workspace.js";
 import { namedPath } from "./named-path.js";
 import { chooseOf, lookThrough, takenOf } from "./take-in.js";
 
@@ -38,7 +38,7 @@ type Usable = Pick<
   "slides" | "annotations" | "datasets" | "runs" | "results"
 >;
 
-function add(workspace: Workspace, { slides, annotations, datasets, runs, results }: Usable): void {
+function add(workspace: OpenWorkspace, { slides, annotations, datasets, runs, results }: Usable): void {
   for (const { path } of slides) workspace.addSlide(path);
   for (const { root } of datasets) workspace.addDataset(root);
   for (const { root } of runs) workspace.addRun(root);
@@ -58,7 +58,7 @@ async function remember(stateDirectory: string, path: string): Promise<void> {
 
 /** Adds what was added by path on earlier servers, as far as its folders are still allowed; what is not is told. */
 export async function addAllRegistered(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   stateDirectory: string,
   warn: (message: string) => void,
 ): Promise<void> {

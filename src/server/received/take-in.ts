@@ -10,19 +10,19 @@ import { annotationFile } from "../layers/annotation-layers.js";
 import { problemOf } from "../problem.js";
 import { resultsWithoutSlide } from "../results/find-results.js";
 import { addInput } from "../workspace/recognise.js";
-import { Workspace, type WorkspaceSlide } from "../workspace/workspace.js";
+import { OpenWorkspace, type WorkspaceSlide } from "../workspace/workspace.js";
 import { addReceived } from "./received-folder.js";
 import type { Receiving } from "./receiving.js";
 
 /** What a drop, or a file or folder that was named, holds. */
 interface Found {
-  readonly workspace: Workspace;
+  readonly workspace: OpenWorkspace;
   readonly annotations: readonly string[];
   readonly notes: readonly string[];
 }
 
 /** What of it can be used, and what is refused. */
-interface Chosen extends Pick<Workspace, "datasets" | "runs" | "results"> {
+interface Chosen extends Pick<OpenWorkspace, "datasets" | "runs" | "results"> {
   readonly slides: readonly WorkspaceSlide[];
   readonly annotations: readonly string[];
   readonly refused: readonly { readonly path: string; readonly problem: Problem }[];
@@ -96,7 +96,7 @@ export async function chooseOf(context: ServerContext, found: Found): Promise<Ch
 
 /** What the page is told. @param added slides that are in the workspace now */
 export function takenOf(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   { annotations, datasets, runs, results, refused, notes, here, isSomething }: Chosen,
   added: readonly WorkspaceSlide[],
 ): TakenIn {
@@ -116,7 +116,7 @@ export function takenOf(
 
 /** @param path of a file or folder, symbolic links resolved */
 export async function lookThrough(path: string): Promise<Found> {
-  const workspace = new Workspace();
+  const workspace = new OpenWorkspace();
   const annotations: string[] = [];
   const notes: string[] = [];
   const note = (message: string): void => {
@@ -138,7 +138,7 @@ export async function lookThrough(path: string): Promise<Found> {
 }
 
 /** @throws EpSamError `usage` for a slide that is here already, by name and bytes */
-async function requireNew(workspace: Workspace, { name, path }: WorkspaceSlide): Promise<void> {
+async function requireNew(workspace: OpenWorkspace, { name, path }: WorkspaceSlide): Promise<void> {
   const { size } = await stat(path);
   for (const other of workspace.slides.filter((slide) => slide.name === name)) {
     const bytes = await stat(other.path).then(
@@ -185,11 +185,11 @@ async function requireUse(
 }
 
 async function notesOnResults(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   slides: readonly WorkspaceSlide[],
   results: readonly string[],
 ): Promise<string[]> {
-  const both = new Workspace();
+  const both = new OpenWorkspace();
   for (const { path } of [...workspace.slides, ...slides]) both.addSlide(path);
   for (const root of results) both.addResults(root);
   const missing = await resultsWithoutSlide(both);

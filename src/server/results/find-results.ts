@@ -7,7 +7,7 @@ import { SLIDE_RESULT_FILES } from "../../inference/index.js";
 import { slideFileVersion } from "../../slides/index.js";
 import { fileVersion } from "../open-slides.js";
 import { fileInside } from "../workspace/inside-root.js";
-import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
+import type { OpenWorkspace, WorkspaceSlide } from "../workspace/workspace.js";
 
 /** A raster that `epsam infer` wrote. */
 export interface ResultRaster {
@@ -69,7 +69,7 @@ const RECORD_FILE = "inference.json";
 
 /** The finished results of a slide of the given size, the newest first. */
 export async function findResults(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   slide: WorkspaceSlide,
   size: { readonly width: number; readonly height: number },
 ): Promise<StoredResults[]> {
@@ -83,7 +83,7 @@ export async function findResults(
 }
 
 /** Whether there are finished results of a slide, as far as their records tell. */
-export async function hasResults(workspace: Workspace, slide: WorkspaceSlide): Promise<boolean> {
+export async function hasResults(workspace: OpenWorkspace, slide: WorkspaceSlide): Promise<boolean> {
   for (const root of workspace.results) {
     if ((await existing(root, "results", `${slide.stem}.json`)) !== null) return true;
     for (const folder of foldersOf(root, slide)) {
@@ -96,7 +96,7 @@ export async function hasResults(workspace: Workspace, slide: WorkspaceSlide): P
 }
 
 /** Names of slides that have results in the workspace and are not in it themselves. */
-export async function resultsWithoutSlide(workspace: Workspace): Promise<string[]> {
+export async function resultsWithoutSlide(workspace: OpenWorkspace): Promise<string[]> {
   const known = new Set(workspace.slides.map(({ stem }) => stem));
   const missing: string[] = [];
   for (const root of workspace.results) {
@@ -114,7 +114,7 @@ function foldersOf(root: string, { stem }: WorkspaceSlide): readonly (readonly s
 }
 
 async function slideResults(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   root: string,
   folder: readonly string[],
   slide: WorkspaceSlide,
@@ -142,7 +142,7 @@ async function slideResults(
 }
 
 async function imageResults(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   root: string,
   stem: string,
   size: { readonly width: number; readonly height: number },

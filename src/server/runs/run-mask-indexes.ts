@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { WorkQueue } from "../../common/index.js";
 import { RunDirectory } from "../../run/index.js";
 import { fileVersion } from "../open-slides.js";
-import { WorkQueue } from "../work-queue.js";
 import type { WorkspaceDirectory } from "../workspace/workspace.js";
 import { RunMasks } from "./run-masks.js";
 
@@ -9,7 +9,7 @@ import { RunMasks } from "./run-masks.js";
 export class RunMaskIndexes {
   readonly #signal: AbortSignal;
   /** Masks read at a time, by whoever looks and in the background. */
-  readonly #queue = new WorkQueue({ running: 2, waiting: Number.POSITIVE_INFINITY });
+  readonly #queue = new WorkQueue({ running: 2 });
   readonly #held = new Map<string, { readonly version: string; readonly masks: Promise<RunMasks> }>();
 
   /** @param signal ends the work in the background with the server */

@@ -21,7 +21,7 @@ export interface EmbeddingTask {
 }
 
 /** A patch that was embedded. */
-export interface EmbeddedPatch extends Pick<EmbeddingTask, "segmenter" | "read"> {
+export interface OpenedPatch extends Pick<EmbeddingTask, "segmenter" | "read"> {
   readonly entry: EmbeddingEntry;
   /** Names what is computed of it. */
   readonly key: string;
@@ -35,7 +35,7 @@ export interface EmbeddedPatch extends Pick<EmbeddingTask, "segmenter" | "read">
 export class Embeddings {
   readonly #process: SegmentationProcess;
   readonly #data: SharedWork<Float32Array>;
-  readonly #patches = new RecentlyUsed<string, EmbeddedPatch>({ limit: ENTRIES });
+  readonly #patches = new RecentlyUsed<string, OpenedPatch>({ limit: ENTRIES });
 
   constructor(process: SegmentationProcess, maximumBytes = KEPT_BYTES) {
     this.#process = process;
@@ -58,7 +58,7 @@ export class Embeddings {
   }
 
   /** @throws EpSamError `not-found` for an id that was never given or is forgotten */
-  get(id: string): EmbeddedPatch {
+  get(id: string): OpenedPatch {
     const known = this.#patches.get(id);
     if (known !== undefined) return known;
     throw new EpSamError("not-found", {
@@ -69,18 +69,18 @@ export class Embeddings {
   }
 
   /** Float32 [256, 64, 64]. */
-  embedding(patch: EmbeddedPatch, signal: AbortSignal): Promise<Float32Array> {
+  embedding(patch: OpenedPatch, signal: AbortSignal): Promise<Float32Array> {
     return this.#compute("embed", patch, signal);
   }
 
   /** Logits, float32 [256, 256]; for segmenters that have a map. */
-  map(patch: EmbeddedPatch, signal: AbortSignal): Promise<Float32Array> {
+  map(patch: OpenedPatch, signal: AbortSignal): Promise<Float32Array> {
     return this.#compute("map", patch, signal);
   }
 
   #compute(
     kind: "embed" | "map",
-    { key, segmenter: { source }, read }: EmbeddedPatch,
+    { key, segmenter: { source }, read }: OpenedPatch,
     signal: AbortSignal,
   ): Promise<Float32Array> {
     return this.#data.get(`${kind} ${key}`, signal, async (shared) =>

@@ -14,7 +14,7 @@ import {
   stageTitle,
 } from "../../run/index.js";
 import { opaqueId } from "../workspace/identifiers.js";
-import type { Workspace } from "../workspace/workspace.js";
+import type { OpenWorkspace } from "../workspace/workspace.js";
 import type { SegmenterSource } from "./work.js";
 
 /** A decoder that can be prompted, with where it comes from. */
@@ -51,13 +51,16 @@ async function originalSam(): Promise<SlideSegmenter> {
  * cannot be read, or whose SAM is gone, are left out: the list of runs tells why. A decoder that sees features takes no
  * prompts itself: clicks choose from its map, and SAM as it is takes boxes, with that map as a mask prompt.
  */
-export async function findSegmenters(workspace: Pick<Workspace, "runs">): Promise<SlideSegmenter[]> {
+export async function findSegmenters(workspace: Pick<OpenWorkspace, "runs">): Promise<SlideSegmenter[]> {
   const ofRuns = await Promise.all(workspace.runs.map(({ id, name, root }) => segmentersOf(id, name, root)));
   return [...ofRuns.flat(), await originalSam()];
 }
 
 /** @throws EpSamError `not-found` */
-export async function findSegmenter(workspace: Pick<Workspace, "runs">, id: string): Promise<SlideSegmenter> {
+export async function findSegmenter(
+  workspace: Pick<OpenWorkspace, "runs">,
+  id: string,
+): Promise<SlideSegmenter> {
   const found = (await findSegmenters(workspace)).find(({ entry }) => entry.id === id);
   if (found !== undefined) return found;
   throw new EpSamError("not-found", {

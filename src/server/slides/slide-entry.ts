@@ -12,7 +12,7 @@ import type { SlideLayers } from "../layers/slide-layers.js";
 import { fileVersion } from "../open-slides.js";
 import { problemOf } from "../problem.js";
 import { hasResults } from "../results/find-results.js";
-import type { Workspace, WorkspaceSlide } from "../workspace/workspace.js";
+import type { OpenWorkspace, WorkspaceSlide } from "../workspace/workspace.js";
 import { servedLevels } from "./served-levels.js";
 
 /** What the list shows of a slide that could be opened. */
@@ -53,7 +53,7 @@ export class SlideList {
 }
 
 /** Names of slides, as `nameKey` writes them, that files of annotations have: beside them, or in folders given for that. */
-export async function annotatedNames({ annotationFolders, slides }: Workspace): Promise<Set<string>> {
+export async function annotatedNames({ annotationFolders, slides }: OpenWorkspace): Promise<Set<string>> {
   const names = new Set<string>();
   for (const folder of new Set([...annotationFolders, ...slides.map(({ path }) => dirname(path))])) {
     // A folder that is gone has none; its slides tell.

@@ -6,7 +6,7 @@ import {
   tellUnmatchedFiles,
   unmatchedAnnotations,
 } from "../../dataset/index.js";
-import type { Workspace } from "./workspace.js";
+import type { OpenWorkspace } from "./workspace.js";
 
 /** Names of a folder's files in a message. */
 const NAMES_OF_A_FOLDER = 10;
@@ -46,7 +46,7 @@ export function tellNotShown({ folder, files, shown, isOfSlides }: LookedThrough
  * What is told of annotation files in folders that were looked through: those that no slide takes by its name, and those of
  * slides in other folders, which are taken from folders that were given for that alone.
  */
-export function tellAnnotationsNotShown(workspace: Workspace, files: readonly string[]): string[] {
+export function tellAnnotationsNotShown(workspace: OpenWorkspace, files: readonly string[]): string[] {
   const folders = new Map<string, string[]>();
   for (const path of files) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), path]);
   const slides = workspace.slides.map(({ path }) => path);

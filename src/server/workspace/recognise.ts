@@ -19,7 +19,7 @@ import {
 } from "../../dataset/index.js";
 import { liesInside } from "./inside-root.js";
 import { tellNotShown } from "./left-out.js";
-import type { Workspace } from "./workspace.js";
+import type { OpenWorkspace } from "./workspace.js";
 
 /** Folders below what was given are looked through so deep. */
 const MAX_DEPTH = 3;
@@ -50,7 +50,7 @@ type DirectoryKind = "run" | "dataset" | "results" | "dicom-slide" | "folder";
  * @throws EpSamError `usage` when it does not exist
  */
 export async function addInput(
-  workspace: Workspace,
+  workspace: OpenWorkspace,
   input: string,
   options: RecogniseOptions,
 ): Promise<void> {
@@ -69,7 +69,7 @@ export async function addInput(
  * Adds a folder of annotation files, each named like its slide.
  * @throws EpSamError `usage` when it does not exist, is no folder or holds slides instead
  */
-export async function addAnnotationFolder(workspace: Workspace, input: string): Promise<void> {
+export async function addAnnotationFolder(workspace: OpenWorkspace, input: string): Promise<void> {
   const folder = await realPath(input);
   await requireAnnotationFolder(input);
   workspace.addAnnotationFolder(folder);
@@ -79,7 +79,7 @@ export async function addAnnotationFolder(workspace: Workspace, input: string): 
  * Lets the page name files and folders below a folder; a file that is given allows nothing more.
  * @throws EpSamError `usage` when it does not exist
  */
-export async function allowFolder(workspace: Workspace, input: string): Promise<void> {
+export async function allowFolder(workspace: OpenWorkspace, input: string): Promise<void> {
   if (isRemotePath(input)) return;
   const root = await realPath(input);
   if ((await stat(root)).isDirectory()) workspace.allowFolder({ root, given: resolve(input) });
@@ -100,7 +100,7 @@ async function realPath(input: string): Promise<string> {
 /** A walk through one folder that was given. */
 class Walk {
   constructor(
-    readonly workspace: Workspace,
+    readonly workspace: OpenWorkspace,
     readonly root: string,
     readonly options: RecogniseOptions,
   ) {}

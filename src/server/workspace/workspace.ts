@@ -32,7 +32,7 @@ export interface AllowedFolder {
 }
 
 /** What `epsam view` was given, found in its folders or made by its jobs, by opaque id. */
-export class Workspace {
+export class OpenWorkspace {
   readonly #slides = new Map<string, WorkspaceSlide>();
   readonly #datasets = new Map<string, WorkspaceDirectory>();
   readonly #runs = new Map<string, WorkspaceDirectory>();

@@ -1,11 +1,10 @@
-import { addressOf, EpSamError, RecentlyUsed } from "../../common/index.js";
+import { addressOf, EpSamError, RecentlyUsed, WorkQueue } from "../../common/index.js";
 import { BLOCK_BYTES, blocksToRanges } from "./blocks.js";
 import { BucketSource } from "./bucket-source.js";
 import { type DiskBlocks, openDiskBlocks } from "./disk-cache.js";
 import type { RangeSource, RemoteVersion } from "./range-source.js";
 import { readRange } from "./read-range.js";
 import { remoteSettings } from "./settings.js";
-import { Slots } from "./slots.js";
 import { WebSource } from "./web-source.js";
 
 /** Read of a file before anything is known of it: enough for many a TIFF's directory. */
@@ -15,7 +14,7 @@ const MEMORY_BYTES = 64 * 2 ** 20;
 /** Requests of this process that are under way at the same time. */
 const REQUESTS_AT_ONCE = 16;
 
-const requests = new Slots(REQUESTS_AT_ONCE);
+const requests = new WorkQueue({ running: REQUESTS_AT_ONCE });
 const memory = new RecentlyUsed<string, Uint8Array>({
   limit: MEMORY_BYTES,
   sizeOf: ({ length }) => length + 128,
@@ -56,7 +55,7 @@ export class RemoteObject {
     const { patience } = remoteSettings();
     const { signal } = new AbortController();
     const request = { path, source, first: 0, length: FIRST_BYTES, version: null, patience, signal };
-    const { bytes, version } = await requests.use(() => readRange(request));
+    const { bytes, version } = await requests.run(undefined, () => readRange(request));
     const object = new RemoteObject(path, source, version, await openDiskBlocks(path, version));
     object.#keep(0, bytes);
     return object;
@@ -115,7 +114,7 @@ export class RemoteObject {
   async #fetch(first: number, last: number, wanted: ReadonlyMap<number, Waiting>): Promise<void> {
     const indexes = Array.from({ length: last - first + 1 }, (_, index) => first + index);
     try {
-      const { bytes } = await requests.use(() =>
+      const { bytes } = await requests.run(undefined, () =>
         readRange({
           path: this.path,
           source: this.#source,

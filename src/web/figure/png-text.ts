@@ -1,16 +1,8 @@
+import { crc32 } from "../../common/portable.js";
+
 /** The eight bytes that a PNG begins with, and the chunk that follows: its header. */
 const SIGNATURE_LENGTH = 8;
 const HEADER_LENGTH = 25;
-
-/** CRC-32 as PNG has it (ISO 3309). */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return (crc ^ 0xffffffff) >>> 0;
-}
 
 /**
  * A PNG that says in an international text chunk (PNG, third edition, 11.3.3.4) what it shows: image programs read it as

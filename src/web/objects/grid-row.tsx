@@ -1,12 +1,13 @@
+import type { PixelSize } from "../../geometry/index.js";
 import { colourOfClass, titleOf } from "../tools/index.js";
 import { areaText, lengthText, withSeparators } from "../viewer/index.js";
-import { type ObjectRow, type Resolution, sizeOfRow } from "./object-row.js";
+import { type ObjectRow, sizeOfRow } from "./object-row.js";
 import { originTexts, stateOf, stateTexts } from "./row-order.js";
 
 interface GridRowProps {
   readonly id: string;
   readonly row: ObjectRow;
-  readonly resolution: Resolution;
+  readonly resolution: PixelSize | null;
   /** Counted from the head, which is 1. */
   readonly number: number;
   readonly isSelected: boolean;
@@ -55,7 +56,7 @@ export function GridRow({ id, row, resolution, number, isSelected, isCurrent }: 
 
 function sizeTexts(
   row: ObjectRow,
-  resolution: Resolution,
+  resolution: PixelSize | null,
 ): { readonly area: string; readonly diameter: string } {
   const { area, diameter, length } = sizeOfRow(row, resolution);
   const lengthIn = (value: number) =>

@@ -1,12 +1,13 @@
 import { safeCells } from "../../common/portable.js";
-import { centreOf, type ObjectRow, type Resolution, sizeOfRow } from "./object-row.js";
+import type { PixelSize } from "../../geometry/index.js";
+import { centreOf, type ObjectRow, sizeOfRow } from "./object-row.js";
 import { originTexts, stateOf, stateTexts } from "./row-order.js";
 
 /**
  * Rows as a table for spreadsheets: lengths in µm, in level-0 pixels where the slide tells no resolution; names that a
  * spreadsheet would compute are written so that it does not.
  */
-export async function csvOf(rows: readonly ObjectRow[], resolution: Resolution): Promise<string> {
+export async function csvOf(rows: readonly ObjectRow[], resolution: PixelSize | null): Promise<string> {
   // Fetched with the first table.
   const { stringify } = await import("csv-stringify/browser/esm/sync");
   const unit = resolution === null ? "px" : "um";

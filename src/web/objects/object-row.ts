@@ -1,10 +1,7 @@
 import type { AnnotationObject, Area, FoundObjects } from "../../contract/index.js";
-import { areaSize, lengthOf, maximumDiameter, polygonsOf } from "../../geometry/index.js";
-import type { Resolution } from "../tools/geometry/figures.js";
-import { boundsOfShape, type Shape, shapeOf } from "../tools/geometry/shapes.js";
+import { areaSize, lengthOf, maximumDiameter, type PixelSize, polygonsOf } from "../../geometry/index.js";
+import { boundsOfShape, type DrawnShape, shapeOf } from "../tools/geometry/shapes.js";
 import { sameObjects } from "./same-object.js";
-
-export type { Resolution };
 
 /** An annotation, or an outline that a run has found and nobody has brought in. */
 export interface ObjectRow {
@@ -63,7 +60,7 @@ function isSameArea(one: AnnotationObject["area"], other: AnnotationObject["area
 }
 
 /** How large an object is: as the run measured what it has found, else by the outline. */
-export function sizeOfRow({ object, measured }: ObjectRow, resolution: Resolution): ObjectSize {
+export function sizeOfRow({ object, measured }: ObjectRow, resolution: PixelSize | null): ObjectSize {
   if (measured === null || measured.inMicrons !== (resolution !== null)) return sizeOf(object, resolution);
   return { area: measured.area, diameter: measured.diameter, length: null };
 }
@@ -77,10 +74,13 @@ export interface ObjectSize {
   readonly length: number | null;
 }
 
-const sizes = new WeakMap<Shape, { resolution: Resolution; size: ObjectSize }>();
+const sizes = new WeakMap<DrawnShape, { resolution: PixelSize | null; size: ObjectSize }>();
 
 /** How large an object is, by its outlines or its line. */
-export function sizeOf(object: Pick<AnnotationObject, "area" | "mark">, resolution: Resolution): ObjectSize {
+export function sizeOf(
+  object: Pick<AnnotationObject, "area" | "mark">,
+  resolution: PixelSize | null,
+): ObjectSize {
   const shape = shapeOf(object);
   const known = sizes.get(shape);
   if (known?.resolution === resolution) return known.size;
@@ -89,7 +89,7 @@ export function sizeOf(object: Pick<AnnotationObject, "area" | "mark">, resoluti
   return size;
 }
 
-function measured(shape: Shape, unit: NonNullable<Resolution>): ObjectSize {
+function measured(shape: DrawnShape, unit: PixelSize): ObjectSize {
   const none = { area: null, diameter: null, length: null };
   if (shape.type === "MultiPoint") return none;
   if (shape.type === "LineString") return { ...none, length: lengthOf(shape.coordinates, unit) };
@@ -105,7 +105,7 @@ function measured(shape: Shape, unit: NonNullable<Resolution>): ObjectSize {
   };
 }
 
-function diameterOf(area: Area, unit: NonNullable<Resolution>): number {
+function diameterOf(area: Area, unit: PixelSize): number {
   const outlines = polygonsOf(area).map(({ outer }) => outer.coordinates);
   const [only = new Float64Array(), ...more] = outlines;
   const points = more.length === 0 ? only : Float64Array.from(outlines.flatMap((ring) => [...ring]));

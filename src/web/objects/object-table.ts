@@ -1,11 +1,12 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { type EditChange, editLimits, type FoundObjects } from "../../contract/index.js";
+import type { PixelSize } from "../../geometry/index.js";
 import { titleOf } from "../tools/editing/classes.js";
 import type { Editor } from "../tools/editing/editor.js";
 import { judgements, type Saying } from "../tools/editing/judgements.js";
 import { boundsOfShape, shapeOf } from "../tools/geometry/shapes.js";
 import type { SlideViewer } from "../viewer/handle.js";
-import { type ObjectRow, type Resolution, rowsOf } from "./object-row.js";
+import { type ObjectRow, rowsOf } from "./object-row.js";
 import {
   filtered,
   noFilter,
@@ -22,7 +23,7 @@ const REQUEST_SHARE = 0.9;
 /** What the table needs of an open slide. */
 export interface TableEditor extends Pick<Editor, "select"> {
   readonly viewer: Pick<SlideViewer, "announce" | "flyTo"> & {
-    readonly slide: ReadonlySignal<{ readonly micronsPerPixel: Resolution }>;
+    readonly slide: ReadonlySignal<{ readonly micronsPerPixel: PixelSize | null }>;
   };
   readonly store: Pick<Editor["store"], "objects" | "edit">;
   readonly selection: ReadonlySignal<ReadonlySet<string>>;
@@ -78,7 +79,7 @@ export class ObjectTable {
     );
   }
 
-  get resolution(): Resolution {
+  get resolution(): PixelSize | null {
     return this.#editor.viewer.slide.value.micronsPerPixel;
   }
 

@@ -1,6 +1,7 @@
 import type { AnnotationOrigin, ReviewState } from "../../contract/index.js";
+import type { PixelSize } from "../../geometry/index.js";
 import { titleOf } from "../tools/editing/classes.js";
-import { type ObjectRow, type Resolution, sizeOfRow } from "./object-row.js";
+import { type ObjectRow, sizeOfRow } from "./object-row.js";
 
 /** What a row's state is called: of what is not brought in nobody can have said anything. */
 export type RowState = ReviewState | "found";
@@ -49,7 +50,7 @@ export const noFilter: RowFilter = {
 export function filtered(
   rows: readonly ObjectRow[],
   { text, classification, state, least, most }: RowFilter,
-  resolution: Resolution,
+  resolution: PixelSize | null,
 ): readonly ObjectRow[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return rows.filter((row) => {
@@ -96,7 +97,7 @@ const collator = new Intl.Collator("en", { numeric: true });
 export function ordered(
   rows: readonly ObjectRow[],
   { column, isDescending }: RowOrder,
-  resolution: Resolution,
+  resolution: PixelSize | null,
 ): readonly ObjectRow[] {
   const keyed = rows.map((row) => ({ row, key: keyOf(row, column, resolution) }));
   const sign = isDescending ? -1 : 1;
@@ -108,7 +109,7 @@ export function ordered(
   return keyed.map(({ row }) => row);
 }
 
-function keyOf(row: ObjectRow, column: ColumnName, resolution: Resolution): string | number | null {
+function keyOf(row: ObjectRow, column: ColumnName, resolution: PixelSize | null): string | number | null {
   const { object, probability } = row;
   switch (column) {
     case "title":

@@ -69,7 +69,8 @@ export function InformationPanel({ slide }: { readonly slide: SlideDetail }) {
   );
 }
 
-function Fact({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+/** A line of a list of facts. */
+export function Fact({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
   return (
     <div>
       <dt>{title}</dt>

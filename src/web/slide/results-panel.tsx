@@ -11,6 +11,7 @@ import {
   viewOf,
   withSeparators,
 } from "../viewer/index.js";
+import { Fact } from "./information-panel.js";
 import type { SlideSession } from "./session.js";
 
 /** Foci in the list before "Show all". */
@@ -62,15 +63,12 @@ function Results({ results, session }: { readonly results: SlideResults; readonl
   return (
     <>
       <dl class="tiles">
-        <Figure title="Tumour" value={squareMillimetres(results.tumourSquareMillimetres)} />
-        <Figure title="Tissue" value={squareMillimetres(results.tissueSquareMillimetres)} />
-        <Figure
-          title="Tumour of tissue"
-          value={
-            results.tumourToTissue === null ? "unknown" : `${(results.tumourToTissue * 100).toFixed(1)} %`
-          }
-        />
-        <Figure title="Foci" value={withSeparators(results.foci.length)} />
+        <Fact title="Tumour">{squareMillimetres(results.tumourSquareMillimetres)}</Fact>
+        <Fact title="Tissue">{squareMillimetres(results.tissueSquareMillimetres)}</Fact>
+        <Fact title="Tumour of tissue">
+          {results.tumourToTissue === null ? "unknown" : `${(results.tumourToTissue * 100).toFixed(1)} %`}
+        </Fact>
+        <Fact title="Foci">{withSeparators(results.foci.length)}</Fact>
       </dl>
       <p class="hint">{results.origin}</p>
       {results.foci.length === 0 ? <p>No focus was found.</p> : null}
@@ -124,15 +122,6 @@ function useFocusOutline(viewer: OpenViewer, focus: FocusEntry | null): void {
     group.append(box);
     return () => group.remove();
   }, [viewer, focus]);
-}
-
-function Figure({ title, value }: { readonly title: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{title}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
 }
 
 function squareMillimetres(value: number | null): string {

@@ -1,7 +1,8 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
+import { crc32 } from "../../../src/common/portable.js";
 import { legendRows } from "../../../src/web/figure/legend-rows.js";
-import { crc32, withDescription } from "../../../src/web/figure/png-text.js";
+import { withDescription } from "../../../src/web/figure/png-text.js";
 import { levelFor } from "../../../src/web/figure/pyramid-picture.js";
 import { differenceClasses } from "../../../src/web/viewer/colour-maps.js";
 import { tilesWithin } from "../../../src/web/viewer/tiles-within.js";

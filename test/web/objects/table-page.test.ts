@@ -50,7 +50,7 @@ function holdRests(): void {
   const { dataset } = document.body;
   dataset.strokes = "0";
   const { stroke } = CanvasRenderingContext2D.prototype;
-  CanvasRenderingContext2D.prototype.stroke = function count(this: CanvasRenderingContext2D, ...path: []) {
+  CanvasRenderingContext2D.prototype.stroke = function count(this: CanvasRenderingContext2D, ...path: [Path2D]) {
     dataset.strokes = String(Number(dataset.strokes) + 1);
     stroke.apply(this, path);
   };

@@ -17,7 +17,7 @@ import {
   unionOf,
   withoutCrossings,
 } from "../../../src/web/tools/geometry/combine.js";
-import type { Shape } from "../../../src/web/tools/geometry/shapes.js";
+import type { DrawnShape } from "../../../src/web/tools/geometry/shapes.js";
 import { strokeArea } from "../../../src/web/tools/geometry/stroke.js";
 import {
   nearestEdge,
@@ -293,7 +293,7 @@ describe("vertices", () => {
     expect(vertexAt(moved, place)).toEqual([-10, -10]);
   });
 
-  const sizeOf = (shape: Shape) => (shape.type === "MultiPolygon" ? areaSize(shape) : 0);
+  const sizeOf = (shape: DrawnShape) => (shape.type === "MultiPolygon" ? areaSize(shape) : 0);
 
   it("are added on edges, the closing one too, and removed until nothing is left", () => {
     const place = nearestEdge(area, [2, 60], 5);

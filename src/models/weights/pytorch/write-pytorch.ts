@@ -1,4 +1,4 @@
-import { EpSamError, writeFileAtomically } from "../../../common/index.js";
+import { EpSamError } from "../../../common/index.js";
 import { elementCount, type FloatTensor } from "../../../graph/index.js";
 import { encodeStateDict } from "./pickle-writer.js";
 import { encodeZip, type ZipContent } from "./zip-writer.js";
@@ -33,12 +33,4 @@ export function encodePytorch(tensors: ReadonlyMap<string, FloatTensor>): Uint8A
     { name: `${FOLDER}/version`, bytes: new TextEncoder().encode("3\n") },
   ];
   return encodeZip(contents);
-}
-
-/**
- * Writes tensors as a `.pth` file, whole or not at all, see {@link encodePytorch}.
- * @throws EpSamError `storage` when the disk refuses
- */
-export async function writePytorch(path: string, tensors: ReadonlyMap<string, FloatTensor>): Promise<void> {
-  await writeFileAtomically(path, encodePytorch(tensors));
 }

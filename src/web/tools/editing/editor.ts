@@ -6,7 +6,14 @@ import { keptSignal, showMessage } from "../../interface/index.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
 import { onSlide } from "../geometry/combine.js";
 import { objectFigure } from "../geometry/figures.js";
-import { boundsOfShape, clamped, membersOf, type Shape, shapeOf, withShape } from "../geometry/shapes.js";
+import {
+  boundsOfShape,
+  clamped,
+  type DrawnShape,
+  membersOf,
+  shapeOf,
+  withShape,
+} from "../geometry/shapes.js";
 import { isTangle, MOST_CROSSINGS } from "../geometry/tangle.js";
 import type { NextStep } from "../store/next-steps.js";
 import type { SlideAnnotations } from "../store/slide-annotations.js";
@@ -92,7 +99,7 @@ export class Editor {
 
   /** Adds an object of a class, by default the chosen one, as far as it lies on the slide, and selects it. */
   add(
-    drawn: Shape,
+    drawn: DrawnShape,
     origin: AnnotationOrigin,
     verb: string,
     classification = this.classification.value,
@@ -116,7 +123,7 @@ export class Editor {
   }
 
   /** Gives an object another shape; nothing left of it removes it. Whoever edits an object has looked at it. */
-  reshape(object: AnnotationObject, drawn: Shape | null, verb: string): void {
+  reshape(object: AnnotationObject, drawn: DrawnShape | null, verb: string): void {
     tellTangles([object]);
     const shape = drawn === null ? null : this.#onSlide(drawn);
     const title = `${verb} ${titleOf(object)}`;
@@ -210,7 +217,7 @@ export class Editor {
     return size === null ? position : clamped(position, size);
   }
 
-  #onSlide(shape: Shape): Shape | null {
+  #onSlide(shape: DrawnShape): DrawnShape | null {
     const { size } = this.viewer.slide.value;
     if (size === null) return shape;
     if (shape.type === "MultiPolygon") return onSlide(shape, size);

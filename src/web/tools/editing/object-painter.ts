@@ -4,7 +4,7 @@ import type { SlideViewer } from "../../viewer/handle.js";
 import type { OverlayPicture } from "../../viewer/moving-picture.js";
 import { shownBounds, toLevel0 } from "../../viewer/shown-bounds.js";
 import { objectFigure } from "../geometry/figures.js";
-import { boundsOfShape, type Shape, shapeOf } from "../geometry/shapes.js";
+import { boundsOfShape, type DrawnShape, shapeOf } from "../geometry/shapes.js";
 import { untangled } from "../geometry/tangle.js";
 import { colourOfClass } from "./classes.js";
 import type { Editor } from "./editor.js";
@@ -28,7 +28,7 @@ interface Prepared {
 }
 
 /** Level0Box and paths of shapes: an object that is judged keeps its own, one that is drawn otherwise has another. */
-const prepared = new WeakMap<Shape, Prepared>();
+const prepared = new WeakMap<DrawnShape, Prepared>();
 
 function prepare(object: AnnotationObject): Prepared {
   const shape = shapeOf(object);

@@ -1,6 +1,6 @@
 import type { Area, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
-import type { Shape } from "../geometry/shapes.js";
+import type { DrawnShape } from "../geometry/shapes.js";
 
 /** Traces positions of the slide on the screen. */
 export function traceLine(
@@ -28,7 +28,7 @@ export function traceArea(
 }
 
 /** Traces what is drawn of an object; points are no lines. */
-export function traceShape(context: CanvasRenderingContext2D, viewer: SlideViewer, shape: Shape): void {
+export function traceShape(context: CanvasRenderingContext2D, viewer: SlideViewer, shape: DrawnShape): void {
   if (shape.type === "MultiPolygon") traceArea(context, viewer, shape);
   else {
     context.beginPath();

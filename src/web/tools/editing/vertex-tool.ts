@@ -2,7 +2,7 @@ import type { AnnotationObject, Position } from "../../../contract/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { shownBounds } from "../../viewer/shown-bounds.js";
 import { withoutCrossings } from "../geometry/combine.js";
-import { type Shape, shapeOf } from "../geometry/shapes.js";
+import { type DrawnShape, shapeOf } from "../geometry/shapes.js";
 import {
   nearestEdge,
   nearestVertex,
@@ -26,7 +26,7 @@ const MOST_HANDLES = 800;
 interface Movement {
   readonly object: AnnotationObject;
   readonly place: VertexPlace;
-  readonly shape: Shape;
+  readonly shape: DrawnShape;
   readonly verb: string;
 }
 
@@ -138,7 +138,7 @@ export class VertexTool implements PointerTool {
     }
   }
 
-  #commit(object: AnnotationObject, shape: Shape | null, verb: string): void {
+  #commit(object: AnnotationObject, shape: DrawnShape | null, verb: string): void {
     const isArea = shape?.type === "MultiPolygon";
     this.#editor.reshape(object, isArea ? withoutCrossings(shape) : shape, verb);
   }

@@ -2,26 +2,26 @@ import type { AnnotationObject, Area, Mark, Position } from "../../../contract/i
 import { boundsOf, boxOfRing, type Level0Box, ringOf } from "../../../geometry/index.js";
 
 /** What is drawn of an object: its area, or the line or points that it has instead. */
-export type Shape = Area | Mark;
+export type DrawnShape = Area | Mark;
 
 const NO_AREA: Area = { type: "MultiPolygon", coordinates: [] };
 
-export function shapeOf({ area, mark }: Pick<AnnotationObject, "area" | "mark">): Shape {
+export function shapeOf({ area, mark }: Pick<AnnotationObject, "area" | "mark">): DrawnShape {
   return mark ?? area;
 }
 
 /** A shape as the members of an object. */
-export function membersOf(shape: Shape): Pick<AnnotationObject, "area" | "mark"> {
+export function membersOf(shape: DrawnShape): Pick<AnnotationObject, "area" | "mark"> {
   return shape.type === "MultiPolygon" ? { area: shape } : { area: NO_AREA, mark: shape };
 }
 
 /** An object with another shape. */
-export function withShape({ mark: _, ...object }: AnnotationObject, shape: Shape): AnnotationObject {
+export function withShape({ mark: _, ...object }: AnnotationObject, shape: DrawnShape): AnnotationObject {
   return { ...object, ...membersOf(shape) };
 }
 
 /** Null for a shape without positions. */
-export function boundsOfShape(shape: Shape): Level0Box | null {
+export function boundsOfShape(shape: DrawnShape): Level0Box | null {
   if (shape.type === "MultiPolygon") return boundsOf(shape);
   return shape.coordinates.length === 0 ? null : boxOfRing(ringOf(shape.coordinates.flat()));
 }

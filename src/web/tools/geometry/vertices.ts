@@ -1,6 +1,6 @@
 import type { Position } from "../../../contract/index.js";
 import { closedRing, openRing, squaredDistance } from "../../../geometry/index.js";
-import type { Shape } from "./shapes.js";
+import type { DrawnShape } from "./shapes.js";
 
 /** A vertex of an area, by its polygon, ring and number; of a line or points by its number, the others 0. */
 export interface VertexPlace {
@@ -10,7 +10,9 @@ export interface VertexPlace {
 }
 
 /** All vertices of a shape, outline by outline. */
-export function verticesOf(shape: Shape): { readonly place: VertexPlace; readonly position: Position }[] {
+export function verticesOf(
+  shape: DrawnShape,
+): { readonly place: VertexPlace; readonly position: Position }[] {
   if (shape.type !== "MultiPolygon") {
     return shape.coordinates.map((position, vertex) => ({
       place: { polygon: 0, ring: 0, vertex },
@@ -24,13 +26,13 @@ export function verticesOf(shape: Shape): { readonly place: VertexPlace; readonl
   );
 }
 
-export function vertexAt(shape: Shape, { polygon, ring, vertex }: VertexPlace): Position | undefined {
+export function vertexAt(shape: DrawnShape, { polygon, ring, vertex }: VertexPlace): Position | undefined {
   if (shape.type !== "MultiPolygon") return shape.coordinates[vertex];
   return openRing(shape.coordinates[polygon]?.[ring] ?? [])[vertex];
 }
 
 /** The vertex nearest to a position within a distance, or null. */
-export function nearestVertex(shape: Shape, [x, y]: Position, within: number): VertexPlace | null {
+export function nearestVertex(shape: DrawnShape, [x, y]: Position, within: number): VertexPlace | null {
   let [nearest, least]: [VertexPlace | null, number] = [null, within * within];
   for (const { place, position } of verticesOf(shape)) {
     const distance = (position[0] - x) ** 2 + (position[1] - y) ** 2;
@@ -40,7 +42,7 @@ export function nearestVertex(shape: Shape, [x, y]: Position, within: number): V
 }
 
 /** The place of a new vertex on the edge nearest to a position within a distance, or null. */
-export function nearestEdge(shape: Shape, position: Position, within: number): VertexPlace | null {
+export function nearestEdge(shape: DrawnShape, position: Position, within: number): VertexPlace | null {
   let [nearest, least]: [VertexPlace | null, number] = [null, within * within];
   const look = (line: readonly Position[], polygon: number, ring: number) => {
     line.slice(1).forEach((to, index) => {
@@ -57,14 +59,14 @@ export function nearestEdge(shape: Shape, position: Position, within: number): V
   return nearest;
 }
 
-export function withVertexMoved(shape: Shape, place: VertexPlace, to: Position): Shape {
+export function withVertexMoved(shape: DrawnShape, place: VertexPlace, to: Position): DrawnShape {
   return withVertices(shape, place, (vertices) =>
     vertices.map((position, index) => (index === place.vertex ? to : position)),
   );
 }
 
 /** With a new vertex before the one at `place`. */
-export function withVertexAdded(shape: Shape, place: VertexPlace, position: Position): Shape {
+export function withVertexAdded(shape: DrawnShape, place: VertexPlace, position: Position): DrawnShape {
   return withVertices(shape, place, (vertices) => vertices.toSpliced(place.vertex, 0, position));
 }
 
@@ -72,7 +74,7 @@ export function withVertexAdded(shape: Shape, place: VertexPlace, position: Posi
  * Without a vertex; a ring of fewer than three goes altogether, and with an outer one its holes, as does a line of one
  * position. Null: nothing left.
  */
-export function withVertexRemoved(shape: Shape, place: VertexPlace): Shape | null {
+export function withVertexRemoved(shape: DrawnShape, place: VertexPlace): DrawnShape | null {
   const changed = withVertices(shape, place, (vertices) => vertices.toSpliced(place.vertex, 1));
   if (changed.type !== "MultiPolygon") {
     return changed.coordinates.length < (changed.type === "LineString" ? 2 : 1) ? null : changed;
@@ -86,10 +88,10 @@ export function withVertexRemoved(shape: Shape, place: VertexPlace): Shape | nul
 }
 
 function withVertices(
-  shape: Shape,
+  shape: DrawnShape,
   { polygon, ring }: VertexPlace,
   change: (open: readonly Position[]) => readonly Position[],
-): Shape {
+): DrawnShape {
   if (shape.type !== "MultiPolygon") return { ...shape, coordinates: change(shape.coordinates) };
   const coordinates = shape.coordinates.map((rings, index) =>
     index === polygon

@@ -4,7 +4,7 @@ import { paths } from "../../api/index.js";
 import { Button, Icon, ProblemNote } from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
 import { sharpenable, sharpenSelected } from "../editing/editor-shortcuts.js";
-import { ClassChoice } from "./class-choice.js";
+import { ClassField } from "./class-field.js";
 import { CommentField } from "./comment-field.js";
 import { ObjectList } from "./object-list.js";
 import { SegmenterChoice } from "./segmenter-choice.js";
@@ -15,7 +15,7 @@ export function AnnotationPanel({ state }: { readonly state: ToolsState }) {
   return (
     <div class="panel annotation-panel">
       <NotSaved state={state} />
-      <ClassChoice state={state} />
+      <ClassField state={state} />
       <CommentField editor={state.editor} />
       <Selection state={state} />
       <SegmenterChoice segmentation={state.segmentation} />

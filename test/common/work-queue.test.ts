@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { WorkQueue } from "../../src/common/index.js";
 import { SharedWork } from "../../src/server/shared-work.js";
-import { WorkQueue } from "../../src/server/work-queue.js";
 
 const never = new AbortController().signal;
 

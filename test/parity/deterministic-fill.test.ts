@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deterministicUniform } from "../../src/common/index.js";
+import { deterministicUniform } from "../../scripts/parity/deterministic-fill.js";
 
 describe("deterministicUniform", () => {
   it("gives the published first draws of a known name", () => {

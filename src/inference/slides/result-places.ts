@@ -9,7 +9,7 @@ import { patchIdentity } from "./plan-slide.js";
 import { readStoredSlide } from "./stored-slide.js";
 
 /** Where the results of slides are found and go: their folders, and the bucket where one was asked for. */
-export class SlideResults {
+export class ResultPlaces {
   readonly #options: Placed<InferSlidesOptions>;
   readonly #isSegmenting: boolean;
 

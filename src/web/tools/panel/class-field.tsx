@@ -11,7 +11,7 @@ import type { ToolsState } from "./tools-state.js";
 const typedClass = z.nullable(z.object({ name: z.string(), on: z.string() }));
 
 /** The class of what is selected, or else of what is drawn next; a class that is new gets a meaning first. */
-export function ClassChoice({ state }: { readonly state: ToolsState }) {
+export function ClassField({ state }: { readonly state: ToolsState }) {
   const { editor, classesShown } = state;
   const { selectedObjects, classification, store } = editor;
   const [typed, setTyped] = useKept(`typed-class.${editor.viewer.slide.peek().id}`, typedClass, null);

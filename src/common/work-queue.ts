@@ -1,4 +1,4 @@
-import { EpSamError } from "../common/index.js";
+import { EpSamError } from "./errors.js";
 
 interface Waiting {
   readonly start: () => void;
@@ -7,11 +7,11 @@ interface Waiting {
 export interface WorkQueueLimits {
   /** Tasks at a time. */
   readonly running: number;
-  /** Tasks that may wait; more are refused. */
-  readonly waiting: number;
+  /** Tasks that may wait; more are refused. Any number unless told. */
+  readonly waiting?: number;
 }
 
-/** Runs a bounded number of tasks at a time, in the order they came; those whose client has gone leave the queue. */
+/** Runs a bounded number of tasks at a time, in the order they came; those that nobody wants any longer leave the queue. */
 export class WorkQueue {
   readonly #limits: WorkQueueLimits;
   readonly #waiting = new Set<Waiting>();
@@ -34,8 +34,8 @@ export class WorkQueue {
    * @throws EpSamError `busy` when too many wait already; the signal's reason when aborted before its turn; what the
    *   task throws
    */
-  async run<Result>(signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
-    signal.throwIfAborted();
+  async run<Result>(signal: AbortSignal | undefined, task: () => Promise<Result>): Promise<Result> {
+    signal?.throwIfAborted();
     if (this.#running < this.#limits.running) this.#running += 1;
     else await this.#turn(signal);
     try {
@@ -46,8 +46,8 @@ export class WorkQueue {
   }
 
   /** Waits for a place, which whoever ends hands on. */
-  #turn(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.size >= this.#limits.waiting) {
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#waiting.size >= (this.#limits.waiting ?? Number.POSITIVE_INFINITY)) {
       throw new EpSamError("busy", {
         what: "the server is busy",
         why: `${this.#running} readings are under way and ${this.#waiting.size} wait`,
@@ -57,16 +57,16 @@ export class WorkQueue {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiting.delete(entry);
-        reject(signal.reason);
+        reject(signal?.reason);
       };
       const entry: Waiting = {
         start: () => {
-          signal.removeEventListener("abort", leave);
+          signal?.removeEventListener("abort", leave);
           resolve();
         },
       };
       this.#waiting.add(entry);
-      signal.addEventListener("abort", leave, { once: true });
+      signal?.addEventListener("abort", leave, { once: true });
     });
   }
 

@@ -1,4 +1,4 @@
-import type { FloatMap, GreyImage, Mask, RgbImage } from "./types.js";
+import type { FloatMap, GreyImage, Mask, RgbImage } from "../../src/imaging/index.js";
 
 export interface RotationOptions {
   /** `nearest` keeps a mask binary; `bilinear` is smoother for images and maps. */
