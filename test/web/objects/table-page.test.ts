@@ -50,9 +50,9 @@ function holdRests(): void {
   const { dataset } = document.body;
   dataset.strokes = "0";
   const { stroke } = CanvasRenderingContext2D.prototype;
-  CanvasRenderingContext2D.prototype.stroke = function count(this: CanvasRenderingContext2D, ...path: [Path2D]) {
+  CanvasRenderingContext2D.prototype.stroke = function count(this: CanvasRenderingContext2D, path?: Path2D) {
     dataset.strokes = String(Number(dataset.strokes) + 1);
-    stroke.apply(this, path);
+    Reflect.apply(stroke, this, path === undefined ? [] : [path]);
   };
   const later = globalThis.setTimeout;
   const hold = (run: () => void, wait?: number) => {
