@@ -54,7 +54,6 @@ export const segmenterDefaults = {
   confidence: false,
   optionalMask: 0,
   augment: { stainScale: 0, stainShift: 0, cropSize: null },
-  scaleJitter: 0,
   featureNoise: 0,
   samplesPerEpoch: null,
   warmUpSteps: 0,
@@ -81,8 +80,6 @@ export const segmenterKeys = {
   /** Share of the training samples whose mask prompt is left out. */
   optionalMask: probability.default(segmenterDefaults.optionalMask),
   augment: augmentSchema.default(segmenterDefaults.augment),
-  /** Parts of training patches are shown enlarged by a number of 1 ± this, smaller as far as the patch reaches. */
-  scaleJitter: z.number().min(0).max(0.5).default(segmenterDefaults.scaleJitter),
   /**
    * Deviation of the random factor, around 1, and of the random shift of every channel of a training patch's
    * standardised features: slides differ by them, and what is learnt must not rest on one channel.
@@ -149,7 +146,6 @@ function conflictsOf({ sam, decoder }: CheckedSections): Conflict[] {
       "needs decoder.loss cross-entropy-dice",
     ],
     [isSam && decoder.augment.cropSize !== null, "decoder.augment.cropSize", "is for decoder.kind pyramid"],
-    [isSam && decoder.scaleJitter > 0, "decoder.scaleJitter", "is for decoder.kind pyramid"],
     [isSam && decoder.flipsAtTest, "decoder.flipsAtTest", "is for decoder.kind pyramid"],
     [
       decoder.optionalMask > 0 && !takesMask,

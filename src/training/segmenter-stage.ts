@@ -1,7 +1,7 @@
 import { must, RandomStream } from "../common/index.js";
 import { jitterStains, loadPatchImage } from "../dataset/index.js";
 import { floatTensor } from "../graph/index.js";
-import { applyDihedral, type Mask } from "../imaging/index.js";
+import { applyDihedral, type Mask, type RgbImage } from "../imaging/index.js";
 import { decoderOffset, pointsInMask } from "../method/index.js";
 import {
   BackboneFeatures,
@@ -32,7 +32,6 @@ import {
   runEpochs,
   type Weights,
 } from "./epoch-loop.js";
-import { cutImage, cutMask, drawCut } from "./random-cut.js";
 import { type SegmenterModel, type SegmenterSample, segmenterModel } from "./segmenter-model.js";
 import { SegmenterValidator } from "./segmenter-validator.js";
 import { whyUncalibrated } from "./window-calibration.js";
@@ -171,20 +170,19 @@ async function sampleOf(
 ): Promise<SegmenterSample> {
   const { config, stage, train, embeddings } = options;
   const item = must(train, index, "patch");
-  const { variants, augment, scaleJitter, kind, optionalMask } = config.decoder;
+  const { variants, augment, kind, optionalMask } = config.decoder;
   const stream = new RandomStream(config.seed, stage, "sample", epoch, position);
   const variant = variants[stream.integer(variants.length)] ?? 0;
   const image = applyDihedral(await loadPatchImage(item.patch), variant);
   const mask = applyDihedral(await item.readMask(), variant);
   const read = await item.readConfidence?.();
   const confidence = read && applyDihedral(read, variant);
-  const cut = drawCut(image, { size: augment.cropSize ?? image.width, scaleJitter }, stream);
-  const target = cutMask(mask, cut).data;
+  const cut = cutter(image, augment.cropSize ?? image.width, stream);
   const isSam = kind === "sam";
   return {
-    image: jitterStains(cutImage(image, cut), augment, stream),
-    target,
-    confidence: confidence ? cutMask(confidence, cut).data : new Uint8Array(target.length).fill(255),
+    image: jitterStains(cut(image, 3), augment, stream),
+    target: cut(mask, 1).data,
+    confidence: confidence ? cut(confidence, 1).data : new Uint8Array(cut(mask, 1).data.length).fill(255),
     prompt: isSam ? await promptOf(options, index, { mask, variant, stream }) : undefined,
     embedding: isSam ? await embeddings.get(item.patch, variant) : undefined,
     hasMask: !stream.chance(optionalMask),
@@ -222,6 +220,20 @@ async function promptOf(
   return {
     points: points ?? { space: "patch", coordinates: new Float32Array(), labels: new Float32Array() },
     mask: logits && applyDihedral(logits, variant),
+  };
+}
+
+/** Cuts the same random square out of images of one size. */
+function cutter({ width, height }: RgbImage, side: number, stream: RandomStream) {
+  const left = stream.integer(Math.max(1, width - side + 1));
+  const top = stream.integer(Math.max(1, height - side + 1));
+  return ({ data }: { readonly data: Uint8Array }, channels: number): RgbImage => {
+    const cut = new Uint8Array(side * side * channels);
+    for (let row = 0; row < side; row++) {
+      const start = ((top + row) * width + left) * channels;
+      cut.set(data.subarray(start, start + side * channels), row * side * channels);
+    }
+    return { width: side, height: side, data: cut };
   };
 }
 

@@ -113,7 +113,6 @@ const others: Record<string, unknown> = {
   "decoder.augment.cropSize": 416,
   "decoder.featureNoise": 0.2,
   "decoder.samplesPerEpoch": 60,
-  "decoder.scaleJitter": 0.25,
   "decoder.warmUpSteps": 10,
   "decoder.microBatch": 2,
   "decoder.checkpointing": "segments",

@@ -82,7 +82,6 @@ const pyramidValues = tinyConfig({
     kind: "pyramid",
     flipsAtTest: true,
     samplesPerEpoch: 6,
-    scaleJitter: 0.1,
     featureNoise: 0.3,
     augment: { stainScale: 0.2, stainShift: 0.05, cropSize: 32 },
   },
