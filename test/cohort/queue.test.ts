@@ -10,7 +10,7 @@ import {
   prepareOnQueue,
   queueStatus,
 } from "../../src/cohort/index.js";
-import { RandomStream, silentReporter } from "../../src/common/index.js";
+import { pause, RandomStream, silentReporter } from "../../src/common/index.js";
 import { generateTissueImage, type PrepareSlidesOptions, prepareSlides } from "../../src/dataset/index.js";
 import { errorOf, recordingReporter, writeText } from "../dataset/fixtures.js";
 import { TUMOUR } from "../dataset/slide-workplace.js";
@@ -120,33 +120,45 @@ describeWith("redis", noRedis, "a queue with a real Redis", () => {
     });
   });
 
-  it("is left by worker and command although it is away", async () => {
-    await ensureBuilt();
-    await inFolder(async (folder) => {
-      const options = await writeSlides(folder);
-      const redis = await TrialRedis.start(join(folder, "redis"));
-      onTestFinished(() => redis.stop());
-      const stop = new AbortController();
-      const seen: string[] = [];
-      const recording = recordingReporter();
-      const reporter = { ...recording, progress: ({ task }: { readonly task: string }) => seen.push(task) };
-      const worker = new TrialWorker(redis.url);
-      onTestFinished(() => worker.signal("SIGKILL"));
-      const connection = await connectQueue({ url: redis.url, reporter: silentReporter });
-      const workers = async () => (await queueStatus(connection)).workers;
-      await expect.poll(workers, { timeout: 60_000 }).toHaveLength(1);
-      await pauseQueue(connection, true);
-      await connection.close();
-      const queued = prepareOnQueue({ ...options, signal: stop.signal, reporter }, redis.url);
-      const ended = expect(queued).rejects.toThrow(/abort/i);
-      await expect.poll(() => seen.join(), { timeout: 60_000 }).toContain("slides on the queue");
-      await redis.stop();
-      await expect.poll(() => reporter.warnings.join(), { timeout: 60_000 }).toContain("is away");
-      stop.abort();
-      worker.signal("SIGTERM", false);
-      await Promise.all([ended, worker.ended()]);
-      expect(worker.process.exitCode).toBe(0);
-      expect(reporter.warnings.at(-1)).toMatch(/what waits there stays, and `epsam queue clear`/);
-    });
-  }, 120_000);
+  it.each([
+    ["is away", false],
+    ["goes away before it has answered", true],
+  ])(
+    "is left by worker and command although it %s",
+    async (_, isFrozen) => {
+      await ensureBuilt();
+      await inFolder(async (folder) => {
+        const options = await writeSlides(folder);
+        const redis = await TrialRedis.start(join(folder, "redis"));
+        onTestFinished(() => redis.stop());
+        const stop = new AbortController();
+        const seen: string[] = [];
+        const recording = recordingReporter();
+        const reporter = { ...recording, progress: ({ task }: { readonly task: string }) => seen.push(task) };
+        const worker = new TrialWorker(redis.url);
+        onTestFinished(() => worker.signal("SIGKILL"));
+        const connection = await connectQueue({ url: redis.url, reporter: silentReporter });
+        const workers = async () => (await queueStatus(connection)).workers;
+        await expect.poll(workers, { timeout: 60_000 }).toHaveLength(1);
+        await pauseQueue(connection, true);
+        await connection.close();
+        const queued = prepareOnQueue({ ...options, signal: stop.signal, reporter }, redis.url);
+        const ended = expect(queued).rejects.toThrow(/abort/i);
+        await expect.poll(() => seen.join(), { timeout: 60_000 }).toContain("slides on the queue");
+        if (isFrozen) redis.freeze();
+        else await redis.stop();
+        if (!isFrozen)
+          await expect.poll(() => reporter.warnings.join(), { timeout: 60_000 }).toContain("is away");
+        stop.abort();
+        worker.signal("SIGTERM", false);
+        // Time to ask what will not be answered.
+        if (isFrozen) await pause(2000, undefined);
+        await redis.stop();
+        await Promise.all([ended, worker.ended()]);
+        expect(worker.process.exitCode).toBe(0);
+        expect(reporter.warnings.at(-1)).toMatch(/what waits there stays, and `epsam queue clear`/);
+      });
+    },
+    120_000,
+  );
 });

@@ -43,6 +43,11 @@ export class TrialRedis {
     if (this.#server.exitCode === null && this.#server.signalCode === null) await once(this.#server, "exit");
   }
 
+  /** Keeps its connections and answers nothing any more, until it is stopped. */
+  freeze(): void {
+    this.#server.kill("SIGSTOP");
+  }
+
   #start(): ChildProcess {
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder];
     const durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];

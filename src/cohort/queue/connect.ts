@@ -8,6 +8,8 @@ import { nameOfRedis, parseRedisAddress, type RedisAddress } from "./redis-addre
 export const QUEUE_NAME = "epsam";
 /** Milliseconds between two attempts to reach Redis. */
 const RETRY = 2000;
+/** Milliseconds between two looks whether Redis is still there. */
+const LOOK = 100;
 
 type BullMq = typeof import("bullmq");
 
@@ -43,6 +45,8 @@ export interface QueueConnection {
   readonly address: RedisAddress;
   /** Whether Redis answers at the moment: what is asked of one that is away waits until it is back. */
   isThere(): boolean;
+  /** Whether Redis answered what is asked; false as soon as it is away, which may be told after the question. */
+  answers(ask: () => Promise<unknown>): Promise<boolean>;
   /** A Redis that is away is no longer waited for: what was asked of it fails. */
   giveUp(): void;
   close(): Promise<void>;
@@ -82,16 +86,31 @@ export async function connectQueue({ url, reporter, signal }: ConnectOptions): P
   // What the client tells is told once.
   queue.on("error", () => undefined);
   const isThere = () => client.status === "ready";
+  const answers = async (ask: () => Promise<unknown>): Promise<boolean> => {
+    if (!isThere()) return false;
+    let isAnswered = false;
+    const answer = ask().finally(() => {
+      isAnswered = true;
+    });
+    const unlessLost = async (): Promise<boolean> => {
+      while (!isAnswered) {
+        if (!isThere()) return false;
+        await pause(LOOK, undefined);
+      }
+      return answer.then(() => true);
+    };
+    return Promise.race([answer.then(() => true), unlessLost()]);
+  };
   const giveUp = (): void => {
     isGivenUp = true;
   };
   const close = async (): Promise<void> => {
     giveUp();
     // One that is away would be waited for, to be told of it.
-    if (isThere()) await queue.close();
+    await answers(() => queue.close());
     client.disconnect();
   };
-  return { bullmq, options, client, queue, address, isThere, giveUp, close };
+  return { bullmq, options, client, queue, address, isThere, answers, giveUp, close };
 }
 
 /** An authority of one's own has its certificate in the file that EPSAM_REDIS_CA names. */

@@ -18,8 +18,10 @@ export async function withFollower<T>(
     return await work(new Follower({ connection, cohort, reporter: told, signal, task }));
   } catch (failure) {
     if (signal?.aborted === true) {
-      if (connection.isThere()) await cancelQueued(connection, (data) => data.cohort === cohort);
-      else told.warn("Redis is away: what waits there stays, and `epsam queue clear` takes it back later.");
+      const takeBack = () => cancelQueued(connection, (data) => data.cohort === cohort);
+      if (!(await connection.answers(takeBack))) {
+        told.warn("Redis is away: what waits there stays, and `epsam queue clear` takes it back later.");
+      }
     }
     throw failure;
   } finally {

@@ -150,9 +150,9 @@ class QueueWorker {
 
   /** Ends without a Redis that is away, too: slides under way are taken over after the lease, with the patches that are done. */
   async #leave(worker: Worker): Promise<void> {
-    const { isThere, giveUp } = this.#connection;
+    const { isThere, answers, giveUp } = this.#connection;
     while (this.#asking > 0 && !isThere()) await pause(LOOK, undefined);
-    if (isThere()) return worker.close();
+    if (await answers(() => worker.close())) return;
     giveUp();
     await Promise.race([worker.close(true), pause(GIVING_UP, undefined)]);
   }
