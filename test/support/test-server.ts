@@ -22,11 +22,13 @@ export interface TestServerOptions extends AppOptions {
   readonly inputs: readonly string[];
   readonly annotations?: readonly string[];
   readonly stateDirectory: string;
+  /** Address of the queue whose workers do what jobs ask of slides. */
+  readonly queue?: string | undefined;
 }
 
 /** The application on some inputs, without a socket. */
 export async function testServer(options: TestServerOptions): Promise<TestServer> {
-  const { inputs, annotations = [], stateDirectory, ...appOptions } = options;
+  const { inputs, annotations = [], stateDirectory, queue, ...appOptions } = options;
   const warnings: string[] = [];
   const ended = new AbortController();
   const reporter: Reporter = {
@@ -34,7 +36,7 @@ export async function testServer(options: TestServerOptions): Promise<TestServer
     note: () => undefined,
     warn: (message) => warnings.push(message),
   };
-  const context = createServerContext({ stateDirectory, signal: ended.signal, reporter });
+  const context = createServerContext({ stateDirectory, signal: ended.signal, reporter, queue });
   for (const input of inputs) await addInput(context.workspace, input, { warn: reporter.warn });
   for (const folder of annotations) await addAnnotationFolder(context.workspace, folder);
   const app = createApp(context, appOptions);
