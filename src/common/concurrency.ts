@@ -104,7 +104,8 @@ async function* worked<T, R>(
  * The result of `work`, or the signal's reason as soon as it aborts; whatever becomes of the work is somebody else's
  * business then.
  */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
   signal.throwIfAborted();
   return new Promise<T>((resolve, reject) => {
     const stop = (): void => reject(signal.reason);

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
+import { exists } from "../../src/common/index.js";
 import {
   bucketFileTime,
   downloadFromBucket,
@@ -35,6 +36,11 @@ it("small files go into a bucket at once, signed, and come back", async () => {
   await downloadFromBucket(path, back);
   await removeFromBucket(path);
   expect(await bucketFileTime(path)).toBeNull();
+  // What is gone is told, and is not an empty file.
+  const error = await failureOf(downloadFromBucket(path, `${back} again`));
+  expect(error).toMatchObject({ tag: "storage" });
+  expect(error.message).toContain("one #1.json");
+  expect(await exists(`${back} again`)).toBe(false);
 });
 
 it("empty files are files, too", async () => {

@@ -1,15 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { Queue as BullQueue } from "bullmq";
 import type { Redis } from "ioredis";
-import { EpSamError, messageOf, pause, type Reporter } from "../../common/index.js";
+import { EpSamError, messageOf, pause, type Reporter, untilAborted } from "../../common/index.js";
 import { nameOfRedis, parseRedisAddress, type RedisAddress } from "./redis-address.js";
 
 /** Name of the queue in Redis; all commands share it. */
 export const QUEUE_NAME = "epsam";
 /** Milliseconds between two attempts to reach Redis. */
 const RETRY = 2000;
-/** Milliseconds between two looks whether Redis is still there. */
-const LOOK = 100;
 
 type BullMq = typeof import("bullmq");
 
@@ -88,18 +86,18 @@ export async function connectQueue({ url, reporter, signal }: ConnectOptions): P
   const isThere = () => client.status === "ready";
   const answers = async (ask: () => Promise<unknown>): Promise<boolean> => {
     if (!isThere()) return false;
-    let isAnswered = false;
-    const answer = ask().finally(() => {
-      isAnswered = true;
-    });
-    const unlessLost = async (): Promise<boolean> => {
-      while (!isAnswered) {
-        if (!isThere()) return false;
-        await pause(LOOK, undefined);
-      }
-      return answer.then(() => true);
-    };
-    return Promise.race([answer.then(() => true), unlessLost()]);
+    const away = new AbortController();
+    const leave = () => away.abort();
+    client.once("close", leave);
+    try {
+      await untilAborted(ask(), away.signal);
+      return true;
+    } catch (failure) {
+      if (away.signal.aborted) return false;
+      throw failure;
+    } finally {
+      client.off("close", leave);
+    }
   };
   const giveUp = (): void => {
     isGivenUp = true;

@@ -72,30 +72,26 @@ export class Follower {
 
   async #run(): Promise<void> {
     const { connection, cohort, signal } = this.#options;
+    // Redis may be away, which whoever ends the command does not wait for.
+    const stoppable = <T>(asked: Promise<T>): Promise<T> => untilAborted(asked, signal);
     // Whoever submits does so in this turn of the event loop.
     await Promise.resolve();
-    await this.#stoppable(uncancel(connection.client, cohort));
+    await stoppable(uncancel(connection.client, cohort));
     this.#started ??= performance.now();
     while (this.#unsent.length > 0 || this.#waiting.size > 0) {
       signal?.throwIfAborted();
-      if (await this.#stoppable(isCancelled(connection.client, cohort))) {
+      if (await stoppable(isCancelled(connection.client, cohort))) {
         throw new EpSamError("usage", {
           where: "the queue",
           what: "was cleared of these slides by `epsam queue clear`",
           action: "Give the same command again to go on: finished slides and patches are kept.",
         });
       }
-      await this.#stoppable(this.#send());
-      await this.#stoppable(this.#look());
+      await stoppable(this.#send());
+      await stoppable(this.#look());
       await pause(LOOK, undefined);
     }
     this.#running = null;
-  }
-
-  /** Redis may be away, which whoever ends the command does not wait for. */
-  #stoppable<T>(asked: Promise<T>): Promise<T> {
-    const { signal } = this.#options;
-    return signal === undefined ? asked : untilAborted(asked, signal);
   }
 
   async #send(): Promise<void> {

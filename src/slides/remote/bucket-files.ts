@@ -106,9 +106,17 @@ export function readFromBucket(path: string, signal?: AbortSignal): Promise<Uint
   });
 }
 
-/** Brings a small file of a bucket to this machine; one that is gone is empty there. @throws EpSamError `storage` */
+/** Brings a small file of a bucket to this machine. @throws EpSamError `storage`, also when it is not there */
 export async function downloadFromBucket(path: string, file: string, signal?: AbortSignal): Promise<void> {
-  await writeFileAtomically(file, (await readFromBucket(path, signal)) ?? new Uint8Array());
+  const bytes = await readFromBucket(path, signal);
+  if (bytes === null) {
+    throw new EpSamError("storage", {
+      where: path,
+      what: "is not there",
+      action: "Look whether something else removes files there, and give the same command again.",
+    });
+  }
+  await writeFileAtomically(file, bytes);
 }
 
 /** Puts a small file into a bucket. @throws EpSamError `storage`; what was there before stays */
