@@ -6,7 +6,7 @@ const WEBGPU = "test/**/webgpu.test.ts";
 /** Tests that change what their process holds (environment, modules, timers, streams), or measure it. */
 const ALONE = [
   "test/{architecture,examples,parity,project}/**/*.test.ts",
-  "test/**/{annotation-journal,answers,bucket-files,bucket-output,checkout,config,embedding-cache,fuzz-*,openslide-library}.test.ts",
+  "test/**/{annotation-journal,answers,bucket-*,checkout,config,embedding-cache,fuzz-*,openslide-library}.test.ts",
   "test/**/{models,process,remote-buckets,sam-source,slide-annotations,socket,telemetry,web}.test.ts",
 ];
 
