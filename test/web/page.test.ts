@@ -104,10 +104,13 @@ describeWithChromium("the page", () => {
     await settled(page);
     await page.locator(".openseadragon-canvas").first().focus();
     await page.keyboard.press("1");
-    await page.keyboard.press("r");
-    await page.keyboard.press("ArrowRight");
-    await eventually(() => fragment().get("turn")).toBe("90");
     await eventually(() => fragment().get("zoom")).toBe("1");
+    await page.keyboard.press("r");
+    await eventually(() => fragment().get("turn")).toBe("90");
+    // The link tells where movements end: what is compared with it is seen after the last one.
+    const unmoved = fragment().get("at");
+    await page.keyboard.press("ArrowRight");
+    await eventually(() => fragment().get("at")).not.toBe(unmoved);
     await settled(page);
     const before = await screenPixels(page, await middle(100, 100));
     const link = page.url();
