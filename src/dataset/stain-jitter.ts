@@ -39,22 +39,24 @@ export function jitterStains(
   const added = [0, 1, 2].map((colour) =>
     shifts.reduce((sum, shift, stain) => sum + shift * (STAINS[stain]?.[colour] ?? 0), 0),
   );
-  const densities = Float64Array.from({ length: 256 }, (_, value) => -Math.log((value + 1) / 256));
-  const data = new Uint8Array(image.data.length);
-  for (let at = 0; at < data.length; at += 3) {
-    const red = densities[image.data[at] ?? 0] ?? 0;
-    const green = densities[image.data[at + 1] ?? 0] ?? 0;
-    const blue = densities[image.data[at + 2] ?? 0] ?? 0;
-    for (let colour = 0; colour < 3; colour++) {
-      const density =
-        red * (mixed[0]?.[colour] ?? 0) +
-        green * (mixed[1]?.[colour] ?? 0) +
-        blue * (mixed[2]?.[colour] ?? 0) +
-        (added[colour] ?? 0);
-      data[at + colour] = Math.min(255, Math.max(0, Math.round(256 * Math.exp(-density) - 1)));
+  const data = new Uint8ClampedArray(image.data.length);
+  for (let colour = 0; colour < 3; colour++) {
+    // What is added as densities is multiplied as light: tables of powers take the place of an exponential each.
+    const [ofRed, ofGreen, ofBlue] = [0, 1, 2].map((from) => powers(mixed[from]?.[colour] ?? 0));
+    const factor = 256 * Math.exp(-(added[colour] ?? 0));
+    for (let at = 0; at < data.length; at += 3) {
+      const red = ofRed?.[image.data[at] ?? 0] ?? 0;
+      const green = ofGreen?.[image.data[at + 1] ?? 0] ?? 0;
+      const blue = ofBlue?.[image.data[at + 2] ?? 0] ?? 0;
+      data[at + colour] = factor * red * green * blue - 1;
     }
   }
-  return { ...image, data };
+  return { ...image, data: new Uint8Array(data.buffer) };
+}
+
+/** The light that each value of a colour lets through, 1 of 256 at least, to a power. */
+function powers(exponent: number): Float64Array {
+  return Float64Array.from({ length: 256 }, (_, value) => ((value + 1) / 256) ** exponent);
 }
 
 function unitLength(vector: readonly number[]): readonly number[] {

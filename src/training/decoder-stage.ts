@@ -38,6 +38,7 @@ import {
 import { type MaskedPatch, type PromptedPatch, type Sample, trainingSamples } from "./decoder-samples.js";
 import { type BatchFeeds, EmbeddingFeeds, hostFeeds } from "./embedding-feeds.js";
 import {
+  batchesAhead,
   type EpochLoopResult,
   type EpochValues,
   requireFinite,
@@ -112,10 +113,12 @@ async function trainWith<Fed extends HostTensor | DeviceTensor>(
     );
     const totals = { dice: 0, iou: 0 };
     let counted = 0;
-    for (let position = 0; position < batches; position++) {
-      signal?.throwIfAborted();
+    const made = batchesAhead(batches, (position) => {
       const indices = order.slice(position * batchSize, (position + 1) * batchSize);
-      const samples = await trainingSamples(options, indices, epoch);
+      return trainingSamples(options, indices, epoch);
+    });
+    for await (const [position, samples] of made) {
+      signal?.throwIfAborted();
       const { loss, outputs, skipped } = await embeddings.with(samples, (embedding) =>
         step.run({ ...feedsOf(options, samples), [decoderInputs.embedding]: embedding }, schedule(epoch)),
       );

@@ -27,6 +27,7 @@ import { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.
 import { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
 import {
+  batchesAhead,
   type EpochLoopResult,
   type EpochValues,
   requireFinite,
@@ -119,11 +120,13 @@ async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
   const trainEpoch = async (step: TrainingStep, epoch: number): Promise<EpochValues> => {
     const order = new RandomStream(config.seed, "epoch order", epoch).shuffled(train);
     let total = 0;
-    for (let position = 0; position < batches; position++) {
-      signal?.throwIfAborted();
+    const made = batchesAhead(batches, async (position) => {
       const batch = order.slice(position * batchSize, (position + 1) * batchSize);
       const noise = noiseOf(training, batch.length, epoch, position);
-      const feeds = await feedsOf(training, batch, noise);
+      return feedsOf(training, batch, noise);
+    });
+    for await (const [position, feeds] of made) {
+      signal?.throwIfAborted();
       const { loss } = await step.run(feeds, schedule(epoch * batches + position));
       requireFinite(stage, epoch, loss);
       total += loss;

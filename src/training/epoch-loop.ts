@@ -1,4 +1,4 @@
-import { EpSamError, type Reporter } from "../common/index.js";
+import { EpSamError, mapAhead, type Reporter } from "../common/index.js";
 import type { FloatTensor } from "../graph/index.js";
 import { isOptimizerState } from "../nn/index.js";
 import { classifierStage, type RunDirectory } from "../run/index.js";
@@ -91,6 +91,14 @@ export async function runEpochs<Step extends EpochStep>(
     await step.close();
   }
   return { weights: best, progress };
+}
+
+/** The batches of an epoch in order; the next one is made while the device works on the one before. */
+export function batchesAhead<Batch>(
+  count: number,
+  make: (position: number) => Promise<Batch>,
+): AsyncGenerator<readonly [position: number, batch: Batch], void, undefined> {
+  return mapAhead(Array(count).keys(), 2, async (position) => [position, await make(position)] as const);
 }
 
 /** True after the last epoch, or after `patience` epochs without improvement. */

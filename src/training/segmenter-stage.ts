@@ -26,6 +26,7 @@ import { ChannelSums } from "./channel-statistics.js";
 import { emptyMask } from "./decoder-samples.js";
 import { type DecoderStageOptions, requirePatches } from "./decoder-stage.js";
 import {
+  batchesAhead,
   type EpochLoopResult,
   type EpochValues,
   requireFinite,
@@ -75,13 +76,16 @@ export async function trainSegmenter(options: SegmenterStageOptions): Promise<Ep
     const order = epochOrder(options, epoch, steps * batchSize);
     let sum = 0;
     let counted = 0;
-    for (let position = 0; position < steps; position++) {
-      signal?.throwIfAborted();
+    const batches = batchesAhead(steps, async (position) => {
       const samples: SegmenterSample[] = [];
       for (let at = position * batchSize; at < (position + 1) * batchSize; at++) {
         samples.push(await sampleOf(options, order[at] ?? 0, epoch, at));
       }
-      const { loss, skipped } = await step.run(model.feeds(samples), schedule(epoch * steps + position));
+      return model.feeds(samples);
+    });
+    for await (const [position, feeds] of batches) {
+      signal?.throwIfAborted();
+      const { loss, skipped } = await step.run(feeds, schedule(epoch * steps + position));
       if (!skipped) requireFinite(stage, epoch, loss);
       if (Number.isFinite(loss)) {
         sum += loss;

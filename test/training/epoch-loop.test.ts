@@ -10,6 +10,7 @@ import {
   writeCheckpoint,
 } from "../../src/training/checkpoint.js";
 import {
+  batchesAhead,
   type EpochLoopOptions,
   type EpochStep,
   runEpochs,
@@ -75,6 +76,22 @@ async function loop(curve: readonly number[], patience: number, folder?: string)
 function weightOf(weights: Weights): number | undefined {
   return weights.get("weight")?.data[0];
 }
+
+it("the next batch of an epoch is made while one is worked on, and no more", async () => {
+  const made: number[] = [];
+  const batches = batchesAhead(4, async (position) => {
+    made.push(position);
+    return 10 * position;
+  });
+  const seen: (readonly [number, number, number])[] = [];
+  for await (const [position, batch] of batches) seen.push([position, batch, made.length]);
+  expect(seen).toEqual([
+    [0, 0, 2],
+    [1, 10, 3],
+    [2, 20, 4],
+    [3, 30, 4],
+  ]);
+});
 
 describe("the loop over epochs", () => {
   it("keeps the weights of the lowest criterion, the first of equal ones", async () => {
