@@ -25,6 +25,24 @@ export * from "./prompt-arrays.js";
 export * from "./receiving.js";
 export * from "./segmentation.js";
 export * from "./settings.js";
+export {
+  camStage,
+  classifierStage,
+  confidenceFolder,
+  type DecoderStage,
+  decoderStages,
+  evaluationStage,
+  initialMaskFolder,
+  isDecoderStage,
+  roundOf,
+  roundStage,
+  type Stage,
+  stageNames,
+  stageOrder,
+  stageTitle,
+  tableStages,
+  untrainedStage,
+} from "./stage.js";
 export * from "./teaching.js";
 export * from "./thresholds.js";
 export { whole, wholeBetween } from "./values.js";

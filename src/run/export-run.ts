@@ -1,4 +1,5 @@
 import { EpSamError, exists, hashBytes, packageVersion, writeFileAtomically } from "../common/index.js";
+import { untrainedStage } from "../contract/index.js";
 import { takesMaskPrompt } from "../method/index.js";
 import {
   encodeClassifierOnnx,
@@ -21,7 +22,6 @@ import {
 } from "./run-models.js";
 import { openSam } from "./sam-source.js";
 import { seesFeatures } from "./segmenter-keys.js";
-import { untrainedStage } from "./stage.js";
 
 export const exportParts = ["classifier", "encoder", "decoder"] as const;
 export type ExportPart = (typeof exportParts)[number];

@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { basename, resolve } from "node:path";
 import { hashFile, type Reporter } from "../common/index.js";
+import { classifierStage, type DecoderStage, roundOf, roundStage } from "../contract/index.js";
 import { type DeviceSource, startDevice } from "../graph/index.js";
 import {
   type ClassifierVariant,
@@ -20,7 +21,6 @@ import type { PresetName } from "./presets.js";
 import { RunDirectory, type RunRecord, type StageRecord } from "./run-directory.js";
 import { lockRun } from "./run-lock.js";
 import { type SamSource, samSource } from "./sam-source.js";
-import { classifierStage, type DecoderStage, roundOf, roundStage } from "./stage.js";
 
 /** What a run is made of that was trained elsewhere. */
 export interface ImportRunOptions {

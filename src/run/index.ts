@@ -1,4 +1,22 @@
 export {
+  camStage,
+  classifierStage,
+  confidenceFolder,
+  type DecoderStage,
+  decoderStages,
+  evaluationStage,
+  initialMaskFolder,
+  isDecoderStage,
+  roundOf,
+  roundStage,
+  type Stage,
+  stageNames,
+  stageOrder,
+  stageTitle,
+  tableStages,
+  untrainedStage,
+} from "../contract/index.js";
+export {
   activationFolder,
   readActivation,
   writeActivation,
@@ -79,24 +97,6 @@ export {
 export { openSam, type SamSource, samSource } from "./sam-source.js";
 export { type MaskScore, readScores, writeScores } from "./score-table.js";
 export { featureDeviation, hasManySlides, requireConsistentDecoder, seesFeatures } from "./segmenter-keys.js";
-export {
-  camStage,
-  classifierStage,
-  confidenceFolder,
-  type DecoderStage,
-  decoderStages,
-  evaluationStage,
-  initialMaskFolder,
-  isDecoderStage,
-  roundOf,
-  roundStage,
-  type Stage,
-  stageNames,
-  stageOrder,
-  stageTitle,
-  tableStages,
-  untrainedStage,
-} from "./stage.js";
 export {
   checkPrecision,
   planStepMemory,

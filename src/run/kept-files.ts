@@ -10,9 +10,15 @@ import {
   readJson,
   writeFileAtomically,
 } from "../common/index.js";
+import {
+  camStage,
+  classifierStage,
+  confidenceFolder,
+  initialMaskFolder,
+  isDecoderStage,
+} from "../contract/index.js";
 import type { RunDirectory, StageRecord } from "./run-directory.js";
 import { runFileError } from "./run-file-error.js";
-import { camStage, classifierStage, confidenceFolder, initialMaskFolder, isDecoderStage } from "./stage.js";
 
 /*
  * Hashes of what a run keeps. A stage that is done has in `run.json` the SHA-256 of its weights, and of a list

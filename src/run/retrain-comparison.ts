@@ -1,3 +1,4 @@
+import { roundOf, roundStage } from "../contract/index.js";
 import {
   type Estimate,
   type EvaluatedPatch,
@@ -7,7 +8,6 @@ import {
 } from "../evaluation/index.js";
 import { evaluationFolder, readEvaluation } from "./evaluation-files.js";
 import type { RunDirectory } from "./run-directory.js";
-import { roundOf, roundStage } from "./stage.js";
 
 /** What a round with corrections changed, on the test split of the run's data. */
 export interface RetrainingComparison {

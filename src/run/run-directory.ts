@@ -10,8 +10,8 @@ import {
   storageError,
   writeFileAtomically,
 } from "../common/index.js";
+import { type DecoderStage, isDecoderStage } from "../contract/index.js";
 import { lockName } from "./run-lock.js";
-import { type DecoderStage, isDecoderStage } from "./stage.js";
 
 const stageRecordSchema = z.object({
   state: z.enum(["running", "done"]),

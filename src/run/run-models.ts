@@ -1,4 +1,5 @@
 import { EpSamError, exists, must } from "../common/index.js";
+import { classifierStage, type DecoderStage, decoderStages, untrainedStage } from "../contract/index.js";
 import {
   type ActivationClassifier,
   ClassActivationMapper,
@@ -26,7 +27,6 @@ import { requireRecordedNetworks } from "./network-record.js";
 import type { RunContext } from "./run-context.js";
 import type { SamSource } from "./sam-source.js";
 import { seesFeatures } from "./segmenter-keys.js";
-import { classifierStage, type DecoderStage, decoderStages, untrainedStage } from "./stage.js";
 
 /** A decoder: its name in tables and its weights with the frozen prompt encoder's. */
 export interface NamedDecoder {

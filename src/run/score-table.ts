@@ -3,9 +3,9 @@ import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
 import { exists, nameInCell, safeCells, writeFileAtomically } from "../common/index.js";
+import { roundStage } from "../contract/index.js";
 import type { RunDirectory } from "./run-directory.js";
 import { runFileError } from "./run-file-error.js";
-import { roundStage } from "./stage.js";
 
 /** One line of a round's `scores.csv`. */
 export interface MaskScore {

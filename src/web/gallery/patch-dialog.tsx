@@ -1,4 +1,4 @@
-import type { PatchEntry } from "../../contract/index.js";
+import { type PatchEntry, stageTitle } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import { Dialog } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";
@@ -70,12 +70,6 @@ function Picture({ title, image, mask, isTruth = false }: PictureProps) {
       <figcaption>{title}</figcaption>
     </figure>
   );
-}
-
-/** A stage's name for people. */
-export function stageTitle(stage: string): string {
-  const words = stage.replaceAll("-", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** The slide with this patch in the middle, outlined; null when the slide or the place is not known. */

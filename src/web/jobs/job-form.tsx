@@ -5,10 +5,10 @@ import {
   jobEntrySchema,
   type Problem,
   settingWords,
+  stageTitle,
   type Workspace,
 } from "../../contract/index.js";
 import { paths, problemOf, requestJson } from "../api/index.js";
-import { stageTitle } from "../gallery/patch-dialog.js";
 import { readStored, writeStored } from "../interface/browser-storage.js";
 import { announce, Button, ProblemNote } from "../interface/index.js";
 import { sizeText } from "../shell/slide-texts.js";

@@ -3,12 +3,13 @@ import {
   type PatchEntry,
   type RunEntry,
   runComparisonSchema,
+  stageTitle,
   uncertainPageSchema,
 } from "../../contract/index.js";
 import { paths, requestJson } from "../api/index.js";
 import { Comparing } from "../gallery/comparing.js";
 import { PatchCard } from "../gallery/patch-card.js";
-import { PatchDialog, stageTitle } from "../gallery/patch-dialog.js";
+import { PatchDialog } from "../gallery/patch-dialog.js";
 import { ProblemNote, Resource, type Tab, Tabs, useResource } from "../interface/index.js";
 import { formatRoute, jobsRoute, type RunTab, wholeGallery } from "../routing/hash-link.js";
 import { navigate } from "../routing/location.js";

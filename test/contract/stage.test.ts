@@ -7,7 +7,7 @@ import {
   stageOrder,
   stageTitle,
   tableStages,
-} from "../../src/run/index.js";
+} from "../../src/contract/index.js";
 
 it("numbers the decoders' stages, and reads the number back", () => {
   expect(decoderStages(2)).toEqual(["preliminary", "round-1", "round-2"]);

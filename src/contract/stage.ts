@@ -63,6 +63,7 @@ export function stageOrder(name: string): number {
 
 const titles: Readonly<Record<string, string>> = {
   [classifierStage]: "Patch classifier",
+  [initialMaskFolder]: "Initial masks (CAM)",
   [camStage]: "Initial masks (CAM)",
   [untrainedStage]: "SAM untrained, CAM prompts",
   [roundStage(0)]: "Preliminary fine-tuning",
