@@ -52,6 +52,7 @@ export const segmenterDefaults = {
   loss: "overlap",
   negatives: false,
   confidence: false,
+  warmStart: false,
   optionalMask: 0,
   augment: { stainScale: 0, stainShift: 0, cropSize: null },
   featureNoise: 0,
@@ -77,6 +78,8 @@ export const segmenterKeys = {
   negatives: z.boolean().default(segmenterDefaults.negatives),
   /** From the first round on, pixels count by how sure the decoder before was of them. */
   confidence: z.boolean().default(segmenterDefaults.confidence),
+  /** A round starts from the weights of the stage before, and not, as in the paper, from those of the first one. */
+  warmStart: z.boolean().default(segmenterDefaults.warmStart),
   /** Share of the training samples whose mask prompt is left out. */
   optionalMask: probability.default(segmenterDefaults.optionalMask),
   augment: augmentSchema.default(segmenterDefaults.augment),

@@ -10,6 +10,7 @@ import {
   type RunContext,
   readDecoder,
   readKept,
+  roundOf,
   roundStage,
   type SamSource,
   seesFeatures,
@@ -186,7 +187,7 @@ export class PipelineStages {
           ? await trainSegmenter({
               ...options,
               base: weights,
-              standardisation: await this.#standardisationBefore(stage),
+              ...(await this.#before(stage)),
             })
           : await trainDecoder({ ...options, samWeights: weights });
         return { result, criterion };
@@ -198,12 +199,13 @@ export class PipelineStages {
     }
   }
 
-  /** That of the first stage's features, so that it is the same in all. */
-  async #standardisationBefore(stage: DecoderStage): Promise<StateDict | undefined> {
-    const first = roundStage(0);
-    if (stage === first) return undefined;
-    const { weights } = await readDecoder(this.#context, first, new Map());
-    return new Map([...weights].filter(([name]) => name.startsWith("standardisation.")));
+  /** What a round takes over from the stage before: the features' standardisation, and the decoder if asked. */
+  async #before(stage: DecoderStage): Promise<{ standardisation?: StateDict; start?: StateDict }> {
+    const round = roundOf(stage);
+    if (round === 0) return {};
+    const { weights } = await readDecoder(this.#context, roundStage(round - 1), new Map());
+    const standardisation = new Map([...weights].filter(([name]) => name.startsWith("standardisation.")));
+    return this.#context.config.decoder.warmStart ? { standardisation, start: weights } : { standardisation };
   }
 
   /** Saves a stage's weights with where they come from. */

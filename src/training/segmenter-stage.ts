@@ -43,6 +43,8 @@ export interface SegmenterStageOptions extends Omit<DecoderStageOptions, "samWei
   readonly base: StateDict;
   /** Standardisation of the features, of an earlier stage; computed when left out. */
   readonly standardisation?: Weights | undefined;
+  /** Trained weights to go on from; those of an untrained decoder when left out. */
+  readonly start?: StateDict | undefined;
 }
 
 /** Patches that features are standardised by, at most. */
@@ -108,7 +110,8 @@ export async function trainSegmenter(options: SegmenterStageOptions): Promise<Ep
     patience: settings.patience,
     reporter,
     signal,
-    initialWeights: async () => model.initial,
+    initialWeights: async () =>
+      new Map([...model.initial].map(([name, tensor]) => [name, options.start?.get(name) ?? tensor])),
     createStep,
     trainEpoch,
     // As for a dense classifier: the rate falls to zero, and few windows choose at random.

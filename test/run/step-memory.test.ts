@@ -47,6 +47,7 @@ const seeingKeys = [
   "loss",
   "negatives",
   "confidence",
+  "warmStart",
   "optionalMask",
   "augment",
   "featureNoise",

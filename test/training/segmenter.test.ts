@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
+import { must, RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
 import {
   type DecodeRequest,
   decodedMaskSchema,
@@ -80,6 +80,7 @@ const pyramidValues = tinyConfig({
   decoder: {
     ...seeing,
     kind: "pyramid",
+    warmStart: true,
     flipsAtTest: true,
     samplesPerEpoch: 6,
     featureNoise: 0.3,
@@ -165,6 +166,20 @@ describe("a run with a feature pyramid", () => {
     const first = await readSafetensors(trained.run.path("decoder-preliminary.safetensors"));
     const mean = (file: typeof first) => file.tensors.get("standardisation.4.mean")?.data;
     expect(mean({ tensors, metadata: first.metadata })).toEqual(mean(first));
+  });
+
+  it("goes on in a round from the decoder of the stage before", async () => {
+    const weightsOf = async (stage: string): Promise<number[]> => {
+      const { tensors } = await readSafetensors(trained.run.path(`decoder-${stage}.safetensors`));
+      return Array.from(must(tensors, "pyramid.smooth.8.weight", "weight").data, Number);
+    };
+    const product = (a: readonly number[], b: readonly number[]) =>
+      a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
+    const [before, after] = [await weightsOf("preliminary"), await weightsOf("round-1")];
+    const likeness = product(before, after) / Math.sqrt(product(before, before) * product(after, after));
+    // Of two random beginnings it is 0.
+    expect(likeness).toBeGreaterThan(0.9);
+    expect(likeness).toBeLessThan(1);
   });
 
   it("keeps the confidence of pseudo-labels, and takes part with patches without tumour", async () => {
