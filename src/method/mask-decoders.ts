@@ -9,7 +9,6 @@ import {
 } from "../imaging/index.js";
 import {
   type BackboneEntry,
-  backbonePrefix,
   colourPlanes,
   decoderGraph,
   decoderInputs,
@@ -23,9 +22,8 @@ import {
   pyramidGraph,
   type SamFrame,
   type StateDict,
-  seenFeatures,
+  storedFeatures,
 } from "../models/index.js";
-import { frozenParameters } from "../nn/index.js";
 import { sigmoid } from "./classifier-session.js";
 
 /** What a decoder may look at of a patch; computed when it is asked for. */
@@ -89,14 +87,7 @@ const imagesInput = "images";
 
 /** The features that weights with a backbone give for images that are fed. */
 function featuresOf({ weights, entry }: MaskDecoderOptions, width: number, height: number) {
-  const lookup = frozenParameters(weights);
-  const own = (name: string, shape: readonly number[]) => lookup(backbonePrefix + name, shape);
-  return seenFeatures(
-    entry,
-    input(imagesInput, [1, 3, height, width]),
-    { backbone: { get: own, buffer: own }, standardisation: lookup },
-    "evaluation",
-  );
+  return storedFeatures(entry, input(imagesInput, [1, 3, height, width]), weights);
 }
 
 function offsetOf(weights: StateDict): number {

@@ -44,5 +44,6 @@ export {
   type SeenFeatureSources,
   seenFeatures,
   standardisationTensors,
+  storedFeatures,
 } from "./seen-features.js";
 export * from "./weights/index.js";

@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import { add, channelAffine, multiply, scale, type Value } from "../graph/index.js";
-import type { ParameterLookup, ParameterSource } from "../nn/index.js";
+import { frozenParameters, type ParameterLookup, type ParameterSource } from "../nn/index.js";
 import type { BackboneEntry } from "./backbones/index.js";
 import {
   type FeatureLevelSizes,
@@ -8,6 +8,7 @@ import {
   type FeatureStride,
   forEachLevel,
 } from "./feature-levels.js";
+import type { StateDict } from "./weights/index.js";
 
 /** What the names of a backbone's tensors begin with in a decoder's weights. */
 export const backbonePrefix = "backbone.";
@@ -60,6 +61,14 @@ export function seenFeatures(
     const drawn = noise?.(stride, channels);
     return drawn === undefined ? seen : add(multiply(seen, drawn.factor), drawn.shift);
   });
+}
+
+/** {@link seenFeatures} by a trained decoder's own `backbone.*` and `standardisation.*`. */
+export function storedFeatures(entry: BackboneEntry, images: Value, weights: StateDict): FeatureLevels {
+  const lookup = frozenParameters(weights);
+  const own = (name: string, shape: readonly number[]) => lookup(backbonePrefix + name, shape);
+  const sources = { backbone: { get: own, buffer: own }, standardisation: lookup };
+  return seenFeatures(entry, images, sources, "evaluation");
 }
 
 /**

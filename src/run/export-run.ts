@@ -1,21 +1,23 @@
 import { EpSamError, exists, hashBytes, packageVersion, writeFileAtomically } from "../common/index.js";
 import { untrainedStage } from "../contract/index.js";
-import { takesMaskPrompt } from "../method/index.js";
+import { decoderOffset, pyramidSide, takesMaskPrompt } from "../method/index.js";
 import {
   encodeClassifierOnnx,
   encodeDecoderOnnx,
   encodeMinisamEncoderOnnx,
+  encodePyramidOnnx,
   encodePytorch,
   encodeSafetensors,
   encodeVitEncoderOnnx,
   openWholeSam,
   type StateDict,
 } from "../models/index.js";
-import { classifierOptions } from "./config.js";
+import { classifierOptions, decoderBackbone } from "./config.js";
 import type { RunContext } from "./run-context.js";
 import {
   chooseDecoderStage,
   classifierInputSide,
+  decoderBase,
   decoderWeights,
   frameOf,
   readClassifier,
@@ -62,7 +64,7 @@ export async function exportFromRun(context: RunContext, options: ExportOptions)
     });
   }
   const stage = part === "decoder" ? chooseDecoderStage(context, options.stage, "export") : undefined;
-  if (stage !== undefined && stage !== untrainedStage) requirePlainSam(context);
+  requireExportable(context, { part, format, stage });
   const metadata = await describe(context, part, stage);
   const bytes =
     format === "onnx"
@@ -72,16 +74,31 @@ export async function exportFromRun(context: RunContext, options: ExportOptions)
   return { file: out, bytes: bytes.length, sha256: hashBytes(bytes), stage };
 }
 
-/** @throws EpSamError `usage` when the run's decoders see features: other programs would have to compute those as well */
-function requirePlainSam({ run, config }: RunContext): void {
-  if (!seesFeatures(config.decoder)) return;
-  const name = config.decoder.kind === "pyramid" ? "a feature pyramid" : "SAM's decoder with features";
+/** @throws EpSamError `usage` when other programs would have to compute features for the model as well */
+function requireExportable(
+  { run, config }: RunContext,
+  { part, format, stage }: Pick<ExportOptions, "part" | "format" | "stage">,
+): void {
+  if (part === "classifier" && format === "onnx" && config.classifier.model === "dense") {
+    throw new EpSamError("usage", {
+      what: "a dense classifier cannot be exported as ONNX",
+      where: run.root,
+      why: "it is a head on the features of frozen networks",
+      action: "Export it with `format: safetensors`, or the part decoder.",
+    });
+  }
+  const isTrainedDecoder = part === "decoder" && stage !== untrainedStage;
+  if (!isTrainedDecoder || isPyramid(config) || !seesFeatures(config.decoder)) return;
   throw new EpSamError("usage", {
-    what: `${name} cannot be exported`,
+    what: "SAM's decoder with features cannot be exported",
     where: run.root,
     why: "it is no decoder of SAM's embeddings alone: it sees the features of its own backbone",
     action: "Segment with `epsam infer`, or export the part classifier or encoder.",
   });
+}
+
+function isPyramid({ decoder }: RunContext["config"]): boolean {
+  return decoder.kind === "pyramid";
 }
 
 type Texts = Readonly<Record<string, string>>;
@@ -94,7 +111,8 @@ async function describe(
   return {
     producer: `ep-sam ${await packageVersion()}`,
     part,
-    ...(stage === undefined ? {} : { stage, prompt_frame: config.sam.promptFrame }),
+    ...(stage === undefined ? {} : { stage }),
+    ...(stage === undefined || isPyramid(config) ? {} : { prompt_frame: config.sam.promptFrame }),
     config_hash: run.record.configHash,
     notice: "Research use only. EP-SAM is the subject of the Korean patent application 10-2024-0117533.",
   };
@@ -111,7 +129,8 @@ async function weightsOf(
 ): Promise<StateDict> {
   if (part === "classifier") return readClassifier(context);
   if (part === "decoder") {
-    const all = await promptedDecoderWeights(context, stage);
+    const all = await completeDecoderWeights(context, stage);
+    if (isPyramid(context.config)) return all;
     return new Map([...all].filter(([name]) => name.startsWith("mask_decoder.")));
   }
   const sam = await openCheckpoint(context);
@@ -148,8 +167,14 @@ async function encodeOnnx(
       metadata,
     });
   }
+  const weights = await completeDecoderWeights(context, stage);
+  if (isPyramid(config)) {
+    const [offset = 0] = weights.get(decoderOffset)?.data ?? [];
+    const side = pyramidSide(patchSize);
+    return encodePyramidOnnx({ weights, entry: decoderBackbone(config), side, offset, metadata });
+  }
   return encodeDecoderOnnx({
-    weights: await promptedDecoderWeights(context, stage),
+    weights,
     frame: frameOf(config, patchSize),
     maskPrompt: takesMaskPrompt(config.sam),
     metadata,
@@ -172,7 +197,7 @@ async function openCheckpoint(context: RunContext) {
   return checkpoint === undefined ? undefined : openWholeSam(checkpoint);
 }
 
-/** `prompt_encoder.*` and `mask_decoder.*` of a stage. */
-async function promptedDecoderWeights(context: RunContext, stage = untrainedStage): Promise<StateDict> {
-  return decoderWeights(context, stage, await (await openSam(context)).loadDecoder());
+/** A stage's decoder with what stays frozen in it, see `decoderBase`. */
+async function completeDecoderWeights(context: RunContext, stage = untrainedStage): Promise<StateDict> {
+  return decoderWeights(context, stage, await decoderBase(context.config, await openSam(context)));
 }

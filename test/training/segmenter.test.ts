@@ -12,9 +12,15 @@ import {
 import { openDataset } from "../../src/dataset/index.js";
 import { areaOfLogits, clickedRegion, squareLogits } from "../../src/geometry/index.js";
 import { device } from "../../src/graph/index.js";
-import { readMask, readRgbImage, resizeFloatMap } from "../../src/imaging/index.js";
+import {
+  applyDihedral,
+  invertDihedral,
+  readMask,
+  readRgbImage,
+  resizeFloatMap,
+} from "../../src/imaging/index.js";
 import { inferSlides, openSegmenter } from "../../src/inference/index.js";
-import { readSafetensors } from "../../src/models/index.js";
+import { colourPlanes, readSafetensors } from "../../src/models/index.js";
 import {
   type EncoderSource,
   evaluationFiles,
@@ -31,6 +37,7 @@ import { findSegmenters } from "../../src/server/segmentation/segmenters.js";
 import type { SegmenterSource } from "../../src/server/segmentation/work.js";
 import { embed, planEmbedding } from "../../src/training/index.js";
 import { memorySlide } from "../support/memory-slide.js";
+import { InferenceSession, Tensor } from "../support/onnxruntime.js";
 import { generatePatch } from "../support/synthetic.js";
 import {
   errorOf,
@@ -349,10 +356,58 @@ describe("a run with a feature pyramid", () => {
     expect(mask.area.coordinates.length).toBeGreaterThan(0);
   });
 
-  it("has no decoder to export, and no stage untrained", async () => {
+  it("is exported as ONNX, which gives its logits in plain ONNX Runtime", async () => {
     const out = join(folder, "decoder.onnx");
-    const options = { part: "decoder", format: "onnx", out, overwrite: false } as const;
-    expect(await errorOf(exportFromRun(trained, options))).toContain("a feature pyramid cannot be exported");
+    const { stage } = await exportFromRun(trained, {
+      ...{ part: "decoder", format: "onnx", out, overwrite: false },
+    });
+    expect(stage).toBe("round-1");
+    const { image } = generatePatch(new RandomStream(3, "exported"), { size: 64, kind: "tumour" });
+    // Flips that the run averages: as it is, mirrored, turned by half, and both.
+    const flips = [0, 4, 2, 6] as const;
+    const { data, shape } = colourPlanes(flips.map((variant) => applyDihedral(image, variant)));
+    const session = await InferenceSession.create(out);
+    const results = await session.run({ images: new Tensor("float32", data, shape) });
+    await session.release();
+    const logits = results.logits?.data;
+    if (!(logits instanceof Float32Array)) throw new Error("no logits");
+    const mean = new Float32Array(64 * 64);
+    for (const [index, variant] of flips.entries()) {
+      const one = {
+        width: 64,
+        height: 64,
+        data: logits.slice(index * mean.length, (index + 1) * mean.length),
+      };
+      invertDihedral(one, variant).data.forEach((logit, pixel) => {
+        mean[pixel] = (mean[pixel] ?? 0) + logit / flips.length;
+      });
+    }
+    const segmenter = await openSegmenter(trained.run.root, { gate: 0 });
+    const { tumour } = await segmenter.segmentPatch(image, "patch");
+    await segmenter.close();
+    const expected = tumour?.data ?? new Float32Array();
+    expect(expected).toHaveLength(mean.length);
+    expected.forEach((probability, pixel) => {
+      expect(1 / (1 + Math.exp(-(mean[pixel] ?? 0)))).toBeCloseTo(probability, 4);
+    });
+  });
+
+  it("is exported with all of its tensors, its classifier without ONNX", async () => {
+    const out = join(folder, "decoder.safetensors");
+    await exportFromRun(trained, { part: "decoder", format: "safetensors", out, overwrite: false });
+    const names = [...(await readSafetensors(out)).tensors.keys()];
+    const of = new Set(names.map((name) => name.split(".")[0]));
+    expect(of).toEqual(new Set(["backbone", "pyramid", "standardisation", "calibration"]));
+    const onnx = {
+      part: "classifier",
+      format: "onnx",
+      out: join(folder, "c.onnx"),
+      overwrite: false,
+    } as const;
+    expect(await errorOf(exportFromRun(trained, onnx))).toContain("cannot be exported as ONNX");
+  });
+
+  it("has no stage untrained", async () => {
     expect(await errorOf(openSegmenter(trained.run.root, { stage: "untrained" }))).toContain(
       "Choose from preliminary, round-1",
     );
@@ -372,6 +427,10 @@ it("SAM's decoder with features is trained, calibrated and evaluated beside SAM 
   const { summary } = context.run.record.stages.evaluation ?? {};
   expect(summary?.["meanIou untrained"]).toBeTypeOf("number");
   expect(summary?.["meanIou preliminary"]).toBeTypeOf("number");
+  const onnx = { part: "decoder", format: "onnx", out: join(folder, "sam.onnx"), overwrite: false } as const;
+  expect(await errorOf(exportFromRun(context, onnx))).toContain(
+    "SAM's decoder with features cannot be exported",
+  );
 });
 
 it("settings that do not go together are refused before a run is made", async () => {

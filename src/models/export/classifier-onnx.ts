@@ -1,3 +1,4 @@
+import { EpSamError } from "../../common/index.js";
 import {
   add,
   divide,
@@ -34,13 +35,18 @@ const SMALLEST_RANGE = 1e-12;
  * The patch classifier as an ONNX file. Input `images` [N, 3, height, width], RGB in [0, 1]; outputs `logit` [N],
  * `probability` [N] and `activation_map` [N, h, w] at 1/16 of the size: the class activation map, ReLU, stretched to
  * [0, 1] for each image. Our own maps are the mean over the four right-angle rotations; one run gives one of them.
- * @throws EpSamError `shape` when a weight has another shape than the model
+ * @throws EpSamError `weights` when a weight is absent, `shape` when one has another shape than the model
  */
 export function encodeClassifierOnnx(options: ClassifierExport): Uint8Array {
   const { model, weights, inputSize, layer, metadata } = options;
   const build = (batch: number): Record<string, Value> => {
     const images = input("images", [batch, 3, inputSize.height, inputSize.width]);
-    const graph = resNetAdl(new ParameterSet(), images, model, "evaluation");
+    const parameters = new ParameterSet();
+    const graph = resNetAdl(parameters, images, model, "evaluation");
+    // What is not bound would become an input.
+    for (const name of [...parameters.all().keys(), ...parameters.allBuffers().keys()]) {
+      if (!weights.has(name)) throw new EpSamError("weights", { what: "is missing", where: name });
+    }
     return {
       logit: graph.logits,
       probability: sigmoid(graph.logits),

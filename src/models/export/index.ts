@@ -2,3 +2,4 @@ export { type ClassifierExport, encodeClassifierOnnx } from "./classifier-onnx.j
 export { type DecoderExport, encodeDecoderOnnx } from "./decoder-onnx.js";
 export { encodeMinisamEncoderOnnx, encodeVitEncoderOnnx } from "./encoder-onnx.js";
 export { ExportedDecoder } from "./exported-decoder.js";
+export { encodePyramidOnnx, type PyramidExport } from "./pyramid-onnx.js";
