@@ -1,29 +1,17 @@
 import { must, RandomStream } from "../common/index.js";
-import { jitterStains, loadPatchImage } from "../dataset/index.js";
+import { loadPatchImage } from "../dataset/index.js";
 import { floatTensor } from "../graph/index.js";
-import { applyDihedral, type Mask, type RgbImage } from "../imaging/index.js";
-import { decoderOffset, pointsInMask } from "../method/index.js";
+import { decoderOffset } from "../method/index.js";
 import {
   BackboneFeatures,
   backbonePrefix,
   FEATURE_STRIDES,
-  forEachLevel,
-  levelsOf,
-  type PatchPrompt,
   type StateDict,
   standardisationTensors,
 } from "../models/index.js";
 import { adamW, constantSchedule, cosineSchedule, TrainingStep, warmedUp } from "../nn/index.js";
-import {
-  checkPrecision,
-  decoderBackbone,
-  featureDeviation,
-  planStepMemory,
-  promptSettings,
-} from "../run/index.js";
-import { drawChannelNoise } from "./channel-noise.js";
+import { checkPrecision, decoderBackbone, planStepMemory } from "../run/index.js";
 import { ChannelSums } from "./channel-statistics.js";
-import { emptyMask } from "./decoder-samples.js";
 import { type DecoderStageOptions, requirePatches } from "./decoder-stage.js";
 import {
   batchesAhead,
@@ -34,6 +22,7 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import { type SegmenterModel, type SegmenterSample, segmenterModel } from "./segmenter-model.js";
+import { deviationOf, sampleOf } from "./segmenter-samples.js";
 import { SegmenterValidator } from "./segmenter-validator.js";
 import { whyUncalibrated } from "./window-calibration.js";
 
@@ -166,82 +155,6 @@ function epochOrder({ config, stage, train }: SegmenterStageOptions, epoch: numb
     order.push(...new RandomStream(config.seed, stage, "order", epoch, pass).shuffled(indices));
   }
   return order.slice(0, count);
-}
-
-/** A training patch turned, cut and stained at random. */
-async function sampleOf(
-  options: SegmenterStageOptions,
-  index: number,
-  epoch: number,
-  position: number,
-): Promise<SegmenterSample> {
-  const { config, stage, train, embeddings } = options;
-  const item = must(train, index, "patch");
-  const { variants, augment, kind, optionalMask } = config.decoder;
-  const stream = new RandomStream(config.seed, stage, "sample", epoch, position);
-  const variant = variants[stream.integer(variants.length)] ?? 0;
-  const image = applyDihedral(await loadPatchImage(item.patch), variant);
-  const mask = applyDihedral(await item.readMask(), variant);
-  const read = await item.readConfidence?.();
-  const confidence = read && applyDihedral(read, variant);
-  const cut = cutter(image, augment.cropSize ?? image.width, stream);
-  const isSam = kind === "sam";
-  return {
-    image: jitterStains(cut(image, 3), augment, stream),
-    target: cut(mask, 1).data,
-    confidence: confidence ? cut(confidence, 1).data : new Uint8Array(cut(mask, 1).data.length).fill(255),
-    prompt: isSam ? await promptOf(options, index, { mask, variant, stream }) : undefined,
-    embedding: isSam ? await embeddings.get(item.patch, variant) : undefined,
-    hasMask: !stream.chance(optionalMask),
-    noise: noiseOf(options, epoch, position),
-  };
-}
-
-/** Drawn apart from the rest, so that a training without it sees the same samples. */
-function noiseOf(options: SegmenterStageOptions, epoch: number, position: number): SegmenterSample["noise"] {
-  const { config, stage } = options;
-  const deviation = deviationOf(options);
-  if (deviation === 0) return undefined;
-  const stream = new RandomStream(config.seed, stage, "feature noise", epoch, position);
-  const levels = levelsOf(decoderBackbone(config), { width: 1, height: 1 });
-  return forEachLevel((stride) => drawChannelNoise(levels[stride].channels, deviation, stream));
-}
-
-function deviationOf({ config, train }: SegmenterStageOptions): number {
-  return featureDeviation(
-    config.decoder.featureNoise,
-    train.map(({ patch }) => patch),
-  );
-}
-
-async function promptOf(
-  { config, stage, train, activationLogits }: SegmenterStageOptions,
-  index: number,
-  { mask, variant, stream }: { mask: Mask; variant: number; stream: RandomStream },
-): Promise<PatchPrompt | undefined> {
-  const item = must(train, index, "patch");
-  const { points: count, maskPrompt } = promptSettings(config);
-  const points = pointsInMask(mask, count, stream);
-  if (points === undefined && count > 0) throw emptyMask(stage, item.patch);
-  const logits = maskPrompt === "activation-map" ? await activationLogits(item.patch) : undefined;
-  return {
-    points: points ?? { space: "patch", coordinates: new Float32Array(), labels: new Float32Array() },
-    mask: logits && applyDihedral(logits, variant),
-  };
-}
-
-/** Cuts the same random square out of images of one size. */
-function cutter({ width, height }: RgbImage, side: number, stream: RandomStream) {
-  const left = stream.integer(Math.max(1, width - side + 1));
-  const top = stream.integer(Math.max(1, height - side + 1));
-  return ({ data }: { readonly data: Uint8Array }, channels: number): RgbImage => {
-    const cut = new Uint8Array(side * side * channels);
-    for (let row = 0; row < side; row++) {
-      const start = ((top + row) * width + left) * channels;
-      cut.set(data.subarray(start, start + side * channels), row * side * channels);
-    }
-    return { width: side, height: side, data: cut };
-  };
 }
 
 /** Mean and deviation of the backbone's features as it was before any training, over training patches. */
