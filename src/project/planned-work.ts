@@ -5,6 +5,7 @@ import {
   camStage,
   classifierStage,
   evaluationStage,
+  roundOf,
   type Stage,
   stageNames,
   type TrainingConfig,
@@ -22,7 +23,7 @@ const TRAINING_STEP = { 18: 1.6, 50: 4.2 } as const;
 const ACTIVATION = { 18: 1.2, 50: 3.3 } as const;
 const DENSE_FEATURES = 1;
 const DENSE_STEP = 0.02;
-const PYRAMID_STEP = 3;
+const PYRAMID_STEP = 1.3;
 const PYRAMID_MASK = 1;
 const SAM_EMBEDDING = 0.7;
 const SAM_STEP = 0.2;
@@ -74,7 +75,8 @@ export function stageWork(
   const positives = Math.min(train.positive, config.decoder.maximumPatches ?? train.positive);
   const lessons = config.decoder.samplesPerEpoch ?? positives;
   const epochs = config.decoder.epochs * (lessons * cost.decoderStep + judged * cost.mask);
-  return [work(stage, epochs + positives * cost.embedding)];
+  const pseudoLabels = roundOf(stage) > 0 ? positives * cost.mask : 0;
+  return [work(stage, epochs + positives * cost.embedding + pseudoLabels)];
 }
 
 /** Features of a frozen backbone, which a stage needs first. */

@@ -35,8 +35,13 @@ import {
   type Weights,
 } from "./epoch-loop.js";
 import { PatchFeatures } from "./patch-features.js";
-import { type PooledWindow, windowAccuracy, windowLoss } from "./pooled-windows.js";
-import { cheapestOffset, whyUncalibrated } from "./window-calibration.js";
+import {
+  likeliestOffset,
+  type PooledWindow,
+  whyUncalibrated,
+  windowAccuracy,
+  windowLoss,
+} from "./pooled-windows.js";
 
 /** What the stage works with, gathered once. */
 interface DenseTraining extends ClassifierStageOptions {
@@ -258,7 +263,7 @@ class WindowValidator {
 
   async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     const judged = await this.judge(weights);
-    const values = { loss: windowLoss(judged, 0), balancedAccuracy: windowAccuracy(judged) };
+    const values = { loss: windowLoss(judged, 0), balancedAccuracy: windowAccuracy(judged, 0) };
     return { criterion: values.loss, values };
   }
 
@@ -284,5 +289,5 @@ async function calibration(training: DenseTraining, weights: Weights): Promise<W
 async function chosenOffset(training: DenseTraining, weights: Weights): Promise<number> {
   const validator = await WindowValidator.create(training);
   const judged = await validator.judge(weights).finally(() => validator.close());
-  return cheapestOffset((candidate) => windowLoss(judged, candidate)).offset;
+  return likeliestOffset(judged);
 }

@@ -21,10 +21,10 @@ import {
   runEpochs,
   type Weights,
 } from "./epoch-loop.js";
+import { whyUncalibrated } from "./pooled-windows.js";
 import { type SegmenterModel, type SegmenterSample, segmenterModel } from "./segmenter-model.js";
 import { deviationOf, sampleOf } from "./segmenter-samples.js";
 import { SegmenterValidator } from "./segmenter-validator.js";
-import { whyUncalibrated } from "./window-calibration.js";
 
 /** What a decoder that sees features is trained with. */
 export interface SegmenterStageOptions extends Omit<DecoderStageOptions, "samWeights"> {

@@ -3,8 +3,8 @@ import type { FloatMap, Mask } from "../imaging/index.js";
 import { openMaskDecoder, promptSlots } from "../method/index.js";
 import { decoderBackbone, promptSettings } from "../run/index.js";
 import type { EpochValues, Weights } from "./epoch-loop.js";
+import { likeliestOffset, type PooledWindow, poolWindows, windowAccuracy } from "./pooled-windows.js";
 import type { SegmenterStageOptions } from "./segmenter-stage.js";
-import { bestOffset, type JudgedWindow, judgeWindows } from "./window-calibration.js";
 
 /** Judges a segmenter on validation patches, by decoders as inference opens them. */
 export class SegmenterValidator {
@@ -19,19 +19,21 @@ export class SegmenterValidator {
 
   async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
     if (this.#options.config.decoder.validation !== "windows") return this.#againstMasks(weights);
-    const { offset, accuracy } = bestOffset(await this.#windows(weights, false));
-    return { criterion: 1 - accuracy, values: { balancedAccuracy: accuracy, offset } };
+    const windows = await this.#windows(weights, false);
+    const offset = likeliestOffset(windows);
+    const balancedAccuracy = windowAccuracy(windows, offset);
+    return { criterion: 1 - balancedAccuracy, values: { balancedAccuracy, offset } };
   }
 
   /** The logit that separates tumour from other tissue, by the labels of windows and never by masks. */
   async offset(weights: Weights): Promise<number> {
-    return bestOffset(await this.#windows(weights, this.#options.config.decoder.flipsAtTest)).offset;
+    return likeliestOffset(await this.#windows(weights, this.#options.config.decoder.flipsAtTest));
   }
 
-  async #windows(weights: Weights, flips: boolean): Promise<JudgedWindow[]> {
-    const judged: JudgedWindow[] = [];
+  async #windows(weights: Weights, flips: boolean): Promise<PooledWindow[]> {
+    const judged: PooledWindow[] = [];
     await this.#predict(weights, flips, async (logits, { patch }) => {
-      judged.push(...judgeWindows(logits, windowsOf(patch, logits.width)));
+      judged.push(...poolWindows(logits, windowsOf(patch, logits.width)));
     });
     return judged;
   }
