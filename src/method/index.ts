@@ -4,6 +4,8 @@ export {
   normaliseLevels,
   quantiseActivations,
 } from "./activation-levels.js";
+export { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
+export { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 export {
   type ActivationMap,
   type ActivationMapOptions,

@@ -54,6 +54,7 @@ export {
   exportParts,
 } from "./export-run.js";
 export { type ImportedRun, type ImportRunOptions, importRun } from "./import-run.js";
+export { inheritStages } from "./inherit-stages.js";
 export {
   checkKeptFiles,
   classifierFile,

@@ -1,7 +1,14 @@
 import { RandomStream } from "../common/index.js";
 import { type PatchRecord, windowsOf } from "../dataset/index.js";
 import { floatsOf, floatTensor, GraphSession, type HostTensors, placeOnDevice } from "../graph/index.js";
-import { denseTensors } from "../method/index.js";
+import {
+  type ChannelNoise,
+  type ChannelStatistics,
+  ChannelSums,
+  denseTensors,
+  disturbed,
+  drawChannelNoise,
+} from "../method/index.js";
 import {
   type CellGrid,
   type DenseClassifierOptions,
@@ -23,8 +30,6 @@ import {
   shownPatch,
   classifierStage as stage,
 } from "../run/index.js";
-import { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
-import { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
 import {
   batchesAhead,

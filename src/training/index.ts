@@ -1,5 +1,3 @@
-export { type ChannelNoise, disturbed, drawChannelNoise } from "./channel-noise.js";
-export { type ChannelStatistics, ChannelSums } from "./channel-statistics.js";
 export {
   type EmbeddingGroup,
   type EmbeddingPlan,
@@ -17,7 +15,6 @@ export {
   openKeptEmbeddings,
   requireSameNetworks,
 } from "./embedding-work.js";
-export { inheritStages } from "./inherit-stages.js";
 export { evaluateSplit, runPipeline } from "./pipeline.js";
 export { requireConsistentConfig } from "./require-consistent-config.js";
 export { type RetrainOptions, retrainWithCorrections } from "./retrain.js";

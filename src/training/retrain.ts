@@ -8,6 +8,7 @@ import {
   type EncoderSource,
   evaluationStage,
   finishedDecoderStages,
+  inheritStages,
   lockRun,
   openRun,
   type RunContext,
@@ -20,7 +21,6 @@ import {
   type TrainingConfig,
 } from "../run/index.js";
 import { type CorrectedMasks, correctedMasks } from "./corrected-masks.js";
-import { inheritStages } from "./inherit-stages.js";
 import { runPipeline } from "./pipeline.js";
 import { requireStorage } from "./require-storage.js";
 import { requireSameData, resumeRetraining } from "./resume.js";

@@ -1,7 +1,7 @@
 import { RandomStream } from "../common/index.js";
 import { add, floatTensor, type HostTensors, input, scale, type Value } from "../graph/index.js";
 import { type RgbImage, reflectPadded } from "../imaging/index.js";
-import { pyramidSide } from "../method/index.js";
+import { type ChannelNoise, pyramidSide } from "../method/index.js";
 import {
   type BackboneEntry,
   backbonePrefix,
@@ -26,7 +26,6 @@ import {
 } from "../models/index.js";
 import { frozenParameters, overlapLosses, ParameterSet, weightedMaskLosses } from "../nn/index.js";
 import { decoderBackbone, promptSettings, type TrainingConfig } from "../run/index.js";
-import type { ChannelNoise } from "./channel-noise.js";
 import type { Weights } from "./epoch-loop.js";
 
 /** One patch of a batch as a segmenter is fed with it. */

@@ -1,10 +1,9 @@
 import { must, RandomStream } from "../common/index.js";
 import { jitterStains, loadPatchImage } from "../dataset/index.js";
 import { applyDihedral, type Mask, type RgbImage } from "../imaging/index.js";
-import { pointsInMask } from "../method/index.js";
+import { drawChannelNoise, pointsInMask } from "../method/index.js";
 import { forEachLevel, levelsOf, type PatchPrompt } from "../models/index.js";
 import { decoderBackbone, featureDeviation, promptSettings } from "../run/index.js";
-import { drawChannelNoise } from "./channel-noise.js";
 import { emptyMask } from "./decoder-samples.js";
 import type { DecoderStageOptions } from "./decoder-stage.js";
 import type { SegmenterSample } from "./segmenter-model.js";

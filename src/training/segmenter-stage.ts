@@ -1,7 +1,7 @@
 import { must, RandomStream } from "../common/index.js";
 import { loadPatchImage } from "../dataset/index.js";
 import { floatTensor } from "../graph/index.js";
-import { decoderOffset } from "../method/index.js";
+import { ChannelSums, decoderOffset } from "../method/index.js";
 import {
   BackboneFeatures,
   backbonePrefix,
@@ -11,7 +11,6 @@ import {
 } from "../models/index.js";
 import { adamW, constantSchedule, cosineSchedule, TrainingStep, warmedUp } from "../nn/index.js";
 import { checkPrecision, decoderBackbone, planStepMemory } from "../run/index.js";
-import { ChannelSums } from "./channel-statistics.js";
 import { type DecoderStageOptions, requirePatches } from "./decoder-stage.js";
 import {
   batchesAhead,

@@ -33,7 +33,7 @@ import {
 } from "../run/index.js";
 import { startingWeights } from "./classifier-stage.js";
 import { tellFoundations } from "./foundation-notes.js";
-import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./inherit-stages.js";
+import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./inherit-classifier.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
 import type { PipelineData } from "./pipeline-stages.js";

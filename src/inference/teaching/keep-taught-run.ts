@@ -11,6 +11,7 @@ import {
   decoderFile,
   hashConfig,
   hashStage,
+  inheritStages,
   lockRun,
   RunDirectory,
   type RunRecord,
@@ -18,7 +19,6 @@ import {
   versions,
 } from "../../run/index.js";
 import { openSlide } from "../../slides/index.js";
-import { inheritStages } from "../../training/index.js";
 import { squaresOfSlides } from "../adaptation/squares-of-slides.js";
 import { SlideTeacher } from "./slide-teacher.js";
 import { openTeachingBase, TAUGHT_PATCH_SIZE, type TeachingBase } from "./teaching-base.js";

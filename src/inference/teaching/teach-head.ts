@@ -1,6 +1,12 @@
 import { must, RandomStream } from "../../common/index.js";
 import { type Device, floatTensor, type HostTensors } from "../../graph/index.js";
-import { denseTensors } from "../../method/index.js";
+import {
+  type ChannelStatistics,
+  ChannelSums,
+  denseTensors,
+  disturbed,
+  drawChannelNoise,
+} from "../../method/index.js";
 import {
   cellsOfWindow,
   type DenseClassifierOptions,
@@ -14,7 +20,6 @@ import {
   windowFeeds,
 } from "../../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../../nn/index.js";
-import { type ChannelStatistics, ChannelSums, disturbed, drawChannelNoise } from "../../training/index.js";
 import { type KnownPart, requireBothLabels } from "../adaptation/adapt-pyramid.js";
 
 /** As tried on regions of two breast slides, ten squares each. */

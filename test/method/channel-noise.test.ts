@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
-import { disturbed, drawChannelNoise } from "../../src/training/channel-noise.js";
+import { disturbed, drawChannelNoise } from "../../src/method/channel-noise.js";
 
 it("features standardised with disturbed statistics are the standardised ones times a factor plus a shift", () => {
   const statistics = { mean: Float32Array.of(2, -1, 0.5), scale: Float32Array.of(0.5, 4, 1) };

@@ -1,16 +1,15 @@
-import { link, mkdir, readFile, realpath } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { EpSamError, exists, hashFile, writeFileAtomically } from "../common/index.js";
+import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import { EpSamError, exists, hashFile } from "../common/index.js";
 import type { Dataset } from "../dataset/index.js";
 import {
   classifierFile,
   classifierStage,
-  filesOfStage,
+  inheritStages,
   parseConfig,
   RunDirectory,
   type RunRecord,
   requireUnchanged,
-  type Stage,
   type TrainingConfig,
 } from "../run/index.js";
 import { requireSameData } from "./resume.js";
@@ -96,36 +95,4 @@ export async function inheritClassifier(run: RunDirectory): Promise<void> {
     });
   }
   await inheritStages(origin, run, [classifierStage]);
-}
-
-/** Takes over what the earlier stages have made, stage by stage, so that an interruption costs nothing. */
-export async function inheritStages(
-  origin: RunDirectory,
-  run: RunDirectory,
-  stages: readonly Stage[],
-): Promise<void> {
-  const metrics = await origin.metrics();
-  for (const stage of stages) {
-    // Also what was deleted since, because it had changed.
-    for (const path of await filesOfStage(origin, stage)) await takeOver(origin, run, path);
-    if (run.isDone(stage)) continue;
-    await run.dropMetrics(stage, 0);
-    for (const line of metrics.filter((metric) => metric.stage === stage)) await run.appendMetrics(line);
-    const record = origin.record.stages[stage];
-    if (record !== undefined) await run.updateStage(stage, record);
-  }
-}
-
-/** The same file under two names where the disk can: runs never change a file but replace it. */
-async function takeOver(origin: RunDirectory, run: RunDirectory, path: string): Promise<void> {
-  const target = run.path(path);
-  if (await exists(target)) return;
-  await mkdir(dirname(target), { recursive: true });
-  try {
-    await link(origin.path(path), target);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code !== "EXDEV" && code !== "EPERM" && code !== "ENOTSUP" && code !== "EMLINK") throw cause;
-    await writeFileAtomically(target, await readFile(origin.path(path)));
-  }
 }
