@@ -38,6 +38,7 @@ export { type JournalRecord, type JournalSlide, parseJournal } from "./saved/jou
 export { annotationLimits } from "./saved/limits.js";
 export { annotationFolder, journalPath, listJournals } from "./saved/places.js";
 export type { SplineRule } from "./spline.js";
+export { writeSquareFiles } from "./square-files.js";
 export {
   type Annotation,
   type AnnotationFormat,

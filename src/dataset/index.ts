@@ -45,7 +45,7 @@ export {
 } from "./file-kinds.js";
 export { nameKey } from "./file-names.js";
 export { imageMpp } from "./image-resolution.js";
-export { type LabelledSquare, readLabelledSquares } from "./labelled-squares.js";
+export { type LabelledSquare, readLabelledSquares, squaresOf } from "./labelled-squares.js";
 export { listNames } from "./list-names.js";
 export { hasPixelMasks, loadPatchImage, loadPatchMask } from "./load-patch.js";
 export { BatchLoader, type BatchLoaderOptions, type LoadablePatch, type PatchBatch } from "./loader.js";
@@ -131,6 +131,7 @@ export {
 export { describeCounts, validateForTraining } from "./validate.js";
 export {
   imposeLabels,
+  isFreeOfTumour,
   KnownClass,
   knownPixels,
   labelWindows,

@@ -1,7 +1,14 @@
+import { EpSamError } from "../common/index.js";
 import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "./csv.js";
 import { requireText } from "./csv-fields.js";
 import { nameKey } from "./file-names.js";
-import { type Picture, type PictureTable, SLIDE_COLUMNS, stemFinder } from "./picture-tables.js";
+import {
+  type Picture,
+  type PictureTable,
+  SLIDE_COLUMNS,
+  stemFinder,
+  tellUnmatched,
+} from "./picture-tables.js";
 
 /** A square of a slide that is tumour altogether, or has none; in level-0 pixels. */
 export interface LabelledSquare {
@@ -42,6 +49,30 @@ export async function readLabelledSquares(
     }
   }
   return { values, unmatched: [...unmatched.values()] };
+}
+
+/** Labelled squares of slides. */
+export interface SquaresOf {
+  /** By the slide's stem; of one slide at least. */
+  readonly values: ReadonlyMap<string, readonly LabelledSquare[]>;
+  /** What is told of lines that belong to none of the slides; null when there are none. */
+  readonly unmatched: string | null;
+}
+
+/**
+ * As {@link readLabelledSquares}, of slides of which some have squares.
+ * @throws EpSamError `usage` when none has
+ */
+export async function squaresOf(path: string, slides: readonly Picture[]): Promise<SquaresOf> {
+  const table = await readLabelledSquares(path, slides);
+  const unmatched = tellUnmatched(table, "slides");
+  if (table.values.size > 0) return { values: table.values, unmatched };
+  throw new EpSamError("usage", {
+    where: path,
+    what: "has squares of none of these slides",
+    why: unmatched ?? undefined,
+    action: "Write the slide's file name in the column slide, with or without its extension.",
+  });
 }
 
 function squareOf(table: CsvTable, row: CsvRow): LabelledSquare {

@@ -1,6 +1,7 @@
 import { EpSamError } from "../common/index.js";
 import { type Mask, type RgbImage, readMask, readRgbImage } from "../imaging/index.js";
 import type { Dataset, PatchRecord, Split } from "./records.js";
+import { isFreeOfTumour } from "./window-labels.js";
 
 /**
  * The pixels of a patch.
@@ -11,17 +12,25 @@ export async function loadPatchImage(record: Pick<PatchRecord, "imagePath">): Pr
 }
 
 /**
- * The pixel mask of a patch, `expectedSize` × `expectedSize`; all background for a negative without a mask file.
+ * The pixel mask of a patch, `expectedSize` × `expectedSize`; all background for a negative without a mask file that is
+ * free of tumour by all its windows.
  * For evaluation only: training must not call it.
- * @throws EpSamError `input-mask` when a positive patch has no mask, or the mask is unreadable, not binary or of
+ * @throws EpSamError `input-mask` when a positive patch, or one that is known in parts alone, has no mask, or the mask is unreadable, not binary or of
  * another size than the patch.
  */
 export async function loadPatchMask(
-  record: Pick<PatchRecord, "id" | "label" | "imagePath" | "maskPath">,
+  record: Pick<PatchRecord, "id" | "label" | "imagePath" | "maskPath" | "windows">,
   expectedSize: number,
 ): Promise<Mask> {
   if (record.maskPath === null) {
-    if (record.label === 0) return emptyMask(expectedSize);
+    if (record.label === 0) {
+      if (isFreeOfTumour(record, expectedSize)) return emptyMask(expectedSize);
+      throw new EpSamError("input-mask", {
+        where: record.imagePath,
+        what: "is known in parts alone, by the labels of its windows",
+        action: "Outline all of it, or evaluate another split.",
+      });
+    }
     throw new EpSamError("input-mask", {
       where: record.imagePath,
       what: "is a positive patch without a mask",

@@ -135,6 +135,15 @@ export function knownPixels(windows: readonly WindowLabel[], patchSize: number):
 }
 
 /**
+ * Whether it is known of a patch without tumour that it has none anywhere: windows of others may leave parts open.
+ * @param patch of the label 0
+ */
+export function isFreeOfTumour({ windows }: Pick<PatchRecord, "windows">, patchSize: number): boolean {
+  if (windows === undefined) return true;
+  return knownPixels(windows, patchSize).every((says) => says === KnownClass.noTumour);
+}
+
+/**
  * A mask that obeys weak labels: empty where there is no tumour, full where there is nothing else. Pixels of which
  * nothing is known, or two things, stay.
  * @param mask square

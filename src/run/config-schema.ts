@@ -98,7 +98,7 @@ const classifierSchema = z.strictObject({
   /** Epochs without improvement of the validation loss after which training stops. */
   patience: count,
   augmentation: augmentationSchema,
-  /** File with starting weights (.pth, safetensors), for example torchvision's ResNet; null: random weights. */
+  /** File with starting weights (.pth, safetensors), for example torchvision's ResNet, or the head of a dense classifier; null: random weights. */
   initialWeights: z.union([z.null(), z.string().min(1)]),
   ...stepMemoryKeys,
 });

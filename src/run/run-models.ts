@@ -22,7 +22,7 @@ import {
 } from "../models/index.js";
 import { classifierOptions, decoderBackbone, denseOptions } from "./config.js";
 import type { TrainingConfig } from "./config-schema.js";
-import { classifierFile, decoderFile, requireUnchanged } from "./kept-files.js";
+import { classifierFile, decoderFile, requireUnchanged, taughtSquaresFile } from "./kept-files.js";
 import { requireRecordedNetworks } from "./network-record.js";
 import type { RunContext } from "./run-context.js";
 import type { SamSource } from "./sam-source.js";
@@ -129,8 +129,7 @@ export function requireMoreThanSquares(context: Pick<RunContext, "run">): void {
     where: context.run.root,
     what: "was made of labelled squares alone",
     why: "it is a head on a frozen backbone, without a decoder and without a dataset",
-    action:
-      "Teach it further with `epsam teach --run`, segment with `epsam infer`, or train another run on outlines: `epsam prepare`, then `epsam train`.",
+    action: `Teach it further with \`epsam teach --run\`, segment with \`epsam infer\`, or train from its head on a dataset: \`epsam train --data DATASET --from-run ${context.run.root} --out RUN\`; \`epsam prepare SLIDES --labelled-squares ${taughtSquaresFile(context.run)} --out DATASET\` makes one of its squares.`,
   });
 }
 

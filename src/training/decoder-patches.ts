@@ -1,5 +1,11 @@
 import { RandomStream } from "../common/index.js";
-import { type Dataset, hasPixelMasks, loadPatchMask, type PatchRecord } from "../dataset/index.js";
+import {
+  type Dataset,
+  hasPixelMasks,
+  isFreeOfTumour,
+  loadPatchMask,
+  type PatchRecord,
+} from "../dataset/index.js";
 import { type Mask, readMask } from "../imaging/index.js";
 import { initialMaskFolder, type RunContext, readKept, type TrainingConfig } from "../run/index.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
@@ -24,9 +30,12 @@ function drawnPositives(config: Drawing, dataset: Dataset): PatchRecord[] {
   return drawn(config, "decoder patches", positivesOf(dataset, "train"));
 }
 
-function drawnNegatives(config: Drawing, { patches }: Dataset): PatchRecord[] {
+/** Those without tumour anywhere, as far as the labels of their windows tell. */
+function drawnNegatives(config: Drawing, { patches, patchSize }: Dataset): PatchRecord[] {
   if (!config.decoder.negatives) return [];
-  const negatives = patches.filter(({ split, label }) => split === "train" && label === 0);
+  const negatives = patches.filter(
+    (patch) => patch.split === "train" && patch.label === 0 && isFreeOfTumour(patch, patchSize),
+  );
   return drawn(config, "decoder negatives", negatives);
 }
 

@@ -14,7 +14,6 @@ import {
   type DenseClassifierOptions,
   denseClassifierTrainingGraph,
   denseFeaturesInput,
-  initialDenseWeights,
   standardisationInputs,
   standardisationShape,
   type WindowSlots,
@@ -47,6 +46,7 @@ import {
   windowAccuracy,
   windowLoss,
 } from "./pooled-windows.js";
+import { startingHead } from "./starting-head.js";
 
 /** What the stage works with, gathered once. */
 interface DenseTraining extends ClassifierStageOptions {
@@ -119,7 +119,7 @@ function statisticsTensors({ mean, scale }: ChannelStatistics): Weights {
 }
 
 async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
-  const { config, train, run, reporter, signal, device, options } = training;
+  const { config, train, run, reporter, signal, device } = training;
   const settings = config.classifier;
   const batchSize = Math.min(settings.batchSize, train.length);
   const graph = graphFor(training, batchSize);
@@ -158,8 +158,7 @@ async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
       patience: settings.patience,
       reporter,
       signal,
-      initialWeights: async () =>
-        initialDenseWeights(options, (name) => new RandomStream(config.seed, "classifier weights", name)),
+      initialWeights: () => startingHead(config, train),
       createStep: (initial, stepsTaken) =>
         TrainingStep.create({
           loss: graph.loss,

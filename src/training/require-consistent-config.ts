@@ -19,13 +19,12 @@ export function requireConsistentConfig(config: TrainingConfig): void {
 
 /** @throws EpSamError `configuration` when a dense classifier cannot be what it is told to be, `weights` without weights */
 function requireDenseClassifier({ classifier }: TrainingConfig): void {
-  const { model, dense, initialWeights, precision, microBatch } = classifier;
+  const { model, dense, precision, microBatch } = classifier;
   if (model !== "dense") return;
   requireJoinable(dense.backbone);
   const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
   for (const name of own) backboneFile(backbone(name));
   const conflicts = [
-    initialWeights !== null && "classifier.initialWeights: is for classifier.model resnet-adl",
     precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
     microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
   ].filter((conflict) => conflict !== false);

@@ -8,6 +8,7 @@ import {
   type Dataset,
   describeCounts,
   hasPixelMasks,
+  isFreeOfTumour,
   listNames,
   type NamedPatches,
   openDataset,
@@ -31,7 +32,6 @@ import {
   type TrainingConfig,
   versions,
 } from "../run/index.js";
-import { startingWeights } from "./classifier-stage.js";
 import { tellFoundations } from "./foundation-notes.js";
 import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./inherit-classifier.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
@@ -40,6 +40,7 @@ import type { PipelineData } from "./pipeline-stages.js";
 import { requireConsistentConfig } from "./require-consistent-config.js";
 import { requireStorage } from "./require-storage.js";
 import { resumeTraining } from "./resume.js";
+import { requireStart } from "./starting-head.js";
 
 /** What a training run is started with. */
 export interface TrainOptions {
@@ -88,7 +89,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   if (!resume) await RunDirectory.requireFree(out, overwrite);
   const origin = from === undefined ? undefined : await classifierOrigin(from, out, data.dataset, config);
   const startsFromFile = config.classifier.initialWeights !== null && origin === undefined;
-  if (startsFromFile && !resume) await startingWeights(config, reporter);
+  if (startsFromFile && !resume) await requireStart(config, data.classifierDataset, reporter);
   tellFoundations(options.config, data.classifierDataset, options.reporter);
   await requireStorage({ ...options, dataset: data.dataset, classifierDataset: data.classifierDataset });
   const sam = resume ? undefined : await samSource(config.sam);
@@ -169,6 +170,7 @@ export function requireTrainable(
   requireCropsInside(config, dataset);
   validateForTraining(classifierDataset, { warn: (message) => reporter.warn(message) });
   requireDisjointPatients(dataset, classifierDataset);
+  requireWholeLabels(config, classifierDataset);
   const counts = countLabels(dataset.patches);
   for (const split of ["train", "val"] as const) {
     if (counts[split].positive > 0) continue;
@@ -232,6 +234,19 @@ function requireStages({ stages, config, resume, from }: TrainOptions): void {
       action: "Add `resume: true` to run it in an existing run directory.",
     });
   }
+}
+
+/** @throws EpSamError `dataset` for a classifier of whole patches where the labels of some speak of parts of them alone */
+function requireWholeLabels({ classifier }: TrainingConfig, { root, patches, patchSize }: Dataset): void {
+  if (classifier.model === "dense") return;
+  const parts = patches.filter((patch) => patch.label === 0 && !isFreeOfTumour(patch, patchSize));
+  if (parts.length === 0) return;
+  throw new EpSamError("dataset", {
+    where: root,
+    what: `has ${parts.length} patches of which nobody has said whether all of them is free of tumour`,
+    why: "its labels are of parts of patches, as labelled squares give them, and this classifier learns labels of whole patches",
+    action: "Train with `preset: laptop`, whose classifier learns labels of windows, or outline all of them.",
+  });
 }
 
 /** What `run.json` says of a run that begins. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/common/index.js";
 import {
   imposeLabels,
+  isFreeOfTumour,
   KnownClass,
   knownPixels,
   labelWindows,
@@ -252,6 +253,16 @@ describe("data sets with labels of windows", () => {
       ["01", "01", "01", "01"],
     ]);
   });
+});
+
+it("a patch is free of tumour where all of it is said to be", () => {
+  const half = (x: number, tumour: 0 | null) => ({ x, y: 0, size: 16, tumour, other: 1 }) as const;
+  const rows = (tumour: 0 | null) =>
+    [half(0, 0), half(16, tumour)].flatMap((one) => [one, { ...one, y: 16 }]);
+  expect(isFreeOfTumour({}, 32)).toBe(true);
+  expect(isFreeOfTumour({ windows: rows(0) }, 32)).toBe(true);
+  expect(isFreeOfTumour({ windows: rows(null) }, 32)).toBe(false);
+  expect(isFreeOfTumour({ windows: rows(0).slice(1) }, 32)).toBe(false);
 });
 
 function square(left: number, top: number, right: number, bottom: number, name: string) {

@@ -86,9 +86,13 @@ export const prepareOptions = {
     "--from-annotations <state>",
     "slides: the corrections that `epsam view` saved in this state directory",
   ).argParser(path),
+  labelledSquares: new Option(
+    "--labelled-squares <file>",
+    "slides: CSV with slide, x, y, size, tumour, such as a run of squares keeps; the rest of the slide is unknown",
+  ).argParser(path),
   unmarked: new Option(
     "--unmarked <rule>",
-    "slides: what is not marked: unknown (default of --from-annotations), or free of tumour",
+    "slides: what is not marked: unknown (default of --from-annotations and --labelled-squares), or free of tumour",
   ).choices(slides.unmarked.def.innerType.options),
   annotationOrigin: annotationOriginOption(),
   level: new Option("--level <number>", "slides: the pyramid level to read (default: 0)").argParser(

@@ -1,7 +1,8 @@
+import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { writeCorrectionFiles } from "../../annotations/index.js";
+import { writeCorrectionFiles, writeSquareFiles } from "../../annotations/index.js";
 import { collectPreparation, prepareInShard, prepareOnQueue, type Shard } from "../../cohort/index.js";
-import { EpSamError } from "../../common/index.js";
+import { cacheDirectory, EpSamError } from "../../common/index.js";
 import { type ClassMeaning, defaultOf, preparationSettings } from "../../contract/index.js";
 import {
   listSlides,
@@ -11,6 +12,7 @@ import {
   prepareDataset,
   prepareSlides,
   type SlidePreparationResult,
+  squaresOf,
 } from "../../dataset/index.js";
 import {
   exclusionGroupsOption,
@@ -48,6 +50,7 @@ Examples:
   $ epsam prepare s3://bucket/slides/ --annotations xml --out dataset      slides that stay where they are
   $ epsam prepare slides --annotations xml --out s3://bucket/dataset         into a bucket
   $ epsam prepare slides --from-annotations epsam-view --split 1,0,0 --out corrections     corrections of \`epsam view\`
+  $ epsam prepare slides --labelled-squares squares.csv --mpp 0.5 --out dataset            squares, see \`epsam teach\`
 
 Inputs that cannot be read are skipped and named; the exit code is then 3. Work on slides that was interrupted
 goes on when the same command is given again.`;
@@ -80,6 +83,7 @@ export function prepareCommand() {
     .addOption(prepareOptions.mpp)
     .addOption(prepareOptions.annotations)
     .addOption(prepareOptions.fromAnnotations)
+    .addOption(prepareOptions.labelledSquares)
     .addOption(prepareOptions.unmarked)
     .addOption(prepareOptions.annotationOrigin)
     .addOption(prepareOptions.level)
@@ -123,6 +127,7 @@ interface PrepareCommandOptions
   readonly as?: "images" | "patches" | "slides" | undefined;
   readonly annotations?: readonly string[] | undefined;
   readonly fromAnnotations?: string | undefined;
+  readonly labelledSquares?: string | undefined;
   readonly mppCsv?: string | undefined;
   readonly splitCsv?: string | undefined;
   readonly minTissue?: number | undefined;
@@ -154,7 +159,7 @@ const SLIDE_OPTIONS = [
 
 /** With annotations the inputs are slides; anything else is images or patches. */
 async function prepare(given: PrepareCommandOptions): Promise<CommandOutcome> {
-  const options = await withCorrections(given);
+  const options = await withSquares(await withCorrections(given));
   const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
   const { tumourGroups, exclusionGroups, ignoreGroups, shard, collect, queue, ...others } = options;
   const common = { ...others, windows: windowsOf(options) };
@@ -222,6 +227,32 @@ async function withCorrections({
   const meanings = classes.map(({ name, meaning }) => `"${name}" ${MEANINGS[meaning]}`);
   if (meanings.length > 0) options.reporter?.note(`Classes made in the page: ${meanings.join(", ")}.`);
   return { ...options, annotations: [folder], unmarked: options.unmarked ?? "unknown" };
+}
+
+/** Windows of labelled squares in pixels of patches, where none are told: half a usual square, so that some lie in each. */
+const SQUARE_WINDOW = 56;
+
+/** Labelled squares as annotation files; of the rest of their slides nothing is known, and other slides are left out. */
+async function withSquares({
+  labelledSquares,
+  ...options
+}: PrepareCommandOptions): Promise<PrepareCommandOptions> {
+  if (labelledSquares === undefined) return options;
+  const other = (["annotations", "queue"] as const).find((name) => options[name] !== undefined);
+  if (other !== undefined) {
+    const action = "Leave one of them out.";
+    const where = `--labelled-squares and ${flagOf(other)}`;
+    throw new EpSamError("usage", { where, what: "are both given", action });
+  }
+  const { slides } = await listSlides(options.inputs);
+  const { values, unmatched } = await squaresOf(labelledSquares, slides);
+  if (unmatched !== null) options.reporter?.warn(`${labelledSquares}: ${unmatched}.`);
+  const folder = await writeSquareFiles(join(cacheDirectory(), "labelled-squares"), values);
+  return {
+    ...options,
+    ...{ annotations: [folder], unmarked: options.unmarked ?? "unknown" },
+    ...{ unannotated: options.unannotated ?? "leave", windowSize: options.windowSize ?? SQUARE_WINDOW },
+  };
 }
 
 function withoutAnnotations(option: string): EpSamError {

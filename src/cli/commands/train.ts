@@ -39,6 +39,7 @@ Examples:
   $ epsam train --data dataset --out run --resume --stage evaluation
   $ epsam train --from-run run --config other.yaml --out run-2          keep the classifier, change what comes after
   $ epsam train --from-run run --corrections corrected --out better      one more round, with corrected masks
+  $ epsam train --from-run taught --data dataset --out run        begins with the head that squares have taught
 
 Stages: classifier, initial-masks, preliminary, round-1 to round-3, evaluation.
 Pixel masks of training patches are never read; those of the validation split choose the best epoch when they
@@ -53,7 +54,7 @@ export function trainCommand() {
     .addOption(
       new Option(
         "--from-run <run>",
-        "a run whose classifier is kept, its data too: train the rest with another --config, or one round with --corrections",
+        "a run whose classifier is kept, its data too: train the rest with another --config, or one round with --corrections; of a run of squares, the head that training begins with, on the --data",
       ).argParser(path),
     )
     .addOption(
@@ -77,12 +78,12 @@ export function trainCommand() {
         { ...options, resumeHint: resumeHintOf(join(options.out ?? "", "run.json")) },
         async (context) => {
           if (options.corrections !== undefined) return retrain(options, context);
-          const { config, preset } = await effectiveConfig(options);
+          const { config, preset, keptFrom } = await effectiveConfig(options);
           if (options.printConfig) return { json: config, text: stringify(config).trimEnd() };
           const result = await train({
             data: options.data ?? (await dataOf(options.fromRun)),
-            classifierData: classifierDataOf(options),
-            from: options.fromRun,
+            classifierData: classifierDataOf({ ...options, fromRun: keptFrom }),
+            from: keptFrom,
             out: required(options.out, "--out"),
             preset,
             config,

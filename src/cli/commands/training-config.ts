@@ -1,6 +1,10 @@
+import { resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
 import { EpSamError } from "../../common/index.js";
 import {
+  type ConfigOverrides,
+  classifierFile,
+  endsWithItsMap,
   mergeRecords,
   type PresetName,
   parseConfig,
@@ -66,23 +70,57 @@ async function configOf(root: string): Promise<{ preset: PresetName; config: Tra
   return { preset, config: parseConfig(run.record.config, run.path("run.json")) };
 }
 
+/**
+ * The learning rate of a classifier that begins with a head that squares have taught: that with which they taught it. The
+ * presets' is for random heads, and three times as large.
+ */
+const TAUGHT_HEAD_RATE = 3e-3;
+
+/** What a run hands on to one that goes on from it. */
+interface Origin {
+  readonly preset: PresetName;
+  readonly values: ConfigOverrides;
+  /** Whether squares alone have made it: then its head is what training begins with, on other data. */
+  readonly isTaught: boolean;
+}
+
+async function originOf(root: string): Promise<Origin> {
+  const { preset, config } = await configOf(root);
+  const run = await RunDirectory.open(root);
+  if (!endsWithItsMap({ run })) return { preset, values: config, isTaught: false };
+  const { backbone, hidden, context } = config.classifier.dense;
+  const classifier = {
+    ...{ model: "dense", dense: { backbone, hidden, context }, learningRate: TAUGHT_HEAD_RATE },
+    initialWeights: resolve(classifierFile(run)),
+  };
+  return { preset, values: { classifier }, isTaught: true };
+}
+
+/** The values of a training. */
+export interface EffectiveConfig {
+  readonly preset: PresetName;
+  readonly config: TrainingConfig;
+  /** The run whose classifier is kept. */
+  readonly keptFrom?: string | undefined;
+}
+
 /** The preset with the file's and the command line's values; a resumed run keeps its own unless told otherwise. */
-export async function effectiveConfig(
-  options: ConfigChoice,
-): Promise<{ preset: PresetName; config: TrainingConfig }> {
+export async function effectiveConfig(options: ConfigChoice): Promise<EffectiveConfig> {
   const { preset, config: file, seed, resume, out, fromRun, backbone } = options;
+  const origin = fromRun === undefined ? undefined : await originOf(fromRun);
+  const keptFrom = origin?.isTaught === true ? undefined : fromRun;
   const untold = [preset, file, seed, backbone].every((value) => value === undefined);
-  if (resume && untold && out !== undefined) return configOf(out);
+  if (resume && untold && out !== undefined) return { ...(await configOf(out)), keptFrom };
   const overrides = file === undefined ? undefined : await readConfig(file);
   const merged = mergeRecords(overrides?.content ?? {}, {
     ...(seed === undefined ? {} : { seed }),
     ...(backbone === undefined ? {} : { classifier: denseOn(backbone) }),
   });
-  const origin = fromRun === undefined ? undefined : await configOf(fromRun);
   const name = preset ?? origin?.preset ?? (backbone === undefined ? "paper" : "laptop");
   // A preset replaces what comes after the classifier of the run.
-  const kept = preset === undefined ? origin?.config : origin && { classifier: origin.config.classifier };
-  return { preset: name, config: resolveConfig(name, mergeRecords(kept ?? {}, merged), overrides) };
+  const kept = preset === undefined ? origin?.values : origin && { classifier: origin.values.classifier };
+  const config = resolveConfig(name, mergeRecords(kept ?? {}, merged), overrides);
+  return { preset: name, config, keptFrom };
 }
 
 /** A classifier that judges the features of these networks. */

@@ -115,10 +115,15 @@ function rowOf(patch: LocatedCandidate & { readonly label: 0 | 1 }, split: Split
     level,
     mpp,
     label,
-    tumourFraction: fraction,
+    tumourFraction: isKnownInParts(windows) ? null : fraction,
     split,
     windows,
   };
+}
+
+/** Whether the labels of windows leave open what is in some. */
+function isKnownInParts(windows: readonly WindowLabel[] = []): boolean {
+  return windows.some(({ tumour, other }) => tumour === null || other === null);
 }
 
 function geometryOf(

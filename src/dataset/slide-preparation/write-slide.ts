@@ -89,8 +89,8 @@ async function writePatch(
   const position = { x: row.x ?? 0, y: row.y ?? 0 };
   const name = patchFileName(row);
   const mask = `${row.split}/mask/${name}`;
-  // A negative needs a mask only where a negative limit above 0 let some tumour in.
-  const needsMask = row.label === 1 || (row.tumourFraction ?? 0) > 0;
+  // A negative needs a mask only where a negative limit above 0 let some tumour in; of what is known in parts there is none.
+  const needsMask = row.tumourFraction !== null && (row.label === 1 || row.tumourFraction > 0);
   if (needsMask && !there.has(mask)) {
     await files.write(mask, await encodeMaskPng(tumour.rasterise(gridOf(position, geometry))));
   }

@@ -1,10 +1,5 @@
 import { EpSamError } from "../../common/index.js";
-import {
-  type LabelledSquare,
-  readLabelledSquares,
-  type SkippedInput,
-  tellUnmatched,
-} from "../../dataset/index.js";
+import { type LabelledSquare, type SkippedInput, squaresOf } from "../../dataset/index.js";
 import type { SegmentedSlide } from "../slides/find-named-slides.js";
 import type { InferSlidesOptions } from "../slides/options.js";
 
@@ -23,17 +18,8 @@ export async function squaresOfSlides(
   { labelledSquares: path, reporter }: Pick<InferSlidesOptions, "labelledSquares" | "reporter">,
 ): Promise<SquaresOfSlides> {
   if (path === undefined) return { values: new Map(), skipped: [] };
-  const table = await readLabelledSquares(path, slides);
-  const reason = tellUnmatched(table, "slides");
-  if (table.values.size === 0) {
-    throw new EpSamError("usage", {
-      where: path,
-      what: "has squares of none of these slides",
-      why: reason ?? undefined,
-      action: "Write the slide's file name in the column slide, with or without its extension.",
-    });
-  }
-  for (const [stem, squares] of table.values) {
+  const { values, unmatched: reason } = await squaresOf(path, slides);
+  for (const [stem, squares] of values) {
     if (new Set(squares.map(({ tumour }) => tumour)).size === 2) continue;
     throw new EpSamError("usage", {
       where: path,
@@ -41,7 +27,7 @@ export async function squaresOfSlides(
       action: "Label a few of the other kind on it, too, or leave its lines out.",
     });
   }
-  if (reason === null) return { values: table.values, skipped: [] };
+  if (reason === null) return { values, skipped: [] };
   reporter.warn(`${path}: ${reason}.`);
-  return { values: table.values, skipped: [{ file: path, reason }] };
+  return { values, skipped: [{ file: path, reason }] };
 }

@@ -101,7 +101,9 @@ function Report({ run }: { readonly run: RunEntry }) {
         </p>
         <p>
           More squares make it better: choose it under <em>Teach</em> when you teach with squares. The squares
-          are in its file <code>labelled-squares.csv</code>, for <code>epsam teach</code>.
+          are in its file <code>labelled-squares.csv</code>, for <code>epsam teach</code>, and for{" "}
+          <code>epsam prepare --labelled-squares</code>, of whose dataset <code>epsam train --from-run</code>{" "}
+          learns, beginning with this head.
         </p>
       </div>
     );
