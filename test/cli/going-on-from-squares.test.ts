@@ -80,9 +80,8 @@ describe("going on from squares", () => {
       for (const window of windowsOf(patch, patchSize)) {
         const truth = must(truths, patch.slide, "truth");
         const step = window.size / 28;
-        const origin = {
-          ...{ space: "level-0", x: (patch.x ?? 0) + window.x, y: (patch.y ?? 0) + window.y },
-        } as const;
+        const [x, y] = [(patch.x ?? 0) + window.x, (patch.y ?? 0) + window.y];
+        const origin = { space: "level-0", x, y } as const;
         const grid = { origin, pixelSize: { x: step, y: step }, width: 28, height: 28 };
         if (window.other === 0) expect(truth.fraction(grid)).toBeGreaterThan(0.7);
         if (window.tumour === 0) expect(truth.fraction(grid)).toBeLessThan(0.3);
