@@ -16,7 +16,7 @@ export {
 export { decodeMask, type ReadMaskOptions, readMask } from "./mask.js";
 export { closeMask, dilateMask, medianFilter, openMask } from "./morphology.js";
 export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
-export { reflected, reflectPadded } from "./padding.js";
+export { cutArea, reflected, reflectPadded } from "./padding.js";
 export { percentile, percentileOfSorted } from "./percentile.js";
 export { type ResampleBox, type ResampleFilter, resizeRgb } from "./resample.js";
 export { resizeFloatMap, resizeMask } from "./resize.js";

@@ -9,8 +9,12 @@ export interface ChannelNoise {
 
 /** Draws factors around 1 and shifts around 0, normal with a deviation. */
 export function drawChannelNoise(channels: number, deviation: number, stream: RandomStream): ChannelNoise {
-  const around = (centre: number) =>
-    Float32Array.from({ length: channels }, () => centre + deviation * stream.normal());
+  const around = (centre: number) => {
+    const drawn = new Float32Array(channels);
+    for (let channel = 0; channel < channels; channel++)
+      drawn[channel] = centre + deviation * stream.normal();
+    return drawn;
+  };
   return { factor: around(1), shift: around(0) };
 }
 
@@ -19,7 +23,10 @@ export function disturbed(
   { mean, scale }: ChannelStatistics,
   { factor, shift }: ChannelNoise,
 ): ChannelStatistics {
-  const scales = scale.map((value, channel) => value * (factor[channel] ?? 1));
-  const means = mean.map((value, channel) => value - (shift[channel] ?? 0) / (scales[channel] ?? 1));
+  const [means, scales] = [new Float32Array(mean.length), new Float32Array(scale.length)];
+  for (let channel = 0; channel < mean.length; channel++) {
+    scales[channel] = (scale[channel] ?? 1) * (factor[channel] ?? 1);
+    means[channel] = (mean[channel] ?? 0) - (shift[channel] ?? 0) / (scales[channel] ?? 1);
+  }
   return { mean: means, scale: scales };
 }

@@ -3,7 +3,7 @@ import { EpSamError } from "../../common/index.js";
 import { defaultOf, inferenceSettings } from "../../contract/index.js";
 import { areaCoverage, type PatchGeometry, readArea } from "../../dataset/index.js";
 import type { Level0Box } from "../../geometry/index.js";
-import { type RgbImage, reflected } from "../../imaging/index.js";
+import { cutArea, type RgbImage, reflected } from "../../imaging/index.js";
 import type { Coverage, PixelSource } from "../../slides/index.js";
 
 const { overlap: overlapSetting } = inferenceSettings.shape;
@@ -175,6 +175,8 @@ function placeOf({ geometry, width, height }: PatchLayout, { x, y }: Pick<Placed
 
 /** The square of an image whose top left corner is at (x, y); beyond the image it is mirrored at the border. */
 export function cutPatch(image: RgbImage, x: number, y: number, size: number): RgbImage {
+  const isInside = Math.min(x, y) >= 0 && x + size <= image.width && y + size <= image.height;
+  if (isInside) return cutArea(image, { left: x, top: y, width: size, height: size });
   const columns = Array.from({ length: size }, (_, offset) => reflected(x + offset, image.width));
   const data = new Uint8Array(size * size * 3);
   let target = 0;

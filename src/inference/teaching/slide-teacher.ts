@@ -1,7 +1,8 @@
 import { EpSamError, RandomStream, RecentlyUsed } from "../../common/index.js";
 import { type LabelledSquare, type PatchGeometry, patchGeometry, readArea } from "../../dataset/index.js";
 import type { RgbImage } from "../../imaging/index.js";
-import { applyDihedral, reflectPadded } from "../../imaging/index.js";
+import { applyDihedral, cutArea, reflectPadded } from "../../imaging/index.js";
+import { pyramidSide } from "../../method/index.js";
 import {
   BackboneFeatures,
   type FeatureMap,
@@ -13,7 +14,6 @@ import { denseOptions } from "../../run/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { adaptPyramid, type KnownPart } from "../adaptation/adapt-pyramid.js";
 import { readParts, type SlideParts } from "../adaptation/known-parts.js";
-import { cutPatch } from "../patches/layout.js";
 import { MAP_STEP, MIRRORED, type SeenFeatures, TaughtModel, VIEW_SHIFT } from "./taught-model.js";
 import { teachHead } from "./teach-head.js";
 import { levelsSeen, noiseOf, TAUGHT_PATCH_SIZE, type TeachingBase } from "./teaching-base.js";
@@ -58,7 +58,8 @@ export class SlideTeacher {
   readonly extent: { readonly width: number; readonly height: number };
   readonly #source: PixelSource;
   readonly #base: TeachingBase;
-  readonly #backbones = new Map<number, Promise<BackboneFeatures>>();
+  /** By the size that they are compiled for. */
+  readonly #backbones = new Map<string, Promise<BackboneFeatures>>();
   readonly #tiles = new RecentlyUsed<string, SeenTile>({
     limit: FEATURE_BYTES,
     sizeOf: ({ features, views }) =>
@@ -98,7 +99,7 @@ export class SlideTeacher {
   teach(squares: readonly LabelledSquare[], signal?: AbortSignal): Promise<TaughtModel> {
     return this.#models.load(JSON.stringify(squares), async () => {
       const weights = await this.weightsFor(squares, signal);
-      return TaughtModel.create(this.#base, weights, SEEN_SIDE);
+      return new TaughtModel(this.#base, weights);
     });
   }
 
@@ -213,10 +214,11 @@ export class SlideTeacher {
   async #features(image: RgbImage): Promise<readonly FeatureMap[]> {
     const { entry, backboneWeights: weights, device } = this.#base;
     const { width, height } = image;
+    const key = `${width}x${height}`;
     const opened =
-      this.#backbones.get(width) ??
+      this.#backbones.get(key) ??
       BackboneFeatures.create({ entry, weights, width, height, levels: levelsSeen(this.#base), device });
-    this.#backbones.set(width, opened);
+    this.#backbones.set(key, opened);
     const [maps = []] = await (await opened).compute([image]);
     return maps;
   }
@@ -224,19 +226,20 @@ export class SlideTeacher {
   #tile(column: number, row: number): Promise<SeenTile> {
     return this.#tiles.load(`${column}/${row}`, async () => {
       const [left, top] = [startOf(column), startOf(row)];
-      const side = SEEN_SIDE + VIEW_SHIFT;
-      const size = {
-        width: Math.min(side, this.extent.width - left),
-        height: Math.min(side, this.extent.height - top),
-      };
+      const rest = { width: this.extent.width - left, height: this.extent.height - top };
+      // At the slide's border less is seen, and so less computed.
+      const size = { width: seenSide(rest.width), height: seenSide(rest.height) };
+      const [width, height] = [size.width + VIEW_SHIFT, size.height + VIEW_SHIFT];
       const { pixelSize } = this.geometry;
       const corner = { x: left * pixelSize.x, y: top * pixelSize.y };
-      const image = await readArea(this.#source, corner, size, this.geometry);
-      const seen = reflectPadded(image, side, side);
-      const first = await this.#features(cutPatch(seen, 0, 0, SEEN_SIDE));
-      const place = { left: column * TILE_SIDE - left, top: row * TILE_SIDE - top };
+      const there = { width: Math.min(width, rest.width), height: Math.min(height, rest.height) };
+      const image = await readArea(this.#source, corner, there, this.geometry);
+      const seen = reflectPadded(image, width, height);
+      const first = await this.#features(cutArea(seen, { left: 0, top: 0, ...size }));
+      const place = { left: column * TILE_SIDE - left, top: row * TILE_SIDE - top, size };
       if (this.#base.origin !== null) return { features: first, views: [], ...place };
-      const other = applyDihedral(cutPatch(seen, VIEW_SHIFT, VIEW_SHIFT, SEEN_SIDE), MIRRORED);
+      const shifted = cutArea(seen, { left: VIEW_SHIFT, top: VIEW_SHIFT, ...size });
+      const other = applyDihedral(shifted, MIRRORED);
       return {
         features: [],
         views: [first, await this.#features(other)].map(joinFeatures),
@@ -244,6 +247,11 @@ export class SlideTeacher {
       };
     });
   }
+}
+
+/** Pixels that are seen along a side of which so many are left: all of a tile and its surroundings, or whole cells. */
+function seenSide(left: number): number {
+  return Math.min(SEEN_SIDE, pyramidSide(left));
 }
 
 /** Where what is seen with a tile begins. */

@@ -29,6 +29,8 @@ export const VIEW_SHIFT = 8;
 
 /** The features of a place. */
 export interface SeenFeatures {
+  /** Of what is seen, in pixels: multiples of the coarsest stride. */
+  readonly size: { readonly width: number; readonly height: number };
   /** By level, for a decoder. */
   readonly features: readonly FeatureMap[];
   /**
@@ -38,63 +40,38 @@ export interface SeenFeatures {
   readonly views: readonly JoinedFeatures[];
 }
 
-/** A head or a decoder that squares have taught, compiled for places of one size. */
-export class TaughtModel {
-  readonly #session: GraphSession;
-  readonly #side: number;
-  readonly #weights: StateDict;
+/** What a place was compiled for. */
+interface Compiled {
+  readonly session: GraphSession;
   /** Of a decoder; null for a head. */
-  readonly #levels: FeatureLevelSizes | null;
+  readonly levels: FeatureLevelSizes | null;
+}
 
-  private constructor(
-    session: GraphSession,
-    side: number,
-    weights: StateDict,
-    levels: FeatureLevelSizes | null,
-  ) {
-    this.#session = session;
-    this.#side = side;
+/** A head or a decoder that squares have taught, compiled for each size of places. */
+export class TaughtModel {
+  readonly #base: TeachingBase;
+  readonly #weights: StateDict;
+  readonly #compiled = new Map<string, Promise<Compiled>>();
+
+  constructor(base: TeachingBase, weights: StateDict) {
+    this.#base = base;
     this.#weights = weights;
-    this.#levels = levels;
-  }
-
-  /** @param side of the places in pixels */
-  static async create(
-    { origin, config, entry, device, headDevice }: TeachingBase,
-    weights: StateDict,
-    side: number,
-  ): Promise<TaughtModel> {
-    const size = { width: side, height: side };
-    const levels = origin === null ? null : levelsOf(entry, size);
-    const own = levels === null ? "head." : "pyramid.";
-    const bind = new Map([...weights].filter(([name]) => name.startsWith(own)));
-    const map =
-      levels === null
-        ? denseClassifierGraph(denseOptions(config, false), {
-            batchSize: 1,
-            ...joinedShape(entry.levels, size),
-          }).map
-        : pyramidGraph(1, levels, { width: 1, height: 1 }).fine;
-    return new TaughtModel(
-      await GraphSession.create({ map }, origin === null ? headDevice : device, { bind }),
-      side,
-      weights,
-      levels,
-    );
   }
 
   /** Probabilities of tumour of a place, a pixel for each four along a side. */
-  async map({ features, views }: SeenFeatures): Promise<FloatMap> {
-    if (this.#levels !== null) {
+  async map({ features, views, size }: SeenFeatures): Promise<FloatMap> {
+    const { session, levels } = await this.#for(size);
+    const logits = (feeds: HostTensors) => logitsOf(session, feeds, size);
+    if (levels !== null) {
       const seen = standardisedLevels(features, this.#weights);
-      return probabilitiesOf(await this.#logits(featureFeeds([seen], this.#levels)));
+      return probabilitiesOf(await logits(featureFeeds([seen], levels)));
     }
     const [plain, other] = views;
     if (plain === undefined || other === undefined) {
       throw new EpSamError("internal", { what: "a head was not given both views of a place" });
     }
-    const one = await this.#logits(this.#feedsOf(plain));
-    const two = invertDihedral(await this.#logits(this.#feedsOf(other)), MIRRORED);
+    const one = await logits(this.#feedsOf(plain));
+    const two = invertDihedral(await logits(this.#feedsOf(other)), MIRRORED);
     const shift = VIEW_SHIFT / MAP_STEP;
     const data = one.data.map((logit, at) => {
       const [x, y] = [(at % one.width) - shift, Math.floor(at / one.width) - shift];
@@ -103,15 +80,34 @@ export class TaughtModel {
     return probabilitiesOf({ ...one, data });
   }
 
-  async #logits(feeds: HostTensors): Promise<FloatMap> {
-    const data = floatsOf(await this.#session.run(feeds), "map");
-    const cells = Math.sqrt(data.length);
-    const side = this.#side / MAP_STEP;
-    return resizeFloatMap({ width: cells, height: cells, data }, side, side);
+  #for(size: SeenFeatures["size"]): Promise<Compiled> {
+    const key = `${size.width}x${size.height}`;
+    const known = this.#compiled.get(key) ?? this.#compile(size);
+    this.#compiled.set(key, known);
+    return known;
   }
 
-  close(): Promise<void> {
-    return this.#session.close();
+  async #compile(size: SeenFeatures["size"]): Promise<Compiled> {
+    const { origin, config, entry, device, headDevice } = this.#base;
+    const levels = origin === null ? null : levelsOf(entry, size);
+    const own = levels === null ? "head." : "pyramid.";
+    const bind = new Map([...this.#weights].filter(([name]) => name.startsWith(own)));
+    const map =
+      levels === null
+        ? denseClassifierGraph(denseOptions(config, false), {
+            batchSize: 1,
+            ...joinedShape(entry.levels, size),
+          }).map
+        : pyramidGraph(1, levels, { width: 1, height: 1 }).fine;
+    return {
+      session: await GraphSession.create({ map }, levels === null ? headDevice : device, { bind }),
+      levels,
+    };
+  }
+
+  async close(): Promise<void> {
+    const compiled = await Promise.all(this.#compiled.values());
+    await Promise.all(compiled.map(({ session }) => session.close()));
   }
 
   #feedsOf({ channels, width, height, data }: JoinedFeatures): HostTensors {
@@ -123,4 +119,15 @@ export class TaughtModel {
       [standardisationInputs.scale]: tensor(denseTensors.scale),
     };
   }
+}
+
+async function logitsOf(
+  session: GraphSession,
+  feeds: HostTensors,
+  { width, height }: SeenFeatures["size"],
+): Promise<FloatMap> {
+  const data = floatsOf(await session.run(feeds), "map");
+  const stride = Math.round(Math.sqrt((width * height) / data.length));
+  const cells = { width: Math.ceil(width / stride), height: Math.ceil(height / stride), data };
+  return resizeFloatMap(cells, width / MAP_STEP, height / MAP_STEP);
 }

@@ -87,6 +87,7 @@ export async function teachHead(lesson: HeadLesson): Promise<StateDict> {
   });
   try {
     const schedule = cosineSchedule(LEARNING_RATE, STEPS);
+    const windows = new SquareWindows(cells, options.pooling);
     for (let taken = 0; taken < STEPS; taken++) {
       signal?.throwIfAborted();
       const batch = byLabel.flatMap((candidates, label) => {
@@ -94,7 +95,8 @@ export async function teachHead(lesson: HeadLesson): Promise<StateDict> {
         return Array.from({ length: count }, (_, index) => must(order, index % order.length, "square"));
       });
       const stream = new RandomStream(seed, "feature noise", taken);
-      await step.run(feedsOf(batch, cells, lesson, statistics, stream), schedule(taken));
+      const feeds = { ...feedsOf(batch, cells, lesson, statistics, stream), ...windows.of(batch) };
+      await step.run(feeds, schedule(taken));
     }
     return new Map([...(await step.snapshot()), ...calibration(lesson, statistics, cells)]);
   } finally {
@@ -138,7 +140,7 @@ function feedsOf(
   statistics: ChannelStatistics,
   stream: RandomStream,
 ): HostTensors {
-  const { channels, pooling } = options;
+  const { channels } = options;
   const features = floatTensor([batch.length, channels, 1, cells]);
   const shape = standardisationShape(batch.length, channels);
   const [means, scales] = [floatTensor(shape), floatTensor(shape)];
@@ -151,13 +153,33 @@ function feedsOf(
     means.data.set(mean, index * channels);
     scales.data.set(scale, index * channels);
   });
-  const windows = batch.map(({ cells: own, tumour }) => [
-    { x: 0, y: 0, size: own, tumour, other: tumour === 1 ? 0 : 1 } as const,
-  ]);
   return {
     [denseFeaturesInput]: features,
     [standardisationInputs.mean]: means,
     [standardisationInputs.scale]: scales,
-    ...windowFeeds(windows, { width: cells, height: 1, stride: 1 }, { windows: 1, cells }, pooling),
   };
+}
+
+/** What squares of these sizes and labels are, one after the other: the same for most steps of a lesson. */
+class SquareWindows {
+  readonly #cells: number;
+  readonly #pooling: DenseClassifierOptions["pooling"];
+  readonly #known = new Map<string, HostTensors>();
+
+  constructor(cells: number, pooling: DenseClassifierOptions["pooling"]) {
+    this.#cells = cells;
+    this.#pooling = pooling;
+  }
+
+  of(batch: readonly Square[]): HostTensors {
+    const key = batch.map(({ cells, tumour }) => `${cells}/${tumour}`).join();
+    const windows = batch.map(({ cells: own, tumour }) => [
+      { x: 0, y: 0, size: own, tumour, other: tumour === 1 ? 0 : 1 } as const,
+    ]);
+    const cells = this.#cells;
+    const grid = { width: cells, height: 1, stride: 1 };
+    const feeds = this.#known.get(key) ?? windowFeeds(windows, grid, { windows: 1, cells }, this.#pooling);
+    this.#known.set(key, feeds);
+    return feeds;
+  }
 }

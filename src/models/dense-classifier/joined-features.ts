@@ -32,6 +32,11 @@ export function joinFeatures(levels: readonly FeatureMap[]): JoinedFeatures {
   let offset = 0;
   for (const level of levels) {
     const step = coarsest.stride / level.stride;
+    if (step === 1) {
+      data.set(level.data, offset);
+      offset += level.data.length;
+      continue;
+    }
     for (let channel = 0; channel < level.channels; channel++) {
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) data[offset++] = meanOf(level, channel, x * step, y * step, step);
