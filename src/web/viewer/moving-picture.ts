@@ -15,7 +15,7 @@ const FEW = 200;
 const MARGIN = 192;
 /** Milliseconds after a movement at which they are painted anew, where they are then. */
 const REST = 150;
-/** While the slide zooms or turns, painting may take one part in so many of the time. */
+/** While the slide moves further, zooms or turns, painting may take one part in so many of the time. */
 const SHARE = 4;
 
 /**
@@ -57,9 +57,10 @@ export class MovingPicture {
     const movement = product(this.#matrix(), inverse(painted.matrix));
     const [a, b, c, d, e, f] = movement;
     const isShift = Math.abs(a - 1) + Math.abs(b) + Math.abs(c) + Math.abs(d - 1) < 1e-9;
-    const isEnough = isShift
-      ? Math.max(Math.abs(e), Math.abs(f)) <= painted.margin
-      : performance.now() - this.#at < SHARE * this.#cost;
+    // Beyond the margin nothing is painted for a moment: whoever drags fast sees the slide move, not stand.
+    const isEnough =
+      (isShift && Math.max(Math.abs(e), Math.abs(f)) <= painted.margin) ||
+      performance.now() - this.#at < SHARE * this.#cost;
     if (isEnough) this.#move(movement, isShift);
     else this.#paint();
   }

@@ -4,7 +4,12 @@ import type { Browser, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { writeGeneratedSlides } from "../../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../../src/common/index.js";
-import type { TeachingPreparation } from "../../../src/contract/index.js";
+import {
+  type AnnotationState,
+  type JobEntry,
+  SQUARE_CLASSES,
+  type TeachingPreparation,
+} from "../../../src/contract/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { type PageServer, servePage } from "../../support/page-server.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
@@ -130,7 +135,107 @@ describeWithChromium("teaching with squares in the page", () => {
     expect(await page.getByRole("link", { name: "Re-train …" }).count()).toBe(0);
     expect(await findings(page)).toEqual([]);
   });
+
+  it("works by keyboard alone, says what happens, and is applied to the slide", async () => {
+    const watched = await openPage(browser, `${server.address}${addressAt(1536, 1536)}`);
+    opened.push(watched);
+    const { page } = watched;
+    await settled(page);
+    const spoken = await heard(page);
+    const press = async (...keys: readonly string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    /** The crosshair goes by 120 CSS pixels. */
+    const go = (way: string) => press(`Shift+Arrow${way}`, `Shift+Arrow${way}`);
+    const shown = (text: string) =>
+      status(page)
+        .filter({ hasText: `${text}: map shown` })
+        .waitFor({ timeout: PATIENCE });
+    const before = await counted();
+    await page.locator(".openseadragon-canvas").first().focus();
+    await press("t", "Space");
+    await go("Right");
+    await press("Space");
+    await go("Right");
+    await press("Space", "x");
+    await go("Down");
+    await press("Space");
+    await go("Left");
+    await press("Space");
+    const [tumour, other] = [before.tumour + 3, before.other + 2];
+    await shown(`${tumour} tumour, ${other} not`);
+    await expect
+      .poll(spoken, { timeout: PATIENCE })
+      .toContain(`The map is made of ${tumour + other} squares`);
+    await expect.poll(spoken, { timeout: PATIENCE }).toContain("suggestions: Y tumour, N not");
+
+    // A suggestion is answered, taken away, and comes back with undo.
+    await press("y");
+    await shown(`${tumour + 1} tumour, ${other} not`);
+    await press("Backspace");
+    await shown(`${tumour} tumour, ${other} not`);
+    await press("Control+z");
+    await shown(`${tumour + 1} tumour, ${other} not`);
+    await press("Control+z");
+    await shown(`${tumour} tumour, ${other} not`);
+
+    // On a square, a click of its kind takes it away, one of the other kind changes it.
+    await press("Space");
+    await shown(`${tumour} tumour, ${other - 1} not`);
+    await press("Control+z");
+    await shown(`${tumour} tumour, ${other} not`);
+    await press("x", "Space");
+    await shown(`${tumour + 1} tumour, ${other - 1} not`);
+    await press(",");
+    await expect.poll(spoken).toMatch(/Squares of \d+ pixels/);
+
+    await page.getByRole("button", { name: "Keep or apply …" }).focus();
+    await press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Keep what the squares have taught" });
+    await dialog.getByLabel("Name of the run").focus();
+    await press("Control+a");
+    await page.keyboard.type("by keys");
+    await dialog.getByRole("button", { name: "Apply to the slide" }).focus();
+    await press("Enter");
+    await expect.poll(spoken).toContain("The slide is being segmented");
+    const jobs = async () =>
+      ((await (await fetch(`${server.address}api/jobs`)).json()) as JobEntry[]).map(({ title, state }) => [
+        title,
+        state,
+      ]);
+    await expect
+      .poll(jobs, { timeout: 300_000, interval: 1000 })
+      .toContainEqual([expect.stringContaining("Teach by keys with"), "done"]);
+    const { slides, runs } = await server.workspace();
+    expect(runs.map(({ name }) => name)).toContain("by keys");
+    expect(slides.map(({ segmented }) => segmented)).toEqual([true]);
+    expect(await findings(page)).toEqual([]);
+  });
+
+  /** Squares that earlier tests have left. */
+  async function counted(): Promise<{ tumour: number; other: number }> {
+    const { objects } = (await (
+      await fetch(`${server.address}api/slides/${slide}/annotations`)
+    ).json()) as AnnotationState;
+    const of = (kind: string) => objects.filter(({ classification }) => classification === kind).length;
+    return { tumour: of(SQUARE_CLASSES.tumour), other: of(SQUARE_CLASSES.other) };
+  }
 });
+
+/** What screen readers are told from now on, one after the other. */
+async function heard(page: Page): Promise<() => Promise<string>> {
+  await page
+    .locator("[aria-live=polite]")
+    .first()
+    .evaluate((region) => {
+      const said: string[] = [];
+      Object.assign(window, { said });
+      new MutationObserver(() => said.push(region.textContent ?? "")).observe(region, {
+        ...{ childList: true, characterData: true, subtree: true },
+      });
+    });
+  return () => page.evaluate(() => (window as Window & { said?: string[] }).said?.join("\n") ?? "");
+}
 
 /** What the page asks of teaching, in order. */
 function teachingRequests(page: Page): { path: string; prepared: TeachingPreparation | null }[] {
