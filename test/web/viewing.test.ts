@@ -209,6 +209,37 @@ describeWithChromium("looking at a slide", () => {
     expect(dark / ratio).toBe(200);
   });
 
+  it("everything is done by keyboard alone", async () => {
+    const page = await open();
+    const enter = async (name: string | RegExp) => {
+      await page.getByRole("button", { name }).first().focus();
+      await page.keyboard.press("Enter");
+    };
+    await enter("Threshold …");
+    const panel = page.getByRole("region", { name: "Threshold of Tumour probability" });
+    await expect.poll(() => panel.locator("dl").innerText()).toMatch(/Foci\s+1/);
+    await panel.getByRole("slider", { name: "Least probability of tumour" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await enter(/^Make outlines at 0\.5/);
+    await page.locator(".save-mark[data-state=saved]").waitFor();
+    await expect.poll(() => page.locator("[aria-live=polite]").first().innerText()).toMatch(/^At 0\.5\d: /);
+    await page.keyboard.press("Control+z");
+    await page.locator("summary", { hasText: "Brightness, contrast, stains" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("slider", { name: "Gamma" }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(() => page.locator(".readouts").innerText()).toContain("gamma 0.");
+    await enter("As it is");
+    await enter("Save a figure …");
+    const download = page.waitForEvent("download");
+    await page
+      .getByRole("dialog", { name: "Figure" })
+      .getByRole("button", { name: "Save the figure" })
+      .focus();
+    await page.keyboard.press("Enter");
+    expect((await download).suggestedFilename()).toMatch(/-figure\.png$/);
+  });
+
   it("everything is reached with a finger", async () => {
     const page = await open({ viewport: PHONE });
     await page.getByRole("button", { name: "Panel" }).tap();

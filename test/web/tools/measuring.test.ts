@@ -174,6 +174,28 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);
   }, 120_000);
 
+  it("measures with fingers: a way and an area end where they are tapped twice", async () => {
+    const page = await open({ viewport: PHONE });
+    const tap = async (x: number, y: number) => {
+      const at = await place(page, x, y);
+      await page.touchscreen.tap(at.x, at.y);
+    };
+    await page.getByRole("button", { name: "Measure" }).tap();
+    await tap(250, 330);
+    await tap(350, 330);
+    await edited(() => tap(350, 330));
+    expect(await last()).toMatchObject({ classification: "Measurement*", mark: { type: "LineString" } });
+    await expect.poll(() => spoken(page).innerText()).toBe("Measurement* added, 50 µm");
+    await page.getByRole("button", { name: "Area", exact: true }).tap();
+    await tap(250, 350);
+    await tap(350, 350);
+    await tap(350, 400);
+    await edited(() => tap(350, 400));
+    expect(areaSize((await last()).area)).toBeCloseTo(2500, 0);
+    await edited(() => page.getByRole("button", { name: /^Undo/ }).tap());
+    expect(await findings(page)).toEqual([]);
+  }, 120_000);
+
   it("says in pixels what a slide without a resolution cannot say in µm", async () => {
     const page = await browser.newPage({ reducedMotion: "reduce" });
     await page.route(`**/api/slides/${slide}`, async (route) => {
