@@ -1,9 +1,9 @@
 import { link, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { exists, writeFileAtomically } from "../common/index.js";
+import type { Stage } from "../contract/index.js";
 import { filesOfStage } from "./kept-files.js";
 import type { RunDirectory } from "./run-directory.js";
-import type { Stage } from "../contract/index.js";
 
 /** Takes over what the earlier stages have made, stage by stage, so that an interruption costs nothing. */
 export async function inheritStages(
