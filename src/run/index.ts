@@ -82,6 +82,7 @@ export {
   decoderBase,
   decoderWeights,
   endsWithItsMap,
+  type FeaturesFrom,
   finishedDecoderStages,
   frameOf,
   type NamedDecoder,

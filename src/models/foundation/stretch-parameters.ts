@@ -6,7 +6,7 @@ import type { TransformerWeights } from "./transformer-names.js";
 import { prefixTokens, transformerTensors, type VisionTransformer } from "./vision-transformer.js";
 
 /** Some blocks in a row: the first one and one past the last. */
-export interface Stretch {
+export interface BlockStretch {
   readonly first: number;
   readonly end: number;
   readonly isLast: boolean;
@@ -34,7 +34,7 @@ export interface StretchParameters {
  */
 export async function stretchParameters(
   source: StretchSource,
-  { first, end }: Stretch,
+  { first, end }: BlockStretch,
   blocks: readonly number[],
 ): Promise<StretchParameters> {
   const { transformer, weights } = source;

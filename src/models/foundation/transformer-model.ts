@@ -12,7 +12,7 @@ import {
 import { lookupWithin } from "../../nn/index.js";
 import type { BackboneEntry } from "../backbones/index.js";
 import { stemInput } from "../backbones/input.js";
-import { type Stretch, stretchParameters } from "./stretch-parameters.js";
+import { type BlockStretch, stretchParameters } from "./stretch-parameters.js";
 import { embedTokens, type TokenGrid, tokenMap, transformerBlock } from "./transformer-graph.js";
 import type { TransformerWeights } from "./transformer-names.js";
 import { prefixTokens, transformerTensors, type VisionTransformer } from "./vision-transformer.js";
@@ -144,7 +144,7 @@ function blockElements(transformer: VisionTransformer): number {
 }
 
 /** The first `depth` blocks cut into stretches of about as many parameters as the limit. */
-function planStretches(transformer: VisionTransformer, depth: number, limit: number): Stretch[] {
+function planStretches(transformer: VisionTransformer, depth: number, limit: number): BlockStretch[] {
   const length = Math.max(1, Math.min(depth, Math.floor(limit / blockElements(transformer))));
   const count = Math.ceil(depth / length);
   return Array.from({ length: count }, (_, index) => ({
@@ -157,7 +157,7 @@ function planStretches(transformer: VisionTransformer, depth: number, limit: num
 async function compileStretch(
   options: TransformerOptions,
   blocks: readonly number[],
-  stretch: Stretch,
+  stretch: BlockStretch,
 ): Promise<GraphSession> {
   const { transformer, grid, batchSize, normalisation, device } = options;
   const { first, end, isLast } = stretch;
