@@ -1,16 +1,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { Command } from "@commander-js/extra-typings";
-import { device, elementCount, floatTensor } from "../src/graph/index.js";
+import { Command, Option } from "@commander-js/extra-typings";
+import { device, elementCount, type FloatTensor, floatTensor, type Shape } from "../src/graph/index.js";
 import {
+  openModelWeights,
+  streamSafetensors,
   TransformerModel,
-  type TransformerWeights,
   transformerTensors,
+  transformerWeights,
   type VisionTransformer,
 } from "../src/models/index.js";
+import { peakBytes, resetPeak } from "./peak-memory.js";
 
-// Seconds per 224-pixel tile of vision transformers with random weights, by turns with PyTorch's (timm's, in
+// Seconds per 224-pixel tile and peak memory of vision transformers with random weights, by turns with PyTorch's (timm's, in
 // foundation-baseline.py) in one run on the same cores, so that what else runs there troubles both alike.
 
 const common = {
@@ -36,7 +42,7 @@ const sizes: Readonly<Record<string, VisionTransformer>> = {
 };
 
 const command = new Command("bench:foundation")
-  .option("--python <file>", "a Python with torch and timm", "python3")
+  .option("--python <file>", "a Python with torch and timm", process.env.EPSAM_PYTHON ?? "python3")
   .option(
     "--blocks <count>",
     "blocks of each model at most; all unless told",
@@ -46,58 +52,94 @@ const command = new Command("bench:foundation")
   .option("--rounds <count>", "times each takes its turn", Number, 7)
   .option("--batch <count>", "tiles of one run", Number, 1)
   .option("--threads <count>", "threads of both", Number, 2)
-  .option("--alone", "without PyTorch: time and peak memory of this process")
+  .option("--alone", "without PyTorch")
+  .addOption(
+    new Option("--mapped <how>", "weights mapped from their file; by their size unless told").choices([
+      "yes",
+      "no",
+    ] as const),
+  )
   .argument("[sizes...]", "S, B, L, H, g")
   .parse();
-const { python, blocks, rounds, batch, threads, alone } = command.opts();
+const { python, blocks, rounds, batch, threads, alone, mapped } = command.opts();
 const [names] = command.processedArgs;
 
-async function measure(name: string, transformer: VisionTransformer): Promise<void> {
+/** What a tile takes, in seconds, and what the process has taken at most, in GB. */
+interface Turn {
+  readonly wall: number;
+  readonly processor: number;
+  readonly memory: number;
+}
+
+async function measure(name: string, transformer: VisionTransformer, folder: string): Promise<void> {
+  const path = await randomCheckpoint(transformer, join(folder, `${name}.safetensors`));
+  await resetPeak();
+  const start = performance.now();
+  const file = await openModelWeights(path);
   const model = await TransformerModel.create({
     transformer,
-    weights: randomWeights(transformer),
+    weights: transformerWeights(file),
     grid: { rows: 16, columns: 16 },
     batchSize: batch,
     normalisation: { mean: [127, 127, 127], deviation: [60, 60, 60] },
     device: device("cpu", threads),
+    mapped: mapped === undefined ? undefined : mapped === "yes",
   });
+  await file.close();
+  const opened = (performance.now() - start) / 1000;
   const images = floatTensor([batch, 3, 224, 224]);
   images.data.forEach((_, index) => {
     images.data[index] = (index * 37) % 256;
   });
-  const own = async (): Promise<number> => {
-    const start = performance.now();
+  const own = async (): Promise<Turn> => {
+    const [start, before] = [performance.now(), process.cpuUsage()];
     await model.run(images);
-    return (performance.now() - start) / 1000 / batch;
+    const { user, system } = process.cpuUsage(before);
+    const wall = (performance.now() - start) / 1000 / batch;
+    return { wall, processor: (user + system) / 1e6 / batch, memory: (await peakBytes()) / 1e9 };
   };
   await own();
-  if (alone === true) {
-    const times: number[] = [];
-    for (let round = 0; round < rounds; round++) times.push(await own());
-    const memory = process.resourceUsage().maxRSS / 1e6;
-    console.log(
-      `${name} ${transformer.depth} blocks: ${median(times).toFixed(3)} s a tile; peak memory of the process ${memory.toFixed(2)} GB`,
-    );
-  } else {
-    const other = new Baseline(transformer);
-    const pairs: (readonly [number, number])[] = [];
-    await other.run();
-    for (let round = 0; round < rounds; round++) {
-      // The two change places, so that neither always comes first.
-      if (round % 2 === 0) pairs.push([await own(), await other.run()]);
-      else {
-        const theirs = await other.run();
-        pairs.push([await own(), theirs]);
-      }
+  const other = alone === true ? undefined : new Baseline(transformer);
+  await other?.run();
+  const turns: { readonly ours: Turn; readonly theirs: Turn | undefined }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    // The two change places, so that neither always comes first.
+    if (round % 2 === 0) turns.push({ ours: await own(), theirs: await other?.run() });
+    else {
+      const theirs = await other?.run();
+      turns.push({ ours: await own(), theirs });
     }
-    other.close();
-    const ratio = median(pairs.map(([ours, theirs]) => theirs / ours));
-    const [ours, theirs] = [0, 1].map((side) => median(pairs.map((pair) => pair[side] ?? 0)));
-    console.log(
-      `${name} ${transformer.depth} blocks: ${ours?.toFixed(3)} s a tile, PyTorch ${theirs?.toFixed(3)} s; ${ratio.toFixed(2)} times as fast`,
-    );
   }
+  other?.close();
   await model.close();
+  await rm(path);
+  const text = (whose: string, turns: readonly Turn[]) => {
+    const [wall, processor] = (["wall", "processor"] as const).map((key) =>
+      median(turns.map((turn) => turn[key])).toFixed(3),
+    );
+    const memory = Math.max(...turns.map((turn) => turn.memory)).toFixed(2);
+    return `${whose} ${wall} s a tile, ${processor} s of processors, ${memory} GB at most`;
+  };
+  const lines = [
+    text(
+      `opened in ${opened.toFixed(1)} s;`,
+      turns.map(({ ours }) => ours),
+    ),
+  ];
+  const pairs = turns.flatMap(({ ours, theirs }) => (theirs === undefined ? [] : [{ ours, theirs }]));
+  if (pairs.length > 0) {
+    lines.push(
+      text(
+        "PyTorch",
+        pairs.map(({ theirs }) => theirs),
+      ),
+    );
+    const [wall, processor] = (["wall", "processor"] as const).map((key) =>
+      median(pairs.map(({ ours, theirs }) => theirs[key] / ours[key])).toFixed(2),
+    );
+    lines.push(`${wall} times as fast, ${processor} by processor time`);
+  }
+  console.log(`${name} ${transformer.depth} blocks: ${lines.join("; ")}`);
 }
 
 function median(values: readonly number[]): number {
@@ -105,28 +147,29 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-function randomWeights(transformer: VisionTransformer): TransformerWeights {
-  const shapes = new Map(transformerTensors(transformer).map(({ name, shape }) => [name, shape]));
-  return {
-    path: "random",
-    style: "timm",
-    shapes,
-    beside: [],
-    read: async (name) => {
-      const shape = shapes.get(name) ?? [];
-      const data = new Float32Array(elementCount(shape));
-      const isNorm = /norm.*weight$|gamma$/.test(name);
-      let state = 12345;
-      for (let at = 0; at < data.length; at++) {
-        state = (Math.imul(state, 1664525) + 1013904223) | 0;
-        data[at] = isNorm ? 1 : (state / 2 ** 31) * 0.03;
-      }
-      return floatTensor(shape, data);
-    },
-  };
+/** Writes a checkpoint of random weights under the names of timm. */
+async function randomCheckpoint(transformer: VisionTransformer, path: string): Promise<string> {
+  const tensors = transformerTensors(transformer).map(({ name, shape }) => ({
+    name,
+    shape,
+    read: async () => randomTensor(name, shape),
+  }));
+  await streamSafetensors(path, tensors);
+  return path;
 }
 
-/** PyTorch's model in a process of its own: a line in, the seconds of a run out. */
+function randomTensor(name: string, shape: Shape): FloatTensor {
+  const data = new Float32Array(elementCount(shape));
+  const isNorm = /norm.*weight$|gamma$/.test(name);
+  let state = 12345;
+  for (let at = 0; at < data.length; at++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    data[at] = isNorm ? 1 : (state / 2 ** 31) * 0.03;
+  }
+  return floatTensor(shape, data);
+}
+
+/** PyTorch's model in a process of its own: a line in, what a run took out. */
 class Baseline {
   readonly #process: ChildProcess;
   readonly #answers: string[] = [];
@@ -146,7 +189,7 @@ class Baseline {
     });
   }
 
-  async run(): Promise<number> {
+  async run(): Promise<Turn> {
     this.#process.stdin?.write("run\n");
     const line =
       this.#answers.shift() ??
@@ -154,7 +197,8 @@ class Baseline {
         this.#waiting = resolve;
         this.#process.once("exit", (code) => reject(new Error(`the baseline ended with ${code}`)));
       }));
-    return Number(line) / batch;
+    const [wall = Number.NaN, processor = Number.NaN, memory = Number.NaN] = line.split(" ").map(Number);
+    return { wall: wall / batch, processor: processor / batch, memory };
   }
 
   close(): void {
@@ -162,9 +206,10 @@ class Baseline {
   }
 }
 
+const folder = await mkdtemp(join(tmpdir(), "epsam-foundation-"));
 for (const name of names.length > 0 ? names : Object.keys(sizes)) {
   const full = sizes[name];
   if (full === undefined) continue;
-  const transformer = { ...full, depth: Math.min(full.depth, blocks) };
-  await measure(name, transformer);
+  await measure(name, { ...full, depth: Math.min(full.depth, blocks) }, folder);
 }
+await rm(folder, { recursive: true });

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { EpSamError, must } from "../common/index.js";
 import { ancestors } from "./ancestors.js";
 import { type FusedSum, fusedSums, readCounts, readsLater } from "./fusion.js";
@@ -28,6 +29,15 @@ export interface EncodeOptions {
   readonly blockedChannels?: boolean | undefined;
   /** Parameters stored in the graph as constants, so that the runtime can prepack them; the rest are fed. */
   readonly bind?: ReadonlyMap<string, FloatTensor> | undefined;
+  /** Further parameters, whose values the runtime reads from a file. */
+  readonly outside?: OutsideParameters | undefined;
+}
+
+/** Parameters that lie in a file as float32 of little-endian bytes. */
+export interface OutsideParameters {
+  readonly file: string;
+  /** Bytes before each of them in the file. */
+  readonly offsets: ReadonlyMap<string, number>;
 }
 
 /**
@@ -58,7 +68,7 @@ export function encodeGraph(
     const sum = sums.get(value);
     const name =
       sum === undefined
-        ? lowerValue(context, value, names, inputs, options.bind)
+        ? lowerValue(context, value, names, inputs, options)
         : lowerSum(context, value, sum, names);
     names.set(value, name);
   }
@@ -136,7 +146,7 @@ function lowerValue(
   value: Value,
   names: ResultNames,
   inputs: Map<string, Value>,
-  bind: ReadonlyMap<string, FloatTensor> | undefined,
+  { bind, outside }: EncodeOptions,
 ): string {
   const { source } = value;
   if (source.kind === "constant") return context.constant(source.tensor);
@@ -147,6 +157,10 @@ function lowerValue(
   }
   const bound = source.kind === "parameter" ? bind?.get(source.name) : undefined;
   if (bound !== undefined) return context.constant(checkedShape(source.name, bound, value));
+  const offset = source.kind === "parameter" ? outside?.offsets.get(source.name) : undefined;
+  if (outside !== undefined && offset !== undefined) {
+    return context.outside(value.shape, basename(outside.file), offset);
+  }
   if (inputs.has(source.name)) {
     throw new EpSamError("internal", { what: "is the name of two graph inputs", where: source.name });
   }

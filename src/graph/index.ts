@@ -1,4 +1,4 @@
-export { type EncodedGraph, type EncodeOptions, encodeGraph } from "./encode.js";
+export { type EncodedGraph, type EncodeOptions, encodeGraph, type OutsideParameters } from "./encode.js";
 export { type GradientOptions, gradients } from "./gradients.js";
 export { type Precision, precisions } from "./half-precision.js";
 export {

@@ -1,6 +1,7 @@
 import { must } from "../common/index.js";
 import type { ReadLater } from "./fusion.js";
 import {
+  EXTERNAL_DATA,
   type OnnxAttribute,
   OnnxAttributeType,
   OnnxDataType,
@@ -8,7 +9,7 @@ import {
   type OnnxTensor,
 } from "./onnx/schema.js";
 import type { SumBase } from "./operation.js";
-import type { DataType, HostTensor, Shape, Value } from "./value.js";
+import { type DataType, elementCount, type HostTensor, type Shape, type Value } from "./value.js";
 
 /** Which kind of execution provider a graph is encoded for; the best node sequences differ. */
 export type LoweringTarget = "cpu" | "gpu";
@@ -118,6 +119,21 @@ export class LoweringContext {
   constant(tensor: HostTensor): string {
     const name = `constant_${this.#counter++}`;
     this.initializers.push(encodeTensor(name, tensor));
+    this.#stored.add(name);
+    return name;
+  }
+
+  /** Notes a float32 tensor whose values the runtime reads from a file, and returns its name. */
+  outside(shape: Shape, file: string, offset: number): string {
+    const name = `outside_${this.#counter++}`;
+    const place = { location: file, offset, length: 4 * elementCount(shape) };
+    this.initializers.push({
+      name,
+      dataType: OnnxDataType.float32,
+      dims: [...shape],
+      dataLocation: EXTERNAL_DATA,
+      externalData: Object.entries(place).map(([key, value]) => ({ key, value: `${value}` })),
+    });
     this.#stored.add(name);
     return name;
   }

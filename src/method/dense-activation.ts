@@ -40,13 +40,16 @@ export interface DenseClassifierForEvaluation {
   readonly device: Device;
 }
 
+/** Networks that are open for one patch at a time. */
+type OpenFeatures = Pick<FrozenNetwork, "get" | "close">;
+
 /** A classifier whose activation map is its own map of logits: every cell of frozen networks' features judged by itself. */
 export class DenseActivationClassifier implements ActivationClassifier {
-  readonly #features: FrozenNetwork;
+  readonly #features: OpenFeatures;
   readonly #head: GraphSession;
   readonly #classifier: DenseClassifierForEvaluation;
 
-  private constructor(features: FrozenNetwork, head: GraphSession, classifier: DenseClassifierForEvaluation) {
+  private constructor(features: OpenFeatures, head: GraphSession, classifier: DenseClassifierForEvaluation) {
     this.#features = features;
     this.#head = head;
     this.#classifier = classifier;

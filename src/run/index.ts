@@ -83,6 +83,7 @@ export {
   decoderBase,
   decoderWeights,
   endsWithItsMap,
+  type FeaturesFrom,
   finishedDecoderStages,
   frameOf,
   type NamedDecoder,

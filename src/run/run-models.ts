@@ -12,6 +12,7 @@ import {
 import {
   backbonePrefix,
   createSamFrame,
+  type FrozenFeaturesPlan,
   loadBackboneWeights,
   planFrozenFeatures,
   readSafetensors,
@@ -155,19 +156,24 @@ export function frameOf({ sam }: Pick<TrainingConfig, "sam">, patchSize: number)
   return createSamFrame({ width: patchSize, height: patchSize }, { frame: sam.promptFrame });
 }
 
+/** Makes a plan of one, whose networks need not compute what was computed before. */
+export type FeaturesFrom = (plan: FrozenFeaturesPlan) => FrozenFeaturesPlan;
+
 /**
  * The method with a run's settings and models, for square patches. The classifier is opened when it is needed.
  * @param patchSize side of the patches in pixels
+ * @param features where a dense classifier's come from; always computed unless told
  */
 export function openMethod(
   context: RunContext,
   patchSize: number,
   decoders: readonly NamedDecoder[],
+  features: FeaturesFrom = (plan) => plan,
 ): Promise<Method> {
   const { config, device } = context;
   const isDense = config.classifier.model === "dense";
   const classifier = new OpenOnce<ActivationClassifier>(() =>
-    isDense ? openDenseClassifier(context, patchSize) : openActivationMapper(context, patchSize),
+    isDense ? openDenseClassifier(context, patchSize, features) : openActivationMapper(context, patchSize),
   );
   const settings = {
     seed: config.seed,
@@ -209,11 +215,13 @@ export async function openActivationMapper(
 async function openDenseClassifier(
   context: RunContext,
   patchSize: number,
+  featuresFrom: FeaturesFrom,
 ): Promise<DenseActivationClassifier> {
   const { config, device } = context;
   await requireRecordedNetworks(context);
   const weights = await readClassifier(context);
-  const features = planFrozenFeatures(config.classifier.dense.backbone, shownPatch(context, patchSize));
+  const shown = shownPatch(context, patchSize);
+  const features = featuresFrom(planFrozenFeatures(config.classifier.dense.backbone, shown));
   // What it learnt from is in its weights.
   const ofMany = denseOptions(config, true);
   const isOfMany =

@@ -97,16 +97,20 @@ function tellCoarse({ patchSize, reporter }: ClassifierStageOptions): void {
   );
 }
 
+/** Statistics of the patches to learn from; features of those to validate with are computed on the way. */
 async function statisticsOf(
   patches: readonly PatchRecord[],
   features: PatchFeatures,
-  { reporter, signal }: ClassifierStageOptions,
+  { reporter, signal, validation }: ClassifierStageOptions,
 ): Promise<ChannelStatistics> {
   const sums = new ChannelSums(features.shape.channels);
-  for (const [index, patch] of patches.entries()) {
+  const all = [...patches, ...validation];
+  for (let first = 0; first < all.length; first += features.atOnce) {
     signal?.throwIfAborted();
-    sums.add(await features.get(patch));
-    reporter.progress({ task: `${stage}: features`, done: index + 1, total: patches.length });
+    const batch = all.slice(first, first + features.atOnce);
+    const found = await features.get(batch);
+    for (const own of found.slice(0, Math.max(0, patches.length - first))) sums.add(own);
+    reporter.progress({ task: `${stage}: features`, done: first + batch.length, total: all.length });
   }
   return sums.statistics();
 }
@@ -204,7 +208,7 @@ async function feedsOf(
   const { channels } = options;
   const cells = channels * grid.width * grid.height;
   const joined = new Float32Array(batch.length * cells);
-  for (const [index, patch] of batch.entries()) joined.set(await features.get(patch), index * cells);
+  for (const [index, own] of (await features.get(batch)).entries()) joined.set(own, index * cells);
   const means = new Float32Array(batch.length * channels);
   const scales = new Float32Array(batch.length * channels);
   for (let index = 0; index < batch.length; index++) {

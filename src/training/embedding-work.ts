@@ -30,12 +30,21 @@ export interface EmbeddingWork {
   readonly patches: readonly EmbeddedPatch[];
 }
 
+/** One embedding of a patch. */
+interface WantedEmbedding {
+  readonly patch: PatchImage;
+  readonly variant: number;
+}
+
 /** Embeddings that networks keep in the cache as training does: under the same names, with the same bytes. */
 export interface KeptEmbeddings {
   readonly ids: readonly string[];
-  holds(patch: PatchImage, variant: number): Promise<boolean>;
-  /** Computes it where it is not there. @throws EpSamError `input-image` when the patch cannot be read */
-  keep(patch: PatchImage, variant: number): Promise<void>;
+  /** Embeddings that are best computed together. */
+  readonly atOnce: number;
+  /** @throws EpSamError `input-image` when the patch cannot be read */
+  holds(wanted: WantedEmbedding): Promise<boolean>;
+  /** Computes those that are not there. @throws EpSamError `input-image` when a patch cannot be read */
+  keep(wanted: readonly WantedEmbedding[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -58,8 +67,11 @@ export async function openKeptEmbeddings(
     const embeddings = await PatchEmbeddings.open({ ...means, config }, encoder, by.patchSize);
     return {
       ids: [embeddings.encoderId],
-      holds: (patch, variant) => embeddings.holds(patch, variant),
-      keep: async (patch, variant) => void (await embeddings.get(patch, variant)),
+      atOnce: 1,
+      holds: ({ patch, variant }) => embeddings.holds(patch, variant),
+      keep: async (wanted) => {
+        for (const { patch, variant } of wanted) await embeddings.get(patch, variant);
+      },
       close: () => embeddings.close(),
     };
   }
@@ -67,8 +79,9 @@ export async function openKeptEmbeddings(
   const features = await PatchFeatures.open({ ...means, config }, by.shown, []);
   return {
     ids: features.networkIds,
-    holds: (patch) => features.holds(patch),
-    keep: (patch) => features.keep(patch),
+    atOnce: features.atOnce,
+    holds: ({ patch }) => features.holds(patch),
+    keep: (wanted) => features.keep(wanted.map(({ patch }) => patch)),
     close: () => features.close(),
   };
 }
@@ -106,23 +119,33 @@ export async function keepEmbeddings(
   let computed = 0;
   let found = 0;
   const unreadable: EpSamError[] = [];
+  let absent: WantedEmbedding[] = [];
+  const keepAbsent = async () => {
+    await kept.keep(absent);
+    for (const wanted of absent) {
+      if (!(await kept.holds(wanted))) throw notKept(cache);
+      computed++;
+      onDone?.();
+    }
+    absent = [];
+  };
   for (const patch of patches) {
     try {
       for (const variant of patch.variants) {
         signal?.throwIfAborted();
-        if (await kept.holds(patch, variant)) found++;
-        else {
-          await kept.keep(patch, variant);
-          if (!(await kept.holds(patch, variant))) throw notKept(cache);
-          computed++;
-        }
-        onDone?.();
+        // It reads the patch, so that one that cannot be read never comes into a batch.
+        if (await kept.holds({ patch, variant })) {
+          found++;
+          onDone?.();
+        } else absent.push({ patch, variant });
+        if (absent.length >= kept.atOnce) await keepAbsent();
       }
     } catch (failure) {
       if (!isEpSamError(failure, "input-image")) throw failure;
       unreadable.push(failure);
     }
   }
+  await keepAbsent();
   return { computed, found, unreadable };
 }
 
@@ -134,7 +157,7 @@ export async function missingEmbeddings(
   let missing = 0;
   for (const patch of patches) {
     try {
-      for (const variant of patch.variants) if (!(await kept.holds(patch, variant))) missing++;
+      for (const variant of patch.variants) if (!(await kept.holds({ patch, variant }))) missing++;
     } catch (failure) {
       if (!isEpSamError(failure, "input-image")) throw failure;
       missing += patch.variants.length;

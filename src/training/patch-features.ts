@@ -1,17 +1,20 @@
-import { RecentlyUsed } from "../common/index.js";
+import { must, RecentlyUsed } from "../common/index.js";
 import { EmbeddingCache, hashImage, loadPatchImage } from "../dataset/index.js";
+import type { Device } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { OpenOnce } from "../method/index.js";
 import {
   type FrozenFeaturesPlan,
   type FrozenNetwork,
+  type FrozenNetworkPlan,
+  isFoundationModel,
   type JoinedFeatures,
   joinNetworks,
   planFrozenFeatures,
   type ShownPatch,
   withContext,
 } from "../models/index.js";
-import type { RunContext, TrainingConfig } from "../run/index.js";
+import type { FeaturesFrom, RunContext, TrainingConfig } from "../run/index.js";
 import type { PatchImage } from "./patch-embeddings.js";
 import { embeddingFolder } from "./require-storage.js";
 
@@ -31,6 +34,8 @@ interface CachedNetwork {
   readonly id: string;
   readonly shape: Omit<JoinedFeatures, "data">;
   readonly cache: EmbeddingCache;
+  /** Patches of one run. */
+  readonly atOnce: number;
   readonly fresh: OpenOnce<FrozenNetwork>;
 }
 
@@ -71,15 +76,15 @@ export class PatchFeatures {
   ): Promise<PatchFeatures> {
     const plan = planFrozenFeatures(config.classifier.dense.backbone, shown);
     const networks: CachedNetwork[] = [];
-    for (const { shape, id, open } of plan.networks) {
-      const cache = await EmbeddingCache.open({
-        directory: embeddingFolder(config),
-        maximumBytes: config.cache.maximumGigabytes * 1e9,
-        precision: config.cache.precision,
-        elements: shape.channels * shape.width * shape.height,
-        reporter,
+    for (const { shape, id, atOnce, open } of plan.networks) {
+      const cache = await openCache({ config, reporter }, shape);
+      networks.push({
+        id: await id(),
+        shape,
+        cache,
+        atOnce,
+        fresh: new OpenOnce(() => open(device, atOnce)),
       });
-      networks.push({ id: await id(), shape, cache, fresh: new OpenOnce(() => open(device)) });
     }
     return new PatchFeatures(plan, networks, context);
   }
@@ -94,6 +99,11 @@ export class PatchFeatures {
     return this.#networks.map(({ id }) => id);
   }
 
+  /** Patches that are best asked for together: so many are shown to a network in one run. */
+  get atOnce(): number {
+    return Math.max(...this.#networks.map(({ atOnce }) => atOnce));
+  }
+
   /** Whether the features of all networks are in the cache. */
   async holds(patch: PatchImage): Promise<boolean> {
     const image = this.#hashes.get(patch.imagePath) ?? hashImage(await loadPatchImage(patch));
@@ -105,21 +115,37 @@ export class PatchFeatures {
   }
 
   /** Computes the features that the cache lacks, and keeps them there alone. */
-  async keep(patch: PatchImage): Promise<void> {
-    const image = await loadPatchImage(patch);
-    for (const network of this.#networks) await featuresOf(network, image);
+  async keep(patches: readonly PatchImage[]): Promise<void> {
+    await this.#computed(patches);
   }
 
-  /** Features of a patch with their context, [channels, height, width]; read only. */
-  async get(patch: PatchImage): Promise<Float32Array> {
-    return withContext({ ...this.#plan.shape, data: await this.#joined(patch) }, this.#context).data;
+  /** Features of patches with their context, [channels, height, width] each; read only. */
+  async get(patches: readonly PatchImage[]): Promise<Float32Array[]> {
+    const joined = new Map<string, Float32Array>();
+    for (const { imagePath } of patches) {
+      const kept = this.#kept.get(imagePath);
+      if (kept !== undefined) joined.set(imagePath, kept);
+    }
+    const absent = patches.filter(({ imagePath }) => !joined.has(imagePath));
+    const computed = await this.#computed(absent);
+    for (const [index, { imagePath }] of absent.entries()) {
+      const data = must(computed, index, "features of a patch");
+      joined.set(imagePath, data);
+      this.#kept.set(imagePath, data);
+    }
+    return patches.map(({ imagePath }) => {
+      const data = must(joined, imagePath, "features of a patch");
+      return withContext({ ...this.#plan.shape, data }, this.#context).data;
+    });
   }
 
-  #joined(patch: PatchImage): Promise<Float32Array> {
-    return this.#kept.load(patch.imagePath, async () => {
-      const image = await loadPatchImage(patch);
-      const parts: JoinedFeatures[] = [];
-      for (const network of this.#networks) parts.push(await featuresOf(network, image));
+  async #computed(patches: readonly PatchImage[]): Promise<Float32Array[]> {
+    const images: RgbImage[] = [];
+    for (const patch of patches) images.push(await loadPatchImage(patch));
+    const byNetwork: JoinedFeatures[][] = [];
+    for (const network of this.#networks) byNetwork.push(await featuresOf(network, images));
+    return images.map((_, index) => {
+      const parts = byNetwork.map((own) => must(own, index, "features of a patch"));
       return joinNetworks(parts, this.#plan.shape).data;
     });
   }
@@ -130,11 +156,76 @@ export class PatchFeatures {
   }
 }
 
+/**
+ * Gives the features of foundation models that are in the cache, where training has put them. Others are computed and
+ * not kept: training computes in batches, which round otherwise.
+ */
+export function featuresFromCache(context: Omit<FeatureContext, "device">): FeaturesFrom {
+  return (plan) => ({
+    ...plan,
+    networks: plan.networks.map((network) =>
+      isFoundationModel(network.name)
+        ? { ...network, open: (device) => openCached(context, network, device) }
+        : network,
+    ),
+  });
+}
+
+async function openCached(
+  context: Omit<FeatureContext, "device">,
+  { shape, id, open }: FrozenNetworkPlan,
+  device: Device,
+): Promise<FrozenNetwork> {
+  const cache = await openCache(context, shape);
+  const encoder = await id();
+  const fresh = new OpenOnce(() => open(device));
+  const get = async (image: RgbImage): Promise<JoinedFeatures> => {
+    const kept = await cache.get({ image: hashImage(image), encoder, variant: 0 });
+    return kept === undefined ? (await fresh.get()).get(image) : { ...shape, data: kept };
+  };
+  const getAll = async (images: readonly RgbImage[]) => {
+    const features: JoinedFeatures[] = [];
+    for (const image of images) features.push(await get(image));
+    return features;
+  };
+  return { get, getAll, close: () => fresh.close() };
+}
+
+function openCache(
+  { config, reporter }: Omit<FeatureContext, "device">,
+  { channels, width, height }: Omit<JoinedFeatures, "data">,
+): Promise<EmbeddingCache> {
+  return EmbeddingCache.open({
+    directory: embeddingFolder(config),
+    maximumBytes: config.cache.maximumGigabytes * 1e9,
+    precision: config.cache.precision,
+    elements: channels * width * height,
+    reporter,
+  });
+}
+
+/** The features of images, those that are not in the cache computed together. */
 async function featuresOf(
-  { id, shape, cache, fresh }: CachedNetwork,
-  image: RgbImage,
-): Promise<JoinedFeatures> {
-  const key = { image: hashImage(image), encoder: id, variant: 0 };
-  const data = await cache.getOrCompute(key, async () => (await (await fresh.get()).get(image)).data);
-  return { ...shape, data };
+  { id, shape, cache, atOnce, fresh }: CachedNetwork,
+  images: readonly RgbImage[],
+): Promise<JoinedFeatures[]> {
+  const asked = images.map((image) => ({ image, key: { image: hashImage(image), encoder: id, variant: 0 } }));
+  const absent = new Map<string, RgbImage>();
+  for (const { image, key } of asked) if (!(await cache.holds(key))) absent.set(key.image, image);
+  const computed = new Map<string, Float32Array>();
+  const wanted = [...absent];
+  for (let first = 0; first < wanted.length; first += atOnce) {
+    const batch = wanted.slice(first, first + atOnce);
+    const found = await (await fresh.get()).getAll(batch.map(([, image]) => image));
+    for (const [index, [hash]] of batch.entries()) {
+      computed.set(hash, must(found, index, "features of an image").data);
+    }
+  }
+  const features: JoinedFeatures[] = [];
+  for (const { image, key } of asked) {
+    // What was in the cache can be damaged, or gone by now.
+    const compute = async () => computed.get(key.image) ?? (await (await fresh.get()).get(image)).data;
+    features.push({ ...shape, data: await cache.getOrCompute(key, compute) });
+  }
+  return features;
 }

@@ -13,6 +13,7 @@ import {
   readActivation,
   writeActivation,
 } from "../run/index.js";
+import { featuresFromCache } from "./patch-features.js";
 
 /**
  * Activations of a dataset's patches. They are kept in the run directory, so that every stage prompts with the same
@@ -49,7 +50,7 @@ export async function withActivations<Result>(
   dataset: Dataset,
   work: (activations: PatchActivations) => Promise<Result>,
 ): Promise<Result> {
-  const method = await openMethod(context, dataset.patchSize, []);
+  const method = await openMethod(context, dataset.patchSize, [], featuresFromCache(context));
   try {
     return await work(new PatchActivations(method, activationFolder(context.run, dataset)));
   } finally {
@@ -83,7 +84,7 @@ export class PatchPredictor {
     decoders: readonly NamedDecoder[],
     embeddings: EmbeddingSource<PatchRecord>,
   ): Promise<PatchPredictor> {
-    const method = await openMethod(context, dataset.patchSize, decoders);
+    const method = await openMethod(context, dataset.patchSize, decoders, featuresFromCache(context));
     const activations = new PatchActivations(method, activationFolder(context.run, dataset));
     return new PatchPredictor(method, activations, embeddings, context.config.gate);
   }

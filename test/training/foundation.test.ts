@@ -3,10 +3,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { silentReporter } from "../../src/common/index.js";
+import { hashImage } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { readRgbImage } from "../../src/imaging/index.js";
 import { openSegmenter } from "../../src/inference/index.js";
-import { foundationModel, foundationWeights, importFoundation } from "../../src/models/index.js";
+import {
+  FoundationFeatures,
+  foundationModel,
+  foundationWeights,
+  importFoundation,
+} from "../../src/models/index.js";
 import type { RunContext } from "../../src/run/index.js";
 import {
   errorOf,
@@ -31,6 +37,8 @@ let folder: string;
 let data: string;
 let context: RunContext;
 const reporter = recordingReporter();
+/** Every picture that the model was shown in training. */
+const shown: string[] = [];
 
 beforeAll(async () => {
   folder = await makeFolder();
@@ -55,7 +63,16 @@ beforeAll(async () => {
     gate: 0,
     cache: { directory: join(folder, "features") },
   });
+  const { getAll } = FoundationFeatures.prototype;
+  const watched = vi.spyOn(FoundationFeatures.prototype, "getAll").mockImplementation(function (
+    this: FoundationFeatures,
+    images,
+  ) {
+    shown.push(...images.map(hashImage));
+    return getAll.call(this, images);
+  });
   context = await trainTiny({ data, out: join(folder, "run"), config, reporter });
+  watched.mockRestore();
 });
 
 afterAll(async () => {
@@ -69,6 +86,11 @@ it("records the weights and the licence, and says how patches are seen", async (
     expect.objectContaining({ name: "tiny", sha256, licence: "of nobody" }),
   );
   expect(reporter.notes.join("\n")).toContain("tiny: sees a patch of 64 pixels as ");
+});
+
+it("computes the features of a patch once, for the classifier, its maps and their figures", () => {
+  expect(shown.length).toBeGreaterThan(10);
+  expect(new Set(shown).size).toBe(shown.length);
 });
 
 it("keeps each network's features by themselves", async () => {

@@ -17,6 +17,9 @@ export const OnnxDataType = {
 /** AttributeProto.AttributeType of the ONNX specification, the entries this project writes. */
 export const OnnxAttributeType = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
 
+/** TensorProto.DataLocation of values that lie in another file. */
+export const EXTERNAL_DATA = 1;
+
 export interface OnnxTensor {
   name: string;
   dataType: number;
@@ -24,6 +27,8 @@ export interface OnnxTensor {
   rawData?: Uint8Array;
   /** Where the values are when they lie in another file: `location`, `offset`, `length`. */
   externalData?: { key: string; value: string }[];
+  /** {@link EXTERNAL_DATA} for those. */
+  dataLocation?: number;
   floatData?: number[];
   int64Data?: number[];
 }
@@ -133,6 +138,7 @@ const descriptor = {
         name: field("string", 8),
         rawData: field("bytes", 9),
         externalData: repeated("Entry", 13),
+        dataLocation: field("int32", 14),
       },
     },
     ValueInfo: { fields: { name: field("string", 1), type: field("Type", 2) } },

@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
 import type { InferenceSession } from "onnxruntime-common";
 import { EpSamError } from "../../common/index.js";
-import type { Precision } from "../half-precision.js";
+import type { EncodeOptions } from "../encode.js";
 import type { LoweringTarget } from "../lowering.js";
 
 /** Execution providers of ONNX Runtime that a graph can be run by. */
@@ -88,10 +89,15 @@ export function loweringTarget({ name }: Device): LoweringTarget {
  */
 const harmfulToFloat16 = "CommonSubexpressionElimination;NchwcTransformer";
 
+/** What a session's options depend on beside the device. */
+interface RuntimeOptions extends Pick<EncodeOptions, "precision" | "outside"> {
+  readonly mapped?: boolean | undefined;
+}
+
 /** ONNX Runtime session options for the device. */
 export function sessionOptions(
   target: Device,
-  precision: Precision = "float32",
+  { precision, outside, mapped = false }: RuntimeOptions = {},
 ): InferenceSession.SessionOptions {
   return {
     executionProviders: [target.name],
@@ -104,7 +110,11 @@ export function sessionOptions(
     logSeverityLevel: 3,
     // Spinning threads gain nothing measurable on a quiet machine and triple the time of a step on a busy one.
     extra: {
-      session: { intra_op: { allow_spinning: "0" } },
+      session: {
+        intra_op: { allow_spinning: "0" },
+        ...(outside !== undefined && { model_external_initializers_file_folder_path: dirname(outside.file) }),
+        ...(mapped && { disable_prepacking: "1" }),
+      },
       ...(precision === "float16" && { optimization: { disable_specified_optimizers: harmfulToFloat16 } }),
     },
   };

@@ -53,6 +53,7 @@ export function renamedWeights(file: WeightFile, rename: (name: string) => strin
     ...file,
     tensors: new Map([...file.tensors].map(([name, info]) => [rename(name), info])),
     read: (name) => file.read(originals.get(name) ?? name),
+    place: (name) => file.place?.(originals.get(name) ?? name),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   foundationModel,
   foundationView,
   isFoundationModel,
+  patchesAtOnce,
 } from "../foundation/index.js";
 import { type JoinedFeatures, joinedShape, joinFeatures } from "./joined-features.js";
 
@@ -37,6 +38,8 @@ export type FeatureShape = Omit<JoinedFeatures, "data">;
 /** A frozen network that is open for patches of one size. */
 export interface FrozenNetwork {
   get(image: RgbImage): Promise<JoinedFeatures>;
+  /** As `get`, of several patches. */
+  getAll(images: readonly RgbImage[]): Promise<JoinedFeatures[]>;
   close(): Promise<void>;
 }
 
@@ -44,10 +47,15 @@ export interface FrozenNetwork {
 export interface FrozenNetworkPlan {
   readonly name: string;
   readonly shape: FeatureShape;
+  /** Patches that it is shown in one run where there are many. */
+  readonly atOnce: number;
   /** Names the network, its weights and how patches are shown to it: equal names give equal features. */
   id(): Promise<string>;
-  /** @throws EpSamError `weights` when its weights are missing or have changed, `device` when it cannot be run */
-  open(device: Device): Promise<FrozenNetwork>;
+  /**
+   * @param patches that are shown in one run, 1 unless told; how many they are changes the last digits
+   * @throws EpSamError `weights` when its weights are missing or have changed, `device` when it cannot be run
+   */
+  open(device: Device, patches?: number): Promise<FrozenNetwork>;
 }
 
 /** Networks whose features are judged together. */
@@ -127,21 +135,20 @@ function backbonePlan(
   return {
     name: entry.name,
     shape: joinedShape(levels, { width: side, height: side }),
+    atOnce: 1,
     id: async () => `${entry.name}${part}-${side}-${await hashFile(backboneFile(entry))}`,
     open: async (device) => {
       const { weights } = await loadBackboneWeights(entry);
       const size = { width: side, height: side };
       const features = await BackboneFeatures.create({ entry, weights, ...size, levels: strides, device });
-      return {
-        get: async (image) => {
-          const isSized = image.width === side && image.height === side;
-          const [found = []] = await features.compute([
-            isSized ? image : resizeRgb(image, side, side, "bilinear"),
-          ]);
-          return joinFeatures(found);
-        },
-        close: () => features.close(),
+      const get = async (image: RgbImage) => {
+        const isSized = image.width === side && image.height === side;
+        const [found = []] = await features.compute([
+          isSized ? image : resizeRgb(image, side, side, "bilinear"),
+        ]);
+        return joinFeatures(found);
       };
+      return { get, getAll: (images) => oneByOne(images, get), close: () => features.close() };
     },
   };
 }
@@ -156,9 +163,19 @@ function foundationPlan(
   return {
     name: model.name,
     shape: { channels, width: view.cells, height: view.cells },
+    atOnce: patchesAtOnce(model, view),
     id: async () => `foundation-${view.cells}-${view.own}-${shown}`,
-    open: (device) => FoundationFeatures.create(model, view, device),
+    open: (device, patches) => FoundationFeatures.create(model, view, device, patches),
   };
+}
+
+async function oneByOne<Input, Output>(
+  inputs: readonly Input[],
+  work: (input: Input) => Promise<Output>,
+): Promise<Output[]> {
+  const outputs: Output[] = [];
+  for (const input of inputs) outputs.push(await work(input));
+  return outputs;
 }
 
 /** Joins the features of networks, see {@link planFrozenFeatures}. */
@@ -184,8 +201,11 @@ export function joinNetworks(
   return { channels, width, height, data };
 }
 
-/** All networks of a plan, open. */
-export async function openFrozenFeatures(plan: FrozenFeaturesPlan, device: Device): Promise<FrozenNetwork> {
+/** All networks of a plan, open for one patch at a time. */
+export async function openFrozenFeatures(
+  plan: FrozenFeaturesPlan,
+  device: Device,
+): Promise<Pick<FrozenNetwork, "get" | "close">> {
   const opened: FrozenNetwork[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((network) => network.close()));

@@ -12,6 +12,9 @@ import { transformerWeights } from "./transformer-names.js";
 /** Crops that are shown to a model in one run. */
 const CROPS_AT_ONCE = 8;
 
+/** Patches of one crop that are shown in one run where there are many; on a CPU neither faster nor slower than one. */
+const PATCHES_AT_ONCE = 4;
+
 /** A model that makes maps of tokens of images of one size. */
 export interface TokenEncoder {
   /** @param images colours from 0 to 255, [N, 3, side, side] @returns [N, channels, cells, cells] */
@@ -54,6 +57,11 @@ export function foundationView(
   });
 }
 
+/** How many patches are shown to a model in one run where there are many. */
+export function patchesAtOnce({ onnx }: FoundationModel, { cells, own }: FoundationView): number {
+  return cropsAlong(cells, own).length > 1 ? 1 : (onnx?.batch ?? PATCHES_AT_ONCE);
+}
+
 /** A frozen foundation model, compiled for square patches of one size. */
 export class FoundationFeatures {
   readonly #model: FoundationModel;
@@ -75,16 +83,18 @@ export class FoundationFeatures {
 
   /**
    * Opens the model.
+   * @param patches that are shown at once; a batch is always as large, so that features do not depend on what is beside
    * @throws EpSamError `weights` when its weights are gone or have changed, `device` when the device cannot run it
    */
   static async create(
     model: FoundationModel,
     view: FoundationView,
     device: Device,
+    patches = 1,
   ): Promise<FoundationFeatures> {
     await requireImportedWeights(model);
     const shown = shownCells(model, view);
-    const crops = cropsAlong(view.cells, view.own).length ** 2;
+    const crops = patches * cropsAlong(view.cells, view.own).length ** 2;
     const batchSize = model.onnx?.batch ?? Math.min(crops, CROPS_AT_ONCE);
     const encoder =
       model.onnx === undefined
@@ -98,30 +108,49 @@ export class FoundationFeatures {
    * @throws EpSamError `weights` when the model gives numbers that are not finite
    */
   async get(image: RgbImage): Promise<FeatureMap> {
+    const [features] = await this.getAll([image]);
+    if (features !== undefined) return features;
+    throw new EpSamError("internal", { what: "gave no features", where: this.#model.name });
+  }
+
+  /** As {@link get}, of several patches. */
+  async getAll(images: readonly RgbImage[]): Promise<FeatureMap[]> {
     const { cells, own } = this.#view;
     const { stride, channels } = this.#model;
     const shown = shownCells(this.#model, this.#view);
-    const side = cells * stride;
-    const sized =
-      image.width === side && image.height === side ? image : resizeRgb(image, side, side, "bicubic");
-    const full = shown > cells ? reflectPadded(sized, shown * stride, shown * stride) : sized;
     const along = cropsAlong(cells, own);
-    const crops = along.flatMap((down) => along.map((across) => ({ down, across })));
-    const data = new Float32Array(channels * cells * cells);
+    const maps = images.map((image) => ({
+      full: this.#sized(image, shown),
+      data: new Float32Array(channels * cells * cells),
+    }));
+    const crops = maps.flatMap((map) =>
+      along.flatMap((down) => along.map((across) => ({ ...map, down, across }))),
+    );
     for (let first = 0; first < crops.length; first += this.#batchSize) {
       const batch = crops.slice(first, first + this.#batchSize);
-      const images = batch.map(({ down, across }) =>
+      const cuts = batch.map(({ full, down, across }) =>
         cut(full, across.start * stride, down.start * stride, shown * stride),
       );
       // The last batch is filled up: the model is compiled for whole ones.
-      while (images.length < this.#batchSize) images.push(images[0] ?? full);
-      const maps = await this.#encoder.run(colourPlanes(images));
-      batch.forEach((crop, index) => {
-        place(maps, index, crop, { data, cells, shown, channels });
+      for (const [cut] = cuts; cut !== undefined && cuts.length < this.#batchSize; ) cuts.push(cut);
+      const found = await this.#encoder.run(colourPlanes(cuts));
+      batch.forEach(({ data, ...crop }, index) => {
+        place(found, index, crop, { data, cells, shown, channels });
       });
     }
-    this.#requireFinite(data);
-    return { stride, channels, width: cells, height: cells, data };
+    return maps.map(({ data }) => {
+      this.#requireFinite(data);
+      return { stride, channels, width: cells, height: cells, data };
+    });
+  }
+
+  /** A patch at the model's resolution, padded to what is shown at once. */
+  #sized(image: RgbImage, shown: number): RgbImage {
+    const { stride } = this.#model;
+    const side = this.#view.cells * stride;
+    const isSized = image.width === side && image.height === side;
+    const sized = isSized ? image : resizeRgb(image, side, side, "bicubic");
+    return shown * stride > side ? reflectPadded(sized, shown * stride, shown * stride) : sized;
   }
 
   #requireFinite(data: Float32Array): void {

@@ -1,5 +1,10 @@
 export { detectTransformer } from "./detect-transformer.js";
-export { FoundationFeatures, type FoundationView, foundationView } from "./foundation-features.js";
+export {
+  FoundationFeatures,
+  type FoundationView,
+  foundationView,
+  patchesAtOnce,
+} from "./foundation-features.js";
 export {
   type FoundationModel,
   foundationDirectory,

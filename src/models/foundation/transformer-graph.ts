@@ -14,7 +14,7 @@ import {
 import { affine, layerNorm, linear, lookupWithin, type ParameterLookup } from "../../nn/index.js";
 import { prefixTokens, type VisionTransformer } from "./vision-transformer.js";
 
-/** Names of parameters that are made of others when a graph is compiled, see `stretchParameters`. */
+/** Names of parameters that are made of others when a graph is compiled, see `StretchParameters`. */
 export const madeParameters = { prefix: "prefix", positions: "positions" } as const;
 
 /** Rows and columns of an image's tokens. */
@@ -50,14 +50,13 @@ export function embedTokens(
 }
 
 /**
- * A block: attention, then a feed-forward network, each behind a layer normalisation and added to its input. The layer
- * scale is in the weights already.
+ * A block: attention, then a feed-forward network, each behind a layer normalisation, scaled and added to its input.
  * @param x tokens [N, tokens, width]
  */
 export function transformerBlock(
   parameters: ParameterLookup,
   x: Value,
-  { width, heads, hidden, feedForward, qkvBias, epsilon }: VisionTransformer,
+  { width, heads, hidden, feedForward, layerScale, qkvBias, epsilon }: VisionTransformer,
 ): Value {
   const normalised = layerNorm(lookupWithin(parameters, "norm1"), x, epsilon);
   const attention = lookupWithin(parameters, "attn");
@@ -67,10 +66,13 @@ export function transformerBlock(
     return affine(normalised, own("weight", [width, width]), bias);
   };
   const attended = multiHeadAttention(project("query"), project("key"), project("value"), heads);
-  const informed = add(x, linear(lookupWithin(attention, "proj"), attended, width));
+  const scaled = (name: string, own: Value) =>
+    layerScale ? multiply(own, parameters(`${name}.gamma`, [width])) : own;
+  const informed = add(x, scaled("ls1", linear(lookupWithin(attention, "proj"), attended, width)));
   const mlp = lookupWithin(parameters, "mlp");
   const inner = layerNorm(lookupWithin(parameters, "norm2"), informed, epsilon);
-  return add(informed, linear(lookupWithin(mlp, "fc2"), opened(mlp, inner, hidden, feedForward), width));
+  const fed = linear(lookupWithin(mlp, "fc2"), opened(mlp, inner, hidden, feedForward), width);
+  return add(informed, scaled("ls2", fed));
 }
 
 /** The inside of a feed-forward network; in a SwiGLU the first half of its channels opens the second. */

@@ -1,6 +1,6 @@
 import { EpSamError } from "../../common/index.js";
 import { elementCount, type FloatTensor, floatTensor, type Shape } from "../../graph/index.js";
-import { readFloatTensor, type WeightFile } from "../weights/index.js";
+import { readFloatTensor, type TensorPlace, type WeightFile } from "../weights/index.js";
 
 /** Whose names a state dict has. */
 export type NamingStyle = "timm" | "dinov2" | "transformers-dinov2" | "transformers-vit";
@@ -13,6 +13,8 @@ export interface TransformerWeights {
   /** Names in the file of tensors that belong to no block: heads, mask tokens. */
   readonly beside: readonly string[];
   read(name: string): Promise<FloatTensor>;
+  /** As of a {@link WeightFile}. */
+  place?(name: string): TensorPlace | undefined;
 }
 
 /** Heads, poolers, and what was used in training alone. */
@@ -55,6 +57,10 @@ export function transformerWeights(file: WeightFile): TransformerWeights {
       const tensors: FloatTensor[] = [];
       for (const part of own) tensors.push(await readFloatTensor(file, original(part)));
       return joined(tensors);
+    },
+    place: (name) => {
+      const [only, ...others] = parts.get(name) ?? [];
+      return only === undefined || others.length > 0 ? undefined : file.place?.(original(only));
     },
   };
 }

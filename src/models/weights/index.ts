@@ -17,4 +17,4 @@ export {
   type StateDict,
   stateDictOf,
 } from "./state-dict.js";
-export type { StoredTensorInfo, WeightFile } from "./weight-file.js";
+export type { StoredTensorInfo, TensorPlace, WeightFile } from "./weight-file.js";

@@ -75,6 +75,11 @@ export async function openSafetensors(file: RandomAccessFile): Promise<WeightFil
       const bytes = await file.read(dataStart + entry.begin, entry.end - entry.begin);
       return entry.type.decode(bytes, entry.shape);
     },
+    place: (name) => {
+      const entry = entries.get(name);
+      if (entry?.type.name !== "float32" || dataStart % 4 !== 0 || entry.begin % 4 !== 0) return undefined;
+      return { file: path, offset: dataStart + entry.begin };
+    },
     close: () => file.close(),
   };
 }

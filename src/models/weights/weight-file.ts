@@ -8,6 +8,13 @@ export interface StoredTensorInfo {
   readonly elementType: string;
 }
 
+/** Where a tensor's values lie. */
+export interface TensorPlace {
+  readonly file: string;
+  /** Bytes before them. */
+  readonly offset: number;
+}
+
 /** An open file of weights; values are read one tensor at a time. Close it after use. */
 export interface WeightFile {
   readonly path: string;
@@ -20,5 +27,7 @@ export interface WeightFile {
   readonly metadata: ReadonlyMap<string, string>;
   /** @throws EpSamError `weights` when there is no such tensor, or its bytes are not there */
   read(name: string): Promise<StoredTensor>;
+  /** Where a tensor's values lie as float32 of little-endian bytes; undefined where they do not. */
+  place?(name: string): TensorPlace | undefined;
   close(): Promise<void>;
 }

@@ -23,6 +23,7 @@ import {
   foundationView,
   type ImportFoundationOptions,
   importFoundation,
+  patchesAtOnce,
   readSafetensors,
   transformerTensors,
   writeSafetensors,
@@ -67,6 +68,32 @@ describe("a transformer", () => {
     await features.close();
     expect(shape).toEqual({ stride: 4, channels: 24, width: 8, height: 8 });
     expect(new Set(data).size).toBeGreaterThan(1000);
+  });
+
+  it("sees several patches at once as it sees each", async () => {
+    const { model } = await imported(timm, { ...other, name: "batched", directory: join(folder, "batched") });
+    const view = foundationView(model, 16, null);
+    expect([patchesAtOnce(model, view), patchesAtOnce(model, { cells: 8, own: 4 })]).toEqual([4, 1]);
+    const [alone, batched] = [
+      await FoundationFeatures.create(model, view, device1),
+      await FoundationFeatures.create(model, view, device1, 4),
+    ];
+    const pictures = [1, 2, 3, 4, 5].map((factor) => {
+      const { data, ...size } = picture(16);
+      return { ...size, data: data.map((value) => value * factor) };
+    });
+    const together = await batched.getAll(pictures);
+    expect(together).toHaveLength(5);
+    for (const [index, image] of pictures.entries()) {
+      const { data } = await alone.get(image);
+      const largest = Math.max(...data.map(Math.abs));
+      const differences = data.map((value, at) => Math.abs(value - (together[index]?.data[at] ?? 0)));
+      expect(Math.max(...differences) / largest).toBeLessThan(1e-5);
+      expect([...((await batched.getAll([image]))[0]?.data.slice(0, 50) ?? [])]).toEqual([
+        ...(together[index]?.data.slice(0, 50) ?? []),
+      ]);
+    }
+    await Promise.all([alone.close(), batched.close()]);
   });
 
   it("asks for what its weights do not tell", async () => {
