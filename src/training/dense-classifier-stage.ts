@@ -296,6 +296,5 @@ async function calibration(training: DenseTraining, weights: Weights): Promise<W
 
 async function chosenOffset(training: DenseTraining, weights: Weights): Promise<number> {
   const validator = await WindowValidator.create(training);
-  const judged = await validator.judge(weights).finally(() => validator.close());
-  return likeliestOffset(judged);
+  return likeliestOffset(await validator.judge(weights).finally(() => validator.close()));
 }
