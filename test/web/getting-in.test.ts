@@ -7,7 +7,7 @@ import { describeWithChromium, launchChromium } from "../support/chromium.js";
 import { type PageServer, servePage } from "../support/page-server.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 import { writeGradientSlide } from "../support/test-server.js";
-import { findings, mainThreadTime, openPage, quietPages } from "./page-fixture.js";
+import { findings, mainThreadTime, openPage, PHONE, quietPages } from "./page-fixture.js";
 
 const directory = temporaryDirectory();
 
@@ -72,6 +72,25 @@ describeWithChromium("slides of the workspace", () => {
     await page.getByRole("heading", { name: "three.tif" }).waitFor();
     const kept = server.context.workspace.slides.map(({ path }) => path);
     expect(kept.every((path) => path.startsWith(join(directory.path("state"), "received")))).toBe(true);
+  });
+
+  it("are chosen with a finger on a phone and opened there", async () => {
+    const watched = await openPage(browser, `${server.address}#/`, { viewport: PHONE });
+    opened.push(watched);
+    const { page } = watched;
+    page.setDefaultTimeout(30_000);
+    await page.getByRole("button", { name: "Workspace" }).tap();
+    const sheet = page.getByRole("navigation");
+    const add = sheet.getByRole("button", { name: "Add files …" });
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), add.tap()]);
+    await writeFile(directory.path("four.tif"), await readFile(directory.path("three.tif")));
+    await chooser.setFiles([directory.path("four.tif")]);
+    const region = page.getByRole("region", { name: "Files on their way" });
+    await region.getByText("Added: 1 slide").waitFor();
+    expect(await findings(page)).toEqual([]);
+    await region.getByRole("button", { name: "Close" }).tap();
+    await sheet.getByRole("link", { name: /^four\.tif/ }).tap();
+    await page.getByRole("heading", { name: "four.tif" }).waitFor();
   });
 
   it("stay away when somebody cancels", async () => {

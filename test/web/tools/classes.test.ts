@@ -6,7 +6,7 @@ import type { AnnotationState, Workspace } from "../../../src/contract/index.js"
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";
-import { findings, openPage, quietPages, settled } from "../page-fixture.js";
+import { findings, openPage, PHONE, quietPages, settled } from "../page-fixture.js";
 
 const directory = temporaryDirectory();
 
@@ -115,6 +115,29 @@ describeWithChromium("classes and comments in the page", () => {
     expect(await page.getByLabel("Class of new annotations").inputValue()).toBe("Island");
     await page.keyboard.press("?");
     await page.getByText("Class Island, of what is selected, or drawn next").waitFor();
+  }, 120_000);
+
+  it("are made, changed and taken away with fingers", async () => {
+    const watched = await openPage(browser, addressOf(), { viewport: PHONE });
+    opened.push(watched);
+    const { page } = watched;
+    page.setDefaultTimeout(30_000);
+    await settled(page);
+    await page.getByRole("button", { name: "Panel" }).tap();
+    await page.getByRole("tab", { name: "Annotations" }).tap();
+    await page.getByRole("button", { name: "Classes …" }).tap();
+    const dialog = page.getByRole("dialog", { name: "Classes" });
+    await dialog.getByLabel("Name of a new class").tap();
+    await page.keyboard.type("Gland");
+    await dialog.getByLabel("What the new class means to training").selectOption("no tumour");
+    await dialog.getByRole("button", { name: "Add" }).tap();
+    await dialog.getByLabel("Number key of Gland").selectOption("key 8");
+    const classes = async () => (await fetch(`${view.address}api/classes`)).json();
+    await expect.poll(async () => (await classes()).at(-1)).toMatchObject({ name: "Gland", key: 8 });
+    expect(await findings(page)).toEqual([]);
+    await dialog.getByRole("button", { name: "Delete class Gland" }).tap();
+    await dialog.getByLabel("Name of Gland").waitFor({ state: "detached" });
+    expect((await classes()).map(({ name }: { name: string }) => name)).not.toContain("Gland");
   }, 120_000);
 
   it("that are typed, and the size of the brush, are there after a reload; annotations open as outlines", async () => {
