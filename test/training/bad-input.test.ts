@@ -130,7 +130,7 @@ describe("a configuration that does not fit", () => {
       { classifier: { model: "dense", dense: { backbone: "resnet-18" } } },
       /resnet-18: does not come with the package/,
     ],
-    [{ classifier: { model: "dense", initialWeights: "some.pth" } }, /initialWeights: is for/],
+    [{ classifier: { model: "dense", initialWeights: "some.pth" } }, /some\.pth: cannot be opened/],
     [{ classifier: { model: "dense", precision: "float16" } }, /precision: is for/],
   ])("is refused before a run is made (%#)", async (overrides, message) => {
     const out = join(folder, "never");
