@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "@commander-js/extra-typings";
+import { pause } from "../src/common/index.js";
 import { device, elementCount, type FloatTensor, floatTensor, type Shape } from "../src/graph/index.js";
 import {
   openModelWeights,
@@ -18,6 +19,9 @@ import { peakBytes, resetPeak } from "./peak-memory.js";
 
 // Seconds per 224-pixel tile and peak memory of vision transformers with random weights, by turns with PyTorch's (timm's, in
 // foundation-baseline.py) in one run on the same cores, so that what else runs there troubles both alike.
+
+/** Milliseconds after which PyTorch's threads have stopped waiting busily for more work, which took a core from ours. */
+const OTHERS_THREADS_REST = 500;
 
 const common = {
   patch: 14,
@@ -103,12 +107,9 @@ async function measure(name: string, transformer: VisionTransformer, folder: str
   await other?.run();
   const turns: { readonly ours: Turn; readonly theirs: Turn | undefined }[] = [];
   for (let round = 0; round < rounds; round++) {
-    // The two change places, so that neither always comes first.
-    if (round % 2 === 0) turns.push({ ours: await own(), theirs: await other?.run() });
-    else {
-      const theirs = await other?.run();
-      turns.push({ ours: await own(), theirs });
-    }
+    await pause(OTHERS_THREADS_REST, undefined);
+    const ours = await own();
+    turns.push({ ours, theirs: await other?.run() });
   }
   other?.close();
   await model.close();
