@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { exists, type Reporter, silentReporter } from "../../src/common/index.js";
+import { camStage } from "../../src/contract/index.js";
 import { prepareDataset } from "../../src/dataset/index.js";
 import { findInputs, matchMasks } from "../../src/dataset/preparation/discover.js";
 import type { EvaluatedPatch } from "../../src/evaluation/index.js";
 import type { Device } from "../../src/graph/index.js";
 import { WINDOWS } from "../../src/project/project.js";
 import {
-  camStage,
   finishedDecoderStages,
   mergeRecords,
   openRun,

@@ -1,6 +1,7 @@
 import { signed } from "../common/index.js";
+import { stageTitle } from "../contract/index.js";
 import type { Estimate, MetricName } from "../evaluation/index.js";
-import { classificationThreshold, type RunEvaluation, stageTitle } from "../run/index.js";
+import { classificationThreshold, type RunEvaluation } from "../run/index.js";
 import { textTable } from "./text-table.js";
 
 interface Block {

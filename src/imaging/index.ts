@@ -4,6 +4,7 @@ export {
   greyToRgb,
   toGrey,
 } from "./colour.js";
+export { cutArea, type Rectangle } from "./cut-area.js";
 export { decodeRgb, readInputFile, readRgbImage } from "./decode.js";
 export { encodeJpeg, encodeMaskPng, encodePng, writeMaskPng, writePng } from "./encode.js";
 export {
@@ -16,7 +17,7 @@ export {
 export { decodeMask, type ReadMaskOptions, readMask } from "./mask.js";
 export { closeMask, dilateMask, medianFilter, openMask } from "./morphology.js";
 export { blendImages, blendMask, type Colour, colourMap, drawPoints, outlineMask } from "./overlay.js";
-export { cutArea, reflected, reflectPadded } from "./padding.js";
+export { reflected, reflectPadded } from "./padding.js";
 export { percentile, percentileOfSorted } from "./percentile.js";
 export { type ResampleBox, type ResampleFilter, resizeRgb } from "./resample.js";
 export { resizeFloatMap, resizeMask } from "./resize.js";

@@ -26,17 +26,3 @@ export function reflected(position: number, length: number): number {
   const within = position % period;
   return within < length ? within : period - within;
 }
-
-/** Part of an image, inside it. */
-export function cutArea(
-  image: RgbImage,
-  area: { readonly left: number; readonly top: number; readonly width: number; readonly height: number },
-): RgbImage {
-  const { left, top, width, height } = area;
-  const data = new Uint8Array(3 * width * height);
-  for (let row = 0; row < height; row++) {
-    const start = 3 * ((top + row) * image.width + left);
-    data.set(image.data.subarray(start, start + 3 * width), 3 * row * width);
-  }
-  return { width, height, data };
-}

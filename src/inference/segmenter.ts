@@ -6,12 +6,12 @@ import {
   type Reporter,
   silentReporter,
 } from "../common/index.js";
+import { camStage } from "../contract/index.js";
 import { type Device, type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import { type EmbeddingSource, FreshEmbeddings, type Method, probabilitiesOf } from "../method/index.js";
 import { backboneFile, type PatchPrompt, type StateDict } from "../models/index.js";
 import {
-  camStage,
   chooseDecoderStage,
   classifierFile,
   decoderBackbone,

@@ -2,6 +2,7 @@ import { EpSamError } from "../common/index.js";
 import { type Device, floatsOf, floatTensor, GraphSession, input } from "../graph/index.js";
 import {
   applyDihedral,
+  cutArea,
   type FloatMap,
   invertDihedral,
   type RgbImage,
@@ -133,7 +134,8 @@ class PyramidDecoder implements MaskDecoder {
   async #logits(image: RgbImage): Promise<FloatMap> {
     const padded = reflectPadded(image, pyramidSide(image.width), pyramidSide(image.height));
     const results = await this.#session.run({ [imagesInput]: colourPlanes([padded]) });
-    return cropped({ ...sizeOf(padded), data: floatsOf(results, "logits") }, image);
+    const logits = { ...sizeOf(padded), data: floatsOf(results, "logits") };
+    return cutArea(logits, { left: 0, top: 0, ...sizeOf(image) });
   }
 
   close(): Promise<void> {
@@ -190,16 +192,6 @@ function requireSize(image: RgbImage, { patch }: SamFrame): void {
   throw new EpSamError("shape", {
     what: `the patch is ${image.width}×${image.height} pixels, the decoder is for ${patch.width}×${patch.height}`,
   });
-}
-
-/** The upper left part of a map, of the size of an image. */
-function cropped(map: FloatMap, { width, height }: RgbImage): FloatMap {
-  if (map.width === width && map.height === height) return map;
-  const data = new Float32Array(width * height);
-  for (let y = 0; y < height; y++) {
-    data.set(map.data.subarray(y * map.width, y * map.width + width), y * width);
-  }
-  return { width, height, data };
 }
 
 /** The IoU of the mask above 0 that its own probabilities promise: expected intersection over expected union. */

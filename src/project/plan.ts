@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { EpSamError, exists } from "../common/index.js";
-import { defaultOf, preparationSettings } from "../contract/index.js";
+import { defaultOf, evaluationStage, preparationSettings, stageNames } from "../contract/index.js";
 import { profiles, SPLITS, stemOf } from "../dataset/index.js";
-import { evaluationStage, RunDirectory, stageNames } from "../run/index.js";
+import { RunDirectory } from "../run/index.js";
 import { listProjectInputs } from "./left-over.js";
 import type { Project } from "./project.js";
 import { projectPlaces } from "./run-project.js";

@@ -1,15 +1,17 @@
 import type { PlannedWork } from "../common/index.js";
-import { defaultOf, inferenceSettings, preparationSettings } from "../contract/index.js";
-import type { LabelCounts, Split } from "../dataset/index.js";
 import {
   camStage,
   classifierStage,
+  defaultOf,
   evaluationStage,
+  inferenceSettings,
+  preparationSettings,
   roundOf,
   type Stage,
   stageNames,
-  type TrainingConfig,
-} from "../run/index.js";
+} from "../contract/index.js";
+import type { LabelCounts, Split } from "../dataset/index.js";
+import type { TrainingConfig } from "../run/index.js";
 import type { DatasetDescription } from "./left-over.js";
 import type { Project } from "./project.js";
 

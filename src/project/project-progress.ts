@@ -1,5 +1,5 @@
 import { type PlannedWork, type ProgressEvent, type Reporter, TimeLeft } from "../common/index.js";
-import { evaluationStage } from "../run/index.js";
+import { evaluationStage } from "../contract/index.js";
 
 /** Steps as they are counted on the screen. */
 export const PROJECT_STEPS = ["prepare", "train", "evaluate", "segment"] as const;

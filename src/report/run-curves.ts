@@ -1,4 +1,5 @@
-import { classifierStage, type MetricLine, type RunDirectory, stageTitle } from "../run/index.js";
+import { classifierStage, stageTitle } from "../contract/index.js";
+import type { MetricLine, RunDirectory } from "../run/index.js";
 import type { CurveChart, CurveSeries } from "./report-data.js";
 
 /** What is drawn of a stage: the metric of each split under its name in the legend. */

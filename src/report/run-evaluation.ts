@@ -1,10 +1,10 @@
+import { stageTitle } from "../contract/index.js";
 import type { Estimate } from "../evaluation/index.js";
 import {
   classificationThreshold,
   type PatchFigures,
   type RunEvaluation,
   type StageEvaluation,
-  stageTitle,
 } from "../run/index.js";
 import type {
   ClassificationTable,

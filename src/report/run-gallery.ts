@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { exists, isEpSamError } from "../common/index.js";
+import { camStage, roundStage, stageTitle } from "../contract/index.js";
 import { type Dataset, loadPatchImage, loadPatchMask, type PatchRecord } from "../dataset/index.js";
 import { patchOverlap } from "../evaluation/index.js";
 import { type Colour, readMask } from "../imaging/index.js";
 import { activationPrompt, PatchActivation } from "../method/index.js";
 import {
   activationFolder,
-  camStage,
   evaluationFiles,
   evaluationFolder,
   type MaskScore,
@@ -14,8 +14,6 @@ import {
   type RunContext,
   type RunEvaluation,
   readActivation,
-  roundStage,
-  stageTitle,
 } from "../run/index.js";
 import { formatFraction } from "./formats.js";
 import { chooseEvaluated, chooseScored } from "./gallery-choice.js";

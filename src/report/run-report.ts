@@ -1,6 +1,7 @@
 import { basename, resolve } from "node:path";
 import { stringify } from "yaml";
 import { writeFileAtomically } from "../common/index.js";
+import { stageNames, stageTitle, tableStages } from "../contract/index.js";
 import { type Dataset, type PatchRecord, SPLITS, type Split } from "../dataset/index.js";
 import {
   evaluationFolder,
@@ -9,9 +10,6 @@ import {
   type RunDirectory,
   type RunEvaluation,
   readEvaluation,
-  stageNames,
-  stageTitle,
-  tableStages,
 } from "../run/index.js";
 import { renderReport } from "./render-report.js";
 import type { DatasetSummary, ReportData, RunIdentity } from "./report-data.js";

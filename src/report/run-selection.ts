@@ -1,4 +1,5 @@
-import { type MaskScore, type RunContext, readScores, roundStage, stageTitle } from "../run/index.js";
+import { roundStage, stageTitle } from "../contract/index.js";
+import { type MaskScore, type RunContext, readScores } from "../run/index.js";
 import type { ScoreDistribution, SelectionRow } from "./report-data.js";
 
 /** The scores of one round of pseudo-labels. */

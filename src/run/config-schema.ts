@@ -62,6 +62,9 @@ const denseSchema = z.strictObject({
   featureNoise: featureNoise.default(0),
 });
 
+/** Learning rate with which squares teach a head, and with which training goes on from one that they have taught. */
+export const TEACHING_RATE = 3e-3;
+
 /** What a dense classifier is unless told; runs of versions that did not know it have these values. */
 export const denseDefaults: z.infer<typeof denseSchema> = {
   backbone: defaultBackbone,

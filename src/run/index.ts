@@ -1,22 +1,4 @@
 export {
-  camStage,
-  classifierStage,
-  confidenceFolder,
-  type DecoderStage,
-  decoderStages,
-  evaluationStage,
-  initialMaskFolder,
-  isDecoderStage,
-  roundOf,
-  roundStage,
-  type Stage,
-  stageNames,
-  stageOrder,
-  stageTitle,
-  tableStages,
-  untrainedStage,
-} from "../contract/index.js";
-export {
   activationFolder,
   readActivation,
   writeActivation,
@@ -32,7 +14,7 @@ export {
   readConfigFile,
   resolveConfig,
 } from "./config.js";
-export { configSchema, type TrainingConfig } from "./config-schema.js";
+export { configSchema, TEACHING_RATE, type TrainingConfig } from "./config-schema.js";
 export {
   classificationThreshold,
   evaluationFiles,

@@ -1,9 +1,9 @@
 import sharp from "sharp";
 import { EpSamError, isEpSamError, messageOf, type RandomAccessFile } from "../common/index.js";
-import { decodeRgb, isBmp, type RgbImage } from "../imaging/index.js";
+import { cutArea, decodeRgb, isBmp, type RgbImage } from "../imaging/index.js";
 import { openSlideFile } from "./open-file.js";
 import type { PixelSource } from "./pixel-source.js";
-import { cropImage, rasterType } from "./raster-tile.js";
+import { rasterType } from "./raster-tile.js";
 import { type LevelRectangle, levelRectangle } from "./region.js";
 import { slideError } from "./slide-error.js";
 import type { OpenSlideOptions, SlideFormat, SlideProbe } from "./slide-format.js";
@@ -157,7 +157,12 @@ function wholeImage(
       if (image.current === null) return null;
       const [left, top] = [column * TILE_SIDE, row * TILE_SIDE];
       const tileWidth = Math.min(TILE_SIDE, width - left);
-      return cropImage(image.current, left, top, tileWidth, Math.min(TILE_SIDE, height - top));
+      return cutArea(image.current, {
+        left,
+        top,
+        width: tileWidth,
+        height: Math.min(TILE_SIDE, height - top),
+      });
     },
     // The file is one image, not tiles.
     compressedTile: () => Promise.resolve(null),

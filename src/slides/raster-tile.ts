@@ -35,20 +35,3 @@ export async function decodeRasterTile(bytes: Uint8Array, size: SizeRange): Prom
   if (data.length !== width * height * 3) throw new Error("it does not decode to three colours");
   return { width, height, data };
 }
-
-/** A rectangle inside an image. */
-export function cropImage(
-  image: RgbImage,
-  left: number,
-  top: number,
-  width: number,
-  height: number,
-): RgbImage {
-  if (left === 0 && top === 0 && width === image.width && height === image.height) return image;
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const start = ((top + y) * image.width + left) * 3;
-    data.set(image.data.subarray(start, start + width * 3), y * width * 3);
-  }
-  return { width, height, data };
-}

@@ -1,4 +1,5 @@
 import { RandomStream, type Reporter, silentReporter } from "../common/index.js";
+import { classifierStage as stage } from "../contract/index.js";
 import {
   BatchLoader,
   type LoadablePatch,
@@ -30,7 +31,6 @@ import {
   classifierOptions,
   planStepMemory,
   type RunDirectory,
-  classifierStage as stage,
   type TrainingConfig,
 } from "../run/index.js";
 import {

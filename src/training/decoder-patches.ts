@@ -1,4 +1,5 @@
 import { RandomStream } from "../common/index.js";
+import { initialMaskFolder } from "../contract/index.js";
 import {
   type Dataset,
   hasPixelMasks,
@@ -7,7 +8,7 @@ import {
   type PatchRecord,
 } from "../dataset/index.js";
 import { type Mask, readMask } from "../imaging/index.js";
-import { initialMaskFolder, type RunContext, readKept, type TrainingConfig } from "../run/index.js";
+import { type RunContext, readKept, type TrainingConfig } from "../run/index.js";
 import type { CorrectedMasks } from "./corrected-masks.js";
 import type { MaskedPatch, PromptedPatch } from "./decoder-samples.js";
 import type { PatchActivations } from "./patch-predictor.js";

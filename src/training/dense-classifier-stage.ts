@@ -1,4 +1,5 @@
 import { RandomStream } from "../common/index.js";
+import { classifierStage as stage } from "../contract/index.js";
 import { type PatchRecord, windowsOf } from "../dataset/index.js";
 import { floatsOf, floatTensor, GraphSession, type HostTensors, placeOnDevice } from "../graph/index.js";
 import {
@@ -22,13 +23,7 @@ import {
   windowSlots,
 } from "../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
-import {
-  denseOptions,
-  featureDeviation,
-  hasManySlides,
-  shownPatch,
-  classifierStage as stage,
-} from "../run/index.js";
+import { denseOptions, featureDeviation, hasManySlides, shownPatch } from "../run/index.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
 import {
   batchesAhead,

@@ -1,7 +1,8 @@
 import { EpSamError, mapAhead, type Reporter } from "../common/index.js";
+import { classifierStage } from "../contract/index.js";
 import type { FloatTensor } from "../graph/index.js";
 import { isOptimizerState } from "../nn/index.js";
-import { classifierStage, type RunDirectory } from "../run/index.js";
+import type { RunDirectory } from "../run/index.js";
 import { checkpointFile, readCheckpoint, type TrainingProgress, writeCheckpoint } from "./checkpoint.js";
 
 /** Figures of one epoch by name. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { isEpSamError } from "../common/index.js";
+import { camStage, untrainedStage } from "../contract/index.js";
 import {
   type Dataset,
   loadPatchMask,
@@ -17,13 +18,11 @@ import {
 } from "../evaluation/index.js";
 import { type Mask, writeMaskPng } from "../imaging/index.js";
 import {
-  camStage,
   evaluationFiles,
   type PatchFigures,
   type RunContext,
   type RunEvaluation,
   type StageComparison,
-  untrainedStage,
   writeEvaluation,
 } from "../run/index.js";
 import type { PatchPredictor } from "./patch-predictor.js";

@@ -1,10 +1,10 @@
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { EpSamError, exists, hashFile } from "../common/index.js";
+import { classifierStage } from "../contract/index.js";
 import type { Dataset } from "../dataset/index.js";
 import {
   classifierFile,
-  classifierStage,
   inheritStages,
   parseConfig,
   RunDirectory,

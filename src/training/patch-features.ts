@@ -1,4 +1,4 @@
-import { must, RecentlyUsed } from "../common/index.js";
+import { mapConcurrently, must, RecentlyUsed } from "../common/index.js";
 import { EmbeddingCache, hashImage, loadPatchImage } from "../dataset/index.js";
 import type { Device } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
@@ -140,8 +140,7 @@ export class PatchFeatures {
   }
 
   async #computed(patches: readonly PatchImage[]): Promise<Float32Array[]> {
-    const images: RgbImage[] = [];
-    for (const patch of patches) images.push(await loadPatchImage(patch));
+    const images = await mapConcurrently(patches, 1, (patch) => loadPatchImage(patch));
     const byNetwork: JoinedFeatures[][] = [];
     for (const network of this.#networks) byNetwork.push(await featuresOf(network, images));
     return images.map((_, index) => {
@@ -183,12 +182,7 @@ async function openCached(
     const kept = await cache.get({ image: hashImage(image), encoder, variant: 0 });
     return kept === undefined ? (await fresh.get()).get(image) : { ...shape, data: kept };
   };
-  const getAll = async (images: readonly RgbImage[]) => {
-    const features: JoinedFeatures[] = [];
-    for (const image of images) features.push(await get(image));
-    return features;
-  };
-  return { get, getAll, close: () => fresh.close() };
+  return { get, getAll: (images) => mapConcurrently(images, 1, get), close: () => fresh.close() };
 }
 
 function openCache(

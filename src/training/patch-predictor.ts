@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { exists } from "../common/index.js";
+import { camStage } from "../contract/index.js";
 import { type Dataset, loadPatchImage, type PatchRecord } from "../dataset/index.js";
 import type { FloatMap, Mask } from "../imaging/index.js";
 import { type EmbeddingSource, foregroundOf, type Method, type PatchActivation } from "../method/index.js";
 import type { PatchPrompt } from "../models/index.js";
 import {
   activationFolder,
-  camStage,
   type NamedDecoder,
   openMethod,
   type RunContext,

@@ -1,17 +1,14 @@
+import { classifierStage, type DecoderStage, roundOf, roundStage } from "../contract/index.js";
 import { type Dataset, imposeLabels, type PatchRecord, windowsOf } from "../dataset/index.js";
 import { readMask, writeMaskPng } from "../imaging/index.js";
 import { type StateDict, writeSafetensors } from "../models/index.js";
 import {
   classifierFile,
-  classifierStage,
-  type DecoderStage,
   decoderFile,
   frameOf,
   type RunContext,
   readDecoder,
   readKept,
-  roundOf,
-  roundStage,
   type SamSource,
   seesFeatures,
 } from "../run/index.js";

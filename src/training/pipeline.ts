@@ -1,5 +1,13 @@
 import { EpSamError, requireWritable } from "../common/index.js";
 import {
+  camStage,
+  classifierStage,
+  evaluationStage,
+  roundOf,
+  type Stage,
+  stageNames,
+} from "../contract/index.js";
+import {
   checkOneMagnification,
   checkSameMagnification,
   countLabels,
@@ -10,21 +18,15 @@ import {
 } from "../dataset/index.js";
 import { type DeviceSource, startDevice } from "../graph/index.js";
 import {
-  camStage,
-  classifierStage,
   decoderBase,
   decoderWeights,
   evaluationFolder,
-  evaluationStage,
   type NamedDecoder,
   openSam,
   type RunContext,
   type RunEvaluation,
   requireUnchanged,
-  roundOf,
   type SamSource,
-  type Stage,
-  stageNames,
   usableDecoderStages,
 } from "../run/index.js";
 import { evaluateRun } from "./evaluation-stage.js";

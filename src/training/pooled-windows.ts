@@ -1,5 +1,5 @@
 import type { WindowLabel } from "../dataset/index.js";
-import type { FloatMap } from "../imaging/index.js";
+import { cutArea, type FloatMap } from "../imaging/index.js";
 
 /** What a map of logits says of a window. */
 export interface PooledWindow extends Pick<WindowLabel, "tumour" | "other"> {
@@ -18,12 +18,8 @@ export function poolWindows(logits: FloatMap, windows: readonly WindowLabel[]): 
   return windows
     .filter(({ tumour, other }) => tumour !== null || other !== null)
     .map(({ x, y, size, tumour, other }) => {
-      const values = new Float32Array(size * size);
-      for (let row = 0; row < size; row++) {
-        const start = (y + row) * logits.width + x;
-        values.set(logits.data.subarray(start, start + size), row * size);
-      }
-      values.sort();
+      const window = cutArea(logits, { left: x, top: y, width: size, height: size });
+      const values = Float32Array.from(window.data).sort();
       const pooled = Math.floor(POOLED_SHARE * values.length);
       const [lowest = 0, highest = 0] = [values[pooled], values[values.length - 1 - pooled]];
       return { tumour, other, logits: [highest, -lowest] };

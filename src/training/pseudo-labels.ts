@@ -1,4 +1,5 @@
 import { exists } from "../common/index.js";
+import { confidenceFolder, roundStage } from "../contract/index.js";
 import { imposeLabels, KnownClass, knownPixels, type PatchRecord, windowsOf } from "../dataset/index.js";
 import {
   type FloatMap,
@@ -10,7 +11,7 @@ import {
   writePng,
 } from "../imaging/index.js";
 import { foregroundOf, type PatchActivation, probabilitiesOf, selectPseudoLabels } from "../method/index.js";
-import { confidenceFolder, type RunContext, readKept, roundStage, writeScores } from "../run/index.js";
+import { type RunContext, readKept, writeScores } from "../run/index.js";
 import type { MaskedPatch } from "./decoder-samples.js";
 import type { PatchPredictor } from "./patch-predictor.js";
 

@@ -1,14 +1,13 @@
 import { EpSamError, type Reporter } from "../common/index.js";
+import { classifierStage, type Stage } from "../contract/index.js";
 import type { Dataset } from "../dataset/index.js";
 import type { TrainingConfig } from "../run/index.js";
 import {
   checkKeptFiles,
-  classifierStage,
   hashConfig,
   hashStage,
   RunDirectory,
   type RunRecord,
-  type Stage,
   type StageRecord,
 } from "../run/index.js";
 import { removeCheckpoint } from "./checkpoint.js";

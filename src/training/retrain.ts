@@ -1,12 +1,11 @@
 import { resolve } from "node:path";
 import { EpSamError, type Reporter, silentReporter } from "../common/index.js";
+import { type DecoderStage, evaluationStage, roundOf, stageNames } from "../contract/index.js";
 import { openDataset } from "../dataset/index.js";
 import { type DeviceSource, device as defaultDevice, startDevice } from "../graph/index.js";
 import {
   checkKeptFiles,
-  type DecoderStage,
   type EncoderSource,
-  evaluationStage,
   finishedDecoderStages,
   inheritStages,
   lockRun,
@@ -15,9 +14,7 @@ import {
   RunDirectory,
   type RunRecord,
   requireMoreThanSquares,
-  roundOf,
   samSource,
-  stageNames,
   type TrainingConfig,
 } from "../run/index.js";
 import { type CorrectedMasks, correctedMasks } from "./corrected-masks.js";

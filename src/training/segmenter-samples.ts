@@ -1,6 +1,6 @@
 import { must, RandomStream } from "../common/index.js";
 import { jitterStains, loadPatchImage } from "../dataset/index.js";
-import { applyDihedral, type Mask, type RgbImage } from "../imaging/index.js";
+import { applyDihedral, cutArea, type Mask, type Rectangle, type RgbImage } from "../imaging/index.js";
 import { drawChannelNoise, pointsInMask } from "../method/index.js";
 import { forEachLevel, levelsOf, type PatchPrompt } from "../models/index.js";
 import { decoderBackbone, featureDeviation, promptSettings } from "../run/index.js";
@@ -30,12 +30,13 @@ export async function sampleOf(
   const mask = applyDihedral(await item.readMask(), variant);
   const read = await item.readConfidence?.();
   const confidence = read && applyDihedral(read, variant);
-  const cut = cutter(image, augment.cropSize ?? image.width, stream);
+  const square = randomSquare(image, augment.cropSize ?? image.width, stream);
+  const target = cutArea(mask, square).data;
   const isSam = kind === "sam";
   return {
-    image: jitterStains(cut(image, 3), augment, stream),
-    target: cut(mask, 1).data,
-    confidence: confidence ? cut(confidence, 1).data : new Uint8Array(cut(mask, 1).data.length).fill(255),
+    image: jitterStains(cutArea(image, square), augment, stream),
+    target,
+    confidence: confidence ? cutArea(confidence, square).data : new Uint8Array(target.length).fill(255),
     prompt: isSam ? await promptOf(options, index, { mask, variant, stream }) : undefined,
     embedding: isSam ? await embeddings.get(item.patch, variant) : undefined,
     hasMask: !stream.chance(optionalMask),
@@ -77,16 +78,9 @@ async function promptOf(
   };
 }
 
-/** Cuts the same random square out of images of one size. */
-function cutter({ width, height }: RgbImage, side: number, stream: RandomStream) {
+/** A random square of images of one size. */
+function randomSquare({ width, height }: RgbImage, side: number, stream: RandomStream): Rectangle {
   const left = stream.integer(Math.max(1, width - side + 1));
   const top = stream.integer(Math.max(1, height - side + 1));
-  return ({ data }: { readonly data: Uint8Array }, channels: number): RgbImage => {
-    const cut = new Uint8Array(side * side * channels);
-    for (let row = 0; row < side; row++) {
-      const start = ((top + row) * width + left) * channels;
-      cut.set(data.subarray(start, start + side * channels), row * side * channels);
-    }
-    return { width: side, height: side, data: cut };
-  };
+  return { left, top, width: side, height: side };
 }

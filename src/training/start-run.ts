@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { EpSamError, exists, hashFile, type Reporter } from "../common/index.js";
+import { stageNames } from "../contract/index.js";
 import {
   checkOneMagnification,
   checkSameMagnification,
@@ -28,7 +29,6 @@ import {
   recordedNetworks,
   type SamSource,
   samSource,
-  stageNames,
   type TrainingConfig,
   versions,
 } from "../run/index.js";

@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exists } from "../../src/common/index.js";
+import { camStage, untrainedStage } from "../../src/contract/index.js";
 import { type Dataset, openDataset } from "../../src/dataset/index.js";
 import {
   confusion,
@@ -13,7 +14,7 @@ import { type Mask, readMask, writeMaskPng } from "../../src/imaging/index.js";
 import { assembleReport, writeRunReport } from "../../src/report/index.js";
 import { writeActivation } from "../../src/run/activation-files.js";
 import { evaluationFiles, type PatchFigures, writeEvaluation } from "../../src/run/evaluation-files.js";
-import { camStage, RunDirectory, type StageRecord, untrainedStage } from "../../src/run/index.js";
+import { RunDirectory, type StageRecord } from "../../src/run/index.js";
 import { writeScores } from "../../src/run/score-table.js";
 import {
   emptyRecord,

@@ -1,4 +1,5 @@
 import { RandomStream } from "../../src/common/index.js";
+import { stageNames } from "../../src/contract/index.js";
 import { floatTensor } from "../../src/graph/index.js";
 import {
   initialClassifierWeights,
@@ -13,7 +14,6 @@ import {
   RunDirectory,
   resolveConfig,
   type StageRecord,
-  stageNames,
 } from "../../src/run/index.js";
 
 export interface TinyRunOptions {

@@ -2,10 +2,11 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { hashFile } from "../../src/common/index.js";
+import { stageNames } from "../../src/contract/index.js";
 import { openDataset } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { openSegmenter } from "../../src/inference/index.js";
-import { exportFromRun, openRun, type RunDirectory, stageNames } from "../../src/run/index.js";
+import { exportFromRun, openRun, type RunDirectory } from "../../src/run/index.js";
 import { embed, evaluateSplit, planEmbedding } from "../../src/training/index.js";
 import {
   errorOf,

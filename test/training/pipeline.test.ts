@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { stringify } from "yaml";
 import { exists, silentReporter } from "../../src/common/index.js";
+import { stageNames } from "../../src/contract/index.js";
 import { openDataset } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { readMask } from "../../src/imaging/index.js";
 import { readSafetensors } from "../../src/models/index.js";
-import { evaluationFiles, hashConfig, openRun, type RunDirectory, stageNames } from "../../src/run/index.js";
+import { evaluationFiles, hashConfig, openRun, type RunDirectory } from "../../src/run/index.js";
 import { evaluateSplit } from "../../src/training/index.js";
 import { builtPath, ensureBuilt } from "../support/build.js";
 import {

@@ -1,10 +1,11 @@
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { stageNames } from "../../src/contract/index.js";
 import { readMask } from "../../src/imaging/index.js";
 import { readSafetensors, type StateDict, stateDictOf } from "../../src/models/index.js";
 import { readActivation } from "../../src/run/activation-files.js";
-import { mergeRecords, RunDirectory, stageNames } from "../../src/run/index.js";
+import { mergeRecords, RunDirectory } from "../../src/run/index.js";
 import { type ChildOutput, describeWithFastWebGpu, runWithWebGpu } from "../support/webgpu.js";
 import { makeFolder, removeFolders, tinyOverrides, writeDataset } from "./fixtures.js";
 

@@ -1,15 +1,9 @@
 import { Command, Option } from "@commander-js/extra-typings";
+import { evaluationStage, stageNames } from "../../contract/index.js";
 import { openDataset, SPLITS } from "../../dataset/index.js";
 import { device as defaultDevice } from "../../graph/index.js";
 import { writeRunReport } from "../../report/index.js";
-import {
-  evaluationFiles,
-  evaluationFolder,
-  evaluationStage,
-  openRun,
-  type RunContext,
-  stageNames,
-} from "../../run/index.js";
+import { evaluationFiles, evaluationFolder, openRun, type RunContext } from "../../run/index.js";
 import { evaluateSplit } from "../../training/index.js";
 import { deviceFor } from "../device-choice.js";
 import { evaluationText } from "../evaluation-text.js";

@@ -159,7 +159,7 @@ const SLIDE_OPTIONS = [
 
 /** With annotations the inputs are slides; anything else is images or patches. */
 async function prepare(given: PrepareCommandOptions): Promise<CommandOutcome> {
-  const options = await withSquares(await withCorrections(given));
+  const options = await withCorrections(await withSquares(given));
   const { as, annotations, masks, mppCsv, splitCsv, minTissue } = options;
   const { tumourGroups, exclusionGroups, ignoreGroups, shard, collect, queue, ...others } = options;
   const common = { ...others, windows: windowsOf(options) };
@@ -238,7 +238,9 @@ async function withSquares({
   ...options
 }: PrepareCommandOptions): Promise<PrepareCommandOptions> {
   if (labelledSquares === undefined) return options;
-  const other = (["annotations", "queue"] as const).find((name) => options[name] !== undefined);
+  const other = (["annotations", "fromAnnotations", "queue"] as const).find(
+    (name) => options[name] !== undefined,
+  );
   if (other !== undefined) {
     const action = "Leave one of them out.";
     const where = `--labelled-squares and ${flagOf(other)}`;

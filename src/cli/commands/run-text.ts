@@ -6,8 +6,8 @@ import { describeSlides } from "./infer-text.js";
 
 /** What will be done, one line for each step. */
 export function describePlan({ root, prepare, train, segment }: ProjectPlan): string {
-  const rounds =
-    train.rounds === 0 ? "" : `, ${train.rounds === 1 ? "1 round" : `${train.rounds} rounds`} of re-training`;
+  const counted = train.rounds === 1 ? "1 round" : `${train.rounds} rounds`;
+  const rounds = train.rounds === 0 ? "" : `, ${counted} of re-training`;
   const trained =
     train.left.length === 0
       ? " (done already)"

@@ -12,6 +12,7 @@ import {
   RunDirectory,
   readConfig,
   resolveConfig,
+  TEACHING_RATE,
   type TrainingConfig,
 } from "../../run/index.js";
 import { path } from "../options.js";
@@ -70,12 +71,6 @@ async function configOf(root: string): Promise<{ preset: PresetName; config: Tra
   return { preset, config: parseConfig(run.record.config, run.path("run.json")) };
 }
 
-/**
- * The learning rate of a classifier that begins with a head that squares have taught: that with which they taught it. The
- * presets' is for random heads, and three times as large.
- */
-const TAUGHT_HEAD_RATE = 3e-3;
-
 /** What a run hands on to one that goes on from it. */
 interface Origin {
   readonly preset: PresetName;
@@ -90,7 +85,8 @@ async function originOf(root: string): Promise<Origin> {
   if (!endsWithItsMap({ run })) return { preset, values: config, isTaught: false };
   const { backbone, hidden, context } = config.classifier.dense;
   const classifier = {
-    ...{ model: "dense", dense: { backbone, hidden, context }, learningRate: TAUGHT_HEAD_RATE },
+    // The presets' rate is for random heads, and three times as large.
+    ...{ model: "dense", dense: { backbone, hidden, context }, learningRate: TEACHING_RATE },
     initialWeights: resolve(classifierFile(run)),
   };
   return { preset, values: { classifier }, isTaught: true };

@@ -1,12 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EpSamError, exists, type Reporter } from "../../common/index.js";
+import { camStage } from "../../contract/index.js";
 import type { DeviceSource } from "../../graph/index.js";
 import { inferSlides } from "../../inference/index.js";
 import { claimDirectory } from "../../project/index.js";
 import { writeRunReport } from "../../report/index.js";
 import {
-  camStage,
   evaluationFolder,
   mergeRecords,
   type RunEvaluation,

@@ -1,4 +1,4 @@
-import { type GreyImage, histogram, type RgbImage } from "../../imaging/index.js";
+import { cutArea, type GreyImage, histogram, type RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
 import { REACH_AROUND, tissueSaturation } from "./no-tissue.js";
 
@@ -120,23 +120,8 @@ export class SaturationPlane {
     );
     const cells = factor === 1 ? region : averageBlocks(region, factor);
     const saturation = tissueSaturation(cells, this.#inkIsTissue);
-    return crop(saturation, column - firstColumn, row - firstRow, width, height);
+    return cutArea(saturation, { left: column - firstColumn, top: row - firstRow, width, height });
   }
-}
-
-function crop(
-  { width: stride, data }: GreyImage,
-  left: number,
-  top: number,
-  width: number,
-  height: number,
-): GreyImage {
-  const part = emptyPlane(width, height);
-  for (let line = 0; line < height; line++) {
-    const from = (top + line) * stride + left;
-    part.data.set(data.subarray(from, from + width), line * width);
-  }
-  return part;
 }
 
 function chooseLevel({ levels }: PixelSource): { readonly level: number; readonly factor: number } {

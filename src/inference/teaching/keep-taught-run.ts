@@ -2,12 +2,12 @@ import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { basename, parse } from "node:path";
 import { hashBytes, must, type Reporter, remotePath, writeFileAtomically } from "../../common/index.js";
+import { classifierStage } from "../../contract/index.js";
 import type { LabelledSquare } from "../../dataset/index.js";
 import { type DeviceSource, device as defaultDevice, startDevice } from "../../graph/index.js";
 import { type StateDict, writeSafetensors } from "../../models/index.js";
 import {
   classifierFile,
-  classifierStage,
   decoderFile,
   hashConfig,
   hashStage,

@@ -20,11 +20,11 @@ import {
   windowFeeds,
 } from "../../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../../nn/index.js";
+import { TEACHING_RATE } from "../../run/index.js";
 import { type KnownPart, requireBothLabels } from "../adaptation/adapt-pyramid.js";
 
 /** As tried on regions of two breast slides, ten squares each. */
 const STEPS = 60;
-const LEARNING_RATE = 3e-3;
 const WEIGHT_DECAY = 1e-2;
 /** Squares of each label in a step at most. */
 const PER_LABEL = 24;
@@ -86,7 +86,7 @@ export async function teachHead(lesson: HeadLesson): Promise<StateDict> {
     device,
   });
   try {
-    const schedule = cosineSchedule(LEARNING_RATE, STEPS);
+    const schedule = cosineSchedule(TEACHING_RATE, STEPS);
     const windows = new SquareWindows(cells, options.pooling);
     for (let taken = 0; taken < STEPS; taken++) {
       signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import { EpSamError, hashBytes, hashFile } from "../../common/index.js";
+import { EpSamError, hashBytes, hashFile, mapConcurrently } from "../../common/index.js";
 import type { Device } from "../../graph/index.js";
 import { type RgbImage, resizeFloatMap, resizeRgb } from "../../imaging/index.js";
 import {
@@ -148,7 +148,7 @@ function backbonePlan(
         ]);
         return joinFeatures(found);
       };
-      return { get, getAll: (images) => oneByOne(images, get), close: () => features.close() };
+      return { get, getAll: (images) => mapConcurrently(images, 1, get), close: () => features.close() };
     },
   };
 }
@@ -167,15 +167,6 @@ function foundationPlan(
     id: async () => `foundation-${view.cells}-${view.own}-${shown}`,
     open: (device, patches) => FoundationFeatures.create(model, view, device, patches),
   };
-}
-
-async function oneByOne<Input, Output>(
-  inputs: readonly Input[],
-  work: (input: Input) => Promise<Output>,
-): Promise<Output[]> {
-  const outputs: Output[] = [];
-  for (const input of inputs) outputs.push(await work(input));
-  return outputs;
 }
 
 /** Joins the features of networks, see {@link planFrozenFeatures}. */

@@ -1,18 +1,17 @@
 import { basename } from "node:path";
 import { messageOf, type PlannedWork, type ProgressEvent } from "../../common/index.js";
-import type { JobEntry, JobRequest } from "../../contract/index.js";
-import { TAUGHT_TASK } from "../../inference/index.js";
-import { stageWork } from "../../project/index.js";
 import {
   decoderStages,
   evaluationStage,
-  parseConfig,
-  RunDirectory,
-  resolveConfig,
+  type JobEntry,
+  type JobRequest,
   roundOf,
   roundStage,
   stageNames,
-} from "../../run/index.js";
+} from "../../contract/index.js";
+import { TAUGHT_TASK } from "../../inference/index.js";
+import { stageWork } from "../../project/index.js";
+import { parseConfig, RunDirectory, resolveConfig } from "../../run/index.js";
 import { slideFileVersion } from "../../slides/index.js";
 import type { ServerContext } from "../context.js";
 import { DatasetIndexes } from "../datasets/dataset-index.js";

@@ -1,14 +1,8 @@
 import { realpath } from "node:fs/promises";
 import { isEpSamError } from "../../common/index.js";
-import type { RunEntry } from "../../contract/index.js";
+import { type RunEntry, stageNames } from "../../contract/index.js";
 import { isTeachable } from "../../inference/index.js";
-import {
-  endsWithItsMap,
-  parseConfig,
-  RunDirectory,
-  stageNames,
-  usableDecoderStages,
-} from "../../run/index.js";
+import { endsWithItsMap, parseConfig, RunDirectory, usableDecoderStages } from "../../run/index.js";
 import type { IndexedDataset } from "../datasets/dataset-index.js";
 import { problemOf } from "../problem.js";
 import { fileInside } from "../workspace/inside-root.js";

@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { WorkQueue } from "../../common/index.js";
+import { isDecoderStage, roundOf, stageOrder } from "../../contract/index.js";
 import { SPLITS, type Split } from "../../dataset/index.js";
 import { readMask } from "../../imaging/index.js";
-import { isDecoderStage, type RunDirectory, readScores, roundOf, stageOrder } from "../../run/index.js";
+import { type RunDirectory, readScores } from "../../run/index.js";
 import { maskDisagreement } from "../learning/uncertainty.js";
 import { notFound } from "../problem.js";
 import { fileInside } from "../workspace/inside-root.js";

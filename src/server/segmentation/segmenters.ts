@@ -1,5 +1,5 @@
 import { EpSamError, isEpSamError, silentReporter } from "../../common/index.js";
-import type { SegmenterEntry } from "../../contract/index.js";
+import { type SegmenterEntry, stageTitle } from "../../contract/index.js";
 import { device } from "../../graph/index.js";
 import { trainedResolution } from "../../inference/index.js";
 import { takesMaskPrompt } from "../../method/index.js";
@@ -11,7 +11,6 @@ import {
   resolveConfig,
   samSource,
   seesFeatures,
-  stageTitle,
 } from "../../run/index.js";
 import { opaqueId } from "../workspace/identifiers.js";
 import type { OpenWorkspace } from "../workspace/workspace.js";

@@ -1,11 +1,11 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, parse } from "node:path";
 import { exists, messageOf, RandomAccessFile } from "../../common/index.js";
-import type { RgbImage } from "../../imaging/index.js";
+import { cutArea, type RgbImage } from "../../imaging/index.js";
 import { levelsThatShowTheSame, TiledPictures } from "../looks-alike.js";
 import type { CompressedTile, PixelSource } from "../pixel-source.js";
 import { plausibleResolution } from "../plausible-resolution.js";
-import { cropImage, decodeRasterTile, rasterType } from "../raster-tile.js";
+import { decodeRasterTile, rasterType } from "../raster-tile.js";
 import { slideError } from "../slide-error.js";
 import type { OpenSlideOptions, SlideFormat } from "../slide-format.js";
 import { type StoredLevel, TiledSource } from "../tiled-source.js";
@@ -191,7 +191,7 @@ async function decodeTile(path: string, bytes: Uint8Array, x: Extent, y: Extent)
       minimum: { width: x.before + x.length, height: y.before + y.length },
       maximum: { width: x.most, height: y.most },
     });
-    return cropImage(image, x.before, y.before, x.length, y.length);
+    return cutArea(image, { left: x.before, top: y.before, width: x.length, height: y.length });
   } catch (cause) {
     throw slideError(path, "is a damaged tile", messageOf(cause).split("\n")[0], undefined, cause);
   }

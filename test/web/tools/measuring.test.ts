@@ -58,6 +58,10 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     const at = await place(page, x, y);
     await page.mouse.click(at.x, at.y);
   };
+  const tap = async (page: Page, x: number, y: number) => {
+    const at = await place(page, x, y);
+    await page.touchscreen.tap(at.x, at.y);
+  };
   const drag = async (page: Page, ...positions: readonly (readonly [number, number])[]) => {
     const [first, ...others] = await Promise.all(positions.map(([x, y]) => place(page, x, y)));
     await page.mouse.move(first?.x ?? 0, first?.y ?? 0);
@@ -153,22 +157,18 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
 
   it("counts points into one set, with fingers, and takes them away again", async () => {
     const page = await open({ viewport: PHONE });
-    const tap = async (x: number, y: number) => {
-      const at = await place(page, x, y);
-      await page.touchscreen.tap(at.x, at.y);
-    };
     await page.getByRole("button", { name: "Points" }).tap();
-    await edited(() => tap(300, 330));
-    await edited(() => tap(350, 330));
-    await edited(() => tap(350, 380));
+    await edited(() => tap(page, 300, 330));
+    await edited(() => tap(page, 350, 330));
+    await edited(() => tap(page, 350, 380));
     await page.getByText("Tumor: 3 points").waitFor();
     expect((await last()).mark).toMatchObject({ type: "MultiPoint" });
     await page.getByRole("button", { name: "Clicks set points" }).tap();
-    await edited(() => tap(350, 330));
+    await edited(() => tap(page, 350, 330));
     expect((await last()).mark?.coordinates).toHaveLength(2);
     await page.getByRole("button", { name: "New set (Enter)" }).tap();
     await page.getByRole("button", { name: "Clicks take points away" }).tap();
-    await edited(() => tap(300, 400));
+    await edited(() => tap(page, 300, 400));
     expect((await last()).mark?.coordinates).toHaveLength(1);
     expect(await findings(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);
@@ -176,21 +176,17 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
 
   it("measures with fingers: a way and an area end where they are tapped twice", async () => {
     const page = await open({ viewport: PHONE });
-    const tap = async (x: number, y: number) => {
-      const at = await place(page, x, y);
-      await page.touchscreen.tap(at.x, at.y);
-    };
     await page.getByRole("button", { name: "Measure" }).tap();
-    await tap(250, 330);
-    await tap(350, 330);
-    await edited(() => tap(350, 330));
+    await tap(page, 250, 330);
+    await tap(page, 350, 330);
+    await edited(() => tap(page, 350, 330));
     expect(await last()).toMatchObject({ classification: "Measurement*", mark: { type: "LineString" } });
     await expect.poll(() => spoken(page).innerText()).toBe("Measurement* added, 50 µm");
     await page.getByRole("button", { name: "Area", exact: true }).tap();
-    await tap(250, 350);
-    await tap(350, 350);
-    await tap(350, 400);
-    await edited(() => tap(350, 400));
+    await tap(page, 250, 350);
+    await tap(page, 350, 350);
+    await tap(page, 350, 400);
+    await edited(() => tap(page, 350, 400));
     expect(areaSize((await last()).area)).toBeCloseTo(2500, 0);
     await edited(() => page.getByRole("button", { name: /^Undo/ }).tap());
     expect(await findings(page)).toEqual([]);
