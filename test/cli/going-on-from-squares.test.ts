@@ -150,11 +150,13 @@ describe("going on from squares", () => {
     ]);
     expect(whole.code).toBe(1);
     expect(whole.stderr).toContain("--preset laptop");
-    const twice = await runInProcess(prepareCommand(), [
-      ...[slides, "--labelled-squares", all, "--annotations", slides, "--out", directory.path("twice")],
-    ]);
-    expect(twice.code).toBe(2);
-    expect(twice.stderr).toContain("--labelled-squares and --annotations: are both given");
+    for (const other of ["--annotations", "--from-annotations"]) {
+      const twice = await runInProcess(prepareCommand(), [
+        ...[slides, "--labelled-squares", all, other, slides, "--out", directory.path("twice")],
+      ]);
+      expect(twice.code).toBe(2);
+      expect(twice.stderr).toContain(`--labelled-squares and ${other}: are both given`);
+    }
     const nobody = directory.path("nobody.csv");
     await writeFile(nobody, table([["another", [{ x: 0, y: 0, tumour: 1 }]]]));
     const none = await runInProcess(prepareCommand(), [
