@@ -11,7 +11,7 @@ export {
   type ActivationMapOptions,
   ClassActivationMapper,
 } from "./class-activation-mapper.js";
-export { type ClassifierForEvaluation, resizedTo } from "./classifier-session.js";
+export { type ClassifierForEvaluation, resizedTo, sigmoid } from "./classifier-session.js";
 export {
   DenseActivationClassifier,
   type DenseClassifierForEvaluation,

@@ -1,48 +1,47 @@
 import { EpSamError, must, RandomStream } from "../../common/index.js";
 import { type Device, floatsOf, floatTensor, GraphSession, type HostTensors } from "../../graph/index.js";
-import type { RgbImage } from "../../imaging/index.js";
-import { decoderOffset, probabilitiesOf } from "../../method/index.js";
+import { type RgbImage, resizeFloatMap } from "../../imaging/index.js";
+import { decoderOffset, sigmoid } from "../../method/index.js";
 import {
   type BackboneEntry,
   BackboneFeatures,
-  backbonePrefix,
   FEATURE_STRIDES,
   type FeatureLevelSizes,
   type FeatureMap,
-  type FeatureStride,
-  featureInput,
-  forEachLevel,
+  type JoinedFeatures,
+  joinFeatures,
   levelsOf,
+  loadBackboneWeights,
   pyramidGraph,
   pyramidInputs,
   type StateDict,
-  standardisationTensors,
 } from "../../models/index.js";
 import { adamW, TrainingStep } from "../../nn/index.js";
+import { type KnownPart, requireBothLabels, type UnknownPart } from "./known-parts.js";
+import { featureFeeds, type Levels, ownBackbone, standardisedLevels } from "./pyramid-features.js";
+import { taughtLogits } from "./taught-logits.js";
 
-/** As tried on the breast regions of docs/benchmarks.md. */
-const STEPS = 40;
 const LEARNING_RATE = 3e-4;
 const WEIGHT_DECAY = 1e-4;
-/** Squares of each label in a step, and parts of which nothing is known. */
-const PER_LABEL = 5;
-const UNKNOWN = 4;
 /** Stride of the level that logits are learnt at. */
 const FINEST = 4;
 
-/** Part of a slide whose middle is known. */
-export interface KnownPart {
-  /** A square with the surroundings of what is known. */
-  readonly image: RgbImage;
-  /** What is known, in pixels of the image. */
-  readonly known: { readonly left: number; readonly top: number; readonly side: number };
-  readonly tumour: 0 | 1;
+/** What the decoder is tuned on for a while. */
+interface Lesson {
+  /** Of the streams that draw. */
+  readonly name: string;
+  readonly steps: number;
+  /** Squares of each label in a step at most. */
+  readonly squares: number;
+  /** Parts of which nothing is known, in a step at most. */
+  readonly others: number;
+  /** What they count together; squares count 1 together. */
+  readonly weight: number;
 }
 
-/** A part of a slide of which nothing is known; of the size of the known parts. */
-export interface UnknownPart {
-  readonly image: RgbImage;
-}
+/** First the squares, then what decoder and head say together of other parts; as tried on the breast regions of docs/benchmarks.md. */
+const SQUARES: Lesson = { name: "squares", steps: 40, squares: 5, others: 4, weight: 0.3 };
+const TOGETHER: Lesson = { name: "together", steps: 60, squares: 0, others: 8, weight: 1 };
 
 /** What a pyramid is adapted with. */
 export interface PyramidAdaptation {
@@ -51,7 +50,7 @@ export interface PyramidAdaptation {
   readonly entry: BackboneEntry;
   /** Of one size; both labels must be among them. */
   readonly parts: readonly KnownPart[];
-  /** What the decoder says of these it is to say afterwards, too, so that a few squares do not shift everything. */
+  /** Parts of the slide that stand for all of it, so that a few squares do not shift everything. */
   readonly others: readonly UnknownPart[];
   /** Of the parts that steps draw. */
   readonly seed: number;
@@ -61,33 +60,100 @@ export interface PyramidAdaptation {
   readonly features?: ((image: RgbImage) => Promise<readonly FeatureMap[]>) | undefined;
 }
 
-/** The decoder's weights, and the mean cross-entropy on known and other parts before and in the last step. */
+/** The decoder's weights, and the cross-entropy on squares and other parts in the first and the last step on squares. */
 export interface AdaptedPyramid {
   readonly weights: StateDict;
   readonly before: number;
   readonly after: number;
 }
 
-/** Standardised features by stride. */
-export type Levels = Readonly<Record<FeatureStride, Float32Array>>;
+/** What is known and seen of a slide while its decoder is tuned. */
+interface Slide {
+  readonly byLabel: readonly (readonly KnownPart[])[];
+  readonly others: readonly UnknownPart[];
+  readonly features: ReadonlyMap<UnknownPart, PartFeatures>;
+  readonly levels: FeatureLevelSizes;
+  readonly size: { readonly width: number; readonly height: number };
+}
+
+/** Features of a part: as the decoder sees them, and joined for heads. */
+interface PartFeatures {
+  readonly standardised: Levels;
+  /** Of the decoder's backbone, and of the backbone that it was before it was trained. */
+  readonly joined: readonly [JoinedFeatures, JoinedFeatures];
+}
 
 /**
  * Tunes a pyramid on a few parts of a slide that are tumour altogether or have none, in seconds: the backbone stays, so
- * that its features are computed once. The calibration becomes part of the pyramid.
+ * that its features are computed once. Then two heads are taught by the same squares, on the decoder's backbone and on
+ * what that was before it was trained, both standardised by the slide itself, and the pyramid learns what all three say
+ * together of other parts: it knows outlines, the heads know the slide. The calibration becomes part of the pyramid.
  * @throws EpSamError `usage` without parts of both labels, `device` when the device cannot run a step
  */
 export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<AdaptedPyramid> {
-  const { weights, entry, parts, others, seed, device, signal } = adaptation;
+  const { weights, entry, parts, others } = adaptation;
   const byLabel = ([0, 1] as const).map((label) => parts.filter(({ tumour }) => tumour === label));
   requireBothLabels(byLabel);
   const { width, height } = must(parts, 0, "part").image;
   const size = { width, height };
-  const levels = levelsOf(entry, size);
   const features = await featuresOf(adaptation, size);
+  const slide = { byLabel, others, features, levels: levelsOf(entry, size), size };
+
   const start = startOf(weights);
-  const predicted = await predictionsOf(others, { features, levels, start, device, signal });
-  const count = Math.min(PER_LABEL, Math.max(...byLabel.map(({ length }) => length)));
-  const unknown = Math.min(UNKNOWN, others.length);
+  const before = await logitsOf(adaptation, slide, start);
+  const first = await tuned(adaptation, slide, { lesson: SQUARES, start, targets: probabilities(before) });
+  const last = others.length === 0 ? first : await tunedTogether(adaptation, slide, first.weights);
+  return {
+    weights: new Map([...weights, ...last.weights, [decoderOffset, floatTensor([1])]]),
+    before: first.losses[0] ?? 0,
+    after: first.losses.at(-1) ?? 0,
+  };
+}
+
+/** Tunes a pyramid on what it and heads that the same squares teach say together of parts of which nothing is known. */
+async function tunedTogether(
+  adaptation: PyramidAdaptation,
+  slide: Slide,
+  start: StateDict,
+): Promise<{ readonly weights: StateDict; readonly losses: readonly number[] }> {
+  const own = await logitsOf(adaptation, slide, start);
+  const { parts, others, seed, device, signal } = adaptation;
+  const seen = (part: UnknownPart) => must(slide.features, part, "features").joined;
+  const sums = new Map([...own].map(([part, logits]) => [part, logits.slice()] as const));
+  const { width, height } = slide.levels[FINEST];
+  for (const index of [0, 1] as const) {
+    const taught = await taughtLogits({
+      parts: parts.map((part) => ({ part, features: seen(part)[index] })),
+      others: others.map((part) => seen(part)[index]),
+      ...{ seed, device, signal },
+    });
+    others.forEach((part, at) => {
+      const { data } = resizeFloatMap(must(taught, at, "logits"), width, height);
+      const sum = must(sums, part, "logits");
+      for (let cell = 0; cell < sum.length; cell++) sum[cell] = (sum[cell] ?? 0) + (data[cell] ?? 0);
+    });
+  }
+  return tuned(adaptation, slide, { lesson: TOGETHER, start, targets: probabilities(sums) });
+}
+
+type PerCell = ReadonlyMap<UnknownPart, Float32Array>;
+
+function probabilities(logits: PerCell): PerCell {
+  return new Map([...logits].map(([part, data]) => [part, data.map(sigmoid)]));
+}
+
+/** @returns the pyramid's own weights, and the loss of every step */
+async function tuned(
+  { entry, seed, device, signal }: PyramidAdaptation,
+  { byLabel, others, features, levels, size }: Slide,
+  {
+    lesson,
+    start,
+    targets,
+  }: { readonly lesson: Lesson; readonly start: StateDict; readonly targets: PerCell },
+): Promise<{ readonly weights: StateDict; readonly losses: readonly number[] }> {
+  const count = Math.min(lesson.squares, Math.max(...byLabel.map(({ length }) => length)));
+  const unknown = Math.min(lesson.others, others.length);
   const graph = pyramidGraph(2 * count + unknown, levels, size);
   const step = await TrainingStep.create({
     loss: graph.losses.crossEntropy,
@@ -99,19 +165,18 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
   });
   try {
     const losses: number[] = [];
-    for (let taken = 0; taken < STEPS; taken++) {
+    for (let taken = 0; taken < lesson.steps; taken++) {
       signal?.throwIfAborted();
+      const stream = (of: string | number) => new RandomStream(seed, "adaptation", lesson.name, of, taken);
       const drawn = byLabel.flatMap((candidates, label) => {
-        const order = new RandomStream(seed, "adaptation", label, taken).shuffled(candidates);
+        const order = stream(label).shuffled(candidates);
         return Array.from({ length: count }, (_, index) => must(order, index % order.length, "part"));
       });
-      const kept = new RandomStream(seed, "adaptation", "others", taken).shuffled(others).slice(0, unknown);
+      const kept = stream("others").shuffled(others).slice(0, unknown);
+      const seen = [...drawn, ...kept].map((part) => must(features, part, "features").standardised);
       const feeds = {
-        ...featureFeeds(
-          [...drawn, ...kept].map((part) => must(features, part, "features")),
-          levels,
-        ),
-        ...targetFeeds(drawn, kept, predicted, levels),
+        ...featureFeeds(seen, levels),
+        ...targetFeeds(drawn, { parts: kept, targets, weight: lesson.weight }, levels),
       };
       const { loss } = await step.run(feeds, LEARNING_RATE);
       if (!Number.isFinite(loss)) {
@@ -119,26 +184,11 @@ export async function adaptPyramid(adaptation: PyramidAdaptation): Promise<Adapt
       }
       losses.push(loss);
     }
-    const adapted = [...(await step.snapshot())].filter(([name]) => name.startsWith("pyramid."));
-    const calibrated = [[decoderOffset, floatTensor([1])]] as const;
-    return {
-      weights: new Map([...weights, ...adapted, ...calibrated]),
-      before: losses[0] ?? 0,
-      after: losses.at(-1) ?? 0,
-    };
+    const weights = new Map([...(await step.snapshot())].filter(([name]) => name.startsWith("pyramid.")));
+    return { weights, losses };
   } finally {
     await step.close();
   }
-}
-
-/** @throws EpSamError `usage` when one of the labels has no squares */
-export function requireBothLabels(byLabel: readonly (readonly unknown[])[]): void {
-  if (byLabel.every(({ length }) => length > 0)) return;
-  throw new EpSamError("usage", {
-    where: "`labelledSquares`",
-    what: "needs squares of both labels on a slide, of tumour altogether and without",
-    action: "Label a few of the other kind, too.",
-  });
 }
 
 /** The pyramid's own weights, whose last bias takes the calibration along. */
@@ -153,111 +203,70 @@ function startOf(weights: StateDict): StateDict {
   );
 }
 
-/** Standardised features of every part. */
 async function featuresOf(
   adaptation: PyramidAdaptation,
   size: { readonly width: number; readonly height: number },
-): Promise<ReadonlyMap<UnknownPart, Levels>> {
-  const { weights, parts, others, signal } = adaptation;
-  const own = adaptation.features === undefined ? await openOwnBackbone(adaptation, size) : null;
-  const raw = adaptation.features ?? (async (image: RgbImage) => (await own?.compute([image]))?.[0] ?? []);
-  const features = new Map<UnknownPart, Levels>();
+): Promise<ReadonlyMap<UnknownPart, PartFeatures>> {
+  const { weights, entry, device, parts, others, signal } = adaptation;
+  const opened: BackboneFeatures[] = [];
+  const open = async (backboneWeights: StateDict) => {
+    const levels = FEATURE_STRIDES;
+    const backbone = await BackboneFeatures.create({
+      ...{ entry, weights: backboneWeights, ...size, levels, device },
+    });
+    opened.push(backbone);
+    return async (image: RgbImage) => must(await backbone.compute([image]), 0, "features");
+  };
+  const features = new Map<UnknownPart, PartFeatures>();
   try {
+    const trained = adaptation.features ?? (await open(ownBackbone(weights)));
+    const untrained = await open((await loadBackboneWeights(entry)).weights);
     for (const part of [...parts, ...others]) {
       signal?.throwIfAborted();
-      features.set(part, standardisedLevels(await raw(part.image), weights));
+      const maps = await trained(part.image);
+      const joined = [joinFeatures(maps), joinFeatures(await untrained(part.image))] as const;
+      features.set(part, { standardised: standardisedLevels(maps, weights), joined });
     }
   } finally {
-    await own?.close();
+    await Promise.all(opened.map((backbone) => backbone.close()));
   }
   return features;
 }
 
-/** The backbone that is part of a decoder. */
-export function openOwnBackbone(
-  { weights, entry, device }: Pick<PyramidAdaptation, "weights" | "entry" | "device">,
-  size: { readonly width: number; readonly height: number },
-): Promise<BackboneFeatures> {
-  const own = [...weights].flatMap(([name, tensor]) =>
-    name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
-  );
-  return BackboneFeatures.create({ entry, weights: new Map(own), ...size, levels: FEATURE_STRIDES, device });
-}
-
-/** Features as a decoder sees them: every channel standardised by its statistics. */
-export function standardisedLevels(maps: readonly FeatureMap[], weights: StateDict): Levels {
-  const byStride = new Map(maps.map((level) => [level.stride, level]));
-  return forEachLevel((stride) => {
-    const names = standardisationTensors(stride);
-    const of = (name: string) => must(weights, name, "a decoder's tensors").data;
-    const [mean, scale] = [of(names.mean), of(names.scale)];
-    const { data, width, height } = must(byStride, stride, "a backbone's levels");
-    return data.map((value, index) => {
-      const channel = Math.floor(index / (width * height));
-      return (value - (mean[channel] ?? 0)) * (scale[channel] ?? 0);
-    });
-  });
-}
-
-/** What the decoder says of parts before it is adapted: probabilities at the finest level. */
-async function predictionsOf(
-  parts: readonly UnknownPart[],
-  {
-    features,
-    levels,
-    start,
-    device,
-    signal,
-  }: {
-    readonly features: ReadonlyMap<UnknownPart, Levels>;
-    readonly levels: FeatureLevelSizes;
-    readonly start: StateDict;
-    readonly device: Device;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<ReadonlyMap<UnknownPart, Float32Array>> {
+/** What a pyramid says of the parts of which nothing is known: logits at the finest level. */
+async function logitsOf(
+  { device, signal }: PyramidAdaptation,
+  { others, features, levels }: Slide,
+  weights: StateDict,
+): Promise<PerCell> {
   const { fine } = pyramidGraph(1, levels, { width: 1, height: 1 });
-  const session = await GraphSession.create({ fine }, device, { bind: start });
-  const predictions = new Map<UnknownPart, Float32Array>();
+  const session = await GraphSession.create({ fine }, device, { bind: weights });
+  const logits = new Map<UnknownPart, Float32Array>();
   try {
-    for (const part of parts) {
+    for (const part of others) {
       signal?.throwIfAborted();
-      const logits = floatsOf(
-        await session.run(featureFeeds([must(features, part, "features")], levels)),
-        "fine",
-      );
-      predictions.set(part, probabilitiesOf({ ...levels[FINEST], data: logits }).data);
+      const { standardised } = must(features, part, "features");
+      logits.set(part, floatsOf(await session.run(featureFeeds([standardised], levels)), "fine"));
     }
   } finally {
     await session.close();
   }
-  return predictions;
+  return logits;
 }
 
-/** Standardised features of several parts as a pyramid's inputs. */
-export function featureFeeds(parts: readonly Levels[], levels: FeatureLevelSizes): HostTensors {
-  const feeds: Record<string, HostTensors[string]> = {};
-  for (const stride of FEATURE_STRIDES) {
-    const { channels, width, height } = levels[stride];
-    const tensor = floatTensor([parts.length, channels, height, width]);
-    parts.forEach((part, index) => {
-      tensor.data.set(part[stride], index * channels * height * width);
-    });
-    feeds[featureInput(stride)] = tensor;
-  }
-  return feeds;
-}
-
-/** What is to be predicted of the parts; the known ones together count as much as the others together. */
+/** What is to be predicted of the parts; each known one counts as much as another, and each other one. */
 function targetFeeds(
   known: readonly KnownPart[],
-  others: readonly UnknownPart[],
-  predicted: ReadonlyMap<UnknownPart, Float32Array>,
+  {
+    parts,
+    targets: told,
+    weight: ofOthers,
+  }: { readonly parts: readonly UnknownPart[]; readonly targets: PerCell; readonly weight: number },
   levels: FeatureLevelSizes,
 ): HostTensors {
   const { width, height } = levels[FINEST];
   const cells = width * height;
-  const shape = [known.length + others.length, height, width];
+  const shape = [known.length + parts.length, height, width];
   const targets = floatTensor(shape);
   const weights = floatTensor(shape);
   known.forEach(({ known: { left, top, side }, tumour }, index) => {
@@ -270,10 +279,10 @@ function targetFeeds(
       weights.data.fill(weight, row + first, row + last);
     }
   });
-  others.forEach((part, index) => {
+  parts.forEach((part, index) => {
     const at = (known.length + index) * cells;
-    targets.data.set(must(predicted, part, "probabilities"), at);
-    weights.data.fill(1 / (cells * others.length), at, at + cells);
+    targets.data.set(must(told, part, "probabilities"), at);
+    weights.data.fill(ofOthers / (cells * parts.length), at, at + cells);
   });
   return { [pyramidInputs.target]: targets, [pyramidInputs.weights]: weights };
 }

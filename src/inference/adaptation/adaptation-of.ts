@@ -7,7 +7,7 @@ import { adaptPyramid } from "./adapt-pyramid.js";
 import { readParts } from "./known-parts.js";
 
 /** Raised when the same squares adapt a decoder to other weights. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** What a decoder is adapted to. */
 export interface AdaptedSlide {

@@ -1,9 +1,8 @@
-import type { RandomStream, RecentlyUsed } from "../../common/index.js";
+import { EpSamError, type RandomStream, type RecentlyUsed } from "../../common/index.js";
 import { type LabelledSquare, type PatchGeometry, readArea } from "../../dataset/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import { pyramidSide } from "../../method/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import type { KnownPart, UnknownPart } from "./adapt-pyramid.js";
 
 /** Pixels of a patch that a part of a square has at most along each side; larger squares are several. */
 const LARGEST_PART = 112;
@@ -13,6 +12,20 @@ const SURROUNDINGS = 64;
 const OTHERS = 24;
 /** Parts of a slide at most: their features are kept in memory. */
 const MOST_PARTS = 400;
+
+/** Part of a slide whose middle is known. */
+export interface KnownPart {
+  /** A square with the surroundings of what is known. */
+  readonly image: RgbImage;
+  /** What is known, in pixels of the image. */
+  readonly known: { readonly left: number; readonly top: number; readonly side: number };
+  readonly tumour: 0 | 1;
+}
+
+/** A part of a slide of which nothing is known; of the size of the known parts. */
+export interface UnknownPart {
+  readonly image: RgbImage;
+}
 
 /** Parts of a slide, all of one size. */
 export interface SlideParts {
@@ -65,6 +78,16 @@ export async function readParts(
     others.push({ image: await read(within(extent.width), within(extent.height)) });
   }
   return { parts, others };
+}
+
+/** @throws EpSamError `usage` when one of the labels has no squares */
+export function requireBothLabels(byLabel: readonly (readonly unknown[])[]): void {
+  if (byLabel.every(({ length }) => length > 0)) return;
+  throw new EpSamError("usage", {
+    where: "`labelledSquares`",
+    what: "needs squares of both labels on a slide, of tumour altogether and without",
+    action: "Label a few of the other kind, too.",
+  });
 }
 
 /** A part of a square in pixels of a patch. */

@@ -12,10 +12,10 @@ import {
 } from "../../models/index.js";
 import { denseOptions } from "../../run/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import { adaptPyramid, type KnownPart } from "../adaptation/adapt-pyramid.js";
-import { readParts, type SlideParts } from "../adaptation/known-parts.js";
+import { adaptPyramid } from "../adaptation/adapt-pyramid.js";
+import { type KnownPart, readParts, type SlideParts } from "../adaptation/known-parts.js";
+import { teachHead } from "../adaptation/teach-head.js";
 import { MAP_STEP, MIRRORED, type SeenFeatures, TaughtModel, VIEW_SHIFT } from "./taught-model.js";
-import { teachHead } from "./teach-head.js";
 import { levelsSeen, noiseOf, TAUGHT_PATCH_SIZE, type TeachingBase } from "./teaching-base.js";
 
 /** Side in pixels of the tiles that a map is made of, and of what is seen around each. */

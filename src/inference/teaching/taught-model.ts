@@ -16,7 +16,7 @@ import {
   standardisationShape,
 } from "../../models/index.js";
 import { denseOptions } from "../../run/index.js";
-import { featureFeeds, standardisedLevels } from "../adaptation/adapt-pyramid.js";
+import { featureFeeds, standardisedLevels } from "../adaptation/pyramid-features.js";
 import type { TeachingBase } from "./teaching-base.js";
 
 /** Pixels along each side of a pixel of the map. */

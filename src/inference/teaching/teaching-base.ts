@@ -4,7 +4,6 @@ import { type Device, device as defaultDevice } from "../../graph/index.js";
 import { denseTensors } from "../../method/index.js";
 import {
   type BackboneEntry,
-  backbonePrefix,
   FEATURE_STRIDES,
   loadBackboneWeights,
   type StateDict,
@@ -25,18 +24,15 @@ import {
   resolveConfig,
   type TrainingConfig,
 } from "../../run/index.js";
+import { ownBackbone } from "../adaptation/pyramid-features.js";
+import { TAUGHT_HEAD } from "../adaptation/teach-head.js";
 import { trainedResolution } from "../trained-resolution.js";
 
 /** Microns per pixel at which a slide is read where no run says. */
 const USUAL_MPP = 0.5;
 /** Side of the patches of a run that is made of squares alone. */
 export const TAUGHT_PATCH_SIZE = 512;
-/**
- * Nine tenths of a square's cells speak for it, so that it may hold some of the other kind; twice the presets' noise on
- * features, since ten squares of one slide are few. With six sets of squares on a breast region (bcss1008) a share of 0.95
- * gained 0.013 of mean IoU over 0.8, and the noise 0.009.
- */
-const taughtConfig = { classifier: { dense: { context: [], poolingShare: 0.9, featureNoise: 0.6 } } };
+const taughtConfig = { classifier: { dense: { context: [], ...TAUGHT_HEAD } } };
 
 /** What squares teach: a run's decoder, or a new head on a backbone as it comes. */
 export interface TeachingBase {
@@ -107,16 +103,13 @@ export async function openTeachingBase(
   const stage = chooseDecoderStage(context, undefined, "use");
   const none = async (): Promise<StateDict> => new Map();
   const weights = await decoderWeights(context, stage, await decoderBase(config, { loadDecoder: none }));
-  const own = [...weights].flatMap(([name, tensor]) =>
-    name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
-  );
   const { resolution } = await trainedResolution(run);
   return {
     origin: { context, stage, weights },
     head: null,
     config,
     entry: decoderBackbone(config),
-    backboneWeights: new Map(own),
+    backboneWeights: ownBackbone(weights),
     resolution,
     device,
     headDevice,

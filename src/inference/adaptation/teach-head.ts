@@ -21,7 +21,14 @@ import {
 } from "../../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../../nn/index.js";
 import { TEACHING_RATE } from "../../run/index.js";
-import { type KnownPart, requireBothLabels } from "../adaptation/adapt-pyramid.js";
+import { type KnownPart, requireBothLabels } from "./known-parts.js";
+
+/**
+ * Nine tenths of a square's cells speak for it, so that it may hold some of the other kind; twice the presets' noise on
+ * features, since ten squares of one slide are few. With six sets of squares on a breast region (bcss1008) a share of 0.95
+ * gained 0.013 of mean IoU over 0.8, and the noise 0.009.
+ */
+export const TAUGHT_HEAD = { poolingShare: 0.9, featureNoise: 0.6 } as const;
 
 /** As tried on regions of two breast slides, ten squares each. */
 const STEPS = 60;
