@@ -1,6 +1,7 @@
 import { classifierStage, stageTitle } from "../contract/index.js";
 import type { MetricLine, RunDirectory } from "../run/index.js";
 import type { CurveChart, CurveSeries } from "./report-data.js";
+import type { ReportContext } from "./run-report.js";
 
 /** What is drawn of a stage: the metric of each split under its name in the legend. */
 interface ChartKind {
@@ -28,25 +29,41 @@ const classifierCharts: readonly ChartKind[] = [
   },
 ];
 
-const decoderCharts: readonly ChartKind[] = [
-  { name: "loss", yLabel: "Dice + IoU loss", train: "loss", val: "loss", valName: "validation" },
-  { name: "Dice", yLabel: "soft Dice", train: "dice", val: "dice", valName: "validation" },
-];
+/** A decoder is judged by masks or, with labels of windows, by how many of them it tells. */
+function decoderCharts(
+  { decoder }: ReportContext["config"],
+  lines: readonly MetricLine[],
+): readonly ChartKind[] {
+  const yLabel = decoder.loss === "overlap" ? "Dice + IoU loss" : "cross-entropy + Dice loss";
+  const byWindows = lines.some(({ values }) => values.balancedAccuracy !== undefined);
+  return [
+    { name: "loss", yLabel, train: "loss", val: "loss", valName: "validation" },
+    byWindows
+      ? {
+          name: "accuracy of windows",
+          yLabel: "accuracy",
+          train: "accuracy",
+          val: "balancedAccuracy",
+          valName: "validation, class-balanced",
+        }
+      : { name: "Dice", yLabel: "soft Dice", train: "dice", val: "dice", valName: "validation" },
+  ];
+}
 
 /** The training curves of every stage that has finished an epoch, in the order of training. */
-export function runCurves(run: RunDirectory, metrics: readonly MetricLine[]): CurveChart[] {
+export function runCurves({ run, config }: ReportContext, metrics: readonly MetricLine[]): CurveChart[] {
   const stages = [...new Set(metrics.map(({ stage }) => stage))];
   return stages.flatMap((stage) => {
     const lines = metrics.filter((line) => line.stage === stage);
     const bestEpoch = keptEpoch(run, stage, lines);
-    const charts = stage === classifierStage ? classifierCharts : decoderCharts;
+    const charts = stage === classifierStage ? classifierCharts : decoderCharts(config, lines);
     return charts.map((kind) => ({
       title: `${stageTitle(stage)}: ${kind.name}`,
       yLabel: kind.yLabel,
       series: [
         seriesOf(lines, "train", kind.train, "training"),
         seriesOf(lines, "val", kind.val, kind.valName),
-      ],
+      ].filter(({ points }) => points.length > 0),
       bestEpoch,
     }));
   });

@@ -10,6 +10,7 @@ import {
   type RunDirectory,
   type RunEvaluation,
   readEvaluation,
+  seesFeatures,
 } from "../run/index.js";
 import { renderReport } from "./render-report.js";
 import type { DatasetSummary, ReportData, RunIdentity } from "./report-data.js";
@@ -50,7 +51,7 @@ export async function assembleReport(context: ReportContext, dataset: Dataset): 
     title: basename(resolve(run.root)),
     run: identity(context),
     dataset: describeDataset(dataset),
-    curves: runCurves(run, await run.metrics()),
+    curves: runCurves(context, await run.metrics()),
     stageTable: stageTable(evaluated?.evaluation, expected),
     classification: evaluated === undefined ? undefined : classificationOf(evaluated.evaluation),
     scoreDistributions: [
@@ -112,7 +113,8 @@ function describeDataset({ root, patches, patchSize }: Dataset): DatasetSummary 
 }
 
 /** How each stage's weights were chosen. */
-function notes({ run }: ReportContext): string[] {
+function notes({ run, config: { decoder } }: ReportContext): string[] {
+  const keepsLast = seesFeatures(decoder) && decoder.schedule === "cosine";
   return Object.entries(run.record.stages).flatMap(([stage, { summary }]) => {
     const title = stageTitle(stage);
     const { validation, keptDecoder } = summary;
@@ -121,7 +123,9 @@ function notes({ run }: ReportContext): string[] {
         `${title}: no mask became a pseudo-label, so the decoder of “${stageTitle(keptDecoder)}” was kept.`,
       ];
     }
-    return typeof validation === "string" ? [`${title}: the epoch was chosen by ${validation}.`] : [];
+    if (typeof validation !== "string") return [];
+    if (keepsLast) return [`${title}: the last epoch was kept. Validation shows the ${validation}.`];
+    return [`${title}: the epoch was chosen by ${validation}.`];
   });
 }
 

@@ -14,7 +14,7 @@ import { type Mask, readMask, writeMaskPng } from "../../src/imaging/index.js";
 import { assembleReport, writeRunReport } from "../../src/report/index.js";
 import { writeActivation } from "../../src/run/activation-files.js";
 import { evaluationFiles, type PatchFigures, writeEvaluation } from "../../src/run/evaluation-files.js";
-import { RunDirectory, type StageRecord } from "../../src/run/index.js";
+import { RunDirectory, resolveConfig, type StageRecord } from "../../src/run/index.js";
 import { writeScores } from "../../src/run/score-table.js";
 import {
   emptyRecord,
@@ -272,6 +272,23 @@ describe("the report of an unfinished run", () => {
     expect(report.classification).toBeUndefined();
     expect(report.gallery.entries).toEqual([]);
     expect(await exists(await writeRunReport(context(run), dataset))).toBe(true);
+  });
+
+  it("draws how many windows a decoder tells where labels of windows judge it", async () => {
+    const run = await emptyRun("windows");
+    const line = { stage: "preliminary", epoch: 0 } as const;
+    await run.appendMetrics({ ...line, split: "train", values: { loss: 0.4 } });
+    await run.appendMetrics({ ...line, split: "val", values: { balancedAccuracy: 0.9, offset: 1 } });
+    await run.updateStage("preliminary", done({ validation: "error on labels of windows" }));
+    const preset = { run, config: resolveConfig("laptop") };
+    const { curves, notes } = await assembleReport(preset, dataset);
+    expect(notes).toEqual([
+      "Preliminary fine-tuning: the last epoch was kept. Validation shows the error on labels of windows.",
+    ]);
+    expect(curves.map(({ title, series }) => [title, series.map(({ name }) => name)])).toEqual([
+      ["Preliminary fine-tuning: loss", ["training"]],
+      ["Preliminary fine-tuning: accuracy of windows", ["validation, class-balanced"]],
+    ]);
   });
 
   it("names the stages that an earlier evaluation lacks", async () => {
