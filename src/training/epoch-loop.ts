@@ -36,8 +36,14 @@ export interface EpochLoopOptions<Step extends EpochStep> {
   trainEpoch(step: Step, epoch: number): Promise<EpochValues>;
   /** Keeps the last epoch's weights, whatever their criterion; those of the lowest criterion by default. */
   readonly keepsLast?: boolean;
-  /** Judges the weights; the lowest criterion wins. */
-  validate(weights: Weights, epoch: number): Promise<{ criterion: number; values: EpochValues }>;
+  /** Judges the weights; the lowest criterion wins. Null in epochs that are not judged, which only {@link keepsLast} allows. */
+  validate(weights: Weights, epoch: number): Promise<Validated | null>;
+}
+
+/** How good weights are. */
+export interface Validated {
+  readonly criterion: number;
+  readonly values: EpochValues;
 }
 
 /** What came out of the loop. */
@@ -73,7 +79,8 @@ export async function runEpochs<Step extends EpochStep>(
       const trained = await options.trainEpoch(step, epoch);
       const state = await step.snapshot();
       const weights = new Map([...state].filter(([name]) => !isOptimizerState(name)));
-      const { criterion, values } = await options.validate(weights, epoch);
+      const judged = await options.validate(weights, epoch);
+      const criterion = judged?.criterion ?? progress.bestCriterion;
       requireFinite(stage, epoch, criterion);
       if (options.keepsLast === true || criterion < progress.bestCriterion) {
         progress = { ...progress, bestEpoch: epoch, bestCriterion: criterion };
@@ -81,11 +88,10 @@ export async function runEpochs<Step extends EpochStep>(
       }
       progress = { ...progress, epochsDone: epoch + 1, stepsTaken: step.stepsTaken };
       await run.appendMetrics({ stage, epoch, split: "train", values: trained });
-      await run.appendMetrics({ stage, epoch, split: "val", values });
+      if (judged !== null) await run.appendMetrics({ stage, epoch, split: "val", values: judged.values });
       await writeCheckpoint(file, { progress, current: state, best });
-      reporter.note(
-        `${stage}: epoch ${epoch + 1}/${options.epochs}: ${describe(trained)}; validation ${describe(values)}`,
-      );
+      const validation = judged === null ? "" : `; validation ${describe(judged.values)}`;
+      reporter.note(`${stage}: epoch ${epoch + 1}/${options.epochs}: ${describe(trained)}${validation}`);
       options.signal?.throwIfAborted();
     }
   } finally {

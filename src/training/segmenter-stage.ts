@@ -37,6 +37,8 @@ export interface SegmenterStageOptions extends Omit<DecoderStageOptions, "samWei
 
 /** Patches that features are standardised by, at most. */
 const STANDARDISED_PATCHES = 100;
+/** Epochs from one validation to the next where it chooses nothing: a sixth of the time. */
+const JUDGED_EPOCHS = 4;
 
 /**
  * Trains a decoder that sees a backbone's features, and the backbone when asked, on masks whose pixels may count
@@ -91,6 +93,10 @@ export async function trainSegmenter(options: SegmenterStageOptions): Promise<Ep
     return { loss: sum / counted };
   };
 
+  // As for a dense classifier: the rate falls to zero, and few windows choose at random.
+  const keepsLast = settings.schedule === "cosine";
+  const isJudged = (epoch: number) =>
+    !keepsLast || (epoch + 1) % JUDGED_EPOCHS === 0 || epoch + 1 === settings.epochs;
   const result = await runEpochs({
     stage,
     run,
@@ -102,9 +108,8 @@ export async function trainSegmenter(options: SegmenterStageOptions): Promise<Ep
       new Map([...model.initial].map(([name, tensor]) => [name, options.start?.get(name) ?? tensor])),
     createStep,
     trainEpoch,
-    // As for a dense classifier: the rate falls to zero, and few windows choose at random.
-    keepsLast: settings.schedule === "cosine",
-    validate: (weights) => validator.validate(weights),
+    keepsLast,
+    validate: async (weights, epoch) => (isJudged(epoch) ? validator.validate(weights) : null),
   });
   const calibration = settings.calibrate ? await calibrated(options, validator, result.weights) : [];
   return { ...result, weights: new Map([...result.weights, ...standardisation, ...calibration]) };

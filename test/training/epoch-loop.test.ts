@@ -104,6 +104,17 @@ describe("the loop over epochs", () => {
     expect(steps.map(({ closed }) => closed)).toEqual([true]);
   });
 
+  it("keeps the last weights where told, and then need not judge every epoch", async () => {
+    const { options, run } = await loop([3, 1, 2], 1);
+    const validate = async (weights: Weights, epoch: number) =>
+      epoch === 1 ? null : options.validate(weights, epoch);
+    const { weights, progress } = await runEpochs({ ...options, keepsLast: true, validate });
+    expect(weightOf(weights)).toBe(30);
+    expect(progress).toEqual({ epochsDone: 3, stepsTaken: 30, bestEpoch: 2, bestCriterion: 2 });
+    const validation = (await run.metrics()).filter(({ split }) => split === "val");
+    expect(validation.map(({ epoch }) => epoch)).toEqual([0, 2]);
+  });
+
   it("stops after `patience` epochs without improvement", async () => {
     const { options, trained } = await loop([5, 4, 4, 4, 1, 1], 2);
     const { progress } = await runEpochs(options);
