@@ -2,18 +2,24 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { pause } from "../src/common/index.js";
 import type { DeviceName } from "../src/graph/index.js";
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** Milliseconds after which PyTorch's threads have stopped waiting busily for more work, which takes a core from ours. */
+export const PYTORCH_THREADS_REST = 500;
 
 /** A process that does one section's work on command, ours or PyTorch's. */
 export class BenchProcess {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
+  readonly #rest: number;
 
-  private constructor(command: string, parameters: readonly string[]) {
+  private constructor(command: string, parameters: readonly string[], rest: number) {
     const child = spawn(command, parameters, { stdio: ["pipe", "pipe", "inherit"] });
     this.#child = child;
+    this.#rest = rest;
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -31,11 +37,13 @@ export class BenchProcess {
 
   /** Starts PyTorch's and waits until the model is made. */
   static pyTorch(section: string, threads: number, python = defaultPython()): Promise<BenchProcess> {
-    return BenchProcess.#started(python, [here("pytorch-baseline.py"), section, String(threads)]);
+    const parameters = [here("pytorch-baseline.py"), section, String(threads)];
+    return BenchProcess.#started(python, parameters, PYTORCH_THREADS_REST);
   }
 
-  static async #started(command: string, parameters: readonly string[]): Promise<BenchProcess> {
-    const started = new BenchProcess(command, parameters);
+  /** @param rest milliseconds after each step before another process has its turn */
+  static async #started(command: string, parameters: readonly string[], rest = 0): Promise<BenchProcess> {
+    const started = new BenchProcess(command, parameters, rest);
     await started.#answer();
     return started;
   }
@@ -49,6 +57,7 @@ export class BenchProcess {
   async timedStep(): Promise<StepTime> {
     this.#child.stdin?.write("step\n");
     const answer = await this.#answer();
+    await pause(this.#rest, undefined);
     return { seconds: numberIn(answer, "seconds"), coreSeconds: numberIn(answer, "coreSeconds") };
   }
 

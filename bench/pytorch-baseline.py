@@ -165,6 +165,43 @@ def backbone_step(batch, size):
     return step
 
 
+class FeaturePyramid(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.laterals = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in (24, 40, 112))
+        self.smooth = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(4))
+        self.logits = nn.Conv2d(width, 1, 1)
+
+    def forward(self, levels):
+        fine, middle, coarse = (lateral(level) for lateral, level in zip(self.laterals, levels))
+        x = F.relu(self.smooth[1](F.relu(self.smooth[0](F.relu(coarse)))))
+        for level, smooth in ((middle, self.smooth[2]), (fine, self.smooth[3])):
+            x = F.interpolate(x, level.shape[2:], mode="bilinear", align_corners=False)
+            x = F.relu(smooth(level + x))
+        return self.logits(x)[:, 0]
+
+
+def pyramid_step(batch, size):
+    backbone, pyramid = EfficientNetLite0().eval(), FeaturePyramid()
+    groups = [{"params": pyramid.parameters(), "lr": 1e-3}, {"params": backbone.parameters(), "lr": 2e-4}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
+    images = torch.rand(batch, 3, size, size) * 255
+    targets = (torch.rand(batch, size // 4, size // 4) > 0.5).float()
+    weights = torch.rand(batch, size // 4, size // 4)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        logits = pyramid(backbone((images - 127) / 128))
+        errors = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        prediction = torch.sigmoid(logits) * weights
+        intersection, total = (prediction * targets).sum(), prediction.sum() + (targets * weights).sum()
+        dice = (2 * intersection + 1) / (total + 1)
+        ((errors * weights).sum() / weights.sum() + 0.5 * (1 - dice)).backward()
+        optimizer.step()
+
+    return step
+
+
 # SAM's prompt encoder (frozen) and mask decoder (trained), for a batch of images with one prompt set each.
 
 
@@ -325,6 +362,7 @@ SECTIONS = {
     "cam-last": lambda: activation_map(lambda model: model.layer4[3]),
     "backbone-forward": lambda: backbone_forward(4, 416),
     "backbone-step": lambda: backbone_step(4, 416),
+    "pyramid": lambda: pyramid_step(2, 416),
     "decoder": lambda: decoder_step(4),
     **{variant: functools.partial(image_encoder, variant) for variant in ("vit-b", "vit-l", "vit-h")},
 }

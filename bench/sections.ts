@@ -26,6 +26,7 @@ import {
   type ResNetAdlOptions,
 } from "../src/models/index.js";
 import { adam, adamW, ParameterSet, TrainingStep, type TrainingStepOptions } from "../src/nn/index.js";
+import { pyramidStep } from "./pyramid-section.js";
 
 /** One measured piece of work. */
 export interface Section {
@@ -55,6 +56,7 @@ export const sections: Readonly<Record<string, Section>> = {
   "cam-last": activationMap("layer4-last", "features of layer 4's last block"),
   "backbone-forward": backboneForward(),
   "backbone-step": backboneStep(),
+  pyramid: pyramidStep(),
   encoder: {
     title: "Image encoder (TinyViT), one 512² patch",
     images: 1,
