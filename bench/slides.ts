@@ -20,6 +20,7 @@ const options = new Command("bench:slides")
   .option("--region <pixels>", "side of the regions", wholeNumber(1), 512)
   .option("--reads <count>", "regions of each turn", wholeNumber(1), 100)
   .option("--turns <count>", "turns of each side", wholeNumber(1), 7)
+  .option("--new-memory", "our side takes new memory for each region, as with few of them")
   .option("--json", "print one JSON document")
   .parse()
   .opts();
@@ -123,6 +124,7 @@ async function compare(cores: number, aligned: boolean): Promise<Comparison> {
     here("slides/worker.ts"),
     ...parameters,
     String(2 * cores),
+    String(options.newMemory === true),
   ];
   const ours = await new Reader(cores, worker).ready();
   const others = await Promise.all(

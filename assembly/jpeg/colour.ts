@@ -1,16 +1,13 @@
 // Chrominance is enlarged with libjpeg's triangle filter ("fancy upsampling"), and YCbCr becomes RGB with its whole
-// numbers (jdsample.c, jdcolor.c), so that every sample equals libjpeg's.
+// numbers (jdsample.c, jdcolor.c), so that every sample equals libjpeg's. Sixteen pixels at a time, in registers.
 
 import { Frame, Memory, Part, plane } from "./frame";
+import { add, dot, high, highBytes, low, lowBytes, pair } from "./vectors";
 
-/** Bytes before a row of samples, so that the first has a neighbour. */
-const MARGIN: usize = 16;
-/** Row of 16-bit sums or 8-bit samples with margins, of at most this many. */
-const WIDEST: usize = 8192;
-const ROW: usize = memory.data(2 * 8192 + 64, 16);
-
-/** Widest picture whose rows fit. */
-export const MOST_COLUMNS: i32 = 2 * 8192 - 64;
+/** Pixels that are made together. */
+export const GROUP: i32 = 16;
+/** Their bytes. */
+const GROUP_BYTES: usize = 48;
 
 @inline
 function bytes8(at: usize): v128 {
@@ -24,132 +21,164 @@ function inTurn(even: v128, odd: v128): v128 {
 }
 
 /** Twice as wide: three parts of the nearer sample and one of the farther (`h2v1_fancy_upsample`). */
-function enlargeRow(source: usize, count: usize, target: usize): void {
-  const row = ROW + MARGIN;
-  memory.copy(row, source, count);
-  store<u8>(row - 1, load<u8>(row));
-  store<u8>(row + count, load<u8>(row + count - 1));
-  const three = i16x8.splat(3);
-  for (let at: usize = 0; at < count; at += 8) {
-    const near = i16x8.mul(bytes8(row + at), three);
-    const even = i16x8.shr_u(i16x8.add(i16x8.add(near, bytes8(row + at - 1)), i16x8.splat(1)), 2);
-    const odd = i16x8.shr_u(i16x8.add(i16x8.add(near, bytes8(row + at + 1)), i16x8.splat(2)), 2);
-    v128.store(target + 2 * at, inTurn(even, odd));
-  }
+@inline
+function enlargeAcross(at: usize): v128 {
+  const near = i16x8.mul(bytes8(at), i16x8.splat(3));
+  const even = i16x8.shr_u(i16x8.add(i16x8.add(near, bytes8(at - 1)), i16x8.splat(1)), 2);
+  const odd = i16x8.shr_u(i16x8.add(i16x8.add(near, bytes8(at + 1)), i16x8.splat(2)), 2);
+  return inTurn(even, odd);
+}
+
+@inline
+function downwards(nearer: usize, farther: usize): v128 {
+  return i16x8.add(i16x8.mul(bytes8(nearer), i16x8.splat(3)), bytes8(farther));
 }
 
 /** Twice as wide and high: the same filter in both directions (`h2v2_fancy_upsample`). */
-function enlargeRows(nearer: usize, farther: usize, count: usize, target: usize): void {
-  const row = ROW + MARGIN;
-  const three = i16x8.splat(3);
-  for (let at: usize = 0; at < count; at += 8) {
-    v128.store(row + 2 * at, i16x8.add(i16x8.mul(bytes8(nearer + at), three), bytes8(farther + at)));
-  }
-  store<i16>(row - 2, load<i16>(row));
-  store<i16>(row + 2 * count, load<i16>(row + 2 * count - 2));
-  for (let at: usize = 0; at < count; at += 8) {
-    const place = row + 2 * at;
-    const near = i16x8.mul(v128.load(place), three);
-    const even = i16x8.shr_u(i16x8.add(i16x8.add(near, v128.load(place - 2)), i16x8.splat(8)), 4);
-    const odd = i16x8.shr_u(i16x8.add(i16x8.add(near, v128.load(place + 2)), i16x8.splat(7)), 4);
-    v128.store(target + 2 * at, inTurn(even, odd));
-  }
-}
-
-/** Where the part's pixels of a row of chrominance stand; enlarged at `target` where that is needed. */
-function chromaRow(component: i32, y: i32, target: usize): usize {
-  const source = plane(component);
-  const stride = Memory.chromaStride;
-  const left = <usize>Part.left;
-  if (Frame.horizontal == 1) return source + <usize>y * stride + left;
-  const columns = (Frame.width + 1) >> 1;
-  // With a neighbour on both sides, unless the picture ends there.
-  const first = <usize>max(0, (Part.left >> 1) - 1);
-  const count = <usize>min(columns, ((Part.right + 1) >> 1) + 1) - first;
-  const pixels = target + left - 2 * first;
-  if (Frame.vertical == 1) {
-    enlargeRow(source + <usize>y * stride + first, count, target);
-    return pixels;
-  }
-  const rows = (Frame.height + 1) >> 1;
-  const nearer = y >> 1;
-  let farther = (y & 1) == 0 ? nearer - 1 : nearer + 1;
-  if (farther < 0) farther = 0;
-  if (farther >= rows) farther = rows - 1;
-  const corner = source + first;
-  enlargeRows(corner + <usize>nearer * stride, corner + <usize>farther * stride, count, target);
-  return pixels;
-}
-
-/** (a · i + b · j + 2^15) / 2^16 for the pairs i, j of the halves, which are whole numbers of 16 bits. */
 @inline
-function weighted(lower: v128, upper: v128, factors: v128): v128 {
+function enlargeBoth(nearer: usize, farther: usize): v128 {
+  const near = i16x8.mul(downwards(nearer, farther), i16x8.splat(3));
+  const before = downwards(nearer - 1, farther - 1);
+  const after = downwards(nearer + 1, farther + 1);
+  const even = i16x8.shr_u(i16x8.add(i16x8.add(near, before), i16x8.splat(8)), 4);
+  const odd = i16x8.shr_u(i16x8.add(i16x8.add(near, after), i16x8.splat(7)), 4);
+  return inTurn(even, odd);
+}
+
+/** Green less luminance and plus Cr, of which 1 is taken: (−22554 Cb + 18734 Cr + 2^15) / 2^16. */
+@inline
+function greenOf(cb: v128, cr: v128): v128 {
+  const factors = pair(-22554, 18734);
   const round = i32x4.splat(1 << 15);
   return i16x8.narrow_i32x4_s(
-    i32x4.shr_s(i32x4.add(i32x4.dot_i16x8_s(lower, factors), round), 16),
-    i32x4.shr_s(i32x4.add(i32x4.dot_i16x8_s(upper, factors), round), 16),
-  );
-}
-
-/** Eight pixels of three samples each, 24 bytes. */
-@inline
-function putPixels(target: usize, redGreen: v128, blue: v128): void {
-  v128.store(
-    target,
-    v128.shuffle<u8>(redGreen, blue, 0, 8, 16, 1, 9, 17, 2, 10, 18, 3, 11, 19, 4, 12, 20, 5),
-  );
-  v128.store64_lane(
-    target + 16,
-    v128.shuffle<u8>(redGreen, blue, 13, 21, 6, 14, 22, 7, 15, 23, 0, 0, 0, 0, 0, 0, 0, 0),
-    0,
+    i32x4.shr_s(add(dot(low(cb, cr), factors), round), 16),
+    i32x4.shr_s(add(dot(high(cb, cr), factors), round), 16),
   );
 }
 
 /**
- * Rows of YCbCr as RGB: red is Y + 1.402 Cr, green Y − 0.34414 Cb − 0.71414 Cr, blue Y + 1.772 Cb. Factors of 2^16 do
- * not fit into 16 bits, so whole parts are added: 1.402 = 1 + 26345, 0.71414 = 1 − 18734, 1.772 = 2 − 14942.
+ * Red is Y + 1.402 Cr, less the whole part 26345/65536 Cr. Half that factor, rounded, times any Cr gives the same whole
+ * numbers as libjpeg's 2^16ths; so does blue's −14942/65536.
  */
-function convertRow(luma: usize, blues: usize, reds: usize, count: usize, target: usize): void {
-  const middle = i16x8.splat(128);
-  const redFactors = i32x4.splat(26345 << 16);
-  const greenFactors = i32x4.splat((18734 << 16) | (-22554 & 0xffff));
-  const blueFactors = i32x4.splat(-14942 & 0xffff);
-  for (let at: usize = 0; at < count; at += 8, target += 24) {
-    const y = bytes8(luma + at);
-    const cb = i16x8.sub(bytes8(blues + at), middle);
-    const cr = i16x8.sub(bytes8(reds + at), middle);
-    const lower = v128.shuffle<i16>(cb, cr, 0, 8, 1, 9, 2, 10, 3, 11);
-    const upper = v128.shuffle<i16>(cb, cr, 4, 12, 5, 13, 6, 14, 7, 15);
-    const red = i16x8.add(i16x8.add(y, cr), weighted(lower, upper, redFactors));
-    const green = i16x8.add(i16x8.sub(y, cr), weighted(lower, upper, greenFactors));
-    const blue = i16x8.add(i16x8.add(y, i16x8.shl(cb, 1)), weighted(lower, upper, blueFactors));
-    putPixels(target, i8x16.narrow_i16x8_u(red, green), i8x16.narrow_i16x8_u(blue, blue));
+@inline
+function redOf(cr: v128): v128 {
+  return i16x8.add(cr, i16x8.q15mulr_sat_s(cr, i16x8.splat(13173)));
+}
+
+/** Blue is Y + 1.772 Cb = Y + 2 Cb − 14942/65536 Cb. */
+@inline
+function blueOf(cb: v128): v128 {
+  return i16x8.add(i16x8.shl(cb, 1), i16x8.q15mulr_sat_s(cb, i16x8.splat(-7471)));
+}
+
+/** Writes 16 pixels of three samples each, and 4 bytes more. */
+@inline
+function putPixels(target: usize, red: v128, green: v128, blue: v128): void {
+  const three = i8x16(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+  const redGreen0 = lowBytes(red, green);
+  const redGreen8 = highBytes(red, green);
+  const blue0 = lowBytes(blue, blue);
+  const blue8 = highBytes(blue, blue);
+  v128.store(target, i8x16.swizzle(low(redGreen0, blue0), three));
+  v128.store(target + 12, i8x16.swizzle(high(redGreen0, blue0), three));
+  v128.store(target + 24, i8x16.swizzle(low(redGreen8, blue8), three));
+  v128.store(target + 36, i8x16.swizzle(high(redGreen8, blue8), three));
+}
+
+/** Writes 16 pixels of YCbCr as RGB. */
+@inline
+function convert(target: usize, luma: v128, blues: v128, reds: v128): void {
+  const middle = i8x16.splat(-128);
+  const signedBlues = v128.xor(blues, middle);
+  const signedReds = v128.xor(reds, middle);
+  const y0 = i16x8.extend_low_i8x16_u(luma);
+  const y8 = i16x8.extend_high_i8x16_u(luma);
+  const cb0 = i16x8.extend_low_i8x16_s(signedBlues);
+  const cb8 = i16x8.extend_high_i8x16_s(signedBlues);
+  const cr0 = i16x8.extend_low_i8x16_s(signedReds);
+  const cr8 = i16x8.extend_high_i8x16_s(signedReds);
+  putPixels(
+    target,
+    i8x16.narrow_i16x8_u(i16x8.add(y0, redOf(cr0)), i16x8.add(y8, redOf(cr8))),
+    i8x16.narrow_i16x8_u(
+      i16x8.add(i16x8.sub(y0, cr0), greenOf(cb0, cr0)),
+      i16x8.add(i16x8.sub(y8, cr8), greenOf(cb8, cr8)),
+    ),
+    i8x16.narrow_i16x8_u(i16x8.add(y0, blueOf(cb0)), i16x8.add(y8, blueOf(cb8))),
+  );
+}
+
+/** Rows with chrominance of half the width and height. */
+function writeRow420(y: i32, first: i32, last: i32, target: usize): void {
+  const stride = Memory.chromaStride;
+  const rows = (Frame.height + 1) >> 1;
+  const nearerRow = y >> 1;
+  const fartherRow = min(max((y & 1) == 0 ? nearerRow - 1 : nearerRow + 1, 0), rows - 1);
+  const nearer = plane(1) + <usize>nearerRow * stride;
+  const farther = plane(1) + <usize>fartherRow * stride;
+  const toReds = Memory.chromaBytes;
+  const luma = plane(0) + <usize>y * Memory.lumaStride;
+  for (let x = <usize>first; x < <usize>last; x += GROUP, target += GROUP_BYTES) {
+    const near = nearer + (x >> 1);
+    const far = farther + (x >> 1);
+    convert(target, v128.load(luma + x), enlargeBoth(near, far), enlargeBoth(near + toReds, far + toReds));
   }
 }
 
-/** Rows of three planes in turn. */
-function joinRow(reds: usize, greens: usize, blues: usize, count: usize, target: usize): void {
-  for (let at: usize = 0; at < count; at += 8, target += 24) {
-    const redGreen = v128.load64_lane(greens + at, v128.load64_zero(reds + at), 1);
-    putPixels(target, redGreen, v128.load64_zero(blues + at));
+/** Rows with chrominance of half the width. */
+function writeRow422(y: i32, first: i32, last: i32, target: usize): void {
+  const blues = plane(1) + <usize>y * Memory.chromaStride;
+  const reds = blues + Memory.chromaBytes;
+  const luma = plane(0) + <usize>y * Memory.lumaStride;
+  for (let x = <usize>first; x < <usize>last; x += GROUP, target += GROUP_BYTES) {
+    const at = x >> 1;
+    convert(target, v128.load(luma + x), enlargeAcross(blues + at), enlargeAcross(reds + at));
   }
 }
 
-/** Writes the part's pixels from the planes. */
-export function writePixels(): void {
-  const count = <usize>(Part.right - Part.left);
-  const rowBytes = count * <usize>Frame.components;
-  const secondRow = Memory.rows + 2 * WIDEST + 64;
-  let target = Memory.output;
-  for (let y = Part.top; y < Part.bottom; y++, target += rowBytes) {
-    const first = plane(0) + <usize>y * Memory.lumaStride + <usize>Part.left;
-    if (Frame.components == 1) {
-      memory.copy(target, first, count);
-      continue;
+/** Rows of three planes of one size, YCbCr or RGB. */
+function writeRow444(y: i32, first: i32, last: i32, target: usize): void {
+  const second = plane(1) + <usize>y * Memory.chromaStride;
+  const third = second + Memory.chromaBytes;
+  const luma = plane(0) + <usize>y * Memory.lumaStride;
+  for (let x = <usize>first; x < <usize>last; x += GROUP, target += GROUP_BYTES) {
+    if (Frame.isYcc) convert(target, v128.load(luma + x), v128.load(second + x), v128.load(third + x));
+    else putPixels(target, v128.load(luma + x), v128.load(second + x), v128.load(third + x));
+  }
+}
+
+/** Gives the first and last sample of each row of chrominance a neighbour of the same value. */
+function extendChroma(): void {
+  const columns = <usize>((Frame.width + 1) >> 1);
+  const vertical = Frame.vertical - 1;
+  const lastRow = ((Frame.height + vertical) >> vertical) - 1;
+  const from = max(0, (Part.top >> vertical) - 1);
+  const to = min(lastRow, ((Part.bottom - 1) >> vertical) + 1);
+  for (let component = 1; component < 3; component++) {
+    let row = plane(component) + <usize>from * Memory.chromaStride;
+    for (let y = from; y <= to; y++, row += Memory.chromaStride) {
+      store<u8>(row - 1, load<u8>(row));
+      store<u8>(row + columns, load<u8>(row + columns - 1));
     }
-    const second = chromaRow(1, y, Memory.rows);
-    const third = chromaRow(2, y, secondRow);
-    if (Frame.isYcc) convertRow(first, second, third, count, target);
-    else joinRow(first, second, third, count, target);
+  }
+}
+
+/** The first of the pixels that are made of each row; those from there to the part are beside it. */
+@inline
+export function firstMade(): i32 {
+  return Part.left & ~(GROUP - 1);
+}
+
+/** Writes the part's pixels from the planes; grey ones are there. */
+export function writePixels(): void {
+  if (Frame.components == 1) return;
+  if (Frame.horizontal == 2) extendChroma();
+  const first = firstMade();
+  const last = Part.right;
+  let target = Memory.output;
+  for (let y = Part.top; y < Part.bottom; y++, target += Memory.outputStride) {
+    if (Frame.horizontal == 1) writeRow444(y, first, last, target);
+    else if (Frame.vertical == 1) writeRow422(y, first, last, target);
+    else writeRow420(y, first, last, target);
   }
 }

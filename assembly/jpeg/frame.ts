@@ -63,24 +63,42 @@ export const ZIGZAG: usize = memory.data<u8>([
   47, 55, 62, 63,
 ]);
 
+/**
+ * Where the coefficient at each place of the zigzag order lies in a block, in bytes; those at places that no block has
+ * lie after it.
+ */
+export const COEFFICIENT_PLACES: usize = memory.data(320);
+export const AFTER_BLOCK: i32 = 128;
+
+export function layPlaces(): void {
+  memory.fill(COEFFICIENT_PLACES, <u8>AFTER_BLOCK, 320);
+  for (let place: usize = 0; place < 64; place++) {
+    store<u8>(COEFFICIENT_PLACES + place, load<u8>(ZIGZAG + place) << 1);
+  }
+}
+
+/** Bytes before a row of chrominance, where its first sample has a neighbour. */
+export const MARGIN: usize = 16;
+
 /** Where the pictures of one stream lie; set for each. */
 export class Memory {
-  /** Entropy-coded bytes without stuffing. */
+  /** Above the entropy-coded bytes without stuffing, which lie backwards. */
   static scan: usize = 0;
   static planes: usize = 0;
-  /** Bytes of the planes of luminance and of each chrominance. */
+  /** Bytes of the planes of luminance and of each chrominance, with margins. */
   static lumaBytes: usize = 0;
   static chromaBytes: usize = 0;
   static lumaStride: usize = 0;
   static chromaStride: usize = 0;
-  /** One row of chrominance, enlarged, for each of the two. */
-  static rows: usize = 0;
   static output: usize = 0;
+  static outputStride: usize = 0;
 }
 
+/** Where the first sample of a component is. */
 @inline
 export function plane(component: i32): usize {
-  return component == 0 ? Memory.planes : Memory.planes + Memory.lumaBytes + <usize>(component - 1) * Memory.chromaBytes;
+  const first = Memory.planes + MARGIN;
+  return component == 0 ? first : first + Memory.lumaBytes + <usize>(component - 1) * Memory.chromaBytes;
 }
 
 @inline

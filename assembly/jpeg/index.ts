@@ -1,23 +1,20 @@
 // Decodes baseline JPEG streams of 8 bits with SIMD, to libjpeg's pixels. Slides hold nearly nothing else; whatever is
 // of another kind, or seems faulty, is left to a complete decoder.
 
-import { MOST_COLUMNS, writePixels } from "./colour";
-import { Component, componentField, Frame, Memory, Outcome, Part, plane, planeStride, quantisationTable } from "./frame";
-import { Bits, bitsLeft, Block, decodeBlock, huffmanTable, startBits, withinBits } from "./huffman";
+import { firstMade, GROUP, writePixels } from "./colour";
+import { Frame, layPlaces, MARGIN, Memory, Outcome, Part, plane } from "./frame";
+import { bitsLeft, startBits, withinBits } from "./huffman";
 import { readMarkers, scanStart } from "./markers";
-import { transform, transformFlat } from "./transform";
+import { decodeMcus, describeBlocks, mcuColumns, mcuRows } from "./mcus";
 
 /** Most pixels of a picture; tiles have far fewer, and memory is kept for the largest. */
-const MOST_PIXELS: i32 = 1 << 21;
+const MOST_PIXELS: u32 = 1 << 21;
 /** Bytes after the scan that a faulty MCU may read before it is found out. */
 const SCAN_SLACK: usize = 4096;
-const ROW_BYTES: usize = 2 * (2 * 8192 + 64);
 /** Vectors reach beyond what they are asked for. */
 const SLACK: usize = 64;
 
-const COEFFICIENTS: usize = memory.data(128, 16);
-/** The last first-coefficient of each component. */
-const PREDICTORS: usize = memory.data(3 * 4);
+layPlaces();
 
 function aligned(address: usize): usize {
   return (address + 63) & ~(<usize>63);
@@ -49,9 +46,15 @@ export function channels(): i32 {
   return Frame.components;
 }
 
-/** Where its pixels are. */
+/** Where its first pixel is. */
 export function output(): usize {
-  return Memory.output;
+  if (Frame.components == 1) return plane(0) + <usize>Part.top * Memory.lumaStride + <usize>Part.left;
+  return Memory.output + 3 * <usize>(Part.left - firstMade());
+}
+
+/** Bytes from one row of its pixels to the next. */
+export function stride(): usize {
+  return Frame.components == 1 ? Memory.lumaStride : Memory.outputStride;
 }
 
 /**
@@ -63,7 +66,7 @@ export function decode(length: usize, left: i32, top: i32, right: i32, bottom: i
   const end = INPUT + length;
   const outcome = readMarkers(INPUT, end);
   if (outcome != Outcome.Done) return outcome;
-  if (Frame.width > MOST_COLUMNS || Frame.width * Frame.height > MOST_PIXELS) return Outcome.Unsupported;
+  if (<u32>(Frame.width * Frame.height) > MOST_PIXELS) return Outcome.Unsupported;
   Part.left = left;
   Part.top = top;
   Part.right = min(right, Frame.width);
@@ -75,54 +78,47 @@ export function decode(length: usize, left: i32, top: i32, right: i32, bottom: i
   return decoded;
 }
 
-function mcuColumns(): i32 {
-  const side = Frame.horizontal << 3;
-  return (Frame.width + side - 1) / side;
-}
-
-function mcuRows(): i32 {
-  const side = Frame.vertical << 3;
-  return (Frame.height + side - 1) / side;
-}
-
 /** Finds places for all that is made of a stream. */
 function arrange(length: usize): bool {
   const columns = <usize>mcuColumns();
   const rows = <usize>mcuRows();
-  Memory.lumaStride = (columns * <usize>Frame.horizontal) << 3;
+  Memory.lumaStride = ((columns * <usize>Frame.horizontal) << 3) + 2 * MARGIN;
   Memory.lumaBytes = Memory.lumaStride * ((rows * <usize>Frame.vertical) << 3);
-  Memory.chromaStride = columns << 3;
+  Memory.chromaStride = (columns << 3) + 2 * MARGIN;
   Memory.chromaBytes = Frame.components == 1 ? 0 : Memory.chromaStride * (rows << 3);
-  Memory.scan = aligned(INPUT + length);
-  Memory.planes = aligned(Memory.scan + length + SCAN_SLACK);
-  Memory.rows = aligned(Memory.planes + Memory.lumaBytes + 2 * Memory.chromaBytes + SLACK);
-  Memory.output = aligned(Memory.rows + ROW_BYTES);
-  const pixels = <usize>(width() * height());
-  return ensure(Memory.output + pixels * <usize>Frame.components + SLACK);
+  Memory.scan = aligned(INPUT + length + SCAN_SLACK + length + SLACK);
+  Memory.planes = aligned(Memory.scan + SLACK);
+  Memory.output = aligned(Memory.planes + Memory.lumaBytes + 2 * Memory.chromaBytes + SLACK);
+  const groups = <usize>((Part.right - firstMade() + GROUP - 1) / GROUP);
+  Memory.outputStride = groups * <usize>GROUP * 3;
+  const pixelBytes: usize = Frame.components == 1 ? 0 : Memory.outputStride * <usize>height();
+  return ensure(Memory.output + pixelBytes + SLACK);
 }
 
 /** Where copying stopped. */
 let copiedTo: usize = 0;
 let markerAt: usize = 0;
 
-/** Copies entropy-coded bytes up to the next marker, without the zeros stuffed after 0xff. */
+/** Copies entropy-coded bytes up to the next marker, backwards and without the zeros stuffed after 0xff. */
 function copyUnstuffed(from: usize, end: usize): bool {
-  let at = from;
-  let target = Memory.scan;
+  const backwards = i8x16(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const full = i8x16.splat(-1);
+  let at = from;
+  // Below what is written.
+  let target = Memory.scan;
   for (;;) {
     while (at + 16 <= end) {
       const bytes = v128.load(at);
-      v128.store(target, bytes);
+      v128.store(target - 16, i8x16.swizzle(bytes, backwards));
       const stuffed = i8x16.bitmask(i8x16.eq(bytes, full));
       if (stuffed != 0) {
         const before = <usize>ctz(stuffed);
         at += before;
-        target += before;
+        target -= before;
         break;
       }
       at += 16;
-      target += 16;
+      target -= 16;
     }
     if (at + 1 >= end) return false;
     const byte = load<u8>(at);
@@ -130,11 +126,11 @@ function copyUnstuffed(from: usize, end: usize): bool {
       if (load<u8>(at + 1) != 0) break;
       at += 1;
     }
-    store<u8>(target, byte);
     at += 1;
-    target += 1;
+    target -= 1;
+    store<u8>(target, byte);
   }
-  memory.fill(target, 0, 16);
+  memory.fill(target - 16, 0, 16);
   copiedTo = target;
   markerAt = at;
   return true;
@@ -142,13 +138,14 @@ function copyUnstuffed(from: usize, end: usize): bool {
 
 /** Decodes the one scan and sees that it ends as it should. */
 function decodeScan(end: usize): i32 {
+  describeBlocks();
   const all = mcuColumns() * mcuRows();
   const interval = Frame.restartInterval == 0 ? all : Frame.restartInterval;
   let from = scanStart;
   let restart = 0;
   for (let first = 0; first < all; first += interval) {
     if (!copyUnstuffed(from, end)) return Outcome.Faulty;
-    startBits(Memory.scan, copiedTo);
+    startBits(Memory.scan - 1, copiedTo - 1);
     const last = min(all, first + interval);
     if (!decodeMcus(first, last)) return Outcome.Faulty;
     // More than the bits that fill the last byte is something that libjpeg warns of.
@@ -159,73 +156,4 @@ function decodeScan(end: usize): i32 {
     from = markerAt + 2;
   }
   return Outcome.Done;
-}
-
-/** Samples around a part that its pixels are made of, too: chrominance is enlarged with its neighbours. */
-const AROUND: i32 = 2;
-
-function decodeMcus(first: i32, last: i32): bool {
-  memory.fill(PREDICTORS, 0, 12);
-  const columns = mcuColumns();
-  const across = Frame.horizontal << 3;
-  const down = Frame.vertical << 3;
-  const firstColumn = (Part.left - AROUND) / across;
-  const lastColumn = (Part.right + AROUND) / across;
-  const firstRow = (Part.top - AROUND) / down;
-  const lastRow = (Part.bottom + AROUND) / down;
-  let row = first / columns;
-  let column = first - row * columns;
-  for (let index = first; index < last; index++) {
-    const isWanted = column >= firstColumn && column <= lastColumn && row >= firstRow && row <= lastRow;
-    for (let component = 0; component < Frame.components; component++) {
-      if (!decodeComponent(component, column, row, isWanted)) return false;
-    }
-    if (Bits.at > Bits.end + 8) return false;
-    column += 1;
-    if (column == columns) {
-      column = 0;
-      row += 1;
-    }
-  }
-  return true;
-}
-
-@inline
-function clearCoefficients(): void {
-  const zero = i64x2.splat(0);
-  v128.store(COEFFICIENTS, zero);
-  v128.store(COEFFICIENTS, zero, 16);
-  v128.store(COEFFICIENTS, zero, 32);
-  v128.store(COEFFICIENTS, zero, 48);
-  v128.store(COEFFICIENTS, zero, 64);
-  v128.store(COEFFICIENTS, zero, 80);
-  v128.store(COEFFICIENTS, zero, 96);
-  v128.store(COEFFICIENTS, zero, 112);
-}
-
-/** One component's blocks of an MCU; those that are not wanted are read over. */
-function decodeComponent(component: i32, column: i32, row: i32, isWanted: bool): bool {
-  const across = component == 0 ? Frame.horizontal : 1;
-  const down = component == 0 ? Frame.vertical : 1;
-  const dc = huffmanTable(0, componentField(component, Component.Dc));
-  const ac = huffmanTable(1, componentField(component, Component.Ac));
-  const steps = quantisationTable(componentField(component, Component.Quantisation));
-  const stride = planeStride(component);
-  const corner = plane(component) + <usize>(row * down * 8) * stride + <usize>(column * across * 8);
-  const predictor = PREDICTORS + (<usize>component << 2);
-  for (let y = 0; y < down; y++) {
-    for (let x = 0; x < across; x++) {
-      clearCoefficients();
-      const extent = decodeBlock(dc, ac, COEFFICIENTS);
-      if (extent < 0) return false;
-      const value = load<i32>(predictor) + Block.dc;
-      store<i32>(predictor, value);
-      if (!isWanted) continue;
-      store<i16>(COEFFICIENTS, <i16>value);
-      const target = corner + <usize>(y * 8) * stride + <usize>(x * 8);
-      if (extent == 0) transformFlat(COEFFICIENTS, steps, target, stride);
-      else transform(COEFFICIENTS, steps, target, stride);
-    }
-  }
-  return true;
 }

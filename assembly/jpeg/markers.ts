@@ -10,7 +10,7 @@ import {
   uint16,
   ZIGZAG,
 } from "./frame";
-import { buildTable, forgetTables, huffmanTable, isDefined } from "./huffman";
+import { buildTable, forgetTables, huffmanTable, isDefined } from "./huffman-tables";
 
 /** Which quantisation tables the stream defined, one bit each. */
 let quantisationDefined: i32 = 0;
@@ -20,8 +20,28 @@ let adobeTransform: i32 = -1;
 /** Where the entropy-coded bytes begin, when `readMarkers` is done. */
 export let scanStart: usize = 0;
 
-/** @returns an {@link Outcome} */
+/** The last header that was read: tiles of one slide share theirs. */
+const HEADER: usize = memory.data(4096);
+const MOST_HEADER: usize = 4096;
+let headerBytes: usize = 0;
+
+/** Reads the segments up to the scan, unless they are those of the stream before. @returns an {@link Outcome} */
 export function readMarkers(start: usize, end: usize): i32 {
+  if (headerBytes != 0 && headerBytes <= end - start && memory.compare(start, HEADER, headerBytes) == 0) {
+    scanStart = start + headerBytes;
+    return Outcome.Done;
+  }
+  headerBytes = 0;
+  const outcome = readSegments(start, end);
+  const length = scanStart - start;
+  if (outcome == Outcome.Done && length <= MOST_HEADER) {
+    memory.copy(HEADER, start, length);
+    headerBytes = length;
+  }
+  return outcome;
+}
+
+function readSegments(start: usize, end: usize): i32 {
   forgetTables();
   quantisationDefined = 0;
   hasJfif = false;

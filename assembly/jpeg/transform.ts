@@ -1,9 +1,12 @@
 // The inverse discrete cosine transform of libjpeg ("islow"): Loeffler, Ligtenberg and Moschytz 1989 in whole numbers,
 // with its constants of 13 bits and its rounding, so that every sample equals libjpeg's.
 
-/** Two times a block of 64 numbers of 16 bits. */
+import { add, dot, high, highBytes, low, lowBytes, pair, subtract } from "./vectors";
+
+/** A block of 64 numbers of 16 bits. */
 const BETWEEN: usize = memory.data(128, 16);
-const TURNED: usize = memory.data(128, 16);
+/** Four columns of 32 bits, until the others are there. */
+const LEFT: usize = memory.data(128, 16);
 
 const FIRST_SHIFT: i32 = 11;
 const SECOND_SHIFT: i32 = 18;
@@ -22,41 +25,50 @@ const F_2_053: i16 = 16819;
 const F_2_562: i16 = 20995;
 const F_3_072: i16 = 25172;
 
+/** Numbers of 16 bits times 2^13, four of the eight. */
 @inline
-function pair(one: i16, other: i16): v128 {
-  return i32x4.splat((<i32>other << 16) | (<i32>one & 0xffff));
+function lowScaled(values: v128): v128 {
+  return i32x4.shr_s(low(i64x2.splat(0), values), 3);
 }
 
 @inline
-function low(one: v128, other: v128): v128 {
-  return v128.shuffle<i16>(one, other, 0, 8, 1, 9, 2, 10, 3, 11);
+function highScaled(values: v128): v128 {
+  return i32x4.shr_s(high(i64x2.splat(0), values), 3);
 }
 
+/** Keeps four of eight results of a pass, rounded and shifted; the right ones complete a row of 16 bits. */
 @inline
-function high(one: v128, other: v128): v128 {
-  return v128.shuffle<i16>(one, other, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-
-@inline
-function dot(pairs: v128, factors: v128): v128 {
-  return i32x4.dot_i16x8_s(pairs, factors);
-}
-
-@inline
-function add(one: v128, other: v128): v128 {
-  return i32x4.add(one, other);
-}
-
-@inline
-function subtract(one: v128, other: v128): v128 {
-  return i32x4.sub(one, other);
-}
-
-/** Stores four results of a pass, rounded, shifted and cut to 16 bits. */
-@inline
-function put(target: usize, values: v128, shift: i32): void {
+function put(index: usize, values: v128, shift: i32, isRight: bool): void {
   const cut = i32x4.shr_s(values, shift);
-  v128.store64_lane(target, i16x8.narrow_i32x4_s(cut, cut), 0);
+  if (isRight) v128.store(BETWEEN + index, i16x8.narrow_i32x4_s(v128.load(LEFT + index), cut));
+  else v128.store(LEFT + index, cut);
+}
+
+@inline
+function putAll(
+  even0: v128,
+  even1: v128,
+  even2: v128,
+  even3: v128,
+  odd0: v128,
+  odd1: v128,
+  odd2: v128,
+  odd3: v128,
+  shift: i32,
+  isRight: bool,
+): void {
+  const sum0 = add(even0, even3);
+  const sum3 = subtract(even0, even3);
+  const sum1 = add(even1, even2);
+  const sum2 = subtract(even1, even2);
+  put(0, add(sum0, odd3), shift, isRight);
+  put(7 * 16, subtract(sum0, odd3), shift, isRight);
+  put(16, add(sum1, odd2), shift, isRight);
+  put(6 * 16, subtract(sum1, odd2), shift, isRight);
+  put(2 * 16, add(sum2, odd1), shift, isRight);
+  put(5 * 16, subtract(sum2, odd1), shift, isRight);
+  put(3 * 16, add(sum3, odd0), shift, isRight);
+  put(4 * 16, subtract(sum3, odd0), shift, isRight);
 }
 
 /**
@@ -71,35 +83,45 @@ function half(
   pair71: v128,
   pair53: v128,
   pairOfSums: v128,
-  target: usize,
   shift: i32,
+  isRight: bool,
 ): void {
   const round = i32x4.splat(1 << (shift - 1));
-  const even0 = add(i32x4.shl(sum04, 13), round);
-  const even1 = add(i32x4.shl(difference04, 13), round);
-  const even3 = dot(pair26, pair(F_0_541 + F_0_765, F_0_541));
-  const even2 = dot(pair26, pair(F_0_541, F_0_541 - F_1_847));
   const z3 = dot(pairOfSums, pair(F_1_175 - F_1_961, F_1_175));
   const z4 = dot(pairOfSums, pair(F_1_175, F_1_175 - F_0_390));
-  const odd0 = add(dot(pair71, pair(F_0_298 - F_0_899, -F_0_899)), z3);
-  const odd3 = add(dot(pair71, pair(-F_0_899, F_1_501 - F_0_899)), z4);
-  const odd1 = add(dot(pair53, pair(F_2_053 - F_2_562, -F_2_562)), z4);
-  const odd2 = add(dot(pair53, pair(-F_2_562, F_3_072 - F_2_562)), z3);
-  const sum0 = add(even0, even3);
-  const sum3 = subtract(even0, even3);
-  const sum1 = add(even1, even2);
-  const sum2 = subtract(even1, even2);
-  put(target, add(sum0, odd3), shift);
-  put(target + 7 * 16, subtract(sum0, odd3), shift);
-  put(target + 16, add(sum1, odd2), shift);
-  put(target + 6 * 16, subtract(sum1, odd2), shift);
-  put(target + 2 * 16, add(sum2, odd1), shift);
-  put(target + 5 * 16, subtract(sum2, odd1), shift);
-  put(target + 3 * 16, add(sum3, odd0), shift);
-  put(target + 4 * 16, subtract(sum3, odd0), shift);
+  putAll(
+    add(sum04, round),
+    add(difference04, round),
+    dot(pair26, pair(F_0_541, F_0_541 - F_1_847)),
+    dot(pair26, pair(F_0_541 + F_0_765, F_0_541)),
+    add(dot(pair71, pair(F_0_298 - F_0_899, -F_0_899)), z3),
+    add(dot(pair53, pair(F_2_053 - F_2_562, -F_2_562)), z4),
+    add(dot(pair53, pair(-F_2_562, F_3_072 - F_2_562)), z3),
+    add(dot(pair71, pair(-F_0_899, F_1_501 - F_0_899)), z4),
+    shift,
+    isRight,
+  );
 }
 
-/** One pass over the eight columns; `in0` to `in7` are the rows. */
+/** The same where the inputs 4 to 7 are zero. */
+@inline
+function halfOfFour(scaled0: v128, pair20: v128, pair31: v128, shift: i32, isRight: bool): void {
+  const even = add(scaled0, i32x4.splat(1 << (shift - 1)));
+  putAll(
+    even,
+    even,
+    dot(pair20, pair(F_0_541, 0)),
+    dot(pair20, pair(F_0_541 + F_0_765, 0)),
+    dot(pair31, pair(F_1_175 - F_1_961, F_1_175 - F_0_899)),
+    dot(pair31, pair(F_1_175 - F_2_562, F_1_175 - F_0_390)),
+    dot(pair31, pair(F_1_175 - F_1_961 + F_3_072 - F_2_562, F_1_175)),
+    dot(pair31, pair(F_1_175, F_1_175 - F_0_390 + F_1_501 - F_0_899)),
+    shift,
+    isRight,
+  );
+}
+
+/** One pass over the eight columns; `in0` to `in7` are the rows. Its rows are in BETWEEN. */
 @inline
 function pass(
   in0: v128,
@@ -110,7 +132,6 @@ function pass(
   in5: v128,
   in6: v128,
   in7: v128,
-  target: usize,
   shift: i32,
 ): void {
   const sum = i16x8.add(in0, in4);
@@ -118,24 +139,24 @@ function pass(
   const sum73 = i16x8.add(in7, in3);
   const sum51 = i16x8.add(in5, in1);
   half(
-    i32x4.extend_low_i16x8_s(sum),
-    i32x4.extend_low_i16x8_s(difference),
+    lowScaled(sum),
+    lowScaled(difference),
     low(in2, in6),
     low(in7, in1),
     low(in5, in3),
     low(sum73, sum51),
-    target,
     shift,
+    false,
   );
   half(
-    i32x4.extend_high_i16x8_s(sum),
-    i32x4.extend_high_i16x8_s(difference),
+    highScaled(sum),
+    highScaled(difference),
     high(in2, in6),
     high(in7, in1),
     high(in5, in3),
     high(sum73, sum51),
-    target + 8,
     shift,
+    true,
   );
 }
 
@@ -150,52 +171,23 @@ function scaledRow(block: usize, steps: usize, index: usize): v128 {
   return i16x8.mul(row(block, index), row(steps, index));
 }
 
-/** Rows become columns. */
-function turn(block: usize, target: usize): void {
-  const a0 = low(row(block, 0), row(block, 4));
-  const a1 = high(row(block, 0), row(block, 4));
-  const a2 = low(row(block, 1), row(block, 5));
-  const a3 = high(row(block, 1), row(block, 5));
-  const a4 = low(row(block, 2), row(block, 6));
-  const a5 = high(row(block, 2), row(block, 6));
-  const a6 = low(row(block, 3), row(block, 7));
-  const a7 = high(row(block, 3), row(block, 7));
-  const b0 = low(a0, a4);
-  const b1 = high(a0, a4);
-  const b2 = low(a1, a5);
-  const b3 = high(a1, a5);
-  const b4 = low(a2, a6);
-  const b5 = high(a2, a6);
-  const b6 = low(a3, a7);
-  const b7 = high(a3, a7);
-  v128.store(target, low(b0, b4));
-  v128.store(target, high(b0, b4), 16);
-  v128.store(target, low(b1, b5), 32);
-  v128.store(target, high(b1, b5), 48);
-  v128.store(target, low(b2, b6), 64);
-  v128.store(target, high(b2, b6), 80);
-  v128.store(target, low(b3, b7), 96);
-  v128.store(target, high(b3, b7), 112);
+/** Two columns as samples from 0 to 255. */
+@inline
+function samples(one: usize, other: usize): v128 {
+  return v128.xor(i8x16.narrow_i16x8_s(row(BETWEEN, one), row(BETWEEN, other)), i8x16.splat(-128));
 }
 
-/** Two rows as samples from 0 to 255, their numbers in turn. */
+/** Writes the columns of pixels in BETWEEN as rows of samples. */
 @inline
-function samples(block: usize, index: usize): v128 {
-  const middle = i16x8.splat(128);
-  const bytes = i8x16.narrow_i16x8_u(
-    i16x8.add_sat_s(row(block, index), middle),
-    i16x8.add_sat_s(row(block, index + 1), middle),
-  );
-  return v128.shuffle<u8>(bytes, bytes, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-
-/** Writes columns of pixels as rows of samples. */
-@inline
-function putTurned(block: usize, target: usize, stride: usize): void {
-  const columns01 = samples(block, 0);
-  const columns23 = samples(block, 2);
-  const columns45 = samples(block, 4);
-  const columns67 = samples(block, 6);
+function putTurned(target: usize, stride: usize): void {
+  const columns04 = samples(0, 4);
+  const columns15 = samples(1, 5);
+  const columns26 = samples(2, 6);
+  const columns37 = samples(3, 7);
+  const columns01 = lowBytes(columns04, columns15);
+  const columns45 = highBytes(columns04, columns15);
+  const columns23 = lowBytes(columns26, columns37);
+  const columns67 = highBytes(columns26, columns37);
   const upperLeft = low(columns01, columns23);
   const lowerLeft = high(columns01, columns23);
   const upperRight = low(columns45, columns67);
@@ -225,23 +217,68 @@ export function transform(block: usize, steps: usize, target: usize, stride: usi
     scaledRow(block, steps, 5),
     scaledRow(block, steps, 6),
     scaledRow(block, steps, 7),
-    BETWEEN,
     FIRST_SHIFT,
   );
-  turn(BETWEEN, TURNED);
+  // Rows become columns.
+  const a0 = low(row(BETWEEN, 0), row(BETWEEN, 4));
+  const a1 = high(row(BETWEEN, 0), row(BETWEEN, 4));
+  const a2 = low(row(BETWEEN, 1), row(BETWEEN, 5));
+  const a3 = high(row(BETWEEN, 1), row(BETWEEN, 5));
+  const a4 = low(row(BETWEEN, 2), row(BETWEEN, 6));
+  const a5 = high(row(BETWEEN, 2), row(BETWEEN, 6));
+  const a6 = low(row(BETWEEN, 3), row(BETWEEN, 7));
+  const a7 = high(row(BETWEEN, 3), row(BETWEEN, 7));
+  const b0 = low(a0, a4);
+  const b1 = high(a0, a4);
+  const b2 = low(a1, a5);
+  const b3 = high(a1, a5);
+  const b4 = low(a2, a6);
+  const b5 = high(a2, a6);
+  const b6 = low(a3, a7);
+  const b7 = high(a3, a7);
   pass(
-    row(TURNED, 0),
-    row(TURNED, 1),
-    row(TURNED, 2),
-    row(TURNED, 3),
-    row(TURNED, 4),
-    row(TURNED, 5),
-    row(TURNED, 6),
-    row(TURNED, 7),
-    BETWEEN,
+    low(b0, b4),
+    high(b0, b4),
+    low(b1, b5),
+    high(b1, b5),
+    low(b2, b6),
+    high(b2, b6),
+    low(b3, b7),
+    high(b3, b7),
     SECOND_SHIFT,
   );
-  putTurned(BETWEEN, target, stride);
+  putTurned(target, stride);
+}
+
+/** The last place in zigzag order up to which all lies in the first four rows and columns. */
+export const LAST_OF_FOUR: i32 = 9;
+
+/** The samples of a block whose coefficients are zero after {@link LAST_OF_FOUR}. */
+export function transformFour(block: usize, steps: usize, target: usize, stride: usize): void {
+  const zero = i64x2.splat(0);
+  const in2 = scaledRow(block, steps, 2);
+  const in1 = scaledRow(block, steps, 1);
+  const in3 = scaledRow(block, steps, 3);
+  halfOfFour(lowScaled(scaledRow(block, steps, 0)), low(in2, zero), low(in3, in1), FIRST_SHIFT, false);
+  const rows01 = i16x8.narrow_i32x4_s(row(LEFT, 0), row(LEFT, 1));
+  const rows23 = i16x8.narrow_i32x4_s(row(LEFT, 2), row(LEFT, 3));
+  const rows45 = i16x8.narrow_i32x4_s(row(LEFT, 4), row(LEFT, 5));
+  const rows67 = i16x8.narrow_i32x4_s(row(LEFT, 6), row(LEFT, 7));
+  const even03 = low(rows01, rows23);
+  const odd03 = high(rows01, rows23);
+  const even47 = low(rows45, rows67);
+  const odd47 = high(rows45, rows67);
+  const upper01 = low(even03, odd03);
+  const upper23 = high(even03, odd03);
+  const lower01 = low(even47, odd47);
+  const lower23 = high(even47, odd47);
+  const column0 = v128.shuffle<u64>(upper01, lower01, 0, 2);
+  const column1 = v128.shuffle<u64>(upper01, lower01, 1, 3);
+  const column2 = v128.shuffle<u64>(upper23, lower23, 0, 2);
+  const column3 = v128.shuffle<u64>(upper23, lower23, 1, 3);
+  halfOfFour(lowScaled(column0), low(column2, zero), low(column3, column1), SECOND_SHIFT, false);
+  halfOfFour(highScaled(column0), high(column2, zero), high(column3, column1), SECOND_SHIFT, true);
+  putTurned(target, stride);
 }
 
 /** The samples of a block whose first coefficient alone is not zero: what both passes make of it. */

@@ -67,6 +67,19 @@ export abstract class RandomAccessFile {
     return bytes;
   }
 
+  /** As {@link read}, into memory of the caller's, which is taken when the file is known to hold the bytes. */
+  async readInto(
+    take: (length: number) => Uint8Array<ArrayBuffer>,
+    offset: number,
+    length: number,
+    purpose: string,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    this.check(offset, length, purpose);
+    const bytes = take(length);
+    await this.fill(bytes, offset, purpose);
+    return bytes;
+  }
+
   /** Fills the whole array with what lies at `offset`; the range is in the file. */
   protected abstract fill(bytes: Uint8Array, offset: number, purpose: string): Promise<void>;
 
@@ -100,8 +113,12 @@ const SMALL_GAP = 4096;
 /** Bytes that are read together at most. */
 const MOST_TOGETHER = 2 ** 20;
 
-/** With one core another thread costs more than a read from memory; a disk that makes wait longer than this is left to it. */
+/**
+ * With one core another thread costs more than a read from memory; a disk that makes wait longer than this is left to it.
+ * Another process that had the core for a while looks the same, but not for so many of a hundred reads.
+ */
 const SLOW_READ = 1;
+const SLOW_OF_HUNDRED = 5;
 const READS_ELSEWHERE = 1000;
 
 /** A range that somebody waits for. */
@@ -119,6 +136,8 @@ class LocalFile extends RandomAccessFile {
   #wanted: WantedRange[] = [];
   /** Reads that are left to other threads before one is tried in this one again. */
   #elsewhere = availableParallelism() === 1 ? 0 : Number.POSITIVE_INFINITY;
+  /** Slow reads, each forgotten a little by every read after it. */
+  #slow = 0;
 
   constructor(path: string, size: number, handle: FileHandle, error: FileError) {
     super(path, size, error);
@@ -140,7 +159,9 @@ class LocalFile extends RandomAccessFile {
       const start = wanted[first]?.offset ?? 0;
       let end = start;
       let next = first;
-      for (; next < wanted.length; next++) {
+      // In this thread many reads cost less than memory for all.
+      const most = this.#elsewhere === 0 ? 1 : wanted.length;
+      for (; next < Math.min(first + most, wanted.length); next++) {
         const { offset, bytes } = must(wanted, next, "range");
         if (offset > end + SMALL_GAP || offset + bytes.length > start + MOST_TOGETHER) break;
         end = Math.max(end, offset + bytes.length);
@@ -186,7 +207,12 @@ class LocalFile extends RandomAccessFile {
   #readHere(bytes: Uint8Array, at: number, length: number, offset: number): number {
     const start = performance.now();
     const bytesRead = readSync(this.#handle.fd, bytes, at, length, offset);
-    if (performance.now() - start > SLOW_READ) this.#elsewhere = READS_ELSEWHERE;
+    this.#slow *= 0.99;
+    if (performance.now() - start > SLOW_READ) this.#slow += 1;
+    if (this.#slow > SLOW_OF_HUNDRED - 1) {
+      this.#elsewhere = READS_ELSEWHERE;
+      this.#slow = 0;
+    }
     return bytesRead;
   }
 

@@ -9,6 +9,7 @@ export type {
   MicronsPerPixel,
   PixelSource,
   ReadOptions,
+  ReadRegionOptions,
   Region,
   SlideFacts,
   SlideLevel,

@@ -38,6 +38,14 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface ReadRegionOptions extends ReadOptions {
+  /**
+   * Memory that the pixels may be put into: their array is then its beginning. Many regions one after another in the same
+   * memory are faster than each in its own. Left out, too small, or of no use to the format: new memory.
+   */
+  readonly memory?: Uint8Array<ArrayBuffer> | undefined;
+}
+
 /** A compressed tile as it lies in the file, complete enough to be decoded alone. */
 export interface CompressedTile {
   readonly mediaType: "image/jpeg" | "image/png" | "image/webp";
@@ -88,7 +96,7 @@ export interface PixelSource extends SlideFacts {
    * @throws EpSamError `slide` when the file is damaged there, `usage` for a level or size that cannot be read;
    *   the signal's reason when aborted
    */
-  readRegion(region: Region, options?: ReadOptions): Promise<RgbImage>;
+  readRegion(region: Region, options?: ReadRegionOptions): Promise<RgbImage>;
   /**
    * Where a region's pixels inside the slide come from, without reading them; left out where nothing is known of
    * missing tiles.

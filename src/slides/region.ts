@@ -29,8 +29,24 @@ export interface TileGrid {
    * A tile's pixels, null when the file leaves it out (white). Smaller than the tile size at the right and
    * lower edge is allowed; what it does not cover is white.
    * @param wanted the part of the tile that is used, in its pixels; no more need be given
+   * @param place where that part goes, for who can write it there
+   * @returns "placed" when all of the part is there
    */
-  readTile(column: number, row: number, wanted: LevelRectangle): Promise<TilePixels | null>;
+  readTile(
+    column: number,
+    row: number,
+    wanted: LevelRectangle,
+    place: PixelPlace,
+  ): Promise<TilePixels | "placed" | null>;
+}
+
+/** Where rows of RGB go in a larger picture. */
+export interface PixelPlace {
+  readonly data: Uint8Array;
+  /** Of the first byte of the first row. */
+  readonly offset: number;
+  /** Bytes from one row to the next. */
+  readonly stride: number;
 }
 
 /** Pixels of a tile, all of it unless `left` and `top` tell where they begin in it. */
@@ -97,20 +113,24 @@ function usage(path: string, what: string, why: string): EpSamError {
 
 /**
  * The pixels of a rectangle, put together from tiles; white where there are none.
+ * @param memory for them, where it is large enough
  * @throws what `readTile` throws, or the signal's reason when aborted
  */
 export async function readTiles(
   grid: TileGrid,
   rectangle: LevelRectangle,
   signal?: AbortSignal,
+  memory?: Uint8Array<ArrayBuffer>,
 ): Promise<RgbImage> {
   signal?.throwIfAborted();
   const tiles = coveringTiles(grid, rectangle);
   const bytes = rectangle.width * rectangle.height * 3;
+  const data =
+    memory !== undefined && memory.length >= bytes
+      ? memory.subarray(0, bytes)
+      : new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
   // Every byte is written where tiles cover all.
-  const data = tiles.coverAll
-    ? new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
-    : new Uint8Array(bytes).fill(255);
+  if (!tiles.coverAll) data.fill(255);
   const image = { width: rectangle.width, height: rectangle.height, data };
   const queue = tiles.positions();
   let stopped = false;
@@ -119,12 +139,14 @@ export async function readTiles(
       if (stopped) return;
       signal?.throwIfAborted();
       const wanted = partInTile(grid, rectangle, column, row);
-      const tile = await grid.readTile(column, row, wanted);
+      const x = column * grid.tileWidth - rectangle.left;
+      const y = row * grid.tileHeight - rectangle.top;
+      const stride = image.width * 3;
+      const offset = (y + wanted.top) * stride + (x + wanted.left) * 3;
+      const tile = await grid.readTile(column, row, wanted, { data, offset, stride });
       signal?.throwIfAborted();
-      placeTile(image, tile, wanted, {
-        x: column * grid.tileWidth - rectangle.left,
-        y: row * grid.tileHeight - rectangle.top,
-      });
+      if (tile === "placed") continue;
+      placeTile(image, tile, wanted, { x, y });
       if (tile?.isLent === true) recycleTileBuffer(tile.data);
     }
   };
@@ -138,7 +160,10 @@ export async function readTiles(
       throw cause;
     }
   };
-  await Promise.all(Array.from({ length: tilesAtOnce(grid) }, guarded));
+  const works = Array.from({ length: tilesAtOnce(grid) }, guarded);
+  // Nothing is written into the caller's memory any more when this has ended.
+  if (memory !== undefined) await Promise.allSettled(works);
+  await Promise.all(works);
   return image;
 }
 

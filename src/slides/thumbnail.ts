@@ -59,6 +59,7 @@ async function readReduced(
   const sums = new AreaSums(width, height, factor);
   const columns = Math.ceil(width / BLOCK_SIDE);
   const blocks = columns * Math.ceil(height / BLOCK_SIDE);
+  const memory = new Uint8Array(Math.min(BLOCK_SIDE, width) * Math.min(BLOCK_SIDE, height) * 3);
   for (let block = 0; block < blocks; block++) {
     signal?.throwIfAborted();
     onProgress?.(block, blocks);
@@ -71,7 +72,7 @@ async function readReduced(
       y: Math.ceil(top * downsample),
     } as const;
     const size = { width: Math.min(BLOCK_SIDE, width - left), height: Math.min(BLOCK_SIDE, height - top) };
-    sums.add(await source.readRegion({ origin, level, ...size }, { signal }), left, top);
+    sums.add(await source.readRegion({ origin, level, ...size }, { signal, memory }), left, top);
   }
   onProgress?.(blocks, blocks);
   return sums.mean();

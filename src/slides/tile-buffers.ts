@@ -28,12 +28,28 @@ export function markRecyclable({ buffer }: Uint8Array): void {
  */
 export function recycleTileBuffer(data: Uint8Array): void {
   const { buffer } = data;
-  if (!(buffer instanceof ArrayBuffer) || !recyclable.has(buffer)) return;
-  setImmediate(() => {
-    if (bytes + buffer.byteLength > MOST_BYTES) return;
-    const alike = free.get(buffer.byteLength) ?? [];
-    free.set(buffer.byteLength, alike);
-    alike.push(buffer);
-    bytes += buffer.byteLength;
-  });
+  if (buffer instanceof ArrayBuffer && recyclable.has(buffer)) setImmediate(keep, buffer);
+}
+
+function keep(buffer: ArrayBuffer): void {
+  if (bytes + buffer.byteLength > MOST_BYTES) return;
+  const alike = free.get(buffer.byteLength) ?? [];
+  free.set(buffer.byteLength, alike);
+  alike.push(buffer);
+  bytes += buffer.byteLength;
+}
+
+/** The least buffer for stored bytes; others are twice as long as the next smaller one. */
+const LEAST_STORED = 2 ** 14;
+
+/** Memory for the stored bytes of a tile, with anything in it; {@link returnStoredBytes} takes it back. */
+export function takeStoredBytes(length: number): Uint8Array<ArrayBuffer> {
+  let size = LEAST_STORED;
+  while (size < length) size *= 2;
+  return new Uint8Array(takeTileBuffer(size), 0, length);
+}
+
+/** Gives back what {@link takeStoredBytes} gave; nobody may read it any more. */
+export function returnStoredBytes({ buffer }: Uint8Array<ArrayBuffer>): void {
+  keep(buffer);
 }

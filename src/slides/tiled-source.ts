@@ -8,11 +8,19 @@ import type {
   Coverage,
   PixelSource,
   ReadOptions,
+  ReadRegionOptions,
   Region,
   SlideFacts,
   SlideLevel,
 } from "./pixel-source.js";
-import { type LevelRectangle, levelRectangle, readTiles, type TileGrid, type TilePixels } from "./region.js";
+import {
+  type LevelRectangle,
+  levelRectangle,
+  type PixelPlace,
+  readTiles,
+  type TileGrid,
+  type TilePixels,
+} from "./region.js";
 import { newCachePrefix, sharedTileCache, type TileCache } from "./tile-cache.js";
 
 /** A level as a format stores it: a grid of tiles that are decoded one by one. */
@@ -29,8 +37,16 @@ export interface StoredLevel {
   noteMissing?(column: number, row: number, isDrawn: boolean): void;
   /** A tile's pixels; null when the file leaves it out. */
   decodeTile(column: number, row: number): Promise<RgbImage | null>;
-  /** As {@link decodeTile}, where a part takes less time than the whole; more than that part may come. */
-  decodePart?(column: number, row: number, part: LevelRectangle): Promise<TilePixels | null>;
+  /**
+   * As {@link decodeTile}, where a part takes less time than the whole; more than that part may come, or it is put in its
+   * place.
+   */
+  decodePart?(
+    column: number,
+    row: number,
+    part: LevelRectangle,
+    place: PixelPlace,
+  ): Promise<TilePixels | "placed" | null>;
   /** A tile as it is stored; null when it cannot stand alone. */
   compressedTile(column: number, row: number): Promise<CompressedTile | null>;
 }
@@ -64,10 +80,10 @@ export class TiledSource extends ClosableSource implements PixelSource {
     );
   }
 
-  async readRegion(region: Region, options: ReadOptions = {}): Promise<RgbImage> {
+  async readRegion(region: Region, options: ReadRegionOptions = {}): Promise<RgbImage> {
     const rectangle = levelRectangle(this.path, this.levels, region);
     const level = this.#level(region.level);
-    return readTiles(this.#grid(region.level, level), rectangle, this.signal(options));
+    return readTiles(this.#grid(region.level, level), rectangle, this.signal(options), options.memory);
   }
 
   async coverage(region: Region, options: ReadOptions = {}): Promise<Coverage> {
@@ -86,10 +102,10 @@ export class TiledSource extends ClosableSource implements PixelSource {
         level.noteMissing?.(column, row, drawn !== null);
         return drawn;
       });
-    const readTile = async (column: number, row: number, wanted: LevelRectangle) => {
+    const readTile = async (column: number, row: number, wanted: LevelRectangle, place: PixelPlace) => {
       const key = `${this.#prefix}${index}/${column}/${row}`;
       if (level.decodePart === undefined || this.#cache.asked(key)) return whole(key, column, row);
-      return (await level.decodePart(column, row, wanted)) ?? whole(key, column, row);
+      return (await level.decodePart(column, row, wanted, place)) ?? whole(key, column, row);
     };
     return { width, height, tileWidth, tileHeight, isRemote: isRemotePath(this.path), readTile };
   }

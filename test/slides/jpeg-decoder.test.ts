@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { mutate } from "../../scripts/fixtures/mutate.js";
 import { asSharp, picture } from "../../scripts/fixtures/pictures.js";
 import type { RgbImage } from "../../src/imaging/index.js";
-import { type DecodedJpeg, decodeJpegStream } from "../../src/slides/jpeg-decoder.js";
+import { decodeJpegStream } from "../../src/slides/jpeg-decoder.js";
 import { withColourMarker } from "../../src/slides/jpeg-header.js";
+import type { DecodedJpeg } from "../../src/slides/jpeg-thread.js";
 import { encodeJpeg } from "../support/jpeg-encoder.js";
 import { noiseImage } from "./made-up.js";
 
@@ -137,6 +138,37 @@ it.each(["4:4:4", "4:2:2", "4:2:0", "grey"] as const)(
   },
 );
 
+it("many parts at once, some of them straight into their places", async () => {
+  const image = noiseImage(61, 45);
+  const stream = await encodeJpeg(image, { sampling: "4:2:0", quality: 75 });
+  const picture = { width: 61, height: 45, components: 3 };
+  const whole = await decodeJpegStream(stream, picture);
+  const [rows, stride] = [20, 200];
+  const decoded = await Promise.all(
+    Array.from({ length: 64 }, async (_, index) => {
+      const part = { left: index % 40, top: index % 23, width: 21, height: rows };
+      const place = { data: new Uint8Array(rows * stride + 7).fill(9), offset: 7, stride };
+      const pieces = [stream.subarray(0, 100), stream.subarray(100)];
+      return { part, place, pixels: await decodeJpegStream(pieces, picture, part, place) };
+    }),
+  );
+  expect(decoded.filter(({ pixels }) => pixels === "placed").length).toBeGreaterThan(0);
+  for (const { part, place, pixels } of decoded) {
+    for (let y = 0; y < rows; y++) {
+      const at = ((part.top + y) * 61 + part.left) * 3;
+      const expected = Buffer.from(whole?.data.subarray(at, at + 63) ?? []);
+      const line = place.data.subarray(7 + y * stride, 7 + (y + 1) * stride);
+      if (pixels === "placed") {
+        expect(expected.equals(line.subarray(0, 63)), `row ${y}`).toBe(true);
+        expect(line.subarray(63).every((value) => value === 9)).toBe(true);
+      } else {
+        expect(expected.equals(pixels?.data.subarray(y * 63, (y + 1) * 63) ?? Buffer.alloc(0))).toBe(true);
+        expect(line.every((value) => value === 9)).toBe(true);
+      }
+    }
+  }
+});
+
 /** Streams of equal tables one under the other, with a restart marker between them (T.81 E.1.4). */
 function stacked(streams: readonly Buffer[], height: number): Buffer {
   const scans = streams.map((stream) => ({ stream, at: stream.indexOf(Buffer.of(0xff, 0xda)) }));
@@ -194,6 +226,27 @@ describe("spoiled streams", () => {
       }
     }
     expect(faulty).toBeGreaterThan(100);
+  });
+
+  it("are found faulty in any part of them, too", async () => {
+    let faulty = 0;
+    for (const sampling of ["4:4:4", "4:2:0"] as const) {
+      const sound = await encodeJpeg(noiseImage(90, 70), { sampling, quality: 85 });
+      for (let index = 0; index < 50; index++) {
+        const stream = mutate(sound, [0, 150, 400], 3, index);
+        const whole = await decodeJpegStream(stream, SPOILT);
+        for (const [left, top] of [
+          [0, 0],
+          [80, 60],
+        ] as const) {
+          const part = { left, top, width: 10, height: 10 };
+          const found = await decodeJpegStream(stream, SPOILT, part);
+          expect(found?.decoder, `${sampling}, mutation ${index}, ${left}`).toBe(whole?.decoder);
+        }
+        if (whole?.decoder !== "fast") faulty += 1;
+      }
+    }
+    expect(faulty).toBeGreaterThan(50);
   });
 
   it("do not harm those after them", async () => {

@@ -1,3 +1,5 @@
+import { EventEmitter, once } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { halved, picture } from "../../scripts/fixtures/pictures.js";
 import { deflatePage, jpegPage } from "../../scripts/fixtures/slide-files.js";
@@ -5,6 +7,7 @@ import { buildTiff, long } from "../../scripts/fixtures/tiff-writer.js";
 import { RandomStream } from "../../src/common/index.js";
 import type { RgbImage } from "../../src/imaging/index.js";
 import { openSlide, type PixelSource, TileCache } from "../../src/slides/index.js";
+import { readTiles, type TileGrid } from "../../src/slides/region.js";
 import { temporaryDirectory } from "../support/temporary-directory.js";
 
 const files = temporaryDirectory();
@@ -46,6 +49,23 @@ describe("regions", () => {
       const [width, height] = [1 + random.integer(180), 1 + random.integer(180)];
       const { data } = await slide.readRegion(at(x, y, width, height));
       expect(Buffer.compare(data, crop(image, x, y, width, height)), `${x},${y} ${width}×${height}`).toBe(0);
+    }
+    await slide.close();
+  });
+
+  it("are put into memory that is given, one after another, where it is large enough", async () => {
+    const slide = await open("memory.tif");
+    const memory = new Uint8Array(90 * 80 * 3);
+    for (const [x, y, width, height] of [
+      [10, 20, 90, 80],
+      [250, 150, 90, 80],
+      [-30, -20, 60, 70],
+      [400, 0, 90, 80],
+      [0, 0, 91, 80],
+    ] as const) {
+      const { data } = await slide.readRegion(at(x, y, width, height), { memory });
+      expect(Buffer.compare(data, crop(image, x, y, width, height)), `${x}, ${y}`).toBe(0);
+      expect(data.buffer === memory.buffer).toBe(width <= 90);
     }
     await slide.close();
   });
@@ -211,4 +231,28 @@ describe("regions drawn at random", () => {
     expect(Buffer.compare(data, crop(expected, 505, 470, 100, 90))).toBe(0);
     await slide.close();
   });
+});
+
+it("memory that is given is left alone once a read has failed", async () => {
+  const signals = new EventEmitter();
+  const late = once(signals, "finish");
+  const grid: TileGrid = {
+    width: 20,
+    height: 10,
+    tileWidth: 10,
+    tileHeight: 10,
+    async readTile(column, _row, _wanted, place) {
+      if (column === 0) throw new Error("damaged");
+      await late;
+      place.data.fill(7, place.offset, place.offset + 30);
+      return "placed";
+    },
+  };
+  const memory = new Uint8Array(20 * 10 * 3);
+  const reading = readTiles(grid, { left: 0, top: 0, width: 20, height: 10 }, undefined, memory);
+  const failure = reading.catch((cause: unknown) => String(cause));
+  expect(await Promise.race([failure, turn("still at work")])).toBe("still at work");
+  signals.emit("finish");
+  expect(await failure).toContain("damaged");
+  expect(memory.includes(7)).toBe(true);
 });

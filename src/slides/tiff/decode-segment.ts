@@ -1,9 +1,11 @@
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import sharp from "sharp";
-import { decodeJpegStream, type PicturePart } from "../jpeg-decoder.js";
+import { decodeJpegStream } from "../jpeg-decoder.js";
+import type { PicturePart } from "../jpeg-fast.js";
+import type { PixelPlace } from "../region.js";
 import { decodeJpeg2000 } from "./jpeg-2000.js";
-import { standaloneJpeg } from "./jpeg-stream.js";
+import { type StandaloneJpeg, standaloneJpeg } from "./jpeg-stream.js";
 import { decodeLzw } from "./lzw.js";
 import { decodePackBits } from "./pack-bits.js";
 import type { TiffPage } from "./page.js";
@@ -20,6 +22,7 @@ export interface DecodedSegment {
 }
 
 const inflateAsync = promisify(inflate);
+const NONE = new Uint8Array(0);
 
 /**
  * Decodes the stored bytes of one tile or strip.
@@ -45,10 +48,15 @@ export async function decodeSegment(
   }
 }
 
+/** Of each page, the head of the tile that was read last. */
+const lastHeads = new WeakMap<TiffPage, StandaloneJpeg>();
+
 /** A JPEG tile of the page as a stream of its own. */
-export function pageJpeg(page: TiffPage, bytes: Uint8Array) {
+export function pageJpeg(page: TiffPage, bytes: Uint8Array): StandaloneJpeg {
   const colour = page.samples.photometric === Photometric.Ycc ? "ycc" : "rgb";
-  const stream = standaloneJpeg(bytes, page.jpegTables, colour);
+  const last = lastHeads.get(page);
+  const stream = standaloneJpeg(bytes, page.jpegTables, colour, last);
+  if (stream.head !== last?.head) lastHeads.set(page, { ...stream, scans: NONE });
   const { width, height } = page.segmentation;
   if (stream.width > width || stream.height > height || stream.width * stream.height === 0) {
     throw new Error(
@@ -63,23 +71,37 @@ export function pageJpeg(page: TiffPage, bytes: Uint8Array) {
 
 async function decodeJpeg(page: TiffPage, bytes: Uint8Array): Promise<DecodedSegment> {
   const stream = pageJpeg(page, bytes);
+  const { head, scans } = stream;
   // Sharp decides about streams that the fast decoder finds fault with; some faults are harmless.
-  const image = (await decodeJpegStream(stream.bytes, stream)) ?? (await decodeBySharp(stream.bytes, stream));
+  const image =
+    (await decodeJpegStream([head, scans], stream)) ??
+    (await decodeBySharp(Buffer.concat([head, scans]), stream));
   return { ...image, isRgb: stream.components === 3 };
 }
 
-/** A part of a tile of JPEG; all of it from decoders that know no parts. @throws Error as {@link decodeSegment} */
+/**
+ * A part of a tile of JPEG; all of it from decoders that know no parts.
+ * @param place where the part's pixels go if they can be put there at once
+ * @returns "placed" when they are there
+ * @throws Error as {@link decodeSegment}
+ */
 export async function decodeJpegPart(
   page: TiffPage,
   bytes: Uint8Array,
   { left, top, width, height }: PicturePart,
-): Promise<{ readonly segment: DecodedSegment; readonly isPart: boolean }> {
+  place: PixelPlace,
+): Promise<{ readonly segment: DecodedSegment; readonly isPart: boolean } | "placed"> {
   const stream = pageJpeg(page, bytes);
   const right = Math.min(left + width, stream.width);
   const bottom = Math.min(top + height, stream.height);
   if (left >= right || top >= bottom) return { segment: await decodeJpeg(page, bytes), isPart: false };
   const part = { left, top, width: right - left, height: bottom - top };
-  const image = await decodeJpegStream(stream.bytes, stream, part);
+  const pieces = [stream.head, stream.scans];
+  const isAll = part.width === width && part.height === height && stream.components === 3;
+  const image = await (isAll
+    ? decodeJpegStream(pieces, stream, part, place)
+    : decodeJpegStream(pieces, stream, part));
+  if (image === "placed") return image;
   if (image === null || image.decoder === "complete") {
     return { segment: await decodeJpeg(page, bytes), isPart: false };
   }

@@ -1,9 +1,14 @@
 /** What the components of a three-component JPEG are, as TIFF's photometric interpretation tells. */
 export type JpegColour = "ycc" | "rgb";
 
-/** A JPEG stream that can be decoded alone. */
+/** A JPEG stream that can be decoded alone, in two pieces. */
 export interface StandaloneJpeg {
-  readonly bytes: Uint8Array;
+  /** All before the first scan. */
+  readonly head: Uint8Array;
+  /** The rest, in the tile's own memory. */
+  readonly scans: Uint8Array;
+  /** What the tile itself has before its first scan. */
+  readonly own: Uint8Array;
   readonly width: number;
   readonly height: number;
   readonly components: number;
@@ -24,13 +29,22 @@ interface Segment {
  * Joins a tile's abbreviated JPEG stream with the page's shared tables (TIFF Technical Note 2) and states its
  * colour space with an Adobe APP14 segment (T.872 6.5.3): in TIFF the photometric interpretation decides, while
  * decoders judge a lone stream by its markers.
+ * @param like another tile with the same tables and colours; nearly always its head serves this one, too
  * @throws Error when the stream is no JPEG of the kinds that are read
  */
 export function standaloneJpeg(
   tile: Uint8Array,
   tables: Uint8Array | null,
   colour: JpegColour,
+  like?: StandaloneJpeg,
 ): StandaloneJpeg {
+  if (like !== undefined) {
+    const { length } = like.own;
+    const isAlike = tile[length] === 0xff && tile[length + 1] === Marker.Scan;
+    if (isAlike && Buffer.compare(tile.subarray(0, length), like.own) === 0) {
+      return { ...like, scans: tile.subarray(length) };
+    }
+  }
   const { segments, rest } = readSegments(tile);
   if (rest === null) throw new Error("a JPEG stream without a scan");
   const frame = segments.find(({ marker }) => isFrame(marker));
@@ -46,7 +60,9 @@ export function standaloneJpeg(
     if (marker !== Marker.Jfif && marker !== Marker.Adobe) parts.push(Uint8Array.from(segment));
   }
   return {
-    bytes: Buffer.concat([...parts, rest]),
+    head: Buffer.concat(parts),
+    scans: rest,
+    own: tile.slice(0, tile.length - rest.length),
     width: uint16(bytes, 7),
     height: uint16(bytes, 5),
     components,

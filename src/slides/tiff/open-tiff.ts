@@ -121,7 +121,7 @@ function storedLevel(
     noteMissing: (column, row, isDrawn) => missing.note(index, row * segmentation.columns + column, isDrawn),
     decodeTile: (column, row) => readColours(readers, column, row),
     ...(readers.length === 1 && reader?.hasParts === true
-      ? { decodePart: (column, row, part) => reader.readPart(column, row, part) }
+      ? { decodePart: (column, row, part, place) => reader.readPart(column, row, part, place) }
       : {}),
     // A plane of one colour is not the picture.
     compressedTile: async (column, row) =>

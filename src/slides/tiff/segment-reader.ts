@@ -1,7 +1,8 @@
 import { isEpSamError, messageOf, type RandomAccessFile } from "../../common/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { CompressedTile } from "../pixel-source.js";
-import type { LevelRectangle, TilePixels } from "../region.js";
+import type { LevelRectangle, PixelPlace, TilePixels } from "../region.js";
+import { returnStoredBytes, takeStoredBytes } from "../tile-buffers.js";
 import { type DecodedSegment, decodeJpegPart, decodeSegment, isWebP, pageJpeg } from "./decode-segment.js";
 import { MAX_SEGMENT_BYTES, type TiffPage } from "./page.js";
 import { interleave, rgbOfSamples } from "./rgb-of-samples.js";
@@ -9,6 +10,9 @@ import { Compression } from "./tags.js";
 
 /** Stored bytes that any tile may have, however few its pixels. */
 const SMALL_TILE_BYTES = 2 ** 20;
+
+const newBytes = (length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 
 /** Reads the tiles or strips of one page. */
 export class SegmentReader {
@@ -38,14 +42,23 @@ export class SegmentReader {
   }
 
   /**
-   * A part of a tile of JPEG, or all of it where its decoder knows no parts; null when the file leaves it out.
+   * A part of a tile of JPEG, put in its place at once where that can be; all of the tile where its decoder knows no parts;
+   * null when the file leaves it out.
    * @throws EpSamError `slide` when the tile is damaged, wherever that is in it
    */
-  async readPart(column: number, row: number, part: LevelRectangle): Promise<TilePixels | null> {
+  async readPart(
+    column: number,
+    row: number,
+    part: LevelRectangle,
+    place: PixelPlace,
+  ): Promise<TilePixels | "placed" | null> {
     const { page } = this;
-    const bytes = await this.#stored(column, row, 0);
+    const bytes = await this.#stored(column, row, 0, takeStoredBytes);
     if (bytes === null) return null;
-    const { segment, isPart } = await this.#guard(column, row, () => decodeJpegPart(page, bytes, part));
+    const decoded = await this.#guard(column, row, () => decodeJpegPart(page, bytes, part, place));
+    returnStoredBytes(bytes);
+    if (decoded === "placed") return decoded;
+    const { segment, isPart } = decoded;
     const pixels = rgbOfSamples(segment, page.samples);
     const isLent = pixels.data === segment.data;
     return isPart ? { ...pixels, left: part.left, top: part.top, isLent } : pixels;
@@ -74,7 +87,8 @@ export class SegmentReader {
     if (stored === null) return null;
     return this.#guard(column, row, async () => {
       if (page.compression === Compression.Jpeg) {
-        return { mediaType: "image/jpeg", bytes: pageJpeg(page, stored).bytes };
+        const { head, scans } = pageJpeg(page, stored);
+        return { mediaType: "image/jpeg", bytes: Buffer.concat([head, scans]) };
       }
       if (!isWebP(stored)) throw new Error("no WebP stream");
       return { mediaType: "image/webp", bytes: stored };
@@ -88,7 +102,12 @@ export class SegmentReader {
     return Math.min(segmentation.height, height - row * segmentation.height);
   }
 
-  async #stored(column: number, row: number, plane: number): Promise<Uint8Array | null> {
+  async #stored(
+    column: number,
+    row: number,
+    plane: number,
+    take = newBytes,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
     const { offset, length } = await this.#location(column, row, plane);
     if (offset === 0 || length === 0) return null;
     const { segmentation, samples, name } = this.page;
@@ -100,7 +119,7 @@ export class SegmentReader {
         `${length} bytes at ${column}, ${row} of ${name}`,
       );
     }
-    return this.#file.read(offset, length, `a tile of ${name}`);
+    return this.#file.readInto(take, offset, length, `a tile of ${name}`);
   }
 
   async #location(column: number, row: number, plane: number): Promise<{ offset: number; length: number }> {
