@@ -34,14 +34,24 @@ function downwards(nearer: usize, farther: usize): v128 {
   return i16x8.add(i16x8.mul(bytes8(nearer), i16x8.splat(3)), bytes8(farther));
 }
 
-/** Twice as wide and high: the same filter in both directions (`h2v2_fancy_upsample`). */
+/** The vector one number of 16 bits before the second, the last of the first at its beginning. */
 @inline
-function enlargeBoth(nearer: usize, farther: usize): v128 {
-  const near = i16x8.mul(downwards(nearer, farther), i16x8.splat(3));
-  const before = downwards(nearer - 1, farther - 1);
-  const after = downwards(nearer + 1, farther + 1);
-  const even = i16x8.shr_u(i16x8.add(i16x8.add(near, before), i16x8.splat(8)), 4);
-  const odd = i16x8.shr_u(i16x8.add(i16x8.add(near, after), i16x8.splat(7)), 4);
+function shifted(before: v128, values: v128): v128 {
+  return v128.shuffle<u8>(before, values, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29);
+}
+
+/** One number of 16 bits after the first, the first of the second at its end. */
+@inline
+function shiftedBack(values: v128, after: v128): v128 {
+  return v128.shuffle<u8>(values, after, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
+}
+
+/** Twice as wide and high: the same filter in both directions (`h2v2_fancy_upsample`), of sums from {@link downwards}. */
+@inline
+function enlargeBoth(before: v128, sums: v128, after: v128): v128 {
+  const near = i16x8.mul(sums, i16x8.splat(3));
+  const even = i16x8.shr_u(i16x8.add(i16x8.add(near, shifted(before, sums)), i16x8.splat(8)), 4);
+  const odd = i16x8.shr_u(i16x8.add(i16x8.add(near, shiftedBack(sums, after)), i16x8.splat(7)), 4);
   return inTurn(even, odd);
 }
 
@@ -118,10 +128,27 @@ function writeRow420(y: i32, first: i32, last: i32, target: usize): void {
   const farther = plane(1) + <usize>fartherRow * stride;
   const toReds = Memory.chromaBytes;
   const luma = plane(0) + <usize>y * Memory.lumaStride;
+  let near = nearer + <usize>(first >> 1);
+  let far = farther + <usize>(first >> 1);
+  let bluesBefore = downwards(near - 8, far - 8);
+  let redsBefore = downwards(near - 8 + toReds, far - 8 + toReds);
+  let blues = downwards(near, far);
+  let reds = downwards(near + toReds, far + toReds);
   for (let x = <usize>first; x < <usize>last; x += GROUP, target += GROUP_BYTES) {
-    const near = nearer + (x >> 1);
-    const far = farther + (x >> 1);
-    convert(target, v128.load(luma + x), enlargeBoth(near, far), enlargeBoth(near + toReds, far + toReds));
+    near += 8;
+    far += 8;
+    const bluesAfter = downwards(near, far);
+    const redsAfter = downwards(near + toReds, far + toReds);
+    convert(
+      target,
+      v128.load(luma + x),
+      enlargeBoth(bluesBefore, blues, bluesAfter),
+      enlargeBoth(redsBefore, reds, redsAfter),
+    );
+    bluesBefore = blues;
+    blues = bluesAfter;
+    redsBefore = reds;
+    reds = redsAfter;
   }
 }
 
