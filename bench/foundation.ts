@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -104,15 +104,18 @@ async function measure(name: string, transformer: VisionTransformer, folder: str
   };
   await own();
   const other = alone === true ? undefined : new Baseline(transformer);
-  await other?.run();
   const turns: { readonly ours: Turn; readonly theirs: Turn | undefined }[] = [];
-  for (let round = 0; round < rounds; round++) {
-    await pause(OTHERS_THREADS_REST, undefined);
-    const ours = await own();
-    turns.push({ ours, theirs: await other?.run() });
+  try {
+    await other?.run();
+    for (let round = 0; round < rounds; round++) {
+      await pause(OTHERS_THREADS_REST, undefined);
+      const ours = await own();
+      turns.push({ ours, theirs: await other?.run() });
+    }
+  } finally {
+    other?.close();
+    await model.close();
   }
-  other?.close();
-  await model.close();
   await rm(path);
   const text = (whose: string, turns: readonly Turn[]) => {
     const [wall, processor] = (["wall", "processor"] as const).map((key) =>
@@ -207,10 +210,26 @@ class Baseline {
   }
 }
 
-const folder = await mkdtemp(join(tmpdir(), "epsam-foundation-"));
-for (const name of names.length > 0 ? names : Object.keys(sizes)) {
-  const full = sizes[name];
-  if (full === undefined) continue;
-  await measure(name, { ...full, depth: Math.min(full.depth, blocks) }, folder);
+/** @throws Error when Python cannot run what is compared with, before checkpoints of gigabytes are written */
+function requireBaseline(): void {
+  const { status, error, stderr } = spawnSync(python, ["-c", "import timm, torch"], { encoding: "utf8" });
+  if (status === 0) return;
+  const why = error?.message ?? stderr.trim().split("\n").at(-1);
+  throw new Error(
+    `${python} cannot import timm and torch: ${why}. Name one that can with --python or EPSAM_PYTHON, or give --alone.`,
+  );
 }
-await rm(folder, { recursive: true });
+
+const wanted = (names.length > 0 ? names : Object.keys(sizes)).map((name) => {
+  const full = sizes[name];
+  if (full === undefined)
+    throw new Error(`there is no size ${name}; there are ${Object.keys(sizes).join(", ")}`);
+  return { name, transformer: { ...full, depth: Math.min(full.depth, blocks) } };
+});
+if (alone !== true) requireBaseline();
+const folder = await mkdtemp(join(tmpdir(), "epsam-foundation-"));
+try {
+  for (const { name, transformer } of wanted) await measure(name, transformer, folder);
+} finally {
+  await rm(folder, { recursive: true });
+}
