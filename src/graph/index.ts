@@ -5,6 +5,7 @@ export {
   decodeModel,
   encodeModel,
   OnnxDataType,
+  type OnnxFunction,
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,

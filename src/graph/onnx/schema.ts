@@ -40,6 +40,8 @@ export interface OnnxAttribute {
   i?: number;
   s?: Uint8Array;
   t?: OnnxTensor;
+  /** The body of a branch or a loop. */
+  g?: OnnxGraph;
   floats?: number[];
   ints?: number[];
 }
@@ -71,11 +73,19 @@ export interface OnnxGraph {
   output: OnnxValueInfo[];
 }
 
+export interface OnnxFunction {
+  name: string;
+  domain: string;
+  node: OnnxNode[];
+}
+
 export interface OnnxModel {
   irVersion: number;
   producerName: string;
   opsetImport: { domain: string; version: number }[];
   graph: OnnxGraph;
+  /** Operators that the model defines itself. */
+  functions?: OnnxFunction[];
   /** Texts that describe the model; runtimes pass them on. */
   metadataProps?: { key: string; value: string }[];
 }
@@ -94,7 +104,11 @@ const descriptor = {
         graph: field("Graph", 7),
         opsetImport: repeated("OperatorSet", 8),
         metadataProps: repeated("Entry", 14),
+        functions: repeated("Function", 25),
       },
+    },
+    Function: {
+      fields: { name: field("string", 1), node: repeated("Node", 7), domain: field("string", 10) },
     },
     Entry: { fields: { key: field("string", 1), value: field("string", 2) } },
     OperatorSet: { fields: { domain: field("string", 1), version: field("int64", 2) } },
@@ -124,6 +138,7 @@ const descriptor = {
         i: field("int64", 3),
         s: field("bytes", 4),
         t: field("Tensor", 5),
+        g: field("Graph", 6),
         floats: packed("float", 7),
         ints: packed("int64", 8),
         type: field("int32", 20),

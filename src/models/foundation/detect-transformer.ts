@@ -1,8 +1,18 @@
 import { EpSamError } from "../../common/index.js";
-import { formatShape, type Shape, sameShape } from "../../graph/index.js";
+import { formatShape, type Shape } from "../../graph/index.js";
 import { matchStateDict } from "../weights/index.js";
 import type { NamingStyle, TransformerWeights } from "./transformer-names.js";
 import { type PositionRule, transformerTensors, type VisionTransformer } from "./vision-transformer.js";
+
+/** Names that tell other networks. */
+const OTHER_KINDS: readonly (readonly [RegExp, string])[] = [
+  [/^layer1\.0\.conv1\.weight$/, "a ResNet"],
+  [/^_?conv_stem\.weight$/, "an EfficientNet"],
+  [/^image_encoder\.pos_embed$/, "a SAM"],
+  [/^layers[._]0\.blocks\.0\.attn\.qkv\.weight$/, "a Swin transformer"],
+  [/^stages\.0\.blocks\.0\.conv_dw\.weight$/, "a ConvNeXt"],
+  [/^(visual\.)?trunk\.|^visual\.|^text\./, "a model of images and texts"],
+];
 
 /** Heads of the widths that published models have; shapes do not tell them. */
 const USUAL_HEADS: ReadonlyMap<number, number> = new Map([
@@ -26,9 +36,11 @@ export function detectTransformer(weights: TransformerWeights, heads?: number): 
   const { shapes, path, style } = weights;
   const stem = shapes.get("patch_embed.proj.weight");
   const [width = 0, colours, patch = 0, patchAcross] = stem ?? [];
-  if (stem === undefined || stem.length !== 4 || colours !== 3 || patch !== patchAcross) {
-    throw notOne(path, shapes, stem);
-  }
+  requireWhole(path);
+  const isStem = stem?.length === 4 && colours === 3 && patch === patchAcross;
+  const hasBlocks = [...shapes.keys()].some((name) => name.startsWith("blocks.0."));
+  const other = otherKind(shapes);
+  if (!isStem || !hasBlocks || other !== undefined) throw notOne(path, { other, stem, hasBlocks });
   const registers = shapes.get("reg_token")?.[1] ?? 0;
   const classToken = shapes.has("cls_token");
   const { grid, placedTokens } = gridOf(path, shapes.get("pos_embed"), registers, classToken);
@@ -56,7 +68,11 @@ export function detectTransformer(weights: TransformerWeights, heads?: number): 
   matchStateDict(
     transformerTensors(transformer),
     new Map([...shapes].map(([name, shape]) => [name, { shape }])),
-    { file: path },
+    {
+      file: path,
+      action:
+        "Give the state dict as it was published. A model that differs can be exported as ONNX; import that.",
+    },
   );
   return transformer;
 }
@@ -109,28 +125,47 @@ function headsOf(path: string, width: number, asked: number | undefined): number
   });
 }
 
-function notOne(path: string, shapes: ReadonlyMap<string, Shape>, stem: Shape | undefined): EpSamError {
-  const others: readonly (readonly [string, string])[] = [
-    ["layer1.0.conv1.weight", "a ResNet"],
-    ["_conv_stem.weight", "an EfficientNet"],
-    ["image_encoder.pos_embed", "a SAM"],
-    ["layers.0.blocks.0.attn.qkv.weight", "a Swin transformer"],
-    ["stages.0.blocks.0.conv_dw.weight", "a ConvNeXt"],
-  ];
-  const other = others.find(([name]) => shapes.has(name))?.[1];
-  const headOnly = [...shapes.keys()].every((name) => !/^(blocks|encoder|layer)\b/.test(name));
+/** Which other network the names are of; undefined when they do not tell. */
+function otherKind(shapes: ReadonlyMap<string, Shape>): string | undefined {
+  const names = [...shapes.keys()];
+  return OTHER_KINDS.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
+}
+
+/** What tells that a state dict is no vision transformer's. */
+interface Signs {
+  readonly other: string | undefined;
+  readonly stem: Shape | undefined;
+  readonly hasBlocks: boolean;
+}
+
+function notOne(path: string, signs: Signs): EpSamError {
   return new EpSamError("weights", {
     what: "is not a vision transformer",
     where: path,
-    why:
-      other !== undefined
-        ? `its names are those of ${other}`
-        : stem !== undefined && !sameShape(stem, [])
-          ? `its patch embedding has the shape ${formatShape(stem)}`
-          : headOnly
-            ? "it has a head and no blocks: features are computed from the whole model's weights"
-            : "there is no patch embedding under the names of timm, DINOv2 or transformers",
+    why: whyNotOne(signs),
     action:
       "Give the whole model's state dict; `key` names an inner dict. Any other model can be imported as ONNX.",
+  });
+}
+
+function whyNotOne({ other, stem, hasBlocks }: Signs): string {
+  if (other !== undefined) return `its names are those of ${other}`;
+  if (!hasBlocks)
+    return "it has no blocks: features are computed from the whole model's weights, not from a head";
+  if (stem === undefined)
+    return "there is no patch embedding under the names of timm, DINOv2 or transformers";
+  return `its patch embedding has the shape ${formatShape(stem)}`;
+}
+
+/** A part of a checkpoint is known by its name alone. */
+function requireWhole(path: string): void {
+  const [, part = "", count = ""] = /-(\d{5})-of-(\d{5})\.\w+$/.exec(path) ?? [];
+  if (Number(count) <= 1) return;
+  throw new EpSamError("weights", {
+    what: "is one part of a checkpoint",
+    where: path,
+    why: `its name says ${Number(part)} of ${Number(count)}`,
+    action:
+      "Give the index that came with the parts, such as model.safetensors.index.json, and keep all parts beside it.",
   });
 }

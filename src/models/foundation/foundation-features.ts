@@ -4,6 +4,7 @@ import { type RgbImage, reflectPadded, resizeRgb } from "../../imaging/index.js"
 import { colourPlanes, type FeatureMap } from "../backbones/index.js";
 import { openModelWeights } from "../checkpoints/model-weights.js";
 import { type Crop, cropsAlong } from "./crops.js";
+import { firstNotFinite } from "./finite.js";
 import { type FoundationModel, foundationWeights, requireImportedWeights } from "./foundation-file.js";
 import { OnnxEncoder } from "./onnx-encoder.js";
 import { TransformerModel } from "./transformer-model.js";
@@ -154,8 +155,8 @@ export class FoundationFeatures {
   }
 
   #requireFinite(data: Float32Array): void {
-    const wrong = data.findIndex((value) => !Number.isFinite(value));
-    if (wrong < 0) return;
+    const wrong = firstNotFinite(data);
+    if (wrong === undefined) return;
     throw new EpSamError("weights", {
       what: "gives features that are not finite numbers",
       where: this.#model.name,

@@ -1,7 +1,15 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { z } from "zod";
-import { describeIssues, EpSamError, exists, hashFile, readKeysFile } from "../../common/index.js";
+import {
+  describeIssues,
+  EpSamError,
+  exists,
+  hashFile,
+  isEpSamError,
+  messageOf,
+  readKeysFile,
+} from "../../common/index.js";
 import { floatTensor } from "../../graph/index.js";
 import { modelSide } from "./foundation-file.js";
 import {
@@ -11,11 +19,13 @@ import {
   nameOfFile,
   requireFree,
   requireName,
+  requireRoom,
   threeNumbers,
   tryModel,
   type WrittenModel,
 } from "./kept-model.js";
-import { onnxLayout, onnxSignature, openSession, runOnce } from "./onnx-encoder.js";
+import { onnxLayout, openSession, runOnce } from "./onnx-encoder.js";
+import { type OnnxSignature, onnxSignature, refused } from "./onnx-signature.js";
 
 /** What has to be told beside an ONNX file. */
 const yamlSchema = z.strictObject({
@@ -39,27 +49,23 @@ export async function importOnnx(
   const facts = await readBeside(path, beside);
   const signature = await onnxSignature(path, facts.output);
   requireSize(path, beside, signature, facts);
-  const batch = signature.batch ?? 1;
   const mean = threeNumbers("mean", facts.mean);
   const deviation = threeNumbers("deviation", facts.deviation);
-  const session = await openSession(path, signature, batch, facts.size, options.device);
-  const { size, stride, dropTokens } = facts;
-  const grey = floatTensor([batch, 3, size, size]);
-  grey.data.fill(200);
-  const result = await runOnce(session, grey, { input: signature.input, mean, deviation }).finally(() =>
-    session.close(),
-  );
-  const { layout, channels } = onnxLayout(path, result[signature.output]?.shape ?? [], {
-    size,
-    stride,
-    dropTokens,
-  });
   const name = requireName(options.name ?? nameOfFile(path));
   const yaml = await requireFree(directory, name, options);
+  const files = [path, ...signature.data.map(({ file }) => join(dirname(path), file))];
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  await requireRoom(
+    directory,
+    sizes.reduce((sum, size) => sum + size, 0),
+  );
   return keepModel(directory, name, yaml, async (folder) => {
     const stored = join(folder, "model.onnx");
+    // What is copied is run: links of a download cache, which lead out of its folder, are then files in ours.
     await copyFile(path, stored);
     for (const { file } of signature.data) await copyFile(join(dirname(path), file), join(folder, file));
+    const { layout, channels } = await layoutOf({ path, stored, signature, facts, mean, deviation }, options);
+    const { size, stride, dropTokens } = facts;
     const model: WrittenModel = {
       formatVersion: 1,
       name,
@@ -84,9 +90,41 @@ export async function importOnnx(
         data: [...signature.data],
       },
     };
-    await tryModel(model, options);
+    await tryModel(path, model, options);
     return { model, known: null, home: null, parameters: null, leftOut: [] };
   });
+}
+
+interface StoredEncoder extends Pick<WrittenModel, "mean" | "deviation"> {
+  /** The user's file, and the copy of it. */
+  readonly path: string;
+  readonly stored: string;
+  readonly signature: OnnxSignature;
+  readonly facts: z.infer<typeof yamlSchema>;
+}
+
+/** How the features of an encoder are laid out, by running it once. */
+async function layoutOf(
+  { path, stored, signature, facts, mean, deviation }: StoredEncoder,
+  { device }: ImportFoundationOptions,
+): Promise<ReturnType<typeof onnxLayout>> {
+  const batch = signature.batch ?? 1;
+  const grey = floatTensor([batch, 3, facts.size, facts.size]);
+  grey.data.fill(200);
+  const run = async () => {
+    const session = await openSession(stored, signature, batch, facts.size, device);
+    return runOnce(session, grey, { input: signature.input, mean, deviation }).finally(() => session.close());
+  };
+  const result = await run().catch((cause: unknown) => {
+    if (device.name !== "cpu" || !isEpSamError(cause, "device")) throw cause;
+    throw refused(
+      path,
+      "cannot be run by ONNX Runtime",
+      messageOf(cause.cause),
+      "Export it again, for images of this size and a current opset_version.",
+    );
+  });
+  return onnxLayout(path, result[signature.output]?.shape ?? [], facts);
 }
 
 async function readBeside(path: string, beside: string): Promise<z.infer<typeof yamlSchema>> {

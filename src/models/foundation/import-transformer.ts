@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { EpSamError, formatBytes, hashFile } from "../../common/index.js";
-import { elementCount } from "../../graph/index.js";
+import { elementCount, type FloatTensor } from "../../graph/index.js";
 import {
   besideStateDict,
   groupedNames,
@@ -9,6 +9,7 @@ import {
 } from "../checkpoints/model-weights.js";
 import { streamSafetensors, type WeightFile } from "../weights/index.js";
 import { detectTransformer } from "./detect-transformer.js";
+import { firstNotFinite } from "./finite.js";
 import {
   type FoundationFacts,
   type ImportedFoundation,
@@ -40,6 +41,8 @@ export async function importTransformer(
     const facts = factsOf(path, transformer, known, options);
     const name = requireName(options.name ?? known?.name ?? nameOfFile(path));
     const yaml = await requireFree(directory, name, options);
+    const { blocks } = options;
+    if (blocks !== undefined) requireBlocks(blocks, transformer.depth);
     const tensors = transformerTensors(transformer);
     const elements = tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
     await requireRoom(directory, 4 * elements);
@@ -49,10 +52,9 @@ export async function importTransformer(
     );
     return await keepModel(directory, name, yaml, async (folder) => {
       const stored = join(folder, "weights.safetensors");
-      const lazy = tensors.map((tensor) => ({ ...tensor, read: () => weights.read(tensor.name) }));
+      const lazy = tensors.map((tensor) => ({ ...tensor, read: () => finiteTensor(weights, tensor.name) }));
       await streamSafetensors(stored, lazy, { part: "foundation", name });
-      const { width, patch, depth } = transformer;
-      const { blocks } = options;
+      const { width, patch } = transformer;
       const model: WrittenModel = {
         formatVersion: 1,
         name,
@@ -62,10 +64,10 @@ export async function importTransformer(
         stride: patch,
         channels: width * (blocks?.length ?? 1),
         ...facts,
-        ...(blocks === undefined ? {} : { blocks: [...requireBlocks(blocks, depth)] }),
+        ...(blocks === undefined ? {} : { blocks: [...blocks] }),
         transformer: { ...transformer },
       };
-      await tryModel(model, options);
+      await tryModel(path, model, options);
       return {
         model,
         known: known?.name ?? null,
@@ -163,9 +165,22 @@ function notAccepted({ title, licence, home }: KnownModel): EpSamError {
   });
 }
 
-function requireBlocks(blocks: readonly number[], depth: number): readonly number[] {
+/** @throws EpSamError `weights` naming a tensor that holds something else than finite numbers */
+async function finiteTensor(weights: TransformerWeights, name: string): Promise<FloatTensor> {
+  const tensor = await weights.read(name);
+  const wrong = firstNotFinite(tensor.data);
+  if (wrong === undefined) return tensor;
+  throw new EpSamError("weights", {
+    what: "has weights that are not finite numbers",
+    where: weights.path,
+    why: `value ${wrong} of ${name} is ${tensor.data[wrong]}`,
+    action: "The file is damaged, or was saved after a training that failed; fetch it again.",
+  });
+}
+
+function requireBlocks(blocks: readonly number[], depth: number): void {
   const wrong = blocks.find((block) => !Number.isInteger(block) || block < 0 || block >= depth);
-  if (wrong === undefined && new Set(blocks).size === blocks.length) return blocks;
+  if (wrong === undefined && new Set(blocks).size === blocks.length) return;
   throw new EpSamError("usage", {
     what: wrong === undefined ? "names a block twice" : `there is no block ${wrong}`,
     where: "`blocks`",

@@ -11,7 +11,7 @@ import {
   storageError,
 } from "../../common/index.js";
 import type { Device } from "../../graph/index.js";
-import { backbones } from "../backbones/index.js";
+import { backbones, type FeatureMap } from "../backbones/index.js";
 import type { LeftOut } from "../checkpoints/model-weights.js";
 import { FoundationFeatures, foundationView } from "./foundation-features.js";
 import { type FoundationModel, writeFoundationFile } from "./foundation-file.js";
@@ -57,8 +57,12 @@ export interface ImportedFoundation {
 /** The model's file without where it lies. */
 export type WrittenModel = Omit<FoundationModel, "file">;
 
-/** Runs a model on one picture before it is kept. */
+/**
+ * Runs a model on one picture before it is kept.
+ * @throws EpSamError `weights` when its features are not finite, or the same everywhere
+ */
 export async function tryModel(
+  path: string,
   model: WrittenModel,
   { device, reporter }: ImportFoundationOptions,
 ): Promise<void> {
@@ -66,10 +70,23 @@ export async function tryModel(
   const own = { ...model, file: model.weights };
   const features = await FoundationFeatures.create(own, foundationView(own, model.size, null), device);
   try {
-    await features.get(tryPicture(model.size));
+    requireDiffering(path, await features.get(tryPicture(model.size)));
   } finally {
     await features.close();
   }
+}
+
+/** Weights of overflowing layers, or a constant as output, give every place of a varied picture the same features. */
+function requireDiffering(path: string, { channels, width, height, data }: FeatureMap): void {
+  const cells = width * height;
+  const isVaried = data.some((value, at) => value !== data[at - (at % cells)]);
+  if (isVaried || cells === 1) return;
+  throw new EpSamError("weights", {
+    what: "gives the same features everywhere",
+    where: path,
+    why: `all ${channels} of them are equal at the ${cells} places of a picture whose colours differ`,
+    action: "The weights are damaged, or do not belong to this architecture; fetch or export them again.",
+  });
 }
 
 /** Colours that differ from pixel to pixel. */

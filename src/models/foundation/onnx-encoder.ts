@@ -1,137 +1,15 @@
-import { basename, dirname, join } from "node:path";
-import { EpSamError, exists, hashFile } from "../../common/index.js";
 import {
   type Device,
   type FloatTensor,
   floatTensor,
   formatShape,
   type HostTensor,
-  OnnxDataType,
   OnnxFileSession,
-  type OnnxModel,
   type Shape,
 } from "../../graph/index.js";
-import { readOnnxModel } from "../weights/onnx-initializers.js";
 import type { TokenEncoder } from "./foundation-features.js";
 import { type FoundationModel, foundationWeights } from "./foundation-file.js";
-
-/** Domains of operators that ONNX Runtime has. */
-const KNOWN_DOMAINS = new Set([undefined, "", "ai.onnx", "ai.onnx.ml", "com.microsoft"]);
-
-/** What an ONNX file takes and gives. */
-export interface OnnxSignature {
-  readonly input: string;
-  readonly output: string;
-  /** Images of one run; null where it takes any number. */
-  readonly batch: number | null;
-  /** Height and width; null where it takes any. */
-  readonly height: number | null;
-  readonly width: number | null;
-  /** Names of sizes that it leaves open. */
-  readonly open: {
-    readonly batch?: string | undefined;
-    readonly height?: string | undefined;
-    readonly width?: string | undefined;
-  };
-  /** Files beside it that hold weights, with their SHA-256. */
-  readonly data: readonly { readonly file: string; readonly sha256: string }[];
-}
-
-/**
- * What an encoder's ONNX file takes and gives, without running it.
- * @param output the output that holds the features; the first unless told
- * @throws EpSamError `weights` when it has custom operators, weights outside its folder, or takes something else than
- *   images as float32
- */
-export async function onnxSignature(path: string, output?: string): Promise<OnnxSignature> {
-  const model = await readOnnxModel(path);
-  requireKnownOperators(path, model);
-  const data = await externalData(path, model);
-  const { graph } = model;
-  const initial = new Set((graph.initializer ?? []).map(({ name }) => name));
-  const inputs = (graph.input ?? []).filter(({ name }) => !initial.has(name));
-  const [image] = inputs;
-  const type = image?.type?.tensorType;
-  const dims = type?.shape?.dim ?? [];
-  if (image === undefined || inputs.length !== 1 || dims.length !== 4) {
-    const found = inputs.map(
-      ({ name, type }) => `${name} with ${type?.tensorType?.shape?.dim.length ?? 0} axes`,
-    );
-    throw refused(path, "does not take images alone", `its inputs are ${found.join(", ") || "none"}`);
-  }
-  if (type?.elemType !== OnnxDataType.float32) {
-    throw refused(path, "takes no float32 images", `${image.name} is of the ONNX type ${type?.elemType}`);
-  }
-  const sizes = dims.map(({ dimValue }) =>
-    dimValue === undefined || dimValue <= 0 ? null : Number(dimValue),
-  );
-  const [batch = null, channels = null, height = null, width = null] = sizes;
-  if (channels !== null && channels !== 3) {
-    throw refused(
-      path,
-      `takes images of ${channels} channels`,
-      "red, green and blue come second, [N, 3, H, W]",
-    );
-  }
-  const names = (graph.output ?? []).map(({ name }) => name);
-  const chosen = output ?? names[0];
-  if (chosen === undefined || !names.includes(chosen)) {
-    throw refused(path, `has no output ${output ?? ""}`, `its outputs are ${names.join(", ") || "none"}`);
-  }
-  const open = { batch: dims[0]?.dimParam, height: dims[2]?.dimParam, width: dims[3]?.dimParam };
-  return { input: image.name, output: chosen, batch, height, width, open, data };
-}
-
-function requireKnownOperators(path: string, { graph }: OnnxModel): void {
-  const custom = (graph.node ?? []).filter(({ domain }) => !KNOWN_DOMAINS.has(domain));
-  if (custom.length === 0) return;
-  const kinds = [...new Set(custom.map(({ domain, opType }) => `${domain}.${opType}`))];
-  throw refused(
-    path,
-    "has custom operators",
-    `${kinds.slice(0, 6).join(", ")}; only those of ONNX and ONNX Runtime are run`,
-    "Export it again without them.",
-  );
-}
-
-async function externalData(path: string, { graph }: OnnxModel): Promise<OnnxSignature["data"]> {
-  const places = (graph.initializer ?? []).flatMap(({ name, externalData = [] }) =>
-    externalData.filter(({ key }) => key === "location").map(({ value }) => ({ name, file: value })),
-  );
-  const outside = places.find(({ file }) => file !== basename(file) || file === "..");
-  if (outside !== undefined) {
-    throw refused(
-      path,
-      "has weights outside its folder",
-      `those of ${outside.name} lie in ${outside.file}`,
-      "Export it again with its weights in the same folder.",
-    );
-  }
-  const files = [...new Set(places.map(({ file }) => file))];
-  const absent: string[] = [];
-  for (const file of files) if (!(await exists(join(dirname(path), file)))) absent.push(file);
-  if (absent.length > 0) {
-    throw refused(
-      path,
-      "lacks files of its weights",
-      `${absent.join(", ")} is not beside it`,
-      "Fetch all of its files.",
-    );
-  }
-  return Promise.all(
-    files.map(async (file) => ({ file, sha256: await hashFile(join(dirname(path), file)) })),
-  );
-}
-
-function refused(path: string, what: string, why: string, action?: string): EpSamError {
-  return new EpSamError("weights", {
-    what,
-    where: path,
-    why,
-    action:
-      action ?? "Export the encoder from images [N, 3, H, W] to features [N, C, h, w] or tokens [N, T, C].",
-  });
-}
+import { type OnnxSignature, onnxSignature, refused } from "./onnx-signature.js";
 
 /** What is told of an encoder beside its file. */
 export interface OnnxFacts {

@@ -28,6 +28,11 @@ const elementTypes: Readonly<Record<number, ElementTypeName>> = {
   16: "bfloat16",
 };
 
+/** An element type in words. */
+export function onnxTypeName(type: number | undefined): string {
+  return elementTypes[type ?? 0] ?? `ONNX type ${type ?? "unknown"}`;
+}
+
 /**
  * Reads an ONNX model.
  * @throws EpSamError `weights` when the file cannot be read or is not one
@@ -58,7 +63,7 @@ export async function openOnnx(path: string): Promise<WeightFile> {
   const initializers = new Map((graph?.initializer ?? []).map((tensor) => [tensor.name, tensor]));
   const info = (tensor: OnnxTensor) => ({
     shape: tensor.dims,
-    elementType: elementTypes[tensor.dataType] ?? `ONNX type ${tensor.dataType}`,
+    elementType: onnxTypeName(tensor.dataType),
   });
   return {
     path,

@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../../common/index.js";
+import type { EpSamError, RandomAccessFile } from "../../common/index.js";
 import { openOnnx } from "./onnx-initializers.js";
 import { INDEX_EXTENSION, openParts } from "./parts.js";
 import { openPytorch } from "./pytorch/open-pytorch.js";
@@ -33,10 +33,24 @@ export async function openWeights(path: string, { key }: OpenWeightsOptions = {}
 
 const PICKLE_PROTOCOL = 0x80;
 
+/** What a file begins with that Git LFS has not fetched. */
+const LFS_POINTER = "version https://git-lfs";
+
+function onlyPointer(path: string): EpSamError {
+  return weightsError(
+    path,
+    undefined,
+    "is a pointer of Git LFS, not the weights",
+    "the repository was cloned without its large files",
+    "Fetch them with `git lfs pull` there, or download the file from the model's page.",
+  );
+}
+
 async function formatOf(file: RandomAccessFile): Promise<WeightFile["format"]> {
   const { path, size } = file;
   const start = await file.read(0, Math.min(16, size));
   const [first = 0, second = 0] = start;
+  if (new TextDecoder().decode(start) === LFS_POINTER.slice(0, start.length)) throw onlyPointer(path);
   // First of all, because the length of a safetensors header can begin with any byte.
   if (isSafetensors(start, size)) return "safetensors";
   const isZip = first === 0x50 && second === 0x4b;

@@ -21,7 +21,10 @@ const LISTED_NAMES = 12;
 export function matchStateDict<Tensor extends { readonly shape: Shape }>(
   expected: readonly ExpectedTensor[],
   actual: ReadonlyMap<string, Tensor>,
-  { file }: { readonly file: string },
+  {
+    file,
+    action = "Use the checkpoint that belongs to the configured model, or change the configuration.",
+  }: { readonly file: string; readonly action?: string | undefined },
 ): ReadonlyMap<string, Tensor> {
   const matched = new Map<string, Tensor>();
   const missing: string[] = [];
@@ -45,7 +48,7 @@ export function matchStateDict<Tensor extends { readonly shape: Shape }>(
       what: "does not hold the weights of this model",
       where: file,
       why: complaints.join("; "),
-      action: "Use the checkpoint that belongs to the configured model, or change the configuration.",
+      action,
     });
   }
   return matched;

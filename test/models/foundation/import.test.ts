@@ -1,10 +1,12 @@
-import { copyFile, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { silentReporter } from "../../../src/common/index.js";
+import { must, silentReporter } from "../../../src/common/index.js";
 import {
+  add,
   conv2d,
   decodeModel,
   device,
@@ -15,6 +17,7 @@ import {
   mean,
   type OnnxModel,
   reshape,
+  scale,
   transpose,
   type Value,
 } from "../../../src/graph/index.js";
@@ -131,8 +134,20 @@ describe("a transformer", () => {
     const file = join(folder, "broken.safetensors");
     await writeSafetensors(file, broken);
     expect(await errorOf(imported(file, { ...other, overwrite: true }))).toMatch(
-      /features that are not finite/,
+      /weights that are not finite numbers.*value 0 of norm.bias is NaN/,
     );
+    if (norm?.dataType === "float32") {
+      // Large enough for the normalisation at the end to overflow, so that all that is left is its bias.
+      const proj = [...broken.keys()].filter((name) => name.endsWith("mlp.fc2.weight"));
+      broken.set("norm.bias", norm);
+      for (const name of proj) {
+        const tensor = broken.get(name);
+        if (tensor?.dataType === "float32")
+          broken.set(name, { ...tensor, data: tensor.data.map((value) => value * 1e30) });
+      }
+    }
+    await writeSafetensors(file, broken);
+    expect(await errorOf(imported(file, { ...other, overwrite: true }))).toMatch(/same features everywhere/);
     expect((await readdir(target)).sort()).toEqual(before);
     await imported(join(reference, "timm-placeless.safetensors"), { ...other, overwrite: true });
     expect(await readdir(target)).toHaveLength(2);
@@ -172,6 +187,12 @@ describe("a transformer", () => {
     const failure = await errorOf(imported(join(parts, "dinov2.safetensors.index.json"), other));
     expect(failure).toMatch(/lacks 1 of 2 parts.*dinov2-00002-of-00002.safetensors is not beside it/);
   });
+});
+
+it("is told from a pointer of Git LFS", async () => {
+  const file = join(folder, "pointer.safetensors");
+  await writeFile(file, `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 9\n`);
+  expect(await errorOf(imported(file))).toMatch(/a pointer of Git LFS, not the weights.*`git lfs pull`/);
 });
 
 describe("an encoder as ONNX", () => {
@@ -216,6 +237,29 @@ describe("an encoder as ONNX", () => {
     expect(new Set(found[0]).size).toBeGreaterThan(300);
   });
 
+  it("is kept with weights beside it that are a link into a cache of downloads", async () => {
+    const blobs = join(folder, "blobs");
+    await mkdir(blobs);
+    const linked = await encoder("linked", map, yaml, (model) => {
+      const initializer = model.graph.initializer.map((whole) => {
+        const { rawData, ...tensor } = whole;
+        if (rawData === undefined || rawData.length < 900) return whole;
+        writeFileSync(join(blobs, "a1b2"), rawData);
+        const data = { location: "linked.data", offset: "0", length: `${rawData.length}` };
+        const externalData = Object.entries(data).map(([key, value]) => ({ key, value }));
+        return { ...tensor, dataLocation: 1, externalData };
+      });
+      return { ...model, graph: { ...model.graph, initializer } };
+    });
+    await symlink(join(blobs, "a1b2"), join(folder, "linked.data"));
+    const { model } = await imported(linked);
+    expect(model.onnx?.data).toHaveLength(1);
+    await rm(blobs, { recursive: true });
+    const features = await FoundationFeatures.create(model, foundationView(model, 16, null), device1);
+    expect(new Set((await features.get(picture(16))).data).size).toBeGreaterThan(50);
+    await features.close();
+  });
+
   it("says what is wrong with it, and keeps nothing", async () => {
     const before = (await readdir(target)).sort();
     const failure = async (...encoded: Parameters<typeof encoder>) =>
@@ -247,6 +291,36 @@ describe("an encoder as ONNX", () => {
       return model;
     };
     expect(await failure("absent", map, yaml, absent)).toMatch(/lacks files of its weights.*weights\.bin/);
+    const inner = (model: OnnxModel): OnnxModel => {
+      const node = must(model.graph.node, 0);
+      const body = {
+        name: "b",
+        node: [{ ...node, domain: "my.branch" }],
+        initializer: [],
+        input: [],
+        output: [],
+      };
+      node.attribute = [{ name: "else_branch", type: 5, g: body }];
+      return model;
+    };
+    expect(await failure("inner", map, yaml, inner)).toMatch(/custom operators.*my\.branch\./);
+    const constant = (model: OnnxModel): OnnxModel => {
+      const data = [{ key: "location", value: "..\\secret" }];
+      const value = { name: "value", dataType: 1, dims: [1], externalData: data, dataLocation: 1 };
+      must(model.graph.node, 0).attribute = [{ name: "value", type: 4, t: value }];
+      return model;
+    };
+    expect(await failure("constant", map, yaml, constant)).toMatch(/outside its folder.*those of value/);
+    const unknown = (model: OnnxModel): OnnxModel => {
+      for (const node of model.graph.node) if (node.opType === "Conv") node.opType = "Convolute";
+      return model;
+    };
+    expect(await failure("unknown", map, yaml, unknown)).toMatch(/cannot be run by ONNX Runtime.*Convolute/);
+    const grey = floats(new Float32Array(80).fill(0.5), [1, 5, 4, 4]);
+    expect(await failure("grey", add(scale(map, 0), grey))).toMatch(/same features everywhere/);
+    expect(await failure("hole", scale(map, Number.POSITIVE_INFINITY))).toMatch(
+      /features that are not finite/,
+    );
     await rm(join(folder, "absent.yaml"));
     expect(await errorOf(imported(join(folder, "absent.onnx")))).toMatch(/needs a YAML file beside it/);
     expect((await readdir(target)).sort()).toEqual(before);

@@ -96,13 +96,25 @@ describe("recognising", () => {
       detectTransformer(transformerWeights(fileOf(new Map(tensors))));
     expect(refusal([["layer1.0.conv1.weight", [64, 64, 3, 3]]])).toThrow(/those of a ResNet/);
     expect(refusal([["image_encoder.pos_embed", [1, 64, 64, 768]]])).toThrow(/those of a SAM/);
-    expect(refusal([["head.weight", [1000, 768]]])).toThrow(/a head and no blocks/);
+    expect(refusal([["head.weight", [1000, 768]]])).toThrow(/no blocks.*not from a head/);
+    const swin = [
+      ["patch_embed.proj.weight", [96, 3, 4, 4]],
+      ["layers_0.blocks.0.attn.qkv.weight", [288, 96]],
+    ] as const;
+    expect(refusal(swin)).toThrow(/those of a Swin transformer/);
+    expect(refusal([["patch_embed.proj.weight", [96, 3, 4, 4]]])).toThrow(/no blocks/);
     const lacking = withTensors(plain, (name, shape) =>
       name === "blocks.3.norm1.bias" ? [] : [[name, shape]],
     );
     expect(() => detectTransformer(transformerWeights(lacking))).toThrow(/1 missing: blocks.3.norm1.bias/);
     const odd = withTensors(plain, (name, shape) => [[name, name === "pos_embed" ? [1, 195, 384] : shape]]);
     expect(() => detectTransformer(transformerWeights(odd))).toThrow(/positions of no square grid/);
+  });
+
+  it("asks for the index where it is given one part", () => {
+    const part = (path: string) => () => detectTransformer(transformerWeights({ ...asTimm(plain), path }));
+    expect(part("m-00001-of-00002.safetensors")).toThrow(/one part of a checkpoint.*1 of 2.*index/);
+    expect(part("m-00001-of-00001.safetensors")).not.toThrow();
   });
 });
 
