@@ -198,8 +198,22 @@ export class EmbeddingCache {
     this.#checkLength(computed);
     const rounded = computed.slice();
     roundToPrecision(rounded, this.#options.precision);
+    this.#requireKept(computed, rounded, key);
     await this.put(key, rounded);
     return rounded;
+  }
+
+  /** What half precision makes infinite would train on as NaN. */
+  #requireKept(computed: Float32Array, rounded: Float32Array, { encoder }: EmbeddingKey): void {
+    for (let index = 0; index < rounded.length; index++) {
+      if (Number.isFinite(rounded[index]) || !Number.isFinite(computed[index])) continue;
+      throw new EpSamError("numerical", {
+        what: `gives the value ${computed[index]}, which half precision cannot hold`,
+        where: encoder,
+        why: "the cache of features keeps numbers up to 65504",
+        action: "Set `cache.precision: float32`, which takes twice the disk.",
+      });
+    }
   }
 
   #destination(into: Float32Array | undefined): Float32Array {
