@@ -2,11 +2,17 @@ import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { writeGeneratedSlides } from "../../src/cli/demo/generated-slides.js";
 import { silentReporter } from "../../src/common/index.js";
 import { hashImage } from "../../src/dataset/index.js";
 import { device } from "../../src/graph/index.js";
 import { readRgbImage } from "../../src/imaging/index.js";
-import { openSegmenter } from "../../src/inference/index.js";
+import {
+  baseWhileClicking,
+  openSegmenter,
+  openTeachingBase,
+  SlideTeacher,
+} from "../../src/inference/index.js";
 import {
   FoundationFeatures,
   foundationModel,
@@ -14,6 +20,7 @@ import {
   importFoundation,
 } from "../../src/models/index.js";
 import type { RunContext } from "../../src/run/index.js";
+import { openSlide } from "../../src/slides/index.js";
 import {
   errorOf,
   makeFolder,
@@ -111,6 +118,31 @@ it("segments, and says with which weights", async () => {
     expect(segmenter.identity.weights.tiny).toBe(foundationModel("tiny").sha256);
   } finally {
     await segmenter.close();
+  }
+});
+
+it("is taught with squares while somebody clicks, on the backbone that its decoder sees", async () => {
+  const base = await baseWhileClicking(await openTeachingBase(context.run.root, quiet));
+  // A head that judges other features teaches nothing about these.
+  expect(base.head).toBeNull();
+  expect(base.config.classifier.dense.backbone).toBe("efficientnet-lite0");
+  const { slides } = await writeGeneratedSlides(join(folder, "tissue"), {
+    ...{ count: 1, seed: 7, size: 512, micronsPerPixel: 0.5, reporter: silentReporter },
+  });
+  const [name = ""] = (await readdir(slides)).filter((file) => file.endsWith(".tif"));
+  const source = await openSlide(join(slides, name));
+  const teacher = new SlideTeacher(source, base);
+  try {
+    const square = { y: 40, size: 112 };
+    const squares = [
+      { x: 40, tumour: 1, ...square },
+      { x: 300, tumour: 0, ...square },
+    ] as const;
+    const { data } = await teacher.map(squares, 0, 0);
+    expect(new Set(data).size).toBeGreaterThan(10);
+  } finally {
+    await teacher.close();
+    await source.close();
   }
 });
 

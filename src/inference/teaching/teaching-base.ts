@@ -4,6 +4,7 @@ import { type Device, device as defaultDevice } from "../../graph/index.js";
 import { denseTensors } from "../../method/index.js";
 import {
   type BackboneEntry,
+  backboneNames,
   FEATURE_STRIDES,
   loadBackboneWeights,
   type StateDict,
@@ -134,15 +135,23 @@ async function taughtBase(
  * taught, on the features of its backbone and at its resolution; the decoder is adapted when the run is kept or applied.
  */
 export async function baseWhileClicking(base: TeachingBase): Promise<TeachingBase> {
-  const { origin } = base;
+  const { origin, entry } = base;
   if (origin === null) return base;
-  const config = parseConfig(mergeRecords(base.config, taughtConfig), origin.context.run.root);
+  // The classifier of the run may see foundation models beside this backbone, or others: squares see it alone.
+  const alone = { classifier: { dense: { backbone: entry.name } } };
+  const changes = mergeRecords(taughtConfig, alone);
+  const config = parseConfig(mergeRecords(base.config, changes), origin.context.run.root);
   return { ...base, origin: null, config, head: await headOf(origin.context, config) };
 }
 
-/** The head of a run's classifier, where that sees the features of one place alone, as squares are judged by. */
+/**
+ * The head of a run's classifier, where that sees what squares are judged by: the features of one place alone, of the
+ * same backbone.
+ */
 async function headOf(context: RunContext, config: TrainingConfig): Promise<StateDict | null> {
   if (context.config.classifier.model !== "dense") return null;
+  const seen = backboneNames(context.config.classifier.dense.backbone);
+  if (seen.join() !== backboneNames(config.classifier.dense.backbone).join()) return null;
   const weights = await readClassifier(context);
   const { channels } = denseOptions(config, false);
   if (weights.get(denseTensors.mean)?.data.length !== channels) return null;
