@@ -13,9 +13,9 @@ export interface Crop {
  * Crops of `own` cells along a side of `cells`, whose taken parts cover it once. Neighbours overlap by twice the border
  * at least, and a border is dropped except at the ends.
  */
-export function cropsAlong(cells: number, own: number): Crop[] {
+export function cropsAlong(cells: number, own: number, dropped = BORDER): Crop[] {
   if (cells <= own) return [{ start: 0, from: 0, to: cells }];
-  const border = Math.min(BORDER, Math.floor((own - 1) / 2));
+  const border = Math.min(dropped, Math.floor((own - 1) / 2));
   const count = Math.ceil((cells - own) / (own - 2 * border)) + 1;
   const starts = Array.from({ length: count }, (_, index) =>
     Math.round((index * (cells - own)) / (count - 1)),
