@@ -13,6 +13,7 @@ import tempfile
 import numpy as np
 import timm
 import torch
+import transformers
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
@@ -233,7 +234,7 @@ def main():
         )
         described.append({"name": name, "file": file})
         print(name, file, flush=True)
-    versions = {"torch": torch.__version__, "timm": timm.__version__}
+    versions = {"torch": torch.__version__, "timm": timm.__version__, "transformers": transformers.__version__}
     (directory / "models.json").write_text(json.dumps({"versions": versions, "models": described}))
 
 

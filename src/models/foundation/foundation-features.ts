@@ -53,7 +53,7 @@ export function foundationView(
   throw new EpSamError("shape", {
     what: `a patch of ${side} pixels is smaller than a token`,
     where: model.name,
-    why: `it is ${Math.round(side * factor)} pixels wide at the model's resolution, and a token ${model.stride}`,
+    why: `it is ${(Math.floor(side * factor * 10) / 10).toFixed(1)} pixels wide at the model's resolution, and a token ${model.stride}`,
     action: "Prepare larger patches.",
   });
 }
