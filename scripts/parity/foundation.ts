@@ -7,7 +7,8 @@ import { Command } from "@commander-js/extra-typings";
 import { compareWithReference, readReferences } from "./foundation-comparison.js";
 
 // Compares vision transformers with timm and transformers, at full width with two blocks and random weights: about 6 GB of
-// disk and a few minutes, twice that with the environment. Makes a virtual environment with both from PyPI unless --python names one that has them.
+// disk and a few minutes. Makes a virtual environment with both from PyPI, which takes as much again, unless --python
+// names one that has them.
 
 const TOLERANCE = 1e-4;
 const program = new Command("foundation")

@@ -41,6 +41,8 @@ export interface EmbeddingCacheOptions {
   /** Values per embedding, {@link EMBEDDING_ELEMENTS} unless told. */
   readonly elements?: number;
   readonly reporter?: Reporter;
+  /** The encoder's name in messages; that of the key unless told. */
+  readonly encoderName?: string;
 }
 
 export interface EmbeddingCacheStatistics {
@@ -95,7 +97,7 @@ export class EmbeddingCache {
    * @throws EpSamError `storage` when the directory cannot be created or read.
    */
   static async open(options: EmbeddingCacheOptions): Promise<EmbeddingCache> {
-    const complete = { elements: EMBEDDING_ELEMENTS, reporter: silentReporter, ...options };
+    const complete = { elements: EMBEDDING_ELEMENTS, reporter: silentReporter, encoderName: "", ...options };
     const index = await DirectoryIndex.open(options.directory, options.maximumBytes);
     return new EmbeddingCache(complete, index);
   }
@@ -209,7 +211,7 @@ export class EmbeddingCache {
       if (Number.isFinite(rounded[index]) || !Number.isFinite(computed[index])) continue;
       throw new EpSamError("numerical", {
         what: `gives the value ${computed[index]}, which half precision cannot hold`,
-        where: encoder,
+        where: this.#options.encoderName || encoder,
         why: "the cache of features keeps numbers up to 65504",
         action: "Set `cache.precision: float32`, which takes twice the disk.",
       });

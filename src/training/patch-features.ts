@@ -76,8 +76,8 @@ export class PatchFeatures {
   ): Promise<PatchFeatures> {
     const plan = planFrozenFeatures(config.classifier.dense.backbone, shown);
     const networks: CachedNetwork[] = [];
-    for (const { shape, id, atOnce, open } of plan.networks) {
-      const cache = await openCache({ config, reporter }, shape);
+    for (const { name, shape, id, atOnce, open } of plan.networks) {
+      const cache = await openCache({ config, reporter }, name, shape);
       networks.push({
         id: await id(),
         shape,
@@ -172,10 +172,10 @@ export function featuresFromCache(context: Omit<FeatureContext, "device">): Feat
 
 async function openCached(
   context: Omit<FeatureContext, "device">,
-  { shape, id, open }: FrozenNetworkPlan,
+  { name, shape, id, open }: FrozenNetworkPlan,
   device: Device,
 ): Promise<FrozenNetwork> {
-  const cache = await openCache(context, shape);
+  const cache = await openCache(context, name, shape);
   const encoder = await id();
   const fresh = new OpenOnce(() => open(device));
   const get = async (image: RgbImage): Promise<JoinedFeatures> => {
@@ -187,6 +187,7 @@ async function openCached(
 
 function openCache(
   { config, reporter }: Omit<FeatureContext, "device">,
+  encoderName: string,
   { channels, width, height }: Omit<JoinedFeatures, "data">,
 ): Promise<EmbeddingCache> {
   return EmbeddingCache.open({
@@ -194,6 +195,7 @@ function openCache(
     maximumBytes: config.cache.maximumGigabytes * 1e9,
     precision: config.cache.precision,
     elements: channels * width * height,
+    encoderName,
     reporter,
   });
 }

@@ -66,6 +66,19 @@ async function onlyFile(directory: string): Promise<string> {
   return files[0] ?? "";
 }
 
+it("refuses what half precision would make infinite, by the encoder's name", async () => {
+  const directory = await temporaryFolder();
+  const large = embedding("a");
+  large[5] = 70_000;
+  const cache = await openCache(directory, { precision: "float16", encoderName: "uni2-h" });
+  expect(await errorOf(cache.getOrCompute(key(1), async () => large))).toMatch(
+    /uni2-h: gives the value 70000.*half precision.*`cache.precision: float32`/,
+  );
+  expect(await filesBelow(directory)).toEqual([]);
+  const exact = await openCache(directory);
+  expect((await exact.getOrCompute(key(1), async () => large))[5]).toBe(70_000);
+});
+
 describe("hashImage", () => {
   it("depends on pixels and size", () => {
     const data = Uint8Array.from({ length: 36 }, (_, i) => i);
