@@ -33,8 +33,8 @@ export async function openWeights(path: string, { key }: OpenWeightsOptions = {}
 
 const PICKLE_PROTOCOL = 0x80;
 
-/** What a file begins with that Git LFS has not fetched. */
-const LFS_POINTER = "version https://git-lfs";
+/** What a file begins with that Git LFS has not fetched: 16 characters of its pointer. */
+const LFS_POINTER = "version https://";
 
 function onlyPointer(path: string): EpSamError {
   return weightsError(
@@ -50,7 +50,7 @@ async function formatOf(file: RandomAccessFile): Promise<WeightFile["format"]> {
   const { path, size } = file;
   const start = await file.read(0, Math.min(16, size));
   const [first = 0, second = 0] = start;
-  if (new TextDecoder().decode(start) === LFS_POINTER.slice(0, start.length)) throw onlyPointer(path);
+  if (new TextDecoder().decode(start) === LFS_POINTER) throw onlyPointer(path);
   // First of all, because the length of a safetensors header can begin with any byte.
   if (isSafetensors(start, size)) return "safetensors";
   const isZip = first === 0x50 && second === 0x4b;
