@@ -15,13 +15,11 @@ import {
   transformerWeights,
   type VisionTransformer,
 } from "../src/models/index.js";
+import { PYTORCH_THREADS_REST } from "./bench-process.js";
 import { peakBytes, resetPeak } from "./peak-memory.js";
 
 // Seconds per 224-pixel tile and peak memory of vision transformers with random weights, by turns with PyTorch's (timm's, in
 // foundation-baseline.py) in one run on the same cores, so that what else runs there troubles both alike.
-
-/** Milliseconds after which PyTorch's threads have stopped waiting busily for more work, which took a core from ours. */
-const OTHERS_THREADS_REST = 500;
 
 const common = {
   patch: 14,
@@ -108,7 +106,7 @@ async function measure(name: string, transformer: VisionTransformer, folder: str
   try {
     await other?.run();
     for (let round = 0; round < rounds; round++) {
-      await pause(OTHERS_THREADS_REST, undefined);
+      await pause(PYTORCH_THREADS_REST, undefined);
       const ours = await own();
       turns.push({ ours, theirs: await other?.run() });
     }
