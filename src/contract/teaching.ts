@@ -66,7 +66,13 @@ export const teachingRequestSchema = z.strictObject({
   squares: labelledSquares,
 });
 export type TeachingRequest = z.infer<typeof teachingRequestSchema>;
-export const teachingSchema = z.object({ id: z.string(), layer: layerEntry, milliseconds: number });
+export const teachingSchema = z.object({
+  id: z.string(),
+  layer: layerEntry,
+  /** The same map judged in one view: less good by 0.016 of mean IoU, and made in half the time where nothing was seen before. */
+  draft: layerEntry,
+  milliseconds: number,
+});
 export type Teaching = z.infer<typeof teachingSchema>;
 
 /** `POST /api/slides/:slide/teachings/:id/suggestions`: squares in a box of which the map is least sure. */

@@ -49,7 +49,8 @@ export {
   TAUGHT_TASK,
   type TaughtRun,
 } from "./teaching/keep-taught-run.js";
-export { type MapTile, SlideTeacher, TILE_SIDE } from "./teaching/slide-teacher.js";
+export { TILE_SIDE } from "./teaching/seen-tiles.js";
+export { type MapTile, SlideTeacher } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
 export { MAP_STEP } from "./teaching/taught-model.js";
 export { baseWhileClicking, isTeachable, openTeachingBase } from "./teaching/teaching-base.js";

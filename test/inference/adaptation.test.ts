@@ -79,7 +79,7 @@ describe("parts of labelled squares", () => {
       { x: 1000, y: 400, size: 200, tumour: 0 },
       { x: 1900, y: 1100, size: 200, tumour: 0 },
     ] as const;
-    const { parts, others } = await readParts(source, squares, geometry, stream());
+    const { parts, others } = await readParts(source, squares, geometry, { stream: stream() });
     expect(others).toHaveLength(24);
     expect(others.every(({ image }) => image.width === 256 && image.height === 256)).toBe(true);
     expect(parts.map(({ known, tumour }) => [known.side, tumour])).toEqual([
@@ -99,9 +99,9 @@ describe("parts of labelled squares", () => {
 
   it("are several where a square is large, and none beyond the slide", async () => {
     const square = { x: 0, y: 0, size: 700, tumour: 1 } as const;
-    const large = await readParts(source, [square], geometry, stream());
+    const large = await readParts(source, [square], geometry, { stream: stream() });
     expect(large.parts).toHaveLength(9);
-    const beyond = await readParts(source, [{ ...square, x: 5000 }], geometry, stream());
+    const beyond = await readParts(source, [{ ...square, x: 5000 }], geometry, { stream: stream() });
     expect(beyond).toEqual({ parts: [], others: [] });
   });
 });

@@ -13,18 +13,19 @@ it("a lesson goes before the map, the map before suggestions, and what nobody ha
   const lesson = { slide: directory.path("none.tif"), run: null, version: "1" };
   const squares = [{ x: 0, y: 0, size: 112, tumour: 1 as const }];
   const box = { space: "level-0" as const, x: 0, y: 0, width: 9, height: 9 };
+  const place = (column: number) => ({ column, row: 0 });
   const order: string[] = [];
   const work: TeachingWork[] = [
-    { kind: "prepare", lesson, column: 0, row: 0 },
+    { kind: "prepare", lesson, place: place(0), views: 1 },
     { kind: "prepare-squares", lesson, squares: [] },
     { kind: "suggest", lesson, squares, box, size: 112 },
-    { kind: "map", lesson, squares, column: 0, row: 0 },
-    { kind: "map", lesson, squares, column: 1, row: 0 },
+    { kind: "map", lesson, squares, place: place(0), views: 1 },
+    { kind: "map", lesson, squares, place: place(1), views: 2 },
     { kind: "teach", lesson, squares },
   ];
   // There is no such slide: each fails when its turn comes.
   const turns = work.map((one) =>
-    teaching.run(one).catch(() => order.push("column" in one ? `${one.kind} ${one.column}` : one.kind)),
+    teaching.run(one).catch(() => order.push("place" in one ? `${one.kind} ${one.place.column}` : one.kind)),
   );
   await Promise.all(turns);
   expect(order).toEqual(["prepare 0", "teach", "map 0", "map 1", "suggest", "prepare-squares"]);

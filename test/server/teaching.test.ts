@@ -41,7 +41,7 @@ describe("teaching with squares", () => {
     expect(answer.status).toBe(200);
     return (await answer.json()) as Teaching;
   };
-  const tile = async (on: TestServer, { id }: Teaching) => {
+  const tile = async (on: TestServer, { id }: Pick<Teaching, "id">) => {
     const answer = await on.request(`/api/slides/${slide}/layers/${id}/tiles/0/0/0`);
     expect(answer.status).toBe(200);
     return sharp(await answer.arrayBuffer())
@@ -90,6 +90,16 @@ describe("teaching with squares", () => {
     } finally {
       await other.close();
     }
+  });
+
+  it("gives a draft of the map, which is another one and much like it", async () => {
+    const { id, draft, layer } = await taught(server, SQUARES);
+    expect(draft).toEqual({ ...layer, id: expect.stringMatching(/^teaching-draft_[0-9a-f]{32}$/) });
+    const [rough, whole] = [await tile(server, draft), await tile(server, { id })];
+    expect(rough.info).toMatchObject({ width: 128, height: 128 });
+    const apart = rough.data.reduce((sum, value, at) => sum + Math.abs(value - (whole.data[at] ?? 0)), 0);
+    expect(apart).toBeGreaterThan(0);
+    expect(apart / rough.data.length).toBeLessThan(32);
   });
 
   it("looks at squares beforehand, and teaches the same then", async () => {

@@ -38,7 +38,7 @@ export function adaptationOf(slide: AdaptedSlide): DecoderAdaptation {
       const started = performance.now();
       const { seed } = config;
       const stream = new RandomStream(seed, "adaptation", "parts");
-      const parts = await readParts(source, squares, geometry, stream, signal);
+      const parts = await readParts(source, squares, geometry, { stream, signal });
       const entry = decoderBackbone(config);
       const adapted = await adaptPyramid({ ...parts, weights, entry, seed, device, signal });
       const seconds = Math.round((performance.now() - started) / 1000);

@@ -8,7 +8,7 @@ import type { PixelSource } from "../../slides/index.js";
 const LARGEST_PART = 112;
 /** Pixels around it that decide what is seen in it. */
 const SURROUNDINGS = 64;
-/** Parts of which nothing is known. */
+/** Parts of which nothing is known, unless told. */
 const OTHERS = 24;
 /** Parts of a slide at most: their features are kept in memory. */
 const MOST_PARTS = 400;
@@ -33,10 +33,17 @@ export interface SlideParts {
   readonly others: readonly UnknownPart[];
 }
 
+export interface ReadPartsOptions {
+  /** Of the parts that are drawn; the first are the same however many are. */
+  readonly stream: RandomStream;
+  readonly signal?: AbortSignal | undefined;
+  /** Images of parts that were read before, which are then the same objects again. */
+  readonly kept?: RecentlyUsed<string, RgbImage> | undefined;
+  readonly others?: number | undefined;
+}
+
 /**
  * Reads labelled squares of a slide with their surroundings, and parts drawn at random, at the resolution of patches.
- * @param stream of the parts that are drawn
- * @param kept images of parts that were read before, which are then the same objects again
  * @returns what of squares lies outside the slide is left out
  * @throws EpSamError `slide` when the file is damaged there
  */
@@ -44,9 +51,7 @@ export async function readParts(
   source: PixelSource,
   squares: readonly LabelledSquare[],
   geometry: PatchGeometry,
-  stream: RandomStream,
-  signal?: AbortSignal,
-  kept?: RecentlyUsed<string, RgbImage>,
+  { stream, signal, kept, others: count = OTHERS }: ReadPartsOptions,
 ): Promise<SlideParts> {
   const [full] = source.levels;
   const { pixelSize } = geometry;
@@ -74,7 +79,7 @@ export async function readParts(
   }
   const others: UnknownPart[] = [];
   const within = (length: number) => stream.integer(Math.max(1, length - side + 1));
-  while (parts.length > 0 && others.length < OTHERS) {
+  while (parts.length > 0 && others.length < count) {
     others.push({ image: await read(within(extent.width), within(extent.height)) });
   }
   return { parts, others };

@@ -1,7 +1,8 @@
 import { type LabelledSquare, readArea } from "../../dataset/index.js";
 import type { RgbImage } from "../../imaging/index.js";
 import type { PixelSource } from "../../slides/index.js";
-import { type MapTile, type SlideTeacher, TILE_SIDE } from "./slide-teacher.js";
+import { TILE_SIDE } from "./seen-tiles.js";
+import type { MapTile, SlideTeacher } from "./slide-teacher.js";
 import { MAP_STEP } from "./taught-model.js";
 
 /** Squares that are suggested at a time. */
@@ -100,8 +101,9 @@ async function mapOf(
     new Set(corners.flatMap((corner) => [corner, corner + side - 1].map((at) => Math.floor(at / perTile))));
   const tiles = new Map<string, MapTile>();
   for (const row of tilesOf(rows)) {
-    for (const column of tilesOf(columns))
-      tiles.set(`${column}/${row}`, await teacher.map(squares, column, row));
+    for (const column of tilesOf(columns)) {
+      tiles.set(`${column}/${row}`, await teacher.map(squares, { column, row }, 2));
+    }
   }
   return (x, y) => {
     const tile = tiles.get(`${Math.floor(x / perTile)}/${Math.floor(y / perTile)}`);

@@ -5,18 +5,13 @@ import { denseTensors, probabilitiesOf } from "../../method/index.js";
 import {
   denseClassifierGraph,
   denseFeaturesInput,
-  type FeatureLevelSizes,
-  type FeatureMap,
   type JoinedFeatures,
   joinedShape,
-  levelsOf,
-  pyramidGraph,
   type StateDict,
   standardisationInputs,
   standardisationShape,
 } from "../../models/index.js";
 import { denseOptions } from "../../run/index.js";
-import { featureFeeds, standardisedLevels } from "../adaptation/pyramid-features.js";
 import type { TeachingBase } from "./teaching-base.js";
 
 /** Pixels along each side of a pixel of the map. */
@@ -31,27 +26,21 @@ export const VIEW_SHIFT = 8;
 export interface SeenFeatures {
   /** Of what is seen, in pixels: multiples of the coarsest stride. */
   readonly size: { readonly width: number; readonly height: number };
-  /** By level, for a decoder. */
-  readonly features: readonly FeatureMap[];
   /**
-   * For a head: as it is, and mirrored and shifted by {@link VIEW_SHIFT}. Judged in both, which lie between each other's
-   * cells, a place gained 0.02 of mean IoU on the breast regions that this was tried on.
+   * As it is, and mirrored and shifted by {@link VIEW_SHIFT}. Judged in both, which lie between each other's cells, a place
+   * gained 0.02 of mean IoU on the breast regions that this was tried on; one alone is a draft.
    */
   readonly views: readonly JoinedFeatures[];
 }
 
-/** What a place was compiled for. */
-interface Compiled {
-  readonly session: GraphSession;
-  /** Of a decoder; null for a head. */
-  readonly levels: FeatureLevelSizes | null;
-}
+/** One is a draft. */
+export type ViewCount = 1 | 2;
 
-/** A head or a decoder that squares have taught, compiled for each size of places. */
+/** A head that squares have taught, compiled for each size of places. */
 export class TaughtModel {
   readonly #base: TeachingBase;
   readonly #weights: StateDict;
-  readonly #compiled = new Map<string, Promise<Compiled>>();
+  readonly #compiled = new Map<string, Promise<GraphSession>>();
 
   constructor(base: TeachingBase, weights: StateDict) {
     this.#base = base;
@@ -59,19 +48,16 @@ export class TaughtModel {
   }
 
   /** Probabilities of tumour of a place, a pixel for each four along a side. */
-  async map({ features, views, size }: SeenFeatures): Promise<FloatMap> {
-    const { session, levels } = await this.#for(size);
-    const logits = (feeds: HostTensors) => logitsOf(session, feeds, size);
-    if (levels !== null) {
-      const seen = standardisedLevels(features, this.#weights);
-      return probabilitiesOf(await logits(featureFeeds([seen], levels)));
-    }
+  async map({ views, size }: SeenFeatures): Promise<FloatMap> {
+    const session = await this.#for(size);
+    const logits = (features: JoinedFeatures) => logitsOf(session, this.#feedsOf(features), size);
     const [plain, other] = views;
-    if (plain === undefined || other === undefined) {
-      throw new EpSamError("internal", { what: "a head was not given both views of a place" });
+    if (plain === undefined) {
+      throw new EpSamError("internal", { what: "a head was given no view of a place" });
     }
-    const one = await logits(this.#feedsOf(plain));
-    const two = invertDihedral(await logits(this.#feedsOf(other)), MIRRORED);
+    const one = await logits(plain);
+    if (other === undefined) return probabilitiesOf(one);
+    const two = invertDihedral(await logits(other), MIRRORED);
     const shift = VIEW_SHIFT / MAP_STEP;
     const data = one.data.map((logit, at) => {
       const [x, y] = [(at % one.width) - shift, Math.floor(at / one.width) - shift];
@@ -80,34 +66,24 @@ export class TaughtModel {
     return probabilitiesOf({ ...one, data });
   }
 
-  #for(size: SeenFeatures["size"]): Promise<Compiled> {
+  #for(size: SeenFeatures["size"]): Promise<GraphSession> {
     const key = `${size.width}x${size.height}`;
     const known = this.#compiled.get(key) ?? this.#compile(size);
     this.#compiled.set(key, known);
     return known;
   }
 
-  async #compile(size: SeenFeatures["size"]): Promise<Compiled> {
-    const { origin, config, entry, device, headDevice } = this.#base;
-    const levels = origin === null ? null : levelsOf(entry, size);
-    const own = levels === null ? "head." : "pyramid.";
-    const bind = new Map([...this.#weights].filter(([name]) => name.startsWith(own)));
-    const map =
-      levels === null
-        ? denseClassifierGraph(denseOptions(config, false), {
-            batchSize: 1,
-            ...joinedShape(entry.levels, size),
-          }).map
-        : pyramidGraph(1, levels, { width: 1, height: 1 }).fine;
-    return {
-      session: await GraphSession.create({ map }, levels === null ? headDevice : device, { bind }),
-      levels,
-    };
+  #compile(size: SeenFeatures["size"]): Promise<GraphSession> {
+    const { config, entry, headDevice } = this.#base;
+    const bind = new Map([...this.#weights].filter(([name]) => name.startsWith("head.")));
+    const shape = { batchSize: 1, ...joinedShape(entry.levels, size) };
+    const { map } = denseClassifierGraph(denseOptions(config, false), shape);
+    return GraphSession.create({ map }, headDevice, { bind });
   }
 
   async close(): Promise<void> {
     const compiled = await Promise.all(this.#compiled.values());
-    await Promise.all(compiled.map(({ session }) => session.close()));
+    await Promise.all(compiled.map((session) => session.close()));
   }
 
   #feedsOf({ channels, width, height, data }: JoinedFeatures): HostTensors {

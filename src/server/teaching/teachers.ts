@@ -25,7 +25,7 @@ export class Teachers {
       case "frame":
         return { pixelSize: teacher.geometry.pixelSize.x, mpp: teacher.geometry.mpp, extent: teacher.extent };
       case "prepare":
-        await teacher.prepare(work.column, work.row);
+        await teacher.prepare(work.place, work.views);
         return null;
       case "prepare-squares":
         await teacher.prepareSquares(work.squares);
@@ -34,7 +34,7 @@ export class Teachers {
         await teacher.teach(work.squares);
         return null;
       case "map":
-        return teacher.map(work.squares, work.column, work.row);
+        return teacher.map(work.squares, work.place, work.views);
       case "suggest":
         return suggestSquares(teacher, source, work);
     }

@@ -15,12 +15,13 @@ import { fileVersion } from "../open-slides.js";
 import { tilePlace } from "../tile-place.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { TeachingProcess } from "./teaching-process.js";
-import type { Lesson, TeachingResults } from "./work.js";
+import type { Lesson, TeachingResults, TeachingWork } from "./work.js";
 
-/** Taught maps whose tiles can be asked for: each click makes one. */
-const KEPT = 64;
+/** Taught maps and drafts whose tiles can be asked for: each click makes one of both. */
+const KEPT = 128;
 
 type Frame = TeachingResults["frame"];
+type ViewCount = Extract<TeachingWork, { kind: "map" }>["views"];
 
 interface KeptTeaching {
   readonly slide: string;
@@ -63,23 +64,32 @@ export class Teachings {
     const frame = await this.#frame(lesson, signal);
     if (squares.length > 0) await this.#process.run({ kind: "prepare-squares", lesson, squares }, signal);
     if (box === undefined) return;
-    for (const { column, row } of tilesIn(box, frame)) {
-      await this.#process.run({ kind: "prepare", lesson, column, row }, signal);
+    const tiles = tilesIn(box, frame);
+    // What a draft is made of comes first.
+    for (const views of [1, 2] as const) {
+      for (const place of tiles) {
+        await this.#process.run({ kind: "prepare", lesson, place, views }, signal);
+      }
     }
   }
 
-  /** Teaches, and gives the map's layer. @throws EpSamError `usage` without squares of both kinds */
+  /** Teaches, and gives the map and its draft as layers. @throws EpSamError `usage` without squares of both kinds */
   async teach(
     slide: WorkspaceSlide,
     { run, squares }: TeachingRequest,
     signal: AbortSignal,
-  ): Promise<{ readonly id: string; readonly layer: LayerEntry }> {
+  ): Promise<{ readonly id: string; readonly layer: LayerEntry; readonly draft: LayerEntry }> {
     const lesson = await this.#lesson(slide, run);
+    const frame = await this.#frame(lesson, signal);
     await this.#process.run({ kind: "teach", lesson, squares }, signal);
-    const id = `teaching-${hashBytes(JSON.stringify([lesson, squares])).slice(0, 32)}`;
-    const layer = this.#layerOf(id, lesson, squares, await this.#frame(lesson, signal));
-    this.#kept.set(id, { slide: slide.id, lesson, squares, layer });
-    return { id, layer: layer.entry };
+    const hash = hashBytes(JSON.stringify([lesson, squares])).slice(0, 32);
+    const made = (id: string, views: ViewCount): LayerEntry => {
+      const layer = this.#layerOf({ id, lesson, squares, views }, frame);
+      this.#kept.set(id, { slide: slide.id, lesson, squares, layer });
+      return layer.entry;
+    };
+    const id = `teaching-${hash}`;
+    return { id, draft: made(`teaching-draft_${hash}`, 1), layer: made(id, 2) };
   }
 
   /** The layer of a map; undefined when there is none such on the slide. */
@@ -119,9 +129,12 @@ export class Teachings {
   }
 
   #layerOf(
-    id: string,
-    lesson: Lesson,
-    squares: TeachingRequest["squares"],
+    {
+      id,
+      lesson,
+      squares,
+      views,
+    }: Pick<KeptTeaching, "lesson" | "squares"> & { id: string; views: ViewCount },
     { extent, pixelSize }: Frame,
   ): Layer {
     const level = {
@@ -143,7 +156,7 @@ export class Teachings {
       },
       readTile: (_level, column, row, signal) => {
         tilePlace(level, column, row);
-        return this.#process.run({ kind: "map", lesson, squares, column, row }, signal);
+        return this.#process.run({ kind: "map", lesson, squares, place: { column, row }, views }, signal);
       },
     };
   }

@@ -12,15 +12,20 @@ const lessonSchema = z.object({
 });
 export type Lesson = z.infer<typeof lessonSchema>;
 
+/** A tile of the map, and in how many views it is seen: one is a draft. */
+const seen = {
+  place: z.object({ column: z.number(), row: z.number() }),
+  views: z.union([z.literal(1), z.literal(2)]),
+};
 const placed = z.array(placedSquareSchema);
 
 /** What the teaching process is asked for. */
 export const teachingWorkSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("frame"), lesson: lessonSchema }),
-  z.object({ kind: z.literal("prepare"), lesson: lessonSchema, column: z.number(), row: z.number() }),
+  z.object({ kind: z.literal("prepare"), lesson: lessonSchema, ...seen }),
   z.object({ kind: z.literal("prepare-squares"), lesson: lessonSchema, squares: placed }),
   z.object({ kind: z.literal("teach"), lesson: lessonSchema, squares }),
-  z.object({ kind: z.literal("map"), lesson: lessonSchema, squares, column: z.number(), row: z.number() }),
+  z.object({ kind: z.literal("map"), lesson: lessonSchema, squares, ...seen }),
   z.object({ kind: z.literal("suggest"), lesson: lessonSchema, squares, box, size: z.number() }),
 ]);
 export type TeachingWork = z.infer<typeof teachingWorkSchema>;

@@ -93,11 +93,14 @@ describeWithChromium("teaching with squares in the page", () => {
     expect(await outOfReach(page)).toEqual([]);
     expect(await findings(page)).toEqual([]);
 
-    // The map's tiles are those of the view, each asked for once: the small map asks for none.
-    const tiles = asked.flatMap(
-      ({ path }) => /\/layers\/teaching-\w+\/tiles\/0\/(\d+\/\d+)$/.exec(path)?.[1] ?? [],
-    );
-    expect([...tiles].sort()).toEqual(["0/0", "0/1", "1/0", "1/1"]);
+    // The map's tiles are those of the view, of the draft and then of the map, each asked for once: the small map asks for none.
+    const tiles = asked.flatMap(({ path }) => {
+      const [, draft, tile] = /\/layers\/teaching-(draft_)?\w+\/tiles\/0\/(\d+\/\d+)$/.exec(path) ?? [];
+      return tile === undefined ? [] : `${draft === undefined ? "map" : "draft"} ${tile}`;
+    });
+    const seen = ["0/0", "0/1", "1/0", "1/1"];
+    expect(tiles.slice(0, 4).sort()).toEqual(seen.map((tile) => `draft ${tile}`));
+    expect(tiles.slice(4).sort()).toEqual(seen.map((tile) => `map ${tile}`));
     const order = asked.map(({ path }) => path);
     const lastTile = order.findLastIndex((path) => path.includes("/tiles/0/"));
     expect(order.findIndex((path) => path.endsWith("/suggestions"))).toBeGreaterThan(lastTile);

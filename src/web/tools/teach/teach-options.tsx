@@ -90,6 +90,7 @@ function statusText(session: TeachSession, tumour: number, other: number): strin
     case "failed":
       return `${counts}: the map could not be made`;
     case "ready":
-      return session.isTooFar.value ? `${counts}: zoom in to see the map` : `${counts}: map shown`;
+      if (session.isTooFar.value) return `${counts}: zoom in to see the map`;
+      return session.isDraft.value ? `${counts}: map shown, being refined …` : `${counts}: map shown`;
   }
 }

@@ -18,6 +18,7 @@ import type { SlideViewer } from "../../viewer/handle.js";
 import type { Editor } from "../editing/editor.js";
 import { restingBox, tilesAround, tilesOf } from "./seen-part.js";
 import { placeOf, squaresOf } from "./squares.js";
+import { openTaughtMap } from "./taught-map.js";
 
 /** How teaching stands. */
 export type TeachingStatus = "collecting" | "teaching" | "ready" | "failed";
@@ -34,6 +35,8 @@ export interface TeachSession {
   readonly status: ReadonlySignal<TeachingStatus>;
   /** Milliseconds that the last map took to be taught. */
   readonly milliseconds: ReadonlySignal<number | null>;
+  /** Whether the map that is shown is one that a better one follows. */
+  readonly isDraft: ReadonlySignal<boolean>;
   /** Whether too much of the slide is seen for a map. */
   readonly isTooFar: ReadonlySignal<boolean>;
   /** The map; null while there is none to be shown. */
@@ -61,7 +64,7 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
   const frame = signal<TeachingFrame | null>(null);
   const status = signal<TeachingStatus>("collecting");
   const milliseconds = signal<number | null>(null);
-  const map = signal<LayerEntry | null>(null);
+  const map = openTaughtMap(viewer);
   const suggestions = signal<readonly Suggestion[]>([]);
   const box = restingBox(viewer);
   /** The map, and the place on it, that suggestions were last made for. */
@@ -78,12 +81,9 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
     const given = squares.peek();
     status.value = "teaching";
     const body = { run: run.peek(), squares: given };
-    const taught = await requestJson(teachingSchema, paths.teachings(slide), {
-      method: "POST",
-      body,
-      signal: abort,
-    });
-    map.value = taught.layer;
+    const options = { method: "POST", body, signal: abort } as const;
+    const taught = await requestJson(teachingSchema, paths.teachings(slide), options);
+    map.show(taught);
     milliseconds.value = taught.milliseconds;
     status.value = "ready";
     viewer.announce(`The map is made of ${given.length} squares`);
@@ -103,17 +103,17 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
   const ends = [
     abortable(() => {
       void run.value;
-      if (!isActive.value) return null;
-      return learnFrame;
+      return isActive.value ? learnFrame : null;
     }),
-    ...prepareFirst({ slide, isActive, frame, squares, taughtWith, run, box, isTooFar, map }),
+    ...prepareFirst({ slide, isActive, frame, squares, taughtWith, run, box, isTooFar, map: map.shown }),
     abortable(() => {
       void [taughtWith.value, run.value];
       if (!isActive.value) return null;
       suggestions.value = [];
+      map.keepDraft();
       looked = null;
       if (!canTeach(squares.peek())) {
-        map.value = null;
+        map.hide();
         status.value = "collecting";
         return null;
       }
@@ -124,11 +124,11 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
         });
     }),
     abortable(() => {
-      const [seen, shown] = [box.value, map.value];
+      const [seen, shown] = [box.value, map.shown.value];
       // The map itself, and a square that comes meanwhile, go before what nobody has asked for yet.
       if (!isActive.value || shown === null || status.value !== "ready" || isTooFar.value) return null;
       const place = JSON.stringify([shown.id, seen]);
-      if (viewer.loading.value || place === looked) return null;
+      if (viewer.loading.value || place === looked || map.isDraft.value) return null;
       return async (abort) => {
         await goOn(shown.id, seen, abort);
         looked = place;
@@ -137,10 +137,12 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
   ];
   return {
     ...{ squares, run, side, status, milliseconds, isTooFar, suggestions },
+    isDraft: map.isDraft,
     size: computed(() => (frame.value === null ? null : frame.value.pixelSize * side.value)),
-    layer: computed(() => (isTooFar.value ? null : map.value)),
+    layer: computed(() => (isTooFar.value ? null : map.shown.value)),
     dispose() {
       for (const end of ends) end();
+      map.dispose();
       box.dispose();
     },
   };
