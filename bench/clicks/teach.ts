@@ -65,8 +65,8 @@ async function watchMap(page: Page): Promise<void> {
     addEventListener("pointerup", () => { clicked = performance.now(); }, { capture: true });
     const look = () => {
       const text = document.querySelector(".tool-status")?.innerText ?? "";
-      if (!text.includes("map shown")) return;
-      if (!text.includes("refined")) draft ??= performance.now();
+      if (!/(map|draft) shown/.test(text)) return;
+      if (!text.includes("draft")) draft ??= performance.now();
       if (draft === null || performance.now() - draft < 50 || document.querySelector(".stage").ariaBusy !== "false") return;
       clearInterval(timer);
       requestAnimationFrame(() => setTimeout(() => resolve({ draft: draft - clicked, map: performance.now() - clicked })));

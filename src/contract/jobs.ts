@@ -106,6 +106,8 @@ export const jobEntrySchema = z.object({
   title: z.string(),
   request: jobRequestSchema,
   state: jobState,
+  /** Whether it runs, and ends at its next safe point since it was cancelled. */
+  stopping: z._default(z.boolean(), false),
   /** ISO 8601. */
   createdAt: z.string(),
   startedAt: text,

@@ -125,9 +125,9 @@ describe("jobs", () => {
     const [first, second] = [await server.start("work-15"), await server.start("work-1")];
     expect((await server.post(`/${second.id}/cancel`)).state).toBe("cancelled");
     await server.until(first.id, isAt(2));
-    await server.post(`/${first.id}/cancel`);
+    expect(await server.post(`/${first.id}/cancel`)).toMatchObject({ state: "running", stopping: true });
     const cancelled = await server.untilState(first.id, "cancelled");
-    expect(cancelled.resumable).toBe(true);
+    expect(cancelled).toMatchObject({ resumable: true, stopping: false });
     const at = Number(
       readFileSync(join(server.context.stateDirectory, "results", first.id, "done.txt"), "utf8"),
     );

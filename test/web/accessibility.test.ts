@@ -31,7 +31,7 @@ function jobIn(state: JobState, index: number): JobEntry {
     log: ["begun", "Warning: odd"],
     problem: state === "failed" ? problem : null,
     result: state === "done" ? { slides: ["s"], run: "r", dataset: "d" } : null,
-    resumable: isOver && state !== "done",
+    ...{ resumable: isOver && state !== "done", stopping: false },
   };
 }
 

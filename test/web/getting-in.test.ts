@@ -163,7 +163,7 @@ describeWithChromium("slides of the workspace", () => {
     );
     // What is seen is drawn, wherever the list is scrolled to; the keyboard gets to all of it.
     expect(await page.locator(".slide-list > li, .slide-cards > li").count()).toBeLessThan(120);
-    await page.locator(".sidebar-sections").evaluate((element) => element.scrollBy(0, 104 * 500));
+    await page.locator(".sidebar-sections").evaluate((element) => element.scrollBy(0, 86 * 500));
     await navigation.getByRole("link", { name: /^slide 500\.svs/ }).focus();
     for (const [key, to] of [
       ["Tab", 503],

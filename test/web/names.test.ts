@@ -71,7 +71,7 @@ describeWithChromium("names in the page", () => {
       ...{ createdAt: "2026-01-01T00:00:00Z", startedAt: null, finishedAt: null, progress: null },
       log: [`reads ${HOSTILE}`],
       problem: { tag: "slide", what: "is damaged", where: HOSTILE, why: null, action: null },
-      ...{ result: null, resumable: true },
+      ...{ result: null, resumable: true, stopping: false },
     };
     await expect.poll(() => server.context.events.listeners).toBeGreaterThan(0);
     server.context.events.publish({ event: "jobs", data: job });

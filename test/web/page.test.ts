@@ -258,10 +258,15 @@ describeWithChromium("the page", () => {
       result: null,
       revision: 1,
       resumable: false,
+      stopping: false,
     };
     await eventually(() => server.context.events.listeners).toBeGreaterThan(0);
     server.context.events.publish({ event: "jobs", data: job });
     await page.getByText("Patches 3 of 12 · 1 s each").waitFor();
+    // Cancelled, it goes on to its next safe point, and says so.
+    server.context.events.publish({ event: "jobs", data: { ...job, stopping: true, revision: 2 } });
+    await page.getByRole("article", { name: "Segment one slide, stopping" }).waitFor();
+    expect(await page.getByRole("button", { name: "Cancel" }).count()).toBe(0);
     const problem = {
       tag: "slide",
       what: "is damaged",
@@ -273,7 +278,7 @@ describeWithChromium("the page", () => {
       event: "jobs",
       data: {
         ...job,
-        revision: 2,
+        revision: 3,
         state: "failed",
         problem,
         progress: null,
@@ -328,6 +333,7 @@ describeWithChromium("the page", () => {
       result: null,
       revision: 1,
       resumable: false,
+      stopping: false,
     };
     await eventually(() => server.context.events.listeners).toBeGreaterThan(0);
     server.context.events.publish({ event: "jobs", data: job });

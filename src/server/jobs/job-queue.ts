@@ -89,6 +89,7 @@ export class JobQueue {
       title: plan.title,
       request,
       state: "queued",
+      stopping: false,
       createdAt: new Date().toISOString(),
       startedAt: null,
       finishedAt: null,
@@ -109,8 +110,10 @@ export class JobQueue {
   async cancel(id: string): Promise<JobEntry> {
     const job = await this.#job(id);
     const { state } = job.entry;
-    if (state === "running") this.#current?.stop.abort();
-    else if (state === "queued") await this.#end(job, "cancelled");
+    if (state === "running") {
+      this.#publish({ ...job, entry: { ...job.entry, stopping: true } });
+      this.#current?.stop.abort();
+    } else if (state === "queued") await this.#end(job, "cancelled");
     else throw wrongState(job, "is not running and cannot be cancelled");
     return (await this.#job(id)).entry;
   }
@@ -248,6 +251,7 @@ export class JobQueue {
     const entry: JobEntry = {
       ...job.entry,
       state,
+      stopping: false,
       finishedAt: new Date().toISOString(),
       problem: error === undefined ? null : problemOf(error),
       resumable: state !== "done",

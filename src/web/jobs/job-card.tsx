@@ -22,11 +22,12 @@ const STATES: Readonly<Record<JobState, string>> = {
 export function JobCard({ job }: { readonly job: JobEntry }) {
   const { state } = job;
   const isOver = state !== "running" && state !== "queued";
+  const name = job.stopping ? "stopping" : STATES[state];
   return (
-    <article class={`job ${state}`} aria-label={`${job.title}, ${STATES[state]}`}>
+    <article class={`job ${state}`} aria-label={`${job.title}, ${name}`}>
       <header>
         <h2>{job.title}</h2>
-        <span class={`state ${state}`}>{STATES[state]}</span>
+        <span class={`state ${state}`}>{name}</span>
       </header>
       <Times job={job} />
       {state === "running" ? <Progress job={job} /> : null}
@@ -36,7 +37,10 @@ export function JobCard({ job }: { readonly job: JobEntry }) {
       ) : null}
       <Outcome job={job} />
       <div class="job-actions">
-        {isOver ? null : <Step job={job} step="cancel" title="Cancel" />}
+        {job.stopping ? (
+          <span role="status">It ends at its next safe point, or after half a minute.</span>
+        ) : null}
+        {isOver || job.stopping ? null : <Step job={job} step="cancel" title="Cancel" />}
         {job.resumable ? <Step job={job} step="resume" title="Resume" /> : null}
         <RepeatLink job={job} />
         {isOver ? <Remove job={job} /> : null}

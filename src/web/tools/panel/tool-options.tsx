@@ -28,14 +28,16 @@ export function ToolOptions({ state }: { readonly state: ToolsState }) {
       {tool === "brush" || tool === "erase" ? <Brush state={state} /> : null}
       {tool === "vertices" ? <Vertices state={state} /> : null}
       {tool === "teach" ? <TeachOptions state={state} /> : null}
-      <ToolButton
-        icon="close"
-        title="Put the tool away"
-        shortcut="Esc"
-        onClick={() => {
-          state.editor.tool.value = "select";
-        }}
-      />
+      <span class="strip-close">
+        <ToolButton
+          icon="close"
+          title="Put the tool away"
+          shortcut="Esc"
+          onClick={() => {
+            state.editor.tool.value = "select";
+          }}
+        />
+      </span>
     </fieldset>
   );
 }

@@ -42,6 +42,9 @@ export function TeachOptions({ state: { teaching, input, editor } }: { readonly 
         onClick={() => tool.removeLast()}
       />
       <TaughtRun session={session} />
+      <Button kind="main" disabled={!isReady} onClick={() => setKeeping(true)}>
+        Keep or apply …
+      </Button>
       {session.suggestions.value.length === 0 ? null : (
         <span class="teach-question">
           <span>Least sure (?):</span>
@@ -49,9 +52,6 @@ export function TeachOptions({ state: { teaching, input, editor } }: { readonly 
           <Button onClick={() => tool.answer("other")}>Not (N)</Button>
         </span>
       )}
-      <Button kind="main" disabled={!isReady} onClick={() => setKeeping(true)}>
-        Keep or apply …
-      </Button>
       {isKeeping ? (
         <TeachDialog session={session} slide={editor.viewer.slide.value} onClose={() => setKeeping(false)} />
       ) : null}
@@ -91,6 +91,6 @@ function statusText(session: TeachSession, tumour: number, other: number): strin
       return `${counts}: the map could not be made`;
     case "ready":
       if (session.isTooFar.value) return `${counts}: zoom in to see the map`;
-      return session.isDraft.value ? `${counts}: map shown, being refined …` : `${counts}: map shown`;
+      return session.isDraft.value ? `${counts}: draft shown …` : `${counts}: map shown`;
   }
 }
