@@ -221,6 +221,27 @@ export async function mainThreadTime(page: Page, action: () => Promise<unknown>)
   return after - before;
 }
 
+/** Drags a finger from a place of the screen to another, in CSS pixels. */
+export async function dragFinger(
+  page: Page,
+  from: { readonly x: number; readonly y: number },
+  to: { readonly x: number; readonly y: number },
+): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", share: number) =>
+    session.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints:
+        type === "touchEnd"
+          ? []
+          : [{ x: from.x + share * (to.x - from.x), y: from.y + share * (to.y - from.y) }],
+    });
+  await touch("touchStart", 0);
+  for (let step = 1; step <= 4; step++) await touch("touchMove", step / 4);
+  await touch("touchEnd", 1);
+  await session.detach();
+}
+
 /** Pixels of a rectangle of the screen, RGB. */
 export async function screenPixels(
   page: Page,

@@ -249,7 +249,14 @@ describeWithChromium("looking at a slide", () => {
     await page.getByRole("slider", { name: "Gamma" }).fill("0.5");
     await expect.poll(() => page.locator(".readouts").innerText()).toContain("gamma 0.5");
     await page.getByRole("button", { name: "Save a figure …" }).tap();
-    await page.getByRole("dialog", { name: "Figure" }).waitFor();
+    const dialog = page.getByRole("dialog", { name: "Figure" });
+    await dialog.waitFor();
     expect(await findings(page)).toEqual([]);
+    const download = page.waitForEvent("download");
+    await dialog.getByRole("button", { name: "Save the figure" }).tap();
+    expect((await download).suggestedFilename()).toMatch(/-figure\.png$/);
+    await expect
+      .poll(() => page.locator("[aria-live=polite]").first().innerText())
+      .toBe("The figure is saved.");
   });
 });

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { ToolButton } from "./button.js";
+import { Notices, noticesIn } from "./notices.js";
 
 interface DialogProps {
   readonly title: string;
@@ -17,7 +18,11 @@ export function Dialog({ title, children, wide = false, onClose }: DialogProps) 
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
+    const end = noticesIn(heading);
+    return () => {
+      element?.close();
+      end();
+    };
   }, []);
   return (
     <dialog
@@ -39,6 +44,7 @@ export function Dialog({ title, children, wide = false, onClose }: DialogProps) 
         <ToolButton icon="close" title="Close" onClick={() => dialog.current?.close()} />
       </header>
       <div class="dialog-body">{children}</div>
+      <Notices modal={heading} />
     </dialog>
   );
 }

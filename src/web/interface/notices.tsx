@@ -52,15 +52,27 @@ export function announce(message: string): void {
   spoken.value = spoken.peek() === text ? `${text}\u00a0` : text;
 }
 
-/** Where notices stand; once on the page. */
-export function Notices() {
+/** Open modal dialogs, the topmost last: nothing outside it can be reached or is read. */
+const modals = signal<readonly string[]>([]);
+
+/** Notices stand in a modal dialog as long as it is the topmost one. @returns ends that */
+export function noticesIn(modal: string): () => void {
+  modals.value = [...modals.peek(), modal];
+  return () => {
+    modals.value = modals.peek().filter((one) => one !== modal);
+  };
+}
+
+/** Where notices stand: once on the page, and in each modal dialog, of which they are shown in the topmost alone. */
+export function Notices({ modal }: { readonly modal?: string }) {
+  const isHere = modals.value.at(-1) === modal;
   return (
     <>
       <div class="visually-hidden" role="status" aria-live="polite">
-        {spoken}
+        {isHere ? spoken.value : ""}
       </div>
       <section class="notices" aria-label="Notices">
-        {notices.value.map(({ key, content }) => (
+        {(isHere ? notices.value : []).map(({ key, content }) => (
           <div class="notice" key={key}>
             {"problem" in content ? <ProblemNote problem={content.problem} /> : <p>{content.message}</p>}
             <ToolButton icon="close" title="Close this notice" onClick={() => dismiss(key)} />

@@ -262,6 +262,21 @@ describeWithChromium("the object table", () => {
     await expect.poll(() => page.locator(".batch-scope").innerText()).toBe("1 selected:");
     expect(await rows(page).nth(1).getByRole("checkbox").isChecked()).toBe(false);
     expect(await findings(page)).toEqual([]);
+    // A batch by finger: ordered, filtered, judged, and taken back by one tap.
+    await page.getByRole("button", { name: "Select none" }).tap();
+    await page.getByRole("grid").getByRole("button", { name: "Object" }).tap();
+    const spoken = () => page.locator("[aria-live=polite]").first().innerText();
+    await expect.poll(spoken).toMatch(/^Ordered by .*, ascending/);
+    await page.getByLabel("Least area in µm²").fill("30");
+    await expect.poll(() => count(page).innerText()).toBe("501 of 5,001 objects");
+    const { revision } = await state();
+    const judged = async () => (await state()).objects.filter(({ review }) => review === "rejected").length;
+    await page.locator(".batch-bar").getByRole("button", { name: "Reject" }).tap();
+    await expect.poll(judged).toBe(501);
+    await expect.poll(spoken).toBe("Reject 501 objects: done as one step, which Undo takes back");
+    await page.getByRole("button", { name: /^Undo/ }).tap();
+    await expect.poll(judged).toBe(0);
+    expect((await state()).revision).toBe(revision + 2);
     await page.getByRole("button", { name: "Close the object table" }).tap();
     await page.locator(".object-dock").waitFor({ state: "detached" });
   });

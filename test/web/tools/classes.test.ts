@@ -135,9 +135,36 @@ describeWithChromium("classes and comments in the page", () => {
     const classes = async () => (await fetch(`${view.address}api/classes`)).json();
     await expect.poll(async () => (await classes()).at(-1)).toMatchObject({ name: "Gland", key: 8 });
     expect(await findings(page)).toEqual([]);
+    const said = () => dialog.locator("[aria-live=polite]").innerText();
+    await expect.poll(said).toMatch(/^Gland: changed/);
     await dialog.getByRole("button", { name: "Delete class Gland" }).tap();
     await dialog.getByLabel("Name of Gland").waitFor({ state: "detached" });
+    await expect.poll(said).toBe("Class Gland deleted");
     expect((await classes()).map(({ name }: { name: string }) => name)).not.toContain("Gland");
+  }, 120_000);
+
+  it("are made, renamed and deleted by keyboard alone, which is said", async () => {
+    const page = await open();
+    await page.keyboard.press("Shift+C");
+    const dialog = page.getByRole("dialog", { name: "Classes" });
+    const said = () => dialog.locator("[aria-live=polite]").innerText();
+    await dialog.getByLabel("Name of a new class").focus();
+    await page.keyboard.type("Fat");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await expect.poll(said).toBe("Class Fat added");
+    await dialog.getByLabel("Name of Fat").focus();
+    await page.keyboard.press("End");
+    await page.keyboard.type("ty");
+    await page.keyboard.press("Enter");
+    await expect.poll(said).toMatch(/^“Fat” is “Fatty” now/);
+    await dialog.getByRole("button", { name: "Delete class Fatty" }).focus();
+    await page.keyboard.press("Enter");
+    await expect.poll(said).toBe("Class Fatty deleted");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => dialog.count()).toBe(0);
   }, 120_000);
 
   it("that are typed, and the size of the brush, are there after a reload; annotations open as outlines", async () => {

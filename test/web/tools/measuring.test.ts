@@ -7,7 +7,7 @@ import { areaSize, lengthOf } from "../../../src/geometry/index.js";
 import { describeWithChromium, launchChromium } from "../../support/chromium.js";
 import { temporaryDirectory } from "../../support/temporary-directory.js";
 import { ViewProcess } from "../../support/view-process.js";
-import { findings, openPage, PHONE, quietPages, settled } from "../page-fixture.js";
+import { dragFinger, findings, openPage, PHONE, quietPages, settled } from "../page-fixture.js";
 
 const directory = temporaryDirectory();
 
@@ -192,6 +192,74 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     expect(await findings(page)).toEqual([]);
   }, 120_000);
 
+  it("draws rectangles, ellipses and lines with fingers, goes to a place and signs", async () => {
+    const page = await open({ viewport: PHONE });
+    await page.getByRole("button", { name: "Rectangle" }).tap();
+    await edited(async () => dragFinger(page, await place(page, 260, 300), await place(page, 340, 360)));
+    expect(areaSize((await last()).area)).toBeCloseTo(4800, 0);
+    expect(await spoken(page).innerText()).toMatch(/^Tumor added, 1\s?200 µm²$/);
+    await page.getByRole("button", { name: "Ellipse" }).tap();
+    await edited(async () => dragFinger(page, await place(page, 250, 380), await place(page, 350, 430)));
+    expect(areaSize((await last()).area) / (Math.PI * 50 * 25)).toBeCloseTo(1, 1);
+    await page.getByRole("button", { name: "Polyline" }).tap();
+    await tap(page, 300, 300);
+    await tap(page, 380, 300);
+    await edited(() => tap(page, 380, 300));
+    expect((await last()).mark?.coordinates).toHaveLength(2);
+    await page.getByRole("button", { name: "Go to coordinates" }).tap();
+    const dialog = page.getByRole("dialog", { name: "Go to coordinates" });
+    await dialog.getByLabel("X, from the left").fill("9999");
+    await dialog.getByRole("button", { name: "Go" }).tap();
+    // What is said while a modal dialog is open is said in it: all else is not read then.
+    await expect
+      .poll(() => dialog.locator("[aria-live=polite]").innerText())
+      .toMatch(/^Give a number from 0/);
+    const texts = await page.locator("[aria-live=polite]").allInnerTexts();
+    expect(texts.filter((text) => text.startsWith("Give a number"))).toHaveLength(1);
+    await dialog.getByLabel("X, from the left").fill("300");
+    await dialog.getByLabel("Y, from the top").fill("310");
+    await dialog.getByRole("button", { name: "Go" }).tap();
+    await expect.poll(() => page.url()).toContain("at=300,310");
+    await page.getByRole("button", { name: "Panel" }).tap();
+    await page.getByRole("tab", { name: "Annotations" }).tap();
+    await page.getByLabel("Your name, kept with each of your changes").fill("Dr. Touch");
+    await page.getByRole("button", { name: "Panel" }).tap();
+    await page.getByRole("button", { name: "Rectangle" }).tap();
+    await edited(async () => dragFinger(page, await place(page, 300, 330), await place(page, 330, 350)));
+    expect((await last()).author).toBe("Dr. Touch");
+    expect(await findings(page)).toEqual([]);
+  }, 120_000);
+
+  it("draws all shapes by keyboard alone, and says what it draws", async () => {
+    const page = await open();
+    await page.locator(".openseadragon-canvas").first().focus();
+    const press = async (...keys: readonly string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    const said = (text: RegExp) => expect.poll(() => spoken(page).innerText()).toMatch(text);
+    await press("q", "Space");
+    await said(/^First corner$/);
+    await press("Shift+ArrowRight", "Shift+ArrowDown");
+    await edited(() => press("Space"));
+    await said(/^Tumor added, 900 µm²$/);
+    expect(areaSize((await last()).area)).toBeCloseTo(60 * 60, 0);
+    await press("Shift+Q", "Space", "Shift+ArrowLeft", "Shift+ArrowUp");
+    await edited(() => press("Space"));
+    expect(areaSize((await last()).area) / (Math.PI * 30 * 30)).toBeCloseTo(1, 1);
+    await press("u", "Space", "Shift+ArrowRight", "Space");
+    await edited(() => press("Enter"));
+    await said(/^Tumor added, 30 µm$/);
+    await press("p");
+    await edited(() => press("Space"));
+    await said(/^Tumor added, 1 point$/);
+    await press("Shift+ArrowDown");
+    await edited(() => press("Space"));
+    await said(/^2 points$/);
+    await press("x");
+    await edited(() => press("Space"));
+    await said(/^1 point$/);
+  }, 120_000);
+
   it("says in pixels what a slide without a resolution cannot say in µm", async () => {
     const page = await browser.newPage({ reducedMotion: "reduce" });
     await page.route(`**/api/slides/${slide}`, async (route) => {
@@ -215,7 +283,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await dialog.getByLabel("X, from the left").fill("700");
     await dialog.getByLabel("Y, from the top").fill("100");
     await dialog.getByRole("button", { name: "Go" }).click();
-    await dialog.getByText("Give a number from 0 to 640 px.").waitFor();
+    await dialog.locator(".field-error", { hasText: "Give a number from 0 to 640 px." }).waitFor();
     await dialog.getByLabel("X, from the left").fill("200");
     await dialog.getByLabel("In").selectOption("µm");
     expect(await dialog.getByLabel("Y, from the top").inputValue()).toBe("50");

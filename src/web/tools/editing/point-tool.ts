@@ -135,12 +135,16 @@ export class PointTool implements PointerTool {
       return;
     }
     this.#editor.reshape(set, { type: "MultiPoint", coordinates }, "Set a point of");
-    this.#editor.viewer.announce(`${coordinates.length} points`);
+    this.#tell(coordinates.length);
   }
 
   #remove(set: AnnotationObject & { readonly mark: Mark }, vertex: number): void {
     const left = withVertexRemoved(shapeOf(set), { polygon: 0, ring: 0, vertex });
     this.#editor.reshape(set, left, "Take a point away of");
-    this.#editor.viewer.announce(`${set.mark.coordinates.length - 1} points`);
+    this.#tell(set.mark.coordinates.length - 1);
+  }
+
+  #tell(count: number): void {
+    this.#editor.viewer.announce(count === 1 ? "1 point" : `${count} points`);
   }
 }

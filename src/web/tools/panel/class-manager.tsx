@@ -6,7 +6,7 @@ import {
   classMeaningSchema,
   editLimits,
 } from "../../../contract/index.js";
-import { Button, Dialog, showMessage, showProblem, useKept } from "../../interface/index.js";
+import { announce, Button, Dialog, showMessage, showProblem, useKept } from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
 import { classesOf, colourOfClass, MEANINGS, USUAL_CLASSES } from "../editing/classes.js";
 import { chooseOfClass, removeClass, renameClass } from "../store/class-meanings.js";
@@ -45,9 +45,10 @@ export function ClassManager({ state }: { readonly state: ToolsState }) {
   );
 }
 
-async function choose(choice: ClassChoice): Promise<void> {
+async function choose(choice: ClassChoice, said = `${choice.name}: changed`): Promise<void> {
   try {
     await chooseOfClass(choice);
+    announce(said);
   } catch (thrown) {
     showProblem(thrown);
   }
@@ -60,6 +61,7 @@ async function remove(name: string, { editor }: ToolsState): Promise<void> {
   }
   try {
     await removeClass(name);
+    announce(`Class ${name} deleted`);
     if (editor.classification.value === name) editor.classification.value = USUAL_CLASSES[0];
   } catch (thrown) {
     showProblem(thrown);
@@ -235,7 +237,7 @@ function NewClass() {
   const isThere = knownClasses.value.some((one) => nameKey(one.name) === nameKey(name));
   const add = async () => {
     if (meaning === "") return;
-    await choose({ name: name.trim(), meaning });
+    await choose({ name: name.trim(), meaning }, `Class ${name.trim()} added`);
     setName("");
     setMeaning("");
   };
