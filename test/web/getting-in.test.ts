@@ -33,8 +33,11 @@ describeWithChromium("slides of the workspace", () => {
     await server?.close();
   });
 
-  const open = async (prepare: (page: Page) => Promise<void> = async () => undefined) => {
-    const watched = await openPage(browser, `${server.address}#/`);
+  const open = async (
+    prepare: (page: Page) => Promise<void> = async () => undefined,
+    options: Parameters<typeof openPage>[2] = {},
+  ) => {
+    const watched = await openPage(browser, `${server.address}#/`, options);
     opened.push(watched);
     watched.page.setDefaultTimeout(30_000);
     await prepare(watched.page);
@@ -125,7 +128,7 @@ describeWithChromium("slides of the workspace", () => {
         segmented: at % 5 === 0,
       }),
     );
-    const page = await open(async (blank) => {
+    const withThousand = async (blank: Page) => {
       await blank.route("**/thumbnail*", (route) =>
         route.fulfill({ contentType: "image/svg+xml", body: '<svg xmlns="http://www.w3.org/2000/svg"/>' }),
       );
@@ -133,7 +136,8 @@ describeWithChromium("slides of the workspace", () => {
         route.fulfill({ json: { version: "1", slides, datasets: [], runs: [], folders: [] } }),
       );
       await blank.reload();
-    });
+    };
+    const page = await open(withThousand);
     const navigation = page.getByRole("navigation");
     /** How many there are, as their first items tell screen readers. */
     const told = async (list: string) => {
@@ -197,5 +201,15 @@ describeWithChromium("slides of the workspace", () => {
     await name.fill("slide 99");
     await expect.poll(listed).toBe(11);
     expect(await findings(page)).toEqual([]);
+
+    // With a finger on a phone, where how many there are is said, too.
+    const phone = await open(withThousand, { viewport: PHONE });
+    await phone.getByRole("button", { name: "Workspace" }).tap();
+    const sheet = phone.getByRole("navigation");
+    await sheet.getByText("Filter, sort and group").tap();
+    await sheet.getByRole("combobox", { name: "Kind", exact: true }).selectOption("DICOM");
+    await expect.poll(() => sheet.getByRole("status").innerText()).toBe("100 of 1,000 slides Show all");
+    await sheet.getByRole("button", { name: "Show all" }).tap();
+    await expect.poll(() => sheet.getByRole("status").innerText()).toBe("");
   });
 });

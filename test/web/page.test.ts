@@ -426,6 +426,29 @@ describeWithChromium("the page", () => {
     expect(await page.getByRole("article", { name: /cut here|given up/ }).count()).toBe(0);
   });
 
+  it("runs jobs with fingers on a phone, and says how they end", async () => {
+    await open("#/jobs?start=prepare", { viewport: PHONE });
+    const spoken = () => page.locator("[aria-live=polite]").last().innerText();
+    const form = page.getByRole("form", { name: "Prepare a dataset" });
+    await form.getByLabel("Name of the dataset").fill("by finger");
+    await form.getByRole("checkbox").first().tap();
+    await form.getByLabel("Patch size").fill("64");
+    await form.getByLabel("Microns per pixel of the patches").fill("0.5");
+    await form.getByLabel("Where to look").selectOption("all");
+    await form.getByLabel("Annotations").selectOption("files");
+    await form.getByRole("button", { name: "Start" }).tap();
+    await eventually(spoken).toContain("started.");
+    const card = page.getByRole("article", { name: /by finger/ });
+    await card.getByRole("button", { name: "Cancel" }).tap();
+    await page.getByRole("article", { name: /by finger.*, cancelled/ }).waitFor({ timeout: 120_000 });
+    await eventually(spoken).toContain("cancelled");
+    expect(await page.evaluate(controlsBeyondTheSides)).toEqual([]);
+    await card.getByRole("button", { name: "Remove …" }).tap();
+    await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).tap();
+    await eventually(() => card.count()).toBe(0);
+    await eventually(spoken).toContain("removed.");
+  });
+
   it("says that the server is gone", async () => {
     const gone = await servePage({ inputs: [], stateDirectory: directory.path("gone") });
     await open("", {}, gone.address);

@@ -255,6 +255,9 @@ describeWithChromium("the object table", () => {
     await page.getByRole("button", { name: "Object table" }).tap();
     await expect.poll(() => count(page).innerText()).toBe("5,001 objects");
     expect(await rows(page).count()).toBeLessThan(60);
+    // Within reach, although the bar is wider than the phone.
+    const cross = await page.getByRole("button", { name: "Close the object table" }).boundingBox();
+    expect((cross?.x ?? PHONE.width) + (cross?.width ?? 0)).toBeLessThanOrEqual(PHONE.width);
     for (const index of [0, 1]) await rows(page).nth(index).getByRole("checkbox").tap();
     await expect.poll(() => page.locator(".batch-scope").innerText()).toBe("2 selected:");
     expect(await rows(page).nth(1).getByRole("checkbox").isChecked()).toBe(true);
