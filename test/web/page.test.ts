@@ -426,7 +426,7 @@ describeWithChromium("the page", () => {
     expect(await page.getByRole("article", { name: /cut here|given up/ }).count()).toBe(0);
   });
 
-  it("runs jobs with fingers on a phone, and says how they end", async () => {
+  it("runs, cancels and removes jobs with fingers on a phone, and says so", async () => {
     await open("#/jobs?start=prepare", { viewport: PHONE });
     const spoken = () => page.locator("[aria-live=polite]").last().innerText();
     const form = page.getByRole("form", { name: "Prepare a dataset" });
@@ -440,8 +440,8 @@ describeWithChromium("the page", () => {
     await eventually(spoken).toContain("started.");
     const card = page.getByRole("article", { name: /by finger/ });
     await card.getByRole("button", { name: "Cancel" }).tap();
+    await eventually(spoken).toMatch(/(stopping|cancelled)\.$/);
     await page.getByRole("article", { name: /by finger.*, cancelled/ }).waitFor({ timeout: 120_000 });
-    await eventually(spoken).toContain("cancelled");
     expect(await page.evaluate(controlsBeyondTheSides)).toEqual([]);
     await card.getByRole("button", { name: "Remove …" }).tap();
     await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).tap();

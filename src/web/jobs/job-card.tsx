@@ -18,11 +18,16 @@ const STATES: Readonly<Record<JobState, string>> = {
   interrupted: "cut off",
 };
 
+/** What a job's state is called. */
+function stateName({ state, stopping }: JobEntry): string {
+  return stopping ? "stopping" : STATES[state];
+}
+
 /** One job: what it does, how far it is, what came of it. */
 export function JobCard({ job }: { readonly job: JobEntry }) {
   const { state } = job;
   const isOver = state !== "running" && state !== "queued";
-  const name = job.stopping ? "stopping" : STATES[state];
+  const name = stateName(job);
   return (
     <article class={`job ${state}`} aria-label={`${job.title}, ${name}`}>
       <header>
@@ -37,9 +42,7 @@ export function JobCard({ job }: { readonly job: JobEntry }) {
       ) : null}
       <Outcome job={job} />
       <div class="job-actions">
-        {job.stopping ? (
-          <span role="status">It ends at its next safe point, or after half a minute.</span>
-        ) : null}
+        {job.stopping ? <span>It ends at its next safe point, or after half a minute.</span> : null}
         {isOver || job.stopping ? null : <Step job={job} step="cancel" title="Cancel" />}
         {job.resumable ? <Step job={job} step="resume" title="Resume" /> : null}
         <RepeatLink job={job} />
@@ -149,7 +152,9 @@ function Step({ job, step, title }: StepProps) {
     setSending(true);
     try {
       const to = `${paths.job(job.id)}/${step}`;
-      takeJob(await requestJson(jobEntrySchema, to, { method: "POST", body: {} }));
+      const changed = await requestJson(jobEntrySchema, to, { method: "POST", body: {} });
+      takeJob(changed);
+      announce(`${changed.title}: ${stateName(changed)}.`);
     } catch (cause) {
       showProblem(cause);
     } finally {

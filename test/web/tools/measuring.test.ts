@@ -220,10 +220,10 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await dialog.getByLabel("Y, from the top").fill("310");
     await dialog.getByRole("button", { name: "Go" }).tap();
     await expect.poll(() => page.url()).toContain("at=300,310");
-    await page.getByRole("button", { name: "Panel" }).tap();
+    await page.getByRole("button", { name: "Panel", exact: true }).tap();
     await page.getByRole("tab", { name: "Annotations" }).tap();
     await page.getByLabel("Your name, kept with each of your changes").fill("Dr. Touch");
-    await page.getByRole("button", { name: "Panel" }).tap();
+    await page.getByRole("button", { name: "Panel", exact: true }).tap();
     await page.getByRole("button", { name: "Rectangle" }).tap();
     await edited(async () => dragFinger(page, await place(page, 300, 330), await place(page, 330, 350)));
     expect((await last()).author).toBe("Dr. Touch");
