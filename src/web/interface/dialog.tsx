@@ -39,12 +39,12 @@ export function Dialog({ title, children, wide = false, onClose }: DialogProps) 
       }}
       onKeyDown={(event) => event.stopPropagation()}
     >
+      <Notices modal={heading} />
       <header>
         <h2 id={heading}>{title}</h2>
         <ToolButton icon="close" title="Close" onClick={() => dialog.current?.close()} />
       </header>
       <div class="dialog-body">{children}</div>
-      <Notices modal={heading} />
     </dialog>
   );
 }
