@@ -138,7 +138,7 @@ it("is taught with squares while somebody clicks, on the backbone that its decod
       { x: 40, tumour: 1, ...square },
       { x: 300, tumour: 0, ...square },
     ] as const;
-    const { data } = await teacher.map(squares, 0, 0);
+    const { data } = await teacher.map(squares, { column: 0, row: 0 }, 2);
     expect(new Set(data).size).toBeGreaterThan(10);
   } finally {
     await teacher.close();
