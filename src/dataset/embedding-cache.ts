@@ -213,7 +213,7 @@ export class EmbeddingCache {
         what: `gives the value ${computed[index]}, which half precision cannot hold`,
         where: this.#options.encoderName || encoder,
         why: "the cache of features keeps numbers up to 65504",
-        action: "Set `cache.precision: float32`, which takes twice the disk.",
+        action: "Set cache.precision to float32, which takes twice the disk.",
       });
     }
   }
