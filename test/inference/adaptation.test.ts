@@ -185,7 +185,11 @@ describe("a pyramid adapted to a slide", () => {
     ] as const;
     const others = colours.map((colour) => ({ image: part(colour, 1).image }));
     const options = { weights, entry, parts, others, seed: 0, device: device("cpu", 1) };
-    const after = await probabilitiesAt((await adaptPyramid(options)).weights, others);
+    const steps: number[] = [];
+    const onStep = (done: number, total: number) => steps.push(done / total);
+    const after = await probabilitiesAt((await adaptPyramid({ ...options, onStep })).weights, others);
+    expect(steps).toHaveLength(100);
+    expect(steps.at(-1)).toBe(1);
     const cells = after.length / others.length;
     const [like, unlike] = [0, 1].map((index) => {
       const values = after.slice(index * cells, (index + 1) * cells);

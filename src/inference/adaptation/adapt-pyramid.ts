@@ -39,7 +39,7 @@ interface Lesson {
   readonly weight: number;
 }
 
-/** First the squares, then what decoder and head say together of other parts; as tried on the breast regions of docs/benchmarks.md. */
+/** First the squares, then what decoder and heads say together of other parts; as tried on the regions of docs/benchmarks.md. */
 const SQUARES: Lesson = { name: "squares", steps: 40, squares: 5, others: 4, weight: 0.3 };
 const TOGETHER: Lesson = { name: "together", steps: 60, squares: 0, others: 8, weight: 1 };
 
@@ -58,6 +58,8 @@ export interface PyramidAdaptation {
   readonly signal?: AbortSignal | undefined;
   /** Gives the backbone's features of a part, raw; they are computed unless told. */
   readonly features?: ((image: RgbImage) => Promise<readonly FeatureMap[]>) | undefined;
+  /** Called after each step. */
+  readonly onStep?: ((done: number, total: number) => void) | undefined;
 }
 
 /** The decoder's weights, and the cross-entropy on squares and other parts in the first and the last step on squares. */
@@ -144,7 +146,7 @@ function probabilities(logits: PerCell): PerCell {
 
 /** @returns the pyramid's own weights, and the loss of every step */
 async function tuned(
-  { entry, seed, device, signal }: PyramidAdaptation,
+  { entry, seed, device, signal, onStep }: PyramidAdaptation,
   { byLabel, others, features, levels, size }: Slide,
   {
     lesson,
@@ -183,6 +185,7 @@ async function tuned(
         throw new EpSamError("numerical", { what: "the adaptation's loss is not finite", where: entry.name });
       }
       losses.push(loss);
+      onStep?.((lesson === TOGETHER ? SQUARES.steps : 0) + taken + 1, SQUARES.steps + TOGETHER.steps);
     }
     const weights = new Map([...(await step.snapshot())].filter(([name]) => name.startsWith("pyramid.")));
     return { weights, losses };

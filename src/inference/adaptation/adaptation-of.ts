@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { EpSamError, hashBytes, RandomStream, type Reporter } from "../../common/index.js";
 import type { LabelledSquare, PatchGeometry } from "../../dataset/index.js";
 import { decoderBackbone } from "../../run/index.js";
@@ -40,7 +41,9 @@ export function adaptationOf(slide: AdaptedSlide): DecoderAdaptation {
       const stream = new RandomStream(seed, "adaptation", "parts");
       const parts = await readParts(source, squares, geometry, { stream, signal });
       const entry = decoderBackbone(config);
-      const adapted = await adaptPyramid({ ...parts, weights, entry, seed, device, signal });
+      const task = `${basename(source.path)}: adapting to ${squares.length} labelled squares`;
+      const onStep = (done: number, total: number) => reporter.progress({ task, done, total });
+      const adapted = await adaptPyramid({ ...parts, weights, entry, seed, device, signal, onStep });
       const seconds = Math.round((performance.now() - started) / 1000);
       reporter.note(
         `${source.path}: adapted to ${squares.length} labelled squares in ${seconds} s, the cross-entropy from ` +
