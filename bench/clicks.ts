@@ -34,7 +34,8 @@ const build = spawn(process.execPath, [
   fileURLToPath(new URL("../scripts/build.mjs", import.meta.url)),
   "--if-needed",
 ]);
-await once(build, "exit");
+const [status] = await once(build, "exit");
+if (status !== 0) throw new Error(`scripts/build.mjs ended with ${status}`);
 if (options.teach === true) {
   const times: TeachTimes[] = [];
   for (const pause of [0, 1000])

@@ -1,4 +1,5 @@
 import { Command } from "@commander-js/extra-typings";
+import { wholeNumber } from "../src/cli/options.js";
 import { patchGeometry, readArea } from "../src/dataset/index.js";
 import { device, elementCount, floatTensor } from "../src/graph/index.js";
 import { cutArea, type RgbImage } from "../src/imaging/index.js";
@@ -11,9 +12,9 @@ import {
   TransformerModel,
   transformerTensors,
   transformerWeights,
-  type VisionTransformer,
 } from "../src/models/index.js";
 import { openSlide } from "../src/slides/index.js";
+import { transformerSizes } from "./transformer-sizes.js";
 
 // How patches larger than a model's images are best shown to it: whole, or as overlapping crops of which a border is dropped.
 // The measure is what the model makes of an image of its own size with the cell in the middle.
@@ -27,9 +28,10 @@ const MICRONS_PER_PIXEL = 0.5;
 const POSITIONS = 0.05;
 
 const command = new Command("bench:crops")
-  .option("--patches <count>", "patches of each slide", Number, 2)
-  .option("--sampled <count>", "cells along a side that are compared", Number, 9)
-  .option("--threads <count>", "threads", Number, 1)
+  .description("Compares ways to show a model patches larger than its images.")
+  .option("--patches <count>", "patches of each slide", wholeNumber(1), 2)
+  .option("--sampled <count>", "cells along a side that are compared", wholeNumber(2), 9)
+  .option("--threads <count>", "threads", wholeNumber(1), 1)
   .argument("<slides...>", "slides that tell their microns per pixel")
   .parse();
 const { patches, sampled, threads } = command.opts();
@@ -44,21 +46,8 @@ interface Encoder {
   close(): Promise<void>;
 }
 
-/** ViT-S as `bench:foundation` has it, with weights of trained models' magnitude. */
-const small: VisionTransformer = {
-  ...{
-    patch: 14,
-    width: 384,
-    depth: 12,
-    heads: 6,
-    grid: OWN,
-    classToken: true,
-    registers: 4,
-    placedTokens: 0,
-  },
-  ...{ feedForward: "gelu", hidden: 1536, layerScale: true, qkvBias: true, patchBias: true, preNorm: false },
-  ...{ finalNorm: true, epsilon: 1e-6, positions: "antialiased" },
-};
+/** With weights of trained models' magnitude. */
+const small = transformerSizes.S;
 
 function randomTensor(name: string, shape: readonly number[]) {
   const data = new Float32Array(elementCount(shape));

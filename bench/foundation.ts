@@ -17,31 +17,12 @@ import {
 } from "../src/models/index.js";
 import { PYTORCH_THREADS_REST } from "./bench-process.js";
 import { peakBytes, resetPeak } from "./peak-memory.js";
+import { transformerSizes } from "./transformer-sizes.js";
 
 // Seconds per 224-pixel tile and peak memory of vision transformers with random weights, by turns with PyTorch's (timm's, in
 // foundation-baseline.py) in one run on the same cores, so that what else runs there troubles both alike.
 
-const common = {
-  patch: 14,
-  grid: 16,
-  classToken: true,
-  registers: 4,
-  placedTokens: 0,
-  layerScale: true,
-  qkvBias: true,
-  patchBias: true,
-  preNorm: false,
-  finalNorm: true,
-  epsilon: 1e-6,
-  positions: "antialiased",
-} as const;
-const sizes: Readonly<Record<string, VisionTransformer>> = {
-  S: { ...common, width: 384, depth: 12, heads: 6, feedForward: "gelu", hidden: 1536 },
-  B: { ...common, width: 768, depth: 12, heads: 12, feedForward: "gelu", hidden: 3072 },
-  L: { ...common, width: 1024, depth: 24, heads: 16, feedForward: "gelu", hidden: 4096 },
-  H: { ...common, width: 1280, depth: 32, heads: 16, feedForward: "swiglu", hidden: 6832 },
-  g: { ...common, width: 1536, depth: 40, heads: 24, feedForward: "swiglu", hidden: 8192 },
-};
+const sizes: Readonly<Record<string, VisionTransformer>> = transformerSizes;
 
 const command = new Command("bench:foundation")
   .option("--python <file>", "a Python with torch and timm", process.env.EPSAM_PYTHON ?? "python3")

@@ -51,6 +51,7 @@ export {
   jobMessageSchema,
   jobReporter,
 } from "./job-channel.js";
+export { joinedBytes } from "./joined-bytes.js";
 export { isRecord, type JsonFailure, jsonIfFits, parseJson, readJson, whyNot } from "./json.js";
 export { describeIssues, type KeysFile, readKeysFile } from "./keys-file.js";
 export { must } from "./must.js";

@@ -52,6 +52,6 @@ export {
 export { TILE_SIDE } from "./teaching/seen-tiles.js";
 export { type MapTile, SlideTeacher } from "./teaching/slide-teacher.js";
 export { suggestSquares } from "./teaching/suggest-squares.js";
-export { MAP_STEP } from "./teaching/taught-model.js";
+export { MAP_STEP, type ViewCount } from "./teaching/taught-model.js";
 export { baseWhileClicking, isTeachable, openTeachingBase } from "./teaching/teaching-base.js";
 export { type TrainedResolution, trainedResolution } from "./trained-resolution.js";

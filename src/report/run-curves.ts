@@ -1,7 +1,6 @@
 import { classifierStage, stageTitle } from "../contract/index.js";
-import type { MetricLine, RunDirectory } from "../run/index.js";
+import type { MetricLine, RunContext, RunDirectory } from "../run/index.js";
 import type { CurveChart, CurveSeries } from "./report-data.js";
-import type { ReportContext } from "./run-report.js";
 
 /** What is drawn of a stage: the metric of each split under its name in the legend. */
 interface ChartKind {
@@ -31,7 +30,7 @@ const classifierCharts: readonly ChartKind[] = [
 
 /** A decoder is judged by masks or, with labels of windows, by how many of them it tells. */
 function decoderCharts(
-  { decoder }: ReportContext["config"],
+  { decoder }: RunContext["config"],
   lines: readonly MetricLine[],
 ): readonly ChartKind[] {
   const yLabel = decoder.loss === "overlap" ? "Dice + IoU loss" : "cross-entropy + Dice loss";
@@ -51,7 +50,10 @@ function decoderCharts(
 }
 
 /** The training curves of every stage that has finished an epoch, in the order of training. */
-export function runCurves({ run, config }: ReportContext, metrics: readonly MetricLine[]): CurveChart[] {
+export function runCurves(
+  { run, config }: Pick<RunContext, "run" | "config">,
+  metrics: readonly MetricLine[],
+): CurveChart[] {
   const stages = [...new Set(metrics.map(({ stage }) => stage))];
   return stages.flatMap((stage) => {
     const lines = metrics.filter((line) => line.stage === stage);

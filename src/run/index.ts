@@ -14,7 +14,7 @@ export {
   readConfigFile,
   resolveConfig,
 } from "./config.js";
-export { configSchema, TEACHING_RATE, type TrainingConfig } from "./config-schema.js";
+export { configSchema, denseDefaults, TEACHING_RATE, type TrainingConfig } from "./config-schema.js";
 export {
   classificationThreshold,
   evaluationFiles,

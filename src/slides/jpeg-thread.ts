@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
+import { joinedBytes } from "../common/index.js";
 import { type DecodedPart, FAST_SOURCE, FAST_WASM, type PicturePart } from "./jpeg-fast.js";
 import { markRecyclable } from "./tile-buffers.js";
 
@@ -93,7 +94,7 @@ export class DecodingThread {
     if (this.#waiting.size === 0) this.#worker.ref();
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      const bytes = joined(pieces);
+      const bytes = joinedBytes(pieces);
       this.#worker.postMessage({ id, bytes, into, part }, [into, bytes.buffer]);
     });
   }
@@ -109,15 +110,4 @@ export class DecodingThread {
     this.#onEnd(this);
     for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(cause);
   }
-}
-
-/** Pieces of a stream in memory that can be handed over. */
-function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

@@ -38,6 +38,7 @@ import {
   type EpochValues,
   requireFinite,
   runEpochs,
+  type Validated,
   type Weights,
 } from "./epoch-loop.js";
 
@@ -224,7 +225,7 @@ class ClassifierValidator {
   }
 
   /** Class-balanced cross-entropy as criterion, so that the frequent label does not decide alone. */
-  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<Validated> {
     const perLabel = [
       { loss: 0, correct: 0, count: 0 },
       { loss: 0, correct: 0, count: 0 },

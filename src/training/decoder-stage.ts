@@ -43,6 +43,7 @@ import {
   type EpochValues,
   requireFinite,
   runEpochs,
+  type Validated,
   type Weights,
 } from "./epoch-loop.js";
 import type { PatchEmbeddings } from "./patch-embeddings.js";
@@ -234,7 +235,7 @@ class DecoderValidator {
     return new DecoderValidator(session, feeds, options);
   }
 
-  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<Validated> {
     const totals = { dice: 0, iou: 0 };
     const { validation, signal, device } = this.#options;
     const placed = await placeOnDevice(Object.fromEntries(weights), device);

@@ -31,6 +31,7 @@ import {
   type EpochValues,
   requireFinite,
   runEpochs,
+  type Validated,
   type Weights,
 } from "./epoch-loop.js";
 import { PatchFeatures } from "./patch-features.js";
@@ -264,7 +265,7 @@ class WindowValidator {
     return judged;
   }
 
-  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<Validated> {
     const judged = await this.judge(weights);
     const values = { loss: windowLoss(judged, 0), balancedAccuracy: windowAccuracy(judged, 0) };
     return { criterion: values.loss, values };

@@ -37,7 +37,7 @@ export interface SegmenterStageOptions extends Omit<DecoderStageOptions, "samWei
 
 /** Patches that features are standardised by, at most. */
 const STANDARDISED_PATCHES = 100;
-/** Epochs from one validation to the next where it chooses nothing: a sixth of the time. */
+/** Epochs from one validation to the next where it chooses nothing: a seventh of the time. */
 const JUDGED_EPOCHS = 4;
 
 /**

@@ -2,7 +2,7 @@ import { loadPatchImage, type PatchRecord, windowsOf } from "../dataset/index.js
 import type { FloatMap, Mask } from "../imaging/index.js";
 import { openMaskDecoder, promptSlots } from "../method/index.js";
 import { decoderBackbone, promptSettings } from "../run/index.js";
-import type { EpochValues, Weights } from "./epoch-loop.js";
+import type { Validated, Weights } from "./epoch-loop.js";
 import { likeliestOffset, type PooledWindow, poolWindows, windowAccuracy } from "./pooled-windows.js";
 import type { SegmenterStageOptions } from "./segmenter-stage.js";
 
@@ -17,7 +17,7 @@ export class SegmenterValidator {
     this.#fixed = fixed;
   }
 
-  async validate(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async validate(weights: Weights): Promise<Validated> {
     if (this.#options.config.decoder.validation !== "windows") return this.#againstMasks(weights);
     const windows = await this.#windows(weights, false);
     const offset = likeliestOffset(windows);
@@ -38,7 +38,7 @@ export class SegmenterValidator {
     return judged;
   }
 
-  async #againstMasks(weights: Weights): Promise<{ criterion: number; values: EpochValues }> {
+  async #againstMasks(weights: Weights): Promise<Validated> {
     const totals = { dice: 0, iou: 0 };
     await this.#predict(weights, false, async (logits, { readMask }) => {
       const { dice, iou } = softOverlap(logits, await readMask());

@@ -1,17 +1,9 @@
-import { EpSamError, must } from "../../common/index.js";
-import { floatsOf, floatTensor, GraphSession, type HostTensors } from "../../graph/index.js";
+import { EpSamError } from "../../common/index.js";
 import { type FloatMap, invertDihedral, resizeFloatMap } from "../../imaging/index.js";
-import { denseTensors, probabilitiesOf } from "../../method/index.js";
-import {
-  denseClassifierGraph,
-  denseFeaturesInput,
-  type JoinedFeatures,
-  joinedShape,
-  type StateDict,
-  standardisationInputs,
-  standardisationShape,
-} from "../../models/index.js";
+import { probabilitiesOf } from "../../method/index.js";
+import { type JoinedFeatures, joinedShape, type StateDict } from "../../models/index.js";
 import { denseOptions } from "../../run/index.js";
+import { HeadSession } from "../adaptation/head-session.js";
 import type { TeachingBase } from "./teaching-base.js";
 
 /** Pixels along each side of a pixel of the map. */
@@ -40,7 +32,7 @@ export type ViewCount = 1 | 2;
 export class TaughtModel {
   readonly #base: TeachingBase;
   readonly #weights: StateDict;
-  readonly #compiled = new Map<string, Promise<GraphSession>>();
+  readonly #compiled = new Map<string, Promise<HeadSession>>();
 
   constructor(base: TeachingBase, weights: StateDict) {
     this.#base = base;
@@ -49,8 +41,10 @@ export class TaughtModel {
 
   /** Probabilities of tumour of a place, a pixel for each four along a side. */
   async map({ views, size }: SeenFeatures): Promise<FloatMap> {
-    const session = await this.#for(size);
-    const logits = (features: JoinedFeatures) => logitsOf(session, this.#feedsOf(features), size);
+    const head = await this.#for(size);
+    const [width, height] = [size.width / MAP_STEP, size.height / MAP_STEP];
+    const logits = async (features: JoinedFeatures) =>
+      resizeFloatMap(await head.logits(features), width, height);
     const [plain, other] = views;
     if (plain === undefined) {
       throw new EpSamError("internal", { what: "a head was given no view of a place" });
@@ -66,44 +60,21 @@ export class TaughtModel {
     return probabilitiesOf({ ...one, data });
   }
 
-  #for(size: SeenFeatures["size"]): Promise<GraphSession> {
+  #for(size: SeenFeatures["size"]): Promise<HeadSession> {
     const key = `${size.width}x${size.height}`;
     const known = this.#compiled.get(key) ?? this.#compile(size);
     this.#compiled.set(key, known);
     return known;
   }
 
-  #compile(size: SeenFeatures["size"]): Promise<GraphSession> {
-    const { config, entry, headDevice } = this.#base;
-    const bind = new Map([...this.#weights].filter(([name]) => name.startsWith("head.")));
-    const shape = { batchSize: 1, ...joinedShape(entry.levels, size) };
-    const { map } = denseClassifierGraph(denseOptions(config, false), shape);
-    return GraphSession.create({ map }, headDevice, { bind });
+  #compile(size: SeenFeatures["size"]): Promise<HeadSession> {
+    const { config, entry, headDevice: device } = this.#base;
+    const cells = joinedShape(entry.levels, size);
+    return HeadSession.open(this.#weights, denseOptions(config, false), { ...cells, device });
   }
 
   async close(): Promise<void> {
     const compiled = await Promise.all(this.#compiled.values());
-    await Promise.all(compiled.map((session) => session.close()));
+    await Promise.all(compiled.map((head) => head.close()));
   }
-
-  #feedsOf({ channels, width, height, data }: JoinedFeatures): HostTensors {
-    const tensor = (name: string) =>
-      floatTensor(standardisationShape(1, channels), must(this.#weights, name, "a head's tensors").data);
-    return {
-      [denseFeaturesInput]: floatTensor([1, channels, height, width], data),
-      [standardisationInputs.mean]: tensor(denseTensors.mean),
-      [standardisationInputs.scale]: tensor(denseTensors.scale),
-    };
-  }
-}
-
-async function logitsOf(
-  session: GraphSession,
-  feeds: HostTensors,
-  { width, height }: SeenFeatures["size"],
-): Promise<FloatMap> {
-  const data = floatsOf(await session.run(feeds), "map");
-  const stride = Math.round(Math.sqrt((width * height) / data.length));
-  const cells = { width: Math.ceil(width / stride), height: Math.ceil(height / stride), data };
-  return resizeFloatMap(cells, width / MAP_STEP, height / MAP_STEP);
 }

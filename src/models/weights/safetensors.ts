@@ -2,6 +2,7 @@ import {
   compareText,
   EpSamError,
   hashBytes,
+  joinedBytes,
   type RandomAccessFile,
   streamFileAtomically,
 } from "../../common/index.js";
@@ -107,14 +108,7 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const pieces = piecesOf(tensors, metadata);
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, offset);
-    offset += piece.length;
-  }
-  return bytes;
+  return joinedBytes(piecesOf(tensors, metadata));
 }
 
 /** What {@link encodeSafetensors} joins: the header with its length, then every tensor's own memory. */

@@ -8,20 +8,19 @@ import {
   type TeachingRequest,
   teachingLimits,
 } from "../../contract/index.js";
-import { MAP_STEP, TILE_SIDE } from "../../inference/index.js";
+import { MAP_STEP, TILE_SIDE, type ViewCount } from "../../inference/index.js";
 import type { ServerContext } from "../context.js";
 import type { Layer } from "../layers/layer.js";
 import { fileVersion } from "../open-slides.js";
 import { tilePlace } from "../tile-place.js";
 import type { WorkspaceSlide } from "../workspace/workspace.js";
 import { TeachingProcess } from "./teaching-process.js";
-import type { Lesson, TeachingResults, TeachingWork } from "./work.js";
+import type { Lesson, TeachingResults } from "./work.js";
 
 /** Taught maps and drafts whose tiles can be asked for: each click makes one of both. */
 const KEPT = 128;
 
 type Frame = TeachingResults["frame"];
-type ViewCount = Extract<TeachingWork, { kind: "map" }>["views"];
 
 interface KeptTeaching {
   readonly slide: string;
