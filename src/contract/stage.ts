@@ -48,10 +48,10 @@ export function stageNames(rounds: number): Stage[] {
 
 /**
  * The rows of a run's tables, in order.
- * @param hasSam false for a run whose decoders are none of SAM's
+ * @param asksSam false for a run that has nothing to ask SAM as it is: pyramids, or decoders without prompts
  */
-export function tableStages(rounds: number, hasSam = true): string[] {
-  return [camStage, ...(hasSam ? [untrainedStage] : []), ...decoderStages(rounds)];
+export function tableStages(rounds: number, asksSam = true): string[] {
+  return [camStage, ...(asksSam ? [untrainedStage] : []), ...decoderStages(rounds)];
 }
 
 /** Where masks of a stage come among those of others: initial masks, SAM untrained, decoders by round. */

@@ -4,6 +4,7 @@ import { writeFileAtomically } from "../common/index.js";
 import { stageNames, stageTitle, tableStages } from "../contract/index.js";
 import { type Dataset, type PatchRecord, SPLITS, type Split } from "../dataset/index.js";
 import {
+  asksSam,
   evaluationFolder,
   type PatchFigures,
   type RunContext,
@@ -46,7 +47,7 @@ export async function assembleReport(context: ReportContext, dataset: Dataset): 
   const { run, config } = context;
   const rounds = await readRounds(context);
   const evaluated = await lastEvaluation(run, dataset);
-  const expected = tableStages(config.rounds, config.decoder.kind === "sam");
+  const expected = tableStages(config.rounds, asksSam(config));
   return {
     title: basename(resolve(run.root)),
     run: identity(context),

@@ -61,6 +61,7 @@ export {
 } from "./run-directory.js";
 export { lockRun } from "./run-lock.js";
 export {
+  asksSam,
   chooseDecoderStage,
   decoderBase,
   decoderWeights,

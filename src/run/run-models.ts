@@ -8,6 +8,7 @@ import {
   Method,
   OpenOnce,
   type PromptSettings,
+  takesMaskPrompt,
 } from "../method/index.js";
 import {
   backbonePrefix,
@@ -55,10 +56,10 @@ export async function decoderBase(
   return new Map([...sam, ...own]);
 }
 
-/** The decoders that tables and users can choose: SAM as it is, unless they are pyramids, and the finished ones. */
+/** The decoders that tables and users can choose: SAM as it is, where it is {@link asksSam | asked}, and the finished ones. */
 export function usableDecoderStages(context: Pick<RunContext, "run" | "config">): string[] {
   const finished = finishedDecoderStages(context);
-  return context.config.decoder.kind === "sam" ? [untrainedStage, ...finished] : finished;
+  return asksSam(context.config) ? [untrainedStage, ...finished] : finished;
 }
 
 /**
@@ -185,8 +186,14 @@ export function openMethod(
 }
 
 /** What a run's decoders are prompted with: a pyramid with nothing. */
-export function promptSettings({ sam, decoder }: TrainingConfig): PromptSettings {
+export function promptSettings({ sam, decoder }: Pick<TrainingConfig, "sam" | "decoder">): PromptSettings {
   return decoder.kind === "sam" ? sam : { points: 0, maskPrompt: "none" };
+}
+
+/** Whether decoders are prompted, so that SAM as it is can be asked the same: with features alone it would not know what to look for. */
+export function asksSam(config: Pick<TrainingConfig, "sam" | "decoder">): boolean {
+  const settings = promptSettings(config);
+  return settings.points > 0 || takesMaskPrompt(settings);
 }
 
 /**

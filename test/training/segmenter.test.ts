@@ -21,12 +21,14 @@ import {
 } from "../../src/imaging/index.js";
 import { inferSlides, openSegmenter } from "../../src/inference/index.js";
 import { colourPlanes, readSafetensors } from "../../src/models/index.js";
+import { assembleReport } from "../../src/report/index.js";
 import {
   type EncoderSource,
   evaluationFiles,
   exportFromRun,
   finishedDecoderStages,
   type RunContext,
+  usableDecoderStages,
 } from "../../src/run/index.js";
 import { createServerContext } from "../../src/server/context.js";
 import { OpenSlides } from "../../src/server/open-slides.js";
@@ -431,6 +433,26 @@ it("SAM's decoder with features is trained, calibrated and evaluated beside SAM 
   expect(await errorOf(exportFromRun(context, onnx))).toContain(
     "SAM's decoder with features cannot be exported",
   );
+});
+
+it("SAM's decoder with features is trained without prompts, and SAM as it is is not asked then", async () => {
+  const cache = { ...sam.cache, directory: join(folder, "cache") };
+  const unprompted = {
+    sam: { ...sam.sam, maskPrompt: "none" },
+    decoder: { ...sam.decoder, optionalMask: 0 },
+  } as const;
+  const config = { ...sam, ...unprompted, cache };
+  const context = await trainTiny({ data, out: join(folder, "unprompted"), config, encoder: quickEncoder });
+  const { summary } = context.run.record.stages.evaluation ?? {};
+  expect(summary?.["meanIou preliminary"]).toBeTypeOf("number");
+  expect(Object.keys(summary ?? {})).not.toContain("meanIou untrained");
+  expect(usableDecoderStages(context)).toEqual(["preliminary"]);
+  const dataset = await openDataset(data, { warn: () => undefined });
+  const { stageTable } = await assembleReport(context, dataset);
+  expect(stageTable.rows.map(({ stage }) => stage)).toEqual([
+    "Initial masks (CAM)",
+    "Preliminary fine-tuning",
+  ]);
 });
 
 it("settings that do not go together are refused before a run is made", async () => {

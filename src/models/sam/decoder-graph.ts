@@ -13,7 +13,13 @@ import { type FeatureLevelSizes, type FeatureLevels, featureInput, forEachLevel 
 import type { StateDict } from "../weights/index.js";
 import { decoderFeatures } from "./decoder-features.js";
 import { decodeMasks, upsampleLogits } from "./mask-decoder.js";
-import { EMBEDDING_SIZE, EMBEDDING_WIDTH, embeddingPositions, encodePrompts } from "./prompt-encoder.js";
+import {
+  EMBEDDING_SIZE,
+  EMBEDDING_WIDTH,
+  embeddingPositions,
+  encodePrompts,
+  withoutPrompts,
+} from "./prompt-encoder.js";
 import { LOW_RESOLUTION_SIZE, type SamFrame } from "./transforms.js";
 
 /** Names of the decoder graph's inputs. */
@@ -30,7 +36,7 @@ export const decoderInputs = {
 /** What a decoder graph is compiled for. */
 export interface DecoderGraphOptions {
   readonly batchSize: number;
-  /** Slots for the points of each image; 0 prompts by the mask alone. */
+  /** Slots for the points of each image; 0 prompts by the mask alone, or where features are seen by nothing. */
   readonly points: number;
   /** Takes a mask prompt beside the points, the input `mask-prompt` [B, 1, 256, 256]; without one by default. */
   readonly maskPrompt?: boolean | undefined;
@@ -81,10 +87,13 @@ export function decoderGraph(
     : undefined;
   const hasMask = optionalMask ? input(decoderInputs.hasMask, [batchSize, 1, 1, 1]) : undefined;
   const levels = seen ?? (features && inputsOf(features, batchSize));
+  const isPrompted = points > 0 || maskPrompt || levels === undefined;
   const prediction = decodeMasks(lookup, {
     embedding: input(decoderInputs.embedding, [batchSize, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
     positions: embeddingPositions(frozen),
-    prompts: encodePrompts(frozen, { points: pointPrompts, masks, hasMask }),
+    prompts: isPrompted
+      ? encodePrompts(frozen, { points: pointPrompts, masks, hasMask })
+      : withoutPrompts(frozen),
     features: levels && decoderFeatures(lookupWithin(lookup, "mask_decoder"), levels, frame),
   });
   const rows = constant(floatTensor([height, LOW_RESOLUTION_SIZE], frame.outputMatrixRows()));

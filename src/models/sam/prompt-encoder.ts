@@ -56,7 +56,7 @@ export interface PromptValues {
 
 /** Prompts as the mask decoder takes them. */
 export interface PromptEmbeddings {
-  /** One token for each point and each box corner, [B, T, 256]; T is 0 for a mask alone. */
+  /** One token for each point and each box corner, [B, T, 256]; T is 0 for a mask alone, and without any prompt. */
   readonly sparse: Value;
   /** Added to the image embedding: [B, 256, 64, 64], or [1, 256, 1, 1] when no mask was given. */
   readonly dense: Value;
@@ -82,17 +82,25 @@ export function encodePrompts(parameters: ParameterLookup, prompts: PromptValues
     tokens.push(broadcastTo(notAPoint(own), [axisSize(first.shape, 0), 1, EMBEDDING_WIDTH]));
   }
   const dense = denseEmbedding(own, prompts);
-  if (first !== undefined) return { sparse: concat(tokens, 1), dense };
-  return { sparse: constant(floatTensor([axisSize(dense.shape, 0), 0, EMBEDDING_WIDTH])), dense };
+  return first === undefined ? { sparse: noTokens(dense), dense } : { sparse: concat(tokens, 1), dense };
+}
+
+/** What SAM takes where nothing is asked about an image, for decoders whose features say what to look for. */
+export function withoutPrompts(parameters: ParameterLookup): PromptEmbeddings {
+  const dense = noMaskEmbedding(lookupWithin(parameters, "prompt_encoder"));
+  return { sparse: noTokens(dense), dense };
+}
+
+function noTokens(dense: Value): Value {
+  return constant(floatTensor([axisSize(dense.shape, 0), 0, EMBEDDING_WIDTH]));
+}
+
+function noMaskEmbedding(parameters: ParameterLookup): Value {
+  return reshape(parameters("no_mask_embed.weight", [1, EMBEDDING_WIDTH]), [1, EMBEDDING_WIDTH, 1, 1]);
 }
 
 function denseEmbedding(parameters: ParameterLookup, { masks, hasMask }: PromptValues): Value {
-  const noMask = reshape(parameters("no_mask_embed.weight", [1, EMBEDDING_WIDTH]), [
-    1,
-    EMBEDDING_WIDTH,
-    1,
-    1,
-  ]);
+  const noMask = noMaskEmbedding(parameters);
   if (masks === undefined) return noMask;
   const mask = maskEmbedding(parameters, masks);
   if (hasMask === undefined) return mask;
