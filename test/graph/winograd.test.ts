@@ -156,8 +156,10 @@ describe("where Winograd's algorithm is used", () => {
     expect(pays(1, 512, 4)).toBe(false);
     expect(pays(16, 512, 1)).toBe(false);
     expect(pays(4, 64, 128)).toBe(false);
-    expect(pays(4, 64, 128, "weightGradient")).toBe(true);
-    expect(pays(4, 32, 128, "weightGradient")).toBe(false);
+    expect(pays(4, 64, 128, "weightGradient")).toBe(false);
+    expect(pays(4, 128, 64, "weightGradient")).toBe(true);
+    expect(pays(2, 64, 32, "weightGradient")).toBe(true);
+    expect(pays(4, 32, 64, "weightGradient")).toBe(false);
   });
 
   it("transforms images once for all, unless what is kept since the forward pass would be large", () => {

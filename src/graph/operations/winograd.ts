@@ -68,27 +68,31 @@ export interface WinogradSizes {
 
 const tilesAlong = (length: number) => Math.ceil(length / TILE);
 
-/** Multiplications that transforming one element costs as much as: measured, two to four passes over memory. */
-const TRANSFORM_COST = 100;
+/** Multiplications that the passes over memory cost for each transformed number, of image or weight; measured. */
+const PASSES_COST = 30;
 /** Planes of so many numbers (32 MB) are kept from the forward to the backward pass; larger ones are made again. */
 const LARGEST_KEPT = 2 ** 23;
 /**
  * The share of the direct convolution's multiplications from which the detour is not worth its rounding error. Without
  * the detour a weight's gradient also copies the image for each kernel position.
  */
-const LARGEST_SHARE = { image: 0.8, weightGradient: 1.1 } as const;
+const LARGEST_SHARE = { image: 0.8, weightGradient: 1 } as const;
 
 /** What is wanted of a convolution: its result or the gradient of its image, or the gradient of its weight. */
 export type WinogradResult = keyof typeof LARGEST_SHARE;
 
-/** True where the CPU is faster this way: with many channels, where the products outweigh the transforms. */
+/**
+ * True where the CPU is faster this way: with many channels, where the products outweigh the transforms. Those are products
+ * with whole rows and columns, so that a pixel costs more the larger its image is.
+ */
 export function winogradPays(
   { batch, channels, outputs, height, width }: WinogradSizes,
   result: WinogradResult,
 ): boolean {
   const tiles = batch * tilesAlong(height) * tilesAlong(width);
-  const transforms = TRANSFORM_COST * (tiles * (channels + outputs) + channels * outputs);
-  const cost = PLANES * (tiles * channels * outputs + transforms);
+  const products = PLANES * (tiles + PASSES_COST) * channels * outputs;
+  const pixel = PASSES_COST + (POINTS_PER_AXIS / TILE) * width + (POINTS_PER_AXIS / TILE) ** 2 * height;
+  const cost = products + pixel * batch * height * width * (channels + outputs);
   const direct = KERNEL ** 2 * batch * height * width * channels * outputs;
   return cost < LARGEST_SHARE[result] * direct;
 }
