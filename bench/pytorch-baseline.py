@@ -183,15 +183,20 @@ class FeaturePyramid(nn.Module):
 
 def pyramid_step(batch, size):
     backbone, pyramid = EfficientNetLite0().eval(), FeaturePyramid()
-    groups = [{"params": pyramid.parameters(), "lr": 1e-3}, {"params": backbone.parameters(), "lr": 2e-4}]
+    return segmenter_step(backbone, pyramid, lambda images: pyramid(backbone(images)), batch, size, size // 4)
+
+
+def segmenter_step(backbone, decoder, logits_of, batch, size, cells):
+    """Cross-entropy with weights and Dice of all images together, as training has them."""
+    groups = [{"params": decoder.parameters(), "lr": 1e-3}, {"params": backbone.parameters(), "lr": 2e-4}]
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
     images = torch.rand(batch, 3, size, size) * 255
-    targets = (torch.rand(batch, size // 4, size // 4) > 0.5).float()
-    weights = torch.rand(batch, size // 4, size // 4)
+    targets = (torch.rand(batch, cells, cells) > 0.5).float()
+    weights = torch.rand(batch, cells, cells)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        logits = pyramid(backbone((images - 127) / 128))
+        logits = logits_of((images - 127) / 128)
         errors = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         prediction = torch.sigmoid(logits) * weights
         intersection, total = (prediction * targets).sum(), prediction.sum() + (targets * weights).sum()
@@ -282,7 +287,8 @@ class MaskDecoder(nn.Module):
         self.hypernetworks = nn.ModuleList(Perceptron(WIDTH, WIDTH, WIDTH, WIDTH // 8) for _ in range(4))
         self.quality = Perceptron(WIDTH, WIDTH, WIDTH, 4)
 
-    def forward(self, embedding, positions, sparse, dense):
+    def forward(self, embedding, positions, sparse, dense, half=0, full=0):
+        """Features of half and of the full resolution are added inside the upscaling, as in SAM 2."""
         batch = embedding.shape[0]
         start = torch.cat([self.output_tokens.expand(batch, -1, -1), sparse], 1)
         tokens, image = start, (embedding + dense).flatten(2).transpose(1, 2)
@@ -290,7 +296,9 @@ class MaskDecoder(nn.Module):
             tokens, image = block(tokens, image, start, positions)
         attended = self.final_attention(tokens + start, image + positions, image)
         tokens = self.final_norm(tokens + attended)
-        upscaled = self.upscaling(image.transpose(1, 2).reshape(batch, WIDTH, 64, 64))
+        first, normal, active, second, last = self.upscaling
+        upscaled = active(normal(first(image.transpose(1, 2).reshape(batch, WIDTH, 64, 64)) + half))
+        upscaled = last(second(upscaled) + full)
         filters = torch.stack([net(tokens[:, 1 + i]) for i, net in enumerate(self.hypernetworks)], 1)
         masks = (filters @ upscaled.flatten(2)).view(batch, 4, 256, 256)
         return masks[:, :1], self.quality(tokens[:, 0])[:, :1]
@@ -347,6 +355,39 @@ def decoder_step(batch):
     return step
 
 
+class SeeingDecoder(nn.Module):
+    """SAM's decoder with a backbone's features and without a prompt."""
+
+    WIDTHS = (WIDTH // 8, WIDTH // 4, WIDTH)
+
+    def __init__(self):
+        super().__init__()
+        self.decoder = MaskDecoder()
+        self.projections = nn.ModuleList(nn.Conv2d(*both, 1) for both in zip((24, 40, 112), self.WIDTHS))
+
+    def forward(self, levels, embedding, prompts, size):
+        full, half, coarse = (
+            F.interpolate(project(level), (side, side), mode="bilinear", align_corners=False)
+            for project, level, side in zip(self.projections, levels, (256, 128, 64))
+        )
+        with torch.no_grad():
+            positions, dense = prompts.positions(), prompts.no_mask.view(1, WIDTH, 1, 1)
+        nothing = embedding.new_zeros(len(embedding), 0, WIDTH)
+        masks, _quality = self.decoder(embedding + coarse, positions, nothing, dense, half, full)
+        masks = F.interpolate(masks, (SAM_INPUT, SAM_INPUT), mode="bilinear", align_corners=False)
+        return F.interpolate(masks, (size, size), mode="bilinear", align_corners=False)[:, 0]
+
+
+def seeing_decoder_step(batch, size):
+    backbone, decoder, prompts = EfficientNetLite0().eval(), SeeingDecoder().train(), PromptEncoder()
+    embedding = torch.randn(batch, WIDTH, 64, 64)
+
+    def logits(images):
+        return decoder(backbone(images), embedding, prompts, size)
+
+    return segmenter_step(backbone, decoder, logits, batch, size, size)
+
+
 def image_encoder(variant):
     """SAM's image encoder as in the fixtures of scripts/parity."""
     model = full_size(variant)
@@ -363,6 +404,7 @@ SECTIONS = {
     "backbone-forward": lambda: backbone_forward(4, 416),
     "backbone-step": lambda: backbone_step(4, 416),
     "pyramid": lambda: pyramid_step(2, 416),
+    "decoder-features": lambda: seeing_decoder_step(2, 416),
     "decoder": lambda: decoder_step(4),
     **{variant: functools.partial(image_encoder, variant) for variant in ("vit-b", "vit-l", "vit-h")},
 }

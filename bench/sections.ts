@@ -26,7 +26,7 @@ import {
   type ResNetAdlOptions,
 } from "../src/models/index.js";
 import { adam, adamW, ParameterSet, TrainingStep, type TrainingStepOptions } from "../src/nn/index.js";
-import { pyramidStep } from "./pyramid-section.js";
+import { pyramidStep, seeingDecoderStep } from "./segmenter-sections.js";
 
 /** One measured piece of work. */
 export interface Section {
@@ -57,6 +57,7 @@ export const sections: Readonly<Record<string, Section>> = {
   "backbone-forward": backboneForward(),
   "backbone-step": backboneStep(),
   pyramid: pyramidStep(),
+  "decoder-features": seeingDecoderStep(),
   encoder: {
     title: "Image encoder (TinyViT), one 512² patch",
     images: 1,

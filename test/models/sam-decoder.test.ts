@@ -4,6 +4,7 @@ import { loadGolden, type SectionResult } from "../../scripts/parity/golden.js";
 import { evaluate } from "../../scripts/parity/sections/sam-model.js";
 import { run as runPoints } from "../../scripts/parity/sections/sam-points.js";
 import { run as runTraining } from "../../scripts/parity/sections/sam-training.js";
+import { must } from "../../src/common/index.js";
 import {
   constant,
   type FloatTensor,
@@ -11,6 +12,8 @@ import {
   floatTensor,
   gradients,
   input,
+  mean,
+  square,
   sum,
   type Value,
 } from "../../src/graph/index.js";
@@ -239,6 +242,42 @@ describe("training graphs", () => {
     expect(trained("iou_prediction_head")).toEqual(new Array(6).fill(true));
     expect(trained("output_hypernetworks_mlps")).toEqual(new Array(24).fill(false));
     expect(trained("output_upscaling")).toEqual(new Array(6).fill(false));
+  });
+
+  it("has the same masks and gradients where attention is folded into few tokens, for several images", async () => {
+    const weights = Object.fromEntries(await loadMinisamDecoder());
+    const results = async (fewTokens: boolean) => {
+      const trained = new ParameterSet();
+      const { lowResolution } = decodeMasks(
+        (name, shape) => trained.get(name, shape),
+        {
+          embedding: constant(embeddingOf("several", 2)),
+          positions: embeddingPositions(sam),
+          prompts: encodePrompts(sam, points(coordinatesOf("several", 4), [1, 0, 1, -1], 2)),
+        },
+        { fewTokens },
+      );
+      const asked = [...trained.all()].filter(([name]) => /(_attn|_to_\w+)\.\w+_proj\.\w+$/.test(name));
+      const slopes = gradients(
+        mean(square(lowResolution)),
+        asked.map(([, value]) => value),
+      );
+      const outputs = Object.fromEntries(
+        asked.flatMap(([name], index) => {
+          const slope = slopes[index];
+          return slope === undefined ? [] : [[`of ${name}`, slope] as const];
+        }),
+      );
+      const found = await evaluate({ lowResolution, ...outputs }, weights);
+      return new Map([...found.keys()].map((name) => [name, dataOf(found, name)]));
+    };
+    const [projected, folded] = [await results(false), await results(true)];
+    // What keys' biases add to all scores of a query alike has no gradient but rounding.
+    const compared = [...projected].filter(([name]) => !name.endsWith("k_proj.bias"));
+    expect(compared.length).toBeGreaterThan(40);
+    for (const [name, values] of compared) {
+      expect(difference(must(folded, name), values), name).toBeLessThan(1e-4);
+    }
   });
 
   it("upsamples logits by the matrices of both axes", async () => {

@@ -30,7 +30,7 @@ const sideOf = (stride: FeatureStride): number => (EMBEDDING_SIZE * 16) / stride
 export interface DecoderFeatures {
   /** Added to the image embedding, [B, 256, 64, 64]. */
   readonly embedding: Value;
-  /** Added after the first doubling of the resolution, [B · 4096 · 4, 64], see {@link nestedPixels}. */
+  /** Added after the first doubling of the resolution, [B · 4096 · 4, 64], see {@link nestedInFrame}. */
   readonly half: Value;
   /** Added after the second, [B · 4096 · 16, 32]. */
   readonly full: Value;
@@ -57,25 +57,52 @@ export function decoderFeatures(
   features: FeatureLevels,
   frame: Pick<SamFrame, "resized">,
 ): DecoderFeatures {
-  const added = (stride: FeatureStride): Value => {
+  const projected = (stride: FeatureStride): Value => {
     const own = lookupWithin(parameters, `feature_projections.${stride}`);
     const width = WIDTHS[stride];
     const weight = own("weight", [width, axisSize(features[stride].shape, 1), 1, 1]);
-    const projected = add(
+    return add(
       conv2d(features[stride], weight, { stride: 1, padding: 0 }),
       reshape(own("bias", [width]), [1, width, 1, 1]),
     );
-    return inFrame(projected, sideOf(stride), frame);
   };
-  return { embedding: added(16), half: nestedPixels(added(8)), full: nestedPixels(added(4)) };
+  return {
+    embedding: inFrame(projected(16), sideOf(16), frame),
+    half: nestedInFrame(projected(8), sideOf(8), frame),
+    full: nestedInFrame(projected(4), sideOf(4), frame),
+  };
 }
 
 /** A map of the patch in SAM's frame, bilinearly: [B, C, h, w] → [B, C, side, side], zero outside the patch. */
-function inFrame(map: Value, side: number, { resized }: Pick<SamFrame, "resized">): Value {
-  const [, , height, width] = shape4(map, "decoderFeatures");
-  const rows = placementMatrix(side, resized.height, height);
-  const columns = placementMatrix(side, resized.width, width);
+function inFrame(map: Value, side: number, frame: Pick<SamFrame, "resized">): Value {
+  const { rows, columns } = placement(map, side, frame);
   return matmul(matmul(rows, map), columns, { transposeB: true });
+}
+
+/**
+ * As {@link inFrame}, with pixels in the order of repeated doublings: the 64 × 64 pixels of the embedding row by row,
+ * within each its four children, upper left first, and so on. [B, C, h, w] → [B · 4096 · 4ⁿ, C] for a side of 64 · 2ⁿ.
+ */
+function nestedInFrame(map: Value, side: number, frame: Pick<SamFrame, "resized">): Value {
+  const [batch, channels, height, width] = shape4(map, "decoderFeatures");
+  const { rows, columns } = placement(map, side, frame);
+  // Both products put their axis outermost, so that only rows of all channels of a pixel are left to be moved.
+  const byColumn = matmul(columns, reshape(map, [batch * channels * height, width]), { transposeB: true });
+  const slices = reshape(byColumn, [side, batch * channels, height]);
+  const pixels = matmul(rows, slices, { transposeB: true });
+  const doublings = Math.log2(side / EMBEDDING_SIZE);
+  const axis = [EMBEDDING_SIZE, ...Array.from({ length: doublings }, () => 2)];
+  const split = reshape(pixels, [...axis, ...axis, batch, channels]);
+  const levels = axis.flatMap((_, level) => [axis.length + level, level]);
+  return reshape(transpose(split, [2 * axis.length, ...levels, 2 * axis.length + 1]), [-1, channels]);
+}
+
+function placement(map: Value, side: number, { resized }: Pick<SamFrame, "resized">) {
+  const [, , height, width] = shape4(map, "decoderFeatures");
+  return {
+    rows: placementMatrix(side, resized.height, height),
+    columns: placementMatrix(side, resized.width, width),
+  };
 }
 
 /** [side, cells]: bilinear resampling to the part of an axis that the patch takes, zeros for the rest. */
@@ -84,21 +111,4 @@ function placementMatrix(side: number, resizedLength: number, cells: number): Va
   const matrix = new Float32Array(side * cells);
   matrix.set(bilinearMatrix(taken, cells));
   return constant(floatTensor([side, cells], matrix));
-}
-
-/**
- * An image as pixels in the order of repeated doublings: the 64 × 64 pixels of the embedding row by row, within each
- * its four children, upper left first, and so on. [B, C, 64 · 2ⁿ, 64 · 2ⁿ] → [B · 4096 · 4ⁿ, C].
- */
-function nestedPixels(map: Value): Value {
-  const [batch, channels, side] = shape4(map, "decoderFeatures");
-  const doublings = Math.log2(side / EMBEDDING_SIZE);
-  const twos = Array.from({ length: doublings }, () => 2);
-  const split = reshape(map, [batch, channels, EMBEDDING_SIZE, ...twos, EMBEDDING_SIZE, ...twos]);
-  // Axis 2 + level is a row's, 3 + doublings + level a column's.
-  const levels = Array.from({ length: doublings + 1 }, (_, level) => [
-    2 + level,
-    3 + doublings + level,
-  ]).flat();
-  return reshape(transpose(split, [0, ...levels, 1]), [-1, channels]);
 }

@@ -88,14 +88,18 @@ export function decoderGraph(
   const hasMask = optionalMask ? input(decoderInputs.hasMask, [batchSize, 1, 1, 1]) : undefined;
   const levels = seen ?? (features && inputsOf(features, batchSize));
   const isPrompted = points > 0 || maskPrompt || levels === undefined;
-  const prediction = decodeMasks(lookup, {
-    embedding: input(decoderInputs.embedding, [batchSize, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
-    positions: embeddingPositions(frozen),
-    prompts: isPrompted
-      ? encodePrompts(frozen, { points: pointPrompts, masks, hasMask })
-      : withoutPrompts(frozen),
-    features: levels && decoderFeatures(lookupWithin(lookup, "mask_decoder"), levels, frame),
-  });
+  const prediction = decodeMasks(
+    lookup,
+    {
+      embedding: input(decoderInputs.embedding, [batchSize, EMBEDDING_WIDTH, EMBEDDING_SIZE, EMBEDDING_SIZE]),
+      positions: embeddingPositions(frozen),
+      prompts: isPrompted
+        ? encodePrompts(frozen, { points: pointPrompts, masks, hasMask })
+        : withoutPrompts(frozen),
+      features: levels && decoderFeatures(lookupWithin(lookup, "mask_decoder"), levels, frame),
+    },
+    { fewTokens: points === 0 },
+  );
   const rows = constant(floatTensor([height, LOW_RESOLUTION_SIZE], frame.outputMatrixRows()));
   const columns = constant(floatTensor([width, LOW_RESOLUTION_SIZE], frame.outputMatrixColumns()));
   const logits = reshape(upsampleLogits(prediction.lowResolution, rows, columns), [batchSize, height, width]);

@@ -38,7 +38,7 @@ export interface SamMaskDecoderOptions {
   readonly multimask?: boolean | undefined;
   /** Makes one of all four masks: from SAM's estimates [B, 4], how much of each, [B, 4]. Instead of `multimask`. */
   readonly choose?: ((estimates: Value) => Value) | undefined;
-  /** Computes attention the way that is faster for one image and fewer than 16 tokens, see `foldedAttention`. */
+  /** Computes attention the way that is faster for fewer than 16 tokens, see `foldedAttention`. */
   readonly fewTokens?: boolean | undefined;
 }
 

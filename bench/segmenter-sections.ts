@@ -2,24 +2,38 @@ import { RandomStream } from "../src/common/index.js";
 import { floatTensor } from "../src/graph/index.js";
 import {
   createSamFrame,
+  EMBEDDING_SIZE,
+  EMBEDDING_WIDTH,
   FEATURE_STRIDES,
   levelsOf,
+  loadMinisamDecoder,
+  patchPoints,
   type StateDict,
   standardisationTensors,
 } from "../src/models/index.js";
 import { adamW, TrainingStep } from "../src/nn/index.js";
-import { decoderBackbone, decoderBase, resolveConfig } from "../src/run/index.js";
-import { segmenterModel } from "../src/training/segmenter-model.js";
+import { decoderBackbone, decoderBase, resolveConfig, type TrainingConfig } from "../src/run/index.js";
+import { type SegmenterSample, segmenterModel } from "../src/training/segmenter-model.js";
 import type { Section } from "./sections.js";
 
 const SIDE = 416;
 
-/** The decoder stage of the preset `laptop`: the pyramid and the backbone below it are trained, the making of the batch counted. */
+/** The decoder stage of the preset `laptop`: the pyramid and the backbone below it are trained. */
 export function pyramidStep(): Section {
-  const config = resolveConfig("laptop");
+  return segmenterStep("Feature pyramid", resolveConfig("laptop"));
+}
+
+/** The same with SAM's decoder, which sees embedding and features and has no prompt. */
+export function seeingDecoderStep(): Section {
+  const decoder = { kind: "sam", features: true, flipsAtTest: false };
+  return segmenterStep("SAM's decoder with features", resolveConfig("laptop", { decoder }));
+}
+
+/** The making of the batch is counted, the making of its samples not. */
+function segmenterStep(what: string, config: TrainingConfig): Section {
   const { batchSize } = config.decoder;
   return {
-    title: `Feature pyramid on EfficientNet-Lite0, training step, ${SIDE}² crops, batch ${batchSize}`,
+    title: `${what} on EfficientNet-Lite0, training step, ${SIDE}² crops, batch ${batchSize}`,
     images: batchSize,
     target: 1.8,
     inPyTorch: true,
@@ -30,7 +44,7 @@ export function pyramidStep(): Section {
         stage: "preliminary",
         batchSize,
         side: SIDE,
-        base: await decoderBase(config, { loadDecoder: async () => new Map() }),
+        base: await decoderBase(config, { loadDecoder: loadMinisamDecoder }),
         standardisation: plainStandardisation(levelsOf(decoderBackbone(config), patch)),
         frame: createSamFrame(patch),
         hasNoise: false,
@@ -42,7 +56,9 @@ export function pyramidStep(): Section {
         initial: model.initial,
         device,
       });
-      const samples = Array.from({ length: batchSize }, (_, index) => randomSample(index));
+      const samples = Array.from({ length: batchSize }, (_, index) =>
+        randomSample(index, config.decoder.kind),
+      );
       return async () => {
         await step.run(model.feeds(samples), config.decoder.learningRate);
       };
@@ -62,9 +78,19 @@ function plainStandardisation(levels: ReturnType<typeof levelsOf>): StateDict {
   );
 }
 
-function randomSample(index: number) {
+function randomSample(index: number, kind: TrainingConfig["decoder"]["kind"]): SegmenterSample {
   const random = new RandomStream(0, "bench", "pyramid", index);
   const bytes = (length: number, below: number) => Uint8Array.from({ length }, () => random.integer(below));
   const image = { width: SIDE, height: SIDE, data: bytes(SIDE * SIDE * 3, 256) };
-  return { image, target: bytes(SIDE * SIDE, 2), confidence: bytes(SIDE * SIDE, 256), hasMask: false };
+  const sample = {
+    image,
+    target: bytes(SIDE * SIDE, 2),
+    confidence: bytes(SIDE * SIDE, 256),
+    hasMask: false,
+  };
+  if (kind === "pyramid") return sample;
+  const embedding = Float32Array.from({ length: EMBEDDING_WIDTH * EMBEDDING_SIZE ** 2 }, () =>
+    random.uniform(),
+  );
+  return { ...sample, embedding, prompt: { points: patchPoints(new Float32Array()) } };
 }
