@@ -28,9 +28,12 @@ function rememberedText(name: string): Signal<string> {
 export const theme = remembered<Theme>("theme", ["auto", "light", "dark"], "auto");
 /** Whether single letters are shortcuts; speech input may want them off (WCAG 2.1.4). */
 export const letterShortcuts = remembered("letter-shortcuts", ["on", "off"] as const, "on");
-export const sidebarShown = remembered("sidebar", ["shown", "hidden"] as const, "shown");
-export const objectsShown = remembered("objects", ["shown", "hidden"] as const, "hidden");
-export const inspectorShown = remembered("inspector", ["shown", "hidden"] as const, "shown");
+/** Whether what lies beside a page is shown, where the screen has room. */
+export const panels = {
+  sidebar: remembered("sidebar", ["shown", "hidden"] as const, "shown"),
+  objects: remembered("objects", ["shown", "hidden"] as const, "hidden"),
+  inspector: remembered("inspector", ["shown", "hidden"] as const, "shown"),
+};
 /** Whether the browser tells of jobs that end while somebody is elsewhere. */
 export const jobNotices = remembered("job-notices", ["on", "off"] as const, "off");
 /** Who sits here: kept with every change of annotations. */

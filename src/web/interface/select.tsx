@@ -1,7 +1,10 @@
-interface SelectProps<Value extends string> {
+export interface SelectProps<Value extends string> {
   readonly id?: string;
+  readonly class?: string;
   readonly value: Value;
   readonly choices: readonly (readonly [value: Value, words: string])[];
+  readonly disabled?: boolean;
+  readonly "aria-label"?: string;
   readonly "aria-describedby"?: string;
   readonly "aria-invalid"?: boolean;
   onChoose(value: Value): void;
@@ -23,5 +26,18 @@ export function Select<Value extends string>({ choices, onChoose, ...attributes 
         </option>
       ))}
     </select>
+  );
+}
+
+/** One of several, with what is chosen before it. */
+export function Choice<Value extends string>({
+  title,
+  ...select
+}: SelectProps<Value> & { readonly title: string }) {
+  return (
+    <label class="choice">
+      <span>{title}</span>
+      <Select {...select} />
+    </label>
   );
 }

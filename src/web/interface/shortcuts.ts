@@ -18,6 +18,15 @@ export interface Shortcut {
   run(event: KeyboardEvent): void;
 }
 
+/** Shortcuts under one heading of the help sheet. */
+export function shortcutGroup(
+  group: string,
+  scope: ShortcutScope,
+  keys: readonly (readonly [key: string, title: string, run: Shortcut["run"]])[],
+): Shortcut[] {
+  return keys.map(([key, title, run]) => ({ key, title, group, scope, run }));
+}
+
 /** The page's keyboard shortcuts, as the help sheet lists them. */
 export interface ShortcutRegistry {
   /** Adds shortcuts; the later of two with the same key wins. Returns the function that takes them away. */

@@ -2,17 +2,15 @@ import { useEffect, useState } from "preact/hooks";
 import { connection } from "../api/index.js";
 import { DatasetPage } from "../gallery/dataset-page.js";
 import { GettingIn } from "../getting-in/index.js";
-import { Icon, Notices, shortcuts } from "../interface/index.js";
-import { sidebarShown } from "../interface/preferences.js";
+import { Icon, Notices, shortcutGroup, shortcuts } from "../interface/index.js";
 import { JobsPage } from "../jobs/jobs-page.js";
 import { jobsRoute, type Route, slideRoute } from "../routing/hash-link.js";
 import { navigate, route } from "../routing/location.js";
 import { RunPage } from "../runs/run-page.js";
 import { SlidePage } from "../slide/slide-page.js";
-import { narrow, sheet } from "../state/screen.js";
+import { closeSheet, isPanelSeen, narrow, togglePanel } from "../state/screen.js";
 import { HelpSheet } from "./help-sheet.js";
 import { HomePage } from "./home-page.js";
-import { closeSheet, toggleSidebar } from "./page-head.js";
 import { Sidebar } from "./sidebar.js";
 import { listedSlides } from "./slide-list.js";
 
@@ -22,28 +20,27 @@ export function App() {
   useEffect(
     () =>
       shortcuts.register(
-        { key: "?", title: "This list", group: "Page", run: () => setHelping(true) },
-        { key: "b", title: "Show or hide the workspace", group: "Page", run: toggleSidebar },
-        { key: "j", title: "Jobs", group: "Page", run: () => navigate(jobsRoute()) },
-        { key: ",", title: "Previous slide", group: "Page", run: () => stepSlide(-1) },
-        { key: ".", title: "Next slide", group: "Page", run: () => stepSlide(1) },
+        ...shortcutGroup("Page", "page", [
+          ["?", "This list", () => setHelping(true)],
+          ["b", "Show or hide the workspace", () => togglePanel("sidebar")],
+          ["j", "Jobs", () => navigate(jobsRoute())],
+          [",", "Previous slide", () => stepSlide(-1)],
+          [".", "Next slide", () => stepSlide(1)],
+        ]),
       ),
     [],
   );
-  const covered = narrow.value && sheet.value === "sidebar";
+  const sidebarVisible = isPanelSeen("sidebar");
+  const covered = narrow.value && sidebarVisible;
   useEffect(() => {
     if (!covered) return undefined;
-    return shortcuts.register({
-      key: "Escape",
-      title: "Close the workspace",
-      group: "Page",
-      run: closeSheet,
-    });
+    return shortcuts.register(
+      ...shortcutGroup("Page", "page", [["Escape", "Close the workspace", closeSheet]]),
+    );
   }, [covered]);
   const place = placeOf(route.value);
   // Whatever lay over a page goes when another page comes.
   useEffect(closeSheet, [place]);
-  const sidebarVisible = narrow.value ? sheet.value === "sidebar" : sidebarShown.value === "shown";
   return (
     <div class={sidebarVisible ? "page with-sidebar" : "page"}>
       <button type="button" class="skip-link" onClick={() => document.getElementById("main")?.focus()}>

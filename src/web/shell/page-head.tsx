@@ -2,20 +2,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { visibleText } from "../../common/portable.js";
 import { ToolButton } from "../interface/index.js";
-import { sidebarShown } from "../interface/preferences.js";
 import { unseenEnds } from "../jobs/job-ends.js";
-import { narrow, sheet } from "../state/screen.js";
-
-/** Shows or hides the list of slides, datasets and runs. */
-export function toggleSidebar(): void {
-  if (narrow.value) sheet.value = sheet.value === "sidebar" ? "none" : "sidebar";
-  else sidebarShown.value = sidebarShown.value === "shown" ? "hidden" : "shown";
-}
-
-/** Closes what lies over the page on a narrow screen. */
-export function closeSheet(): void {
-  sheet.value = "none";
-}
+import { togglePanel } from "../state/screen.js";
 
 /** The head of a page: its name, and what can be done there. */
 export function PageHead({
@@ -34,7 +22,7 @@ export function PageHead({
   }, [title, ended]);
   return (
     <header class="page-head">
-      <ToolButton icon="menu" title="Workspace" shortcut="B" onClick={toggleSidebar} />
+      <ToolButton icon="menu" title="Workspace" shortcut="B" onClick={() => togglePanel("sidebar")} />
       <div class="page-title">
         <h1 title={title}>{title}</h1>
         {subtitle === undefined ? null : <p>{subtitle}</p>}

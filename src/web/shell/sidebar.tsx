@@ -6,10 +6,9 @@ import { Icon, type IconName, LongList, Resource, ToolButton } from "../interfac
 import { theme } from "../interface/preferences.js";
 import { formatRoute, jobsRoute, type Route, slideRoute, wholeGallery } from "../routing/hash-link.js";
 import { route } from "../routing/location.js";
-import { narrow } from "../state/screen.js";
+import { closeSheet, narrow } from "../state/screen.js";
 import { jobs, loadWorkspace, workspace } from "../state/workspace.js";
 import { withSeparators } from "../viewer/index.js";
-import { closeSheet } from "./page-head.js";
 import { SlideFilter } from "./slide-filter.js";
 import { listedSlides } from "./slide-list.js";
 import { SlideTexts } from "./slide-texts.js";

@@ -1,11 +1,12 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Position } from "../../contract/index.js";
-import { ToolButton } from "../interface/index.js";
+import { listen, ToolButton } from "../interface/index.js";
 import { isPlain, type Look, lookText } from "../looking/index.js";
 import { lengthText, scaleBar, withSeparators } from "../viewer/index.js";
 import { GoToDialog } from "./go-to-dialog.js";
 import type { SlideSession } from "./session.js";
+import { askForPlace } from "./slide-shortcuts.js";
 
 const LONGEST_BAR = 140;
 
@@ -23,12 +24,7 @@ export function Readouts({ session, look }: { readonly session: SlideSession; re
     const left = () => {
       pointer.value = null;
     };
-    viewer.element.addEventListener("pointermove", moved);
-    viewer.element.addEventListener("pointerleave", left);
-    return () => {
-      viewer.element.removeEventListener("pointermove", moved);
-      viewer.element.removeEventListener("pointerleave", left);
-    };
+    return listen(viewer.element, { pointermove: moved, pointerleave: left });
   }, [viewer, pointer]);
   const failed = viewer.failedTiles.value;
   return (
@@ -41,9 +37,7 @@ export function Readouts({ session, look }: { readonly session: SlideSession; re
           title="Go to coordinates"
           shortcut="Shift+G"
           class="go-to"
-          onClick={() => {
-            goingTo.value = true;
-          }}
+          onClick={() => askForPlace(session)}
         />
         <Coordinates position={pointer.value} micronsPerPixel={viewer.slide.value.micronsPerPixel} />
         {isPlain(look) ? null : <span class="readout">Shown with {lookText(look)}</span>}

@@ -1,23 +1,10 @@
 import { firstBeside } from "../beside/index.js";
-import { type Shortcut, showProblem } from "../interface/index.js";
-import { inspectorShown, objectsShown } from "../interface/preferences.js";
-import { narrow, sheet } from "../state/screen.js";
+import { type Shortcut, shortcutGroup, showProblem } from "../interface/index.js";
+import { togglePanel } from "../state/screen.js";
 import type { SlideSession } from "./session.js";
 
 const ZOOM_STEP = 1.5;
 const OPACITY_STEP = 0.1;
-
-/** Shows or hides the panel beside the slide. */
-export function toggleInspector(): void {
-  if (narrow.value) sheet.value = sheet.value === "inspector" ? "none" : "inspector";
-  else inspectorShown.value = inspectorShown.value === "shown" ? "hidden" : "shown";
-}
-
-/** Shows or hides the object table below the slide. */
-export function toggleObjects(): void {
-  if (narrow.value) sheet.value = sheet.value === "objects" ? "none" : "objects";
-  else objectsShown.value = objectsShown.value === "shown" ? "hidden" : "shown";
-}
 
 /** Fills the screen with the slide, or returns. */
 export async function toggleFullScreen(stage: HTMLElement | null): Promise<void> {
@@ -41,6 +28,21 @@ export function toggleBeside({ beside, layers, viewer }: SlideSession): void {
   viewer.announce(isAlone ? "Side by side" : "One slide alone");
 }
 
+/** Hides all layers for a moment, or shows them again. */
+export function toggleBare({ bare }: SlideSession): void {
+  bare.value = !bare.value;
+}
+
+/** Asks for coordinates to go to. */
+export function askForPlace({ goingTo }: SlideSession): void {
+  goingTo.value = true;
+}
+
+function togglePatches({ grid, viewer }: SlideSession): void {
+  const [first] = viewer.slide.value.datasets;
+  grid.value = grid.value === null ? (first ?? null) : null;
+}
+
 /** Makes all layers that are shown more or less opaque. */
 function fade({ layers, viewer }: SlideSession, step: number): void {
   layers.value = layers.value.map((layer) => ({
@@ -58,54 +60,41 @@ export function slideShortcuts(
   { toggleNavigator, saveFigure }: { toggleNavigator(): void; saveFigure(): void },
 ): readonly Shortcut[] {
   const { viewer } = session;
-  const view = (key: string, title: string, run: () => void): Shortcut => ({
-    key,
-    title,
-    group: "Slide",
-    run,
-  });
-  const move = (key: string, title: string, x: number, y: number): Shortcut => ({
-    key,
-    title,
-    group: "Slide",
-    scope: "slide",
-    run: () => viewer.panBy(x, y),
-  });
+  const closer = () => viewer.zoomBy(ZOOM_STEP);
   return [
-    view("+", "Closer", () => viewer.zoomBy(ZOOM_STEP)),
-    { ...view("=", "Closer", () => viewer.zoomBy(ZOOM_STEP)), hidden: true },
-    view("-", "Farther", () => viewer.zoomBy(1 / ZOOM_STEP)),
-    view("0", "The whole slide", () => viewer.fit()),
-    view("1", "Pixel for pixel", () => showActualPixels(session)),
-    view("r", "Turn by 90°", () => viewer.turnBy(90)),
-    view("Shift+r", "Turn back by 90°", () => viewer.turnBy(-90)),
-    view("[", "Turn back by 5°", () => viewer.turnBy(-5)),
-    view("]", "Turn by 5°", () => viewer.turnBy(5)),
-    move("ArrowLeft", "Left", -0.2, 0),
-    move("ArrowRight", "Right", 0.2, 0),
-    move("ArrowUp", "Up", 0, -0.2),
-    move("ArrowDown", "Down", 0, 0.2),
-    move("Shift+ArrowLeft", "Far left", -0.8, 0),
-    move("Shift+ArrowRight", "Far right", 0.8, 0),
-    move("Shift+ArrowUp", "Far up", 0, -0.8),
-    move("Shift+ArrowDown", "Far down", 0, 0.8),
-    view("h", "Hide or show all layers", () => {
-      session.bare.value = !session.bare.value;
-    }),
-    view("k", "Fainter layers", () => fade(session, -OPACITY_STEP)),
-    view("Shift+k", "Stronger layers", () => fade(session, OPACITY_STEP)),
-    view("Shift+g", "Go to coordinates", () => {
-      session.goingTo.value = true;
-    }),
-    view("g", "Hide or show the patches", () => {
-      const [first] = viewer.slide.value.datasets;
-      session.grid.value = session.grid.value === null ? (first ?? null) : null;
-    }),
-    view("c", "Compare side by side, or show one alone", () => toggleBeside(session)),
-    view("i", "Hide or show the panel", toggleInspector),
-    view("o", "Hide or show the object table", toggleObjects),
-    view("Shift+f", "Save a figure of the view", saveFigure),
-    view("n", "Hide or show the small picture", toggleNavigator),
-    view("f", "Full screen", () => void toggleFullScreen(stage())),
+    ...shortcutGroup("Slide", "page", [
+      ["+", "Closer", closer],
+      ["-", "Farther", () => viewer.zoomBy(1 / ZOOM_STEP)],
+      ["0", "The whole slide", () => viewer.fit()],
+      ["1", "Pixel for pixel", () => showActualPixels(session)],
+      ["r", "Turn by 90°", () => viewer.turnBy(90)],
+      ["Shift+r", "Turn back by 90°", () => viewer.turnBy(-90)],
+      ["[", "Turn back by 5°", () => viewer.turnBy(-5)],
+      ["]", "Turn by 5°", () => viewer.turnBy(5)],
+    ]),
+    { key: "=", title: "Closer", group: "Slide", hidden: true, run: closer },
+    ...shortcutGroup("Slide", "slide", [
+      ["ArrowLeft", "Left", () => viewer.panBy(-0.2, 0)],
+      ["ArrowRight", "Right", () => viewer.panBy(0.2, 0)],
+      ["ArrowUp", "Up", () => viewer.panBy(0, -0.2)],
+      ["ArrowDown", "Down", () => viewer.panBy(0, 0.2)],
+      ["Shift+ArrowLeft", "Far left", () => viewer.panBy(-0.8, 0)],
+      ["Shift+ArrowRight", "Far right", () => viewer.panBy(0.8, 0)],
+      ["Shift+ArrowUp", "Far up", () => viewer.panBy(0, -0.8)],
+      ["Shift+ArrowDown", "Far down", () => viewer.panBy(0, 0.8)],
+    ]),
+    ...shortcutGroup("Slide", "page", [
+      ["h", "Hide or show all layers", () => toggleBare(session)],
+      ["k", "Fainter layers", () => fade(session, -OPACITY_STEP)],
+      ["Shift+k", "Stronger layers", () => fade(session, OPACITY_STEP)],
+      ["Shift+g", "Go to coordinates", () => askForPlace(session)],
+      ["g", "Hide or show the patches", () => togglePatches(session)],
+      ["c", "Compare side by side, or show one alone", () => toggleBeside(session)],
+      ["i", "Hide or show the panel", () => togglePanel("inspector")],
+      ["o", "Hide or show the object table", () => togglePanel("objects")],
+      ["Shift+f", "Save a figure of the view", saveFigure],
+      ["n", "Hide or show the small picture", toggleNavigator],
+      ["f", "Full screen", () => void toggleFullScreen(stage())],
+    ]),
   ];
 }

@@ -3,14 +3,13 @@ import type { SlideDetail } from "../../contract/index.js";
 import { BesideView } from "../beside/index.js";
 import { FigureDialog } from "../figure/index.js";
 import { announce, shortcuts } from "../interface/index.js";
-import { inspectorShown } from "../interface/preferences.js";
 import { type OpenLooking, openLooking } from "../looking/index.js";
 import { ObjectDock, type OpenObjects, openObjects } from "../objects/index.js";
 import { slideRoute } from "../routing/hash-link.js";
 import { route } from "../routing/location.js";
 import { PageHead } from "../shell/page-head.js";
 import { sizeText } from "../shell/slide-texts.js";
-import { narrow, objectsVisible, sheet } from "../state/screen.js";
+import { isPanelSeen, objectsVisible, togglePanel } from "../state/screen.js";
 import { type OpenThreshold, openThreshold } from "../threshold/index.js";
 import { type AttachedTools, attachTools } from "../tools/index.js";
 import { openViewer } from "../viewer/index.js";
@@ -18,7 +17,7 @@ import { Inspector } from "./inspector.js";
 import { attachPatchGrid } from "./patch-grid.js";
 import { Readouts } from "./readouts.js";
 import { createSession, type SlideSession } from "./session.js";
-import { slideShortcuts, toggleObjects } from "./slide-shortcuts.js";
+import { slideShortcuts } from "./slide-shortcuts.js";
 import { showTaughtLayer } from "./taught-layer.js";
 import { ViewerToolbar } from "./viewer-toolbar.js";
 
@@ -39,7 +38,6 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
   const [open, setOpen] = useState<OpenSlide | null>(null);
   const [figureShown, showFigure] = useState(false);
   const [navigatorShown, showNavigator] = useState(true);
-  const inspectorVisible = narrow.value ? sheet.value === "inspector" : inspectorShown.value === "shown";
 
   useEffect(() => {
     if (picture.current === null || navigator.current === null) return undefined;
@@ -111,11 +109,15 @@ export function SlideView({ detail }: { readonly detail: SlideDetail }) {
               </>
             )}
           </div>
-          {open !== null && objectsVisible.value ? (
-            <ObjectDock table={open.objects.table} slide={detail.name} onClose={toggleObjects} />
+          {open !== null && isPanelSeen("objects") ? (
+            <ObjectDock
+              table={open.objects.table}
+              slide={detail.name}
+              onClose={() => togglePanel("objects")}
+            />
           ) : null}
         </div>
-        {open !== null && inspectorVisible ? (
+        {open !== null && isPanelSeen("inspector") ? (
           <Inspector {...open} toolPanel={open.tools.Panel} onFigure={() => showFigure(true)} />
         ) : null}
       </div>

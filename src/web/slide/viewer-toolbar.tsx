@@ -1,10 +1,9 @@
 import type { ComponentType } from "preact";
 import { showMessage, showProblem, ToolButton } from "../interface/index.js";
-import { inspectorShown } from "../interface/preferences.js";
-import { narrow, objectsVisible, sheet } from "../state/screen.js";
+import { isPanelSeen, togglePanel } from "../state/screen.js";
 import { magnificationOf, magnificationText } from "../viewer/index.js";
 import type { SlideSession } from "./session.js";
-import { showActualPixels, toggleFullScreen, toggleInspector, toggleObjects } from "./slide-shortcuts.js";
+import { showActualPixels, toggleBare, toggleFullScreen } from "./slide-shortcuts.js";
 
 interface ViewerToolbarProps {
   readonly session: SlideSession;
@@ -15,7 +14,6 @@ interface ViewerToolbarProps {
 /** The row of buttons above the slide. */
 export function ViewerToolbar({ session, tools: Tools, stage }: ViewerToolbarProps) {
   const { viewer } = session;
-  const panelOpen = narrow.value ? sheet.value === "inspector" : inspectorShown.value === "shown";
   return (
     <div class="toolbar" role="toolbar" aria-label="Slide">
       <span class="toolbar-group tool-row">
@@ -46,16 +44,14 @@ export function ViewerToolbar({ session, tools: Tools, stage }: ViewerToolbarPro
           title="Hide all layers"
           shortcut="H"
           pressed={session.bare.value}
-          onClick={() => {
-            session.bare.value = !session.bare.value;
-          }}
+          onClick={() => toggleBare(session)}
         />
         <ToolButton
           icon="table"
           title="Object table"
           shortcut="O"
-          pressed={objectsVisible.value}
-          onClick={toggleObjects}
+          pressed={isPanelSeen("objects")}
+          onClick={() => togglePanel("objects")}
         />
         <ToolButton icon="link" title="Copy the link to this view" class="wide-only" onClick={copyLink} />
         <ToolButton
@@ -65,7 +61,13 @@ export function ViewerToolbar({ session, tools: Tools, stage }: ViewerToolbarPro
           class="wide-only"
           onClick={() => void toggleFullScreen(stage())}
         />
-        <ToolButton icon="panel" title="Panel" shortcut="I" pressed={panelOpen} onClick={toggleInspector} />
+        <ToolButton
+          icon="panel"
+          title="Panel"
+          shortcut="I"
+          pressed={isPanelSeen("inspector")}
+          onClick={() => togglePanel("inspector")}
+        />
       </span>
     </div>
   );

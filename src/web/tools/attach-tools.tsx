@@ -2,13 +2,13 @@ import { effect, type ReadonlySignal, signal, untracked } from "@preact/signals"
 import { type ComponentType, render } from "preact";
 import type { AnnotationImport, LayerEntry } from "../../contract/index.js";
 import { onServerEvent } from "../api/index.js";
-import { showMessage, showProblem } from "../interface/index.js";
+import { listen, showMessage, showProblem } from "../interface/index.js";
 import type { SlideViewer } from "../viewer/handle.js";
 import { BoxTool } from "./editing/box-tool.js";
 import { BrushTool } from "./editing/brush-tool.js";
 import { listenToClassKeys } from "./editing/class-shortcuts.js";
 import { ClickTool } from "./editing/click-tool.js";
-import { DRAW_KINDS, DrawTool, measureKind } from "./editing/draw-tool.js";
+import { DrawTool } from "./editing/draw-tool.js";
 import { Editor } from "./editing/editor.js";
 import { editorShortcuts } from "./editing/editor-shortcuts.js";
 import { outlinesOf } from "./editing/object-painter.js";
@@ -54,24 +54,24 @@ export function attachTools(viewer: SlideViewer): AttachedTools {
   const session = openTeachSession(viewer, editor);
   const teaching = { session, tool: new TeachTool(editor, session, repaintLater) };
   const tools = [
-    new SelectTool(editor),
+    new SelectTool(editor, repaintLater),
     clickTool,
-    new DrawTool(DRAW_KINDS.draw, editor, repaintLater),
+    new DrawTool("draw", editor, repaintLater),
     new BoxTool("rectangle", editor, repaintLater),
     new BoxTool("ellipse", editor, repaintLater),
-    new DrawTool(DRAW_KINDS.polyline, editor, repaintLater),
+    new DrawTool("polyline", editor, repaintLater),
     pointTool,
     new BrushTool("brush", editor, repaintLater),
     new BrushTool("erase", editor, repaintLater),
     new VertexTool(editor, repaintLater),
-    new DrawTool(measureKind(editor), editor, repaintLater),
+    new DrawTool("measure", editor, repaintLater),
     teaching.tool,
   ];
   const input = new PointerInput(editor, tools, repaintLater);
   const state = toolsState(editor, input, { segmentation, clickTool, pointTool, teaching });
   const outlines = viewer.addPicture(outlinesOf(editor));
   const painter = viewer.addPainter((context) => {
-    input.tool?.paint(context, viewer);
+    input.tool?.paint?.(context, viewer);
     input.paint(context);
   });
   repaint = painter.repaint;
@@ -148,11 +148,11 @@ export function importText(added: number, warnings: AnnotationImport["warnings"]
 
 /** Asks before a page is left in which an outline, or a mask, is only begun. */
 function keepUnfinished(input: PointerInput): () => void {
-  const onLeave = (event: BeforeUnloadEvent) => {
-    if (input.tool?.hasBegun === true) event.preventDefault();
-  };
-  addEventListener("beforeunload", onLeave);
-  return () => removeEventListener("beforeunload", onLeave);
+  return listen(window, {
+    beforeunload: (event) => {
+      if (input.tool?.hasBegun === true) event.preventDefault();
+    },
+  });
 }
 
 /** What is gone is no longer selected. */

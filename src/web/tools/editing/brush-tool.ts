@@ -6,13 +6,14 @@ import {
   type Position,
 } from "../../../contract/index.js";
 import { boundsOf, boundsOverlap } from "../../../geometry/index.js";
+import { shortcutGroup } from "../../interface/shortcuts.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { differenceOf, unionOf } from "../geometry/combine.js";
 import { strokeArea } from "../geometry/stroke.js";
 import { colourOfClass, titleOf } from "./classes.js";
 import { BRUSH_SIZES, type Editor, type Pointed, tellTangles } from "./editor.js";
 import { traceLine } from "./path-painting.js";
-import { type PointerTool, screenDistance } from "./tool.js";
+import { PointerTool, screenDistance } from "./tool.js";
 
 /** A step of the brush's size by the keyboard. */
 const SIZE_STEP = 1.25;
@@ -24,72 +25,65 @@ const CRUMB = 0.05;
  * A round brush of so many pixels on the screen. Adding enlarges the selected object, or makes a new one; erasing cuts
  * the selected objects, or whatever it meets when none is. Alt or the right button do the opposite.
  */
-export class BrushTool implements PointerTool {
-  readonly name: "brush" | "erase";
-  readonly holdsPointer = true;
-  readonly keepsPressed = true;
-  readonly #editor: Editor;
-  readonly #repaint: () => void;
+export class BrushTool extends PointerTool {
+  override readonly name: "brush" | "erase";
+  override readonly keepsPressed = true;
   #way: Position[] = [];
   #isErasing = false;
   #pointer: Pointed | null = null;
 
   constructor(name: "brush" | "erase", editor: Editor, repaint: () => void) {
+    super(editor, repaint);
     this.name = name;
-    this.#editor = editor;
-    this.#repaint = repaint;
   }
 
-  readonly shortcuts = [
-    this.#shortcut(",", "A smaller brush", () => this.#resize(1 / SIZE_STEP)),
-    this.#shortcut(".", "A larger brush", () => this.#resize(SIZE_STEP)),
-  ];
+  override readonly shortcuts = shortcutGroup("Drawing", "page", [
+    [",", "A smaller brush", () => this.#resize(1 / SIZE_STEP)],
+    [".", "A larger brush", () => this.#resize(SIZE_STEP)],
+  ]);
 
-  get hasBegun(): boolean {
+  override get hasBegun(): boolean {
     return this.#way.length > 0;
   }
 
-  press(at: Pointed): void {
+  override press(at: Pointed): void {
     this.#isErasing = (this.name === "erase") !== at.isOpposite;
     this.#way = [at.position];
     this.#pointer = at;
-    this.#repaint();
+    this.repaint();
   }
 
-  drag(at: Pointed): void {
+  override drag(at: Pointed): void {
     const last = this.#way.at(-1);
     this.#pointer = at;
     if (last === undefined) return;
-    if (screenDistance(this.#editor.viewer.toScreen(last), at.screen) >= 2) this.#way.push(at.position);
-    this.#repaint();
+    if (screenDistance(this.viewer.toScreen(last), at.screen) >= 2) this.#way.push(at.position);
+    this.repaint();
   }
 
-  release(at: Pointed): void {
+  override release(at: Pointed): void {
     const way = this.#way;
     this.#way = [];
     this.#pointer = at;
     if (way.length === 0) return;
-    const radius = this.#editor.brushSize.value / 2 / this.#editor.viewer.view.value.zoom;
+    const radius = this.editor.brushSize.value / 2 / this.viewer.view.value.zoom;
     const stroke = strokeArea(way, radius);
     if (this.#isErasing) this.#erase(stroke, CRUMB * Math.PI * radius * radius);
     else this.#add(stroke);
-    this.#repaint();
+    this.repaint();
   }
 
-  hover(at: Pointed | null): void {
+  override hover(at: Pointed | null): void {
     this.#pointer = at;
-    this.#repaint();
+    this.repaint();
   }
 
-  cancel(): boolean {
-    const had = this.hasBegun;
+  protected override forget(): void {
     this.#way = [];
-    this.#repaint();
-    return had;
   }
 
-  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
-    const size = this.#editor.brushSize.value;
+  override paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+    const size = this.editor.brushSize.value;
     const colour = this.#isErasing && this.#way.length > 0 ? "#111827" : this.#colour();
     if (this.#way.length > 0) {
       context.beginPath();
@@ -116,13 +110,13 @@ export class BrushTool implements PointerTool {
   }
 
   #add(stroke: Area): void {
-    const target = this.#editor.selected.value;
-    if (target === null || isApart(target)) this.#editor.add(stroke, "drawn", "Brush");
-    else this.#editor.reshape(target, unionOf(target.area, stroke), "Brush");
+    const target = this.editor.selected.value;
+    if (target === null || isApart(target)) this.editor.add(stroke, "drawn", "Brush");
+    else this.editor.reshape(target, unionOf(target.area, stroke), "Brush");
   }
 
   #erase(stroke: Area, crumb: number): void {
-    const { store, selectedObjects } = this.#editor;
+    const { store, selectedObjects } = this.editor;
     const chosen = selectedObjects.value;
     const candidates =
       chosen.length > 0
@@ -147,22 +141,18 @@ export class BrushTool implements PointerTool {
   }
 
   #colour(): string {
-    const target = this.#editor.selected.value;
+    const target = this.editor.selected.value;
     return colourOfClass(
-      target === null || isApart(target) ? this.#editor.classification.value : target.classification,
+      target === null || isApart(target) ? this.editor.classification.value : target.classification,
     );
   }
 
   #resize(factor: number): void {
-    const { brushSize } = this.#editor;
+    const { brushSize } = this.editor;
     const next = Math.round(brushSize.value * factor);
     brushSize.value = Math.max(BRUSH_SIZES.least, Math.min(BRUSH_SIZES.most, next));
-    this.#editor.viewer.announce(`Brush of ${brushSize.value} pixels`);
-    this.#repaint();
-  }
-
-  #shortcut(key: string, title: string, run: () => void) {
-    return { key, title, group: "Drawing", run };
+    this.viewer.announce(`Brush of ${brushSize.value} pixels`);
+    this.repaint();
   }
 }
 

@@ -1,17 +1,21 @@
 import type { AnnotationObject } from "../../../contract/index.js";
-import { boundsOf } from "../../../geometry/index.js";
+import { areaOfRing, boundsOf } from "../../../geometry/index.js";
+import { shortcutGroup } from "../../interface/shortcuts.js";
 import type { SlideViewer } from "../../viewer/handle.js";
+import { rectangleRing } from "../geometry/shapes.js";
 import type { ClickSession } from "../segment/click-session.js";
 import type { Segmentation } from "../segment/segmentation.js";
 import { colourOfClass, titleOf } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
 import { paintDot, strokeTwice, traceArea } from "./path-painting.js";
-import { GRAB_RADIUS, type PointerTool, screenDistance } from "./tool.js";
+import { GRAB_RADIUS, PointerTool, screenDistance } from "./tool.js";
 
 /** A drag of fewer CSS pixels is a click. */
 const CLICK = 6;
 const FOREGROUND = "#009e73";
 const BACKGROUND = "#d55e00";
+/** Heading of its keys in the help sheet. */
+const GROUP = "Segment with a click";
 
 /** What the pointer does since it was pressed. */
 type Gesture =
@@ -23,15 +27,11 @@ type Gesture =
  * Segments what is clicked: a click is a point inside (with Alt or the right button: outside), dragging draws a box,
  * dragging a point moves it. The mask follows; Enter keeps it as an annotation.
  */
-export class ClickTool implements PointerTool {
-  readonly name = "segment";
-  readonly holdsPointer = true;
-  readonly keepsPressed = false;
-  readonly #editor: Editor;
+export class ClickTool extends PointerTool {
+  override readonly name = "segment";
   readonly #session: ClickSession;
   /** Sets the patch's size for a first click. */
   readonly #prepare: () => void;
-  readonly #repaint: () => void;
   #gesture: Gesture | null = null;
   /** Where the keyboard began a box. */
   #corner: Pointed | null = null;
@@ -44,34 +44,34 @@ export class ClickTool implements PointerTool {
     { session, prepare }: Pick<Segmentation, "session" | "prepare">,
     repaint: () => void,
   ) {
-    this.#editor = editor;
+    super(editor, repaint);
     this.#session = session;
     this.#prepare = prepare;
-    this.#repaint = repaint;
   }
 
-  readonly shortcuts = [
-    this.#shortcut("Enter", "Keep the mask", () => this.accept()),
-    this.#shortcut("Backspace", "Take back the last point", () => this.#session.removeLast()),
-    {
-      key: "w",
-      title: "Look at twice as much, for a mask that ends where the square does",
-      group: "Segment with a click",
-      run: () => this.#session.widen(),
-    },
-    this.#shortcut("c", "Begin or end a box at the cursor", () => this.#corners()),
-    this.#shortcut("Alt+ArrowLeft", "Move the last point left", () => this.#nudge(-4, 0)),
-    this.#shortcut("Alt+ArrowRight", "Move the last point right", () => this.#nudge(4, 0)),
-    this.#shortcut("Alt+ArrowUp", "Move the last point up", () => this.#nudge(0, -4)),
-    this.#shortcut("Alt+ArrowDown", "Move the last point down", () => this.#nudge(0, 4)),
+  override readonly shortcuts = [
+    ...shortcutGroup(GROUP, "slide", [
+      ["Enter", "Keep the mask", () => this.accept()],
+      ["Backspace", "Take back the last point", () => this.#session.removeLast()],
+    ]),
+    ...shortcutGroup(GROUP, "page", [
+      ["w", "Look at twice as much, for a mask that ends where the square does", () => this.#session.widen()],
+    ]),
+    ...shortcutGroup(GROUP, "slide", [
+      ["c", "Begin or end a box at the cursor", () => this.#corners()],
+      ["Alt+ArrowLeft", "Move the last point left", () => this.#nudge(-4, 0)],
+      ["Alt+ArrowRight", "Move the last point right", () => this.#nudge(4, 0)],
+      ["Alt+ArrowUp", "Move the last point up", () => this.#nudge(0, -4)],
+      ["Alt+ArrowDown", "Move the last point down", () => this.#nudge(0, 4)],
+    ]),
   ];
 
-  get hasBegun(): boolean {
+  override get hasBegun(): boolean {
     return !this.#session.isEmpty.value;
   }
 
-  press(at: Pointed): void {
-    const { viewer } = this.#editor;
+  override press(at: Pointed): void {
+    const { viewer } = this.editor;
     if (this.#session.isEmpty.value) {
       this.#prepare();
       this.#sharpened = null;
@@ -82,7 +82,7 @@ export class ClickTool implements PointerTool {
     this.#gesture = index >= 0 && !at.isKeyboard ? { type: "point", index } : { type: "pressed", at };
   }
 
-  drag(at: Pointed): void {
+  override drag(at: Pointed): void {
     const gesture = this.#gesture;
     if (gesture?.type === "point") this.#session.movePoint(gesture.index, at.position);
     else if (gesture?.type === "box") this.#session.setBox([gesture.from.position, at.position]);
@@ -90,30 +90,27 @@ export class ClickTool implements PointerTool {
       this.#gesture = { type: "box", from: gesture.at };
       this.#session.setBox([gesture.at.position, at.position]);
     }
-    this.#repaint();
+    this.repaint();
   }
 
-  release(at: Pointed): void {
+  override release(at: Pointed): void {
     if (this.#gesture?.type === "pressed") {
       this.#session.addPoint({ position: this.#gesture.at.position, label: at.isOpposite ? 0 : 1 });
     }
     this.#gesture = null;
-    this.#repaint();
+    this.repaint();
   }
 
-  hover(at: Pointed | null): void {
+  override hover(at: Pointed | null): void {
     this.#hovered = at;
     if (this.#corner !== null && at !== null) this.#session.setBox([this.#corner.position, at.position]);
   }
 
-  cancel(): boolean {
-    const had = this.hasBegun;
+  protected override forget(): void {
     this.#gesture = null;
     this.#corner = null;
     this.#sharpened = null;
     this.#session.clear();
-    this.#repaint();
-    return had;
   }
 
   /**
@@ -125,14 +122,14 @@ export class ClickTool implements PointerTool {
     if (bounds === null) return;
     const { left, top, right, bottom } = bounds;
     this.cancel();
-    this.#editor.tool.value = this.name;
+    this.editor.tool.value = this.name;
     this.#prepare();
     this.#sharpened = id;
     this.#session.setBox([
       [left, top],
       [right, bottom],
     ]);
-    this.#editor.viewer.announce(
+    this.viewer.announce(
       `The outline of ${titleOf(object)} is looked for. Enter keeps it, Escape leaves it as it was`,
     );
   }
@@ -142,40 +139,33 @@ export class ClickTool implements PointerTool {
     const mask = this.#session.mask.value;
     if (mask === null) return;
     if (mask.area.coordinates.length === 0) {
-      this.#editor.viewer.announce("The mask is empty");
+      this.viewer.announce("The mask is empty");
       return;
     }
-    const sharpened = this.#editor.store.objects.value.get(this.#sharpened ?? "");
+    const sharpened = this.editor.store.objects.value.get(this.#sharpened ?? "");
     this.#corner = null;
     this.#sharpened = null;
     this.#session.clear();
     if (sharpened === undefined) {
-      this.#editor.add(mask.area, "segmented", "Segment");
+      this.editor.add(mask.area, "segmented", "Segment");
       return;
     }
-    this.#editor.reshape(sharpened, mask.area, "Sharpen");
-    this.#editor.viewer.announce(`${titleOf(sharpened)} has a new outline`);
+    this.editor.reshape(sharpened, mask.area, "Sharpen");
+    this.viewer.announce(`${titleOf(sharpened)} has a new outline`);
   }
 
-  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+  override paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
     const { prompt, mask, patchBox } = this.#session;
     const { points, box } = prompt.value;
     if (patchBox !== null && (points.length > 0 || box !== null)) {
       const { x, y, width, height } = patchBox;
-      const corners = [
-        [x, y],
-        [x + width, y],
-        [x + width, y + height],
-        [x, y + height],
-        [x, y],
-      ] as const;
-      traceArea(context, viewer, { type: "MultiPolygon", coordinates: [[corners]] });
+      traceArea(context, viewer, areaOfRing(rectangleRing([x, y], [x + width, y + height])));
       context.setLineDash([3, 6]);
       strokeTwice(context, "#4b5563", 1);
       context.setLineDash([]);
     }
     if (mask.value !== null) {
-      const colour = colourOfClass(this.#editor.classification.value);
+      const colour = colourOfClass(this.editor.classification.value);
       traceArea(context, viewer, mask.value.area);
       context.globalAlpha = 0.3;
       context.fillStyle = colour;
@@ -184,15 +174,7 @@ export class ClickTool implements PointerTool {
       strokeTwice(context, colour, 2);
     }
     if (box !== null) {
-      const [[left, top], [right, bottom]] = box;
-      const corners = [
-        [left, top],
-        [right, top],
-        [right, bottom],
-        [left, bottom],
-        [left, top],
-      ] as const;
-      traceArea(context, viewer, { type: "MultiPolygon", coordinates: [[corners]] });
+      traceArea(context, viewer, areaOfRing(rectangleRing(...box)));
       strokeTwice(context, FOREGROUND, 1.5);
     }
     for (const { position, label } of points) {
@@ -215,11 +197,11 @@ export class ClickTool implements PointerTool {
     if (at === null) return;
     if (this.#corner === null) {
       this.#corner = at;
-      this.#editor.viewer.announce("Box begun");
+      this.viewer.announce("Box begun");
     } else {
       this.#session.setBox([this.#corner.position, at.position]);
       this.#corner = null;
-      this.#editor.viewer.announce("Box drawn");
+      this.viewer.announce("Box drawn");
     }
   }
 
@@ -227,13 +209,9 @@ export class ClickTool implements PointerTool {
     const { points } = this.#session.prompt.value;
     const last = points.at(-1);
     if (last === undefined) return;
-    const { viewer } = this.#editor;
+    const { viewer } = this.editor;
     const from = viewer.toScreen(last.position);
     const to = viewer.toSlide({ space: "screen", x: from.x + x, y: from.y + y });
     this.#session.movePoint(points.length - 1, to);
-  }
-
-  #shortcut(key: string, title: string, run: () => void) {
-    return { key, title, group: "Segment with a click", scope: "slide" as const, run };
   }
 }

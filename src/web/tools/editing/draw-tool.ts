@@ -1,64 +1,29 @@
 import { type Area, MEASUREMENT_CLASS, type Position } from "../../../contract/index.js";
 import { areaOfRing, lengthOf, simplifyLine } from "../../../geometry/index.js";
+import { type Shortcut, shortcutGroup } from "../../interface/shortcuts.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { withoutCrossings } from "../geometry/combine.js";
 import { areaFigure, lengthFigure, perimeterFigure } from "../geometry/figures.js";
 import { colourOfClass } from "./classes.js";
 import type { Editor, Pointed } from "./editor.js";
 import { paintDot, paintLabel, strokeTwice, traceLine } from "./path-painting.js";
-import { GRAB_RADIUS, type PointerTool, screenDistance } from "./tool.js";
+import { GRAB_RADIUS, PointerTool, screenDistance } from "./tool.js";
 
 /** A drag of fewer CSS pixels is a click. */
 const CLICK = 5;
 /** How far, in CSS pixels, a simplified drawn line may lie from the drawn one. */
 const TOLERANCE = 0.75;
 
-/** What a tool makes of what is drawn with it. */
-interface DrawKind {
-  readonly name: "draw" | "polyline" | "measure";
-  /** Heading of its keys in the help sheet. */
-  readonly group: string;
-  /** Whether lines are drawn, or outlines that close. */
-  isLine(): boolean;
-  /** Whether dragging draws a straight line and not the pointer's way. */
-  isStraight(): boolean;
-  /** Whether it says how long or large what is drawn is. */
-  readonly isMeasured: boolean;
-}
-
-export const DRAW_KINDS = {
-  draw: {
-    name: "draw",
-    group: "Drawing",
-    isLine: () => false,
-    isStraight: () => false,
-    isMeasured: false,
-  },
-  polyline: {
-    name: "polyline",
-    group: "Drawing a polyline",
-    isLine: () => true,
-    isStraight: () => false,
-    isMeasured: false,
-  },
-} as const satisfies Record<string, DrawKind>;
-
-/** Measuring: a line, or an area, as the editor says. */
-export function measureKind({ measured }: Editor): DrawKind {
-  const isLine = () => measured.value === "line";
-  return { name: "measure", group: "Measuring", isLine, isStraight: isLine, isMeasured: true };
-}
+/** What it draws, with the heading of its keys in the help sheet. */
+const GROUPS = { draw: "Drawing", polyline: "Drawing a polyline", measure: "Measuring" } as const;
 
 /**
  * Draws outlines and lines: dragging draws freehand (a measuring line straight) and ends where it ends; clicks set one
  * vertex after another until the first one of an outline, or the last one, is clicked again, or Enter.
  */
-export class DrawTool implements PointerTool {
-  readonly holdsPointer = true;
-  readonly keepsPressed = false;
-  readonly #kind: DrawKind;
-  readonly #editor: Editor;
-  readonly #repaint: () => void;
+export class DrawTool extends PointerTool {
+  override readonly name: keyof typeof GROUPS;
+  override readonly shortcuts: readonly Shortcut[];
   /** Vertices set by clicks. */
   #vertices: Position[] = [];
   /** What is being drawn by dragging. */
@@ -66,108 +31,98 @@ export class DrawTool implements PointerTool {
   #pressedAt: Pointed | null = null;
   #pointer: Position | null = null;
 
-  constructor(kind: DrawKind, editor: Editor, repaint: () => void) {
-    this.#kind = kind;
-    this.#editor = editor;
-    this.#repaint = () => {
-      if (kind.isMeasured) editor.readout.value = this.#readout();
-      repaint();
-    };
+  constructor(name: keyof typeof GROUPS, editor: Editor, repaint: () => void) {
+    super(editor, repaint);
+    this.name = name;
+    this.shortcuts = shortcutGroup(GROUPS[name], "slide", [
+      ["Enter", name === "draw" ? "Close the outline" : "End it", () => this.#finish(this.#vertices)],
+      ["Backspace", "Take back the last vertex", () => this.#removeLast()],
+    ]);
   }
 
-  get name(): DrawKind["name"] {
-    return this.#kind.name;
+  /** Whether it says how long or large what is drawn is. */
+  get #isMeasured(): boolean {
+    return this.name === "measure";
   }
 
-  get shortcuts() {
-    const { group } = this.#kind;
-    const key = (name: string, title: string, run: () => void) => ({
-      key: name,
-      title,
-      group,
-      scope: "slide" as const,
-      run,
-    });
-    return [
-      key("Enter", this.#kind.name === "draw" ? "Close the outline" : "End it", () =>
-        this.#finish(this.#vertices),
-      ),
-      key("Backspace", "Take back the last vertex", () => {
-        this.#vertices = this.#vertices.slice(0, -1);
-        this.#repaint();
-      }),
-    ];
+  /** Whether lines are drawn, or outlines that close. */
+  get #isLine(): boolean {
+    return this.#isMeasured ? this.editor.measured.value === "line" : this.name === "polyline";
   }
 
-  get hasBegun(): boolean {
+  /** Whether dragging draws a straight line and not the pointer's way. */
+  get #isStraight(): boolean {
+    return this.#isMeasured && this.#isLine;
+  }
+
+  protected override repaint(): void {
+    if (this.#isMeasured) this.editor.readout.value = this.#readout();
+    super.repaint();
+  }
+
+  override get hasBegun(): boolean {
     return this.#vertices.length > 0 || this.#pressedAt !== null;
   }
 
-  press(at: Pointed): void {
+  override press(at: Pointed): void {
     this.#pressedAt = at;
     this.#way = [this.#placeOf(at)];
   }
 
-  drag(at: Pointed): void {
+  override drag(at: Pointed): void {
     const [last] = this.#way.slice(-1);
     if (this.#pressedAt === null || last === undefined) return;
     const place = this.#placeOf(at);
-    if (this.#kind.isStraight()) this.#way = [...this.#way.slice(0, 1), place];
-    else if (screenDistance(this.#editor.viewer.toScreen(last), at.screen) >= 1.5) this.#way.push(place);
+    if (this.#isStraight) this.#way = [...this.#way.slice(0, 1), place];
+    else if (screenDistance(this.viewer.toScreen(last), at.screen) >= 1.5) this.#way.push(place);
     this.#pointer = place;
-    this.#repaint();
+    this.repaint();
   }
 
-  release(at: Pointed): void {
+  override release(at: Pointed): void {
     const pressed = this.#pressedAt;
     const way = this.#way;
     this.#pressedAt = null;
     this.#way = [];
     if (pressed === null) return;
-    if (way.length > (this.#kind.isStraight() ? 1 : 2) && this.#lengthOnScreen(way) > CLICK * 3) {
+    if (way.length > (this.#isStraight ? 1 : 2) && this.#lengthOnScreen(way) > CLICK * 3) {
       // Freehand goes on from vertices that were clicked before.
-      this.#finish([
-        ...this.#vertices,
-        ...simplifyLine(way, TOLERANCE / this.#editor.viewer.view.value.zoom),
-      ]);
+      this.#finish([...this.#vertices, ...simplifyLine(way, TOLERANCE / this.viewer.view.value.zoom)]);
       return;
     }
     if (this.#isEnd(at)) this.#finish(this.#vertices);
     else {
       this.#vertices.push(this.#placeOf(pressed));
-      const readout = this.#kind.isMeasured ? this.#readout() : null;
-      if (readout !== null) this.#editor.viewer.announce(readout);
+      const readout = this.#isMeasured ? this.#readout() : null;
+      if (readout !== null) this.viewer.announce(readout);
     }
-    this.#repaint();
+    this.repaint();
   }
 
-  hover(at: Pointed | null): void {
+  override hover(at: Pointed | null): void {
     this.#pointer = at === null ? null : this.#placeOf(at);
     if (this.#vertices.length === 0) return;
-    this.#repaint();
+    this.repaint();
     // Whoever moves the keyboard's cursor cannot see the readout follow.
-    if (at?.isKeyboard === true && this.#editor.readout.value !== null) {
-      this.#editor.viewer.announce(this.#editor.readout.value);
+    if (at?.isKeyboard === true && this.editor.readout.value !== null) {
+      this.viewer.announce(this.editor.readout.value);
     }
   }
 
-  cancel(): boolean {
-    const had = this.hasBegun;
+  protected override forget(): void {
     this.#vertices = [];
     this.#way = [];
     this.#pressedAt = null;
-    this.#repaint();
-    return had;
   }
 
-  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+  override paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
     const line = this.#line();
     const [first] = line;
     if (first === undefined || (line.length === 1 && this.#vertices.length === 0)) return;
-    const { isMeasured } = this.#kind;
-    const colour = colourOfClass(isMeasured ? MEASUREMENT_CLASS : this.#editor.classification.value);
+    const isMeasured = this.#isMeasured;
+    const colour = colourOfClass(isMeasured ? MEASUREMENT_CLASS : this.editor.classification.value);
     context.beginPath();
-    const isClosed = !this.#kind.isLine() && (this.#way.length > 2 || (isMeasured && line.length > 2));
+    const isClosed = !this.#isLine && (this.#way.length > 2 || (isMeasured && line.length > 2));
     traceLine(context, viewer, line, isClosed);
     strokeTwice(context, colour, 2);
     for (const vertex of this.#vertices) paintDot(context, viewer.toScreen(vertex), 5, colour);
@@ -186,45 +141,49 @@ export class DrawTool implements PointerTool {
 
   #readout(): string | null {
     const line = this.#line();
-    const { micronsPerPixel } = this.#editor.viewer.slide.peek();
+    const { micronsPerPixel } = this.viewer.slide.peek();
     if (line.length < 2) return null;
-    if (this.#kind.isLine()) return lengthFigure(line, micronsPerPixel);
+    if (this.#isLine) return lengthFigure(line, micronsPerPixel);
     const area = areaOfRing(line);
     return `${areaFigure(area, micronsPerPixel)}, around ${perimeterFigure(area, micronsPerPixel)}`;
   }
 
   /** Whether a click ends what is drawn: on the first vertex of an outline, or on the last one again. */
   #isEnd({ screen }: Pointed): boolean {
-    const isLine = this.#kind.isLine();
+    const isLine = this.#isLine;
     if (this.#vertices.length < (isLine ? 2 : 3)) return false;
     const isNear = (vertex: Position | undefined, within: number) =>
-      vertex !== undefined && screenDistance(this.#editor.viewer.toScreen(vertex), screen) < within;
+      vertex !== undefined && screenDistance(this.viewer.toScreen(vertex), screen) < within;
     return (!isLine && isNear(this.#vertices[0], GRAB_RADIUS)) || isNear(this.#vertices.at(-1), CLICK);
+  }
+
+  #removeLast(): void {
+    this.#vertices = this.#vertices.slice(0, -1);
+    this.repaint();
   }
 
   #finish(line: readonly Position[]): void {
     this.#vertices = [];
-    const { name, isMeasured } = this.#kind;
-    const verb = { draw: "Draw", polyline: "Draw", measure: "Measure" }[name];
-    const classification = isMeasured ? MEASUREMENT_CLASS : this.#editor.classification.value;
-    if (this.#kind.isLine()) {
+    const verb = this.#isMeasured ? "Measure" : "Draw";
+    const classification = this.#isMeasured ? MEASUREMENT_CLASS : this.editor.classification.value;
+    if (this.#isLine) {
       const isLong = line.length > 1 && lengthOf(line, { x: 1, y: 1 }) > 0;
-      if (!isLong) this.#editor.viewer.announce("The line has no length");
-      else this.#editor.add({ type: "LineString", coordinates: line }, "drawn", verb, classification);
+      if (!isLong) this.viewer.announce("The line has no length");
+      else this.editor.add({ type: "LineString", coordinates: line }, "drawn", verb, classification);
     } else {
       const area: Area | null = line.length < 3 ? null : withoutCrossings(areaOfRing(line));
-      if (area === null) this.#editor.viewer.announce("The outline encloses nothing");
-      else this.#editor.add(area, "drawn", verb, classification);
+      if (area === null) this.viewer.announce("The outline encloses nothing");
+      else this.editor.add(area, "drawn", verb, classification);
     }
-    this.#repaint();
+    this.repaint();
   }
 
   /** Lines end where the slide does; outlines are cut there when they are done. */
   #placeOf({ position }: Pointed): Position {
-    return this.#kind.isLine() || this.#kind.isMeasured ? this.#editor.onSlide(position) : position;
+    return this.#isLine || this.#isMeasured ? this.editor.onSlide(position) : position;
   }
 
   #lengthOnScreen(way: readonly Position[]): number {
-    return lengthOf(way, { x: 1, y: 1 }) * this.#editor.viewer.view.value.zoom;
+    return lengthOf(way, { x: 1, y: 1 }) * this.viewer.view.value.zoom;
   }
 }

@@ -1,5 +1,5 @@
 import type { AnnotationObject } from "../../../contract/index.js";
-import type { Shortcut } from "../../interface/shortcuts.js";
+import { type Shortcut, shortcutGroup } from "../../interface/shortcuts.js";
 import { TOOLS } from "../panel/toolbar.js";
 import type { ToolsState } from "../panel/tools-state.js";
 import type { ToolName } from "./editor.js";
@@ -11,44 +11,40 @@ const OPPOSITE_TOOLS: ReadonlySet<ToolName> = new Set(["segment", "teach", "poin
 export function editorShortcuts(state: ToolsState): Shortcut[] {
   const { editor, input, classesShown } = state;
   const { tool } = editor;
-  const key = (name: string, title: string, run: () => void): Shortcut => ({
-    key: name,
-    title,
-    group: "Annotations",
-    run,
-  });
-  return [
-    ...TOOLS.map(({ name, title, key: letter }) =>
-      key(letter, title, () => {
-        tool.value = name;
-        editor.viewer.announce(title);
-      }),
-    ),
-    key("Mod+z", "Undo", () => editor.undo()),
-    key("Mod+Shift+z", "Redo", () => editor.redo()),
-    key("Mod+y", "Redo", () => editor.redo()),
-    key(".", "Next annotation", () => editor.step(1)),
-    key(",", "Annotation before", () => editor.step(-1)),
-    key("Shift+c", "Classes: names, colours, keys", () => {
-      classesShown.value = true;
-    }),
-    key("a", "Accept the selected annotations", () => editor.review("accepted")),
-    key(
+  const choose = (name: ToolName, title: string) => () => {
+    tool.value = name;
+    editor.viewer.announce(title);
+  };
+  const showClasses = () => {
+    classesShown.value = true;
+  };
+  const reject = () => {
+    if (OPPOSITE_TOOLS.has(tool.value)) input.opposite.value = !input.opposite.value;
+    else editor.review("rejected");
+  };
+  const giveUp = () => {
+    if (input.tool?.cancel() === true) return;
+    if (tool.value === "select") editor.select([]);
+    else tool.value = "select";
+  };
+  return shortcutGroup("Annotations", "page", [
+    ...TOOLS.map(({ name, title, key }) => [key, title, choose(name, title)] as const),
+    ["Mod+z", "Undo", () => editor.undo()],
+    ["Mod+Shift+z", "Redo", () => editor.redo()],
+    ["Mod+y", "Redo", () => editor.redo()],
+    [".", "Next annotation", () => editor.step(1)],
+    [",", "Annotation before", () => editor.step(-1)],
+    ["Shift+c", "Classes: names, colours, keys", showClasses],
+    ["a", "Accept the selected annotations", () => editor.review("accepted")],
+    [
       "x",
       "Reject the selected annotations; while segmenting, teaching, setting points or editing vertices: what clicks mean",
-      () => {
-        if (OPPOSITE_TOOLS.has(tool.value)) input.opposite.value = !input.opposite.value;
-        else editor.review("rejected");
-      },
-    ),
-    key("Shift+s", "Sharpen the outline of the selected annotation with SAM", () => sharpenSelected(state)),
-    key("Delete", "Delete the selected annotations", () => editor.remove()),
-    key("Escape", "Give up what was begun; put the tool away; select nothing", () => {
-      if (input.tool?.cancel() === true) return;
-      if (tool.value === "select") editor.select([]);
-      else tool.value = "select";
-    }),
-  ];
+      reject,
+    ],
+    ["Shift+s", "Sharpen the outline of the selected annotation with SAM", () => sharpenSelected(state)],
+    ["Delete", "Delete the selected annotations", () => editor.remove()],
+    ["Escape", "Give up what was begun; put the tool away; select nothing", giveUp],
+  ]);
 }
 
 /** Has SAM look for the outline of the selected annotation, where it has an area and there is a segmenter. */

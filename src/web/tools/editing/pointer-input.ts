@@ -1,6 +1,7 @@
 import { effect, signal, untracked } from "@preact/signals";
 import type { Position } from "../../../contract/index.js";
-import type { Shortcut } from "../../interface/shortcuts.js";
+import { listen } from "../../interface/index.js";
+import { type Shortcut, shortcutGroup } from "../../interface/shortcuts.js";
 import type { ScreenPoint, SlideViewer } from "../../viewer/handle.js";
 import type { Editor, Pointed, ToolName } from "./editor.js";
 import type { PointerTool } from "./tool.js";
@@ -89,7 +90,7 @@ export class PointerInput {
     }
     ends.push(this.#viewer.shortcuts.register(...(tool?.shortcuts ?? [])));
     return () => {
-      tool?.hover(null);
+      tool?.hover?.(null);
       tool?.cancel();
       this.#isPressed = false;
       this.#isKeyPressed = false;
@@ -107,7 +108,7 @@ export class PointerInput {
       this.#press(position, modifiersOf(originalEvent), false),
     );
     on("canvas-drag", ({ position, originalEvent }) => {
-      if (this.#isPressed) this.tool?.drag(this.#pointed(position, modifiersOf(originalEvent), false));
+      if (this.#isPressed) this.tool?.drag?.(this.#pointed(position, modifiersOf(originalEvent), false));
     });
     on("canvas-release", ({ position, originalEvent }) =>
       this.#release(position, modifiersOf(originalEvent), false),
@@ -126,26 +127,19 @@ export class PointerInput {
     on("canvas-click", (event) => {
       const { tool } = this;
       if (tool === undefined || tool.holdsPointer || !event.quick) return;
-      tool.release(this.#pointed(event.position, modifiersOf(event.originalEvent), false));
+      tool.release?.(this.#pointed(event.position, modifiersOf(event.originalEvent), false));
     });
     const onMove = (event: PointerEvent) => {
       if (this.#isPressed || this.tool?.holdsPointer !== true) return;
       this.#cursor.value = null;
-      this.tool.hover(this.#pointed(this.#local(event), event, false));
+      this.tool.hover?.(this.#pointed(this.#local(event), event, false));
     };
-    const onLeave = () => this.tool?.hover(null);
+    const onLeave = () => this.tool?.hover?.(null);
     // The right button is a tool's; without one the browser's menu comes as ever.
     const onMenu = (event: Event) => {
       if (this.tool?.holdsPointer === true) event.preventDefault();
     };
-    element.addEventListener("pointermove", onMove);
-    element.addEventListener("pointerleave", onLeave);
-    element.addEventListener("contextmenu", onMenu);
-    this.#ends.push(() => {
-      element.removeEventListener("pointermove", onMove);
-      element.removeEventListener("pointerleave", onLeave);
-      element.removeEventListener("contextmenu", onMenu);
-    });
+    this.#ends.push(listen(element, { pointermove: onMove, pointerleave: onLeave, contextmenu: onMenu }));
   }
 
   #press(at: { readonly x: number; readonly y: number }, modifiers: Modifiers, isRight: boolean): void {
@@ -153,13 +147,13 @@ export class PointerInput {
     if (tool?.holdsPointer !== true) return;
     this.#isPressed = true;
     this.#cursor.value = null;
-    tool.press(this.#pointed(at, modifiers, isRight));
+    tool.press?.(this.#pointed(at, modifiers, isRight));
   }
 
   #release(at: { readonly x: number; readonly y: number }, modifiers: Modifiers, isRight: boolean): void {
     if (!this.#isPressed) return;
     this.#isPressed = false;
-    this.tool?.release(this.#pointed(at, modifiers, isRight));
+    this.tool?.release?.(this.#pointed(at, modifiers, isRight));
   }
 
   #pointed(at: { readonly x: number; readonly y: number }, modifiers: Modifiers, isRight: boolean): Pointed {
@@ -179,28 +173,21 @@ export class PointerInput {
   }
 
   #cursorShortcuts(tool: PointerTool): Shortcut[] {
-    const key = (name: string, title: string, run: () => void): Shortcut => ({
-      key: name,
-      title,
-      group: "Cursor of the tools",
-      scope: "slide",
-      run,
-    });
-    const move = (name: string, title: string, x: number, y: number) => [
-      key(`Arrow${name}`, `Cursor ${title}`, () => this.#moveCursor(x * STEP, y * STEP)),
-      key(`Shift+Arrow${name}`, `Cursor far ${title}`, () =>
-        this.#moveCursor(x * LARGE_STEP, y * LARGE_STEP),
-      ),
-    ];
-    return [
+    const move = (name: string, title: string, x: number, y: number) => {
+      const by = (step: number) => () => this.#moveCursor(x * step, y * step);
+      return [
+        [`Arrow${name}`, `Cursor ${title}`, by(STEP)],
+        [`Shift+Arrow${name}`, `Cursor far ${title}`, by(LARGE_STEP)],
+      ] as const;
+    };
+    const click = tool.keepsPressed ? "Press, and release, at the cursor" : "Click at the cursor";
+    return shortcutGroup("Cursor of the tools", "slide", [
       ...move("Left", "left", -1, 0),
       ...move("Right", "right", 1, 0),
       ...move("Up", "up", 0, -1),
       ...move("Down", "down", 0, 1),
-      key("Space", tool.keepsPressed ? "Press, and release, at the cursor" : "Click at the cursor", () =>
-        this.#clickAtCursor(tool),
-      ),
-    ];
+      ["Space", click, () => this.#clickAtCursor(tool)],
+    ]);
   }
 
   #moveCursor(x: number, y: number): void {
@@ -218,8 +205,8 @@ export class PointerInput {
     if (!isInside) this.#follow();
     const at = this.#atCursor();
     if (at === null) return;
-    if (this.#isKeyPressed) this.tool?.drag(at);
-    else this.tool?.hover(at);
+    if (this.#isKeyPressed) this.tool?.drag?.(at);
+    else this.tool?.hover?.(at);
     this.#repaint();
   }
 
@@ -239,9 +226,9 @@ export class PointerInput {
     if (this.#cursor.value === null) this.#moveCursor(0, 0);
     const at = this.#atCursor();
     if (at === null) return;
-    if (!this.#isKeyPressed) tool.press(at);
+    if (!this.#isKeyPressed) tool.press?.(at);
     if (this.#isKeyPressed || !tool.keepsPressed) {
-      tool.release(at);
+      tool.release?.(at);
       this.#isKeyPressed = false;
     } else this.#isKeyPressed = true;
     this.#repaint();

@@ -1,4 +1,5 @@
 import type { AnnotationObject, Position } from "../../../contract/index.js";
+import { shortcutGroup } from "../../interface/shortcuts.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { shownBounds } from "../../viewer/shown-bounds.js";
 import { withoutCrossings } from "../geometry/combine.js";
@@ -14,10 +15,10 @@ import {
   withVertexRemoved,
 } from "../geometry/vertices.js";
 import { colourOfClass } from "./classes.js";
-import type { Editor, Pointed } from "./editor.js";
+import type { Pointed } from "./editor.js";
 import { paintDot, strokeTwice, traceShape } from "./path-painting.js";
 import { objectAt } from "./select-tool.js";
-import { GRAB_RADIUS, type PointerTool } from "./tool.js";
+import { GRAB_RADIUS, PointerTool } from "./tool.js";
 
 /** Vertices that are painted at most; more would hide the slide. */
 const MOST_HANDLES = 800;
@@ -34,40 +35,31 @@ interface Movement {
  * Moves the vertices of the selected object. A press on an edge adds one; Alt or the right button take one away. The
  * keyboard goes from vertex to vertex.
  */
-export class VertexTool implements PointerTool {
-  readonly name = "vertices";
-  readonly holdsPointer = true;
-  readonly keepsPressed = false;
-  readonly #editor: Editor;
-  readonly #repaint: () => void;
+export class VertexTool extends PointerTool {
+  override readonly name = "vertices";
   #movement: Movement | null = null;
 
-  constructor(editor: Editor, repaint: () => void) {
-    this.#editor = editor;
-    this.#repaint = repaint;
-  }
+  override readonly shortcuts = shortcutGroup("Vertices", "slide", [
+    [".", "Next vertex", () => this.#go(1)],
+    [",", "Vertex before", () => this.#go(-1)],
+    ["Enter", "Add a vertex after this one", () => this.#addAfter()],
+    ["Backspace", "Remove this vertex", () => this.#removeCurrent()],
+    ["ArrowLeft", "Move the vertex left", () => this.#nudge(-2, 0)],
+    ["ArrowRight", "Move the vertex right", () => this.#nudge(2, 0)],
+    ["ArrowUp", "Move the vertex up", () => this.#nudge(0, -2)],
+    ["ArrowDown", "Move the vertex down", () => this.#nudge(0, 2)],
+    ["Shift+ArrowLeft", "Move the vertex far left", () => this.#nudge(-20, 0)],
+    ["Shift+ArrowRight", "Move the vertex far right", () => this.#nudge(20, 0)],
+    ["Shift+ArrowUp", "Move the vertex far up", () => this.#nudge(0, -20)],
+    ["Shift+ArrowDown", "Move the vertex far down", () => this.#nudge(0, 20)],
+  ]);
 
-  readonly shortcuts = [
-    this.#shortcut(".", "Next vertex", () => this.#go(1)),
-    this.#shortcut(",", "Vertex before", () => this.#go(-1)),
-    this.#shortcut("Enter", "Add a vertex after this one", () => this.#addAfter()),
-    this.#shortcut("Backspace", "Remove this vertex", () => this.#removeCurrent()),
-    this.#nudge("ArrowLeft", "Move the vertex left", -2, 0),
-    this.#nudge("ArrowRight", "Move the vertex right", 2, 0),
-    this.#nudge("ArrowUp", "Move the vertex up", 0, -2),
-    this.#nudge("ArrowDown", "Move the vertex down", 0, 2),
-    this.#nudge("Shift+ArrowLeft", "Move the vertex far left", -20, 0),
-    this.#nudge("Shift+ArrowRight", "Move the vertex far right", 20, 0),
-    this.#nudge("Shift+ArrowUp", "Move the vertex far up", 0, -20),
-    this.#nudge("Shift+ArrowDown", "Move the vertex far down", 0, 20),
-  ];
-
-  get hasBegun(): boolean {
+  override get hasBegun(): boolean {
     return this.#movement !== null;
   }
 
-  press(at: Pointed): void {
-    const { store, viewer, selected } = this.#editor;
+  override press(at: Pointed): void {
+    const { store, viewer, selected } = this.editor;
     const within = GRAB_RADIUS / viewer.view.value.zoom;
     const object = selected.value;
     const own = object === null ? null : shapeOf(object);
@@ -82,41 +74,34 @@ export class VertexTool implements PointerTool {
       this.#movement = { object, place: edge, shape, verb: "Add a vertex to" };
     } else {
       const other = objectAt(store.objects.value.values(), at.position, within / 2);
-      this.#editor.select(other === null ? [] : [other.id]);
+      this.editor.select(other === null ? [] : [other.id]);
     }
-    this.#repaint();
+    this.repaint();
   }
 
-  drag(at: Pointed): void {
+  override drag(at: Pointed): void {
     if (this.#movement === null) return;
     const { shape, place } = this.#movement;
     this.#movement = { ...this.#movement, shape: withVertexMoved(shape, place, at.position) };
-    this.#repaint();
+    this.repaint();
   }
 
-  release(): void {
+  override release(): void {
     const movement = this.#movement;
     this.#movement = null;
     if (movement === null) return;
     const { object, shape, verb, place } = movement;
     if (shape !== shapeOf(object)) this.#commit(object, shape, verb);
     this.#setCurrent(object, place);
-    this.#repaint();
+    this.repaint();
   }
 
-  hover(): void {
-    // Handles stay as they are.
-  }
-
-  cancel(): boolean {
-    const had = this.#movement !== null;
+  protected override forget(): void {
     this.#movement = null;
-    this.#repaint();
-    return had;
   }
 
-  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
-    const object = this.#movement?.object ?? this.#editor.selected.value;
+  override paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+    const object = this.#movement?.object ?? this.editor.selected.value;
     if (object === null) return;
     const shape = this.#movement?.shape ?? shapeOf(object);
     const colour = colourOfClass(object.classification);
@@ -126,7 +111,7 @@ export class VertexTool implements PointerTool {
     }
     const { left, top, right, bottom } = shownBounds(viewer);
     const vertices = verticesOf(shape);
-    const current = this.#editor.vertex.value % Math.max(1, vertices.length);
+    const current = this.editor.vertex.value % Math.max(1, vertices.length);
     const shown = vertices.flatMap(({ position }, index) => {
       const [x, y] = position;
       return x < left || x > right || y < top || y > bottom ? [] : [{ position, index }];
@@ -140,11 +125,11 @@ export class VertexTool implements PointerTool {
 
   #commit(object: AnnotationObject, shape: DrawnShape | null, verb: string): void {
     const isArea = shape?.type === "MultiPolygon";
-    this.#editor.reshape(object, isArea ? withoutCrossings(shape) : shape, verb);
+    this.editor.reshape(object, isArea ? withoutCrossings(shape) : shape, verb);
   }
 
   #setCurrent(object: AnnotationObject, { polygon, ring, vertex }: VertexPlace): void {
-    this.#editor.vertex.value = verticesOf(shapeOf(object)).findIndex(
+    this.editor.vertex.value = verticesOf(shapeOf(object)).findIndex(
       ({ place }) => place.polygon === polygon && place.ring === ring && place.vertex === vertex,
     );
   }
@@ -155,20 +140,20 @@ export class VertexTool implements PointerTool {
     readonly place: VertexPlace;
     readonly position: Position;
   } | null {
-    const object = this.#editor.selected.value;
+    const object = this.editor.selected.value;
     if (object === null) return null;
     const vertices = verticesOf(shapeOf(object));
-    const vertex = vertices[this.#editor.vertex.value % Math.max(1, vertices.length)];
+    const vertex = vertices[this.editor.vertex.value % Math.max(1, vertices.length)];
     return vertex === undefined ? null : { object, ...vertex };
   }
 
   #go(step: 1 | -1): void {
-    const { selected, vertex, viewer } = this.#editor;
+    const { selected, vertex, viewer } = this.editor;
     if (selected.value === null) return;
     const count = verticesOf(shapeOf(selected.value)).length;
     vertex.value = (vertex.value + step + count) % count;
     viewer.announce(`Vertex ${vertex.value + 1} of ${count}`);
-    this.#repaint();
+    this.repaint();
   }
 
   #addAfter(): void {
@@ -185,8 +170,8 @@ export class VertexTool implements PointerTool {
     // After the last vertex of a line nothing comes: the new one goes before it.
     const step = shape.type === "LineString" && next === undefined ? 0 : 1;
     const added = { ...place, vertex: place.vertex + step };
-    this.#editor.reshape(object, withVertexAdded(shape, added, middle), "Add a vertex to");
-    this.#editor.vertex.value += step;
+    this.editor.reshape(object, withVertexAdded(shape, added, middle), "Add a vertex to");
+    this.editor.vertex.value += step;
   }
 
   #removeCurrent(): void {
@@ -196,22 +181,12 @@ export class VertexTool implements PointerTool {
     this.#commit(object, withVertexRemoved(shapeOf(object), place), "Remove a vertex of");
   }
 
-  #nudge(key: string, title: string, x: number, y: number) {
-    return this.#shortcut(key, title, () => {
-      const current = this.#current();
-      if (current === null) return;
-      const { viewer } = this.#editor;
-      const from = viewer.toScreen(current.position);
-      const to = viewer.toSlide({ space: "screen", x: from.x + x, y: from.y + y });
-      this.#commit(
-        current.object,
-        withVertexMoved(shapeOf(current.object), current.place, to),
-        "Move a vertex of",
-      );
-    });
-  }
-
-  #shortcut(key: string, title: string, run: () => void) {
-    return { key, title, group: "Vertices", scope: "slide" as const, run };
+  #nudge(x: number, y: number): void {
+    const current = this.#current();
+    if (current === null) return;
+    const { object, place, position } = current;
+    const from = this.viewer.toScreen(position);
+    const to = this.viewer.toSlide({ space: "screen", x: from.x + x, y: from.y + y });
+    this.#commit(object, withVertexMoved(shapeOf(object), place, to), "Move a vertex of");
   }
 }

@@ -5,7 +5,8 @@ import {
   type Position,
   SQUARE_CLASSES,
 } from "../../../contract/index.js";
-import { boundsOf } from "../../../geometry/index.js";
+import { areaOfRing, boundsOf } from "../../../geometry/index.js";
+import { rectangleRing } from "../geometry/shapes.js";
 
 /** What a square that teaches is said to be. */
 export type SquareKind = keyof typeof SQUARE_CLASSES;
@@ -56,21 +57,7 @@ export function placeOf({ x, y, size }: PlacedSquare): PlacedSquare {
 }
 
 export function areaOfSquare({ x, y, size }: PlacedSquare): Area {
-  const [right, bottom] = [x + size, y + size];
-  return {
-    type: "MultiPolygon",
-    coordinates: [
-      [
-        [
-          [x, y],
-          [right, y],
-          [right, bottom],
-          [x, bottom],
-          [x, y],
-        ],
-      ],
-    ],
-  };
+  return areaOfRing(rectangleRing([x, y], [x + size, y + size]));
 }
 
 export function holds({ x, y, size }: PlacedSquare, [left, top]: Position): boolean {

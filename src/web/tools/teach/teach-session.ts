@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import * as z from "zod/mini";
 import {
   type Box,
@@ -13,7 +13,7 @@ import {
   teachingSchema,
 } from "../../../contract/index.js";
 import { isAbort, paths, request, requestJson } from "../../api/index.js";
-import { keptSignal, showMessage, showProblem } from "../../interface/index.js";
+import { abortable, keptSignal, showMessage } from "../../interface/index.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import type { Editor } from "../editing/editor.js";
 import { restingBox, tilesAround, tilesOf } from "./seen-part.js";
@@ -33,8 +33,6 @@ export interface TeachSession {
   /** The same in level-0 pixels; null until the slide is known. */
   readonly size: ReadonlySignal<number | null>;
   readonly status: ReadonlySignal<TeachingStatus>;
-  /** Milliseconds that the last map took to be taught. */
-  readonly milliseconds: ReadonlySignal<number | null>;
   /** Whether the map that is shown is one that a better one follows. */
   readonly isDraft: ReadonlySignal<boolean>;
   /** Whether too much of the slide is seen for a map. */
@@ -63,7 +61,6 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
   const side = keptSignal("square-side", z.number().check(z.gte(leastSide), z.lte(mostSide)), usualSide);
   const frame = signal<TeachingFrame | null>(null);
   const status = signal<TeachingStatus>("collecting");
-  const milliseconds = signal<number | null>(null);
   const map = openTaughtMap(viewer);
   const suggestions = signal<readonly Suggestion[]>([]);
   const box = restingBox(viewer);
@@ -84,7 +81,6 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
     const options = { method: "POST", body, signal: abort } as const;
     const taught = await requestJson(teachingSchema, paths.teachings(slide), options);
     map.show(taught);
-    milliseconds.value = taught.milliseconds;
     status.value = "ready";
     viewer.announce(`The map is made of ${given.length} squares`);
   }
@@ -136,7 +132,7 @@ export function openTeachSession(viewer: SlideViewer, editor: Editor): TeachSess
     }),
   ];
   return {
-    ...{ squares, run, side, status, milliseconds, isTooFar, suggestions },
+    ...{ squares, run, side, status, isTooFar, suggestions },
     isDraft: map.isDraft,
     size: computed(() => (frame.value === null ? null : frame.value.pixelSize * side.value)),
     layer: computed(() => (isTooFar.value ? null : map.shown.value)),
@@ -194,19 +190,4 @@ async function suggested(
 /** Has the server compute the features of squares, or of a part of the slide. */
 async function prepared(slide: string, body: TeachingPreparation, signal: AbortSignal): Promise<void> {
   await request(paths.prepareTeaching(slide), { method: "POST", body, signal });
-}
-
-function fail(thrown: unknown): void {
-  if (!isAbort(thrown)) showProblem(thrown);
-}
-
-/** Work that begins anew, the earlier one aborted, whenever the signals change that `begin` reads; what fails is shown. */
-function abortable(begin: () => ((signal: AbortSignal) => Promise<void>) | null): () => void {
-  return effect(() => {
-    const work = begin();
-    if (work === null) return undefined;
-    const controller = new AbortController();
-    untracked(() => void work(controller.signal).catch(fail));
-    return () => controller.abort();
-  });
 }

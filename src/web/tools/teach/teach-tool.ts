@@ -5,11 +5,12 @@ import {
   teachingLimits,
 } from "../../../contract/index.js";
 import { boundsOf } from "../../../geometry/index.js";
+import { shortcutGroup } from "../../interface/shortcuts.js";
 import type { SlideViewer } from "../../viewer/handle.js";
 import { colourOfClass } from "../editing/classes.js";
 import { type Editor, newObjectId, type Pointed } from "../editing/editor.js";
 import { paintDot, strokeTwice, traceArea } from "../editing/path-painting.js";
-import { type PointerTool, screenDistance } from "../editing/tool.js";
+import { PointerTool, screenDistance } from "../editing/tool.js";
 import {
   areaOfSquare,
   holds,
@@ -32,42 +33,32 @@ export const KIND_WORDS = { tumour: "Tumour", other: "Not tumour" } as const;
  * Clicks make squares that are mostly tumour, or with Alt, the right button or after X mostly not. A click on a square
  * takes it away; of the other kind, it changes what it is.
  */
-export class TeachTool implements PointerTool {
-  readonly name = "teach";
-  readonly holdsPointer = true;
-  readonly keepsPressed = false;
-  readonly hasBegun = false;
-  readonly #editor: Editor;
+export class TeachTool extends PointerTool {
+  override readonly name = "teach";
   readonly #session: TeachSession;
-  readonly #repaint: () => void;
   #pressed: Pointed | null = null;
   #pointer: Pointed | null = null;
   /** Clicks that came before it was known how large a square is. */
   #waiting: readonly { readonly at: Pointed; readonly kind: SquareKind }[] = [];
 
   constructor(editor: Editor, session: TeachSession, repaint: () => void) {
-    this.#editor = editor;
+    super(editor, repaint);
     this.#session = session;
-    this.#repaint = repaint;
   }
 
-  readonly shortcuts = [
-    this.#shortcut(",", "Smaller squares", () => this.resize(1 / SIZE_STEP)),
-    this.#shortcut(".", "Larger squares", () => this.resize(SIZE_STEP)),
-    this.#shortcut("y", "The least sure suggestion is tumour", () => this.answer("tumour")),
-    this.#shortcut("n", "The least sure suggestion is not tumour", () => this.answer("other")),
-    this.#shortcut("Backspace", "Take the last square away", () => this.removeLast()),
-  ];
+  override readonly shortcuts = shortcutGroup("Teach with squares", "page", [
+    [",", "Smaller squares", () => this.resize(1 / SIZE_STEP)],
+    [".", "Larger squares", () => this.resize(SIZE_STEP)],
+    ["y", "The least sure suggestion is tumour", () => this.answer("tumour")],
+    ["n", "The least sure suggestion is not tumour", () => this.answer("other")],
+    ["Backspace", "Take the last square away", () => this.removeLast()],
+  ]);
 
-  press(at: Pointed): void {
+  override press(at: Pointed): void {
     this.#pressed = at;
   }
 
-  drag(): void {
-    // Squares are clicked.
-  }
-
-  release(at: Pointed): void {
+  override release(at: Pointed): void {
     const pressed = this.#pressed;
     this.#pressed = null;
     this.#pointer = at;
@@ -78,18 +69,17 @@ export class TeachTool implements PointerTool {
     if (there !== null) this.#change(there, kind);
     else if (suggested !== undefined) this.#add(suggested, kind);
     else this.#addAround(at, kind);
-    this.#repaint();
+    this.repaint();
   }
 
-  hover(at: Pointed | null): void {
+  override hover(at: Pointed | null): void {
     this.#pointer = at;
-    this.#repaint();
+    this.repaint();
   }
 
-  cancel(): boolean {
+  protected override forget(): void {
     this.#pressed = null;
     this.#waiting = [];
-    return false;
   }
 
   /** Makes squares of the clicks that came too early, now that it is known how large they are. */
@@ -102,12 +92,12 @@ export class TeachTool implements PointerTool {
   /** Says of the least sure suggestion what it is. */
   answer(kind: SquareKind): void {
     const [first] = this.#session.suggestions.peek();
-    if (first === undefined) this.#editor.viewer.announce("There is no suggestion");
+    if (first === undefined) this.viewer.announce("There is no suggestion");
     else this.#add(first, kind);
   }
 
   removeLast(): void {
-    const last = [...this.#editor.store.objects.peek().values()].findLast(
+    const last = [...this.editor.store.objects.peek().values()].findLast(
       (object) => squareKindOf(object) !== null,
     );
     if (last !== undefined) this.#remove(last);
@@ -117,11 +107,11 @@ export class TeachTool implements PointerTool {
     const { side } = this.#session;
     const { leastSide, mostSide } = teachingLimits;
     side.value = Math.max(leastSide, Math.min(mostSide, Math.round((side.value * factor) / 4) * 4));
-    this.#editor.viewer.announce(`Squares of ${side.value} pixels`);
-    this.#repaint();
+    this.viewer.announce(`Squares of ${side.value} pixels`);
+    this.repaint();
   }
 
-  paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
+  override paint(context: CanvasRenderingContext2D, viewer: SlideViewer): void {
     this.#session.suggestions.peek().forEach((suggestion, index) => {
       traceArea(context, viewer, areaOfSquare(suggestion));
       context.setLineDash([6, 4]);
@@ -140,7 +130,7 @@ export class TeachTool implements PointerTool {
 
   #squareAround(at: Pointed): PlacedSquare | null {
     const size = this.#session.size.peek();
-    const slide = this.#editor.viewer.slide.peek().size;
+    const slide = this.viewer.slide.peek().size;
     if (size === null || slide === null) return null;
     const [x, y] = at.position;
     if (x < 0 || y < 0 || x >= slide.width || y >= slide.height) return null;
@@ -150,10 +140,10 @@ export class TeachTool implements PointerTool {
   #addAround(at: Pointed, kind: SquareKind): void {
     const square = this.#squareAround(at);
     if (square !== null) this.#add(square, kind);
-    else if (this.#session.size.peek() !== null) this.#editor.viewer.announce("That is not on the slide");
+    else if (this.#session.size.peek() !== null) this.viewer.announce("That is not on the slide");
     else {
       this.#waiting = [...this.#waiting, { at, kind }];
-      this.#editor.viewer.announce("The square comes as soon as the slide is ready");
+      this.viewer.announce("The square comes as soon as the slide is ready");
     }
   }
 
@@ -166,7 +156,7 @@ export class TeachTool implements PointerTool {
       origin: "drawn",
       area: areaOfSquare(square),
     };
-    this.#editor.store.edit(`Square: ${KIND_WORDS[kind]}`, [{ type: "add", object }]);
+    this.editor.store.edit(`Square: ${KIND_WORDS[kind]}`, [{ type: "add", object }]);
     this.#tell(`${KIND_WORDS[kind]} square added`);
   }
 
@@ -176,31 +166,27 @@ export class TeachTool implements PointerTool {
       return;
     }
     const changed = { ...object, classification: SQUARE_CLASSES[kind] };
-    this.#editor.store.edit(`Square: ${KIND_WORDS[kind]}`, [{ type: "update", object: changed }]);
+    this.editor.store.edit(`Square: ${KIND_WORDS[kind]}`, [{ type: "update", object: changed }]);
     this.#tell(`Square changed to ${KIND_WORDS[kind].toLowerCase()}`);
   }
 
   #remove({ id }: AnnotationObject): void {
-    this.#editor.store.edit("Take a square away", [{ type: "remove", id }]);
+    this.editor.store.edit("Take a square away", [{ type: "remove", id }]);
     this.#tell("Square taken away");
   }
 
   #tell(what: string): void {
     const squares = this.#session.squares.peek();
     const tumour = squares.filter((square) => square.tumour === 1).length;
-    this.#editor.viewer.announce(`${what}: ${tumour} tumour, ${squares.length - tumour} not`);
+    this.viewer.announce(`${what}: ${tumour} tumour, ${squares.length - tumour} not`);
   }
 
   #squareUnder({ position: [x, y] }: Pointed): AnnotationObject | null {
-    const under = [...this.#editor.store.objects.peek().values()].filter((object) => {
+    const under = [...this.editor.store.objects.peek().values()].filter((object) => {
       const bounds = squareKindOf(object) === null ? null : boundsOf(object.area);
       return bounds !== null && x >= bounds.left && x < bounds.right && y >= bounds.top && y < bounds.bottom;
     });
     return under.at(-1) ?? null;
-  }
-
-  #shortcut(key: string, title: string, run: () => void) {
-    return { key, title, group: "Teach with squares", run };
   }
 }
 
