@@ -1,6 +1,6 @@
 import type { Signal } from "@preact/signals";
 import type { SlideDetail } from "../../contract/index.js";
-import { announce, ToolButton } from "../interface/index.js";
+import { announce, Select, ToolButton } from "../interface/index.js";
 import { LayerRow } from "../layers/index.js";
 import type { Beside } from "../routing/hash-link.js";
 import { workspace } from "../state/workspace.js";
@@ -27,21 +27,14 @@ export function BesideBar({ beside, open, detail }: BesideBarProps) {
       role="toolbar"
       aria-label="Side by side"
     >
-      <select
+      <Select
         aria-label="Slide beside"
         value={value.slide}
-        onChange={({ currentTarget }) =>
-          change({ slide: currentTarget.value, layers: [], alignment: null, released: null })
-        }
-      >
-        {slides
+        choices={slides
           .filter(({ status }) => status.state === "ready")
-          .map(({ id, name }) => (
-            <option key={id} value={id}>
-              {name}
-            </option>
-          ))}
-      </select>
+          .map(({ id, name }) => [id, name] as const)}
+        onChoose={(slide) => change({ slide, layers: [], alignment: null, released: null })}
+      />
       <LayerChoice beside={value} detail={detail} change={change} />
       <ToolButton
         icon="curtain"

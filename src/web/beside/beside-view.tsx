@@ -1,7 +1,7 @@
 import type { Signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type SlideDetail, slideDetailSchema } from "../../contract/index.js";
-import { paths, requestJson } from "../api/index.js";
+import { paths } from "../api/index.js";
 import { Resource, useResource } from "../interface/index.js";
 import type { Look } from "../looking/index.js";
 import type { Beside } from "../routing/hash-link.js";
@@ -23,8 +23,8 @@ export function BesideView({ here, beside, look }: BesideViewProps) {
   const own = here.slide.value;
   const other = value === null || value.slide === own.id ? null : value.slide;
   const [loaded, again] = useResource(
+    slideDetailSchema,
     other === null ? null : paths.slide(other),
-    (path, signal) => requestJson(slideDetailSchema, path, { signal }),
     workspaceRevision.value,
   );
   if (value === null) return null;

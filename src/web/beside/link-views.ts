@@ -1,4 +1,5 @@
 import { effect, type ReadonlySignal, untracked } from "@preact/signals";
+import { listen } from "../interface/index.js";
 import { type OpenViewer, sameView, type ViewState } from "../viewer/index.js";
 
 interface LinkedViewers {
@@ -28,16 +29,6 @@ export function linkViews({ here, there, linked, toThere, toHere }: LinkedViewer
   const release = () => {
     pressed = false;
   };
-  const listeners = [
-    ...(["pointerdown", "wheel"] as const).map((event) => [here.element, event, takes("here")] as const),
-    [there.element, "pointerdown", press] as const,
-    ...(["wheel", "keydown"] as const).map((event) => [there.element, event, takes("there")] as const),
-  ];
-  for (const [element, event, listener] of listeners) {
-    element.addEventListener(event, listener, { capture: true, passive: true });
-  }
-  for (const event of ["pointerup", "pointercancel"] as const)
-    addEventListener(event, release, { capture: true });
   there.openSeadragon.addHandler("animation-finish", () => {
     if (!pressed) leader = "here";
   });
@@ -46,7 +37,11 @@ export function linkViews({ here, there, linked, toThere, toHere }: LinkedViewer
       if (!sameView(follower.view.value, wanted)) follower.followView(wanted);
     });
   };
+  const options = { capture: true, passive: true };
   const ends = [
+    listen(here.element, { pointerdown: takes("here"), wheel: takes("here") }, options),
+    listen(there.element, { pointerdown: press, wheel: takes("there"), keydown: takes("there") }, options),
+    listen(window, { pointerup: release, pointercancel: release }, options),
     effect(() => {
       const [view, together] = [here.view.value, linked.value];
       if (together && leader === "here") follow(there, toThere(view));
@@ -58,11 +53,5 @@ export function linkViews({ here, there, linked, toThere, toHere }: LinkedViewer
   ];
   return () => {
     for (const end of ends) end();
-    for (const [element, event, listener] of listeners) {
-      element.removeEventListener(event, listener, { capture: true });
-    }
-    for (const event of ["pointerup", "pointercancel"] as const) {
-      removeEventListener(event, release, { capture: true });
-    }
   };
 }

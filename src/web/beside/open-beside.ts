@@ -1,6 +1,6 @@
 import { computed, effect, type Signal } from "@preact/signals";
 import type { SlideDetail } from "../../contract/index.js";
-import { announce, shortcuts } from "../interface/index.js";
+import { announce, listen, shortcuts } from "../interface/index.js";
 import { firstSetting } from "../layers/index.js";
 import { isPlain, type Look, pixelChange } from "../looking/index.js";
 import type { Beside } from "../routing/hash-link.js";
@@ -53,12 +53,12 @@ export function openBeside({ element, here, detail, beside, look }: BesideOption
     if (before !== null) beside.value = { ...before, ...changed };
   };
   const layers = computed(() => JSON.stringify(beside.value?.layers ?? []));
-  const onKey = (event: KeyboardEvent) => {
-    if (moveByKey(viewer, event)) event.preventDefault();
-  };
-  element.addEventListener("keydown", onKey);
   const ends = [
-    () => element.removeEventListener("keydown", onKey),
+    listen(element, {
+      keydown: (event) => {
+        if (moveByKey(viewer, event)) event.preventDefault();
+      },
+    }),
     linkViews({
       ...{ here, there: viewer, linked },
       toThere: (view) => viewThere(view, frames, alignment.value),

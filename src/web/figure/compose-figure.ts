@@ -1,6 +1,7 @@
 import type { LayerEntry } from "../../contract/index.js";
 import { paths, request } from "../api/index.js";
 import type { LayerSetting } from "../routing/hash-link.js";
+import { canvasContext } from "../viewer/canvas.js";
 import {
   colouredContext,
   greyPicture,
@@ -12,7 +13,7 @@ import {
 } from "../viewer/index.js";
 import { drawLegend } from "./draw-legend.js";
 import { legendRows } from "./legend-rows.js";
-import { contextOf, type PyramidSource, pyramidPicture } from "./pyramid-picture.js";
+import { type PyramidSource, pyramidPicture } from "./pyramid-picture.js";
 
 /** What a figure shows beside the slide. */
 export interface FigureOptions {
@@ -38,10 +39,8 @@ const MARGIN = 14;
 export async function composeFigure(viewer: OpenViewer, options: FigureOptions): Promise<HTMLCanvasElement> {
   const { ratio } = options;
   const { clientWidth, clientHeight } = viewer.element;
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(clientWidth * ratio);
-  canvas.height = Math.round(clientHeight * ratio);
-  const context = contextOf(canvas);
+  const context = canvasContext(Math.round(clientWidth * ratio), Math.round(clientHeight * ratio));
+  const { canvas } = context;
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.scale(ratio, ratio);
@@ -113,15 +112,13 @@ function layerSource(slide: string, layer: LayerEntry, { map }: LayerSetting): P
 }
 
 function changed(image: ImageBitmap, change: PixelChange): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  canvas.width = image.width;
-  canvas.height = image.height;
-  const context = contextOf(canvas);
+  const { width, height } = image;
+  const context = canvasContext(width, height);
   context.drawImage(image, 0, 0);
-  const pixels = context.getImageData(0, 0, image.width, image.height);
+  const pixels = context.getImageData(0, 0, width, height);
   change(pixels.data);
   context.putImageData(pixels, 0, 0);
-  return canvas;
+  return context.canvas;
 }
 
 function drawScaleBar(context: CanvasRenderingContext2D, { element, view, slide }: OpenViewer): void {

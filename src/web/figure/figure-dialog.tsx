@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Button, Dialog, saveFile, showMessage, showProblem } from "../interface/index.js";
+import { Button, Check, Choice, Dialog, saveFile, showMessage, showProblem } from "../interface/index.js";
 import { isPlain, type Look, lookText, pixelChange } from "../looking/index.js";
 import type { LayerSetting } from "../routing/hash-link.js";
 import type { OpenViewer } from "../viewer/index.js";
@@ -40,33 +40,22 @@ export function FigureDialog({ viewer, layers, look, onClose }: FigureDialogProp
   return (
     <Dialog title="Figure" onClose={onClose}>
       <p>The view as a PNG, with the layers and annotations that are shown.</p>
-      <label class="choice">
-        <span>Size</span>
-        <select
-          value={String(ratio)}
-          onChange={({ currentTarget }) => setRatio(currentTarget.value === "1" ? 1 : 2)}
-        >
-          <option value="1">As on the screen, {sizeText(1)}</option>
-          <option value="2">Twice as fine, {sizeText(2)}</option>
-        </select>
-      </label>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={hasScaleBar}
-          onChange={({ currentTarget }) => setScaleBar(currentTarget.checked)}
-        />
-        <span>Scale bar</span>
-      </label>
+      <Choice
+        title="Size"
+        value={String(ratio)}
+        choices={[
+          ["1", `As on the screen, ${sizeText(1)}`],
+          ["2", `Twice as fine, ${sizeText(2)}`],
+        ]}
+        onChoose={(times) => setRatio(Number(times))}
+      />
+      <Check checked={hasScaleBar} onChange={setScaleBar}>
+        Scale bar
+      </Check>
       {layers.length === 0 ? null : (
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={hasLegend}
-            onChange={({ currentTarget }) => setLegend(currentTarget.checked)}
-          />
-          <span>Names and colours of the layers</span>
-        </label>
+        <Check checked={hasLegend} onChange={setLegend}>
+          Names and colours of the layers
+        </Check>
       )}
       <p class="hint">Its description: {figureText(facts)}</p>
       <div class="dialog-actions">

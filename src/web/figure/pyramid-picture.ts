@@ -1,5 +1,6 @@
 import type { LevelEntry } from "../../contract/index.js";
 import type { Level0Box } from "../../geometry/index.js";
+import { canvasContext } from "../viewer/canvas.js";
 import { tilesWithin } from "../viewer/tiles-within.js";
 
 /** Tiles that are fetched at a time; a browser has six connections to a server. */
@@ -42,10 +43,7 @@ export async function pyramidPicture(
   const [left, top] = [Math.round(box.left * scale), Math.round(box.top * scale)];
   const width = Math.max(1, Math.round(box.right * scale) - left);
   const height = Math.max(1, Math.round(box.bottom * scale) - top);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const context = contextOf(canvas);
+  const context = canvasContext(width, height);
   context.imageSmoothingQuality = "high";
   const tiles = level === undefined ? [] : tilesWithin(level, box);
   const draw = async ({ column, row, place }: (typeof tiles)[number]) => {
@@ -60,12 +58,5 @@ export async function pyramidPicture(
   };
   for (let at = 0; at < tiles.length; at += AT_ONCE)
     await Promise.all(tiles.slice(at, at + AT_ONCE).map(draw));
-  return { canvas, place: { x: left / scale, y: top / scale } };
-}
-
-/** @throws Error where the browser has no canvas */
-export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-  const context = canvas.getContext("2d");
-  if (context === null) throw new Error("the browser offers no 2D canvas");
-  return context;
+  return { canvas: context.canvas, place: { x: left / scale, y: top / scale } };
 }

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { type DatasetEntry, type PatchEntry, type PatchSort, patchPageSchema } from "../../contract/index.js";
-import { paths, requestJson } from "../api/index.js";
-import { Button, ProblemNote, Resource, RunChoice, useResource } from "../interface/index.js";
+import { paths } from "../api/index.js";
+import { Button, Choice, ProblemNote, Resource, RunChoice, useResource } from "../interface/index.js";
 import { formatRoute, type GalleryQuery, jobsRoute } from "../routing/hash-link.js";
 import { navigate } from "../routing/location.js";
 import { PageHead } from "../shell/page-head.js";
@@ -14,12 +14,26 @@ import { PatchDialog } from "./patch-dialog.js";
 /** Patches on one page of the gallery. */
 const PAGE_SIZE = 60;
 
-const SORT_TITLES: Readonly<Record<PatchSort, string>> = {
-  manifest: "As in the dataset",
-  "ids-score": "Lowest IDS score first",
-  disagreement: "Largest disagreement first",
-  uncertainty: "Most uncertain first",
-};
+const SPLITS = [
+  ["", "all"],
+  ["train", "training"],
+  ["val", "validation"],
+  ["test", "test"],
+] as const;
+
+const LABELS = [
+  ["", "all"],
+  ["1", "tumour"],
+  ["0", "normal"],
+] as const;
+
+/** The first needs no run. */
+const SORTS: readonly (readonly [PatchSort, string])[] = [
+  ["manifest", "As in the dataset"],
+  ["ids-score", "Lowest IDS score first"],
+  ["disagreement", "Largest disagreement first"],
+  ["uncertainty", "Most uncertain first"],
+];
 
 interface DatasetPageProps {
   readonly dataset: string;
@@ -49,13 +63,13 @@ export function DatasetPage({ dataset, query }: DatasetPageProps) {
         <Choice
           title="Split"
           value={query.split ?? ""}
-          choices={{ "": "all", train: "training", val: "validation", test: "test" }}
+          choices={SPLITS}
           onChoose={(value) => change({ split: value === "" ? null : value })}
         />
         <Choice
           title="Label"
           value={query.label === null ? "" : query.label === 1 ? "1" : "0"}
-          choices={{ "": "all", "1": "tumour", "0": "normal" }}
+          choices={LABELS}
           onChoose={(value) => change({ label: value === "" ? null : value === "1" ? 1 : 0 })}
         />
         <RunChoice
@@ -84,7 +98,7 @@ export function DatasetPage({ dataset, query }: DatasetPageProps) {
         <Choice
           title="Order"
           value={query.sort}
-          choices={query.run === null ? { manifest: SORT_TITLES.manifest } : SORT_TITLES}
+          choices={query.run === null ? SORTS.slice(0, 1) : SORTS}
           onChoose={(sort) => change({ sort })}
         />
       </form>
@@ -101,13 +115,13 @@ const WITHOUT_RUN: Partial<GalleryQuery> = {
   sort: "manifest",
 };
 
-/** Choices of a limit, with the words for none and for each. */
-function limits(none: string, words: string, values: readonly number[]): Readonly<Record<string, string>> {
-  return { "": none, ...Object.fromEntries(values.map((value) => [`${value}`, `${words} ${value}`])) };
+/** Choices of a limit, with the words for each. */
+function limits(words: string, values: readonly number[]): readonly (readonly [string, string])[] {
+  return [["", "any"], ...values.map((value) => [`${value}`, `${words} ${value}`] as const)];
 }
 
-const IDS_LIMITS = limits("any", "below", [0.5, 0.7, 0.9, 0.95, 0.99]);
-const DISAGREEMENT_LIMITS = limits("any", "above", [0.05, 0.1, 0.2, 0.3, 0.5]);
+const IDS_LIMITS = limits("below", [0.5, 0.7, 0.9, 0.95, 0.99]);
+const DISAGREEMENT_LIMITS = limits("above", [0.05, 0.1, 0.2, 0.3, 0.5]);
 
 function Counts({ dataset: { counts } }: { readonly dataset: DatasetEntry }) {
   const titles = { train: "Training", val: "Validation", test: "Test" } as const;
@@ -126,34 +140,6 @@ function Counts({ dataset: { counts } }: { readonly dataset: DatasetEntry }) {
   );
 }
 
-interface ChoiceProps<Value extends string> {
-  readonly title: string;
-  readonly value: Value;
-  readonly choices: Readonly<Partial<Record<Value, string>>>;
-  onChoose(value: Value): void;
-}
-
-function Choice<Value extends string>({ title, value, choices, onChoose }: ChoiceProps<Value>) {
-  const isChoice = (text: string): text is Value => text in choices;
-  return (
-    <label class="choice">
-      <span>{title}</span>
-      <select
-        value={value}
-        onChange={({ currentTarget }) => {
-          if (isChoice(currentTarget.value)) onChoose(currentTarget.value);
-        }}
-      >
-        {Object.entries<string | undefined>(choices).map(([name, words]) => (
-          <option key={name} value={name}>
-            {words}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
 interface PatchesProps extends DatasetPageProps {
   onOffset(offset: number): void;
 }
@@ -161,8 +147,8 @@ interface PatchesProps extends DatasetPageProps {
 function Patches({ dataset, query, onOffset }: PatchesProps) {
   const [open, setOpen] = useState<PatchEntry | null>(null);
   const [loaded, again] = useResource(
+    patchPageSchema,
     paths.patches(dataset, patchQuery(query)),
-    (path, signal) => requestJson(patchPageSchema, path, { signal }),
     workspaceRevision.value,
   );
   return (

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Button, ProblemNote, showProblem, ToolButton } from "../interface/index.js";
+import { Button, listen, ProblemNote, showProblem, ToolButton } from "../interface/index.js";
 import { formatRoute, slideRoute } from "../routing/hash-link.js";
 import { droppedFiles, fieldFiles, hasFiles } from "./dropped-files.js";
 import { PathDialog } from "./path-dialog.js";
@@ -57,16 +57,7 @@ function useFileDrops(): boolean {
       event.preventDefault();
       droppedFiles(event.dataTransfer).then(sendFiles).catch(showProblem);
     };
-    addEventListener("dragenter", enter);
-    addEventListener("dragleave", leave);
-    addEventListener("dragover", hold);
-    addEventListener("drop", drop);
-    return () => {
-      removeEventListener("dragenter", enter);
-      removeEventListener("dragleave", leave);
-      removeEventListener("dragover", hold);
-      removeEventListener("drop", drop);
-    };
+    return listen(window, { dragenter: enter, dragleave: leave, dragover: hold, drop });
   }, []);
   return over;
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { listen } from "./index.js";
 import { placesDrawn, rowWindow } from "./row-window.js";
 
 interface LongListProps<Item> {
@@ -87,12 +88,10 @@ function useSeen(
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     // Whatever it lies in is scrolled.
-    addEventListener("scroll", measure, { capture: true, passive: true });
-    addEventListener("resize", measure);
+    const end = listen(window, { scroll: measure, resize: measure }, { capture: true, passive: true });
     return () => {
       observer.disconnect();
-      removeEventListener("scroll", measure, { capture: true });
-      removeEventListener("resize", measure);
+      end();
     };
   }, [list, count]);
   return seen;

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
+import type * as z from "zod/mini";
 import type { Problem } from "../../contract/index.js";
-import { isAbort, problemOf } from "../api/index.js";
+import { isAbort, problemOf, requestJson } from "../api/index.js";
 import { Button } from "./button.js";
 import { ProblemNote } from "./problem-note.js";
 
@@ -12,33 +13,31 @@ export type Loaded<Value> =
   | { readonly state: "failed"; readonly problem: Problem };
 
 /**
- * Asks for something whenever the key changes; null asks for nothing.
+ * Asks the server for something whenever the path changes; null asks for nothing.
  * @param revision another one asks again for the same, which stays in view until the new is there
  * @returns what came, and the function that asks again
  */
-export function useResource<Value>(
-  key: string | null,
-  load: (key: string, signal: AbortSignal) => Promise<Value>,
+export function useResource<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  path: string | null,
   revision = 0,
-): readonly [loaded: Loaded<Value>, again: () => void] {
-  const [loaded, setLoaded] = useState<Loaded<Value> & { readonly key?: string | null }>({
+): readonly [loaded: Loaded<z.output<Schema>>, again: () => void] {
+  const [loaded, setLoaded] = useState<Loaded<z.output<Schema>> & { readonly path?: string | null }>({
     state: "loading",
   });
   const [attempt, setAttempt] = useState(0);
-  // biome would have `load` named too, but callers write it inline and mean the key.
-  const request = useCallback(load, [key]);
   useEffect(() => {
-    if (key === null) return undefined;
+    if (path === null) return undefined;
     const controller = new AbortController();
-    request(key, controller.signal).then(
-      (value) => setLoaded({ state: "ready", value, key }),
+    requestJson(schema, path, { signal: controller.signal }).then(
+      (value) => setLoaded({ state: "ready", value, path }),
       (cause: unknown) => {
-        if (!isAbort(cause)) setLoaded({ state: "failed", problem: problemOf(cause), key });
+        if (!isAbort(cause)) setLoaded({ state: "failed", problem: problemOf(cause), path });
       },
     );
     return () => controller.abort();
-  }, [key, request, attempt, revision]);
-  const current = loaded.key === key ? loaded : ({ state: "loading" } as const);
+  }, [schema, path, attempt, revision]);
+  const current = loaded.path === path ? loaded : ({ state: "loading" } as const);
   return [current, useCallback(() => setAttempt((count) => count + 1), [])];
 }
 

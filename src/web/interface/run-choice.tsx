@@ -1,3 +1,4 @@
+import { Choice } from "./index.js";
 export interface RunChoiceProps {
   readonly title: string;
   /** What is chosen where no run is. */
@@ -10,19 +11,11 @@ export interface RunChoiceProps {
 /** A list to choose a run from, or none. */
 export function RunChoice({ title, none, runs, run, onChoose }: RunChoiceProps) {
   return (
-    <label class="choice">
-      <span>{title}</span>
-      <select
-        value={run ?? ""}
-        onChange={({ currentTarget: { value } }) => onChoose(value === "" ? null : value)}
-      >
-        <option value="">{none}</option>
-        {runs.map(({ id, name }) => (
-          <option key={id} value={id}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
+    <Choice
+      title={title}
+      value={run ?? ""}
+      choices={[["", none], ...runs.map(({ id, name }) => [id, name] as const)]}
+      onChoose={(id) => onChoose(id === "" ? null : id)}
+    />
   );
 }

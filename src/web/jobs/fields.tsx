@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
-import { Select } from "../interface/index.js";
+import { Check, Select } from "../interface/index.js";
 
 interface FieldProps {
   readonly title: string;
@@ -87,29 +87,19 @@ export function CheckList({ title, items, chosen, error, onChoose }: CheckListPr
     <fieldset class="field check-list" aria-describedby={note}>
       <legend>{title}</legend>
       {items.length > 1 ? (
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={all}
-            onChange={() => onChoose(all ? [] : items.map(({ id }) => id))}
-          />
+        <Check checked={all} onChange={() => onChoose(all ? [] : items.map(({ id }) => id))}>
           All
-        </label>
+        </Check>
       ) : null}
       <div class="check-items">
         {items.map(({ id, name, note: words }) => (
-          <label class="check" key={id}>
-            <input
-              type="checkbox"
-              checked={chosen.includes(id)}
-              onChange={({ currentTarget }) =>
-                onChoose(currentTarget.checked ? [...chosen, id] : chosen.filter((one) => one !== id))
-              }
-            />
-            <span>
-              {name} <span class="hint">{words}</span>
-            </span>
-          </label>
+          <Check
+            key={id}
+            checked={chosen.includes(id)}
+            onChange={(checked) => onChoose(checked ? [...chosen, id] : chosen.filter((one) => one !== id))}
+          >
+            {name} <span class="hint">{words}</span>
+          </Check>
         ))}
       </div>
       <p id={note} class={error === undefined ? "hint" : "field-error"}>

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { announce } from "../interface/index.js";
+import { announce, Check } from "../interface/index.js";
 import { jobNotices } from "../interface/preferences.js";
 import { noticePermission, showNotice } from "./job-ends.js";
 
@@ -20,14 +20,12 @@ export function NoticeChoice() {
   };
   return (
     <div>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={jobNotices.value === "on" && permission === "granted"}
-          onChange={({ currentTarget }) => void choose(currentTarget.checked)}
-        />
+      <Check
+        checked={jobNotices.value === "on" && permission === "granted"}
+        onChange={(wanted) => void choose(wanted)}
+      >
         Let the browser tell when a job ends while I am elsewhere
-      </label>
+      </Check>
       {permission === "denied" ? (
         <p class="hint">
           The browser does not allow notifications from this page: its settings for this address change that.

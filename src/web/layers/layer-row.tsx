@@ -1,7 +1,7 @@
 import type { LayerEntry } from "../../contract/index.js";
-import { Slider } from "../interface/index.js";
+import { Choice, Slider } from "../interface/index.js";
 import type { LayerSetting } from "../routing/hash-link.js";
-import { colourMapNames, colourMapTitles, mapsFor } from "../viewer/index.js";
+import { colourMapTitles, mapsFor } from "../viewer/index.js";
 import { firstSetting } from "./first-setting.js";
 import { Legend } from "./legend.js";
 
@@ -58,23 +58,13 @@ function LayerControls({ layer, title, setting, change }: LayerControlsProps) {
         onInput={(opacity) => change({ opacity })}
       />
       {maps.length < 2 ? null : (
-        <label class="choice">
-          <span>Colours</span>
-          <select
-            value={setting.map}
-            aria-label={`Colours of ${title}`}
-            onChange={({ currentTarget }) => {
-              const map = colourMapNames.find((name) => name === currentTarget.value);
-              if (map !== undefined) change({ map });
-            }}
-          >
-            {maps.map((map) => (
-              <option key={map} value={map}>
-                {colourMapTitles[map]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          title="Colours"
+          aria-label={`Colours of ${title}`}
+          value={setting.map}
+          choices={maps.map((map) => [map, colourMapTitles[map]] as const)}
+          onChoose={(map) => change({ map })}
+        />
       )}
       <Legend layer={layer} map={setting.map} />
     </div>

@@ -1,5 +1,5 @@
 import type { Signal } from "@preact/signals";
-import { Button, Slider } from "../interface/index.js";
+import { Button, Choice, Slider } from "../interface/index.js";
 import { isPlain, type Look, lookLimits, plainLook, stainNames } from "./look.js";
 
 const STAIN_TITLES = {
@@ -13,7 +13,6 @@ export function LookingPanel({ look }: { readonly look: Signal<Look> }) {
   const change = (changed: Partial<Look>) => {
     look.value = { ...look.value, ...changed };
   };
-  const { stain } = look.value;
   return (
     <details class="looking">
       <summary>Brightness, contrast, stains</summary>
@@ -21,21 +20,12 @@ export function LookingPanel({ look }: { readonly look: Signal<Look> }) {
         <Tone name="brightness" title="Brightness" look={look.value} change={change} />
         <Tone name="contrast" title="Contrast" look={look.value} change={change} />
         <Tone name="gamma" title="Gamma" look={look.value} change={change} />
-        <label class="choice">
-          <span>Stains</span>
-          <select
-            value={stain}
-            onChange={({ currentTarget }) =>
-              change({ stain: stainNames.find((name) => name === currentTarget.value) ?? "both" })
-            }
-          >
-            {stainNames.map((name) => (
-              <option key={name} value={name}>
-                {STAIN_TITLES[name]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          title="Stains"
+          value={look.value.stain}
+          choices={stainNames.map((name) => [name, STAIN_TITLES[name]] as const)}
+          onChoose={(stain) => change({ stain })}
+        />
         <p class="hint">Changes what is seen, not what is segmented, taught or measured.</p>
         <Button
           disabled={isPlain(look.value)}

@@ -1,3 +1,4 @@
+import { listen } from "../interface/index.js";
 import type { ObjectTable, Selecting } from "./object-table.js";
 
 /**
@@ -27,14 +28,7 @@ export function listenToGrid(grid: HTMLElement, table: ObjectTable, rowsOfPage: 
     event.preventDefault();
     run();
   };
-  grid.addEventListener("click", onClick);
-  grid.addEventListener("mousedown", onPress);
-  grid.addEventListener("keydown", onKey);
-  return () => {
-    grid.removeEventListener("click", onClick);
-    grid.removeEventListener("mousedown", onPress);
-    grid.removeEventListener("keydown", onKey);
-  };
+  return listen(grid, { click: onClick, mousedown: onPress, keydown: onKey });
 }
 
 function actionOf(event: KeyboardEvent, table: ObjectTable, page: number): (() => void) | undefined {

@@ -1,10 +1,10 @@
 import { useId, useState } from "preact/hooks";
-import { Button, Icon, saveFile, showProblem, ToolButton } from "../interface/index.js";
+import { Button, Icon, Select, saveFile, showProblem, ToolButton } from "../interface/index.js";
 import { classesOf, knownClasses, type Saying } from "../tools/index.js";
 import { csvOf } from "./object-csv.js";
 import { ObjectGrid } from "./object-grid.js";
 import { countText, type ObjectTable } from "./object-table.js";
-import { anything, noFilter, type RowFilter, stateTexts } from "./row-order.js";
+import { anything, noFilter, type RowFilter, rowStates, stateTexts } from "./row-order.js";
 
 interface ObjectDockProps {
   readonly table: ObjectTable;
@@ -43,21 +43,12 @@ function FilterBar({ table, slide, onClose }: ObjectDockProps) {
         onInput={({ currentTarget }) => change({ text: currentTarget.value })}
       />
       <ClassFilter table={table} change={change} />
-      <select
+      <Select
         aria-label="Review state"
         value={state === anything ? "" : state}
-        onChange={({ currentTarget }) => {
-          const chosen = Object.keys(stateTexts).find((name) => name === currentTarget.value);
-          change({ state: isState(chosen) ? chosen : anything });
-        }}
-      >
-        <option value="">any review</option>
-        {Object.entries(stateTexts).map(([name, title]) => (
-          <option key={name} value={name}>
-            {title}
-          </option>
-        ))}
-      </select>
+        choices={[["", "any review"], ...rowStates.map((name) => [name, stateTexts[name]] as const)]}
+        onChoose={(chosen) => change({ state: chosen === "" ? anything : chosen })}
+      />
       <AreaLimit
         title={`Least area in ${unit}`}
         placeholder={`≥ ${unit}`}
@@ -95,10 +86,6 @@ function FilterBar({ table, slide, onClose }: ObjectDockProps) {
   );
 }
 
-function isState(name: string | undefined): name is keyof typeof stateTexts {
-  return name !== undefined && name in stateTexts;
-}
-
 function ClassFilter({
   table: { filter, rows },
   change,
@@ -110,21 +97,18 @@ function ClassFilter({
   const used = new Set(rows.value.map(({ object }) => object.classification));
   const named = [...used].flatMap((name) => (name === null ? [] : [name])).sort();
   return (
-    <select
+    <Select
       aria-label="Class of the objects"
       value={classification === anything ? "any" : classification === null ? "none" : `=${classification}`}
-      onChange={({ currentTarget: { value } }) =>
+      choices={[
+        ["any", "any class"],
+        ...named.map((name) => [`=${name}`, name] as const),
+        ...(used.has(null) ? [["none", "no class"] as const] : []),
+      ]}
+      onChoose={(value) =>
         change({ classification: value === "any" ? anything : value === "none" ? null : value.slice(1) })
       }
-    >
-      <option value="any">any class</option>
-      {named.map((name) => (
-        <option key={name} value={`=${name}`}>
-          {name}
-        </option>
-      ))}
-      {used.has(null) ? <option value="none">no class</option> : null}
-    </select>
+    />
   );
 }
 

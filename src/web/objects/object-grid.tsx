@@ -1,6 +1,6 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { rowWindow } from "../interface/index.js";
+import { listen, rowWindow } from "../interface/index.js";
 import { listenToGrid } from "./grid-input.js";
 import { GridRow } from "./grid-row.js";
 import type { ObjectTable } from "./object-table.js";
@@ -40,10 +40,10 @@ export function ObjectGrid({ table }: { readonly table: ObjectTable }) {
     };
     const observer = new ResizeObserver(measure);
     observer.observe(element);
-    element.addEventListener("scroll", measure, { passive: true });
+    const end = listen(element, { scroll: measure }, { passive: true });
     return () => {
       observer.disconnect();
-      element.removeEventListener("scroll", measure);
+      end();
     };
   }, [view]);
   useEffect(() => {

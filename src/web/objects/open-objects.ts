@@ -1,7 +1,7 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type FoundObjects, foundObjectsSchema } from "../../contract/index.js";
-import { isAbort, paths, requestJson } from "../api/index.js";
-import { showMessage, showProblem } from "../interface/index.js";
+import { paths, requestJson } from "../api/index.js";
+import { abortable, showMessage } from "../interface/index.js";
 import { workspaceRevision } from "../state/workspace.js";
 import { type Editor, GRAB_RADIUS, objectAt, paintObjects } from "../tools/index.js";
 import type { SlideViewer } from "../viewer/index.js";
@@ -56,30 +56,16 @@ function fetchFound(
   found: { value: FoundObjects["found"] },
   isShown: ReadonlySignal<boolean>,
 ): () => void {
-  let request = new AbortController();
   let revision: number | null = null;
-  const end = effect(() => {
+  return abortable(() => {
     const now = workspaceRevision.value;
-    if (!isShown.value || revision === now) return;
-    revision = now;
-    request.abort();
-    request = new AbortController();
-    const { signal } = request;
-    requestJson(foundObjectsSchema, paths.foundObjects(viewer.slide.peek().id), { signal }).then(
-      (answer) => {
-        found.value = answer.found;
-      },
-      (thrown: unknown) => {
-        if (isAbort(thrown)) return;
-        revision = null;
-        showProblem(thrown);
-      },
-    );
+    if (!isShown.value || revision === now) return null;
+    return async (signal) => {
+      const path = paths.foundObjects(viewer.slide.peek().id);
+      found.value = (await requestJson(foundObjectsSchema, path, { signal })).found;
+      revision = now;
+    };
   });
-  return () => {
-    end();
-    request.abort();
-  };
 }
 
 /** What is selected on the slide is the table's current row. */

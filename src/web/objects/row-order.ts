@@ -4,7 +4,11 @@ import { titleOf } from "../tools/editing/classes.js";
 import { type ObjectRow, sizeOfRow } from "./object-row.js";
 
 /** What a row's state is called: of what is not brought in nobody can have said anything. */
-export type RowState = ReviewState | "found";
+export const rowStates = ["unreviewed", "accepted", "rejected", "found"] as const satisfies readonly (
+  | ReviewState
+  | "found"
+)[];
+export type RowState = (typeof rowStates)[number];
 
 export const stateTexts: Readonly<Record<RowState, string>> = {
   unreviewed: "not reviewed",

@@ -6,7 +6,7 @@ import {
   stageTitle,
   uncertainPageSchema,
 } from "../../contract/index.js";
-import { paths, requestJson } from "../api/index.js";
+import { paths } from "../api/index.js";
 import { Comparing } from "../gallery/comparing.js";
 import { PatchCard } from "../gallery/patch-card.js";
 import { PatchDialog } from "../gallery/patch-dialog.js";
@@ -24,11 +24,7 @@ const UNCERTAIN_LIMIT = 48;
 export function RunPage({ run, tab }: { readonly run: string; readonly tab: RunTab }) {
   const entry =
     workspace.value.state === "ready" ? workspace.value.value.runs.find(({ id }) => id === run) : undefined;
-  const [comparison] = useResource(
-    paths.comparison(run),
-    (path, signal) => requestJson(runComparisonSchema, path, { signal }),
-    workspaceRevision.value,
-  );
+  const [comparison] = useResource(runComparisonSchema, paths.comparison(run), workspaceRevision.value);
   if (entry === undefined) return <UnknownRun />;
   const tabs: Tab<RunTab>[] = [{ name: "report", title: "Report", content: () => <Report run={entry} /> }];
   if (comparison.state === "ready" && comparison.value !== null) {
@@ -115,9 +111,7 @@ function Report({ run }: { readonly run: RunEntry }) {
 
 function Uncertain({ run, dataset }: { readonly run: string; readonly dataset: string }) {
   const [open, setOpen] = useState<PatchEntry | null>(null);
-  const [loaded, again] = useResource(paths.uncertain(run, UNCERTAIN_LIMIT), (path, signal) =>
-    requestJson(uncertainPageSchema, path, { signal }),
-  );
+  const [loaded, again] = useResource(uncertainPageSchema, paths.uncertain(run, UNCERTAIN_LIMIT));
   return (
     <div class="panel">
       <p class="hint">

@@ -1,4 +1,4 @@
-import { Dialog, shortcuts } from "../interface/index.js";
+import { Check, Dialog, shortcuts } from "../interface/index.js";
 import { letterShortcuts } from "../interface/preferences.js";
 
 const SIGNS: Readonly<Record<string, string>> = {
@@ -39,16 +39,14 @@ export function HelpSheet({ onClose }: { readonly onClose: () => void }) {
           </section>
         ))}
       </div>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={letterShortcuts.value === "on"}
-          onChange={({ currentTarget }) => {
-            letterShortcuts.value = currentTarget.checked ? "on" : "off";
-          }}
-        />
+      <Check
+        checked={letterShortcuts.value === "on"}
+        onChange={(isOn) => {
+          letterShortcuts.value = isOn ? "on" : "off";
+        }}
+      >
         Single letters are shortcuts
-      </label>
+      </Check>
       <p class="hint">
         Tab moves through everything on the page. On the slide, the wheel or two fingers zoom, dragging moves,
         a double click zooms in.

@@ -1,6 +1,5 @@
-import { useId } from "preact/hooks";
 import type { SlideEntry } from "../../contract/index.js";
-import { Select } from "../interface/index.js";
+import { Choice } from "../interface/index.js";
 import { withSeparators } from "../viewer/index.js";
 import {
   allSlides,
@@ -109,22 +108,5 @@ export function FilterNote({ of }: { readonly of: number }) {
         </>
       ) : null}
     </p>
-  );
-}
-
-interface ChoiceProps<Value extends string> {
-  readonly title: string;
-  readonly value: Value;
-  readonly choices: readonly (readonly [value: Value, words: string])[];
-  onChoose(value: Value): void;
-}
-
-function Choice<Value extends string>({ title, value, choices, onChoose }: ChoiceProps<Value>) {
-  const id = useId();
-  return (
-    <div class="choice">
-      <label for={id}>{title}</label>
-      <Select {...{ id, value, choices, onChoose }} />
-    </div>
   );
 }

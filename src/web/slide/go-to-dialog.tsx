@@ -1,7 +1,12 @@
 import { useId, useState } from "preact/hooks";
-import { announce, Button, Dialog } from "../interface/index.js";
+import { announce, Button, Dialog, Select } from "../interface/index.js";
 import { type CoordinateUnit, readPlace, type TypedPlace, typedPlace } from "./go-to.js";
 import type { SlideSession } from "./session.js";
+
+const UNITS = [
+  ["px", "pixels of level 0"],
+  ["µm", "µm"],
+] as const;
 
 /** Asks for coordinates, and brings them to the middle at the present zoom. */
 export function GoToDialog({ session }: { readonly session: SlideSession }) {
@@ -53,13 +58,7 @@ export function GoToDialog({ session }: { readonly session: SlideSession }) {
         ) : (
           <label class="field">
             <span>In</span>
-            <select
-              value={typed.unit}
-              onChange={({ currentTarget }) => choose(currentTarget.value === "px" ? "px" : "µm")}
-            >
-              <option value="px">pixels of level 0</option>
-              <option value="µm">µm</option>
-            </select>
+            <Select value={typed.unit} choices={UNITS} onChoose={choose} />
           </label>
         )}
         <p class="dialog-actions">

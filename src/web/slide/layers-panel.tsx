@@ -1,4 +1,4 @@
-import { Button } from "../interface/index.js";
+import { Button, Choice } from "../interface/index.js";
 import { LayerRow } from "../layers/index.js";
 import { LookingPanel, type OpenLooking } from "../looking/index.js";
 import { workspace } from "../state/workspace.js";
@@ -63,25 +63,18 @@ function GridChoice({ session: { grid, viewer } }: { readonly session: SlideSess
   const { datasets } = viewer.slide.value;
   if (datasets.length === 0) return null;
   const known = workspace.value.state === "ready" ? workspace.value.value.datasets : [];
+  const nameOf = (id: string) => known.find((dataset) => dataset.id === id)?.name ?? id;
   return (
     <div class="grid-choice">
-      <label class="choice">
-        <span>Patches</span>
-        <select
-          value={grid.value ?? ""}
-          aria-label="Patches of a dataset"
-          onChange={({ currentTarget }) => {
-            grid.value = currentTarget.value === "" ? null : currentTarget.value;
-          }}
-        >
-          <option value="">none</option>
-          {datasets.map((id) => (
-            <option key={id} value={id}>
-              {known.find((dataset) => dataset.id === id)?.name ?? id}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice
+        title="Patches"
+        aria-label="Patches of a dataset"
+        value={grid.value ?? ""}
+        choices={[["", "none"], ...datasets.map((id) => [id, nameOf(id)] as const)]}
+        onChoose={(id) => {
+          grid.value = id === "" ? null : id;
+        }}
+      />
       {grid.value === null ? null : (
         <ul class="swatches">
           <li>

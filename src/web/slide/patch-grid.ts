@@ -2,7 +2,7 @@ import { effect } from "@preact/signals";
 import { type SlidePatch, slidePatchesSchema } from "../../contract/index.js";
 import { boundsOverlap } from "../../geometry/index.js";
 import { paths, requestJson } from "../api/index.js";
-import { showProblem } from "../interface/index.js";
+import { abortable } from "../interface/index.js";
 import { cssColour, palette, type SlideViewer, shownBounds } from "../viewer/index.js";
 import type { SlideSession } from "./session.js";
 
@@ -20,31 +20,27 @@ export function attachPatchGrid({ viewer, grid, bare }: SlideSession): () => voi
       if (!bare.peek()) paintPatches(context, viewer, patchesWithin(viewer, patches, margin));
     },
   });
-  let request = new AbortController();
-  const end = effect(() => {
-    const dataset = grid.value;
-    request.abort();
-    request = new AbortController();
-    patches = [];
-    painter.repaint();
-    if (dataset === null) return;
-    requestJson(slidePatchesSchema, paths.slidePatches(viewer.slide.peek().id, dataset), {
-      signal: request.signal,
-    }).then((found) => {
-      patches = found;
+  const ends = [
+    abortable(() => {
+      const dataset = grid.value;
+      patches = [];
       painter.repaint();
-      viewer.announce(`${found.length} patches are outlined.`);
-    }, showProblem);
-  });
-  const endBare = effect(() => {
-    void bare.value;
-    painter.repaint();
-  });
+      if (dataset === null) return null;
+      const path = paths.slidePatches(viewer.slide.peek().id, dataset);
+      return async (signal) => {
+        patches = await requestJson(slidePatchesSchema, path, { signal });
+        painter.repaint();
+        viewer.announce(`${patches.length} patches are outlined.`);
+      };
+    }),
+    effect(() => {
+      void bare.value;
+      painter.repaint();
+    }),
+    painter.remove,
+  ];
   return () => {
-    end();
-    endBare();
-    request.abort();
-    painter.remove();
+    for (const end of ends) end();
   };
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { type FocusEntry, type SlideResults, slideResultsSchema } from "../../contract/index.js";
-import { paths, requestJson } from "../api/index.js";
+import { paths } from "../api/index.js";
 import { Button, Resource, useResource } from "../interface/index.js";
 import { formatRoute, jobsRoute } from "../routing/hash-link.js";
 import {
@@ -26,9 +26,7 @@ const SIZE_CLASSES = {
 /** Areas, and every focus with its size; choosing one flies there. */
 export function ResultsPanel({ session }: { readonly session: SlideSession }) {
   const { id, segmented } = session.viewer.slide.value;
-  const [loaded, again] = useResource(segmented ? paths.results(id) : null, (path, signal) =>
-    requestJson(slideResultsSchema, path, { signal }),
-  );
+  const [loaded, again] = useResource(slideResultsSchema, segmented ? paths.results(id) : null);
   if (!segmented) {
     return (
       <div class="panel">

@@ -1,5 +1,5 @@
 import { slideDetailSchema } from "../../contract/index.js";
-import { paths, requestJson } from "../api/index.js";
+import { paths } from "../api/index.js";
 import { ProblemNote, Resource, useResource } from "../interface/index.js";
 import { PageHead } from "../shell/page-head.js";
 import { workspaceRevision } from "../state/workspace.js";
@@ -8,11 +8,7 @@ import { SlideView } from "./slide-view.js";
 /** One slide. */
 export function SlidePage({ slide }: { readonly slide: string }) {
   // Jobs give a slide new layers; the view stays where it is.
-  const [loaded, again] = useResource(
-    paths.slide(slide),
-    (path, signal) => requestJson(slideDetailSchema, path, { signal }),
-    workspaceRevision.value,
-  );
+  const [loaded, again] = useResource(slideDetailSchema, paths.slide(slide), workspaceRevision.value);
   return (
     <Resource loaded={loaded} again={again} what="the slide">
       {(detail) =>

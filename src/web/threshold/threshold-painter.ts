@@ -2,6 +2,7 @@ import { RecentlyUsed } from "../../common/portable.js";
 import type { LayerEntry, LevelEntry } from "../../contract/index.js";
 import { isAbort, paths } from "../api/index.js";
 import { showProblem } from "../interface/index.js";
+import { canvasContext } from "../viewer/canvas.js";
 import {
   type GreyPicture,
   greyPicture,
@@ -19,7 +20,7 @@ const OPACITY = 120;
 
 interface KeptTile {
   readonly grey: GreyPicture;
-  readonly canvas: HTMLCanvasElement;
+  readonly context: CanvasRenderingContext2D;
   /** The threshold that the canvas shows. */
   threshold: number;
 }
@@ -65,10 +66,7 @@ export class ThresholdPainter {
     greyPicture(url, this.#request.signal).then(
       (grey) => {
         this.#asked.delete(url);
-        const canvas = document.createElement("canvas");
-        canvas.width = grey.width;
-        canvas.height = grey.height;
-        this.#tiles.set(url, { grey, canvas, threshold: -1 });
+        this.#tiles.set(url, { grey, context: canvasContext(grey.width, grey.height), threshold: -1 });
         this.#repaint();
       },
       // What could not be had is not asked for again: the next view may need others.
@@ -86,10 +84,9 @@ function levelFor(levels: readonly LevelEntry[], zoom: number): number {
 }
 
 function drawn(tile: KeptTile, threshold: number): HTMLCanvasElement {
-  if (tile.threshold === threshold) return tile.canvas;
+  const { context } = tile;
+  if (tile.threshold === threshold) return context.canvas;
   const { width, height, levels } = tile.grey;
-  const context = tile.canvas.getContext("2d");
-  if (context === null) throw new Error("the browser offers no 2D canvas");
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   const [red, green, blue] = palette.sky;
@@ -97,5 +94,5 @@ function drawn(tile: KeptTile, threshold: number): HTMLCanvasElement {
   for (let at = 0; at < levels.length; at++) if ((levels[at] ?? 0) >= threshold) pixels[at] = colour;
   context.putImageData(image, 0, 0);
   tile.threshold = threshold;
-  return tile.canvas;
+  return context.canvas;
 }

@@ -1,4 +1,5 @@
 /** Changes red, green and blue of RGBA pixels in place. */
+import { canvasContext } from "./canvas.js";
 export type PixelChange = (pixels: Uint8ClampedArray) => void;
 
 interface ChangedTile {
@@ -27,20 +28,11 @@ export class ChangedTiles {
     const known = this.#changed.get(tile);
     if (known?.change === change) return known.context;
     const { width, height } = tile.canvas;
-    const context = known?.context ?? canvasOf(width, height);
+    const context = known?.context ?? canvasContext(width, height);
     const image = tile.getImageData(0, 0, width, height);
     change(image.data);
     context.putImageData(image, 0, 0);
     this.#changed.set(tile, { context, change });
     return context;
   }
-}
-
-function canvasOf(width: number, height: number): CanvasRenderingContext2D {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
-  if (context === null) throw new Error("the browser offers no 2D canvas");
-  return context;
 }

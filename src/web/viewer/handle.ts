@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import type { Viewer } from "openseadragon";
-import type { Area, Box, Position, SlideDetail } from "../../contract/index.js";
+import type { Box, Position, SlideDetail } from "../../contract/index.js";
 import type { ShortcutRegistry } from "../interface/shortcuts.js";
 import type { OverlayPicture } from "./moving-picture.js";
 
@@ -71,6 +71,4 @@ export interface SlideViewer {
   holdPointer(onTaken: () => void): () => void;
   /** Says it to screen readers. */
   announce(message: string): void;
-  /** Outline of an area as an SVG path in level-0 pixels, for `addGroup`. */
-  pathOf(area: Area): string;
 }

@@ -1,4 +1,4 @@
-export { pathOf } from "./area-path.js";
+export { canvasContext } from "./canvas.js";
 export type { PixelChange } from "./changed-tiles.js";
 export * from "./colour-maps.js";
 export { colourPicture, type GreyPicture } from "./colouring.js";

@@ -1,5 +1,6 @@
 import type OpenSeadragon from "openseadragon";
 import type { LayerEntry } from "../../contract/index.js";
+import { canvasContext } from "./canvas.js";
 import type { ColourMapName } from "./colour-maps.js";
 import { colourPicture, type GreyPicture } from "./colouring.js";
 import { GridTileSource } from "./grid-tile-source.js";
@@ -63,7 +64,7 @@ export async function greyPicture(url: string, signal?: AbortSignal): Promise<Gr
     premultiplyAlpha: "none",
   });
   const { width, height } = bitmap;
-  const context = newContext(width, height);
+  const context = canvasContext(width, height, { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const { data } = context.getImageData(0, 0, width, height);
@@ -80,16 +81,8 @@ export function colouredContext(
   map: ColourMapName,
   kind: LayerEntry["kind"],
 ): CanvasRenderingContext2D {
-  const context = newContext(grey.width, grey.height);
-  context.putImageData(new ImageData(colourPicture(grey, map, kind), grey.width, grey.height), 0, 0);
-  return context;
-}
-
-function newContext(width: number, height: number): CanvasRenderingContext2D {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (context === null) throw new Error("the browser offers no 2D canvas");
+  const { width, height } = grey;
+  const context = canvasContext(width, height, { willReadFrequently: true });
+  context.putImageData(new ImageData(colourPicture(grey, map, kind), width, height), 0, 0);
   return context;
 }

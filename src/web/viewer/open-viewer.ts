@@ -4,7 +4,6 @@ import type { Position, SlideDetail } from "../../contract/index.js";
 import { paths } from "../api/index.js";
 import type { ShortcutRegistry } from "../interface/shortcuts.js";
 import type { LayerSetting } from "../routing/hash-link.js";
-import { pathOf } from "./area-path.js";
 import type { PixelChange } from "./changed-tiles.js";
 import { GridTileSource } from "./grid-tile-source.js";
 import type { ScreenPoint, SlideViewer, ViewState } from "./handle.js";
@@ -74,7 +73,6 @@ export function openViewer(options: OpenViewerOptions): OpenViewer {
     failedTiles,
     shortcuts,
     announce,
-    pathOf,
     toScreen: (position: Position) => toScreen(camera.matrix(), position),
     toSlide: (point: ScreenPoint) => toSlide(camera.matrix(), point),
     positionOf({ clientX, clientY }) {

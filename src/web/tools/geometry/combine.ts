@@ -10,6 +10,7 @@ import {
   ringFrom,
   signedArea,
 } from "../../../geometry/index.js";
+import { rectangleRing } from "./shapes.js";
 import { untangled } from "./tangle.js";
 
 type Polygon = Area["coordinates"][number];
@@ -47,12 +48,7 @@ export function onSlide(
   if (bounds === null) return null;
   const { left, top, right, bottom } = bounds;
   if (left >= 0 && top >= 0 && right <= width && bottom <= height) return area;
-  const slide: Position[] = [
-    [0, 0],
-    [width, 0],
-    [width, height],
-    [0, height],
-  ];
+  const slide = rectangleRing([0, 0], [width, height]);
   const clipped = tidied(combined(ClipType.Intersection, area.coordinates, [[slide]]));
   return clipped.coordinates.length === 0 ? null : clipped;
 }

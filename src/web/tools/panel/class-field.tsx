@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import * as z from "zod/mini";
-import { classMeaningSchema } from "../../../contract/index.js";
+import { type ClassMeaning, classMeaningSchema } from "../../../contract/index.js";
 import { Button, showProblem, useKept } from "../../interface/index.js";
 import { classesOf, MEANINGS } from "../editing/classes.js";
 import { chooseOfClass } from "../store/class-meanings.js";
@@ -83,9 +83,9 @@ export function ClassField({ state }: { readonly state: ToolsState }) {
 function Meaning({ name, onChosen }: { readonly name: string; readonly onChosen?: () => void }) {
   const known = knownClass(name);
   if (known?.isFixed === true) return null;
-  const choose = async (text: string) => {
+  const choose = async (meaning: ClassMeaning) => {
     try {
-      await chooseOfClass({ name, meaning: classMeaningSchema.parse(text) });
+      await chooseOfClass({ name, meaning });
       onChosen?.();
     } catch (thrown) {
       showProblem(thrown);
@@ -94,22 +94,43 @@ function Meaning({ name, onChosen }: { readonly name: string; readonly onChosen?
   return (
     <label class="field meaning">
       <span>What “{name}” means to training</span>
-      <select
-        value={known?.meaning ?? ""}
-        aria-invalid={!isMeant(name)}
-        onChange={({ currentTarget }) => void choose(currentTarget.value)}
-      >
-        {isMeant(name) ? null : (
-          <option value="" disabled>
-            choose …
-          </option>
-        )}
-        {classMeaningSchema.options.map((meaning) => (
-          <option key={meaning} value={meaning}>
-            {MEANINGS[meaning]}
-          </option>
-        ))}
-      </select>
+      <MeaningSelect
+        asking="choose …"
+        meaning={known?.meaning ?? ""}
+        onChoose={(meaning) => void choose(meaning)}
+      />
     </label>
+  );
+}
+
+interface MeaningSelectProps {
+  readonly class?: string;
+  readonly "aria-label"?: string;
+  /** What stands there while nobody has chosen: the meaning is empty then. */
+  readonly asking: string;
+  readonly meaning: string;
+  onChoose(meaning: ClassMeaning): void;
+}
+
+/** What a class can mean to training. */
+export function MeaningSelect({ asking, meaning, onChoose, ...attributes }: MeaningSelectProps) {
+  return (
+    <select
+      {...attributes}
+      value={meaning}
+      aria-invalid={meaning === ""}
+      onChange={({ currentTarget }) => onChoose(classMeaningSchema.parse(currentTarget.value))}
+    >
+      {meaning === "" ? (
+        <option value="" disabled>
+          {asking}
+        </option>
+      ) : null}
+      {classMeaningSchema.options.map((one) => (
+        <option key={one} value={one}>
+          {MEANINGS[one]}
+        </option>
+      ))}
+    </select>
   );
 }

@@ -6,11 +6,20 @@ import {
   classMeaningSchema,
   editLimits,
 } from "../../../contract/index.js";
-import { announce, Button, Dialog, showMessage, showProblem, useKept } from "../../interface/index.js";
+import {
+  announce,
+  Button,
+  Dialog,
+  Select,
+  showMessage,
+  showProblem,
+  useKept,
+} from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
-import { classesOf, colourOfClass, MEANINGS, USUAL_CLASSES } from "../editing/classes.js";
+import { classesOf, colourOfClass, USUAL_CLASSES } from "../editing/classes.js";
 import { chooseOfClass, removeClass, renameClass } from "../store/class-meanings.js";
 import { isMeant, keyOfClass, knownClass, knownClasses, nameKey } from "../store/known-classes.js";
+import { MeaningSelect } from "./class-field.js";
 import type { ToolsState } from "./tools-state.js";
 
 /** Classes, their names, colours, number keys and what they mean to training. */
@@ -68,6 +77,10 @@ async function remove(name: string, { editor }: ToolsState): Promise<void> {
   }
 }
 
+const KEYS = ["", 1, 2, 3, 4, 5, 6, 7, 8, 9].map(
+  (key) => [`${key}`, key === "" ? "no key" : `key ${key}`] as const,
+);
+
 interface ClassRowProps {
   readonly name: string;
   /** Annotations of the open slide. */
@@ -95,22 +108,13 @@ function ClassRow({ name, count, state }: ClassRowProps) {
           isFixed={known?.isFixed === true}
           onChoose={(meaning) => void choose({ name, meaning })}
         />
-        <select
+        <Select
           aria-label={`Number key of ${name}`}
           disabled={!isMeant(name)}
-          value={keyOfClass(name) ?? ""}
-          onChange={({ currentTarget }) => {
-            const key = currentTarget.value === "" ? null : Number(currentTarget.value);
-            void choose({ name, key });
-          }}
-        >
-          <option value="">no key</option>
-          {Array.from({ length: 9 }, (_, index) => (
-            <option key={index} value={index + 1}>
-              key {index + 1}
-            </option>
-          ))}
-        </select>
+          value={`${keyOfClass(name) ?? ""}`}
+          choices={KEYS}
+          onChoose={(key) => void choose({ name, key: key === "" ? null : Number(key) })}
+        />
         <span class="hint">{count === 1 ? "1 here" : `${count} here`}</span>
         {known?.isFixed === false ? (
           <Button onClick={() => void remove(name, state)}>
@@ -192,27 +196,13 @@ interface MeaningChoiceProps {
 function MeaningChoice({ label, meaning, isFixed, onChoose }: MeaningChoiceProps) {
   if (isFixed) return <span class="class-meaning">{FIXED_MEANINGS[meaning] ?? meaning}</span>;
   return (
-    <select
+    <MeaningSelect
       class="class-meaning"
       aria-label={label}
-      aria-invalid={meaning === ""}
-      value={meaning}
-      onChange={({ currentTarget }) => {
-        const chosen = classMeaningSchema.options.find((one) => one === currentTarget.value);
-        if (chosen !== undefined) onChoose(chosen);
-      }}
-    >
-      {meaning === "" ? (
-        <option value="" disabled>
-          meaning …
-        </option>
-      ) : null}
-      {classMeaningSchema.options.map((one) => (
-        <option key={one} value={one}>
-          {MEANINGS[one]}
-        </option>
-      ))}
-    </select>
+      asking="meaning …"
+      meaning={meaning}
+      onChoose={onChoose}
+    />
   );
 }
 

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { AnnotationObject, ReviewState } from "../../../contract/index.js";
-import { Button } from "../../interface/index.js";
+import { Button, Check, Select } from "../../interface/index.js";
 import { colourOfClass, titleOf } from "../editing/classes.js";
 import type { ToolsState } from "./tools-state.js";
 
@@ -19,31 +19,26 @@ export function ObjectList({ state: { editor } }: { readonly state: ToolsState }
     <section class="objects" aria-label="Annotations of this slide">
       <div class="objects-head">
         <h2>{objects.length === 1 ? "1 annotation" : `${objects.length} annotations`}</h2>
-        <select
+        <Select
           aria-label="Which annotations are listed"
           value={filter}
-          onChange={({ currentTarget }) =>
-            setFilter(isReview(currentTarget.value) ? currentTarget.value : "all")
-          }
-        >
-          <option value="all">all</option>
-          {Object.entries(REVIEWS).map(([review, text]) => (
-            <option key={review} value={review}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </div>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={editor.rejectedShown.value}
-          onChange={({ currentTarget }) => {
-            editor.rejectedShown.value = currentTarget.checked;
-          }}
+          choices={[
+            ["all", "all"],
+            ["unreviewed", REVIEWS.unreviewed],
+            ["accepted", REVIEWS.accepted],
+            ["rejected", REVIEWS.rejected],
+          ]}
+          onChoose={(review) => setFilter(review)}
         />
-        <span>Show rejected ones on the slide</span>
-      </label>
+      </div>
+      <Check
+        checked={editor.rejectedShown.value}
+        onChange={(shown) => {
+          editor.rejectedShown.value = shown;
+        }}
+      >
+        Show rejected ones on the slide
+      </Check>
       {objects.length === 0 ? (
         <p class="hint">Nothing yet: segment with a click (S), draw (D), or import.</p>
       ) : null}
@@ -93,8 +88,4 @@ function Row({
       </button>
     </li>
   );
-}
-
-function isReview(value: string): value is ReviewState {
-  return value in REVIEWS;
 }

@@ -1,5 +1,6 @@
+import { Select } from "../../interface/index.js";
 import type { DecodingPlace } from "../segment/mask-decoder.js";
-import { type PatchExtent, type Segmentation, usualExtent } from "../segment/segmentation.js";
+import { type Segmentation, usualExtent } from "../segment/segmentation.js";
 
 const ENGINES = {
   webgpu: "in this browser, with WebGPU",
@@ -18,31 +19,27 @@ export function SegmenterChoice({ segmentation }: { readonly segmentation: Segme
       <legend>Segment with a click</legend>
       <label class="field">
         <span>Decoder</span>
-        <select
+        <Select
           value={current.id}
-          onChange={({ currentTarget }) => {
-            chosen.value = currentTarget.value;
+          choices={(segmenters.value ?? []).map(({ id, title }) => [id, title] as const)}
+          onChoose={(id) => {
+            chosen.value = id;
             extent.value = null;
           }}
-        >
-          {(segmenters.value ?? []).map(({ id, title }) => (
-            <option key={id} value={id}>
-              {title}
-            </option>
-          ))}
-        </select>
+        />
       </label>
       <label class="field">
         <span>Looks at</span>
-        <select
+        <Select
           value={extent.value ?? usualExtent(current)}
-          onChange={({ currentTarget }) => {
-            extent.value = isExtent(currentTarget.value) ? currentTarget.value : null;
+          choices={[
+            ["trained", patchText(current.patchSize, current.patchMpp)],
+            ["view", "as much as is seen"],
+          ]}
+          onChoose={(wanted) => {
+            extent.value = wanted;
           }}
-        >
-          <option value="trained">{patchText(current.patchSize, current.patchMpp)}</option>
-          <option value="view">as much as is seen</option>
-        </select>
+        />
       </label>
       <p class="hint">{placeText(place.value)}</p>
     </fieldset>
@@ -58,8 +55,4 @@ function placeText({ engine, milliseconds, why }: DecodingPlace): string {
   const time = milliseconds === null ? "" : ` (${Math.round(milliseconds)} ms)`;
   const reason = why === null ? "" : ` The browser cannot: ${why}`;
   return `Masks are decoded ${ENGINES[engine]}${time}.${reason}`;
-}
-
-function isExtent(value: string): value is PatchExtent {
-  return value === "trained" || value === "view";
 }

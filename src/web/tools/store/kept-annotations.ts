@@ -1,7 +1,7 @@
 import { effect } from "@preact/signals";
 import type { Problem, SlideEntry } from "../../../contract/index.js";
 import { onConnected, onServerEvent, ServerProblem } from "../../api/index.js";
-import { showProblem } from "../../interface/index.js";
+import { listen, showProblem } from "../../interface/index.js";
 import { authorName } from "../../interface/preferences.js";
 import { serverApi } from "./server-api.js";
 import { SlideAnnotations } from "./slide-annotations.js";
@@ -65,15 +65,13 @@ function followServer(store: SlideAnnotations, slide: string): () => void {
       if (store.saveState.peek().state === "failed") store.retry();
       else if (store.saveState.peek().state === "saved") void store.load();
     }),
-  ];
-  const onLeave = (event: BeforeUnloadEvent) => {
-    if (store.hasUnsaved) event.preventDefault();
-  };
-  addEventListener("beforeunload", onLeave);
-  ends.push(
-    () => removeEventListener("beforeunload", onLeave),
+    listen(window, {
+      beforeunload: (event) => {
+        if (store.hasUnsaved) event.preventDefault();
+      },
+    }),
     () => store.dispose(),
-  );
+  ];
   return () => {
     for (const end of ends) end();
   };
