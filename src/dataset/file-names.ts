@@ -1,4 +1,5 @@
 import { basename, posix, win32 } from "node:path";
+import { grouped } from "../common/index.js";
 import { stemOf } from "./file-kinds.js";
 
 /** A name as names are compared: whatever its case, and whichever way Unicode has of writing its accents. */
@@ -34,7 +35,7 @@ export class NamedPictures {
 
   constructor(paths: readonly string[]) {
     const ways = [(path: string) => basename(path), stemOf, shortName];
-    this.#ways = ways.map((nameOf) => groupByKey(paths, nameOf));
+    this.#ways = ways.map((nameOf) => grouped(paths, (path) => nameKey(nameOf(path))));
   }
 
   /** Null for the name of none. Its full name goes before its short ones where several could be meant. */
@@ -52,16 +53,4 @@ export class NamedPictures {
 
 function shortName(path: string): string {
   return stemOf(path).replace(/\.ome$/i, "");
-}
-
-function groupByKey(
-  paths: readonly string[],
-  nameOf: (path: string) => string,
-): ReadonlyMap<string, readonly string[]> {
-  const groups = new Map<string, string[]>();
-  for (const path of paths) {
-    const key = nameKey(nameOf(path));
-    groups.set(key, [...(groups.get(key) ?? []), path]);
-  }
-  return groups;
 }

@@ -6,6 +6,8 @@ const GRACE_MILLISECONDS = 2000;
 /** An unused process is ended after this time: the models take half a gigabyte. */
 const IDLE_MILLISECONDS = 10 * 60_000;
 
+type ResultSchemas<Results> = { readonly [Kind in keyof Results]: z.ZodType<Results[Kind]> };
+
 interface Job<Work> {
   readonly rank: number;
   readonly signal: AbortSignal | undefined;
@@ -25,9 +27,13 @@ export interface ModelProcessOptions<Work> {
  * itself would answer nothing meanwhile. One piece of work runs at a time, in the order of ranks and then in that asked
  * for. The process starts with the first and is started again when it ends; it ends with the server.
  */
-export class ModelProcess<Work> {
+export class ModelProcess<
+  Work extends { readonly kind: keyof Results },
+  Results extends Readonly<Record<Work["kind"], unknown>>,
+> {
   readonly #module: string;
   readonly #purpose: string;
+  readonly #schemas: ResultSchemas<Results>;
   readonly #grace: number;
   readonly #idle: number;
   readonly #rankOf: (work: Work) => number;
@@ -39,10 +45,17 @@ export class ModelProcess<Work> {
   /**
    * @param module file of a module that answers, see `moduleBeside`
    * @param purpose what the process does, for messages: `segments`
+   * @param schemas of what each kind of work gives
    */
-  constructor(module: string, purpose: string, options: ModelProcessOptions<Work> = {}) {
+  constructor(
+    module: string,
+    purpose: string,
+    schemas: ResultSchemas<Results>,
+    options: ModelProcessOptions<Work> = {},
+  ) {
     this.#module = module;
     this.#purpose = purpose;
+    this.#schemas = schemas;
     this.#grace = options.graceMilliseconds ?? GRACE_MILLISECONDS;
     this.#idle = options.idleMilliseconds ?? IDLE_MILLISECONDS;
     this.#rankOf = options.rankOf ?? (() => 0);
@@ -58,11 +71,15 @@ export class ModelProcess<Work> {
    * finish before the process is ended.
    * @throws EpSamError as the models do, `device` when the process dies; the signal's reason when aborted
    */
-  async perform<Result>(work: Work, schema: z.ZodType<Result>, signal?: AbortSignal): Promise<Result> {
+  async run<Kind extends Work["kind"]>(
+    work: Extract<Work, { readonly kind: Kind }>,
+    signal?: AbortSignal,
+  ): Promise<Results[Kind]> {
     signal?.throwIfAborted();
-    return new Promise<Result>((settle, fail) => {
+    const kind: Kind = work.kind;
+    return new Promise((settle, fail) => {
       const perform = async (child: AnsweringChild<Work>): Promise<void> =>
-        settle(await child.ask(work, schema));
+        settle(await child.ask(work, this.#schemas[kind]));
       const job = { rank: this.#rankOf(work), signal, perform, fail };
       const before = this.#queue.findIndex(({ rank }) => rank > job.rank);
       this.#queue.splice(before < 0 ? this.#queue.length : before, 0, job);

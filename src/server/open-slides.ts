@@ -26,6 +26,14 @@ export async function fileVersion(path: string): Promise<string> {
   return `${size.toString(36)}-${version}`;
 }
 
+/** Bytes of a slide's file; null for one that is gone, which opening it tells. */
+export function bytesOf(path: string): Promise<number | null> {
+  return slideFileVersion(path).then(
+    ({ size }) => size,
+    () => null,
+  );
+}
+
 export interface OpenSlidesOptions {
   /** How many are kept open. */
   readonly limit?: number | undefined;

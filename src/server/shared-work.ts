@@ -24,11 +24,6 @@ export class SharedWork<Value extends object | string | number> {
     return this.#kept.size;
   }
 
-  /** What is kept under a key. */
-  kept(key: string): Value | undefined {
-    return this.#kept.get(key);
-  }
-
   /** @throws what `compute` throws; the signal's reason when aborted meanwhile */
   async get(
     key: string,

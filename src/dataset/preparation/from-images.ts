@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { EpSamError, type Reporter } from "../../common/index.js";
+import { EpSamError, grouped, type Reporter } from "../../common/index.js";
 import { tellUnmatched } from "../picture-tables.js";
 import { SPLITS, type Split } from "../records.js";
 import { labelWindows, type WindowLabel } from "../window-labels.js";
@@ -62,7 +62,10 @@ export async function planFromImages(found: FoundInputs, context: PlanningContex
   const splitOfImage = new Map(images.map(({ file, split }) => [file.stem, split]));
   for (const told of tellDuplicates(duplicates, (stem) => splitOfImage.get(stem))) context.warn(told);
   const selections = SPLITS.map((split) => selectInSplit(images, split, settings));
-  const patchesOf = groupBySlide(selections.flatMap(({ planned }) => planned));
+  const patchesOf = grouped(
+    selections.flatMap(({ planned }) => planned),
+    ({ row }) => row.slide,
+  );
   return {
     patchSize: settings.patchSize,
     sources: images.map(({ file, width, height }) => ({
@@ -108,16 +111,6 @@ function selectInSplit(images: readonly LocatedImage[], split: Split, settings: 
     );
   const { chosen, discarded } = selectPatches(candidates, split, settings);
   return { planned: chosen.map((patch) => plannedPatch(patch, split, settings)), discarded };
-}
-
-function groupBySlide(patches: readonly PlannedPatch[]): ReadonlyMap<string, readonly PlannedPatch[]> {
-  const groups = new Map<string, PlannedPatch[]>();
-  for (const patch of patches) {
-    const group = groups.get(patch.row.slide);
-    if (group === undefined) groups.set(patch.row.slide, [patch]);
-    else group.push(patch);
-  }
-  return groups;
 }
 
 async function pairWithMasks(

@@ -1,3 +1,4 @@
+import { grouped } from "../../common/index.js";
 import type { Duplicates } from "../preparation/duplicates.js";
 import type { Origin } from "../preparation/patients.js";
 import { addDiscarded, selectPatches } from "../preparation/selection.js";
@@ -52,12 +53,10 @@ export function planPatches(
     const { chosen, discarded } = selectPatches(candidates, split, { ...settings, ...limits });
     return { rows: chosen.map((patch) => rowOf(patch, split)), discarded };
   });
-  const rowsOf = new Map<string, ManifestRow[]>();
-  for (const row of selections.flatMap(({ rows }) => rows)) {
-    const ofSlide = rowsOf.get(row.slide);
-    if (ofSlide === undefined) rowsOf.set(row.slide, [row]);
-    else ofSlide.push(row);
-  }
+  const rowsOf = grouped(
+    selections.flatMap(({ rows }) => rows),
+    ({ slide }) => slide,
+  );
   const total = (name: "withoutTissue" | "missingPixels" | "notKnown") =>
     examined.reduce((sum, { examination }) => sum + examination[name], 0);
   return {

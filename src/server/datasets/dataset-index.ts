@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { z } from "zod";
-import { EpSamError, exists, isEpSamError, jsonIfFits, messageOf } from "../../common/index.js";
+import { EpSamError, exists, jsonIfFits, messageOf } from "../../common/index.js";
 import {
   countLabels,
   DESCRIPTION_FILE,
@@ -16,8 +16,9 @@ import {
   type Split,
   stemOf,
 } from "../../dataset/index.js";
+import { ByVersion } from "../by-version.js";
 import { fileVersion } from "../open-slides.js";
-import { fileInside } from "../workspace/inside-root.js";
+import { fileInside, fileInsideOrNull } from "../workspace/inside-root.js";
 import type { WorkspaceDirectory } from "../workspace/workspace.js";
 
 /** What is known of a dataset without reading its patches. */
@@ -37,19 +38,11 @@ export interface IndexedDataset {
 
 /** Indexes of datasets, read again when a manifest changes. */
 export class DatasetIndexes {
-  readonly #held = new Map<string, { readonly version: string; readonly index: Promise<IndexedDataset> }>();
+  readonly #held = new ByVersion<IndexedDataset>();
 
   /** @throws EpSamError `dataset` when the directory is none or its manifest is damaged */
   async open(directory: WorkspaceDirectory): Promise<IndexedDataset> {
-    const version = await versionOf(directory.root);
-    const held = this.#held.get(directory.id);
-    if (held?.version === version) return held.index;
-    const index = readIndex(directory);
-    this.#held.set(directory.id, { version, index });
-    index.catch(() => {
-      if (this.#held.get(directory.id)?.index === index) this.#held.delete(directory.id);
-    });
-    return index;
+    return this.#held.get(directory.id, await versionOf(directory.root), () => readIndex(directory));
   }
 }
 
@@ -108,15 +101,9 @@ function bySlide(
 
 /** A damaged description says nothing; training tells of it. */
 async function readDescription(root: string): Promise<Description> {
-  const nothing = { hash: null, sources: [] };
-  try {
-    const text = await readFile(await fileInside(root, DESCRIPTION_FILE), "utf8");
-    return jsonIfFits(text, descriptionSchema) ?? nothing;
-  } catch (failure) {
-    const isAbsent = isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden");
-    if (isAbsent) return nothing;
-    throw failure;
-  }
+  const path = await fileInsideOrNull(root, DESCRIPTION_FILE);
+  const text = path === null ? "" : await readFile(path, "utf8");
+  return jsonIfFits(text, descriptionSchema) ?? { hash: null, sources: [] };
 }
 
 async function sideOf(root: string, patch: PatchRecord | undefined): Promise<number> {

@@ -1,5 +1,6 @@
+import { grouped } from "../../common/index.js";
 import { nameKey } from "../../dataset/index.js";
-import { slideFileVersion } from "../../slides/index.js";
+import { bytesOf } from "../open-slides.js";
 import { nearness, type OpenWorkspace, type WorkspaceSlide } from "../workspace/workspace.js";
 import type { IndexedDataset } from "./dataset-index.js";
 
@@ -12,13 +13,8 @@ export async function slidesOfDataset(
   workspace: OpenWorkspace,
   dataset: IndexedDataset,
 ): Promise<ReadonlyMap<string, WorkspaceSlide>> {
-  const byName = new Map<string, WorkspaceSlide[]>();
-  for (const slide of workspace.slides) {
-    const key = nameKey(slide.stem);
-    byName.set(key, [...(byName.get(key) ?? []), slide]);
-  }
   const chosen = new Map<string, WorkspaceSlide>();
-  for (const [key, rivals] of byName) {
+  for (const [key, rivals] of grouped(workspace.slides, ({ stem }) => nameKey(stem))) {
     const slide = rivals.length === 1 ? rivals[0] : await likeliest(rivals, dataset, key);
     if (slide !== undefined) chosen.set(key, slide);
   }
@@ -38,12 +34,4 @@ async function likeliest(
     (one, other) => nearness(other.path, directory.root) - nearness(one.path, directory.root),
   );
   return nearest;
-}
-
-/** Null for a slide that is gone; opening it tells. */
-function bytesOf(path: string): Promise<number | null> {
-  return slideFileVersion(path).then(
-    ({ size }) => size,
-    () => null,
-  );
 }

@@ -1,12 +1,11 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
-import { isEpSamError, jsonIfFits } from "../../common/index.js";
+import { jsonIfFits } from "../../common/index.js";
 import type { LayerKind } from "../../contract/index.js";
 import { SLIDE_RESULT_FILES } from "../../inference/index.js";
-import { slideFileVersion } from "../../slides/index.js";
-import { fileVersion } from "../open-slides.js";
-import { fileInside } from "../workspace/inside-root.js";
+import { bytesOf, fileVersion } from "../open-slides.js";
+import { fileInsideOrNull } from "../workspace/inside-root.js";
 import type { OpenWorkspace, WorkspaceSlide } from "../workspace/workspace.js";
 
 /** A raster that `epsam infer` wrote. */
@@ -85,9 +84,9 @@ export async function findResults(
 /** Whether there are finished results of a slide, as far as their records tell. */
 export async function hasResults(workspace: OpenWorkspace, slide: WorkspaceSlide): Promise<boolean> {
   for (const root of workspace.results) {
-    if ((await existing(root, "results", `${slide.stem}.json`)) !== null) return true;
+    if ((await fileInsideOrNull(root, "results", `${slide.stem}.json`)) !== null) return true;
     for (const folder of foldersOf(root, slide)) {
-      const path = await existing(root, ...folder, RECORD_FILE);
+      const path = await fileInsideOrNull(root, ...folder, RECORD_FILE);
       const record = path === null ? null : await readRecord(path, slideRecordSchema);
       if (record !== null && (await isSameFile(record.settings.slide, slide))) return true;
     }
@@ -102,7 +101,7 @@ export async function resultsWithoutSlide(workspace: OpenWorkspace): Promise<str
   for (const root of workspace.results) {
     const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
     for (const { name } of folders) {
-      if (!known.has(name) && (await existing(root, name, RECORD_FILE)) !== null) missing.push(name);
+      if (!known.has(name) && (await fileInsideOrNull(root, name, RECORD_FILE)) !== null) missing.push(name);
     }
   }
   return missing;
@@ -120,21 +119,21 @@ async function slideResults(
   slide: WorkspaceSlide,
   size: { readonly width: number; readonly height: number },
 ): Promise<StoredResults[]> {
-  const recordPath = await existing(root, ...folder, RECORD_FILE);
+  const recordPath = await fileInsideOrNull(root, ...folder, RECORD_FILE);
   if (recordPath === null) return [];
   const record = await readRecord(recordPath, slideRecordSchema);
   if (record === null || !isSameSize(record, size)) return [];
   if (!(await isSameFile(record.settings.slide, slide))) return [];
   const files = SLIDE_RASTERS.map(async ([kind, name]) =>
-    rasterOf(kind, await existing(root, ...folder, name)),
+    rasterOf(kind, await fileInsideOrNull(root, ...folder, name)),
   );
   return [
     {
       origin: `${workspace.resultsName(root)}, ${record.settings.model.stage}`,
       finished: (await stat(recordPath)).mtimeMs,
       rasters: (await Promise.all(files)).flat(),
-      summaryPath: await existing(root, ...folder, SLIDE_RESULT_FILES.summary),
-      fociPath: await existing(root, ...folder, SLIDE_RESULT_FILES.geojson),
+      summaryPath: await fileInsideOrNull(root, ...folder, SLIDE_RESULT_FILES.summary),
+      fociPath: await fileInsideOrNull(root, ...folder, SLIDE_RESULT_FILES.geojson),
       fociOrigin: record.settings.outlines.geoJsonOrigin,
       image: null,
     },
@@ -147,12 +146,12 @@ async function imageResults(
   stem: string,
   size: { readonly width: number; readonly height: number },
 ): Promise<StoredResults[]> {
-  const recordPath = await existing(root, "results", `${stem}.json`);
+  const recordPath = await fileInsideOrNull(root, "results", `${stem}.json`);
   if (recordPath === null) return [];
   const record = await readRecord(recordPath, imageRecordSchema);
   if (record === null || !isSameSize(record, size)) return [];
   const files = IMAGE_RASTERS.map(async ([kind, folder]) =>
-    rasterOf(kind, await existing(root, folder, `${stem}.png`)),
+    rasterOf(kind, await fileInsideOrNull(root, folder, `${stem}.png`)),
   );
   return [
     {
@@ -171,16 +170,6 @@ async function rasterOf(kind: ResultRaster["kind"], path: string | null): Promis
   return path === null ? [] : [{ kind, path, version: await fileVersion(path) }];
 }
 
-/** The path of a file that is there; null when it is not, or a link leads elsewhere. */
-async function existing(root: string, ...parts: readonly string[]): Promise<string | null> {
-  try {
-    return await fileInside(root, ...parts);
-  } catch (failure) {
-    if (isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden")) return null;
-    throw failure;
-  }
-}
-
 /** A record of the schema; null for one of another version, which is no result of ours. */
 async function readRecord<Schema extends z.ZodType>(
   path: string,
@@ -196,11 +185,7 @@ async function isSameFile(
 ): Promise<boolean> {
   if (recorded.name !== name) return false;
   // A slide that is gone has no results; opening it tells.
-  const bytes = await slideFileVersion(path).then(
-    ({ size }) => size,
-    () => null,
-  );
-  return recorded.bytes === bytes;
+  return recorded.bytes === (await bytesOf(path));
 }
 
 function isSameSize(

@@ -1,11 +1,10 @@
 import { realpath } from "node:fs/promises";
-import { isEpSamError } from "../../common/index.js";
 import { type RunEntry, stageNames } from "../../contract/index.js";
 import { isTeachable } from "../../inference/index.js";
 import { endsWithItsMap, parseConfig, RunDirectory, usableDecoderStages } from "../../run/index.js";
 import type { IndexedDataset } from "../datasets/dataset-index.js";
 import { problemOf } from "../problem.js";
-import { fileInside } from "../workspace/inside-root.js";
+import { fileInsideOrNull } from "../workspace/inside-root.js";
 import type { WorkspaceDirectory } from "../workspace/workspace.js";
 
 export const REPORT_FILE = "report.html";
@@ -25,7 +24,7 @@ export async function runEntry(
       finished: endsWithItsMap({ run }) || stageNames(config.rounds).every((stage) => run.isDone(stage)),
       teachable: isTeachable(config) && (stages.length > 0 || endsWithItsMap({ run })),
       taught: taughtOf(run),
-      hasReport: await isThere(root, REPORT_FILE),
+      hasReport: (await fileInsideOrNull(root, REPORT_FILE)) !== null,
       dataset: (await datasetOf(run, datasets))?.directory.id ?? null,
       problem: null,
     };
@@ -63,14 +62,4 @@ export async function datasetOf(
     datasets.find((dataset) => dataset.directory.root === real) ??
     datasets.find((dataset) => dataset.hash === hash)
   );
-}
-
-async function isThere(root: string, name: string): Promise<boolean> {
-  try {
-    await fileInside(root, name);
-    return true;
-  } catch (failure) {
-    if (isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden")) return false;
-    throw failure;
-  }
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { WorkQueue } from "../../common/index.js";
 import { RunDirectory } from "../../run/index.js";
+import { ByVersion } from "../by-version.js";
 import { fileVersion } from "../open-slides.js";
 import type { WorkspaceDirectory } from "../workspace/workspace.js";
 import { RunMasks } from "./run-masks.js";
@@ -10,7 +11,7 @@ export class RunMaskIndexes {
   readonly #signal: AbortSignal;
   /** Masks read at a time, by whoever looks and in the background. */
   readonly #queue = new WorkQueue({ running: 2 });
-  readonly #held = new Map<string, { readonly version: string; readonly masks: Promise<RunMasks> }>();
+  readonly #held = new ByVersion<RunMasks>();
 
   /** @param signal ends the work in the background with the server */
   constructor(signal: AbortSignal) {
@@ -21,13 +22,6 @@ export class RunMaskIndexes {
   async open(directory: WorkspaceDirectory): Promise<RunMasks> {
     const run = await RunDirectory.open(directory.root);
     const version = await fileVersion(join(directory.root, "run.json"));
-    const held = this.#held.get(directory.id);
-    if (held?.version === version) return held.masks;
-    const masks = RunMasks.read(run, this.#queue, this.#signal);
-    this.#held.set(directory.id, { version, masks });
-    masks.catch(() => {
-      if (this.#held.get(directory.id)?.masks === masks) this.#held.delete(directory.id);
-    });
-    return masks;
+    return this.#held.get(directory.id, version, () => RunMasks.read(run, this.#queue, this.#signal));
   }
 }

@@ -18,30 +18,23 @@ interface StageMasks {
   readonly patches: ReadonlySet<string>;
 }
 
+interface RunMaskParts {
+  readonly root: string;
+  readonly queue: WorkQueue;
+  readonly training: readonly StageMasks[];
+  readonly evaluation: ReadonlyMap<Split, readonly StageMasks[]>;
+  readonly scores: ReadonlyMap<string, number>;
+}
+
 /** What a run knows of patches: masks by stage, IDS scores, disagreement of the last two stages. */
 export class RunMasks {
-  readonly #root: string;
-  readonly #queue: WorkQueue;
-  readonly #training: readonly StageMasks[];
-  readonly #evaluation: ReadonlyMap<Split, readonly StageMasks[]>;
-  readonly #scores: ReadonlyMap<string, number>;
+  readonly #parts: RunMaskParts;
   /** Between the last two stages of each patch. */
   readonly disagreements: Disagreements;
 
-  private constructor(parts: {
-    readonly root: string;
-    readonly queue: WorkQueue;
-    readonly training: readonly StageMasks[];
-    readonly evaluation: ReadonlyMap<Split, readonly StageMasks[]>;
-    readonly scores: ReadonlyMap<string, number>;
-    readonly signal: AbortSignal;
-  }) {
-    this.#root = parts.root;
-    this.#queue = parts.queue;
-    this.#training = parts.training;
-    this.#evaluation = parts.evaluation;
-    this.#scores = parts.scores;
-    this.disagreements = new Disagreements((patch, signal) => this.#compare(patch, signal), parts.signal);
+  private constructor(parts: RunMaskParts, signal: AbortSignal) {
+    this.#parts = parts;
+    this.disagreements = new Disagreements((patch, aborted) => this.#compare(patch, aborted), signal);
   }
 
   /**
@@ -56,7 +49,7 @@ export class RunMasks {
     for (const split of SPLITS) evaluation.set(split, await stagesIn(root, ["evaluation", "masks", split]));
     const training = await stagesIn(root, ["masks"]);
     const scores = await lastScores(run, training);
-    return new RunMasks({ root, queue, training, evaluation, scores, signal });
+    return new RunMasks({ root, queue, training, evaluation, scores }, signal);
   }
 
   /** Stages with a mask of the patch, the earliest first. */
@@ -66,28 +59,28 @@ export class RunMasks {
 
   /** Of the last round that scored the patch; null without one. */
   idsScore(patch: string): number | null {
-    return this.#scores.get(patch) ?? null;
+    return this.#parts.scores.get(patch) ?? null;
   }
 
   /** The file of a stage's mask. @throws EpSamError `not-found` when there is none */
   async maskFile(patch: string, split: Split, stage: string): Promise<string> {
     const found = this.#stages(patch, split).find((masks) => masks.stage === stage);
     if (found === undefined) throw notFound("this stage has no mask of the patch", stage);
-    return fileInside(this.#root, ...found.folder, `${patch}.png`);
+    return fileInside(this.#parts.root, ...found.folder, `${patch}.png`);
   }
 
   async #compare({ id, split }: PatchPlace, signal: AbortSignal): Promise<number | null> {
     const [before, after] = this.#stages(id, split).slice(-2);
     if (before === undefined || after === undefined) return null;
     const read = async ({ folder }: StageMasks) =>
-      readMask(await fileInside(this.#root, ...folder, `${id}.png`));
-    return this.#queue.run(signal, async () => maskDisagreement(await read(before), await read(after)));
+      readMask(await fileInside(this.#parts.root, ...folder, `${id}.png`));
+    return this.#parts.queue.run(signal, async () => maskDisagreement(await read(before), await read(after)));
   }
 
   #stages(patch: string, split: Split): StageMasks[] {
     const isThere = ({ patches }: StageMasks): boolean => patches.has(patch);
-    const training = this.#training.filter(isThere);
-    return training.length > 0 ? training : (this.#evaluation.get(split) ?? []).filter(isThere);
+    const training = this.#parts.training.filter(isThere);
+    return training.length > 0 ? training : (this.#parts.evaluation.get(split) ?? []).filter(isThere);
   }
 }
 

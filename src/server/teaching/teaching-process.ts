@@ -16,20 +16,11 @@ const RANKS: Readonly<Record<TeachingWork["kind"], number>> = {
 };
 
 /** The process that teaches with squares, see {@link ModelProcess}. */
-export class TeachingProcess extends ModelProcess<TeachingWork> {
+export class TeachingProcess extends ModelProcess<TeachingWork, TeachingResults> {
   constructor() {
-    super(moduleBeside(import.meta.url, "./teaching-main"), "teaches", {
+    super(moduleBeside(import.meta.url, "./teaching-main"), "teaches", teachingResults, {
       graceMilliseconds: GRACE_MILLISECONDS,
       rankOf: ({ kind }) => RANKS[kind],
     });
-  }
-
-  /** As {@link ModelProcess.perform}. */
-  async run<Kind extends keyof TeachingResults>(
-    work: Extract<TeachingWork, { kind: Kind }>,
-    signal?: AbortSignal,
-  ): Promise<TeachingResults[Kind]>;
-  async run(work: TeachingWork, signal?: AbortSignal): Promise<TeachingResults[keyof TeachingResults]> {
-    return this.perform<TeachingResults[keyof TeachingResults]>(work, teachingResults[work.kind], signal);
   }
 }

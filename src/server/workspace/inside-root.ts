@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
-import { EpSamError, messageOf } from "../../common/index.js";
+import { EpSamError, isEpSamError, messageOf } from "../../common/index.js";
 
 /** True when a resolved path is a directory or lies in it. */
 export function liesInside(path: string, root: string): boolean {
@@ -26,6 +26,16 @@ export async function fileInside(root: string, ...parts: readonly string[]): Pro
     what: "is a link to a place outside of what was given to `epsam view`",
     action: "Give that place itself.",
   });
+}
+
+/** As {@link fileInside}; null when the file is not there, or a link leads elsewhere. */
+export async function fileInsideOrNull(root: string, ...parts: readonly string[]): Promise<string | null> {
+  try {
+    return await fileInside(root, ...parts);
+  } catch (failure) {
+    if (isEpSamError(failure, "not-found") || isEpSamError(failure, "forbidden")) return null;
+    throw failure;
+  }
 }
 
 async function resolvedPath(path: string): Promise<string | null> {

@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { grouped } from "../../common/index.js";
 import { nameKey } from "../../dataset/index.js";
 
 /**
@@ -7,12 +8,9 @@ import { nameKey } from "../../dataset/index.js";
  * @param paths absolute, all different
  */
 export function labelsOf(paths: readonly string[]): ReadonlyMap<string, string> {
-  const rivals = new Map<string, string[]>();
-  for (const path of paths) {
-    const key = nameKey(basename(path));
-    rivals.set(key, [...(rivals.get(key) ?? []), path]);
-  }
-  return new Map(paths.map((path) => [path, labelOf(path, rivals.get(nameKey(basename(path))) ?? [])]));
+  const keyOf = (path: string) => nameKey(basename(path));
+  const rivals = grouped(paths, keyOf);
+  return new Map(paths.map((path) => [path, labelOf(path, rivals.get(keyOf(path)) ?? [])]));
 }
 
 function labelOf(path: string, rivals: readonly string[]): string {

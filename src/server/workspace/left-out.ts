@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { grouped } from "../../common/index.js";
 import {
   type JudgedFile,
   listNames,
@@ -47,10 +48,8 @@ export function tellNotShown({ folder, files, shown, isOfSlides }: LookedThrough
  * slides in other folders, which are taken from folders that were given for that alone.
  */
 export function tellAnnotationsNotShown(workspace: OpenWorkspace, files: readonly string[]): string[] {
-  const folders = new Map<string, string[]>();
-  for (const path of files) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), path]);
   const slides = workspace.slides.map(({ path }) => path);
-  return [...folders].flatMap(([folder, own]) => {
+  return [...grouped(files, (path) => dirname(path))].flatMap(([folder, own]) => {
     const isGiven = workspace.annotationFolders.includes(folder);
     const beside = slides.filter((path) => isGiven || dirname(path) === folder);
     const told: string[] = [];

@@ -1,3 +1,5 @@
+import { useId } from "preact/hooks";
+
 export interface SelectProps<Value extends string> {
   readonly id?: string;
   readonly class?: string;
@@ -34,10 +36,11 @@ export function Choice<Value extends string>({
   title,
   ...select
 }: SelectProps<Value> & { readonly title: string }) {
+  const id = useId();
   return (
-    <label class="choice">
-      <span>{title}</span>
-      <Select {...select} />
-    </label>
+    <div class="choice">
+      <label for={id}>{title}</label>
+      <Select {...select} id={id} />
+    </div>
   );
 }

@@ -1,5 +1,6 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import * as z from "zod/mini";
+import { grouped } from "../../common/portable.js";
 import type { SlideEntry } from "../../contract/index.js";
 import { keptSignal } from "../interface/index.js";
 import { workspace } from "../state/workspace.js";
@@ -70,13 +71,7 @@ export function groupSlides(slides: readonly SlideEntry[], query: SlideQuery): S
   if (group === "none") return [{ title: "", slides: listed }];
   const titleOf = (slide: SlideEntry) =>
     group === "kind" ? kindOf(slide) : TRAIT_TITLES[group][hasTrait(slide, group) ? 0 : 1];
-  const groups = new Map<string, SlideEntry[]>();
-  for (const slide of listed) {
-    const members = groups.get(titleOf(slide));
-    if (members === undefined) groups.set(titleOf(slide), [slide]);
-    else members.push(slide);
-  }
-  return [...groups]
+  return [...grouped(listed, titleOf)]
     .map(([title, members]) => ({ title, slides: members }))
     .sort((one, other) => NAMES.compare(one.title, other.title));
 }

@@ -1,3 +1,4 @@
+import { grouped } from "../../../common/index.js";
 import {
   type AnnotationObject,
   type AnnotationSave,
@@ -82,15 +83,10 @@ export function applySave(objects: ObjectMap, { added, updated, removed }: Annot
 }
 
 function inserted(objects: ObjectMap, added: AnnotationSave["added"]): ObjectMap {
-  const under = new Map<string | null, AnnotationObject[]>();
-  for (const { object, below } of added) {
-    const those = under.get(below);
-    if (those === undefined) under.set(below, [object]);
-    else those.push(object);
-  }
+  const under = grouped(added, ({ below }) => below);
   const next = new Map<string, AnnotationObject>();
   const put = (above: string | null) => {
-    for (const object of under.get(above) ?? []) next.set(object.id, object);
+    for (const { object } of under.get(above) ?? []) next.set(object.id, object);
   };
   for (const [id, object] of objects) {
     put(id);
