@@ -1,4 +1,4 @@
-import { grouped } from "../../../common/index.js";
+import { grouped } from "../../../common/portable.js";
 import {
   type AnnotationObject,
   type AnnotationSave,
