@@ -12,6 +12,7 @@ export {
   loaderArguments,
   moduleBeside,
 } from "./child-process.js";
+export { closing } from "./closing.js";
 export { compareText } from "./compare.js";
 export { mapAhead, mapConcurrently, pause, pipelineStage, untilAborted } from "./concurrency.js";
 export {

@@ -6,7 +6,7 @@ import {
   type JudgedFile,
   type ListedInput,
   listInputs,
-  MASK_SUFFIXES,
+  namesWithoutMask,
   requireExisting,
   stemOf,
 } from "./file-kinds.js";
@@ -97,9 +97,7 @@ function unreadAnnotations(
 /** What a file may be called after: its name without its extension (of a packed file both), and what masks add. */
 function namesWithin(path: string): string[] {
   const unpacked = basename(path).replace(/\.(?:gz|zip)$/i, "");
-  const name = basename(unpacked, extname(unpacked));
-  const shorter = MASK_SUFFIXES.filter((suffix) => name.endsWith(suffix));
-  return [name, ...shorter.map((suffix) => name.slice(0, -suffix.length))];
+  return namesWithoutMask(basename(unpacked, extname(unpacked)));
 }
 
 /** The annotation files among files that are named like no slide. */

@@ -1,7 +1,15 @@
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { compareText, EpSamError, exists, isEpSamError, isRemotePath, remotePath } from "../common/index.js";
+import {
+  closing,
+  compareText,
+  EpSamError,
+  exists,
+  isEpSamError,
+  isRemotePath,
+  remotePath,
+} from "../common/index.js";
 import {
   type DicomGroup,
   groupDicomFiles,
@@ -71,6 +79,12 @@ const KINDS_BY_EXTENSION = new Map<string, FileKind>(
 
 /** What follows a picture's stem in the name of its mask (`_anno` as in GlaS). */
 export const MASK_SUFFIXES = ["_mask", "_anno"] as const;
+
+/** What the picture of a mask of this name may be called. */
+export function namesWithoutMask(mask: string): string[] {
+  const shorter = MASK_SUFFIXES.filter((suffix) => mask.endsWith(suffix));
+  return [mask, ...shorter.map((suffix) => mask.slice(0, -suffix.length))];
+}
 
 /** Extensions that slides have, TIFF's among them. */
 export function slideExtensions(): string[] {
@@ -259,13 +273,10 @@ export async function patchFolders(folder: string): Promise<string[]> {
 export async function contentOfTiff(file: string): Promise<"slide" | "image" | null> {
   if (isRemotePath(file)) return "slide";
   try {
-    const source = await openSlide(file);
-    try {
+    return await closing(openSlide(file), async (source) => {
       const isTiled = source.levels.length > 1 || source.levels.some(({ tileSize }) => tileSize !== null);
       return isTiled ? "slide" : "image";
-    } finally {
-      await source.close();
-    }
+    });
   } catch (failure) {
     if (isEpSamError(failure, "slide")) return contentOfUnreadableTiff(file);
     throw failure;

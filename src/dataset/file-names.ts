@@ -1,5 +1,5 @@
 import { basename, posix, win32 } from "node:path";
-import { grouped } from "../common/index.js";
+import { EpSamError, firstRepeated, grouped } from "../common/index.js";
 import { stemOf } from "./file-kinds.js";
 
 /** A name as names are compared: whatever its case, and whichever way Unicode has of writing its accents. */
@@ -15,6 +15,26 @@ export function firstSpelling(): (name: string) => string {
     spelt.set(nameKey(name), first);
     return first;
   };
+}
+
+/**
+ * Compared without case, since patches are named after pictures and may go to a disk that ignores it.
+ * @param matched what goes by these names
+ * @throws EpSamError `dataset` when two have the same
+ */
+export function requireUniqueStems(
+  pictures: readonly { readonly stem: string; readonly path: string }[],
+  matched: string,
+): void {
+  const repeated = firstRepeated(pictures, ({ stem }) => nameKey(stem));
+  if (repeated === null) return;
+  const [other, { path }] = repeated;
+  throw new EpSamError("dataset", {
+    where: path,
+    what: `has the same name as ${other.path}`,
+    why: `${matched} are matched by file name without extension`,
+    action: "Rename or remove one of them.",
+  });
 }
 
 /** What a name stands for. */

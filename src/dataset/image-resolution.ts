@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { isEpSamError } from "../common/index.js";
+import { closing, isEpSamError } from "../common/index.js";
 import { openSlide } from "../slides/index.js";
 import { kindByExtension } from "./file-kinds.js";
 import { compareMpp, type NamedMpp, type ResolutionRule } from "./patch-resolution.js";
@@ -11,13 +11,10 @@ import { compareMpp, type NamedMpp, type ResolutionRule } from "./patch-resoluti
 export async function imageMpp(path: string): Promise<number | null> {
   if (kindByExtension(path) !== "tiff") return null;
   try {
-    const source = await openSlide(path);
-    try {
+    return await closing(openSlide(path), async (source) => {
       const { micronsPerPixel: microns } = source;
       return microns === null ? null : Math.sqrt(microns.x * microns.y);
-    } finally {
-      await source.close();
-    }
+    });
   } catch (failure) {
     // Whoever reads its pixels says what is wrong with it.
     if (isEpSamError(failure, "slide")) return null;

@@ -5,6 +5,7 @@ import {
   compareText,
   EpSamError,
   exists,
+  firstRepeated,
   hashBytes,
   isRemotePath,
   jsonIfFits,
@@ -130,18 +131,14 @@ function rowFromName(root: string, split: Split, name: string): ManifestRow {
 }
 
 function checkUniqueFiles(root: string, rows: readonly ManifestRow[]): void {
-  const first = new Map<string, ManifestRow>();
-  for (const row of rows) {
-    const other = first.get(row.id);
-    if (other !== undefined) {
-      throw new EpSamError("dataset", {
-        where: join(imageFolder(root, row.split), patchFileName(row)),
-        what: `has the same id as ${join(imageFolder(root, other.split), patchFileName(other))}`,
-        action: "Every patch needs an id of its own; rename or remove one.",
-      });
-    }
-    first.set(row.id, row);
-  }
+  const repeated = firstRepeated(rows, ({ id }) => id);
+  if (repeated === null) return;
+  const [other, again] = repeated.map((row) => join(imageFolder(root, row.split), patchFileName(row)));
+  throw new EpSamError("dataset", {
+    where: again,
+    what: `has the same id as ${other}`,
+    action: "Every patch needs an id of its own; rename or remove one.",
+  });
 }
 
 async function locatePatches(

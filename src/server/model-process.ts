@@ -17,7 +17,6 @@ interface Job<Work> {
 
 export interface ModelProcessOptions<Work> {
   readonly graceMilliseconds?: number | undefined;
-  readonly idleMilliseconds?: number | undefined;
   /** Waiting work of a lower rank goes first; all is of one rank unless told. */
   readonly rankOf?: ((work: Work) => number) | undefined;
 }
@@ -35,7 +34,6 @@ export class ModelProcess<
   readonly #purpose: string;
   readonly #schemas: ResultSchemas<Results>;
   readonly #grace: number;
-  readonly #idle: number;
   readonly #rankOf: (work: Work) => number;
   readonly #queue: Job<Work>[] = [];
   #child: AnsweringChild<Work> | undefined;
@@ -57,7 +55,6 @@ export class ModelProcess<
     this.#purpose = purpose;
     this.#schemas = schemas;
     this.#grace = options.graceMilliseconds ?? GRACE_MILLISECONDS;
-    this.#idle = options.idleMilliseconds ?? IDLE_MILLISECONDS;
     this.#rankOf = options.rankOf ?? (() => 0);
   }
 
@@ -100,7 +97,7 @@ export class ModelProcess<
     if (this.#current !== undefined) return;
     const job = this.#queue.shift();
     if (job === undefined) {
-      this.#idleTimer = setTimeout(() => this.#child?.end("it was not used"), this.#idle);
+      this.#idleTimer = setTimeout(() => this.#child?.end("it was not used"), IDLE_MILLISECONDS);
       this.#idleTimer.unref();
       return;
     }

@@ -8,6 +8,7 @@ import {
   queueStatus,
   retryQueued,
 } from "../../cohort/index.js";
+import { closing } from "../../common/index.js";
 import { jsonOption, queueAddress, queueOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 
@@ -30,12 +31,8 @@ export function queueCommand() {
         .addHelpText("after", `\nExample:\n  $ epsam queue ${name} --queue redis://cluster-head:6379`)
         .action((options) =>
           runCommand(options, async ({ reporter, signal }) => {
-            const connection = await connectQueue({ url: queueAddress(options.queue), reporter, signal });
-            try {
-              return await work(connection);
-            } finally {
-              await connection.close();
-            }
+            const url = queueAddress(options.queue);
+            return closing(connectQueue({ url, reporter, signal }), work);
           }),
         ),
     );

@@ -1,7 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { EpSamError, exists } from "../../common/index.js";
+import { closing, EpSamError, exists } from "../../common/index.js";
 import { writePng } from "../../imaging/index.js";
-import { MAX_THUMBNAIL_SIDE, openSlide, type PixelSource, readThumbnail } from "../../slides/index.js";
+import { MAX_THUMBNAIL_SIDE, openSlide, readThumbnail } from "../../slides/index.js";
 import { cacheGigabytesOption, input, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
 import { slideRecord, slideText } from "../slide-text.js";
@@ -39,7 +39,7 @@ function infoCommand() {
     .addHelpText("after", INFO_HELP)
     .action((file, options) =>
       runCommand(options, () =>
-        withSlide(file, async (slide) => ({
+        closing(openSlide(file), async (slide) => ({
           json: slideRecord(slide, options.properties ?? false),
           text: slideText(slide, options.properties ?? false),
         })),
@@ -82,7 +82,7 @@ async function writeThumbnail(
       action: "Choose another --out, or replace it with --overwrite.",
     });
   }
-  return withSlide(file, async (slide) => {
+  return closing(openSlide(file), async (slide) => {
     const onProgress = (done: number, total: number): void =>
       reporter.progress({ task: `reading ${file}`, done, total });
     const image = await readThumbnail(slide, size, { signal, onProgress });
@@ -91,16 +91,4 @@ async function writeThumbnail(
     const { width, height } = image;
     return { json: { out, width, height }, text: `${width} × ${height} pixels in ${out}` };
   });
-}
-
-async function withSlide<Result>(
-  file: string,
-  use: (slide: PixelSource) => Promise<Result>,
-): Promise<Result> {
-  const slide = await openSlide(file);
-  try {
-    return await use(slide);
-  } finally {
-    await slide.close();
-  }
 }

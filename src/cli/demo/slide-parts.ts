@@ -9,7 +9,7 @@ import {
   movedBy,
   readAnnotations,
 } from "../../annotations/index.js";
-import { EpSamError, writeFileAtomically } from "../../common/index.js";
+import { closing, EpSamError, writeFileAtomically } from "../../common/index.js";
 import {
   type PrepareSlidesOptions,
   prepareSlides,
@@ -74,8 +74,7 @@ async function writeParts(
   out: string,
   least: number,
 ): Promise<{ readonly train: string; readonly val: string }> {
-  const source = await openSlide(slide);
-  try {
+  return closing(openSlide(slide), async (source) => {
     const outlines = await readAnnotations(annotation);
     const { width = 0, height = 0 } = source.levels[0] ?? {};
     const rows = Math.max(Math.round(height * VALIDATION_SHARE), Math.ceil(least / resolutionOf(source).y));
@@ -89,9 +88,7 @@ async function writeParts(
       );
     }
     return { train: upper.name, val: lower.name };
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 function resolutionOf({ micronsPerPixel, path }: PixelSource): { readonly x: number; readonly y: number } {

@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from "node:os";
 import type { Job, Worker } from "bullmq";
 import {
   AnsweringChild,
+  closing,
   EpSamError,
   isEpSamError,
   moduleBeside,
@@ -62,12 +63,7 @@ export interface WorkerResult {
  *   every slide would fail in the same way
  */
 export async function runWorker(options: WorkerOptions): Promise<WorkerResult> {
-  const connection = await connectQueue(options);
-  try {
-    return await new QueueWorker(options, connection).run();
-  } finally {
-    await connection.close();
-  }
+  return closing(connectQueue(options), (connection) => new QueueWorker(options, connection).run());
 }
 
 class QueueWorker {

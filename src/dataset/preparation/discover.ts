@@ -7,9 +7,10 @@ import {
   listInputs,
   MASK_SUFFIXES,
   NAMED_FOLDER,
+  namesWithoutMask,
   patchFolders,
 } from "../file-kinds.js";
-import { NamedPictures, nameKey } from "../file-names.js";
+import { NamedPictures, requireUniqueStems } from "../file-names.js";
 import { listNames } from "../list-names.js";
 import type { InputKind, SkippedInput } from "./options.js";
 import { subfolderHint } from "./subfolders.js";
@@ -63,7 +64,7 @@ export async function findInputs(
   const found = images.sort((a, b) => compareText(a.stem, b.stem));
   if (found.length === 0) throw await explainNoImages(inputs, skipped);
   for (const folder of emptyFolders) skipped.push({ file: folder, reason: "holds no images itself" });
-  checkUniqueStems(found);
+  requireUniqueStems(found, "masks, patients, patches and results");
   if (labelsFiles.length > 1) {
     const action = "Put all patches and one labels.csv into one folder.";
     throw new EpSamError("usage", { what: `several inputs have a ${LABELS_FILE}`, action });
@@ -114,24 +115,6 @@ function noImages(where: string, action: string, why?: string): EpSamError {
   return new EpSamError("usage", { where, what: "holds no images", why, action });
 }
 
-/** Compared without case, since the patches may go to a disk that ignores it. */
-function checkUniqueStems(images: readonly InputImage[]): void {
-  const first = new Map<string, string>();
-  for (const { stem, path } of images) {
-    const key = nameKey(stem);
-    const other = first.get(key);
-    if (other !== undefined) {
-      throw new EpSamError("dataset", {
-        where: path,
-        what: `has the same name as ${other}`,
-        why: "masks, patients, patches and results are matched by file name without extension",
-        action: "Rename or remove one of them.",
-      });
-    }
-    first.set(key, path);
-  }
-}
-
 /** Which masks are which image's. */
 export interface MatchedMasks {
   /** The mask of each image that has one, by the image's stem. */
@@ -153,7 +136,7 @@ export async function matchMasks(images: readonly InputImage[], maskFolder: stri
   const unmatched: string[] = [];
   for (const { path, stem: name } of (await listInputs([maskFolder])).flatMap(({ files }) => files)) {
     if (!isImage(kindByExtension(path)) || imagePaths.has(path)) continue;
-    const image = namesOfImage(name).flatMap((candidate) => pictures.find(candidate)?.path ?? [])[0];
+    const image = namesWithoutMask(name).flatMap((candidate) => pictures.find(candidate)?.path ?? [])[0];
     const stem = image === undefined ? undefined : stems.get(image);
     if (stem === undefined) unmatched.push(path);
     else {
@@ -163,12 +146,6 @@ export async function matchMasks(images: readonly InputImage[], maskFolder: stri
     }
   }
   return { masks, unmatched };
-}
-
-/** What the image of a mask may be called. */
-function namesOfImage(mask: string): string[] {
-  const shorter = MASK_SUFFIXES.filter((suffix) => mask.endsWith(suffix));
-  return [mask, ...shorter.map((suffix) => mask.slice(0, -suffix.length))];
 }
 
 function severalMasks(image: string | undefined, masks: readonly string[], folder: string): EpSamError {

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { EpSamError } from "../../common/index.js";
+import { EpSamError, firstRepeated } from "../../common/index.js";
 import { type CsvRow, type CsvTable, csvError, readCsvTable, requireColumns, requireOneOf } from "../csv.js";
 import { parseLabel, parseSplit, requireText } from "../csv-fields.js";
 import { listNames } from "../list-names.js";
@@ -136,18 +136,14 @@ function checkFilesPresent(path: string, missing: readonly string[]): void {
 }
 
 function checkUniqueIds(facts: ReadonlyMap<string, PatchFacts>): void {
-  const first = new Map<string, string>();
-  for (const [stem, { id }] of facts) {
-    const other = first.get(id.toLowerCase());
-    if (other !== undefined) {
-      throw new EpSamError("dataset", {
-        where: stem,
-        what: `has the same id "${id}" as ${other}`,
-        action: "Every patch needs an id of its own, label suffix aside; rename or remove one.",
-      });
-    }
-    first.set(id.toLowerCase(), stem);
-  }
+  const repeated = firstRepeated(facts, ([, { id }]) => id.toLowerCase());
+  if (repeated === null) return;
+  const [[other], [stem, { id }]] = repeated;
+  throw new EpSamError("dataset", {
+    where: stem,
+    what: `has the same id "${id}" as ${other}`,
+    action: "Every patch needs an id of its own, label suffix aside; rename or remove one.",
+  });
 }
 
 /** Those of one image, which have to be there. */

@@ -8,7 +8,7 @@ import {
   readAnnotations,
   TumourRegion,
 } from "../../annotations/index.js";
-import { EpSamError, isEpSamError, skipReason } from "../../common/index.js";
+import { closing, EpSamError, isEpSamError, skipReason } from "../../common/index.js";
 import type { UnmarkedRule } from "../../contract/index.js";
 import type { MicronsPerPixel, PixelSource } from "../../slides/index.js";
 import type { PatchPosition } from "../preparation/lattice.js";
@@ -45,12 +45,9 @@ export async function examineSlide(
   context: ExaminationContext,
 ): Promise<Acceptance<SlideExamination>> {
   try {
-    const source = await context.openSlide(slide.path);
-    try {
-      return await examineSource(source, await annotatedRegion(slide, source, context.settings), context);
-    } finally {
-      await source.close();
-    }
+    return await closing(context.openSlide(slide.path), async (source) =>
+      examineSource(source, await annotatedRegion(slide, source, context.settings), context),
+    );
   } catch (failure) {
     if (isEpSamError(failure, "slide") || isEpSamError(failure, "annotation")) {
       return { refused: skipReason(failure.fields) };

@@ -11,7 +11,7 @@ import {
   slidesOfFolder,
   stemOf,
 } from "../file-kinds.js";
-import { nameKey } from "../file-names.js";
+import { requireUniqueStems } from "../file-names.js";
 import { listNames } from "../list-names.js";
 import type { SkippedInput } from "../preparation/options.js";
 import { subfolderHint } from "../preparation/subfolders.js";
@@ -134,8 +134,9 @@ export async function listSlides(
     paths.push(...found);
   }
   paths.push(...(await slidesOfFiles(given)));
-  const slides = uniqueStems(paths.filter((path) => !leaveOut.has(path)));
-  return { slides, skipped, leftAlone };
+  const slides = paths.filter((path) => !leaveOut.has(path)).map((path) => ({ stem: stemOf(path), path }));
+  requireUniqueStems(slides, "annotations, patients and patches");
+  return { slides: slides.sort((a, b) => compareText(a.stem, b.stem)), skipped, leftAlone };
 }
 
 const NO_SLIDES = `holds no slides (known by ${slideExtensions().join(", ")} or a folder of DICOM files)`;
@@ -161,23 +162,4 @@ export async function noSlides(inputs: readonly string[]): Promise<EpSamError> {
     why: hint?.why ?? `known by ${slideExtensions().join(", ")} or a folder of DICOM files`,
     action: hint === null ? "Give the slides, or the folder that holds them itself." : `${hint.action}.`,
   });
-}
-
-/** Compared without case, since patches are named after slides and may go to a disk that ignores it. */
-function uniqueStems(paths: readonly string[]): NamedSlide[] {
-  const first = new Map<string, string>();
-  const slides = paths.map((path) => ({ stem: stemOf(path), path }));
-  for (const { stem, path } of slides) {
-    const other = first.get(nameKey(stem));
-    if (other !== undefined) {
-      throw new EpSamError("dataset", {
-        where: path,
-        what: `has the same name as ${other}`,
-        why: "annotations, patients and patches are matched by file name without extension",
-        action: "Rename or remove one of them.",
-      });
-    }
-    first.set(nameKey(stem), path);
-  }
-  return slides.sort((a, b) => compareText(a.stem, b.stem));
 }

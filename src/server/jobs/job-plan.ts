@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { EpSamError, exists, writeFileAtomically } from "../../common/index.js";
+import { EpSamError, exists, firstRepeated, writeFileAtomically } from "../../common/index.js";
 import type { JobRequest, UnmarkedRule } from "../../contract/index.js";
 import { annotationFilesIn, matchAnnotationFiles, nameKey } from "../../dataset/index.js";
 import { trainedResolution } from "../../inference/index.js";
@@ -233,19 +233,15 @@ function resolutionsMayDiffer({
 /** @throws EpSamError `not-found`, `usage` for two slides of one name */
 function slidesOf({ workspace }: ServerContext, ids: readonly string[]): WorkspaceSlide[] {
   const slides = [...new Set(ids)].map((id) => workspace.slide(id));
-  const first = new Map<string, WorkspaceSlide>();
-  for (const slide of slides) {
-    const other = first.get(nameKey(slide.stem));
-    first.set(nameKey(slide.stem), slide);
-    if (other === undefined) continue;
-    throw new EpSamError("usage", {
-      where: workspace.labelOf(slide),
-      what: `has the same name as ${workspace.labelOf(other)}`,
-      why: "what a job makes is named after its slides",
-      action: "Start a job for each, or rename one of the files.",
-    });
-  }
-  return slides;
+  const repeated = firstRepeated(slides, ({ stem }) => nameKey(stem));
+  if (repeated === null) return slides;
+  const [other, again] = repeated.map((slide) => workspace.labelOf(slide));
+  throw new EpSamError("usage", {
+    where: again,
+    what: `has the same name as ${other}`,
+    why: "what a job makes is named after its slides",
+    action: "Start a job for each, or rename one of the files.",
+  });
 }
 
 function named({ workspace }: ServerContext, slides: readonly WorkspaceSlide[]): string {

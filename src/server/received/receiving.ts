@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { EpSamError, exists, formatBytes, requireWritable, storageError } from "../../common/index.js";
+import {
+  EpSamError,
+  exists,
+  firstRepeated,
+  formatBytes,
+  requireWritable,
+  storageError,
+} from "../../common/index.js";
 import type { ReceivingOffer } from "../../contract/index.js";
 import { stemOf } from "../../dataset/index.js";
 import { notFound } from "../problem.js";
@@ -158,16 +165,11 @@ export class Receiving {
 
 /** Names that differ in case alone are one name on some systems. @throws EpSamError `usage` */
 function requireDistinct(paths: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const path of paths) {
-    const key = path.normalize("NFC").toLowerCase();
-    if (seen.has(key)) {
-      throw new EpSamError("usage", {
-        where: path,
-        what: "is there twice",
-        action: "Drop one of the two, or their folders.",
-      });
-    }
-    seen.add(key);
-  }
+  const repeated = firstRepeated(paths, (path) => path.normalize("NFC").toLowerCase());
+  if (repeated === null) return;
+  throw new EpSamError("usage", {
+    where: repeated[1],
+    what: "is there twice",
+    action: "Drop one of the two, or their folders.",
+  });
 }

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, parse } from "node:path";
-import { exists, messageOf, RandomAccessFile } from "../../common/index.js";
+import { closing, exists, messageOf, RandomAccessFile } from "../../common/index.js";
 import { cutArea, type RgbImage } from "../../imaging/index.js";
 import { levelsThatShowTheSame, TiledPictures } from "../looks-alike.js";
 import type { CompressedTile, PixelSource } from "../pixel-source.js";
@@ -73,15 +73,12 @@ export async function openDeepZoom(path: string, options: OpenSlideOptions = {})
 }
 
 async function readDescriptor(path: string): Promise<string> {
-  const file = await RandomAccessFile.open(path, slideError);
-  try {
+  return closing(RandomAccessFile.open(path, slideError), async (file) => {
     if (file.size > MAX_DESCRIPTOR_BYTES) {
       throw slideError(path, "is too large for a DeepZoom descriptor", `${file.size} bytes`);
     }
     return new TextDecoder().decode(await file.read(0, file.size, "the descriptor"));
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 interface DeepZoomLevel {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { isEpSamError, RandomAccessFile } from "../../common/index.js";
+import { closing, isEpSamError, RandomAccessFile } from "../../common/index.js";
 import type { MicronsPerPixel } from "../pixel-source.js";
 import { slideError } from "../slide-error.js";
 import { childNamed, descendants, parseXml } from "../xml-tree.js";
@@ -43,8 +43,7 @@ function isPositive(value: number): boolean {
 /** The file's names and values; none when it is absent or cannot be read, since nothing depends on it. */
 async function readProperties(path: string): Promise<ReadonlyMap<string, string>> {
   try {
-    const file = await RandomAccessFile.open(path, slideError);
-    try {
+    return await closing(RandomAccessFile.open(path, slideError), async (file) => {
       if (file.size > MAX_BYTES) return new Map();
       const text = new TextDecoder().decode(await file.read(0, file.size, "the properties"));
       return new Map(
@@ -53,9 +52,7 @@ async function readProperties(path: string): Promise<ReadonlyMap<string, string>
           childNamed(property, "value")?.text ?? "",
         ]),
       );
-    } finally {
-      await file.close();
-    }
+    });
   } catch (cause) {
     if (isEpSamError(cause, "slide")) return new Map();
     throw cause;

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { isEpSamError, messageOf, RandomAccessFile } from "../../common/index.js";
+import { closing, isEpSamError, messageOf, RandomAccessFile } from "../../common/index.js";
 import { slideError } from "../slide-error.js";
 import { type DicomInstance, openInstance } from "./instance.js";
 import { isDicom } from "./parse.js";
@@ -144,12 +144,9 @@ async function siblings(folder: string, except: string | null): Promise<readonly
 }
 
 async function looksLikeDicom(path: string): Promise<boolean> {
-  const file = await RandomAccessFile.open(path, slideError);
-  try {
+  return closing(RandomAccessFile.open(path, slideError), async (file) => {
     return file.size >= MAGIC_BYTES && isDicom(await file.read(0, MAGIC_BYTES, "the preamble"));
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 /** Another file's damage does not stop the slide, but is told. */

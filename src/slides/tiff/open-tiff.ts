@@ -1,4 +1,4 @@
-import type { RandomAccessFile } from "../../common/index.js";
+import { closing, type RandomAccessFile } from "../../common/index.js";
 import { decodeRgb, type RgbImage } from "../../imaging/index.js";
 import { openSlideFile } from "../open-file.js";
 import type { PixelSource } from "../pixel-source.js";
@@ -66,13 +66,10 @@ async function openTiffFile(
  * @throws EpSamError `slide` when it is no TIFF or damaged
  */
 export async function isTiledTiff(path: string): Promise<boolean> {
-  const file = await openSlideFile(path);
-  try {
+  return closing(openSlideFile(path), async (file) => {
     const nodes = await readDirectories(file);
     return nodes.some(({ directory, children }) => children.length > 0 || directory.has(TiffTag.TileWidth));
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 function tiffSource(
