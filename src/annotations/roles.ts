@@ -119,7 +119,6 @@ export function groupKey(name: string): string {
   return name.trim().normalize("NFC").toLowerCase();
 }
 
-/** Whether a group is that of measurements. */
 export function isMeasurement(group: string | null): boolean {
   return group !== null && groupKey(group) === groupKey(MEASUREMENT_CLASS);
 }

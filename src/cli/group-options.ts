@@ -15,17 +15,14 @@ export const GROUP_OPTIONS = [
   "ignoreGroups",
 ] as const satisfies readonly (keyof GroupOptions)[];
 
-/** `--tumour-groups <names>` */
 export function tumourGroupsOption() {
   return groupsOption("--tumour-groups <names>", "slides: groups of annotations that are tumour, too");
 }
 
-/** `--exclusion-groups <names>` */
 export function exclusionGroupsOption() {
   return groupsOption("--exclusion-groups <names>", "slides: groups that are no tumour, whatever others say");
 }
 
-/** `--ignore-groups <names>` */
 export function ignoreGroupsOption() {
   return groupsOption("--ignore-groups <names>", "slides: groups that mean nothing");
 }

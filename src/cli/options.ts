@@ -79,7 +79,6 @@ export function inputs(text: string, earlier: readonly string[] = []): readonly 
   return [...earlier, input(text)];
 }
 
-/** `--cache-gigabytes <number>` */
 export function cacheGigabytesOption() {
   return new Option(
     "--cache-gigabytes <number>",
@@ -94,17 +93,15 @@ function cacheGigabytes(text: string): number {
   return Number(text);
 }
 
-/** `--json` */
 export function jsonOption() {
   return new Option("--json", "print one JSON document on standard output (progress goes to standard error)");
 }
 
-/** `--seed <integer>` */
 export function seedOption() {
   return new Option("--seed <integer>", "seed of every random choice").argParser(wholeSetting(seedSetting));
 }
 
-/** `--device <name>`; {@link deviceFor} makes a device of it. */
+/** {@link deviceFor} makes a device of it. */
 export function deviceOption() {
   return new Option("--device <name>", `where to compute: auto, ${deviceNames.join(", ")}`)
     .argParser(deviceIn)
@@ -119,7 +116,6 @@ function deviceIn(text: string): DeviceRequest {
   }
 }
 
-/** `--any-resolution` */
 export function anyResolutionOption() {
   return new Option(
     "--any-resolution",
@@ -127,12 +123,10 @@ export function anyResolutionOption() {
   );
 }
 
-/** `--overwrite` */
 export function overwriteOption() {
   return new Option("--overwrite", "replace what is already at the output");
 }
 
-/** `--shard <part>` */
 export function shardOption() {
   return new Option(
     "--shard <part>",
@@ -148,14 +142,13 @@ function shardIn(text: string): Shard {
   }
 }
 
-/** `--collect` */
 export function collectOption() {
   return new Option("--collect", "slides: join what all shards made, and tell what is missing").conflicts(
     "shard",
   );
 }
 
-/** `--queue [address]`; {@link queueAddress} makes an address of it. */
+/** {@link queueAddress} makes an address of it. */
 export function queueOption(of = "slides") {
   return new Option(
     "--queue [address]",
@@ -174,12 +167,11 @@ export function queueAddress(given: string | true): string {
   });
 }
 
-/** `--out <directory>` */
 export function outOption(description: string) {
   return new Option("--out <directory>", description).argParser(path);
 }
 
-/** `--out <place>`: a folder of this machine, or a place in a bucket. */
+/** A folder of this machine, or a place in a bucket. */
 export function outOrBucketOption(description: string) {
   return new Option("--out <place>", description).argParser(input);
 }

@@ -13,7 +13,6 @@ import { agreeOnDivision, divide, readDivision, shardWith, stemsOf, weigh } from
 import type { Shard } from "./shard.js";
 import type { MissingSlide } from "./shard-inference.js";
 
-/** What a shard of a preparation did. */
 export interface PreparedShard extends ShardPreparation {
   readonly root: string;
   readonly shard: Shard;

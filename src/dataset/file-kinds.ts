@@ -46,7 +46,6 @@ export type FileKind =
   | "result"
   | "other";
 
-/** A file and what it is. */
 export interface JudgedFile {
   readonly path: string;
   /** File name without extension. */

@@ -5,7 +5,6 @@ import { balancedOrder, epochOrder } from "./epoch-order.js";
 import { loadPatchImage } from "./load-patch.js";
 import type { PatchRecord } from "./records.js";
 
-/** What the loader needs of a patch. */
 export type LoadablePatch = Pick<PatchRecord, "id" | "imagePath" | "label">;
 
 export interface BatchLoaderOptions {

@@ -27,7 +27,6 @@ interface Block {
   readonly isFlat: boolean;
 }
 
-/** A picture that is compared. */
 export interface ComparedPicture {
   readonly width: number;
   readonly height: number;

@@ -13,7 +13,6 @@ const FORMAT_VERSION = 1;
 /** Hexadecimal digits of a line's SHA-256 that stand before it. */
 const DIGITS = 16;
 
-/** The slide that a journal belongs to. */
 export interface JournalSlide {
   readonly id: string;
   readonly name: string;
@@ -101,7 +100,6 @@ export function recordLine(record: JournalRecord): Promise<JournalLine> {
   return lineOf(record);
 }
 
-/** What a journal holds. */
 export interface ReadJournal {
   readonly slide: JournalSlide;
   readonly history: HistoryState;

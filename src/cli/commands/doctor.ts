@@ -14,7 +14,6 @@ Examples:
 Exit code 1 when something essential fails; warnings leave it at 0.
 `;
 
-/** `epsam doctor` */
 export function doctorCommand() {
   return new Command("doctor")
     .addOption(jsonOption())

@@ -60,7 +60,6 @@ interface FoundationOptions extends FoundationFacts, ActionContext {
   readonly overwrite?: true | undefined;
 }
 
-/** Imports a foundation model. */
 export async function foundation(file: string, options: FoundationOptions): Promise<CommandOutcome> {
   const { reporter, device, overwrite = false } = options;
   const imported = await importFoundation(file, {

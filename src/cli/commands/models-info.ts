@@ -19,7 +19,6 @@ Examples:
   $ epsam models info efficientnet-lite0
   $ epsam models info resnet18.pth        which backbone a checkpoint holds, and what of it is not used`;
 
-/** `epsam models info` */
 export function modelsInfoCommand() {
   return new Command("info")
     .description(

@@ -24,7 +24,6 @@ Examples:
   $ epsam models list --json   the same for a program
 `;
 
-/** `epsam models list` */
 export function modelsListCommand() {
   return new Command("list")
     .description("show the weights at hand and those that can be downloaded, with size, licence and SHA-256")

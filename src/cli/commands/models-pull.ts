@@ -13,7 +13,6 @@ Examples:
 An interrupted download goes on with the same command. EPSAM_CACHE_DIR moves the directory. Without a network, fetch
 the file elsewhere: the message says from where, and under which name to put it; pull then checks it.`;
 
-/** `epsam models pull` */
 export function modelsPullCommand() {
   return new Command("pull")
     .description("download published weights into the cache and check them")

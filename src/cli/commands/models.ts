@@ -13,7 +13,6 @@ Examples:
   $ epsam models export run --part classifier --format onnx --out classifier.onnx
 `;
 
-/** `epsam models` */
 export function modelsCommand() {
   return new Command("models")
     .addHelpText("after", EXAMPLES)

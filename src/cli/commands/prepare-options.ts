@@ -125,7 +125,6 @@ export const prepareOptions = {
   ).argParser(numberSetting(slides.minimumTissue.def.innerType)),
 };
 
-/** `--annotation-origin <corner>` */
 export function annotationOriginOption() {
   return new Option(
     "--annotation-origin <corner>",
@@ -133,7 +132,6 @@ export function annotationOriginOption() {
   ).choices(slides.annotationOrigin.def.innerType.options);
 }
 
-/** `--tissue <rule>` */
 export function tissueOption() {
   return new Option(
     "--tissue <rule>",

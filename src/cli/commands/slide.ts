@@ -21,7 +21,6 @@ Examples:
   $ epsam slide thumbnail slide.svs --out slide.png
   $ epsam slide thumbnail slide.svs --out slide.png --size 4096 --overwrite`;
 
-/** `epsam slide` */
 export function slideCommand() {
   return new Command("slide")
     .addHelpText("after", `${INFO_HELP}\n`)

@@ -17,12 +17,10 @@ import {
 } from "../../run/index.js";
 import { path } from "../options.js";
 
-/** `--data <dataset>` */
 export function dataOption() {
   return new Option("--data <dataset>", "dataset directory from `epsam prepare`").argParser(path);
 }
 
-/** `--classifier-data <dataset>` */
 export function classifierDataOption() {
   return new Option(
     "--classifier-data <dataset>",
@@ -30,7 +28,6 @@ export function classifierDataOption() {
   ).argParser(path);
 }
 
-/** `--preset <name>` */
 export function presetOption() {
   return new Option(
     "--preset <name>",
@@ -38,14 +35,12 @@ export function presetOption() {
   ).choices(presetNames);
 }
 
-/** `--config <file>` */
 export function configOption() {
   return new Option("--config <file>", "YAML or JSON file with values that differ from the preset").argParser(
     path,
   );
 }
 
-/** `--backbone <names>` */
 export function backboneOption() {
   return new Option(
     "--backbone <names>",

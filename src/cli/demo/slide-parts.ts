@@ -21,7 +21,6 @@ import { openSlide, type PixelSource } from "../../slides/index.js";
 /** The share of a slide that chooses, from below. */
 const VALIDATION_SHARE = 0.2;
 
-/** A slide with its annotation. */
 export interface AnnotatedSlide {
   readonly name: string;
   readonly slide: string;

@@ -3,7 +3,6 @@ import { cancelCohorts } from "./cancel.js";
 import type { QueueConnection } from "./connect.js";
 import { type JobData, jobProgressSchema, readJobData } from "./job.js";
 
-/** The state of a queue. */
 export interface QueueStatus {
   readonly paused: boolean;
   readonly waiting: number;

@@ -49,7 +49,6 @@ export interface WorkerOptions {
   readonly signal: AbortSignal;
 }
 
-/** What a worker did. */
 export interface WorkerResult {
   readonly slides: number;
   readonly failed: number;

@@ -18,7 +18,6 @@ export interface StoredJob {
 
 const productsSchema = planSchema.pick({ makes: true, slides: true });
 
-/** What a job made. */
 export type JobProducts = z.infer<typeof productsSchema>;
 
 const fileSchema = z.object({

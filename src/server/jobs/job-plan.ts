@@ -37,7 +37,6 @@ export const planSchema = z.object({
   slides: z.array(z.string()),
 });
 
-/** One command of a job. */
 export type JobStep = z.infer<typeof stepSchema>;
 /** What a job does, resolved: nothing in it depends on the workspace any more. */
 export type JobPlan = z.infer<typeof planSchema>;

@@ -10,7 +10,6 @@ const KEPT_BYTES = 256 * 2 ** 20;
 /** Entries whose embeddings may have been forgotten; a few hundred bytes each. */
 const ENTRIES = 4096;
 
-/** A patch to be embedded. */
 export interface EmbeddingTask {
   readonly segmenter: SlideSegmenter;
   /** Names the pixels: slide, its version, place. */
@@ -20,7 +19,6 @@ export interface EmbeddingTask {
   readonly read: (signal: AbortSignal) => Promise<RgbImage>;
 }
 
-/** A patch that was embedded. */
 export interface OpenedPatch extends Pick<EmbeddingTask, "segmenter" | "read"> {
   readonly entry: EmbeddingEntry;
   /** Names what is computed of it. */

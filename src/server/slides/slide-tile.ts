@@ -7,7 +7,6 @@ import type { ServedLevel } from "./served-levels.js";
 /** Quality of tiles that are encoded anew; mozjpeg would take ten times as long. */
 const TILE_QUALITY = 80;
 
-/** The address of one tile. */
 export interface TileAddress {
   readonly level: ServedLevel;
   readonly column: number;

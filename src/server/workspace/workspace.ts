@@ -4,7 +4,6 @@ import { notFound } from "../problem.js";
 import { opaqueId } from "./identifiers.js";
 import { labelsOf } from "./labels.js";
 
-/** A slide of the workspace. */
 export interface WorkspaceSlide {
   readonly id: string;
   /** File name without its folder. */

@@ -8,7 +8,6 @@ export interface DeepZoomDescriptor {
   readonly tileSize: number;
   /** Pixels that a tile shares with each neighbour, on each side. */
   readonly overlap: number;
-  /** Extension of the tiles. */
   readonly extension: string;
 }
 

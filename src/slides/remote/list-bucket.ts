@@ -12,7 +12,6 @@ const MOST_KEYS = 100_000;
 /** A page has at most a thousand keys of at most 1024 bytes. */
 const MOST_PAGE_BYTES = 16 * 2 ** 20;
 
-/** What a list may be. */
 export interface ListLimits {
   /** More files than that are refused. */
   readonly most?: number | undefined;

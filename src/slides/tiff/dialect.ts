@@ -14,7 +14,6 @@ export interface PyramidLevel {
 /** A picture beside the pyramid: a page, or a whole JPEG file from the metadata. */
 export type AssociatedImage = TiffPage | Uint8Array;
 
-/** What a file is as a slide. */
 export interface SlideDescription {
   /** From full to least resolution, not empty. */
   readonly levels: readonly PyramidLevel[];

@@ -11,7 +11,6 @@ const WHOLE_NUMBER_TYPES = new Set([1, 3, 4, 13, 16, 18]);
 /** Field types that hold bytes: BYTE, ASCII, UNDEFINED. */
 const BYTE_TYPES = new Set([1, 2, 7]);
 
-/** One entry of a directory. */
 export interface TiffField {
   readonly tag: number;
   readonly type: number;

@@ -9,7 +9,6 @@ import { withDescription } from "./png-text.js";
 
 interface FigureDialogProps {
   readonly viewer: OpenViewer;
-  /** The layers that are shown. */
   readonly layers: readonly LayerSetting[];
   readonly look: Look;
   onClose(): void;

@@ -3,7 +3,6 @@ import { type ReadonlySignal, signal } from "@preact/signals";
 /** Where a shortcut listens: everywhere on the page, or while the slide has the keyboard focus. */
 export type ShortcutScope = "page" | "slide";
 
-/** One keyboard shortcut. */
 export interface Shortcut {
   /** As `KeyboardEvent.key` names it, with `Mod+` (Ctrl, or ⌘ on a Mac), `Shift+`, `Alt+` before it: `Mod+z`, `?`, `ArrowLeft`. */
   readonly key: string;

@@ -1,7 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useId, useRef } from "preact/hooks";
 
-/** One tab. */
 export interface Tab<Name extends string> {
   readonly name: Name;
   readonly title: string;

@@ -39,7 +39,6 @@ interface JobFormProps {
   onStarted(job: JobEntry): void;
 }
 
-/** The form that starts a job. */
 export function JobForm({ kind, workspace, given, repeated, onStarted }: JobFormProps) {
   const key = `ep-sam.job.${[kind, given.run, given.dataset, given.slide, repeated?.id].join("/")}`;
   const [draft, setDraft] = useState<JobDraft>(

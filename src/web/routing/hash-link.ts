@@ -13,7 +13,6 @@ import {
 export type { Alignment, Beside } from "./beside-link.js";
 export type { LayerSetting } from "./link-parts.js";
 
-/** What a gallery shows. */
 export interface GalleryQuery {
   readonly split: "train" | "val" | "test" | null;
   readonly label: 0 | 1 | null;

@@ -5,7 +5,6 @@ import { PageHead } from "../shell/page-head.js";
 import { workspaceRevision } from "../state/workspace.js";
 import { SlideView } from "./slide-view.js";
 
-/** One slide. */
 export function SlidePage({ slide }: { readonly slide: string }) {
   // Jobs give a slide new layers; the view stays where it is.
   const [loaded, again] = useResource(slideDetailSchema, paths.slide(slide), workspaceRevision.value);

@@ -1,6 +1,5 @@
 import type { LevelEntry } from "../../contract/index.js";
 
-/** A tile of a level. */
 export interface TileIndex {
   readonly column: number;
   readonly row: number;

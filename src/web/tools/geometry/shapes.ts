@@ -10,12 +10,10 @@ export function shapeOf({ area, mark }: Pick<AnnotationObject, "area" | "mark">)
   return mark ?? area;
 }
 
-/** A shape as the members of an object. */
 export function membersOf(shape: DrawnShape): Pick<AnnotationObject, "area" | "mark"> {
   return shape.type === "MultiPolygon" ? { area: shape } : { area: NO_AREA, mark: shape };
 }
 
-/** An object with another shape. */
 export function withShape({ mark: _, ...object }: AnnotationObject, shape: DrawnShape): AnnotationObject {
   return { ...object, ...membersOf(shape) };
 }

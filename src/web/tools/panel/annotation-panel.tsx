@@ -10,7 +10,6 @@ import { ObjectList } from "./object-list.js";
 import { SegmenterChoice } from "./segmenter-choice.js";
 import type { ToolsState } from "./tools-state.js";
 
-/** The tab "Annotations". */
 export function AnnotationPanel({ state }: { readonly state: ToolsState }) {
   return (
     <div class="panel annotation-panel">

@@ -28,7 +28,6 @@ export interface FoundMask {
   readonly patch: Box;
 }
 
-/** A click on the slide. */
 export interface ClickPoint {
   readonly position: Position;
   readonly label: PromptPoint["label"];

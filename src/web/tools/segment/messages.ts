@@ -1,6 +1,5 @@
 import type { Area, Box, DecodeRequest } from "../../../contract/index.js";
 
-/** One mask to decode. */
 export interface MaskRequest {
   /** Address of the decoder's ONNX file. */
   readonly decoder: string;
@@ -27,14 +26,12 @@ export interface MaskResult {
 /** Where masks are decoded: SAM's decoder in the browser, twice, the server, or a run's map without SAM. */
 export type Engine = "webgpu" | "wasm" | "server" | "map";
 
-/** To the worker. */
 export interface WorkerRequest extends MaskRequest {
   readonly id: number;
   /** Answers with the decoder's logits too. */
   readonly withLogits: boolean;
 }
 
-/** From the worker. */
 export type WorkerAnswer =
   | ({ readonly id: number; readonly logits: Float32Array | null } & MaskResult)
   | {

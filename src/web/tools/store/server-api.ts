@@ -11,7 +11,6 @@ import {
 import { paths, problemOf, type RequestOptions, requestJson, ServerProblem } from "../../api/index.js";
 import type { AnnotationApi, ImportSource, SaveAnswer } from "./annotation-api.js";
 
-/** The annotations of a slide on the server. */
 export function serverApi(slide: string): AnnotationApi {
   const path = paths.annotations(slide);
   const save = (to: string, body: AnnotationEdit | AnnotationStep): Promise<SaveAnswer> =>
