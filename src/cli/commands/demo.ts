@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { DemoProgress } from "../demo/demo-progress.js";
 import { type DemoResult, runDemo } from "../demo/run-demo.js";
 import { DEMO_PRESET, demoSettings, demoSteps, tissueDemoSettings } from "../demo/settings.js";
@@ -34,12 +34,10 @@ from one region of a breast cancer and segments that of another patient: real fi
 export function demoCommand() {
   return new Command("demo")
     .addOption(outOption("directory for everything the demo makes").default("epsam-demo"))
-    .addOption(new Option("--resume", "go on with an interrupted demo"))
-    .addOption(
-      new Option(
-        "--tissue",
-        "learn from a real region of breast cancer and segment another, in a clone of the repository",
-      ),
+    .option("--resume", "go on with an interrupted demo")
+    .option(
+      "--tissue",
+      "learn from a real region of breast cancer and segment another, in a clone of the repository",
     )
     .addOption(seedOption().default(0))
     .addOption(deviceOption())

@@ -22,14 +22,8 @@ folder below it.`;
 /** `epsam evaluate`: figures of every stage of a run on a split, with confidence intervals. */
 export function evaluateCommand() {
   return new Command("evaluate")
-    .addOption(
-      new Option("--run <run>", "run directory from `epsam train`").argParser(path).makeOptionMandatory(),
-    )
-    .addOption(
-      new Option("--data <dataset>", "dataset directory from `epsam prepare`")
-        .argParser(path)
-        .makeOptionMandatory(),
-    )
+    .requiredOption("--run <run>", "run directory from `epsam train`", path)
+    .requiredOption("--data <dataset>", "dataset directory from `epsam prepare`", path)
     .addOption(new Option("--split <name>", "which patches").choices(SPLITS).default("test" as const))
     .addOption(outOption("folder for the figures and masks (default: evaluation in the run)"))
     .addOption(anyResolutionOption())

@@ -59,58 +59,48 @@ What cannot be read is left out and named; the exit code is then 3.`;
 export function inferCommand() {
   return new Command("infer")
     .argument("<inputs...>", "slides or images, folders of them, or datasets", inputs)
-    .addOption(
-      new Option("--run <directory>", "run directory from `epsam train`")
-        .argParser(path)
-        .makeOptionMandatory(),
-    )
+    .requiredOption("--run <directory>", "run directory from `epsam train`", path)
     .addOption(
       outOrBucketOption(
         "where to write the results: a folder; of slides also s3://BUCKET/PREFIX",
       ).makeOptionMandatory(),
     )
-    .addOption(
-      new Option(
-        "--stage <name>",
-        "whose decoder to use: untrained, preliminary, round-1, ... (default: the last finished one)",
-      ),
+    .option(
+      "--stage <name>",
+      "whose decoder to use: untrained, preliminary, round-1, ... (default: the last finished one)",
     )
-    .addOption(
-      new Option(
-        "--gate <probability>",
-        "tumour probability from which a patch is segmented (default: the run's)",
-      ).argParser(numberSetting(settings.gate)),
+    .option(
+      "--gate <probability>",
+      "tumour probability from which a patch is segmented (default: the run's)",
+      numberSetting(settings.gate),
     )
-    .addOption(
-      new Option("--overlap <share>", "least overlap of neighbouring patches, 0 to 0.9 of their side")
-        .argParser(numberSetting(settings.overlap.def.innerType))
-        .default(defaultOf(settings.overlap)),
+    .option(
+      "--overlap <share>",
+      "least overlap of neighbouring patches, 0 to 0.9 of their side",
+      numberSetting(settings.overlap.def.innerType),
+      defaultOf(settings.overlap),
     )
-    .addOption(
-      new Option(
-        "--mpp <microns>",
-        "microns per pixel: of images, for areas in µm²; of slides that do not tell them, at full resolution",
-      ).argParser(numberSetting(settings.mpp)),
+    .option(
+      "--mpp <microns>",
+      "microns per pixel: of images, for areas in µm²; of slides that do not tell them, at full resolution",
+      numberSetting(settings.mpp),
     )
     .addOption(asOption())
-    .addOption(
-      new Option(
-        "--patch-mpp <microns>",
-        "slides: microns per pixel to read them at (default: those of the run's dataset)",
-      ).argParser(numberSetting(settings.patchMpp)),
+    .option(
+      "--patch-mpp <microns>",
+      "slides: microns per pixel to read them at (default: those of the run's dataset)",
+      numberSetting(settings.patchMpp),
     )
     .addOption(tissueOption())
-    .addOption(
-      new Option(
-        "--tolerance <microns>",
-        "slides: how far outlines may lie from the mask's (default: half a pixel)",
-      ).argParser(numberSetting(settings.tolerance)),
+    .option(
+      "--tolerance <microns>",
+      "slides: how far outlines may lie from the mask's (default: half a pixel)",
+      numberSetting(settings.tolerance),
     )
-    .addOption(
-      new Option(
-        "--min-area <square microns>",
-        "slides: smaller foci are left out of outlines and figures, 0 keeps all (default: 80, about a cell)",
-      ).argParser(numberSetting(settings.minimumArea.def.innerType)),
+    .option(
+      "--min-area <square microns>",
+      "slides: smaller foci are left out of outlines and figures, 0 keeps all (default: 80, about a cell)",
+      numberSetting(settings.minimumArea.def.innerType),
     )
     .addOption(annotationsOption())
     .addOption(labelledSquaresOption())
@@ -122,7 +112,7 @@ export function inferCommand() {
     .addOption(shardOption())
     .addOption(collectOption())
     .addOption(queueOption())
-    .addOption(new Option("--resume", "go on with an interrupted call: what is finished is kept"))
+    .option("--resume", "go on with an interrupted call: what is finished is kept")
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())
     .addOption(cacheGigabytesOption())

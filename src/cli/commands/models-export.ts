@@ -22,10 +22,8 @@ export function modelsExportCommand() {
     .argument("<run>", "run directory", path)
     .addOption(new Option("--part <part>", "which model").choices(exportParts).makeOptionMandatory())
     .addOption(new Option("--format <format>", "file format").choices(exportFormats).makeOptionMandatory())
-    .addOption(
-      new Option("--stage <name>", "whose decoder: untrained, preliminary, round-1, ... (default: the last)"),
-    )
-    .addOption(new Option("--out <file>", "file to write").argParser(path).makeOptionMandatory())
+    .option("--stage <name>", "whose decoder: untrained, preliminary, round-1, ... (default: the last)")
+    .requiredOption("--out <file>", "file to write", path)
     .addOption(overwriteOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)

@@ -49,23 +49,18 @@ export function modelsImportCommand() {
     )
     .argument("[file]", "a checkpoint to convert", path)
     .addOption(new Option("--as <kind>", "what the file is").choices(checkpointKinds))
-    .addOption(
-      new Option(
-        "--key <names>",
-        "where the file holds the state dict, such as model.state_dict (found by itself)",
-      ),
+    .option(
+      "--key <names>",
+      "where the file holds the state dict, such as model.state_dict (found by itself)",
     )
-    .addOption(
-      new Option("--classifier <file>", "checkpoint of the patch classifier, for a run").argParser(path),
-    )
-    .addOption(new Option("--decoder <file>", "checkpoint of SAM's mask decoder, for a run").argParser(path))
-    .addOption(
-      new Option("--sam <file>", "checkpoint of the SAM that the decoder belongs to").argParser(path),
-    )
-    .addOption(
-      new Option("--patch-size <pixels>", "side of the patches that the models were trained on")
-        .argParser(wholeNumber(32, LARGEST_PATCH))
-        .default(defaultOf(preparationSettings.shape.patchSize)),
+    .option("--classifier <file>", "checkpoint of the patch classifier, for a run", path)
+    .option("--decoder <file>", "checkpoint of SAM's mask decoder, for a run", path)
+    .option("--sam <file>", "checkpoint of the SAM that the decoder belongs to", path)
+    .option(
+      "--patch-size <pixels>",
+      "side of the patches that the models were trained on",
+      wholeNumber(32, LARGEST_PATCH),
+      defaultOf(preparationSettings.shape.patchSize),
     )
     .addOption(
       new Option("--prompt-frame <frame>", "frame of the prompts that the decoder was trained with").choices([
@@ -74,8 +69,8 @@ export function modelsImportCommand() {
       ] as const),
     )
     .addOption(new Option("--preset <name>", "values to start from (default: paper)").choices(presetNames))
-    .addOption(new Option("--config <file>", "YAML or JSON file with values that differ").argParser(path))
-    .addOption(new Option("--out <path>", "run directory, or safetensors file, to write").argParser(path))
+    .option("--config <file>", "YAML or JSON file with values that differ", path)
+    .option("--out <path>", "run directory, or safetensors file, to write", path)
     .addOption(foundationOptions.model())
     .addOption(foundationOptions.name())
     .addOption(foundationOptions.mean())

@@ -47,20 +47,10 @@ report.html, log.txt and project.json. Inputs that cannot be used are left out a
 export function runProjectCommand() {
   return new Command("run")
     .argument("[inputs...]", "slides, images or ready patches: files and folders", inputs)
-    .addOption(
-      new Option(
-        "--annotations <folder...>",
-        "slides: ASAP XML, GeoJSON or Camelyon JSON, named like them",
-      ).argParser(paths),
-    )
-    .addOption(new Option("--masks <folder>", "images: masks, named like them").argParser(path))
+    .option("--annotations <folder...>", "slides: ASAP XML, GeoJSON or Camelyon JSON, named like them", paths)
+    .option("--masks <folder>", "images: masks, named like them", path)
     .addOption(outOption("the project folder to make, or to go on with"))
-    .addOption(
-      new Option(
-        "--config <file>",
-        "YAML or JSON file with settings of every step, see docs/formats.md",
-      ).argParser(path),
-    )
+    .option("--config <file>", "YAML or JSON file with settings of every step, see docs/formats.md", path)
     .addOption(
       new Option(
         "--profile <name>",
@@ -73,14 +63,13 @@ export function runProjectCommand() {
       ),
     )
     .addOption(prepareOptions.mpp)
-    .addOption(
-      new Option(
-        "--split <train,val,test>",
-        "shares of the patients, or their numbers (default: 70,10,20)",
-      ).argParser(numbersSetting(preparationSettings.shape.split)),
+    .option(
+      "--split <train,val,test>",
+      "shares of the patients, or their numbers (default: 70,10,20)",
+      numbersSetting(preparationSettings.shape.split),
     )
     .addOption(seedOption())
-    .addOption(new Option("--dry-run", "print what would be done, and stop"))
+    .option("--dry-run", "print what would be done, and stop")
     .addOption(deviceOption())
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())

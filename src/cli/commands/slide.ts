@@ -1,4 +1,4 @@
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { closing, EpSamError, exists } from "../../common/index.js";
 import { writePng } from "../../imaging/index.js";
 import { MAX_THUMBNAIL_SIDE, openSlide, readThumbnail } from "../../slides/index.js";
@@ -50,11 +50,12 @@ function thumbnailCommand() {
   return new Command("thumbnail")
     .description("write a small picture of a slide")
     .argument("<file>", "slide or image", input)
-    .addOption(new Option("--out <png>", "file to write").argParser(path).makeOptionMandatory())
-    .addOption(
-      new Option("--size <pixels>", "longer side of the picture")
-        .argParser(wholeNumber(16, MAX_THUMBNAIL_SIDE))
-        .default(DEFAULT_SIZE),
+    .requiredOption("--out <png>", "file to write", path)
+    .option(
+      "--size <pixels>",
+      "longer side of the picture",
+      wholeNumber(16, MAX_THUMBNAIL_SIDE),
+      DEFAULT_SIZE,
     )
     .addOption(overwriteOption())
     .addOption(cacheGigabytesOption())

@@ -1,4 +1,4 @@
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { inferenceSettings } from "../../contract/index.js";
 import { keepTaughtRun } from "../../inference/index.js";
 import { deviceFor } from "../device-choice.js";
@@ -29,22 +29,17 @@ are needed, ten squares are a good beginning. \`epsam view\` makes them with cli
 export function teachCommand() {
   return new Command("teach")
     .argument("<slide>", "the slide that the squares lie on", input)
-    .addOption(
-      new Option("--labelled-squares <file>", "CSV with slide, x, y, size, tumour")
-        .argParser(path)
-        .makeOptionMandatory(),
-    )
-    .addOption(
-      new Option(
-        "--run <directory>",
-        "run whose decoder is adapted, or, if squares made it, whose head is taught on (default: a new head)",
-      ).argParser(path),
+    .requiredOption("--labelled-squares <file>", "CSV with slide, x, y, size, tumour", path)
+    .option(
+      "--run <directory>",
+      "run whose decoder is adapted, or, if squares made it, whose head is taught on (default: a new head)",
+      path,
     )
     .addOption(outOption("where to write the run").makeOptionMandatory())
-    .addOption(
-      new Option("--mpp <microns>", "microns per pixel of a slide that does not tell them").argParser(
-        numberSetting(inferenceSettings.shape.mpp),
-      ),
+    .option(
+      "--mpp <microns>",
+      "microns per pixel of a slide that does not tell them",
+      numberSetting(inferenceSettings.shape.mpp),
     )
     .addOption(deviceOption())
     .addOption(overwriteOption())

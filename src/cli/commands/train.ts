@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { stringify } from "yaml";
 import { EpSamError } from "../../common/index.js";
 import { writeRunReport } from "../../report/index.js";
@@ -51,23 +51,20 @@ export function trainCommand() {
   return new Command("train")
     .addOption(dataOption())
     .addOption(classifierDataOption())
-    .addOption(
-      new Option(
-        "--from-run <run>",
-        "a run whose classifier is kept, its data too: train the rest with another --config, or one round with --corrections; of a run of squares, the head that training begins with, on the --data",
-      ).argParser(path),
+    .option(
+      "--from-run <run>",
+      "a run whose classifier is kept, its data too: train the rest with another --config, or one round with --corrections; of a run of squares, the head that training begins with, on the --data",
+      path,
     )
-    .addOption(
-      new Option("--corrections <dataset>", "dataset of corrected patches, for --from-run").argParser(path),
-    )
+    .option("--corrections <dataset>", "dataset of corrected patches, for --from-run", path)
     .addOption(outOption("the run directory to make or, with --resume, to go on with"))
     .addOption(presetOption())
     .addOption(configOption())
     .addOption(backboneOption())
     .addOption(seedOption())
-    .addOption(new Option("--stage <names...>", "run these stages only"))
-    .addOption(new Option("--resume", "go on with an interrupted run"))
-    .addOption(new Option("--print-config", "print the effective configuration as YAML and stop"))
+    .option("--stage <names...>", "run these stages only")
+    .option("--resume", "go on with an interrupted run")
+    .option("--print-config", "print the effective configuration as YAML and stop")
     .addOption(deviceOption())
     .addOption(anyResolutionOption())
     .addOption(overwriteOption())

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { parseRedisAddress } from "../../cohort/index.js";
 import {
   DEFAULT_STATE_DIRECTORY,
@@ -46,43 +46,35 @@ On another machine: ssh -L ${DEFAULT_VIEW_PORT}:localhost:${DEFAULT_VIEW_PORT} M
 export function viewCommand() {
   return new Command("view")
     .argument("[inputs...]", "slides, folders, datasets, runs, results", inputs)
-    .addOption(new Option("--run <directory...>", "run directory from `epsam train`").argParser(paths))
-    .addOption(
-      new Option("--results <directory...>", "what `epsam infer` wrote for the slides").argParser(paths),
-    )
-    .addOption(
-      new Option("--annotations <directory...>", "annotation files named like the slides").argParser(paths),
-    )
-    .addOption(
-      new Option(
-        "--allow <directory...>",
-        "folders below which the page may add slides and others by path, beside the inputs",
-      ).argParser(paths),
+    .option("--run <directory...>", "run directory from `epsam train`", paths)
+    .option("--results <directory...>", "what `epsam infer` wrote for the slides", paths)
+    .option("--annotations <directory...>", "annotation files named like the slides", paths)
+    .option(
+      "--allow <directory...>",
+      "folders below which the page may add slides and others by path, beside the inputs",
+      paths,
     )
     .addOption(annotationOriginOption())
     .addOption(tumourGroupsOption())
     .addOption(exclusionGroupsOption())
     .addOption(ignoreGroupsOption())
     .addOption(queueOption())
-    .addOption(
-      new Option(
-        "--state <directory>",
-        `where corrections and jobs are kept (default: ${DEFAULT_STATE_DIRECTORY})`,
-      ).argParser(path),
+    .option(
+      "--state <directory>",
+      `where corrections and jobs are kept (default: ${DEFAULT_STATE_DIRECTORY})`,
+      path,
     )
-    .addOption(
-      new Option(
-        "--port <number>",
-        `default: ${DEFAULT_VIEW_PORT}, or any free one if that is taken`,
-      ).argParser(wholeNumber(0, 65_535)),
+    .option(
+      "--port <number>",
+      `default: ${DEFAULT_VIEW_PORT}, or any free one if that is taken`,
+      wholeNumber(0, 65_535),
     )
-    .addOption(
-      new Option(
-        "--host <address>",
-        "address to serve at; another than the default requires --token",
-      ).default(DEFAULT_VIEW_HOST),
+    .option(
+      "--host <address>",
+      "address to serve at; another than the default requires --token",
+      DEFAULT_VIEW_HOST,
     )
-    .addOption(new Option("--token [secret]", "require a token, made up when none is given"))
+    .option("--token [secret]", "require a token, made up when none is given")
     .addOption(cacheGigabytesOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)

@@ -1,4 +1,4 @@
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import {
   nameOfRedis,
   parseRedisAddress,
@@ -35,25 +35,21 @@ bullmq and ioredis beside ep-sam. Slides, runs and outputs have the same paths a
 export function workerCommand() {
   return new Command("worker")
     .addOption(queueOption().makeOptionMandatory())
-    .addOption(
-      new Option("--concurrency <count>", "slides at a time, each in a process of its own")
-        .argParser(wholeNumber(1, 256))
-        .default(1),
-    )
+    .option("--concurrency <count>", "slides at a time, each in a process of its own", wholeNumber(1, 256), 1)
     .addOption(deviceOption())
-    .addOption(
-      new Option("--lease <seconds>", "without a sign of life for so long, others take over a slide")
-        .argParser(wholeSetting(whole(2)))
-        .default(LEASE_SECONDS),
+    .option(
+      "--lease <seconds>",
+      "without a sign of life for so long, others take over a slide",
+      wholeSetting(whole(2)),
+      LEASE_SECONDS,
     )
-    .addOption(new Option("--until-empty", "end when the queue is empty"))
-    .addOption(
-      new Option(
-        "--metrics <port>",
-        "serve figures for Prometheus at /metrics of this port, of --metrics-host",
-      ).argParser(wholeNumber(0, 65_535)),
+    .option("--until-empty", "end when the queue is empty")
+    .option(
+      "--metrics <port>",
+      "serve figures for Prometheus at /metrics of this port, of --metrics-host",
+      wholeNumber(0, 65_535),
     )
-    .addOption(new Option("--metrics-host <address>", "address to serve figures at").default("127.0.0.1"))
+    .option("--metrics-host <address>", "address to serve figures at", "127.0.0.1")
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((options) =>
