@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { z } from "zod";
-import { parseShard, type Shard } from "../cohort/index.js";
+import { parseShard } from "../cohort/index.js";
 import { EpSamError, isEpSamError, isRemotePath, remotePath, withoutSecrets } from "../common/index.js";
 import { seedSetting, whole, wholeBetween } from "../contract/index.js";
 import { type DeviceRequest, deviceNames, parseDeviceRequest } from "../graph/index.js";
@@ -65,13 +65,18 @@ function notEmpty(text: string): string {
   throw new InvalidArgumentError("Give a path that is not empty.");
 }
 
-/** A slide, or what may be one: a path, or an address, of which nobody sees what is secret from here on. */
-export function input(text: string): string {
+/** What is read of an option's text; an error tells options, where the function that reads names settings. */
+function withFlagsIfRefused<Value>(read: () => Value): Value {
   try {
-    return remotePath(notEmpty(text));
+    return read();
   } catch (thrown) {
     throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
   }
+}
+
+/** A slide, or what may be one: a path, or an address, of which nobody sees what is secret from here on. */
+export function input(text: string): string {
+  return withFlagsIfRefused(() => remotePath(notEmpty(text)));
 }
 
 /** One more input of a command that takes several. */
@@ -104,16 +109,8 @@ export function seedOption() {
 /** {@link deviceFor} makes a device of it. */
 export function deviceOption() {
   return new Option("--device <name>", `where to compute: auto, ${deviceNames.join(", ")}`)
-    .argParser(deviceIn)
+    .argParser((text) => withFlagsIfRefused(() => parseDeviceRequest(text)))
     .default("auto" satisfies DeviceRequest as DeviceRequest);
-}
-
-function deviceIn(text: string): DeviceRequest {
-  try {
-    return parseDeviceRequest(text);
-  } catch (thrown) {
-    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
-  }
 }
 
 export function anyResolutionOption() {
@@ -131,15 +128,7 @@ export function shardOption() {
   return new Option(
     "--shard <part>",
     "slides: do one part of them, such as 3/16; auto: the one that Slurm, AWS Batch or (auto/16) Kubernetes numbers",
-  ).argParser(shardIn);
-}
-
-function shardIn(text: string): Shard {
-  try {
-    return parseShard(text, process.env);
-  } catch (thrown) {
-    throw isEpSamError(thrown) ? errorWithFlags(thrown) : thrown;
-  }
+  ).argParser((text) => withFlagsIfRefused(() => parseShard(text, process.env)));
 }
 
 export function collectOption() {

@@ -1,5 +1,5 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { EpSamError, exists } from "../../common/index.js";
+import { EpSamError } from "../../common/index.js";
 import { defaultOf, LARGEST_PATCH, preparationSettings } from "../../contract/index.js";
 import type { DeviceRequest } from "../../graph/index.js";
 import {
@@ -10,6 +10,7 @@ import {
 } from "../../models/index.js";
 import { importRun, type PresetName, presetNames, readConfigFile } from "../../run/index.js";
 import { deviceFor } from "../device-choice.js";
+import { requireFree } from "../free-output.js";
 import {
   deviceOption,
   jsonOption,
@@ -143,13 +144,7 @@ async function convert(
       action: `Say what the file is: --as ${checkpointKinds.join(", --as ")}.`,
     });
   }
-  if (overwrite !== true && (await exists(out))) {
-    throw new EpSamError("usage", {
-      what: "exists already",
-      where: out,
-      action: "Choose another --out, or replace it with --overwrite.",
-    });
-  }
+  await requireFree(out, overwrite);
   const converted = await convertCheckpoint(file, kind, out, { key });
   const lines = [
     `${converted.title}: ${converted.tensors} tensors in ${out}`,

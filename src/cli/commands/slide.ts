@@ -1,7 +1,8 @@
 import { Command } from "@commander-js/extra-typings";
-import { closing, EpSamError, exists } from "../../common/index.js";
+import { closing } from "../../common/index.js";
 import { writePng } from "../../imaging/index.js";
 import { MAX_THUMBNAIL_SIDE, openSlide, readThumbnail } from "../../slides/index.js";
+import { requireFree } from "../free-output.js";
 import { cacheGigabytesOption, input, jsonOption, overwriteOption, path, wholeNumber } from "../options.js";
 import { type ActionContext, type CommandOutcome, runCommand } from "../run-command.js";
 import { slideRecord, slideText } from "../slide-text.js";
@@ -75,13 +76,7 @@ async function writeThumbnail(
   { out, size, overwrite }: ThumbnailSettings,
   { reporter, signal }: ActionContext,
 ): Promise<CommandOutcome> {
-  if (overwrite !== true && (await exists(out))) {
-    throw new EpSamError("usage", {
-      what: "exists already",
-      where: out,
-      action: "Choose another --out, or replace it with --overwrite.",
-    });
-  }
+  await requireFree(out, overwrite);
   return closing(openSlide(file), async (slide) => {
     const onProgress = (done: number, total: number): void =>
       reporter.progress({ task: `reading ${file}`, done, total });

@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
-import sharp from "sharp";
 import { type Reporter, writeFileAtomically } from "../../common/index.js";
 import { generatePatients, type PatientTissue, type SyntheticOptions } from "../../dataset/index.js";
 import { rasterOf, traceFoci, writeFociAsapXml } from "../../inference/index.js";
+import { tiledPyramid } from "./tiled-pyramid.js";
 
 /** Where {@link writeGeneratedSlides} wrote. */
 export interface GeneratedSlides {
@@ -31,6 +31,7 @@ export async function writeGeneratedSlides(
   options: GeneratedSlidesOptions,
 ): Promise<GeneratedSlides> {
   const { micronsPerPixel, reporter, signal, count } = options;
+  const resolution = { x: micronsPerPixel, y: micronsPerPixel };
   const slides = join(directory, "slides");
   const annotations = join(directory, "annotations");
   const patients = join(directory, "patients.csv");
@@ -39,32 +40,14 @@ export async function writeGeneratedSlides(
   const rows: string[][] = [["slide", "patient"]];
   for (const tissue of generatePatients(options)) {
     signal?.throwIfAborted();
-    await writeFileAtomically(join(slides, `${tissue.name}.tif`), await pyramid(tissue, micronsPerPixel));
+    const pyramid = await tiledPyramid(tissue.image, resolution, { compression: "jpeg", quality: 90 });
+    await writeFileAtomically(join(slides, `${tissue.name}.tif`), pyramid);
     await writeOutlines(join(annotations, `${tissue.name}.xml`), tissue, micronsPerPixel);
     rows.push([tissue.name, tissue.patient]);
     reporter.progress({ task: "generating slides", done: rows.length - 1, total: count });
   }
   await writeFileAtomically(patients, stringify(rows));
   return { slides, annotations, patients };
-}
-
-/** A tiled JPEG pyramid in TIFF. */
-function pyramid({ image }: PatientTissue, micronsPerPixel: number): Promise<Buffer> {
-  const { width, height, data } = image;
-  const pixelsPerMillimetre = 1000 / micronsPerPixel;
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .tiff({
-      compression: "jpeg",
-      quality: 90,
-      tile: true,
-      tileWidth: 256,
-      tileHeight: 256,
-      pyramid: true,
-      resolutionUnit: "cm",
-      xres: pixelsPerMillimetre,
-      yres: pixelsPerMillimetre,
-    })
-    .toBuffer();
 }
 
 async function writeOutlines(path: string, { mask, name }: PatientTissue, mpp: number): Promise<void> {

@@ -1,7 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
-import sharp from "sharp";
 import {
   type Annotation,
   type AnnotationSet,
@@ -17,6 +16,7 @@ import {
 } from "../../dataset/index.js";
 import { clippedRing, type Level0Ring } from "../../geometry/index.js";
 import { openSlide, type PixelSource } from "../../slides/index.js";
+import { tiledPyramid } from "./tiled-pyramid.js";
 
 /** The share of a slide that chooses, from below. */
 const VALIDATION_SHARE = 0.2;
@@ -99,19 +99,8 @@ async function pyramid(slide: PixelSource, { top, rows }: Part): Promise<Buffer>
   const width = slide.levels[0]?.width ?? 0;
   const resolution = resolutionOf(slide);
   const origin = { space: "level-0", x: 0, y: top } as const;
-  const { data } = await slide.readRegion({ origin, level: 0, width, height: rows });
-  return sharp(data, { raw: { width, height: rows, channels: 3 } })
-    .tiff({
-      compression: "deflate",
-      tile: true,
-      tileWidth: 256,
-      tileHeight: 256,
-      pyramid: true,
-      resolutionUnit: "cm",
-      xres: 1000 / resolution.x,
-      yres: 1000 / resolution.y,
-    })
-    .toBuffer();
+  const image = await slide.readRegion({ origin, level: 0, width, height: rows });
+  return tiledPyramid(image, resolution, { compression: "deflate" });
 }
 
 /** The outlines that a part has, cut at its border, in its own pixels. */
