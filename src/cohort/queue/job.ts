@@ -84,6 +84,7 @@ const embeddingWorkSchema: z.ZodType<EmbeddingWork> = z.strictObject({
       backbone: z.union([text, z.array(text)]),
       shown: z.strictObject({
         patchSize: z.int().min(1),
+        trainedSize: z.int().min(1),
         side: z.int().min(1),
         micronsPerPixel: z.number().positive().nullable(),
       }),

@@ -6,6 +6,7 @@ import {
   BackboneFeatures,
   backbone,
   backboneFile,
+  backbones,
   type LevelStride,
   loadBackboneWeights,
 } from "../backbones/index.js";
@@ -13,50 +14,18 @@ import {
   FoundationFeatures,
   type FoundationModel,
   foundationModel,
+  foundationNames,
   foundationView,
   isFoundationModel,
   patchesAtOnce,
 } from "../foundation/index.js";
+import { minisamStages } from "../sam/index.js";
+import type { FeatureShape, FrozenNetwork, FrozenNetworkPlan, ShownPatch } from "./frozen-network.js";
 import { type JoinedFeatures, joinedShape, joinFeatures } from "./joined-features.js";
+import { isEncoderStages, stagesPlan } from "./stages-network.js";
 
 /** Strides of a backbone's levels beside a foundation model, whose tokens are coarser. */
 const FINE_STRIDES: readonly LevelStride[] = [4, 8];
-
-/** Square patches as frozen networks see them. */
-export interface ShownPatch {
-  /** Side of a patch in pixels. */
-  readonly patchSize: number;
-  /** Side in pixels that backbones see a patch at. */
-  readonly side: number;
-  /** Of the patch's pixels; null where it is not known. Foundation models see a patch at their own resolution. */
-  readonly micronsPerPixel: number | null;
-}
-
-/** Cells of a map of features. */
-export type FeatureShape = Omit<JoinedFeatures, "data">;
-
-/** A frozen network that is open for patches of one size. */
-export interface FrozenNetwork {
-  get(image: RgbImage): Promise<JoinedFeatures>;
-  /** As `get`, of several patches. */
-  getAll(images: readonly RgbImage[]): Promise<JoinedFeatures[]>;
-  close(): Promise<void>;
-}
-
-/** A frozen network before it is opened. */
-export interface FrozenNetworkPlan {
-  readonly name: string;
-  readonly shape: FeatureShape;
-  /** Patches that it is shown in one run where there are many. */
-  readonly atOnce: number;
-  /** Names the network, its weights and how patches are shown to it: equal names give equal features. */
-  id(): Promise<string>;
-  /**
-   * @param patches that are shown in one run, 1 unless told; how many they are changes the last digits
-   * @throws EpSamError `weights` when its weights are missing or have changed, `device` when it cannot be run
-   */
-  open(device: Device, patches?: number): Promise<FrozenNetwork>;
-}
 
 /** Networks whose features are judged together. */
 export interface FrozenFeaturesPlan {
@@ -70,9 +39,24 @@ export function backboneNames(names: string | readonly string[]): readonly strin
   return typeof names === "string" ? [names] : names;
 }
 
-/** The first backbone of a list that is no foundation model, whose levels decoders see; undefined when there is none. */
+/** Whether a name is that of a backbone of this package, which decoders can see and train; other networks stay frozen. */
+export function isBackbone(name: string): boolean {
+  return backbones.some((entry) => entry.name === name);
+}
+
+/** Names of all networks that a classifier can see with: backbones, SAM's encoder stages, imported foundation models. */
+export function networkNames(): string[] {
+  return [...backbones.map(({ name }) => name), minisamStages.name, ...foundationNames()];
+}
+
+/** Whether a name is one of {@link networkNames}, or the path of a foundation model's file. */
+export function isNetwork(name: string): boolean {
+  return isBackbone(name) || isEncoderStages(name) || isFoundationModel(name);
+}
+
+/** The first of a list that is a backbone of this package, whose levels decoders see; undefined when there is none. */
 export function decoderBackboneName(names: string | readonly string[]): string | undefined {
-  return backboneNames(names).find((name) => !isFoundationModel(name));
+  return backboneNames(names).find(isBackbone);
 }
 
 /** The foundation models of a list. */
@@ -87,36 +71,36 @@ export function foundationModelsOf(names: string | readonly string[]): Foundatio
 export function featureChannels(names: string | readonly string[]): number {
   const list = backboneNames(names);
   const beside = list.some(isFoundationModel);
-  const channels = list.map((name) =>
-    isFoundationModel(name)
-      ? foundationModel(name).channels
-      : levelsBeside(backbone(name), beside).reduce((sum, level) => sum + level.channels, 0),
-  );
-  return channels.reduce((sum, count) => sum + count, 0);
+  const channelsOf = (name: string): readonly { readonly channels: number }[] => {
+    if (isEncoderStages(name)) return minisamStages.levels;
+    return isFoundationModel(name) ? [foundationModel(name)] : levelsBeside(backbone(name), beside);
+  };
+  return list.flatMap(channelsOf).reduce((sum, { channels }) => sum + channels, 0);
 }
 
 /**
  * How a list of networks sees patches. One network's features stay as they are; those of several are brought to the
  * finest of their grids and joined.
  * @throws EpSamError `weights` when a foundation model is not there, `usage` when there is no such backbone, `shape` when
- *   a patch is smaller than a token
+ *   a patch is smaller than a token, or larger than what SAM's encoder is shown
  */
 export function planFrozenFeatures(names: string | readonly string[], patch: ShownPatch): FrozenFeaturesPlan {
   const list = backboneNames(names);
   const beside = list.some(isFoundationModel);
-  const networks = list.map((name) =>
-    isFoundationModel(name)
+  const networks = list.map((name) => {
+    if (isEncoderStages(name)) return stagesPlan(patch);
+    return isFoundationModel(name)
       ? foundationPlan(foundationModel(name), patch)
-      : backbonePlan(backbone(name), patch, beside),
-  );
+      : backbonePlan(backbone(name), patch, beside);
+  });
   const width = Math.max(...networks.map(({ shape }) => shape.width));
   const height = Math.max(...networks.map(({ shape }) => shape.height));
   const channels = networks.reduce((sum, { shape }) => sum + shape.channels, 0);
   const [only] = networks;
-  const isBackbone = networks.length === 1 && only !== undefined && !beside;
-  const stride = isBackbone
-    ? joinedShape(backbone(only.name).levels, { width: 1, height: 1 }).stride
-    : patch.side / width;
+  const stride =
+    networks.length === 1 && only !== undefined && isBackbone(only.name)
+      ? joinedShape(backbone(only.name).levels, { width: 1, height: 1 }).stride
+      : patch.side / width;
   return { networks, shape: { channels, width, height, stride } };
 }
 

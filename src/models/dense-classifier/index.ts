@@ -12,17 +12,19 @@ export {
   backboneNames,
   decoderBackboneName,
   type FrozenFeaturesPlan,
-  type FrozenNetwork,
-  type FrozenNetworkPlan,
   featureChannels,
   foundationModelsOf,
+  isBackbone,
+  isNetwork,
   joinNetworks,
+  networkNames,
   openFrozenFeatures,
   planFrozenFeatures,
   requireJoinable,
-  type ShownPatch,
 } from "./frozen-features.js";
+export type { FrozenNetwork, FrozenNetworkPlan, ShownPatch } from "./frozen-network.js";
 export { type JoinedFeatures, joinedShape, joinFeatures, withContext } from "./joined-features.js";
+export { isEncoderStages } from "./stages-network.js";
 export {
   type CellGrid,
   cellsOfWindow,

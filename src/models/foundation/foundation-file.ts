@@ -5,6 +5,7 @@ import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { describeIssues, EpSamError, hashFile, messageOf, writeFileAtomically } from "../../common/index.js";
 import { modelDirectory } from "../catalogue/index.js";
+import { minisamStages } from "../sam/index.js";
 import { positionRules } from "./vision-transformer.js";
 
 /** Largest side in pixels of the images or patches of a model. */
@@ -117,7 +118,7 @@ function isMissing(cause: unknown): boolean {
 
 /** Whether a backbone of this name is, or would be, a foundation model's file. */
 export function isFoundationModel(name: string): boolean {
-  return isPath(name) || foundationNames().includes(name);
+  return isPath(name) || (name !== minisamStages.name && foundationNames().includes(name));
 }
 
 /**

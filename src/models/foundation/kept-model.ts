@@ -13,6 +13,7 @@ import {
 import type { Device } from "../../graph/index.js";
 import { backbones, type FeatureMap } from "../backbones/index.js";
 import type { LeftOut } from "../checkpoints/model-weights.js";
+import { minisamStages } from "../sam/index.js";
 import { FoundationFeatures, foundationView } from "./foundation-features.js";
 import { type FoundationModel, writeFoundationFile } from "./foundation-file.js";
 
@@ -161,12 +162,14 @@ export async function requireRoom(directory: string, bytes: number): Promise<voi
 }
 
 export function requireName(name: string): string {
-  const isFree = !backbones.some((entry) => entry.name === name);
+  const isFree = name !== minisamStages.name && !backbones.some((entry) => entry.name === name);
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && isFree) return name;
   throw new EpSamError("usage", {
     what: `"${name}" cannot be a model's name`,
     where: "`name`",
-    why: isFree ? "it needs letters, digits, dots and dashes alone, 64 at most" : "a backbone has that name",
+    why: isFree
+      ? "it needs letters, digits, dots and dashes alone, 64 at most"
+      : "a network that comes with the package, or a backbone, has that name",
     action: "Give another.",
   });
 }

