@@ -11,6 +11,7 @@ import {
   stageNames,
 } from "../contract/index.js";
 import type { LabelCounts, Split } from "../dataset/index.js";
+import { backboneNames, isEncoderStages } from "../models/index.js";
 import type { TrainingConfig } from "../run/index.js";
 import type { DatasetDescription } from "./left-over.js";
 import type { Project } from "./project.js";
@@ -137,7 +138,8 @@ function costOf({ classifier, cam, decoder }: TrainingConfig, megapixels: number
     ? { embedding: 0, decoderStep: PYRAMID_STEP * megapixels, mask: PYRAMID_MASK * megapixels }
     : { embedding: SAM_EMBEDDING, decoderStep: SAM_STEP, mask: SAM_MASK };
   if (classifier.model === "dense") {
-    const features = DENSE_FEATURES * megapixels;
+    const seesStages = backboneNames(classifier.dense.backbone).some(isEncoderStages);
+    const features = DENSE_FEATURES * megapixels + (seesStages ? SAM_EMBEDDING : 0);
     return {
       ...decoding,
       features,

