@@ -162,16 +162,21 @@ export async function requireRoom(directory: string, bytes: number): Promise<voi
 }
 
 export function requireName(name: string): string {
-  const isFree = name !== minisamStages.name && !backbones.some((entry) => entry.name === name);
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && isFree) return name;
+  const why = whyNoName(name);
+  if (why === null) return name;
   throw new EpSamError("usage", {
     what: `"${name}" cannot be a model's name`,
     where: "`name`",
-    why: isFree
-      ? "it needs letters, digits, dots and dashes alone, 64 at most"
-      : "a network that comes with the package, or a backbone, has that name",
+    why,
     action: "Give another.",
   });
+}
+
+function whyNoName(name: string): string | null {
+  if (backbones.some((entry) => entry.name === name)) return "a backbone has that name";
+  if (name === minisamStages.name) return "the stages of SAM's encoder have that name";
+  const isSimple = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name);
+  return isSimple ? null : "it needs letters, digits, dots and dashes alone, 64 at most";
 }
 
 export function nameOfFile(path: string): string {

@@ -117,6 +117,9 @@ describe("a transformer", () => {
     expect(await errorOf(imported(timm, { ...other, name: "resnet-18" }))).toMatch(
       /a backbone has that name/,
     );
+    expect(await errorOf(imported(timm, { ...other, name: "minisam" }))).toMatch(
+      /the stages of SAM's encoder have that name/,
+    );
     expect(await errorOf(imported(timm, { ...other, size: 15, name: "odd" }))).toMatch(
       /15 is not a multiple/,
     );
