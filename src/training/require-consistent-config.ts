@@ -6,7 +6,7 @@ import {
   isFoundationModel,
   requireJoinable,
 } from "../models/index.js";
-import { requireConsistentDecoder, type TrainingConfig } from "../run/index.js";
+import { conflictsOfDense, requireConsistentDecoder, type TrainingConfig } from "../run/index.js";
 
 /**
  * Refuses values that are right by themselves and do not go together, before any work is done with them.
@@ -27,11 +27,12 @@ function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const conflicts = [
     precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
     microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
+    ...conflictsOfDense(dense),
   ].filter((conflict) => conflict !== false);
   if (conflicts.length === 0) return;
   throw new EpSamError("configuration", {
     what: conflicts.join("; "),
     where: "configuration",
-    action: "Leave these keys as the preset laptop has them.",
+    action: "Change these keys, or leave them as the preset laptop has them.",
   });
 }

@@ -21,8 +21,11 @@ export {
   planFrozenFeatures,
   requireJoinable,
   type ShownPatch,
+  shownToBackbone,
+  whyUntrainable,
 } from "./frozen-features.js";
 export { type JoinedFeatures, joinedShape, joinFeatures, withContext } from "./joined-features.js";
+export { denseImagesInput, type PixelFeatures, pixelFeatures } from "./pixel-features.js";
 export {
   type CellGrid,
   cellsOfWindow,
