@@ -22,15 +22,18 @@ function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, precision, microBatch } = classifier;
   if (model !== "dense") return;
   requireJoinable(dense.backbone);
-  const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
-  for (const name of own) backboneFile(backbone(name));
   const conflicts = [
     precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
     microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
     ...conflictsOfDense(dense),
   ].filter((conflict) => conflict !== false);
-  if (conflicts.length === 0) return;
-  throw new EpSamError("configuration", {
+  if (conflicts.length > 0) throw refusal(conflicts);
+  const own = backboneNames(dense.backbone).filter((name) => !isFoundationModel(name));
+  for (const name of own) backboneFile(backbone(name));
+}
+
+function refusal(conflicts: readonly string[]): EpSamError {
+  return new EpSamError("configuration", {
     what: conflicts.join("; "),
     where: "configuration",
     action: "Change these keys, or leave them as the preset laptop has them.",
