@@ -70,7 +70,7 @@ export async function startingBackbone(
 }
 
 /** The backbone of the configured file that a trained one begins with; undefined where there is none. */
-async function initialBackbone(config: TrainingConfig): Promise<StateDict | undefined> {
+export async function initialBackbone(config: TrainingConfig): Promise<StateDict | undefined> {
   const file = config.classifier.initialWeights;
   if (file === null || !trainsItsBackbone(config)) return undefined;
   const { highFrequency } = config.classifier.dense;
