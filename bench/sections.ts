@@ -210,7 +210,7 @@ function backboneStep(): Section {
       const { weights } = await loadBackboneWeights(entry);
       const shape = [BACKBONE_BATCH, 3, BACKBONE_SIZE, BACKBONE_SIZE];
       const parameters = new ParameterSet();
-      const levels = entry.features(input("images", shape), parameters, { mode: "training" });
+      const levels = entry.features(input("images", shape), parameters, {});
       const losses = Object.values(levels).flatMap((level) =>
         level === undefined ? [] : mean(square(level)),
       );

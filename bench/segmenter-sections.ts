@@ -1,18 +1,20 @@
 import { RandomStream } from "../src/common/index.js";
 import { floatTensor } from "../src/graph/index.js";
 import {
+  asOwnBackbone,
   createSamFrame,
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,
   FEATURE_STRIDES,
   levelsOf,
+  loadBackboneWeights,
   loadMinisamDecoder,
   patchPoints,
   type StateDict,
   standardisationTensors,
 } from "../src/models/index.js";
 import { adamW, TrainingStep } from "../src/nn/index.js";
-import { decoderBackbone, decoderBase, resolveConfig, type TrainingConfig } from "../src/run/index.js";
+import { decoderBackbone, resolveConfig, type TrainingConfig } from "../src/run/index.js";
 import { type SegmenterSample, segmenterModel } from "../src/training/segmenter-model.js";
 import type { Section } from "./sections.js";
 
@@ -44,7 +46,10 @@ function segmenterStep(what: string, config: TrainingConfig): Section {
         stage: "preliminary",
         batchSize,
         side: SIDE,
-        base: await decoderBase(config, { loadDecoder: loadMinisamDecoder }),
+        base: new Map([
+          ...(config.decoder.kind === "sam" ? await loadMinisamDecoder() : []),
+          ...asOwnBackbone((await loadBackboneWeights(decoderBackbone(config))).weights),
+        ]),
         standardisation: plainStandardisation(levelsOf(decoderBackbone(config), patch)),
         frame: createSamFrame(patch),
         hasNoise: false,

@@ -156,7 +156,7 @@ export async function openSegmenter(
   const decoders: NamedDecoder[] = [];
   if (chosen !== camStage) {
     const { config } = context;
-    const weights = await decoderWeights(context, chosen, await decoderBase(config, sam));
+    const weights = await decoderWeights(context, chosen, await decoderBase(context, sam));
     decoders.push({
       stage: chosen,
       weights: (await adaptation?.adapt({ weights, config, device })) ?? weights,

@@ -1,18 +1,32 @@
 import {
   add,
+  cast,
   floats,
+  input,
   isPositive,
   maximum,
   mean,
   multiply,
   scale,
   sigmoid,
+  slice,
   subtract,
   type Value,
 } from "../graph/index.js";
 
+/** The name of the graph input that draws the attention dropout layers' masks: bool [3], true drops. */
+export const dropDrawInput = "attention-dropout:draws";
+/** Attention dropout layers of a network. */
+export const attentionDropoutLayerCount = 3;
+
 /** How an attention dropout layer was drawn for this call: [1], 1 for the drop mask, 0 for the importance map. */
 export type DropDraw = Value;
+
+/** Gives the draw of each layer of a network, in order, from the input {@link dropDrawInput}. */
+export function dropDraws(): (layer: number) => DropDraw {
+  const draws = cast(input(dropDrawInput, [attentionDropoutLayerCount], "bool"), "float32");
+  return (layer) => slice(draws, [{ axis: 0, start: layer, end: layer + 1 }]);
+}
 
 /**
  * Attention Dropout Layer in training (Choe and Shim, CVPR 2019; paper section 2): the attention map is the

@@ -1,4 +1,4 @@
-export { attentionDropout } from "./attention-dropout.js";
+export { attentionDropout, attentionDropoutLayerCount, dropDrawInput } from "./attention-dropout.js";
 export * from "./backbones/index.js";
 export * from "./catalogue/index.js";
 export * from "./checkpoints/index.js";
@@ -25,13 +25,11 @@ export {
 } from "./patch-classifier.js";
 export * from "./pyramid/index.js";
 export {
-  attentionDropoutLayerCount,
   type CamLayer,
   type ClassifierDepth,
   type ClassifierMode,
   camLayers,
   classActivationMap,
-  dropDrawInput,
   paperResNetAdl,
   type ResNetAdl,
   type ResNetAdlOptions,
@@ -39,11 +37,17 @@ export {
 } from "./resnet-adl.js";
 export * from "./sam/index.js";
 export {
-  backbonePrefix,
   levelsOf,
-  type SeenFeatureSources,
   seenFeatures,
   standardisationTensors,
   storedFeatures,
 } from "./seen-features.js";
+export {
+  asOwnBackbone,
+  backbonePrefix,
+  ownBackbone,
+  type PlacedBackbone,
+  placedBackbone,
+  type TrainedPart,
+} from "./stored-backbone.js";
 export * from "./weights/index.js";

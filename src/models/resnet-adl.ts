@@ -1,16 +1,13 @@
 import {
   add,
-  cast,
   concat,
   conv2d,
-  input,
   matmul,
   maxPool2d,
   mean,
   relu,
   reshape,
   shape4,
-  slice,
   type Value,
 } from "../graph/index.js";
 import {
@@ -22,7 +19,7 @@ import {
   batchNormTraining,
   type ParameterSource,
 } from "../nn/index.js";
-import { attentionDropout } from "./attention-dropout.js";
+import { attentionDropout, dropDraws } from "./attention-dropout.js";
 import { highFrequencyChannel } from "./high-frequency.js";
 
 /** Depths of the patch classifier: ResNet-50 as in the paper, ResNet-18 for laptops. */
@@ -43,10 +40,6 @@ export const paperResNetAdl: ResNetAdlOptions = { depth: 50, dropThreshold: 0.8,
 /** Layer whose features give the class activation map: the authors' choice or the one the head was trained on. */
 export const camLayers = ["layer4-first", "layer4-last"] as const;
 export type CamLayer = (typeof camLayers)[number];
-
-/** The name of the graph input that draws the attention dropout layers' masks: bool [3], true drops. */
-export const dropDrawInput = "attention-dropout:draws";
-export const attentionDropoutLayerCount = 3;
 
 /**
  * What a classifier graph is built for. `frozen-statistics`: as training, but batch normalisation keeps its running
@@ -179,7 +172,7 @@ export interface ResNetFeatures {
  * ResNet (He et al., 2016; stride on the 3×3 convolution) without its head, with attention dropout layers in training.
  *
  * @param stemInput what the first convolution takes, [N, C, H, W]
- * @param mode other than in evaluation the graph has the further input {@link dropDrawInput}.
+ * @param mode other than in evaluation the graph has the further input `dropDrawInput`.
  */
 export function resNetFeatures(
   parameters: ParameterSource,
@@ -191,10 +184,7 @@ export function resNetFeatures(
   const stem = builder.batchNorm(builder.convolution(stemInput, "conv1", 64, 7, 2), "bn1");
   // The largest of rectified values is the rectified largest value: so the rectifier has a quarter of the work.
   let x = relu(maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 }));
-  const draws =
-    mode === "evaluation"
-      ? undefined
-      : cast(input(dropDrawInput, [attentionDropoutLayerCount], "bool"), "float32");
+  const drawOf = mode === "evaluation" ? undefined : dropDraws();
   let drops = 0;
   let layer4First = x;
   const ends = { 1: x, 2: x, 3: x, 4: x };
@@ -206,8 +196,8 @@ export function resNetFeatures(
         ? builder.bottleneckBlock(x, name, width, stride)
         : builder.basicBlock(x, name, width, stride);
     if (stage === 4 && index === 0) layer4First = x;
-    if (dropAfter && draws !== undefined) {
-      x = attentionDropout(x, drawOf(draws, drops++), dropThreshold);
+    if (dropAfter && drawOf !== undefined) {
+      x = attentionDropout(x, drawOf(drops++), dropThreshold);
     }
     ends[stage] = x;
   }
@@ -223,7 +213,7 @@ export function resNetFeatures(
  * section 2).
  *
  * @param image RGB in [0, 1], [N, 3, H, W].
- * @param mode other than in evaluation the graph has the further input {@link dropDrawInput}.
+ * @param mode other than in evaluation the graph has the further input `dropDrawInput`.
  */
 export function resNetAdl(
   parameters: ParameterSource,
@@ -239,10 +229,6 @@ export function resNetAdl(
   const pooled = mean(reshape(last, [batch, channels, -1]), [2]);
   const logits = add(matmul(pooled, headWeight, { transposeB: true }), parameters.get("fc.bias", [1]));
   return { logits: reshape(logits, [batch]), features, headWeight, buffers };
-}
-
-function drawOf(draws: Value, index: number): Value {
-  return slice(draws, [{ axis: 0, start: index, end: index + 1 }]);
 }
 
 /** Class activation map before ReLU (Zhou et al., 2016): head weights · features, [N, h, w]. */

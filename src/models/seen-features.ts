@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import { add, channelAffine, multiply, scale, type Value } from "../graph/index.js";
-import { frozenParameters, type ParameterLookup, type ParameterSource } from "../nn/index.js";
+import { frozenParameters, type ParameterLookup } from "../nn/index.js";
 import type { BackboneEntry } from "./backbones/index.js";
 import {
   type FeatureLevelSizes,
@@ -8,10 +8,8 @@ import {
   type FeatureStride,
   forEachLevel,
 } from "./feature-levels.js";
+import { type PlacedBackbone, placedBackbone, placedFeatures } from "./stored-backbone.js";
 import type { StateDict } from "./weights/index.js";
-
-/** What the names of a backbone's tensors begin with in a decoder's weights. */
-export const backbonePrefix = "backbone.";
 
 /** Names of the tensors that standardise a level's features: mean, and one over the deviation, of each channel, [C]. */
 export function standardisationTensors(stride: FeatureStride): {
@@ -19,14 +17,6 @@ export function standardisationTensors(stride: FeatureStride): {
   readonly scale: string;
 } {
   return { mean: `standardisation.${stride}.mean`, scale: `standardisation.${stride}.scale` };
-}
-
-/** Where the tensors of a backbone and its standardisation come from. */
-export interface SeenFeatureSources {
-  /** By the backbone's own names. */
-  readonly backbone: ParameterSource;
-  /** By {@link standardisationTensors}. */
-  readonly standardisation: ParameterLookup;
 }
 
 /** What each channel of standardised features is multiplied by, and what is added then, [N, C, 1, 1] each. */
@@ -38,19 +28,19 @@ export interface FeatureNoise {
 /**
  * A backbone's features as decoders see them: every channel standardised by fixed statistics.
  * @param images colours from 0 to 255, [N, 3, H, W]
- * @param mode as in `BackboneEntry.features`
+ * @param standardisation gives {@link standardisationTensors}
  * @param noise of a level, for training
  * @throws EpSamError `usage` when the backbone lacks a level
  */
 export function seenFeatures(
-  entry: BackboneEntry,
+  backbone: PlacedBackbone,
   images: Value,
-  { backbone, standardisation }: SeenFeatureSources,
-  mode: "evaluation" | "training",
+  standardisation: ParameterLookup,
   noise?: (stride: FeatureStride, channels: number) => FeatureNoise,
 ): FeatureLevels {
+  const { entry } = backbone;
   const sizes = levelsOf(entry, { width: 1, height: 1 });
-  const features = entry.features(images, backbone, { mode });
+  const features = placedFeatures(backbone, images);
   return forEachLevel((stride) => {
     const names = standardisationTensors(stride);
     const { channels } = sizes[stride];
@@ -65,10 +55,7 @@ export function seenFeatures(
 
 /** {@link seenFeatures} by a trained decoder's own `backbone.*` and `standardisation.*`. */
 export function storedFeatures(entry: BackboneEntry, images: Value, weights: StateDict): FeatureLevels {
-  const lookup = frozenParameters(weights);
-  const own = (name: string, shape: readonly number[]) => lookup(backbonePrefix + name, shape);
-  const sources = { backbone: { get: own, buffer: own }, standardisation: lookup };
-  return seenFeatures(entry, images, sources, "evaluation");
+  return seenFeatures(placedBackbone(entry, weights), images, frozenParameters(weights));
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 } from "../contract/index.js";
 import type { LabelCounts, Split } from "../dataset/index.js";
 import { backboneNames, isEncoderStages } from "../models/index.js";
-import type { TrainingConfig } from "../run/index.js";
+import { learnsFromPixels, type TrainingConfig, trainsItsBackbone } from "../run/index.js";
 import type { DatasetDescription } from "./left-over.js";
 import type { Project } from "./project.js";
 
@@ -26,6 +26,7 @@ const TRAINING_STEP = { 18: 1.6, 50: 4.2 } as const;
 const ACTIVATION = { 18: 1.2, 50: 3.3 } as const;
 const DENSE_FEATURES = 1;
 const DENSE_STEP = 0.02;
+const DENSE_TRAINED = 2;
 const PYRAMID_STEP = 1.3;
 const PYRAMID_MASK = 1;
 const SAM_EMBEDDING = 0.7;
@@ -132,7 +133,8 @@ function segmenting(
 }
 
 /** Seconds of two cores by what is computed of one patch. */
-function costOf({ classifier, cam, decoder }: TrainingConfig, megapixels: number) {
+function costOf(config: TrainingConfig, megapixels: number) {
+  const { classifier, cam, decoder } = config;
   const isPyramid = decoder.kind === "pyramid";
   const decoding = isPyramid
     ? { embedding: 0, decoderStep: PYRAMID_STEP * megapixels, mask: PYRAMID_MASK * megapixels }
@@ -140,12 +142,14 @@ function costOf({ classifier, cam, decoder }: TrainingConfig, megapixels: number
   if (classifier.model === "dense") {
     const seesStages = backboneNames(classifier.dense.backbone).some(isEncoderStages);
     const features = DENSE_FEATURES * megapixels + (seesStages ? SAM_EMBEDDING : 0);
+    const isTrained = trainsItsBackbone(config);
+    const fresh = learnsFromPixels(classifier.dense) ? features : 0;
     return {
       ...decoding,
       features,
       activation: features,
-      classifierStep: DENSE_STEP,
-      classified: DENSE_STEP,
+      classifierStep: DENSE_STEP + (isTrained ? DENSE_TRAINED * megapixels : fresh),
+      classified: DENSE_STEP + (isTrained ? features : 0),
     };
   }
   const { inputSize, depth } = classifier;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defaultBackbone, isNetwork, networkNames, vitVariants } from "../models/index.js";
+import { denseTrainingDefaults, denseTrainingKeys } from "./dense-keys.js";
 import { featureNoise, segmenterKeys } from "./segmenter-keys.js";
 import { stepMemoryKeys } from "./step-memory.js";
 
@@ -36,7 +37,7 @@ function otherNetworks(name: unknown): string {
 
 const denseSchema = z.strictObject({
   /**
-   * Pretrained network whose frozen features are judged cell by cell, or several whose features are joined. Beside a
+   * Pretrained network whose features are judged cell by cell, or several whose features are joined. Beside a
    * foundation model a backbone gives its fine levels.
    */
   backbone: z.union([backboneName, z.array(backboneName).min(1).max(4)]),
@@ -55,6 +56,7 @@ const denseSchema = z.strictObject({
   context: z.union([z.array(oddSide).max(4), z.literal("many-slides")]).default([]),
   /** As `decoder.featureNoise`, for the classifier. */
   featureNoise: featureNoise.default(0),
+  ...denseTrainingKeys,
 });
 
 /** Learning rate with which squares teach a head, and with which training goes on from one that they have taught. */
@@ -69,6 +71,7 @@ export const denseDefaults: z.infer<typeof denseSchema> = {
   poolingSharpness: 2,
   context: [],
   featureNoise: 0,
+  ...denseTrainingDefaults,
 };
 
 const classifierSchema = z.strictObject({

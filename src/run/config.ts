@@ -9,10 +9,12 @@ import {
   type ResNetAdlOptions,
   type WindowPooling,
 } from "../models/index.js";
+import { withoutDefaults } from "./changed-keys.js";
 import { configSchema, denseDefaults, type TrainingConfig } from "./config-schema.js";
+import { denseTrainingDefaults } from "./dense-keys.js";
 import { type PresetName, presets } from "./presets.js";
-import { withoutDefaultSegmenter } from "./segmenter-keys.js";
-import { withoutDefaultMemory } from "./step-memory.js";
+import { segmenterDefaults } from "./segmenter-keys.js";
+import { stepMemoryDefaults } from "./step-memory.js";
 
 /** Values that differ from a preset, by key, to any depth. */
 export type ConfigOverrides = { readonly [Key in keyof TrainingConfig]?: unknown };
@@ -129,7 +131,7 @@ function poolingOf({
  * their runs keep their hash.
  */
 export function hashedDecoder(decoder: TrainingConfig["decoder"]): Readonly<Record<string, unknown>> {
-  return withoutDefaultSegmenter(withoutDefaultMemory(decoder));
+  return withoutDefaults(decoder, { ...stepMemoryDefaults, ...segmenterDefaults });
 }
 
 /** As {@link hashedDecoder}. */
@@ -137,13 +139,12 @@ export function hashedClassifier(
   classifier: TrainingConfig["classifier"],
 ): Readonly<Record<string, unknown>> {
   const { model, dense, ...known } = classifier;
-  const section = withoutDefaultMemory(known);
+  const section = withoutDefaults(known, stepMemoryDefaults);
   if (model === "resnet-adl") return section;
-  const { featureNoise, context, ...knownDense } = dense;
+  const { featureNoise, context, ...knownDense } = withoutDefaults(dense, denseTrainingDefaults);
   const hashedDense = {
     ...knownDense,
-    ...(featureNoise === denseDefaults.featureNoise ? {} : { featureNoise }),
-    ...(context.length === 0 ? {} : { context }),
+    ...withoutDefaults({ featureNoise, context }, denseDefaults),
   };
   return { ...section, model, dense: hashedDense };
 }

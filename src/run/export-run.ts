@@ -83,7 +83,7 @@ function requireExportable(
     throw new EpSamError("usage", {
       what: "a dense classifier cannot be exported as ONNX",
       where: run.root,
-      why: "it is a head on the features of frozen networks",
+      why: "it is a head on features that networks give",
       action: "Export it with `format: safetensors`, or the part decoder.",
     });
   }
@@ -199,5 +199,5 @@ async function openCheckpoint(context: RunContext) {
 
 /** A stage's decoder with what stays frozen in it, see `decoderBase`. */
 async function completeDecoderWeights(context: RunContext, stage = untrainedStage): Promise<StateDict> {
-  return decoderWeights(context, stage, await decoderBase(context.config, await openSam(context)));
+  return decoderWeights(context, stage, await decoderBase(context, await openSam(context)));
 }

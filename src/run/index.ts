@@ -16,6 +16,13 @@ export {
 } from "./config.js";
 export { configSchema, denseDefaults, TEACHING_RATE, type TrainingConfig } from "./config-schema.js";
 export {
+  conflictsOfDense,
+  isTrainedTensor,
+  learnsFromPixels,
+  trainedBackboneBytes,
+  trainsItsBackbone,
+} from "./dense-keys.js";
+export {
   classificationThreshold,
   evaluationFiles,
   evaluationFolder,
@@ -87,5 +94,4 @@ export {
   planStepMemory,
   type StepMemoryPlan,
   stepMemoryDefaults,
-  withoutDefaultMemory,
 } from "./step-memory.js";

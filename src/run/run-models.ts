@@ -11,10 +11,11 @@ import {
   takesMaskPrompt,
 } from "../method/index.js";
 import {
-  backbonePrefix,
+  asOwnBackbone,
   createSamFrame,
   type FrozenFeaturesPlan,
   loadBackboneWeights,
+  ownBackbone,
   planFrozenFeatures,
   readSafetensors,
   type SamFrame,
@@ -24,6 +25,7 @@ import {
 } from "../models/index.js";
 import { classifierOptions, decoderBackbone, denseOptions } from "./config.js";
 import type { TrainingConfig } from "./config-schema.js";
+import { trainsItsBackbone } from "./dense-keys.js";
 import { classifierFile, decoderFile, requireUnchanged, taughtSquaresFile } from "./kept-files.js";
 import { requireRecordedNetworks } from "./network-record.js";
 import type { RunContext } from "./run-context.js";
@@ -43,17 +45,39 @@ export function finishedDecoderStages({ run, config }: Pick<RunContext, "run" | 
 
 /**
  * What a run's decoders start from, and what stays frozen in them: SAM's prompt encoder and decoder, unless they are
- * pyramids, and the backbone whose features they see, by names with `backbonePrefix`.
+ * pyramids, and the backbone whose features they see, by names with `backbonePrefix`: the classifier's where that has
+ * trained one.
+ * @throws EpSamError `run-directory` when the classifier is to train one and is not trained yet
  */
 export async function decoderBase(
-  { classifier, decoder }: TrainingConfig,
+  context: Pick<RunContext, "run" | "config">,
   { loadDecoder }: Pick<SamSource, "loadDecoder">,
 ): Promise<StateDict> {
-  const sam = decoder.kind === "sam" ? await loadDecoder() : new Map();
-  if (!seesFeatures(decoder)) return sam;
-  const { weights } = await loadBackboneWeights(decoderBackbone({ classifier }));
-  const own = [...weights].map(([name, tensor]) => [backbonePrefix + name, tensor] as const);
-  return new Map([...sam, ...own]);
+  const { config } = context;
+  const sam = config.decoder.kind === "sam" ? await loadDecoder() : new Map();
+  if (!seesFeatures(config.decoder)) return sam;
+  const own = trainsItsBackbone(config)
+    ? trainedBackbone(context, await readClassifier(context))
+    : (await loadBackboneWeights(decoderBackbone(config))).weights;
+  return new Map([...sam, ...asOwnBackbone(own)]);
+}
+
+/**
+ * The backbone that a run's classifier has trained, by the backbone's own names.
+ * @throws EpSamError `weights` when its weights lack it
+ */
+function trainedBackbone(
+  { run, config }: Pick<RunContext, "run" | "config">,
+  classifier: StateDict,
+): StateDict {
+  const own = ownBackbone(classifier);
+  if (own.size > 0) return own;
+  throw new EpSamError("weights", {
+    what: "lacks the backbone that was trained with it",
+    where: classifierFile(run),
+    why: `classifier.dense.trainBackbone of ${run.root} is ${config.classifier.dense.trainBackbone}`,
+    action: "Put the file back from a copy, or train again into a new directory.",
+  });
 }
 
 /** The decoders that tables and users can choose: SAM as it is, where it is {@link asksSam | asked}, and the finished ones. */
@@ -227,8 +251,9 @@ async function openDenseClassifier(
   const { config, device } = context;
   await requireRecordedNetworks(context);
   const weights = await readClassifier(context);
+  const own = trainsItsBackbone(config) ? trainedBackbone(context, weights) : undefined;
   const shown = shownPatch(context, patchSize);
-  const features = featuresFrom(planFrozenFeatures(config.classifier.dense.backbone, shown));
+  const features = featuresFrom(planFrozenFeatures(config.classifier.dense.backbone, shown, own));
   // What it learnt from is in its weights.
   const ofMany = denseOptions(config, true);
   const isOfMany =

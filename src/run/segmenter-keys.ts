@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { EpSamError } from "../common/index.js";
+import { changedKeys } from "./changed-keys.js";
 
 const probability = z.number().min(0).max(1);
 const count = z.int().min(1);
@@ -28,11 +29,16 @@ export function featureDeviation(
   return hasManySlides(train) ? 0 : FEW_SLIDES_NOISE;
 }
 
-const augmentSchema = z.strictObject({
+/** How far the stains of training patches vary, see `jitterStains`. */
+export const stainKeys = {
   /** Each stain's density is multiplied by a number of 1 ± this. */
   stainScale: z.number().min(0).max(0.9),
   /** A number of ± this is added to each stain's density. */
   stainShift: z.number().min(0).max(0.5),
+};
+
+const augmentSchema = z.strictObject({
+  ...stainKeys,
   /** Side in pixels of a random part of the patch, a multiple of 32; null: the patch. Not with SAM's decoder. */
   cropSize: z.union([
     z.null(),
@@ -129,7 +135,7 @@ type Conflict = readonly [key: string, why: string];
 
 /** SAM's decoder as published is trained as in the paper. */
 function conflictsOfPlainSam({ sam, decoder }: CheckedSections): Conflict[] {
-  const changed = changedKeys(decoder).filter((key) => key !== "pretrainedRate");
+  const changed = changedKeys(decoder, segmenterDefaults).filter((key) => key !== "pretrainedRate");
   const keys = decoder.validation === "windows" ? [...changed, "validation"] : changed;
   const conflicts: Conflict[] = keys.map((key) => [
     `decoder.${key}`,
@@ -162,24 +168,4 @@ function conflictsOf({ sam, decoder }: CheckedSections): Conflict[] {
     ],
   ];
   return rules.flatMap(([refused, key, why]) => (refused ? [[key, why] as const] : []));
-}
-
-/** Keys whose value is not that of {@link segmenterDefaults}. */
-function changedKeys(section: Readonly<Record<string, unknown>>): string[] {
-  const defaults: ReadonlyMap<string, unknown> = new Map(Object.entries(segmenterDefaults));
-  return Object.entries(section)
-    .filter(
-      ([key, value]) => defaults.has(key) && JSON.stringify(defaults.get(key)) !== JSON.stringify(value),
-    )
-    .map(([key]) => key);
-}
-
-/** A section without those of these keys that have their default, so that runs from before them keep their hash. */
-export function withoutDefaultSegmenter(
-  section: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const changed = new Set(changedKeys(section));
-  return Object.fromEntries(
-    Object.entries(section).filter(([key]) => changed.has(key) || !(key in segmenterDefaults)),
-  );
 }

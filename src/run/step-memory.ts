@@ -30,14 +30,6 @@ export interface StepMemorySettings {
   readonly precision: "float32" | "float16";
 }
 
-/** A section without those of the keys that have their default. */
-export function withoutDefaultMemory(section: StepMemorySettings): Readonly<Record<string, unknown>> {
-  const defaults: ReadonlyMap<string, unknown> = new Map(Object.entries(stepMemoryDefaults));
-  return Object.fromEntries(
-    Object.entries(section).filter(([key, value]) => !defaults.has(key) || defaults.get(key) !== value),
-  );
-}
-
 /** How a batch is divided, and what that means for the step. */
 export interface StepMemoryPlan {
   /** Images in the graph that is compiled. */

@@ -1,70 +1,47 @@
 import { RandomStream } from "../common/index.js";
 import { classifierStage as stage } from "../contract/index.js";
 import { type PatchRecord, windowsOf } from "../dataset/index.js";
-import { floatsOf, floatTensor, GraphSession, type HostTensors, placeOnDevice } from "../graph/index.js";
-import {
-  type ChannelNoise,
-  type ChannelStatistics,
-  ChannelSums,
-  denseTensors,
-  disturbed,
-  drawChannelNoise,
-} from "../method/index.js";
-import {
-  type CellGrid,
-  type DenseClassifierOptions,
-  denseClassifierTrainingGraph,
-  denseFeaturesInput,
-  standardisationInputs,
-  standardisationShape,
-  type WindowSlots,
-  windowFeeds,
-  windowInputs,
-  windowSlots,
-} from "../models/index.js";
+import { floatTensor } from "../graph/index.js";
+import { type ChannelStatistics, ChannelSums, denseTensors } from "../method/index.js";
+import { asOwnBackbone, backbonePrefix, type StateDict, windowSlots } from "../models/index.js";
 import { adamW, cosineSchedule, TrainingStep } from "../nn/index.js";
-import { denseOptions, featureDeviation, hasManySlides, shownPatch } from "../run/index.js";
+import {
+  denseOptions,
+  hasManySlides,
+  learnsFromPixels,
+  shownPatch,
+  trainsItsBackbone,
+} from "../run/index.js";
 import type { ClassifierStageOptions } from "./classifier-stage.js";
+import { cachedSource, pixelSource } from "./dense-source.js";
+import { type DenseTraining, feedsOf, graphOf } from "./dense-training.js";
+import { calibration, WindowValidator } from "./dense-validator.js";
 import {
   batchesAhead,
   type EpochLoopResult,
   type EpochValues,
   requireFinite,
   runEpochs,
-  type Validated,
   type Weights,
 } from "./epoch-loop.js";
 import { PatchFeatures } from "./patch-features.js";
-import {
-  likeliestOffset,
-  type PooledWindow,
-  whyUncalibrated,
-  windowAccuracy,
-  windowLoss,
-} from "./pooled-windows.js";
-import { startingHead } from "./starting-head.js";
-
-/** What the stage works with, gathered once. */
-interface DenseTraining extends ClassifierStageOptions {
-  readonly options: DenseClassifierOptions;
-  readonly features: PatchFeatures;
-  readonly grid: CellGrid;
-  readonly slots: WindowSlots;
-  readonly statistics: ChannelStatistics;
-}
+import { startingBackbone, startingHead } from "./starting-head.js";
 
 /**
- * Trains the head of a dense classifier on the labels of windows, with the backbone frozen and its features computed
- * once. The result holds everything that makes the map: head, standardisation and calibration.
+ * Trains a dense classifier on the labels of windows: its head on features of frozen networks that are computed once, or,
+ * where backbone, stains or attention vary, on features that every step computes anew. The result holds everything that
+ * makes the map: head, standardisation and calibration, and the backbone where that was trained.
  */
 export async function trainDenseClassifier(stageOptions: ClassifierStageOptions): Promise<EpochLoopResult> {
-  const { config, patchSize, train, validation } = stageOptions;
+  const { config, patchSize, train, validation, run } = stageOptions;
   const side = config.classifier.inputSize ?? patchSize;
   const options = denseOptions(config, hasManySlides(train));
+  const start = learnsFromPixels(config.classifier.dense) ? await startingBackbone(config, run) : undefined;
   const features = await PatchFeatures.open(
     stageOptions,
     shownPatch(stageOptions, patchSize),
     options.context,
+    start?.own,
   );
   try {
     const { width, height } = features.shape;
@@ -72,13 +49,26 @@ export async function trainDenseClassifier(stageOptions: ClassifierStageOptions)
     const labelled = [...train, ...validation].map((patch) => windowsOf(patch, patchSize));
     const slots = windowSlots(labelled, grid);
     if (slots.windows === 1) tellCoarse(stageOptions);
-    const statistics = await statisticsOf(train, features, stageOptions);
-    const training = { ...stageOptions, options, features, grid, slots, statistics };
-    const result = await trainHead(training);
+    const isTrained = trainsItsBackbone(config);
+    const statistics = await statisticsOf(features, stageOptions, isTrained ? [] : validation);
+    const base = asOwnBackbone(start?.weights ?? new Map());
+    const cached = cachedSource(features, options.channels, grid);
+    const fresh = pixelSource({ config, base, side, context: options.context });
+    const training = {
+      ...{ ...stageOptions, options, grid, slots, statistics },
+      learning: start === undefined ? cached : fresh,
+      judging: isTrained ? fresh : cached,
+    };
+    const result = await trainWeights(training, base);
     const calibrated = await calibration(training, result.weights);
     return {
       ...result,
-      weights: new Map([...result.weights, ...calibrated, ...statisticsTensors(statistics)]),
+      weights: new Map([
+        ...(isTrained ? base : []),
+        ...result.weights,
+        ...calibrated,
+        ...statisticsTensors(statistics),
+      ]),
     };
   } finally {
     await features.close();
@@ -93,14 +83,17 @@ function tellCoarse({ patchSize, reporter }: ClassifierStageOptions): void {
   );
 }
 
-/** Statistics of the patches to learn from; features of those to validate with are computed on the way. */
+/**
+ * Statistics of the patches to learn from, of features before any training.
+ * @param others whose features are needed later and computed on the way
+ */
 async function statisticsOf(
-  patches: readonly PatchRecord[],
   features: PatchFeatures,
-  { reporter, signal, validation }: ClassifierStageOptions,
+  { train: patches, reporter, signal }: ClassifierStageOptions,
+  others: readonly PatchRecord[],
 ): Promise<ChannelStatistics> {
   const sums = new ChannelSums(features.shape.channels);
-  const all = [...patches, ...validation];
+  const all = [...patches, ...others];
   for (let first = 0; first < all.length; first += features.atOnce) {
     signal?.throwIfAborted();
     const batch = all.slice(first, first + features.atOnce);
@@ -118,11 +111,12 @@ function statisticsTensors({ mean, scale }: ChannelStatistics): Weights {
   ]);
 }
 
-async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
-  const { config, train, run, reporter, signal, device } = training;
+/** @param base what a trained backbone starts from */
+async function trainWeights(training: DenseTraining, base: StateDict): Promise<EpochLoopResult> {
+  const { config, train, run, reporter, signal, device, learning } = training;
   const settings = config.classifier;
   const batchSize = Math.min(settings.batchSize, train.length);
-  const graph = graphFor(training, batchSize);
+  const graph = graphOf(training, learning, batchSize, "training");
   const batches = Math.max(1, Math.floor(train.length / batchSize));
   const schedule = cosineSchedule(settings.learningRate, settings.epochs * batches);
   const validator = await WindowValidator.create(training);
@@ -132,8 +126,7 @@ async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
     let total = 0;
     const made = batchesAhead(batches, async (position) => {
       const batch = order.slice(position * batchSize, (position + 1) * batchSize);
-      const noise = noiseOf(training, batch.length, epoch, position);
-      return feedsOf(training, batch, noise);
+      return feedsOf(training, learning, batch, { epoch, position });
     });
     for await (const [position, feeds] of made) {
       signal?.throwIfAborted();
@@ -158,12 +151,17 @@ async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
       patience: settings.patience,
       reporter,
       signal,
-      initialWeights: () => startingHead(config, train),
+      initialWeights: async () => {
+        const own = [...base].filter(([name]) => graph.parameters.has(name));
+        return new Map([...(await startingHead(config, train)), ...own]);
+      },
       createStep: (initial, stepsTaken) =>
         TrainingStep.create({
           loss: graph.loss,
-          parameters: graph.parameters.all(),
+          parameters: graph.parameters,
           optimizer: adamW({ weightDecay: settings.weightDecay }),
+          rateFactor: (name) => (name.startsWith(backbonePrefix) ? settings.dense.pretrainedRate : 1),
+          segments: settings.checkpointing === "segments",
           initial,
           stepsTaken,
           device,
@@ -176,121 +174,4 @@ async function trainHead(training: DenseTraining): Promise<EpochLoopResult> {
   } finally {
     await validator.close();
   }
-}
-
-function graphFor({ options, grid, slots }: DenseTraining, batchSize: number) {
-  return denseClassifierTrainingGraph(options, { batchSize, width: grid.width, height: grid.height }, slots);
-}
-
-/** What the channels of each patch of a batch are disturbed by, see `classifier.dense.featureNoise`. */
-function noiseOf(
-  { config, options, train }: DenseTraining,
-  patches: number,
-  epoch: number,
-  position: number,
-): readonly ChannelNoise[] {
-  const deviation = featureDeviation(config.classifier.dense.featureNoise, train);
-  if (deviation === 0) return [];
-  const stream = new RandomStream(config.seed, "feature noise", epoch, position);
-  return Array.from({ length: patches }, () => drawChannelNoise(options.channels, deviation, stream));
-}
-
-/** Features, standardisation and windows of a batch. */
-async function feedsOf(
-  { features, statistics, grid, slots, options, patchSize }: DenseTraining,
-  batch: readonly PatchRecord[],
-  noise: readonly ChannelNoise[] = [],
-): Promise<HostTensors> {
-  const { channels } = options;
-  const cells = channels * grid.width * grid.height;
-  const joined = new Float32Array(batch.length * cells);
-  for (const [index, own] of (await features.get(batch)).entries()) joined.set(own, index * cells);
-  const means = new Float32Array(batch.length * channels);
-  const scales = new Float32Array(batch.length * channels);
-  for (let index = 0; index < batch.length; index++) {
-    const drawn = noise[index];
-    const { mean, scale } = drawn === undefined ? statistics : disturbed(statistics, drawn);
-    means.set(mean, index * channels);
-    scales.set(scale, index * channels);
-  }
-  const shape = standardisationShape(batch.length, channels);
-  const windows = batch.map((patch) => windowsOf(patch, patchSize));
-  return {
-    [denseFeaturesInput]: floatTensor([batch.length, channels, grid.height, grid.width], joined),
-    [standardisationInputs.mean]: floatTensor(shape, means),
-    [standardisationInputs.scale]: floatTensor(shape, scales),
-    ...windowFeeds(windows, grid, slots, options.pooling),
-  };
-}
-
-/** Judges the windows of validation patches, compiled once for all epochs. */
-class WindowValidator {
-  readonly #training: DenseTraining;
-  readonly #session: GraphSession;
-
-  private constructor(training: DenseTraining, session: GraphSession) {
-    this.#training = training;
-    this.#session = session;
-  }
-
-  static async create(training: DenseTraining): Promise<WindowValidator> {
-    const graph = graphFor(training, 1);
-    return new WindowValidator(
-      training,
-      await GraphSession.create({ logits: graph.logits }, training.device),
-    );
-  }
-
-  /** Every window of the validation patches. */
-  async judge(weights: Weights): Promise<PooledWindow[]> {
-    const { validation, patchSize, signal, device } = this.#training;
-    const judged: PooledWindow[] = [];
-    const placed = await placeOnDevice(Object.fromEntries(weights), device);
-    try {
-      for (const patch of validation) {
-        signal?.throwIfAborted();
-        const {
-          [windowInputs.labels]: _,
-          [windowInputs.weights]: __,
-          ...feeds
-        } = await feedsOf(this.#training, [patch]);
-        const logits = floatsOf(await this.#session.run({ ...feeds, ...placed.feeds }), "logits");
-        windowsOf(patch, patchSize).forEach(({ tumour, other }, index) => {
-          judged.push({ tumour, other, logits: [logits[2 * index] ?? 0, logits[2 * index + 1] ?? 0] });
-        });
-      }
-    } finally {
-      await placed.release();
-    }
-    return judged;
-  }
-
-  async validate(weights: Weights): Promise<Validated> {
-    const judged = await this.judge(weights);
-    const values = { loss: windowLoss(judged, 0), balancedAccuracy: windowAccuracy(judged, 0) };
-    return { criterion: values.loss, values };
-  }
-
-  close(): Promise<void> {
-    return this.#session.close();
-  }
-}
-
-/** The offset under which the validation windows' labels are likeliest, and how many cells speak for a patch. */
-async function calibration(training: DenseTraining, weights: Weights): Promise<Weights> {
-  const why = whyUncalibrated(training.validation);
-  const offset = why === null ? await chosenOffset(training, weights) : 0;
-  const { pooling } = training.options;
-  const share = pooling.kind === "highest-share" ? pooling.share : 1;
-  const cells = Math.max(1, Math.round(training.slots.cells * share));
-  training.reporter.note(`${stage}: ${why ?? `the map's offset is ${offset} by the validation windows`}`);
-  return new Map([
-    [denseTensors.offset, floatTensor([1], Float32Array.of(offset))],
-    [denseTensors.presenceCells, floatTensor([1], Float32Array.of(cells))],
-  ]);
-}
-
-async function chosenOffset(training: DenseTraining, weights: Weights): Promise<number> {
-  const validator = await WindowValidator.create(training);
-  return likeliestOffset(await validator.judge(weights).finally(() => validator.close()));
 }

@@ -4,12 +4,13 @@ import {
   bytesThatStay,
   type Dataset,
   EMBEDDING_ELEMENTS,
+  type PatchRecord,
   patchResolution,
   type SkippedInput,
 } from "../dataset/index.js";
 import { type DeviceSource, startDevice } from "../graph/index.js";
 import { planFrozenFeatures } from "../models/index.js";
-import { samSource, type TrainingConfig } from "../run/index.js";
+import { samSource, type TrainingConfig, trainsItsBackbone } from "../run/index.js";
 import { readEmbeddings } from "./decoder-patches.js";
 import {
   type EmbeddedPatch,
@@ -21,6 +22,7 @@ import { featureBytes, tellNetworks } from "./foundation-notes.js";
 import type { PipelineData } from "./pipeline-stages.js";
 import { embeddingFolder, requireCache, tellSmallDisk } from "./require-storage.js";
 import { openData, requireTrainable, type TrainOptions } from "./start-run.js";
+import { initialBackbone } from "./starting-head.js";
 
 /** Embeddings of one piece of work: a worker that goes away loses as many at most. */
 const GROUP = 64;
@@ -131,11 +133,22 @@ async function featureGroups(
   const shown = { patchSize, trainedSize: patchSize, side, micronsPerPixel };
   const ids: string[] = [];
   for (const network of planFrozenFeatures(backbone, shown).networks) ids.push(await network.id());
-  const learnt = patches.filter(({ split }) => split !== "test");
+  if ((await initialBackbone(config)) !== undefined) {
+    reporter.note(
+      "features are not computed before the training, which begins with the backbone of classifier.initialWeights",
+    );
+    return [];
+  }
+  // A backbone that is trained is seen as it comes for what features are standardised by, of the patches to learn from.
+  const isRead = trainsItsBackbone(config) ? isLearnt : isNotTested;
+  const learnt = patches.filter(isRead);
   const wanted = learnt.map(({ imagePath }) => ({ imagePath, variants: [0] }));
   reporter.note(`features of ${learnt.length} patches of ${classifierData}, for the classifier`);
   return grouped(wanted, { by: { kind: "features", backbone, shown }, ids, cache }, classifierDataset);
 }
+
+const isLearnt = ({ split }: PatchRecord): boolean => split === "train";
+const isNotTested = ({ split }: PatchRecord): boolean => split !== "test";
 
 /** What SAM's decoder learns from, is chosen by and tested on. */
 async function samGroups(

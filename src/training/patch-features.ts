@@ -12,6 +12,7 @@ import {
   joinNetworks,
   planFrozenFeatures,
   type ShownPatch,
+  type StateDict,
   withContext,
 } from "../models/index.js";
 import type { FeaturesFrom, RunContext, TrainingConfig } from "../run/index.js";
@@ -67,14 +68,16 @@ export class PatchFeatures {
    * Opens the cache that the configuration names.
    * @param shown how the networks see patches
    * @param context see `withContext`
+   * @param own weights of the only network where they are not those of its name
    * @throws EpSamError `storage` when its directory cannot be used, `weights` when a network's are missing or others
    */
   static async open(
     { config, device, reporter }: FeatureContext,
     shown: ShownPatch,
     context: readonly number[],
+    own?: StateDict,
   ): Promise<PatchFeatures> {
-    const plan = planFrozenFeatures(config.classifier.dense.backbone, shown);
+    const plan = planFrozenFeatures(config.classifier.dense.backbone, shown, own);
     const networks: CachedNetwork[] = [];
     for (const { name, shape, id, atOnce, open } of plan.networks) {
       const cache = await openCache({ config, reporter }, name, shape);

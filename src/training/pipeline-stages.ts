@@ -37,8 +37,11 @@ export interface PipelineData {
 /** The SAM that a run works with, its weights read. */
 export interface OpenedSam {
   readonly encoder: SamSource["encoder"];
-  /** What decoders start from, see `decoderBase`: `prompt_encoder.*` and `mask_decoder.*` before any training. */
-  readonly weights: StateDict;
+  /**
+   * What decoders start from, see `decoderBase`: `prompt_encoder.*` and `mask_decoder.*` before any training. To be asked
+   * for when the classifier is trained, whose backbone may be part of it.
+   */
+  weights(): Promise<StateDict>;
 }
 
 /** The training stages of one run with what they share. Each returns the figures worth a line in `run.json`. */
@@ -150,7 +153,7 @@ export class PipelineStages {
   /** The masks that the decoder of the round before gives, as far as the classifier agrees with them. */
   async #pseudoLabels(round: number, candidates: readonly PatchRecord[]): Promise<MaskedPatch[]> {
     const { dataset } = this.#data;
-    const decoder = await readDecoder(this.#context, roundStage(round - 1), this.#sam.weights);
+    const decoder = await readDecoder(this.#context, roundStage(round - 1), await this.#sam.weights());
     const embeddings = await PatchEmbeddings.open(this.#context, this.#sam.encoder, dataset.patchSize);
     try {
       const predictor = await PatchPredictor.open(this.#context, dataset, [decoder], embeddings);
@@ -179,7 +182,7 @@ export class PipelineStages {
           embeddings,
           activationLogits: async (patch: PatchRecord) => (await activationsOf(patch).get(patch)).logits(),
         };
-        const { weights } = this.#sam;
+        const weights = await this.#sam.weights();
         const result = seesFeatures(this.#context.config.decoder)
           ? await trainSegmenter({
               ...options,

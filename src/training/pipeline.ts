@@ -17,6 +17,7 @@ import {
   type Split,
 } from "../dataset/index.js";
 import { type DeviceSource, startDevice } from "../graph/index.js";
+import type { StateDict } from "../models/index.js";
 import {
   decoderBase,
   decoderWeights,
@@ -67,7 +68,14 @@ export async function runPipeline(
 
 async function opened(context: RunContext, known?: SamSource): Promise<OpenedSam> {
   const source = known ?? (await openSam(context));
-  return { encoder: source.encoder, weights: await decoderBase(context.config, source) };
+  // Read now, so that what is wrong with it is told before anything is trained.
+  const sam = context.config.decoder.kind === "sam" ? await source.loadDecoder() : new Map();
+  let base: Promise<StateDict> | undefined;
+  const weights = (): Promise<StateDict> => {
+    base ??= decoderBase(context, { loadDecoder: async () => sam });
+    return base;
+  };
+  return { encoder: source.encoder, weights };
 }
 
 async function evaluateTestSplit(
@@ -124,7 +132,7 @@ async function evaluateStages(
   await requireUnchanged(context.run, classifierStage);
   const decoders: NamedDecoder[] = [];
   for (const stage of usableDecoderStages(context)) {
-    decoders.push({ stage, weights: await decoderWeights(context, stage, sam.weights) });
+    decoders.push({ stage, weights: await decoderWeights(context, stage, await sam.weights()) });
   }
   const embeddings = await PatchEmbeddings.open(context, sam.encoder, dataset.patchSize);
   try {

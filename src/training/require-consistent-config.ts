@@ -1,6 +1,6 @@
 import { EpSamError } from "../common/index.js";
 import { backbone, backboneFile, backboneNames, isBackbone, requireJoinable } from "../models/index.js";
-import { requireConsistentDecoder, type TrainingConfig } from "../run/index.js";
+import { conflictsOfDense, requireConsistentDecoder, type TrainingConfig } from "../run/index.js";
 
 /**
  * Refuses values that are right by themselves and do not go together, before any work is done with them.
@@ -16,16 +16,20 @@ function requireDenseClassifier({ classifier }: TrainingConfig): void {
   const { model, dense, precision, microBatch } = classifier;
   if (model !== "dense") return;
   requireJoinable(dense.backbone);
-  const own = backboneNames(dense.backbone).filter(isBackbone);
-  for (const name of own) backboneFile(backbone(name));
   const conflicts = [
     precision !== "float32" && "classifier.precision: is for classifier.model resnet-adl",
     microBatch !== null && "classifier.microBatch: is for classifier.model resnet-adl",
+    ...conflictsOfDense(dense),
   ].filter((conflict) => conflict !== false);
-  if (conflicts.length === 0) return;
-  throw new EpSamError("configuration", {
+  if (conflicts.length > 0) throw refusal(conflicts);
+  const own = backboneNames(dense.backbone).filter(isBackbone);
+  for (const name of own) backboneFile(backbone(name));
+}
+
+function refusal(conflicts: readonly string[]): EpSamError {
+  return new EpSamError("configuration", {
     what: conflicts.join("; "),
     where: "configuration",
-    action: "Leave these keys as the preset laptop has them.",
+    action: "Change these keys, or leave them as the preset laptop has them.",
   });
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { cacheDirectory, EpSamError, formatBytes, type Reporter, requireWritable } from "../common/index.js";
 import { countLabels, type Dataset, EMBEDDING_ELEMENTS } from "../dataset/index.js";
 import { backboneNames, isBackbone } from "../models/index.js";
-import { seesFeatures, type TrainingConfig } from "../run/index.js";
+import { seesFeatures, type TrainingConfig, trainedBackboneBytes, trainsItsBackbone } from "../run/index.js";
 import { featureBytes } from "./foundation-notes.js";
 
 /** Bytes of the classifiers' weights, and of SAM's decoder with its prompt encoder, as float32. */
@@ -94,8 +94,10 @@ export function tellSmallDisk({
 }
 
 /** The least that a run takes at one time. */
-function runBytes({ classifier, decoder, rounds }: TrainingConfig): number {
-  const first = classifier.model === "dense" ? 0 : CLASSIFIER_BYTES[classifier.depth];
+function runBytes(config: TrainingConfig): number {
+  const { classifier, decoder, rounds } = config;
+  const dense = trainsItsBackbone(config) ? trainedBackboneBytes(classifier.dense) : 0;
+  const first = classifier.model === "dense" ? dense : CLASSIFIER_BYTES[classifier.depth];
   const second = seesFeatures(decoder) ? 0 : DECODER_BYTES;
   const whileDecoders = first + (rounds + 1 + CHECKPOINT_FACTOR) * second;
   return Math.max(first * (1 + CHECKPOINT_FACTOR), whileDecoders);

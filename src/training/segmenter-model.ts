@@ -4,7 +4,6 @@ import { type RgbImage, reflectPadded } from "../imaging/index.js";
 import { type ChannelNoise, pyramidSide } from "../method/index.js";
 import {
   type BackboneEntry,
-  backbonePrefix,
   colourPlanes,
   decoderGraph,
   decoderInputs,
@@ -18,6 +17,7 @@ import {
   initialPyramidWeights,
   levelsOf,
   type PatchPrompt,
+  placedBackbone,
   promptFeeds,
   pyramidGraph,
   type SamFrame,
@@ -192,22 +192,12 @@ function trainedFeatures(
   readonly trained: ReadonlyMap<string, Value>;
 } {
   const entry = decoderBackbone(config);
-  const frozen = frozenParameters(base);
   const trained = new ParameterSet();
   const { trainBackbone } = config.decoder;
   const features = seenFeatures(
-    entry,
+    placedBackbone(entry, base, { parameters: trained, isTrained: () => trainBackbone }),
     input(inputs.images, [batchSize, 3, side, side]),
-    {
-      backbone: {
-        get: (name, shape) =>
-          trainBackbone ? trained.get(backbonePrefix + name, shape) : frozen(backbonePrefix + name, shape),
-        // Running statistics stay what they were.
-        buffer: (name, shape) => frozen(backbonePrefix + name, shape),
-      },
-      standardisation: frozenParameters(standardisation),
-    },
-    trainBackbone ? "training" : "evaluation",
+    frozenParameters(standardisation),
     hasNoise
       ? (stride, channels) => {
           const part = (of: keyof ChannelNoise) => input(noiseInput(stride, of), [batchSize, channels, 1, 1]);

@@ -4,8 +4,8 @@ import { floatTensor } from "../graph/index.js";
 import { ChannelSums, decoderOffset } from "../method/index.js";
 import {
   BackboneFeatures,
-  backbonePrefix,
   FEATURE_STRIDES,
+  ownBackbone,
   type StateDict,
   standardisationTensors,
 } from "../models/index.js";
@@ -161,14 +161,11 @@ function epochOrder({ config, stage, train }: SegmenterStageOptions, epoch: numb
   return order.slice(0, count);
 }
 
-/** Mean and deviation of the backbone's features as it was before any training, over training patches. */
+/** Mean and deviation of the backbone's features as it is before any decoder is trained, over training patches. */
 async function standardisationOf(options: SegmenterStageOptions): Promise<Weights> {
   const { config, train, base, frame, device, stage, reporter, signal } = options;
   const entry = decoderBackbone(config);
-  const own = [...base].flatMap(([name, tensor]) =>
-    name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
-  );
-  const weights = new Map(own);
+  const weights = ownBackbone(base);
   const patches = new RandomStream(config.seed, "standardisation")
     .shuffled(train)
     .slice(0, STANDARDISED_PATCHES);

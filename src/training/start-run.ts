@@ -40,7 +40,7 @@ import type { PipelineData } from "./pipeline-stages.js";
 import { requireConsistentConfig } from "./require-consistent-config.js";
 import { requireStorage } from "./require-storage.js";
 import { resumeTraining } from "./resume.js";
-import { requireStart } from "./starting-head.js";
+import { initialWeightsName, requireStart } from "./starting-head.js";
 
 /** What a training run is started with. */
 export interface TrainOptions {
@@ -282,9 +282,6 @@ export async function newRecord(
     stages: {},
   };
 }
-
-/** Name under which `run.json` records the file that the classifier starts from. */
-const initialWeightsName = "classifier.initialWeights";
 
 /** The file that the classifier starts from, when there is one. */
 async function initialWeights({ classifier }: TrainingConfig): Promise<RunRecord["weights"]> {

@@ -109,7 +109,7 @@ describeWithShared("EfficientNet-Lite0 as PyTorch computes it", [GOLDEN, GOLDEN_
     const picture = await image();
     const parameters = new ParameterSet();
     const images = input("images", [1, 3, picture.height, picture.width]);
-    const levels = lite0.features(images, parameters, { mode: "training" });
+    const levels = lite0.features(images, parameters, {});
     const level = levels[16];
     if (level === undefined) throw new RangeError("no level of stride 16");
     const slope = floatTensor(level.shape);
@@ -143,9 +143,7 @@ describe("backbones", () => {
   it.each(backbones.map((entry) => [entry.name, entry] as const))(
     "%s has the levels that its entry says, for any size of image",
     (_name, entry) => {
-      const levels = entry.features(input("images", [2, 3, 75, 101]), new ParameterSet(), {
-        mode: "evaluation",
-      });
+      const levels = entry.features(input("images", [2, 3, 75, 101]), new ParameterSet(), {});
       const shapes = entry.levels.map(({ stride }) => levels[stride]?.shape);
       const expected = entry.levels.map(({ stride, channels }) => [
         2,
@@ -189,7 +187,7 @@ describe("backbones", () => {
     const image = noise(48, 64);
     const size = { entry: lite0, width: 48, height: 64, device: cpu, levels: [16] as const };
     const plain = await BackboneFeatures.create({ ...size, weights });
-    const widened = await BackboneFeatures.create({ ...size, weights: wide.weights, highFrequency: true });
+    const widened = await BackboneFeatures.create({ ...size, weights: wide.weights });
     const [[expected] = []] = await plain.compute([image]);
     const [[actual] = []] = await widened.compute([image]);
     expect(relativeError(actual?.data ?? [], expected?.data ?? [])).toBeLessThan(1e-5);

@@ -82,6 +82,9 @@ const others: Record<string, unknown> = {
   "classifier.dense.backbone": "resnet-18",
   "classifier.dense.pooling": "mean",
   "classifier.dense.featureNoise": 0.2,
+  "classifier.dense.augment.stainScale": 0.2,
+  "classifier.dense.augment.stainShift": 0.05,
+  "classifier.dense.dropRate": 0.5,
   "classifier.depth": 18,
   "classifier.initialWeights": "weights.safetensors",
   "classifier.inputSize": 96,
@@ -226,6 +229,41 @@ describe("the hash of a configuration", () => {
     expect(hashConfig(resolveConfig("paper", { decoder: { ...decoder, featureNoise: 0.1 } }))).not.toBe(
       hashConfig(resolveConfig("paper", { decoder })),
     );
+  });
+});
+
+describe("the hash of a dense classifier", () => {
+  const hashOf = (dense: object) => hashConfig(resolveConfig("laptop", { classifier: { dense } }));
+
+  it("is what it was before its backbone could be trained, and differs where it is", () => {
+    // Of the version before; a run of it is the same experiment today.
+    expect(hashOf({})).toBe("5fa12b2ec0979ce424aeef24ef639504307607f95a577ff1bb0ce4d743b93ed9");
+    const others = [
+      { trainBackbone: true },
+      { trainBackbone: 8 },
+      { pretrainedRate: 0.1 },
+      { augment: { stainScale: 0.1 } },
+      { highFrequency: true },
+      { dropRate: 0.5 },
+      { dropThreshold: 0.7 },
+    ];
+    expect(new Set([{}, ...others].map(hashOf)).size).toBe(others.length + 1);
+  });
+
+  it("is that of a record which does not know the keys", () => {
+    const { classifier } = presets.laptop;
+    const known = [
+      "backbone",
+      "hidden",
+      "pooling",
+      "poolingShare",
+      "poolingSharpness",
+      "context",
+      "featureNoise",
+    ];
+    const dense = Object.fromEntries(known.map((key) => [key, valueAt(classifier.dense, [key])]));
+    const old = { ...presets.laptop, classifier: { ...classifier, dense } };
+    expect(parseConfig(old, "a run")).toEqual(presets.laptop);
   });
 });
 

@@ -21,6 +21,7 @@ import {
 } from "../../src/models/index.js";
 import type { RunContext } from "../../src/run/index.js";
 import { openSlide } from "../../src/slides/index.js";
+import { requireConsistentConfig } from "../../src/training/index.js";
 import {
   errorOf,
   makeFolder,
@@ -104,6 +105,16 @@ it("keeps each network's features by themselves", async () => {
   const kept = await readdir(join(folder, "features"));
   expect(kept.some((name) => name.startsWith("foundation-8-4-"))).toBe(true);
   expect(kept.some((name) => name.startsWith("efficientnet-lite0-4.8-64-"))).toBe(true);
+});
+
+it("stays frozen: a training of it is refused by name", () => {
+  const begin = () =>
+    requireConsistentConfig(
+      tinyConfig({ classifier: { model: "dense", dense: { backbone: "tiny", trainBackbone: true } } }),
+    );
+  expect(begin).toThrowError(
+    "classifier.dense.trainBackbone: needs one backbone of this package, and tiny is a foundation model, which stays frozen",
+  );
 });
 
 it("segments, and says with which weights", async () => {

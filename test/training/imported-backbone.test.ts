@@ -4,7 +4,14 @@ import { RandomStream } from "../../src/common/index.js";
 import { floatTensor } from "../../src/graph/index.js";
 import { readRgbImage } from "../../src/imaging/index.js";
 import { openSegmenter } from "../../src/inference/index.js";
-import { backbone, backboneTensors, importBackbone, writeSafetensors } from "../../src/models/index.js";
+import {
+  backbone,
+  backboneTensors,
+  importBackbone,
+  loadBackboneWeights,
+  readSafetensors,
+  writeSafetensors,
+} from "../../src/models/index.js";
 import type { RunContext } from "../../src/run/index.js";
 import {
   errorOf,
@@ -40,17 +47,17 @@ async function writeResNet(path: string, seed: number): Promise<void> {
 let folder: string;
 let file: string;
 let context: RunContext;
-const train = async (out: string) => {
+const train = async (out: string, trains: { readonly dense?: object; readonly decoder?: object } = {}) => {
   const config = tinyConfig({
     classifier: {
       model: "dense",
-      dense: { backbone: "resnet-18" },
+      dense: { backbone: "resnet-18", ...trains.dense },
       inputSize: null,
       epochs: 1,
       batchSize: 4,
       learningRate: 1e-2,
     },
-    decoder: { ...quickPyramid, trainBackbone: false },
+    decoder: { ...quickPyramid, trainBackbone: false, ...trains.decoder },
     rounds: 0,
     gate: 0,
     cache: { directory: join(folder, "features") },
@@ -97,6 +104,27 @@ it("is the classifier's and the pyramid's eyes, and recorded with hash and licen
   const { tumour } = await segmenter.segmentPatch(image, "patch");
   await segmenter.close();
   expect(tumour?.data.every((value) => value > 0 && value < 1)).toBe(true);
+});
+
+it("is trained, by the classifier with attention dropout and by the pyramid without", async () => {
+  const dense = { trainBackbone: 8, dropRate: 0.5 };
+  const { run } = await train("trained", { dense, decoder: { trainBackbone: true } });
+  const { weights } = await loadBackboneWeights(backbone("resnet-18"));
+  const stored = async (name: string) => {
+    const { tensors } = await readSafetensors(run.path(name));
+    return (tensor: string) => tensors.get(`backbone.${tensor}`)?.data;
+  };
+  const [classifier, decoder] = [
+    await stored("classifier.safetensors"),
+    await stored("decoder-preliminary.safetensors"),
+  ];
+  for (const name of ["conv1.weight", "layer1.1.conv2.weight", "layer4.0.bn1.running_mean"]) {
+    expect(classifier(name), name).toEqual(weights.get(name)?.data);
+  }
+  for (const name of ["layer2.0.conv1.weight", "layer4.0.conv1.weight"]) {
+    expect(classifier(name), name).not.toEqual(weights.get(name)?.data);
+    expect(decoder(name), name).not.toEqual(classifier(name));
+  }
 });
 
 it("is refused by a run that was trained on another", async () => {

@@ -12,13 +12,14 @@ import {
   joinFeatures,
   levelsOf,
   loadBackboneWeights,
+  ownBackbone,
   pyramidGraph,
   pyramidInputs,
   type StateDict,
 } from "../../models/index.js";
 import { adamW, TrainingStep } from "../../nn/index.js";
 import { type KnownPart, requireBothLabels, type UnknownPart } from "./known-parts.js";
-import { featureFeeds, type Levels, ownBackbone, standardisedLevels } from "./pyramid-features.js";
+import { featureFeeds, type Levels, standardisedLevels } from "./pyramid-features.js";
 import { taughtLogits } from "./taught-logits.js";
 
 const LEARNING_RATE = 3e-4;

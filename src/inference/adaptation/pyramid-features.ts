@@ -1,7 +1,6 @@
 import { must } from "../../common/index.js";
 import { floatTensor, type HostTensors } from "../../graph/index.js";
 import {
-  backbonePrefix,
   FEATURE_STRIDES,
   type FeatureLevelSizes,
   type FeatureMap,
@@ -14,15 +13,6 @@ import {
 
 /** Standardised features by stride. */
 export type Levels = Readonly<Record<FeatureStride, Float32Array>>;
-
-/** The weights of the backbone that is part of a decoder, by its own names. */
-export function ownBackbone(weights: StateDict): StateDict {
-  return new Map(
-    [...weights].flatMap(([name, tensor]) =>
-      name.startsWith(backbonePrefix) ? [[name.slice(backbonePrefix.length), tensor] as const] : [],
-    ),
-  );
-}
 
 /** Features as a decoder sees them: every channel standardised by its statistics. */
 export function standardisedLevels(maps: readonly FeatureMap[], weights: StateDict): Levels {

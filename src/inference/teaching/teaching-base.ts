@@ -7,6 +7,7 @@ import {
   backboneNames,
   FEATURE_STRIDES,
   loadBackboneWeights,
+  ownBackbone,
   type StateDict,
 } from "../../models/index.js";
 import {
@@ -25,7 +26,6 @@ import {
   resolveConfig,
   type TrainingConfig,
 } from "../../run/index.js";
-import { ownBackbone } from "../adaptation/pyramid-features.js";
 import { TAUGHT_HEAD } from "../adaptation/teach-head.js";
 import { trainedResolution } from "../trained-resolution.js";
 
@@ -103,7 +103,7 @@ export async function openTeachingBase(
   }
   const stage = chooseDecoderStage(context, undefined, "use");
   const none = async (): Promise<StateDict> => new Map();
-  const weights = await decoderWeights(context, stage, await decoderBase(config, { loadDecoder: none }));
+  const weights = await decoderWeights(context, stage, await decoderBase(context, { loadDecoder: none }));
   const { resolution } = await trainedResolution(run);
   return {
     origin: { context, stage, weights },

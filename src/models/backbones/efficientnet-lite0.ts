@@ -10,6 +10,7 @@ import {
   type Value,
 } from "../../graph/index.js";
 import { batchNormAffine, type ParameterSource } from "../../nn/index.js";
+import { attentionDropout, dropDraws } from "../attention-dropout.js";
 import type { BackboneEntry, BackboneOptions, LevelFeatures } from "./entry.js";
 import { stemInput } from "./input.js";
 
@@ -64,6 +65,11 @@ export const efficientNetLite0: BackboneEntry = {
   licence: "Apache-2.0 (ML Illustrated, converted from TensorFlow's weights)",
   embedded: "efficientnet-lite0-stride16.safetensors",
   stem: "_conv_stem.weight",
+  strideOf(name) {
+    const block = Number(/^_blocks\.(\d+)\./.exec(name)?.[1] ?? 0);
+    if (block === 0) return 2;
+    return block <= LEVEL_ENDS[4] ? 4 : block <= LEVEL_ENDS[8] ? 8 : 16;
+  },
   beyond: /^(_blocks\.1[1-5]\.|_conv_head\.|_bn1\.|_fc\.)/,
   features,
 };
@@ -71,12 +77,19 @@ export const efficientNetLite0: BackboneEntry = {
 function features(
   images: Value,
   parameters: ParameterSource,
-  { highFrequency = false }: BackboneOptions,
+  { highFrequency = false, dropThreshold }: BackboneOptions,
 ): LevelFeatures {
   const layers = new Layers(parameters);
+  const levelEnds: readonly number[] = Object.values(LEVEL_ENDS);
+  const drawOf = dropThreshold === undefined ? undefined : dropDraws();
   let x = layers.stem(stemInput(images, efficientNetLite0.normalisation, highFrequency));
   const ends = BLOCKS.map((plan, index) => {
     x = layers.block(x, `_blocks.${index}`, plan);
+    const level = levelEnds.indexOf(index);
+    // What follows sees what is left.
+    if (drawOf !== undefined && dropThreshold !== undefined && level >= 0) {
+      x = attentionDropout(x, drawOf(level), dropThreshold);
+    }
     return x;
   });
   return { 4: ends[LEVEL_ENDS[4]], 8: ends[LEVEL_ENDS[8]], 16: ends[LEVEL_ENDS[16]] };

@@ -13,16 +13,14 @@ export interface BackboneLevel {
 /** Features [N, C, ⌈H/stride⌉, ⌈W/stride⌉] by stride; a backbone need not have all strides. */
 export type LevelFeatures = { readonly [Stride in LevelStride]?: Value | undefined };
 
-/** What a backbone's graph is built for. */
+/** What a backbone's graph is built for. Batch normalisation always keeps its running statistics. */
 export interface BackboneOptions {
-  /**
-   * In `training` layers that draw at random draw (attention dropout, where a backbone has it: the graph then has the
-   * input `dropDrawInput`). Batch normalisation keeps its running statistics in either.
-   */
-  readonly mode: "evaluation" | "training";
   /** Adds the image's high-frequency content as the fourth channel of the first convolution; false unless told. */
   readonly highFrequency?: boolean | undefined;
-  /** Attention above this share of its maximum is dropped; 0.8 unless told. */
+  /**
+   * Adds attention dropout layers, for training: attention above this share of its maximum is dropped as the further input
+   * `dropDrawInput` says. None unless told, as in evaluation.
+   */
   readonly dropThreshold?: number | undefined;
 }
 
@@ -47,6 +45,8 @@ export interface BackboneEntry {
   readonly published?: string | undefined;
   /** The weight of the first convolution. */
   readonly stem: string;
+  /** The stride of the stage that a tensor is of: 2 before the finest level, else that of the level which the stage makes. */
+  strideOf(name: string): 2 | LevelStride;
   /** Names of the usual checkpoints that belong to layers beyond the last level. */
   readonly beyond: RegExp;
   /** The name here of a tensor of the usual checkpoints; names differ nowhere unless told. */

@@ -13,6 +13,7 @@ import type { RgbImage } from "../../imaging/index.js";
 import { ParameterSet } from "../../nn/index.js";
 import type { StateDict } from "../weights/index.js";
 import type { BackboneEntry, LevelStride } from "./entry.js";
+import { hasHighFrequency } from "./table.js";
 
 const imagesInput = "images";
 
@@ -27,8 +28,6 @@ export interface BackboneFeaturesOptions {
   readonly batchSize?: number | undefined;
   /** Strides of the levels that are wanted; all unless told. */
   readonly levels?: readonly LevelStride[] | undefined;
-  /** As in {@link BackboneEntry.features}. */
-  readonly highFrequency?: boolean | undefined;
   readonly device?: Device | undefined;
 }
 
@@ -62,13 +61,15 @@ export class BackboneFeatures {
    *   another shape, `device` when the device cannot run it
    */
   static async create(options: BackboneFeaturesOptions): Promise<BackboneFeatures> {
-    const { entry, width, height, batchSize = 1, highFrequency } = options;
+    const { entry, weights, width, height, batchSize = 1 } = options;
     const strides = options.levels ?? entry.levels.map(({ stride }) => stride);
     const images = input(imagesInput, [batchSize, 3, height, width]);
-    const features = entry.features(images, new ParameterSet(), { mode: "evaluation", highFrequency });
+    const features = entry.features(images, new ParameterSet(), {
+      highFrequency: hasHighFrequency(entry, weights),
+    });
     const outputs: Record<string, Value> = {};
     for (const stride of strides) outputs[stride] = features[stride] ?? missingLevel(entry, stride);
-    const session = await GraphSession.create(outputs, options.device ?? device(), { bind: options.weights });
+    const session = await GraphSession.create(outputs, options.device ?? device(), { bind: weights });
     const unbound = [...session.inputs.keys()].filter((name) => name !== imagesInput);
     if (unbound.length === 0) return new BackboneFeatures(options, session);
     await session.close();

@@ -14,4 +14,4 @@ export {
   type LoadBackboneOptions,
   loadBackboneWeights,
 } from "./load.js";
-export { backbone, backbones, backboneTensors, defaultBackbone } from "./table.js";
+export { backbone, backbones, backboneTensors, defaultBackbone, hasHighFrequency } from "./table.js";

@@ -102,7 +102,7 @@ export async function loadBackboneWeights(
 ): Promise<LoadedWeights> {
   const file = await openBackbone(entry, path, open);
   try {
-    return await loadFrom(entry, file, highFrequency);
+    return await backboneFromFile(entry, file, highFrequency);
   } finally {
     await file.close();
   }
@@ -120,7 +120,8 @@ async function openBackbone(
     : renamedWeights(file, (name) => entry.renamed?.(name, names) ?? name);
 }
 
-async function loadFrom(
+/** As {@link loadBackboneWeights}, of an open file whose names are the entry's; layers beyond the last level are left out and listed. */
+export async function backboneFromFile(
   entry: BackboneEntry,
   file: WeightFile,
   highFrequency: boolean,

@@ -1,4 +1,4 @@
-import { type ClassifierDepth, paperResNetAdl, resNetFeatures } from "../resnet-adl.js";
+import { type ClassifierDepth, resNetFeatures } from "../resnet-adl.js";
 import type { BackboneEntry } from "./entry.js";
 import { stemInput } from "./input.js";
 import { withDropoutLayers } from "./resnet-names.js";
@@ -23,13 +23,17 @@ function resNet(depth: ClassifierDepth, published?: string): BackboneEntry {
     published,
     stem: "conv1.weight",
     beyond: /^fc\./,
+    strideOf(name) {
+      const stage = Number(/^layer(\d)\./.exec(name)?.[1] ?? 0);
+      return stage === 0 ? 2 : stage === 1 ? 4 : stage === 2 ? 8 : 16;
+    },
     renamed: withDropoutLayers,
-    features(images, parameters, { mode, highFrequency = false, dropThreshold }) {
+    features(images, parameters, { highFrequency = false, dropThreshold }) {
       const { levels } = resNetFeatures(
         parameters,
         stemInput(images, imageNet, highFrequency),
-        { depth, dropThreshold: dropThreshold ?? paperResNetAdl.dropThreshold },
-        mode === "training" ? "frozen-statistics" : "evaluation",
+        { depth, dropThreshold: dropThreshold ?? 0 },
+        dropThreshold === undefined ? "evaluation" : "frozen-statistics",
       );
       return levels;
     },

@@ -1,5 +1,5 @@
 import { EpSamError } from "../../common/index.js";
-import { input } from "../../graph/index.js";
+import { input, type Shape } from "../../graph/index.js";
 import { ParameterSet } from "../../nn/index.js";
 import type { ExpectedTensor } from "../weights/index.js";
 import { efficientNetLite0 } from "./efficientnet-lite0.js";
@@ -29,9 +29,17 @@ export function backbone(name: string): BackboneEntry {
 /** Names and shapes of a backbone's tensors: parameters, then batch-norm statistics. */
 export function backboneTensors(
   entry: BackboneEntry,
-  options: Omit<BackboneOptions, "mode"> = {},
+  options: Pick<BackboneOptions, "highFrequency"> = {},
 ): ExpectedTensor[] {
   const parameters = new ParameterSet();
-  entry.features(input("images", [1, 3, 64, 64]), parameters, { ...options, mode: "evaluation" });
+  entry.features(input("images", [1, 3, 64, 64]), parameters, options);
   return [...parameters.all(), ...parameters.allBuffers()].map(([name, { shape }]) => ({ name, shape }));
+}
+
+/** Whether weights of a backbone take the high-frequency channel: their first convolution then has a fourth one. */
+export function hasHighFrequency(
+  { stem }: BackboneEntry,
+  weights: { get(name: string): { readonly shape: Shape } | undefined },
+): boolean {
+  return weights.get(stem)?.shape[1] === 4;
 }

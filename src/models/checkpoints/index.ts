@@ -5,7 +5,7 @@ export {
   checkpointKinds,
   convertCheckpoint,
 } from "./convert.js";
-export { loadInitialHead } from "./dense-head.js";
+export { type LoadHeadOptions, loadInitialBackbone, loadInitialHead } from "./dense-head.js";
 export { type LoadedDecoder, loadMaskDecoder } from "./mask-decoder.js";
 export {
   type LeftOut,

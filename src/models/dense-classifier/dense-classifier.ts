@@ -5,7 +5,7 @@ import { denseHead, standardised } from "./dense-head.js";
 import type { WindowSlots } from "./window-cells.js";
 import { type PooledWindows, poolWindows, type WindowPooling } from "./window-pooling.js";
 
-/** Name of the input with joined features, [N, C, H, W]; {@link standardised} in the graph. */
+/** Name of the input with joined features, [N, C, H, W], where they are fed; {@link standardised} in the graph. */
 export const denseFeaturesInput = "features";
 
 /** What a dense classifier is made of. */
@@ -33,24 +33,31 @@ export interface DenseClassifierGraph {
   readonly map: Value;
 }
 
-/** The classifier that judges every cell of a feature map by itself. */
+/**
+ * The classifier that judges every cell of a feature map by itself.
+ * @param features [N, C, H, W]; the input {@link denseFeaturesInput} unless told
+ */
 export function denseClassifierGraph(
   { channels, hidden }: Pick<DenseClassifierOptions, "channels" | "hidden">,
   { batchSize, width, height }: DenseClassifierSize,
+  features: Value = input(denseFeaturesInput, [batchSize, channels, height, width]),
 ): DenseClassifierGraph {
   const parameters = new ParameterSet();
-  const features = standardised(input(denseFeaturesInput, [batchSize, channels, height, width]));
   const lookup = lookupWithin((name, shape) => parameters.get(name, shape), "head");
-  return { parameters, map: denseHead(lookup, features, hidden) };
+  return { parameters, map: denseHead(lookup, standardised(features), hidden) };
 }
 
-/** The classifier with what its windows say together, to learn from weak labels. */
+/**
+ * The classifier with what its windows say together, to learn from weak labels.
+ * @param features as in {@link denseClassifierGraph}
+ */
 export function denseClassifierTrainingGraph(
   options: DenseClassifierOptions,
   size: DenseClassifierSize,
   slots: WindowSlots,
+  features?: Value,
 ): DenseClassifierGraph & PooledWindows {
-  const graph = denseClassifierGraph(options, size);
+  const graph = denseClassifierGraph(options, size, features);
   const windows = { count: size.batchSize * slots.windows, cells: slots.cells };
   return { ...graph, ...poolWindows(graph.map, windows, options.pooling) };
 }

@@ -20,6 +20,7 @@ import {
   patchesAtOnce,
 } from "../foundation/index.js";
 import { minisamStages } from "../sam/index.js";
+import { encodeSafetensors, type StateDict } from "../weights/index.js";
 import type { FeatureShape, FrozenNetwork, FrozenNetworkPlan, ShownPatch } from "./frozen-network.js";
 import { type JoinedFeatures, joinedShape, joinFeatures } from "./joined-features.js";
 import { isEncoderStages, stagesPlan } from "./stages-network.js";
@@ -81,17 +82,23 @@ export function featureChannels(names: string | readonly string[]): number {
 /**
  * How a list of networks sees patches. One network's features stay as they are; those of several are brought to the
  * finest of their grids and joined.
+ * @param own weights of the only network where a classifier has trained it, see `ownBackbone`
  * @throws EpSamError `weights` when a foundation model is not there, `usage` when there is no such backbone, `shape` when
  *   a patch is smaller than a token, or larger than what SAM's encoder is shown
  */
-export function planFrozenFeatures(names: string | readonly string[], patch: ShownPatch): FrozenFeaturesPlan {
+export function planFrozenFeatures(
+  names: string | readonly string[],
+  patch: ShownPatch,
+  own?: StateDict,
+): FrozenFeaturesPlan {
   const list = backboneNames(names);
+  if (own !== undefined) requireTrainable(names);
   const beside = list.some(isFoundationModel);
   const networks = list.map((name) => {
     if (isEncoderStages(name)) return stagesPlan(patch);
     return isFoundationModel(name)
       ? foundationPlan(foundationModel(name), patch)
-      : backbonePlan(backbone(name), patch, beside);
+      : backbonePlan(backbone(name), patch, { beside, own });
   });
   const width = Math.max(...networks.map(({ shape }) => shape.width));
   const height = Math.max(...networks.map(({ shape }) => shape.height));
@@ -111,30 +118,37 @@ function levelsBeside({ levels }: BackboneEntry, besideFoundation: boolean) {
 function backbonePlan(
   entry: BackboneEntry,
   { side }: ShownPatch,
-  besideFoundation: boolean,
+  { beside, own }: { readonly beside: boolean; readonly own: StateDict | undefined },
 ): FrozenNetworkPlan {
-  const levels = levelsBeside(entry, besideFoundation);
-  const strides = besideFoundation ? levels.map(({ stride }) => stride) : undefined;
+  const levels = levelsBeside(entry, beside);
+  const strides = beside ? levels.map(({ stride }) => stride) : undefined;
   const part = strides === undefined ? "" : `-${strides.join(".")}`;
   return {
     name: entry.name,
     shape: joinedShape(levels, { width: side, height: side }),
     atOnce: 1,
-    id: async () => `${entry.name}${part}-${side}-${await hashFile(backboneFile(entry))}`,
+    id: async () => {
+      const hash =
+        own === undefined ? await hashFile(backboneFile(entry)) : hashBytes(encodeSafetensors(own));
+      return `${entry.name}${part}-${side}-${hash}`;
+    },
     open: async (device) => {
-      const { weights } = await loadBackboneWeights(entry);
+      const weights = own ?? (await loadBackboneWeights(entry)).weights;
       const size = { width: side, height: side };
       const features = await BackboneFeatures.create({ entry, weights, ...size, levels: strides, device });
       const get = async (image: RgbImage) => {
-        const isSized = image.width === side && image.height === side;
-        const [found = []] = await features.compute([
-          isSized ? image : resizeRgb(image, side, side, "bilinear"),
-        ]);
+        const [found = []] = await features.compute([shownToBackbone(image, side)]);
         return joinFeatures(found);
       };
       return { get, getAll: (images) => mapConcurrently(images, 1, get), close: () => features.close() };
     },
   };
+}
+
+/** A patch in the side that backbones see it at. */
+export function shownToBackbone(image: RgbImage, side: number): RgbImage {
+  const isSized = image.width === side && image.height === side;
+  return isSized ? image : resizeRgb(image, side, side, "bilinear");
 }
 
 function foundationPlan(
@@ -213,5 +227,25 @@ export function requireJoinable(names: string | readonly string[]): void {
     what: `names ${twice} twice`,
     where: "classifier.dense.backbone",
     action: "Name each network once.",
+  });
+}
+
+/** Why networks cannot be trained with a classifier's head; null where they can: one backbone of this package. */
+export function whyUntrainable(names: string | readonly string[]): string | null {
+  const list = backboneNames(names);
+  const foundation = list.find(isFoundationModel);
+  if (foundation !== undefined) return `${foundation} is a foundation model, which stays frozen`;
+  if (list.some(isEncoderStages)) return `${minisamStages.name} is SAM's encoder, which stays frozen`;
+  return list.length > 1 ? `${list.join(", ")} are several networks` : null;
+}
+
+function requireTrainable(names: string | readonly string[]): void {
+  const why = whyUntrainable(names);
+  if (why === null) return;
+  throw new EpSamError("weights", {
+    what: "cannot be those of a trained backbone",
+    where: "classifier.dense.backbone",
+    why,
+    action: "Use the run's own configuration.",
   });
 }

@@ -21,9 +21,12 @@ export {
   openFrozenFeatures,
   planFrozenFeatures,
   requireJoinable,
+  shownToBackbone,
+  whyUntrainable,
 } from "./frozen-features.js";
 export type { FrozenNetwork, FrozenNetworkPlan, ShownPatch } from "./frozen-network.js";
 export { type JoinedFeatures, joinedShape, joinFeatures, withContext } from "./joined-features.js";
+export { denseImagesInput, type PixelFeatures, pixelFeatures } from "./pixel-features.js";
 export { isEncoderStages } from "./stages-network.js";
 export {
   type CellGrid,

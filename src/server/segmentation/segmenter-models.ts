@@ -181,7 +181,7 @@ async function mapOf(
     const method = await openMethod(context, patchSize, []);
     return { method, logits: async (image) => (await method.activation(image)).logits() };
   }
-  const weights = await decoderWeights(context, stage, await decoderBase(context.config, sam));
+  const weights = await decoderWeights(context, stage, await decoderBase(context, sam));
   const method = await openMethod(context, patchSize, [{ stage, weights }]);
   const logits: PatchLogits = async (image, embedding) => {
     const activation = await method.activation(image);
