@@ -78,17 +78,19 @@ describe("the configuration", () => {
   });
 });
 
+type StepMemory = Partial<Pick<TrainingConfig["decoder"], "microBatch" | "checkpointing" | "precision">>;
+
 /** Figures of every epoch of classifier and preliminary fine-tuning. */
 async function figures(
   name: string,
-  memory: Partial<TrainingConfig["decoder"]>,
+  memory: { readonly classifier?: StepMemory; readonly decoder?: StepMemory },
   stages = ["classifier", "initial-masks", "preliminary"],
 ) {
   const reporter = recordingReporter();
   const overrides = {
     // Gentle steps: with larger ones, rounding grows to differences of its own.
-    classifier: { ...memory, epochs: 1, inputSize: 32, learningRate: 1e-6 },
-    decoder: { ...memory, epochs: 1, batchSize: 4 },
+    classifier: { ...memory.classifier, epochs: 1, inputSize: 32, learningRate: 1e-6 },
+    decoder: { ...memory.decoder, epochs: 1, batchSize: 4 },
     sam: { maskPrompt: "none" },
     rounds: 0,
   };
@@ -109,7 +111,11 @@ async function figures(
 describe("training in micro-batches with segments computed again", { timeout: 600_000 }, () => {
   it("has the figures of training with whole batches", async () => {
     const whole = await figures("whole", {});
-    const parts = await figures("parts", { microBatch: 2, checkpointing: "segments" });
+    const memory = { microBatch: 2, checkpointing: "segments" } as const;
+    // Apart: rounding of a classifier moves a level of an activation map, and with it the points that SAM is asked at.
+    const classified = await figures("classifier in parts", { classifier: memory }, ["classifier"]);
+    const decoded = await figures("decoder in parts", { decoder: memory });
+    const parts = { figures: { ...decoded.figures, ...classified.figures } };
     expect(Object.keys(whole.figures)).toEqual(
       expect.arrayContaining(["classifier train loss", "classifier val loss", "preliminary train dice"]),
     );
@@ -120,7 +126,9 @@ describe("training in micro-batches with segments computed again", { timeout: 60
   });
 
   it("warns of float16 where it gains nothing", async () => {
-    const { warnings, figures: halves } = await figures("half", { precision: "float16" }, ["classifier"]);
+    const { warnings, figures: halves } = await figures("half", { classifier: { precision: "float16" } }, [
+      "classifier",
+    ]);
     expect(warnings.filter((warning) => warning.includes("float16 on the CPU"))).toHaveLength(1);
     expect(halves["classifier train loss"]).toBeCloseTo(Math.log(2), 0);
   });
