@@ -3,7 +3,6 @@ import { add, type Device, floatTensor, input, mean, square } from "../src/graph
 import type { RgbImage } from "../src/imaging/index.js";
 import { ClassActivationMapper } from "../src/method/index.js";
 import {
-  attentionDropoutLayerCount,
   BackboneFeatures,
   backbone,
   batchPoints,
@@ -14,7 +13,7 @@ import {
   decoderGraph,
   decoderInputs,
   defaultBackbone,
-  dropDrawInput,
+  dropDrawFeeds,
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,
   initialClassifierWeights,
@@ -146,11 +145,7 @@ export function classifierStep(
         [classifierInputs.labels]: floatTensor([batchSize], labels),
       };
       return async () => {
-        const drops = Uint8Array.from({ length: attentionDropoutLayerCount }, () =>
-          draws.uniform() < 0.75 ? 1 : 0,
-        );
-        const shape = [attentionDropoutLayerCount];
-        await step.run({ ...fixed, [dropDrawInput]: { dataType: "bool", shape, data: drops } }, 1e-5);
+        await step.run({ ...fixed, ...dropDrawFeeds(draws, 0.75) }, 1e-5);
       };
     },
   };

@@ -48,10 +48,10 @@ export function stageNames(rounds: number): Stage[] {
 
 /**
  * The rows of a run's tables, in order.
- * @param asksSam false for a run that has nothing to ask SAM as it is: pyramids, or decoders without prompts
+ * @param hasUntrained false for a run that has nothing to ask SAM as it is: pyramids, or decoders without prompts
  */
-export function tableStages(rounds: number, asksSam = true): string[] {
-  return [camStage, ...(asksSam ? [untrainedStage] : []), ...decoderStages(rounds)];
+export function tableStages(rounds: number, hasUntrained = true): string[] {
+  return [camStage, ...(hasUntrained ? [untrainedStage] : []), ...decoderStages(rounds)];
 }
 
 /** Where masks of a stage come among those of others: initial masks, SAM untrained, decoders by round. */

@@ -1,7 +1,9 @@
+import type { RandomStream } from "../common/index.js";
 import {
   add,
   cast,
   floats,
+  type HostTensors,
   input,
   isPositive,
   maximum,
@@ -26,6 +28,14 @@ export type DropDraw = Value;
 export function dropDraws(): (layer: number) => DropDraw {
   const draws = cast(input(dropDrawInput, [attentionDropoutLayerCount], "bool"), "float32");
   return (layer) => slice(draws, [{ axis: 0, start: layer, end: layer + 1 }]);
+}
+
+/** Feeds {@link dropDrawInput} for one step: each layer drops with the probability `dropRate`. */
+export function dropDrawFeeds(stream: RandomStream, dropRate: number): HostTensors {
+  const data = Uint8Array.from({ length: attentionDropoutLayerCount }, () =>
+    stream.chance(dropRate) ? 1 : 0,
+  );
+  return { [dropDrawInput]: { dataType: "bool", shape: [attentionDropoutLayerCount], data } };
 }
 
 /**

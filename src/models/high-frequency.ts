@@ -4,6 +4,7 @@ import {
   floatTensor,
   matmul,
   mean,
+  separable,
   shape4,
   subtract,
   type Value,
@@ -33,11 +34,9 @@ export function highFrequencyPerChannel(image: Value): Value {
   const columnBasis = firstFrequencyBasis(width, 1 / width);
   const coefficients = matmul(matmul(rowBasis, image, { transposeA: true }), columnBasis);
   const turn = constant(floatTensor([3, 3], Float32Array.of(0, 0, 0, 0, 0, -1, 0, 1, 0)));
-  const turned = matmul(matmul(turn, coefficients), turn, { transposeB: true });
+  const turned = separable(coefficients, turn, turn);
   const kept = subtract(coefficients, turned);
-  const low = matmul(matmul(firstFrequencyBasis(height, 1), kept), firstFrequencyBasis(width, 1), {
-    transposeB: true,
-  });
+  const low = separable(kept, firstFrequencyBasis(height, 1), firstFrequencyBasis(width, 1));
   return absolute(subtract(image, low));
 }
 

@@ -1,4 +1,9 @@
-export { attentionDropout, attentionDropoutLayerCount, dropDrawInput } from "./attention-dropout.js";
+export {
+  attentionDropout,
+  attentionDropoutLayerCount,
+  dropDrawFeeds,
+  dropDrawInput,
+} from "./attention-dropout.js";
 export * from "./backbones/index.js";
 export * from "./catalogue/index.js";
 export * from "./checkpoints/index.js";

@@ -4,8 +4,8 @@ import { writeFileAtomically } from "../common/index.js";
 import { stageNames, stageTitle, tableStages } from "../contract/index.js";
 import { type Dataset, type PatchRecord, SPLITS, type Split } from "../dataset/index.js";
 import {
-  asksSam,
   evaluationFolder,
+  isPrompted,
   type PatchFigures,
   type RunContext,
   type RunDirectory,
@@ -47,7 +47,7 @@ export async function assembleReport(context: ReportContext, dataset: Dataset): 
   const { run, config } = context;
   const rounds = await readRounds(context);
   const evaluated = await lastEvaluation(run, dataset);
-  const expected = tableStages(config.rounds, asksSam(config));
+  const expected = tableStages(config.rounds, isPrompted(config));
   return {
     title: basename(resolve(run.root)),
     run: identity(context),

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { backbone, backboneNames, backboneTensors, whyUntrainable } from "../models/index.js";
+import { elementCount } from "../graph/index.js";
+import {
+  type BackboneEntry,
+  backbone,
+  backboneNames,
+  backboneTensors,
+  whyUntrainable,
+} from "../models/index.js";
 import { changedKeys } from "./changed-keys.js";
 import { stainKeys } from "./segmenter-keys.js";
 
@@ -70,16 +77,18 @@ export function isTrainedTensor(
   name: string,
 ): boolean {
   if (typeof trainBackbone === "boolean") return trainBackbone;
-  return backbone(backboneNames(names)[0] ?? "").strideOf(name) >= trainBackbone;
+  return onlyBackbone(names).strideOf(name) >= trainBackbone;
+}
+
+/** The backbone that is trained; several networks are refused before, see {@link conflictsOfDense}. */
+function onlyBackbone(names: DenseSection["backbone"]): BackboneEntry {
+  return backbone(backboneNames(names)[0] ?? "");
 }
 
 /** Bytes of the backbone that a classifier stores, as float32. */
 export function trainedBackboneBytes({ backbone: names, highFrequency }: DenseSection): number {
-  const entry = backbone(backboneNames(names)[0] ?? "");
-  const counts = backboneTensors(entry, { highFrequency }).map(({ shape }) =>
-    shape.reduce((product, size) => product * size, 1),
-  );
-  return 4 * counts.reduce((sum, count) => sum + count, 0);
+  const tensors = backboneTensors(onlyBackbone(names), { highFrequency });
+  return 4 * tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
 /** What of a section does not go together, naming each key. */

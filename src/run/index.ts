@@ -68,7 +68,6 @@ export {
 } from "./run-directory.js";
 export { lockRun } from "./run-lock.js";
 export {
-  asksSam,
   chooseDecoderStage,
   decoderBase,
   decoderWeights,
@@ -76,6 +75,7 @@ export {
   type FeaturesFrom,
   finishedDecoderStages,
   frameOf,
+  isPrompted,
   type NamedDecoder,
   openActivationMapper,
   openMethod,

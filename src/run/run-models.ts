@@ -80,10 +80,10 @@ function trainedBackbone(
   });
 }
 
-/** The decoders that tables and users can choose: SAM as it is, where it is {@link asksSam | asked}, and the finished ones. */
+/** The decoders that tables and users can choose: SAM as it is, where it is {@link isPrompted | prompted}, and the finished ones. */
 export function usableDecoderStages(context: Pick<RunContext, "run" | "config">): string[] {
   const finished = finishedDecoderStages(context);
-  return asksSam(context.config) ? [untrainedStage, ...finished] : finished;
+  return isPrompted(context.config) ? [untrainedStage, ...finished] : finished;
 }
 
 /**
@@ -214,8 +214,8 @@ export function promptSettings({ sam, decoder }: Pick<TrainingConfig, "sam" | "d
   return decoder.kind === "sam" ? sam : { points: 0, maskPrompt: "none" };
 }
 
-/** Whether decoders are prompted, so that SAM as it is can be asked the same: with features alone it would not know what to look for. */
-export function asksSam(config: Pick<TrainingConfig, "sam" | "decoder">): boolean {
+/** Whether a run's decoders are prompted, so that SAM as it is can be, too: without features it would not know what to look for. */
+export function isPrompted(config: Pick<TrainingConfig, "sam" | "decoder">): boolean {
   const settings = promptSettings(config);
   return settings.points > 0 || takesMaskPrompt(settings);
 }

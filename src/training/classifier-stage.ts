@@ -17,10 +17,9 @@ import {
 } from "../graph/index.js";
 import { resizedTo } from "../method/index.js";
 import {
-  attentionDropoutLayerCount,
   classifierGraph,
   classifierInputs,
-  dropDrawInput,
+  dropDrawFeeds,
   initialClassifierTensor,
   initialClassifierWeights,
   loadInitialClassifier,
@@ -95,7 +94,7 @@ export async function trainClassifier(options: ClassifierStageOptions): Promise<
     for await (const batch of trainLoader.epoch(epoch)) {
       signal?.throwIfAborted();
       const { loss, outputs, skipped } = await step.run(
-        trainingFeeds(batch, draws, settings.dropRate),
+        { ...imageFeeds(batch), ...dropDrawFeeds(draws, settings.dropRate) },
         schedule(epoch),
       );
       if (!skipped) requireFinite(stage, epoch, loss);
@@ -158,16 +157,6 @@ export async function startingWeights(
   );
   for (const { names, why } of leftOut) reporter.note(`${file}: ${names.length} not taken: ${why}`);
   return weights;
-}
-
-function trainingFeeds(batch: PatchBatch, draws: RandomStream, dropRate: number): HostTensors {
-  const drops = Uint8Array.from({ length: attentionDropoutLayerCount }, () =>
-    draws.chance(dropRate) ? 1 : 0,
-  );
-  return {
-    ...imageFeeds(batch),
-    [dropDrawInput]: { dataType: "bool", shape: [attentionDropoutLayerCount], data: drops },
-  };
 }
 
 function imageFeeds(batch: PatchBatch): HostTensors {

@@ -3,12 +3,11 @@ import { jitterStains, loadPatchImage, type PatchRecord } from "../dataset/index
 import { floatTensor, type HostTensors, type Value } from "../graph/index.js";
 import type { RgbImage } from "../imaging/index.js";
 import {
-  attentionDropoutLayerCount,
   type CellGrid,
   colourPlanes,
   denseFeaturesInput,
   denseImagesInput,
-  dropDrawInput,
+  dropDrawFeeds,
   pixelFeatures,
   placedBackbone,
   type StateDict,
@@ -92,7 +91,12 @@ export function pixelSource({ config, base, side, context }: PixelSourceOptions)
       }
       return {
         [denseImagesInput]: colourPlanes(images),
-        ...(drops && place !== undefined ? dropFeeds(config, place) : {}),
+        ...(drops && place !== undefined
+          ? dropDrawFeeds(
+              new RandomStream(config.seed, "attention dropout", place.epoch, place.position),
+              dense.dropRate,
+            )
+          : {}),
       };
     },
   };
@@ -106,13 +110,4 @@ function stained(
 ): RgbImage {
   const stream = new RandomStream(seed, "stain jitter", epoch, position, index);
   return jitterStains(image, classifier.dense.augment, stream);
-}
-
-/** Which attention dropout layers drop in a step. */
-function dropFeeds({ seed, classifier }: TrainingConfig, { epoch, position }: BatchPlace): HostTensors {
-  const stream = new RandomStream(seed, "attention dropout", epoch, position);
-  const data = Uint8Array.from({ length: attentionDropoutLayerCount }, () =>
-    stream.chance(classifier.dense.dropRate) ? 1 : 0,
-  );
-  return { [dropDrawInput]: { dataType: "bool", shape: [attentionDropoutLayerCount], data } };
 }

@@ -13,6 +13,7 @@ import {
   gradients,
   input,
   mean,
+  separable,
   square,
   sum,
   type Value,
@@ -22,7 +23,6 @@ import {
   embeddingPositions,
   encodePrompts,
   type PromptValues,
-  upsampleLogits,
 } from "../../src/models/sam/index.js";
 import { loadMinisamDecoder, minisamPath } from "../../src/models/weights/index.js";
 import { frozenParameters, type ParameterLookup, ParameterSet } from "../../src/nn/index.js";
@@ -284,7 +284,7 @@ describe("training graphs", () => {
     const low = floats([1, 2, 3, 4], [1, 1, 2, 2]);
     const rows = floats([1, 0, 0.5, 0.5, 0, 1], [3, 2]);
     const columns = floats([1, 0, 0, 1], [2, 2]);
-    const results = await evaluate({ high: upsampleLogits(low, rows, columns) }, {});
+    const results = await evaluate({ high: separable(low, rows, columns) }, {});
     expect([...dataOf(results, "high")]).toEqual([1, 2, 2, 3, 3, 4]);
   });
 });

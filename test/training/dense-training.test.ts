@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { must, type Reporter, silentReporter } from "../../src/common/index.js";
+import { must, silentReporter } from "../../src/common/index.js";
 import { openDataset } from "../../src/dataset/index.js";
 import { device, type FloatTensor, floatsOf, GraphSession } from "../../src/graph/index.js";
 import { readRgbImage } from "../../src/imaging/index.js";
@@ -41,6 +41,7 @@ import {
   makeFolder,
   quickPyramid,
   removeFolders,
+  stopAt,
   tinyConfig,
   trainTiny,
   writeDataset,
@@ -75,15 +76,6 @@ const fromStage16 = {
   dropRate: 0.5,
   featureNoise: 0.1,
 } as const;
-
-/** Stops training after the first note that begins so. */
-function stopAt(beginning: string): { readonly reporter: Reporter; readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const note = (message: string) => {
-    if (message.startsWith(beginning)) controller.abort(new Error("stopped"));
-  };
-  return { reporter: { ...silentReporter, note }, signal: controller.signal };
-}
 
 let folder: string;
 let data: string;

@@ -221,6 +221,15 @@ export function recordingReporter(): Reporter & { readonly notes: string[]; read
   };
 }
 
+/** Stops training after the first note that begins so. */
+export function stopAt(beginning: string): { readonly reporter: Reporter; readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const note = (message: string) => {
+    if (message.startsWith(beginning)) controller.abort(new Error("stopped"));
+  };
+  return { reporter: { ...silentReporter, note }, signal: controller.signal };
+}
+
 /**
  * A copy of a run in which later stages are undone and other values are configured, as if it had been begun with
  * them: for tests that only need the stages before.

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { must, RandomStream, type Reporter, silentReporter } from "../../src/common/index.js";
+import { must, RandomStream, silentReporter } from "../../src/common/index.js";
 import {
   type DecodeRequest,
   decodedMaskSchema,
@@ -49,6 +49,7 @@ import {
   quickEncoder,
   recordingReporter,
   removeFolders,
+  stopAt,
   tinyConfig,
   trainTiny,
   writeDataset,
@@ -119,15 +120,6 @@ const closedEncoder: EncoderSource = {
     throw new Error("a pyramid opened SAM's encoder");
   },
 };
-
-/** Stops training after the first note that begins so. */
-function stopAt(beginning: string): { readonly reporter: Reporter; readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const note = (message: string) => {
-    if (message.startsWith(beginning)) controller.abort(new Error("stopped"));
-  };
-  return { reporter: { ...silentReporter, note }, signal: controller.signal };
-}
 
 let folder: string;
 let data: string;

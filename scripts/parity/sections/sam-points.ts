@@ -7,11 +7,11 @@ import {
   floatTensor,
   greater,
   reshape,
+  separable,
   sum,
   transpose,
   type Value,
 } from "../../../src/graph/index.js";
-import { upsampleLogits } from "../../../src/models/sam/index.js";
 import {
   compareSummary,
   describedInput,
@@ -62,7 +62,7 @@ async function pointPrompts(golden: GoldenDirectory): Promise<SectionResult> {
     prompts: { points: { coordinates: constant(points), labels: constant(foregroundLabels(points)) } },
   });
   const matrix = patchMatrix();
-  const mask = cast(greater(upsampleLogits(graph.lowResolution, matrix, matrix), floats(0)), "float32");
+  const mask = cast(greater(separable(graph.lowResolution, matrix, matrix), floats(0)), "float32");
   const outputs = {
     sparse: graph.prompts.sparse,
     dense_pe: positionsAsImage(graph.positions),

@@ -8,9 +8,9 @@ import {
   floatsOf,
   floatTensor,
   gradients,
+  separable,
   type Value,
 } from "../../../src/graph/index.js";
-import { upsampleLogits } from "../../../src/models/sam/index.js";
 import { loadMinisamDecoder } from "../../../src/models/weights/index.js";
 import {
   adamW,
@@ -80,7 +80,7 @@ async function trainingProblem(golden: GoldenDirectory, expected: Expected): Pro
   });
   const matrix = patchMatrix();
   const losses = overlapLosses(
-    upsampleLogits(graph.lowResolution, matrix, matrix),
+    separable(graph.lowResolution, matrix, matrix),
     constant(describedDisc(expected.target)),
   );
   const weights = await loadMinisamDecoder();

@@ -79,7 +79,7 @@ export {
   subtract,
   where,
 } from "./elementwise.js";
-export { matmul, rows } from "./matmul.js";
+export { matmul, rows, separable } from "./matmul.js";
 export { maxPool2d, maxPool2dGradient, maxPool2dIndices } from "./max-pooling.js";
 export { synchronised, zeroAfter } from "./ordering.js";
 export { gather, scatterAdd, takeRows } from "./pooling.js";

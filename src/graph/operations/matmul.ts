@@ -68,6 +68,11 @@ export function matmul(a: Value, b: Value, options: Partial<MatmulAttributes> = 
   });
 }
 
+/** A matrix along each of the last two axes, rows · x · columnsᵀ: resampling, or means over rectangles. [..., H, W] → [..., R, C] */
+export function separable(x: Value, rows: Value, columns: Value): Value {
+  return matmul(matmul(rows, x), columns, { transposeB: true });
+}
+
 /** Rows `start` to `end` of a matrix. */
 export const rows = (x: Value, start: number, end: number): Value => slice(x, [{ axis: 0, start, end }]);
 

@@ -1,5 +1,5 @@
 import { EpSamError } from "../../common/index.js";
-import { concat, constant, floatTensor, input, matmul, shape4, type Value } from "../../graph/index.js";
+import { concat, constant, floatTensor, input, separable, shape4, type Value } from "../../graph/index.js";
 import type { BackboneLevel } from "../backbones/index.js";
 import { type PlacedBackbone, placedFeatures } from "../stored-backbone.js";
 
@@ -46,7 +46,7 @@ function joinedLevels(
       if (step === 1) return features;
       const [, , rows, columns] = shape4(features, "joined features");
       const ofCell = (at: number): Range => [at * step, (at + 1) * step];
-      return areaMeans(features, rangeMeans(height, rows, ofCell), rangeMeans(width, columns, ofCell));
+      return separable(features, rangeMeans(height, rows, ofCell), rangeMeans(width, columns, ofCell));
     }),
     1,
   );
@@ -56,7 +56,7 @@ function joinedLevels(
 function squareMeans(features: Value, reach: number): Value {
   const [, , height, width] = shape4(features, "context");
   const around = (at: number): Range => [at - reach, at + reach + 1];
-  return areaMeans(features, rangeMeans(height, height, around), rangeMeans(width, width, around));
+  return separable(features, rangeMeans(height, height, around), rangeMeans(width, width, around));
 }
 
 /** From, and up to, of what a mean is taken. */
@@ -71,11 +71,6 @@ function rangeMeans(count: number, length: number, rangeOf: (index: number) => R
     matrix.data.fill(1 / (end - first), index * length + first, index * length + end);
   }
   return constant(matrix);
-}
-
-/** Means over rectangles are those of rows of those of columns: rows · x · columnsᵀ. */
-function areaMeans(x: Value, rows: Value, columns: Value): Value {
-  return matmul(matmul(rows, x), columns, { transposeB: true });
 }
 
 function missingLevel(name: string, stride: number): never {

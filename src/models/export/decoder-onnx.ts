@@ -8,6 +8,7 @@ import {
   multiply,
   reshape,
   scale,
+  separable,
   sign,
   subtract,
   sum,
@@ -22,7 +23,6 @@ import {
   encodePrompts,
   LOW_RESOLUTION_SIZE,
   type SamFrame,
-  upsampleLogits,
 } from "../sam/index.js";
 import type { StateDict } from "../weights/index.js";
 import { encodeWithOpenSize } from "./dynamic-size.js";
@@ -98,7 +98,7 @@ function decoderOutputs(
   }
   const rows = constant(floatTensor([patch.height, LOW_RESOLUTION_SIZE], outputMatrixRows()));
   const columns = constant(floatTensor([patch.width, LOW_RESOLUTION_SIZE], outputMatrixColumns()));
-  const logits = upsampleLogits(lowResolution, rows, columns);
+  const logits = separable(lowResolution, rows, columns);
   return { logits: reshape(logits, [1, patch.height, patch.width]), estimated_iou: iou };
 }
 

@@ -4,9 +4,9 @@ import {
   constant,
   conv2d,
   floatTensor,
-  matmul,
   relu,
   reshape,
+  separable,
   shape4,
   type Value,
 } from "../../graph/index.js";
@@ -46,7 +46,7 @@ export function resized(x: Value, size: { readonly width: number; readonly heigh
   const [, , height, width] = shape4(x, "featurePyramid");
   const rows = constant(floatTensor([size.height, height], bilinearMatrix(size.height, height)));
   const columns = constant(floatTensor([size.width, width], bilinearMatrix(size.width, width)));
-  return matmul(matmul(rows, x), columns, { transposeB: true });
+  return separable(x, rows, columns);
 }
 
 function convolution(parameters: ParameterLookup, x: Value, outputs: number, kernel: 1 | 3): Value {

@@ -6,6 +6,7 @@ import {
   floatTensor,
   matmul,
   reshape,
+  separable,
   shape4,
   transpose,
   type Value,
@@ -76,7 +77,7 @@ export function decoderFeatures(
 /** A map of the patch in SAM's frame, bilinearly: [B, C, h, w] → [B, C, side, side], zero outside the patch. */
 function inFrame(map: Value, side: number, frame: Pick<SamFrame, "resized">): Value {
   const { rows, columns } = placement(map, side, frame);
-  return matmul(matmul(rows, map), columns, { transposeB: true });
+  return separable(map, rows, columns);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { constant, floatTensor, input, reshape, type Value } from "../../graph/index.js";
+import { constant, floatTensor, input, reshape, separable, type Value } from "../../graph/index.js";
 import {
   frozenParameters,
   lookupWithin,
@@ -12,7 +12,7 @@ import {
 import { type FeatureLevelSizes, type FeatureLevels, featureInput, forEachLevel } from "../feature-levels.js";
 import type { StateDict } from "../weights/index.js";
 import { decoderFeatures } from "./decoder-features.js";
-import { decodeMasks, upsampleLogits } from "./mask-decoder.js";
+import { decodeMasks } from "./mask-decoder.js";
 import {
   EMBEDDING_SIZE,
   EMBEDDING_WIDTH,
@@ -102,7 +102,7 @@ export function decoderGraph(
   );
   const rows = constant(floatTensor([height, LOW_RESOLUTION_SIZE], frame.outputMatrixRows()));
   const columns = constant(floatTensor([width, LOW_RESOLUTION_SIZE], frame.outputMatrixColumns()));
-  const logits = reshape(upsampleLogits(prediction.lowResolution, rows, columns), [batchSize, height, width]);
+  const logits = reshape(separable(prediction.lowResolution, rows, columns), [batchSize, height, width]);
   const target = input(decoderInputs.target, [batchSize, height, width]);
   const weightedLosses = weightedMaskLosses(logits, target, input(decoderInputs.weights, target.shape));
   return { parameters, logits, iou: prediction.iou, losses: overlapLosses(logits, target), weightedLosses };

@@ -2,7 +2,7 @@ export { featureProjectionShapes } from "./decoder-features.js";
 export { type DecoderGraph, type DecoderGraphOptions, decoderGraph, decoderInputs } from "./decoder-graph.js";
 export { type EncoderStages, minisamStages, openMinisamWithStages } from "./encoder-stages.js";
 export { type ImageEncoder, minisamEncoderId, normalisedInput, openMinisamEncoder } from "./image-encoder.js";
-export { decodeMasks, type MaskDecoderInputs, type MaskPrediction, upsampleLogits } from "./mask-decoder.js";
+export { decodeMasks, type MaskDecoderInputs, type MaskPrediction } from "./mask-decoder.js";
 export { MaskPredictor, type MaskPredictorOptions, type PredictedMask } from "./mask-predictor.js";
 export { MaskPromptEmbedder } from "./mask-prompt-embedder.js";
 export {

@@ -116,11 +116,6 @@ function mixed(filters: Value, qualities: Value, choose: (estimates: Value) => V
   };
 }
 
-/** Logits of the patch from low-resolution ones: A · logits · Bᵀ, see {@link SamFrame.outputMatrixColumns}. */
-export function upsampleLogits(lowResolution: Value, rows: Value, columns: Value): Value {
-  return matmul(matmul(rows, lowResolution), columns, { transposeB: true });
-}
-
 /** [B, C, H, W] → [B, H · W, C]. */
 function pixelsFirst(x: Value): Value {
   const [batch, channels, height, width] = shape4(x, "decodeMasks");
