@@ -40,16 +40,15 @@ export abstract class RandomAccessFile {
    * @throws EpSamError of that kind when the file cannot be opened or is not a regular file
    */
   static async open(path: string, error: FileError): Promise<RandomAccessFile> {
+    const unopened = (cause: unknown) =>
+      error(path, "cannot be opened", messageOf(cause), "Check the path and that it is readable.", cause);
     const handle = await open(path, READ_WITHOUT_WAITING).catch((cause: unknown) => {
-      throw error(
-        path,
-        "cannot be opened",
-        messageOf(cause),
-        "Check the path and that it is readable.",
-        cause,
-      );
+      throw unopened(cause);
     });
-    const status = await handle.stat();
+    const status = await handle.stat().catch(async (cause: unknown) => {
+      await handle.close();
+      throw unopened(cause);
+    });
     if (status.isFile()) return new LocalFile(path, status.size, handle, error);
     await handle.close();
     throw error(path, "is not a regular file", undefined, "Give a file's path.");

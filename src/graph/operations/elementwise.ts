@@ -5,13 +5,14 @@ import {
   apply,
   bothInputs,
   defineOperation,
+  type LoweredNode,
   type Operation,
   onlyInput,
   requireFloat,
   shapeError,
   threeInputs,
 } from "../operation.js";
-import { type DataType, floats, type Shape, type Value } from "../value.js";
+import { type DataType, elementCount, floats, type Shape, sameShape, type Value } from "../value.js";
 import { positiveNode } from "./positive.js";
 import { reduceToShape } from "./shapes.js";
 import { accurateSine } from "./sine.js";
@@ -47,7 +48,7 @@ function binary(name: string, opType: string, rule: BinaryRule): Operation<NoAtt
       requireFloat(name, inputs);
       return { shape: broadcastShapes(name, inputs), dataType: "float32" };
     },
-    lower: (context, inputs) => context.node(opType, inputs),
+    lower: (context, names, node) => broadcastNode(context, opType, names, node),
     gradient({ inputs, gradient, output, needed }) {
       const [a, b] = bothInputs(name, inputs);
       const [first, second] = rule(a, b, gradient, output);
@@ -57,6 +58,31 @@ function binary(name: string, opType: string, rule: BinaryRule): Operation<NoAtt
       ];
     },
   });
+}
+
+/** So many elements take longer one by one than operands and result take to be reshaped. */
+const MANY = 4096;
+
+/**
+ * A node of broadcast operands. Where the result's last axes have one element, ONNX Runtime's CPU walks the rest element by
+ * element, forty times as slow: these axes are left out.
+ */
+function broadcastNode(
+  context: LoweringContext,
+  opType: string,
+  names: readonly string[],
+  { inputs, output: { shape } }: LoweredNode<NoAttributes>,
+): string {
+  const axes = shape.length - 1 - shape.findLastIndex((size) => size > 1);
+  const isBroadcast = inputs.some((operand) => !sameShape(operand.shape, shape));
+  if (context.target !== "cpu" || axes === 0 || !isBroadcast || elementCount(shape) < MANY) {
+    return context.node(opType, names);
+  }
+  const operands = names.map((name, index) => {
+    const own = must(inputs, index, "operand").shape;
+    return own.length === 0 ? name : context.reshape(name, own.slice(0, Math.max(0, own.length - axes)));
+  });
+  return context.reshape(context.node(opType, operands), shape);
 }
 
 type UnaryRule = (x: Value, gradient: Value, output: Value) => Value;
@@ -131,7 +157,16 @@ const isPositiveOperation = defineOperation<NoAttributes>({
 const sigmoidOperation = unary("sigmoid", "Sigmoid", (_x, gradient, output) =>
   multiply(gradient, multiply(output, subtract(floats(1), output))),
 );
-const softplusOperation = unary("softplus", "Softplus", (x, gradient) => multiply(gradient, sigmoid(x)));
+const softplusOperation = defineOperation<NoAttributes>({
+  ...unary("softplus", "Softplus", (x, gradient) => multiply(gradient, sigmoid(x))),
+  lower(context, names) {
+    if (context.target !== "cpu") return context.node("Softplus", names);
+    // max(x, 0) + log(1 + e^−|x|): seven passes on every thread take a third of the time of the runtime's one.
+    const exponential = context.node("Exp", [context.node("Neg", [context.node("Abs", names)])]);
+    const rest = context.node("Log", [context.node("Add", [exponential, context.scalar(1)])]);
+    return context.node("Add", [context.node("Relu", names), rest]);
+  },
+});
 const erfOperation = unary("erf", "Erf", (x, gradient) =>
   multiply(gradient, multiply(floats(2 / Math.sqrt(Math.PI)), exp(negate(multiply(x, x))))),
 );

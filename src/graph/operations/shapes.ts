@@ -1,3 +1,4 @@
+import type { LoweringContext } from "../lowering.js";
 import { apply, defineOperation, onlyInput, requireAxes, shapeError } from "../operation.js";
 import { axisSize, elementCount, formatShape, type Shape, sameShape, type Value } from "../value.js";
 
@@ -71,11 +72,40 @@ const sumOperation = defineOperation<{ axes: readonly number[]; keepAxes: boolea
   infer(inputs, { axes, keepAxes }) {
     return reducedShape("sum", inputs, axes, keepAxes);
   },
-  lower(context, [x = ""], { attributes: { axes, keepAxes } }) {
-    return context.node("ReduceSum", [x, context.integers(axes)], { keepdims: keepAxes ? 1 : 0 });
+  lower(context, [x = ""], { inputs, output, attributes: { axes, keepAxes } }) {
+    const wide = axes.every((axis, index) => axis === index)
+      ? wideRows(context, inputs[0], axes.length)
+      : null;
+    if (wide === null) {
+      return context.node("ReduceSum", [x, context.integers(axes)], { keepdims: keepAxes ? 1 : 0 });
+    }
+    const total = (rows: string) => context.node("ReduceSum", [rows, context.integers([0])], { keepdims: 0 });
+    const first = total(context.reshape(x, wide.asRows));
+    return context.reshape(total(context.reshape(first, wide.left)), output.shape);
   },
   gradient: ({ inputs: [x], gradient, attributes: { axes } }) => [x && spread(gradient, x.shape, axes)],
 });
+
+/** Entries of a row that the CPU adds to others fastest. */
+const WIDE = 2 ** 14;
+
+/**
+ * The shapes of a sum over many rows of few columns in two passes, which takes a third to a seventh of the time: several
+ * rows count as one at first. Null where one pass is as good.
+ */
+function wideRows(
+  { target }: LoweringContext,
+  x: Value | undefined,
+  axes: number,
+): { readonly asRows: Shape; readonly left: Shape } | null {
+  if (x === undefined || target !== "cpu") return null;
+  const rows = elementCount(x.shape.slice(0, axes));
+  const columns = elementCount(x.shape.slice(axes));
+  let joined = 1;
+  while (rows % (2 * joined) === 0 && 2 * joined * columns <= WIDE) joined *= 2;
+  if (joined === 1 || rows < 32 * joined) return null;
+  return { asRows: [rows / joined, joined * columns], left: [joined, columns] };
+}
 
 /** The shape left when axes are summed away or kept with size 1. */
 export function reducedShape(

@@ -142,7 +142,10 @@ async function receive(
 async function openPart(part: string, from: number) {
   try {
     const file = await open(part, from > 0 ? "r+" : "w");
-    await file.truncate(from);
+    await file.truncate(from).catch(async (cause: unknown) => {
+      await file.close();
+      throw cause;
+    });
     return file;
   } catch (cause) {
     throw storageError(part, cause);

@@ -156,7 +156,13 @@ export class DiskBlocks {
     const name = join(this.#folder, randomBytes(8).toString("hex"));
     const data = await open(`${name}.data`, "wx");
     growing.add(name);
-    return { name, data, index: await open(`${name}.index`, "wx"), blocks: 0 };
+    try {
+      return { name, data, index: await open(`${name}.index`, "wx"), blocks: 0 };
+    } catch (cause) {
+      growing.delete(name);
+      await data.close();
+      throw cause;
+    }
   }
 
   async #endPack(): Promise<void> {

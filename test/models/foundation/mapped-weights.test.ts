@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { closing } from "../../../src/common/index.js";
 import { device, elementCount, floatTensor } from "../../../src/graph/index.js";
 import {
   detectTransformer,
@@ -37,22 +38,22 @@ async function mapsOf(
   heads?: number,
   shown?: readonly Float32Array[],
 ) {
-  const file = await openModelWeights(path);
-  const weights = transformerWeights(file);
-  const transformer = options.transformer ?? detectTransformer(weights, heads);
-  const side = (options.grid?.rows ?? transformer.grid) * transformer.patch;
   const batchSize = options.batchSize ?? 1;
-  const model = await TransformerModel.create({
-    weights,
-    grid: { rows: transformer.grid, columns: transformer.grid },
-    batchSize,
-    normalisation: { mean: [127, 127, 127], deviation: [60, 60, 60] },
-    device: device("cpu", 1),
-    ...options,
-    transformer,
-  });
   // What is read from the file is there when the model is open.
-  await file.close();
+  const { model, side } = await closing(openModelWeights(path), async (file) => {
+    const weights = transformerWeights(file);
+    const transformer = options.transformer ?? detectTransformer(weights, heads);
+    const model = await TransformerModel.create({
+      weights,
+      grid: { rows: transformer.grid, columns: transformer.grid },
+      batchSize,
+      normalisation: { mean: [127, 127, 127], deviation: [60, 60, 60] },
+      device: device("cpu", 1),
+      ...options,
+      transformer,
+    });
+    return { model, side: (options.grid?.rows ?? transformer.grid) * transformer.patch };
+  });
   const batch = images(batchSize, side);
   shown?.forEach((image, index) => {
     batch.data.set(image, index * image.length);
