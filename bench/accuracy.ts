@@ -1,9 +1,13 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
+import { z } from "zod";
+import { reportError } from "../src/cli/error-report.js";
+import { numberSetting, numbersSetting, wholeNumber } from "../src/cli/options.js";
 import { processTerminal } from "../src/cli/terminal.js";
 import { TerminalReporter } from "../src/cli/terminal-reporter.js";
-import { type Reporter, silentReporter } from "../src/common/index.js";
+import { hashBytes, type Reporter, silentReporter } from "../src/common/index.js";
+import { seedSetting } from "../src/contract/index.js";
 import { type Device, device } from "../src/graph/index.js";
 import { type PresetName, presetNames, readConfigFile } from "../src/run/index.js";
 import { tryFolder } from "./accuracy/folder.js";
@@ -16,8 +20,6 @@ import { tryRegions } from "./accuracy/regions.js";
 const program = new Command("bench:accuracy").description(
   "Trains from weak labels alone and compares whole test images with their masks, stage by stage.",
 );
-
-const seeds = (text: string): number[] => text.split(",").map(Number);
 
 /** What all trials share. */
 interface TrialOptions {
@@ -36,28 +38,35 @@ type Trial = Pick<TrialOptions, "preset"> & {
   readonly reporter: Reporter;
 };
 
-/** Tries every seed and prints the figures. */
+/**
+ * Tries every seed and prints the figures.
+ * @param asked what is tried beside the seed, preset and configuration; another question is kept in another folder
+ */
 async function report(
-  { seeds: wanted, preset, config, out, json }: TrialOptions,
+  asked: readonly unknown[],
+  { seeds: wanted, preset, config, out: folder, json }: TrialOptions,
   attempt: (trial: Trial) => Promise<StageFigures[]>,
 ): Promise<void> {
   const overrides = config === undefined ? {} : await readConfigFile(config);
+  const out = resolve(folder, hashBytes(JSON.stringify([asked, preset, overrides])).slice(0, 12));
   const reporter = json === true ? silentReporter : new TerminalReporter(processTerminal());
   const stages: StageFigures[] = [];
   for (const seed of wanted) {
-    const trial = { seed, preset, overrides, out: resolve(out), device: device(), reporter };
+    const trial = { seed, preset, overrides, out, device: device(), reporter };
     stages.push(...(await attempt(trial)));
   }
   process.stdout.write(json === true ? `${JSON.stringify({ stages })}\n` : `${formatFigures(stages)}\n`);
 }
 
 const seedsOption = () =>
-  new Option("--seeds <list>", "seeds, separated by commas").argParser(seeds).default<readonly number[]>([0]);
+  new Option("--seeds <list>", "seeds, separated by commas")
+    .argParser(numbersSetting(z.array(seedSetting)))
+    .default<readonly number[]>([0]);
 const presetOption = () => new Option("--preset <name>").choices(presetNames).default("laptop" as const);
 const outDefault = join(tmpdir(), "epsam-accuracy");
 const [configText, outText, jsonText] = [
   "values that differ from the preset",
-  "where data sets and runs are kept",
+  "where data sets and runs are kept, in a folder for each question; a trial that was killed goes on there",
   "print one JSON document",
 ];
 
@@ -73,18 +82,22 @@ program
   .option("--config <file>", configText)
   .option("--out <folder>", outText, join(outDefault, "glas"))
   .option("--json", jsonText)
-  .action((options) => report(options, (trial) => tryGlas({ ...options, ...trial })));
+  .action((options) => {
+    const folders = [options.images, options.masks, options.testImages, options.testMasks];
+    const asked = folders.map((folder) => folder && resolve(folder));
+    return report(asked, options, (trial) => tryGlas({ ...options, ...trial }));
+  });
 
 program
   .command("regions")
   .description("Annotated slides; each in turn is left out and segmented by what learned from the others.")
   .argument("<slides...>", "slides small enough to be read whole")
   .requiredOption("--annotations <folder>", "annotations named like the slides")
-  .option("--mpp <number>", "microns per pixel of the patches", Number, 0.5)
+  .option("--mpp <number>", "microns per pixel of the patches", numberSetting(z.number().positive()), 0.5)
   .option(
     "--labelled-windows <number>",
     "a further stage: adapted to so many labelled windows of the slide left out",
-    Number,
+    wholeNumber(0),
     0,
   )
   .addOption(seedsOption())
@@ -92,7 +105,10 @@ program
   .option("--config <file>", configText)
   .option("--out <folder>", outText, join(outDefault, "regions"))
   .option("--json", jsonText)
-  .action((slides, options) => report(options, (trial) => tryRegions({ ...options, ...trial, slides })));
+  .action((slides, options) => {
+    const asked = [...slides, options.annotations].map((path) => resolve(path));
+    return report([...asked, options.mpp], options, (trial) => tryRegions({ ...options, ...trial, slides }));
+  });
 
 program
   .command("folder")
@@ -103,6 +119,10 @@ program
   .option("--config <file>", configText)
   .option("--out <folder>", outText, join(outDefault, "folder"))
   .option("--json", jsonText)
-  .action((data, options) => report(options, (trial) => tryFolder({ ...options, ...trial, data })));
+  .action((data, options) =>
+    report([resolve(data)], options, (trial) => tryFolder({ ...options, ...trial, data })),
+  );
 
-await program.parseAsync();
+await program.parseAsync().catch((failure: unknown) => {
+  process.exitCode = reportError(failure, processTerminal(), process.argv.includes("--json"));
+});

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exists, type Reporter } from "../../src/common/index.js";
+import { EpSamError, exists, type Reporter } from "../../src/common/index.js";
 import { listPatches } from "../../src/dataset/index.js";
 import type { Device } from "../../src/graph/index.js";
 import { mergeRecords, type PresetName, resolveConfig } from "../../src/run/index.js";
@@ -28,11 +28,12 @@ export async function tryFolder(options: FolderOptions): Promise<StageFigures[]>
   const unknown = patches.filter(({ label, maskPath }) => label === 1 && maskPath === null);
   const [first] = unknown;
   if (first !== undefined) {
-    throw new Error(
-      `${unknown.length} tumour patches of test have no pixel mask to compare with, such as ${first.id}`,
-    );
+    throw new EpSamError("dataset", {
+      where: data,
+      what: `${unknown.length} tumour patches of test have no pixel mask to compare with, such as ${first.id}`,
+    });
   }
-  if (patches.length === 0) throw new Error(`${data} has no test patches`);
+  if (patches.length === 0) throw new EpSamError("dataset", { where: data, what: "has no test patches" });
   const run = join(out, `run-${seed}`);
   const resume = await exists(join(run, "run.json"));
   const config = resolveConfig(preset, mergeRecords(options.overrides, { seed }));

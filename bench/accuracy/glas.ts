@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { exists, type Reporter, silentReporter } from "../../src/common/index.js";
+import { exists, must, type Reporter, silentReporter } from "../../src/common/index.js";
 import { camStage } from "../../src/contract/index.js";
 import { prepareDataset } from "../../src/dataset/index.js";
-import { findInputs, matchMasks } from "../../src/dataset/preparation/discover.js";
+import { findInputs, matchMasks, requireMasks } from "../../src/dataset/preparation/discover.js";
 import type { EvaluatedPatch } from "../../src/evaluation/index.js";
 import type { Device } from "../../src/graph/index.js";
 import { WINDOWS } from "../../src/project/project.js";
@@ -73,10 +73,11 @@ export async function tryGlas(options: GlasOptions): Promise<StageFigures[]> {
       reporter,
     });
   }
+  const tested = await testImagesOf(options, data);
   const config = trialConfig(options);
   const resume = await exists(join(run, "run.json"));
   await train({ data, out: run, preset: options.preset, config, resume, overwrite: false, device, reporter });
-  return stagesOf(run, await testImagesOf(options, data), seed, device);
+  return stagesOf(run, tested, seed, device);
 }
 
 /** The figures of every finished stage, in order. */
@@ -104,15 +105,16 @@ const sourcesSchema = z.object({
   sources: z.array(z.object({ image: z.string(), split: z.string().nullable() })),
 });
 
+/** @throws EpSamError `input-mask` naming the test images that have no mask */
 async function testImagesOf(options: GlasOptions, data: string): Promise<TestImage[]> {
-  const { images, testImages, testMasks } = options;
+  const { images, testImages, testMasks = options.masks } = options;
   const found = await findInputs([testImages ?? images]);
-  const { masks: pairs } = await matchMasks(found.images, testMasks ?? options.masks);
   const described = sourcesSchema.parse(JSON.parse(await readFile(join(data, "dataset.json"), "utf8")));
-  const ofTest = new Set(described.sources.filter(({ split }) => split === "test").map(({ image }) => image));
-  return found.images.flatMap(({ path, stem }) => {
-    const mask = pairs.get(stem);
-    const isTest = testImages !== undefined || [...ofTest].some((name) => path.endsWith(`/${name}`));
-    return mask !== undefined && isTest ? [{ image: path, mask }] : [];
-  });
+  const ofTest = described.sources.filter(({ split }) => split === "test").map(({ image }) => image);
+  const tested = found.images.filter(
+    ({ path }) => testImages !== undefined || ofTest.some((name) => path.endsWith(`/${name}`)),
+  );
+  const { masks } = await matchMasks(tested, testMasks);
+  requireMasks(tested, masks, testMasks);
+  return tested.map(({ path, stem }) => ({ image: path, mask: must(masks, stem, "mask") }));
 }

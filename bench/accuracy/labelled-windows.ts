@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { readAnnotations, TumourRegion } from "../../src/annotations/index.js";
 import type { AnnotatedSlide } from "../../src/cli/demo/slide-parts.js";
-import { RandomStream, writeFileAtomically } from "../../src/common/index.js";
+import { EpSamError, RandomStream, writeFileAtomically } from "../../src/common/index.js";
 import { WINDOWS } from "../../src/project/project.js";
 import { openSlide } from "../../src/slides/index.js";
 
@@ -21,7 +21,9 @@ export async function drawLabelledWindows(
   const [full] = source.levels;
   const told = source.micronsPerPixel;
   await source.close();
-  if (full === undefined || told === null) throw new Error(`${slide} tells no resolution`);
+  if (full === undefined || told === null) {
+    throw new EpSamError("slide", { where: slide, what: "tells no resolution" });
+  }
   const pixelSize = { x: mpp / told.x, y: mpp / told.y };
   const [width, height] = [Math.floor(full.width / pixelSize.x), Math.floor(full.height / pixelSize.y)];
   const origin = { space: "level-0", x: 0, y: 0 } as const;

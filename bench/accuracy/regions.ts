@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join, parse } from "node:path";
 import { type AnnotatedSlide, prepareParts } from "../../src/cli/demo/slide-parts.js";
-import { exists, type Reporter, silentReporter } from "../../src/common/index.js";
+import { EpSamError, exists, type Reporter, silentReporter } from "../../src/common/index.js";
 import { camStage } from "../../src/contract/index.js";
 import type { Confusion, EvaluatedPatch } from "../../src/evaluation/index.js";
 import type { Device } from "../../src/graph/index.js";
@@ -34,7 +34,9 @@ export interface RegionsOptions {
 /** Every slide in turn segmented by a run that has learnt from the others. */
 export async function tryRegions(options: RegionsOptions): Promise<StageFigures[]> {
   const slides = await withAnnotations(options);
-  if (slides.length < 2) throw new Error("leaving one slide out takes two slides or more");
+  if (slides.length < 2) {
+    throw new EpSamError("usage", { what: "leaving one slide out takes two slides or more" });
+  }
   const figures: StageFigures[] = [];
   for (const test of slides) {
     const others = slides.filter((slide) => slide !== test);
@@ -48,7 +50,9 @@ async function withAnnotations({ slides, annotations }: RegionsOptions): Promise
   return slides.map((slide) => {
     const { name } = parse(slide);
     const annotation = files.find((file) => parse(file).name === name && !file.startsWith("."));
-    if (annotation === undefined) throw new Error(`${annotations} has no annotation named like ${slide}`);
+    if (annotation === undefined) {
+      throw new EpSamError("annotation", { where: annotations, what: `has nothing named like ${slide}` });
+    }
     return { name, slide, annotation: join(annotations, annotation) };
   });
 }
@@ -112,6 +116,6 @@ async function tryOne(
 }
 
 function countOf(id: string, counts: Confusion | undefined): EvaluatedPatch {
-  if (counts === undefined) throw new Error(`${id} was not segmented`);
+  if (counts === undefined) throw new EpSamError("internal", { what: "was not segmented", where: id });
   return { id, group: id, label: 1, confusion: counts };
 }
