@@ -85,7 +85,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await expect.poll(() => strip(page).innerText()).toBe("250 µm");
     await edited(() => page.mouse.up());
     expect(await last()).toMatchObject({ classification: "Measurement*", mark: { type: "LineString" } });
-    expect(await spoken(page).innerText()).toBe("Measurement* added, 250 µm");
+    await expect.poll(() => spoken(page).innerText()).toBe("Measurement* added, 250 µm");
     // A slip of a key makes no tumour of it.
     await page.keyboard.press("1");
     expect(await last()).toMatchObject({ classification: "Measurement*" });
@@ -197,7 +197,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await page.getByRole("button", { name: "Rectangle" }).tap();
     await edited(async () => dragFinger(page, await place(page, 260, 300), await place(page, 340, 360)));
     expect(areaSize((await last()).area)).toBeCloseTo(4800, 0);
-    expect(await spoken(page).innerText()).toMatch(/^Tumor added, 1\s?200 µm²$/);
+    await expect.poll(() => spoken(page).innerText()).toMatch(/^Tumor added, 1\s?200 µm²$/);
     await page.getByRole("button", { name: "Ellipse" }).tap();
     await edited(async () => dragFinger(page, await place(page, 250, 380), await place(page, 350, 430)));
     expect(areaSize((await last()).area) / (Math.PI * 50 * 25)).toBeCloseTo(1, 1);
@@ -291,7 +291,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     expect(await findings(page)).toEqual([]);
     await page.keyboard.press("Enter");
     await expect.poll(() => page.url()).toContain("at=200,151&zoom=1");
-    expect(await spoken(page).innerText()).toBe("100, 75,5 µm is in the middle");
+    await expect.poll(() => spoken(page).innerText()).toBe("100, 75,5 µm is in the middle");
     await page.getByRole("button", { name: "Go to coordinates" }).click();
     await dialog.waitFor();
     await page.keyboard.press("Escape");
@@ -301,7 +301,7 @@ describeWithChromium("measuring and drawing shapes in the page", () => {
     await page.keyboard.press("Shift+K");
     await page.getByLabel("Opacity of Tissue").waitFor();
     expect(await page.getByLabel("Opacity of Tissue").inputValue()).toBe("0.7");
-    expect(await spoken(page).innerText()).toBe("Opacity 70 %");
+    await expect.poll(() => spoken(page).innerText()).toBe("Opacity 70 %");
   }, 120_000);
 
   it("keeps the name of whoever draws, once per browser, with each change", async () => {
