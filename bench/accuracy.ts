@@ -40,7 +40,7 @@ type Trial = Pick<TrialOptions, "preset"> & {
 
 /**
  * Tries every seed and prints the figures.
- * @param asked what is tried beside the seed, preset and configuration; another question is kept in another folder
+ * @param asked what tells one trial from another beside seed, preset and configuration; each has a folder of its own
  */
 async function report(
   asked: readonly unknown[],
@@ -66,7 +66,7 @@ const presetOption = () => new Option("--preset <name>").choices(presetNames).de
 const outDefault = join(tmpdir(), "epsam-accuracy");
 const [configText, outText, jsonText] = [
   "values that differ from the preset",
-  "where data sets and runs are kept, in a folder for each question; a trial that was killed goes on there",
+  "where data sets and runs are kept, each trial in a folder of its own; one that was killed goes on there",
   "print one JSON document",
 ];
 

@@ -114,7 +114,7 @@ async function testImagesOf(options: GlasOptions, data: string): Promise<TestIma
   const tested = found.images.filter(
     ({ path }) => testImages !== undefined || ofTest.some((name) => path.endsWith(`/${name}`)),
   );
-  const { masks } = await matchMasks(tested, testMasks);
+  const { masks } = await matchMasks(found.images, testMasks);
   requireMasks(tested, masks, testMasks);
   return tested.map(({ path, stem }) => ({ image: path, mask: must(masks, stem, "mask") }));
 }

@@ -5,6 +5,7 @@ import {
   decodeModel,
   device,
   divide,
+  elementCount,
   encodeGraph,
   floats,
   floatsOf,
@@ -23,9 +24,7 @@ const random = new RandomStream(0, "large shapes");
 const drawn = (shape: Shape) =>
   floatTensor(
     shape,
-    Float32Array.from({ length: shape.reduce((product, size) => product * size, 1) }, () =>
-      random.uniform(-1, 1),
-    ),
+    Float32Array.from({ length: elementCount(shape) }, () => random.uniform(-1, 1)),
   );
 
 async function resultOf(y: Value, feeds: Record<string, ReturnType<typeof drawn>>): Promise<Float32Array> {
@@ -61,7 +60,7 @@ it.each([
   const x = input("x", shape);
   const y = sum(x, axes, keepAxes);
   const feeds = { x: drawn(shape) };
-  const columns = shape.slice(axes.length).reduce((product: number, size) => product * size, 1);
+  const columns = elementCount(shape.slice(axes.length));
   const wanted = new Float64Array(columns);
   feeds.x.data.forEach((value, at) => {
     wanted[at % columns] = (wanted[at % columns] ?? 0) + value;

@@ -242,7 +242,7 @@ export async function dragFinger(
     await page.waitForTimeout(20);
     await touch("touchMove", step / 8);
   }
-  // At rest, as a hand that draws is before it lifts: after a flick, too, the next tap only stops what was flicked.
+  // At rest, as a hand that draws is before it lifts: after a flick, too, the next tap would be lost.
   await page.waitForTimeout(100);
   await touch("touchMove", 1);
   await touch("touchEnd", 1);
